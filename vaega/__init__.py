@@ -1,0 +1,56 @@
+"""Feature selection for few rows and many columns.
+
+A genetic algorithm evolves binary masks of features; each mask is scored by a classifier trained
+on real rows and on rows that a variational autoencoder generates. Public names load on first use,
+so that ``import vaega`` stays fast and imports no torch until a model is asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Dataset": "vaega.data.dataset",
+    "load_dataset": "vaega.data.sources",
+    "make_madelon": "vaega.data.synthetic",
+    "VAE": "vaega.generative.autoencoders",
+    "ConditionalVAE": "vaega.generative.autoencoders",
+    "GenerativeSampler": "vaega.generative.sampler",
+    "GeneticSelector": "vaega.selection.genetic_selector",
+    "operators": "vaega.evolution.operators",
+}
+
+__all__ = [
+    "VAE",
+    "ConditionalVAE",
+    "Dataset",
+    "GenerativeSampler",
+    "GeneticSelector",
+    "__version__",
+    "load_dataset",
+    "make_madelon",
+    "operators",
+]
+
+if TYPE_CHECKING:
+    from vaega.data.dataset import Dataset
+    from vaega.data.sources import load_dataset
+    from vaega.data.synthetic import make_madelon
+    from vaega.evolution import operators
+    from vaega.generative.autoencoders import VAE, ConditionalVAE
+    from vaega.generative.sampler import GenerativeSampler
+    from vaega.selection.genetic_selector import GeneticSelector
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'vaega' has no attribute {name!r}")
+    home = import_module(_HOME[name])
+    value = home if home.__name__.endswith(f".{name}") else getattr(home, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""What a finished experiment says: statistics, tables, figures, the report."""

@@ -1,0 +1,1 @@
+"""Evolution of binary masks on DEAP: operators, algorithms behind ask and tell, the loop."""

@@ -1,0 +1,1 @@
+"""Experiments: one YAML file in, one folder of results out."""

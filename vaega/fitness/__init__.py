@@ -1,0 +1,1 @@
+"""Fitness of masks: whole populations in, scores out, higher is better."""

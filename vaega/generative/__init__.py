@@ -1,0 +1,1 @@
+"""Autoencoders that generate labelled rows, their training, their cache, and the sampler."""

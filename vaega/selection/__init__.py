@@ -1,0 +1,1 @@
+"""Selectors for scikit-learn: the search put to work on data."""
