@@ -1,0 +1,40 @@
+"""Genetic operators on masks: plain functions with DEAP's signatures and their own generator.
+
+Every operator takes ``rng=numpy.random.Generator`` by keyword, works on lists and on numpy arrays,
+changes its arguments in place and returns them, as DEAP's operators do::
+
+    toolbox.register("mate", operators.crossover_two_point, rng=rng)
+"""
+
+from vaega.evolution.operators.bounds import repair_size
+from vaega.evolution.operators.crossover import (
+    crossover_one_point,
+    crossover_two_point,
+    crossover_uniform,
+)
+from vaega.evolution.operators.initialisation import (
+    init_bernoulli,
+    init_filter_guided,
+    init_fixed_size,
+)
+from vaega.evolution.operators.mutation import (
+    mutate_balanced_flip,
+    mutate_bitflip,
+    mutate_filter_guided,
+)
+from vaega.evolution.operators.selection import select_roulette, select_tournament
+
+__all__ = [
+    "crossover_one_point",
+    "crossover_two_point",
+    "crossover_uniform",
+    "init_bernoulli",
+    "init_filter_guided",
+    "init_fixed_size",
+    "mutate_balanced_flip",
+    "mutate_bitflip",
+    "mutate_filter_guided",
+    "repair_size",
+    "select_roulette",
+    "select_tournament",
+]

@@ -1,0 +1,103 @@
+"""First masks of a population."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vaega.core.checks import check_count, check_probability
+from vaega.evolution.operators.weights import check_weights, draw_weighted
+
+
+def init_bernoulli(n_features: int, *, fraction: float, rng: np.random.Generator) -> np.ndarray:
+    """Select each feature with the same probability.
+
+    Parameters
+    ----------
+    n_features : int
+        Length of the mask.
+    fraction : float
+        Expected share of selected features.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_features,)
+
+    Raises
+    ------
+    InputError
+        When `fraction` is no probability.
+
+    Examples
+    --------
+    >>> int(init_bernoulli(10, fraction=1.0, rng=np.random.default_rng(0)).sum())
+    10
+    """
+    check_probability(fraction, "fraction", owner="init_bernoulli")
+    return rng.random(n_features) < fraction
+
+
+def init_fixed_size(n_features: int, *, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Select exactly `size` features, each set with the same probability.
+
+    Parameters
+    ----------
+    n_features : int
+        Length of the mask.
+    size : int
+        How many to select, at most `n_features`.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_features,)
+
+    Raises
+    ------
+    InputError
+        When `size` is no whole number from 0 to `n_features`.
+
+    Examples
+    --------
+    >>> int(init_fixed_size(10, size=3, rng=np.random.default_rng(0)).sum())
+    3
+    """
+    return init_filter_guided(n_features, weights=np.ones(n_features), size=size, rng=rng)
+
+
+def init_filter_guided(
+    n_features: int, *, weights: ArrayLike, size: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Select `size` features, the heavy ones more often.
+
+    Parameters
+    ----------
+    n_features : int
+        Length of the mask.
+    weights : array-like of float, shape (n_features,)
+        How promising each feature is by itself, at least 0, computed on the fit rows only.
+    size : int
+        How many to select, at most `n_features`; fewer where fewer have a weight.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_features,)
+
+    Raises
+    ------
+    InputError
+        When `size` is no whole number from 0 to `n_features`, or the weights do not fit.
+
+    Examples
+    --------
+    >>> init_filter_guided(4, weights=[0, 1, 1, 0], size=2, rng=np.random.default_rng(0))
+    array([False,  True,  True, False])
+    """
+    check_count(size, "size", owner="init_filter_guided", minimum=0, maximum=n_features)
+    weights = check_weights(weights, n_features, owner="init_filter_guided")
+    mask = np.zeros(n_features, dtype=bool)
+    mask[draw_weighted(weights, size, rng=rng)] = True
+    return mask

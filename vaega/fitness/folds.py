@@ -1,0 +1,176 @@
+"""Inner folds: fit rows prepared and augmented once, validate rows real, ready for every mask."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import clone
+
+from vaega.core.errors import InputError
+from vaega.core.randomness import derive_seed
+from vaega.fitness.seeding import seed_unset
+
+
+class Preparation(Protocol):
+    """A preprocessor as `vaega.data.preprocess.Preprocessor`: it knows which columns it kept."""
+
+    columns_: np.ndarray
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "Preparation":
+        """Learn from fit rows."""
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Apply what was learned."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One inner split, prepared: what classifiers fit on and what they are scored on.
+
+    Parameters
+    ----------
+    X_fit : numpy.ndarray of float, shape (n_fit + n_synthetic, n_kept)
+        Real fit rows first, then synthetic ones.
+    y_fit : numpy.ndarray, shape (n_fit + n_synthetic,)
+        Their labels.
+    X_validate : numpy.ndarray of float, shape (n_validate, n_kept)
+        Real rows only.
+    y_validate : numpy.ndarray, shape (n_validate,)
+        Their labels.
+    columns : numpy.ndarray of int, shape (n_kept,)
+        The feature of each column.
+    n_real : int
+        How many of the first fit rows are real.
+    """
+
+    X_fit: np.ndarray
+    y_fit: np.ndarray
+    X_validate: np.ndarray
+    y_validate: np.ndarray
+    columns: np.ndarray
+    n_real: int
+
+
+def prepare_fold(
+    X: np.ndarray,
+    y: np.ndarray,
+    fit_rows: np.ndarray,
+    validate_rows: np.ndarray,
+    *,
+    preparation: Preparation | None = None,
+    sampler: Any = None,
+    seed: int,
+) -> Fold:
+    """Fit preparation and sampler on the fit rows, and on nothing else.
+
+    Parameters
+    ----------
+    X : numpy.ndarray, shape (n_rows, n_features)
+        Training rows.
+    y : numpy.ndarray, shape (n_rows,)
+        Labels.
+    fit_rows, validate_rows : numpy.ndarray of int
+        Row indices of the split.
+    preparation : Preparation, optional
+        Cloned and fitted on the fit rows.
+    sampler : object with ``fit_resample``, optional
+        Cloned, seeded where its own seed is unset, and given the prepared fit rows.
+    seed : int
+        Of this fold.
+
+    Returns
+    -------
+    Fold
+
+    Raises
+    ------
+    InputError
+        When the sampler has no ``fit_resample``.
+    """
+    X_fit, y_fit, X_validate = X[fit_rows], y[fit_rows], X[validate_rows]
+    columns = np.arange(X.shape[1])
+    if preparation is not None:
+        fitted = seed_unset(clone(preparation), derive_seed(seed, "preparation"))
+        fitted.fit(X_fit, y_fit)
+        X_fit, X_validate = fitted.transform(X_fit), fitted.transform(X_validate)
+        columns = fitted.columns_
+    if sampler is not None:
+        X_fit, y_fit = augment(X_fit, y_fit, sampler, seed=derive_seed(seed, "sampler"))
+    return Fold(X_fit, y_fit, X_validate, y[validate_rows], columns, len(fit_rows))
+
+
+def augment(
+    X: np.ndarray, y: np.ndarray, sampler: Any, *, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows a sampler makes of `X`, with a clone of it.
+
+    Parameters
+    ----------
+    X : numpy.ndarray, shape (n_rows, n_features)
+        Real rows.
+    y : numpy.ndarray, shape (n_rows,)
+        Labels.
+    sampler : object with ``fit_resample``
+        A `vaega.GenerativeSampler` or any sampler of imbalanced-learn.
+    seed : int
+        Used where the sampler's own ``random_state`` is unset.
+
+    Returns
+    -------
+    X, y : numpy.ndarray
+        As the sampler returned them.
+
+    Raises
+    ------
+    InputError
+        When the sampler has no ``fit_resample``.
+    """
+    if not hasattr(sampler, "fit_resample"):
+        raise InputError(f"sampler: must have the method fit_resample, got {sampler!r}.")
+    return seed_unset(clone(sampler), seed).fit_resample(X, y)
+
+
+def prepare_folds(
+    X: np.ndarray,
+    y: np.ndarray,
+    splits: Sequence[tuple[np.ndarray, np.ndarray]],
+    *,
+    preparation: Preparation | None = None,
+    sampler: Any = None,
+    seed: int,
+    n_jobs: int | None = None,
+) -> list[Fold]:
+    """Prepare all inner folds, the costly ones (a generator to train in each) side by side.
+
+    Parameters
+    ----------
+    X, y : numpy.ndarray
+        Training rows and labels.
+    splits : sequence of (fit_rows, validate_rows)
+        Index arrays.
+    preparation, sampler
+        See `prepare_fold`.
+    seed : int
+        Each fold's seed is derived from it and from the fold's place.
+    n_jobs : int, optional
+        Processes, as in joblib; used only where there is a sampler to fit.
+
+    Returns
+    -------
+    list of Fold
+    """
+    tasks = [
+        delayed(prepare_fold)(
+            X,
+            y,
+            fit_rows,
+            validate_rows,
+            preparation=preparation,
+            sampler=sampler,
+            seed=derive_seed(seed, "fold", place),
+        )
+        for place, (fit_rows, validate_rows) in enumerate(splits)
+    ]
+    return list(Parallel(n_jobs=n_jobs if sampler is not None else 1)(tasks))
