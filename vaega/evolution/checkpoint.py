@@ -51,8 +51,12 @@ class SaveCheckpoint(Callback):
     def on_generation(self, algorithm: Any) -> None:
         """Write when the last write is old enough."""
         if time.monotonic() - self._written >= self.seconds:
-            save_checkpoint(self.path, algorithm.state, self.extra())
+            self.on_end(algorithm)
             self._written = time.monotonic()
+
+    def on_end(self, algorithm: Any) -> None:
+        """Write the last state, so that a finished search is never repeated."""
+        save_checkpoint(self.path, algorithm.state, self.extra())
 
 
 def save_checkpoint(

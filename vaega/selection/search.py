@@ -12,7 +12,7 @@ from deap import base
 from sklearn.feature_selection import f_classif
 
 from vaega.core.checks import check_choice, check_count, check_positive, check_probability
-from vaega.core.errors import InputError
+from vaega.core.errors import InputError, ResultsError
 from vaega.evolution import operators
 from vaega.evolution.algorithms import Generational
 from vaega.evolution.callbacks import Callback, StopWhenStagnant
@@ -332,10 +332,15 @@ def _first_mask(weights: np.ndarray, share: float, rng: np.random.Generator) -> 
 
 
 def _resume(algorithm: Generational, memory: FitnessMemory, checkpoint: Path) -> None:
-    if checkpoint.exists():
+    if not checkpoint.exists():
+        return
+    try:
         state, arrays = load_checkpoint(checkpoint)
-        algorithm.restore(state)
-        memory.restore(arrays)
+    except ResultsError as error:
+        warnings.warn(f"{error} The search starts anew.", stacklevel=3)
+        return
+    algorithm.restore(state)
+    memory.restore(arrays)
 
 
 def _gather(state: EvolutionState, memory: FitnessMemory) -> SearchResult:

@@ -1,0 +1,234 @@
+"""The configuration of an experiment: one YAML file, read here and nowhere else."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from vaega.data.steps import check_steps
+from vaega.experiments.classifiers import check_classifier, check_metric
+from vaega.selection.search import SearchSettings
+
+
+def _plain_number(value: Any) -> Any:
+    # YAML reads 1e-3 as text and true as a value that Python counts as 1.
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+Number = Annotated[float, BeforeValidator(_plain_number), Field(allow_inf_nan=False)]
+Fraction = Annotated[Number, Field(gt=0.0, lt=1.0)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatasetConfig(_Model):
+    """Where the rows come from; see `vaega.load_dataset`."""
+
+    source: Annotated[str, Field(min_length=1)]
+    target: str | None = None
+    groups: str | None = None
+    categorical: Literal["error", "one_hot", "drop"] = "error"
+
+
+class ProtocolConfig(_Model):
+    """Which rows are tested on, and how the others are split for the fitness."""
+
+    kind: Literal["honest"] = "honest"
+    outer: Literal["official", "holdout", "kfold"] = "holdout"
+    inner_folds: Annotated[int, Field(strict=True, ge=2)] = 5
+    test_size: Fraction = 0.3
+    n_splits: Annotated[int, Field(strict=True, ge=2)] = 5
+    n_repeats: Count = 1
+
+    @model_validator(mode="after")
+    def _only_what_the_split_reads(self) -> "ProtocolConfig":
+        reads = {"holdout": {"test_size"}, "kfold": {"n_splits", "n_repeats"}}
+        idle = {"test_size", "n_splits", "n_repeats"} - reads.get(self.outer, set())
+        for key in sorted(idle & self.model_fields_set):
+            raise ValueError(f"{key} has no effect with outer: {self.outer}; remove it")
+        return self
+
+
+class _AutoencoderConfig(_Model):
+    hidden: tuple[Count, ...] | None = None
+    latent: Count | None = None
+    norm: Literal["batch", "layer"] | None = None
+    learning_rate: Annotated[Number, Field(gt=0.0)] | None = None
+    batch_size: Count | None = None
+    max_epochs: Count | None = None
+    patience: Count | None = None
+    beta: Annotated[Number, Field(ge=0.0)] | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what the file sets; everything else keeps the model's own default."""
+        return self.model_dump(exclude={"kind"}, exclude_unset=True)
+
+
+class VAEConfig(_AutoencoderConfig):
+    """`vaega.VAE`, one model for all classes."""
+
+    kind: Literal["vae"]
+
+
+class ConditionalVAEConfig(_AutoencoderConfig):
+    """`vaega.ConditionalVAE`, which sees the label."""
+
+    kind: Literal["conditional_vae"]
+
+
+class SMOTEConfig(_Model):
+    """SMOTE of imbalanced-learn, a rival; needs the extra ``compare``."""
+
+    kind: Literal["smote"]
+    k_neighbors: Count = 5
+
+    def parameters(self) -> dict[str, Any]:
+        """Return SMOTE's parameters."""
+        return {"k_neighbors": self.k_neighbors}
+
+
+GeneratorConfig = Annotated[
+    VAEConfig | ConditionalVAEConfig | SMOTEConfig, Field(discriminator="kind")
+]
+
+
+class ArmConfig(_Model):
+    """One way of fitting: on real rows alone, or with `amount` synthetic rows added."""
+
+    generator: GeneratorConfig | None = None
+    amount: Count | None = None
+
+    @model_validator(mode="after")
+    def _generator_and_amount_go_together(self) -> "ArmConfig":
+        if (self.generator is None) != (self.amount is None):
+            missing = "generator" if self.generator is None else "amount"
+            raise ValueError(
+                f"an arm has both generator and amount, or neither; {missing} is missing"
+            )
+        return self
+
+
+class WeightedConfig(_Model):
+    """``alpha * metric + (1 - alpha) * (1 - selected / all)``."""
+
+    kind: Literal["weighted"]
+    alpha: Annotated[Number, Field(ge=0.0, le=1.0)] = 0.9
+
+
+class PenaltyConfig(_Model):
+    """``metric - per_feature * selected``."""
+
+    kind: Literal["penalty"]
+    per_feature: Annotated[Number, Field(ge=0.0)] = 0.001
+
+
+ObjectiveConfig = Annotated[WeightedConfig | PenaltyConfig, Field(discriminator="kind")]
+
+
+class FitnessConfig(BaseModel):
+    """The classifier, with its own parameters beside it, its metric and the objective."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+
+    classifier: str | None = None
+    class_: str | None = Field(default=None, alias="class")
+    metric: str = "balanced_accuracy"
+    objective: ObjectiveConfig = WeightedConfig(kind="weighted")
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, metric: str) -> str:
+        check_metric(metric)
+        return metric
+
+    @model_validator(mode="after")
+    def _known_classifier(self) -> "FitnessConfig":
+        if (self.classifier is None) == (self.class_ is None):
+            raise ValueError("give either classifier, a short name, or class, a dotted path")
+        check_classifier(self.classifier, self.class_, self.parameters())
+        return self
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the classifier's own parameters."""
+        return dict(self.model_extra or {})
+
+
+class SearchConfig(_Model):
+    """The search; the keys are those of `vaega.selection.search.SearchSettings`."""
+
+    algorithm: str = "generational"
+    population_size: Count = 100
+    n_generations: Count = 30
+    initial_fraction: Fraction | Literal["auto"] = "auto"
+    guide: str = "f_classif"
+    selection: str = "tournament"
+    tournament_size: Count = 5
+    crossover: str = "uniform"
+    crossover_probability: Number = 0.75
+    mutation: str = "balanced_flip"
+    flip_probability: Number | Literal["auto"] = "auto"
+    elite: Annotated[int, Field(strict=True, ge=0)] = 1
+    min_features: Count = 1
+    max_features: Count | None = None
+    patience: Count | None = None
+
+    @model_validator(mode="after")
+    def _valid_settings(self) -> "SearchConfig":
+        self.settings().check(owner="search")
+        return self
+
+    def settings(self) -> SearchSettings:
+        """Return the settings that the search takes."""
+        return SearchSettings(**self.model_dump())
+
+
+class ExperimentConfig(_Model):
+    """One experiment: a dataset, a protocol, arms that share splits and seeds."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    description: str = ""
+    dataset: DatasetConfig
+    preprocess: tuple[Any, ...] = ()
+    protocol: ProtocolConfig = ProtocolConfig()
+    arms: Annotated[dict[str, ArmConfig], Field(min_length=1)] = {"original": ArmConfig()}
+    fitness: FitnessConfig
+    search: SearchConfig = SearchConfig()
+    seeds: (
+        Count | Annotated[tuple[Annotated[int, Field(strict=True, ge=0)], ...], Field(min_length=1)]
+    ) = 10
+
+    @field_validator("preprocess")
+    @classmethod
+    def _valid_steps(cls, steps: tuple[Any, ...]) -> tuple[Any, ...]:
+        check_steps(list(steps), owner="preprocess")
+        return steps
+
+    @field_validator("arms")
+    @classmethod
+    def _plain_arm_names(cls, arms: dict[str, ArmConfig]) -> dict[str, ArmConfig]:
+        for name in arms:
+            if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
+                raise ValueError(f"an arm's name has letters, digits, - and _ alone, got {name!r}")
+        return arms
+
+    @field_validator("seeds")
+    @classmethod
+    def _different_seeds(cls, seeds: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        if isinstance(seeds, tuple) and len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds must differ from each other, got {list(seeds)}")
+        return seeds
+
+    def seed_list(self) -> list[int]:
+        """Return the seeds, one a run; a number n means 0 to n - 1."""
+        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)

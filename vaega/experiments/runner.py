@@ -1,0 +1,173 @@
+"""The runner: every arm with every seed, each run claimed once, finished ones skipped."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from joblib import Parallel, delayed, effective_n_jobs
+
+from vaega.core.files import canonical_json, fingerprint, path_inside, write_json
+from vaega.data.dataset import Dataset
+from vaega.evolution.callbacks import Callback
+from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.protocols import HonestProtocol
+from vaega.experiments.samplers import make_sampler
+from vaega.experiments.store import Run, Store
+from vaega.experiments.worker import Worker
+
+
+@dataclass(frozen=True)
+class RunnerOptions:
+    """What a run does not depend on: where and how fast.
+
+    Parameters
+    ----------
+    jobs : int, default=1
+        Processes; -1 is one a core. Several pending runs share them run by run, a single one
+        fold by fold and mask by mask. The results are the same.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+        Where autoencoders are trained.
+    cache : path or "auto" or None, default="auto"
+        Where trained autoencoders are kept.
+    """
+
+    jobs: int = 1
+    device: str = "auto"
+    cache: Any = "auto"
+
+
+@dataclass
+class Observer:
+    """Hears of the progress of an experiment; every hook is empty.
+
+    Parameters
+    ----------
+    callbacks : tuple of Callback, default=()
+        Handed to searches that run in this process.
+    """
+
+    callbacks: tuple[Callback, ...] = field(default=())
+
+    def on_plan(self, runs: Sequence[Run], n_done: int) -> None:
+        """Before the first run: all runs, and how many were done before."""
+
+    def on_run_start(self, run: Run) -> None:
+        """Before a run that is computed in this process."""
+
+    def on_run_end(self, run: Run, metrics: dict[str, Any]) -> None:
+        """After a run: what it recorded."""
+
+
+def plan_runs(config: ExperimentConfig, dataset: Dataset) -> list[Run]:
+    """Return every run of an experiment: arms in order, seeds in order.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+    dataset : Dataset
+
+    Returns
+    -------
+    list of Run
+    """
+    shared = config.model_dump(mode="json", by_alias=True, exclude={"arms", "seeds", "description"})
+    shared["dataset"] = {**shared["dataset"], "fingerprint": dataset.fingerprint}
+    runs = []
+    for arm, content in config.arms.items():
+        for seed in config.seed_list():
+            arm_content = content.model_dump(mode="json", exclude_unset=True)
+            resolved = {**shared, "arm": {"name": arm, **arm_content}, "seed": seed}
+            digest = fingerprint(canonical_json(resolved))[:10]
+            runs.append(Run(f"{arm}-{seed:03d}-{digest}", dataset.name, arm, seed, resolved))
+    return runs
+
+
+def run_experiment(
+    config: ExperimentConfig,
+    dataset: Dataset,
+    results: Path,
+    *,
+    options: RunnerOptions | None = None,
+    observer: Observer | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Run what is not finished, and tabulate everything.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        The experiment.
+    dataset : Dataset
+        Its data, loaded.
+    results : pathlib.Path
+        Folder of all experiments; this one writes to ``results / config.name``.
+    options : RunnerOptions, optional
+        Processes, device, cache.
+    observer : Observer, optional
+        Hears of the progress.
+
+    Returns
+    -------
+    runs : pandas.DataFrame
+        One row a run, as in ``runs.csv``; a failed run has a status and no scores.
+    summary : pandas.DataFrame
+        One row an arm, as in ``summary.csv``.
+
+    Raises
+    ------
+    InputError
+        When the data do not fit the protocol, or the folder cannot be written.
+    """
+    options, observer = options or RunnerOptions(), observer or Observer()
+    store = Store(path_inside(results, config.name))
+    runs = plan_runs(config, dataset)
+    pending = [run for run in runs if not store.is_done(run.id)]
+    if pending:
+        _check(config, dataset, pending, options.device)
+    observer.on_plan(runs, len(runs) - len(pending))
+    write_json(store.folder / "config.json", config.model_dump(mode="json", by_alias=True))
+    worker = Worker(config, dataset, store, options.device, options.cache)
+    for run in _complete(pending, worker, options.jobs, observer):
+        observer.on_run_end(run, store.metrics(run.id) or {})
+        store.tabulate(runs)
+    return store.tabulate(runs)
+
+
+def _check(config: ExperimentConfig, dataset: Dataset, pending: Sequence[Run], device: str) -> None:
+    # What fails every run the same way is said once, before any is started.
+    for _ in HonestProtocol(config.protocol).trials(dataset, pending[0].seed):
+        pass
+    for arm in config.arms.values():
+        make_sampler(arm, dataset.n_classes, device=device, cache=None)
+
+
+def _complete(
+    pending: Sequence[Run], worker: Worker, jobs: int, observer: Observer
+) -> Iterator[Run]:
+    held_elsewhere = []
+    for run, completed in _first_pass(pending, worker, jobs, observer):
+        if completed:
+            yield run
+        else:
+            held_elsewhere.append(run)
+    for run in held_elsewhere:  # wait for the other process, and take over where it died
+        worker.complete(run, wait=True)
+        yield run
+
+
+def _first_pass(
+    pending: Sequence[Run], worker: Worker, jobs: int, observer: Observer
+) -> Iterator[tuple[Run, bool]]:
+    n_processes = min(effective_n_jobs(jobs), len(pending))
+    if n_processes == 1:
+        for run in pending:
+            observer.on_run_start(run)
+            yield run, worker.complete(run, n_jobs=jobs, callbacks=observer.callbacks)
+        return
+    parallel = Parallel(n_jobs=n_processes, return_as="generator_unordered", batch_size=1)
+    yield from parallel(delayed(_complete_elsewhere)(worker, run) for run in pending)
+
+
+def _complete_elsewhere(worker: Worker, run: Run) -> tuple[Run, bool]:
+    return run, worker.complete(run)

@@ -1,0 +1,282 @@
+"""The store of results: one folder a run, every file whole or absent."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from vaega.core.errors import ResultsError
+from vaega.core.files import path_inside, read_json, write_json, write_text
+from vaega.experiments.summary import summarise
+from vaega.experiments.trial import TrialResult
+
+RUN_COLUMNS = (
+    "dataset",
+    "arm",
+    "seed",
+    "status",
+    "heldout_score",
+    "inner_score",
+    "optimism",
+    "n_features",
+    "n_asked",
+    "n_distinct",
+    "seconds",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of an experiment: an arm and a seed, and all that they depend on.
+
+    Parameters
+    ----------
+    id : str
+        Arm, seed and a digest of the resolved configuration.
+    dataset, arm : str
+        Names.
+    seed : int
+        Of everything random in the run.
+    resolved : dict
+        The resolved configuration, the dataset's fingerprint included.
+    """
+
+    id: str
+    dataset: str
+    arm: str
+    seed: int
+    resolved: dict[str, Any]
+
+
+class Store:
+    """The results of one experiment in one folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        ``results/NAME``; made when something is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run_folder(self, run_id: str) -> Path:
+        """Return the folder of a run.
+
+        Parameters
+        ----------
+        run_id : str
+
+        Returns
+        -------
+        pathlib.Path
+        """
+        return path_inside(self.folder / "runs", run_id)
+
+    def metrics(self, run_id: str) -> dict[str, Any] | None:
+        """Return what a run recorded of itself.
+
+        Parameters
+        ----------
+        run_id : str
+
+        Returns
+        -------
+        dict or None
+            None when it recorded nothing yet, or nothing readable.
+        """
+        try:
+            return dict(read_json(self.run_folder(run_id) / "metrics.json"))
+        except (ResultsError, TypeError, ValueError):
+            return None
+
+    def is_done(self, run_id: str) -> bool:
+        """Return whether a run is finished; a failed one is not, it is tried again.
+
+        Parameters
+        ----------
+        run_id : str
+
+        Returns
+        -------
+        bool
+        """
+        metrics = self.metrics(run_id)
+        return metrics is not None and metrics.get("status") == "done"
+
+    @contextmanager
+    def claim(self, run_id: str, *, wait: bool) -> Iterator[bool]:
+        """Hold a run for this process, so that no other works on it.
+
+        Parameters
+        ----------
+        run_id : str
+        wait : bool
+            Wait for another process to let go of it; otherwise give up at once.
+
+        Yields
+        ------
+        bool
+            Whether it is ours. The system frees the claim of a process that dies.
+        """
+        folder = self.run_folder(run_id)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / ".claim", timeout=-1 if wait else 0)
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise ResultsError(f"{folder}: cannot be written: {error.strerror}.") from error
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def record_start(self, run: Run, environment: dict[str, Any]) -> None:
+        """Write down what a run is and where it runs.
+
+        Parameters
+        ----------
+        run : Run
+        environment : dict
+            Versions and machine.
+        """
+        folder = self.run_folder(run.id)
+        write_json(folder / "config.json", run.resolved)
+        write_json(folder / "environment.json", environment)
+
+    def record_done(
+        self,
+        run: Run,
+        results: Sequence[TrialResult],
+        feature_names: Sequence[str],
+        relevant: np.ndarray | None,
+        seconds: float,
+    ) -> None:
+        """Write the result of a run; ``metrics.json`` comes last and makes it final.
+
+        Parameters
+        ----------
+        run : Run
+        results : sequence of TrialResult
+            One a trial.
+        feature_names : sequence of str
+        relevant : numpy.ndarray of bool, shape (n_features,), or None
+            The truth, where it is known.
+        seconds : float
+            Duration of the run.
+        """
+        folder = self.run_folder(run.id)
+        write_text(folder / "history.csv", _csv(_histories(results)))
+        write_text(folder / "selected.csv", _csv(_selections(results, feature_names)))
+        write_json(folder / "metrics.json", _metrics(results, relevant, seconds))
+        shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+
+    def record_failure(self, run: Run, sentence: str, trace: str, seconds: float) -> None:
+        """Write why a run failed; it is tried again on the next call.
+
+        Parameters
+        ----------
+        run : Run
+        sentence : str
+            For people.
+        trace : str
+            For those who mend it.
+        seconds : float
+            Until it failed.
+        """
+        content = {"status": "failed", "error": sentence, "seconds": seconds, "traceback": trace}
+        write_json(self.run_folder(run.id) / "metrics.json", content)
+
+    def tabulate(self, runs: Sequence[Run]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Write ``runs.csv`` and ``summary.csv`` from what the runs recorded.
+
+        Parameters
+        ----------
+        runs : sequence of Run
+            In the order in which they shall stand; those without a record are left out.
+
+        Returns
+        -------
+        runs, summary : pandas.DataFrame
+        """
+        rows = [
+            {"dataset": run.dataset, "arm": run.arm, "seed": run.seed, **metrics}
+            for run in runs
+            if (metrics := self.metrics(run.id)) is not None
+        ]
+        table = pd.DataFrame(rows, columns=list(RUN_COLUMNS))
+        for column in ("n_asked", "n_distinct"):
+            table[column] = table[column].astype("Int64")
+        summary = summarise(table)
+        write_text(self.folder / "runs.csv", _csv(table))
+        write_text(self.folder / "summary.csv", _csv(summary))
+        return table, summary
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def _histories(results: Sequence[TrialResult]) -> pd.DataFrame:
+    tables = [result.history.assign(trial=place) for place, result in enumerate(results)]
+    table = pd.concat(tables, ignore_index=True)
+    return table[["trial", *table.columns.drop("trial")]]
+
+
+def _selections(results: Sequence[TrialResult], names: Sequence[str]) -> pd.DataFrame:
+    rows = [
+        {
+            "trial": place,
+            "feature": int(feature),
+            "name": names[feature],
+            "frequency": float(result.frequencies[feature]),
+        }
+        for place, result in enumerate(results)
+        for feature in result.selected
+    ]
+    return pd.DataFrame(rows, columns=["trial", "feature", "name", "frequency"])
+
+
+def _metrics(
+    results: Sequence[TrialResult], relevant: np.ndarray | None, seconds: float
+) -> dict[str, Any]:
+    trials = [_trial_metrics(result, relevant) for result in results]
+    warned: dict[str, int] = {}
+    for result in results:
+        for text, times in result.warnings.items():
+            warned[text] = warned.get(text, 0) + times
+    means = {key: float(np.mean([trial[key] for trial in trials])) for key in trials[0]}
+    counts = {key: sum(trial[key] for trial in trials) for key in ("n_asked", "n_distinct")}
+    return {
+        "status": "done",
+        **means,
+        **counts,
+        "seconds": seconds,
+        "trials": trials,
+        "warnings": warned,
+    }
+
+
+def _trial_metrics(result: TrialResult, relevant: np.ndarray | None) -> dict[str, Any]:
+    metrics: dict[str, Any] = {
+        "heldout_score": result.heldout_score,
+        "inner_score": result.inner_score,
+        "optimism": result.inner_score - result.heldout_score,
+        "n_features": len(result.selected),
+        "n_asked": result.n_asked,
+        "n_distinct": result.n_distinct,
+    }
+    if relevant is not None:
+        hits = int(relevant[result.selected].sum())
+        metrics["precision"] = hits / max(len(result.selected), 1)
+        metrics["recall"] = hits / max(int(relevant.sum()), 1)
+    return metrics

@@ -1,0 +1,84 @@
+"""From runs to one row an arm."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+SUMMARY_COLUMNS = (
+    "dataset",
+    "arm",
+    "n_runs",
+    "heldout_mean",
+    "heldout_low",
+    "heldout_high",
+    "inner_mean",
+    "optimism_mean",
+    "n_features_mean",
+    "n_distinct_mean",
+    "seconds_mean",
+)
+
+
+def summarise(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the means of each arm over its finished runs, with an interval of the held-out score.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        As in ``runs.csv``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an arm, in the order in which the arms come; columns `SUMMARY_COLUMNS`.
+    """
+    done = runs[runs["status"] == "done"]
+    rows = [
+        _summarise_arm(str(dataset), str(arm), group)
+        for (dataset, arm), group in done.groupby(["dataset", "arm"], sort=False)
+    ]
+    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+
+
+def mean_interval(values: np.ndarray, *, confidence: float = 0.95) -> tuple[float, float, float]:
+    """Return the mean and Student's interval of it.
+
+    Parameters
+    ----------
+    values : numpy.ndarray of float, shape (n_values,)
+        One a run.
+    confidence : float, default=0.95
+        Coverage of the interval.
+
+    Returns
+    -------
+    mean, low, high : float
+        The bounds are not-a-number for a single value, which says nothing of its spread.
+
+    Examples
+    --------
+    >>> [round(value, 2) for value in mean_interval(np.array([0.8, 0.9, 1.0]))]
+    [0.9, 0.65, 1.15]
+    """
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, float("nan"), float("nan")
+    half = stats.t.ppf(0.5 + confidence / 2.0, len(values) - 1) * stats.sem(values)
+    return mean, float(mean - half), float(mean + half)
+
+
+def _summarise_arm(dataset: str, arm: str, runs: pd.DataFrame) -> dict[str, object]:
+    mean, low, high = mean_interval(runs["heldout_score"].to_numpy(dtype=float))
+    return {
+        "dataset": dataset,
+        "arm": arm,
+        "n_runs": len(runs),
+        "heldout_mean": mean,
+        "heldout_low": low,
+        "heldout_high": high,
+        "inner_mean": float(runs["inner_score"].mean()),
+        "optimism_mean": float(runs["optimism"].mean()),
+        "n_features_mean": float(runs["n_features"].mean()),
+        "n_distinct_mean": float(runs["n_distinct"].mean()),
+        "seconds_mean": float(runs["seconds"].mean()),
+    }

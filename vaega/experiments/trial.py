@@ -1,0 +1,198 @@
+"""One trial of a run: search on training rows, final model, one look at the test rows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.metrics import get_scorer
+from threadpoolctl import threadpool_limits
+
+from vaega.core.randomness import derive_rng, derive_seed
+from vaega.data.preprocess import Preprocessor
+from vaega.evolution.callbacks import Callback
+from vaega.experiments.classifiers import make_classifier
+from vaega.experiments.config import ExperimentConfig, FitnessConfig
+from vaega.experiments.protocols import Trial
+from vaega.fitness.cross_validated import CrossValidatedFitness
+from vaega.fitness.folds import Preparation, augment, prepare_folds
+from vaega.fitness.objective import Objective, PenaltyObjective, WeightedObjective
+from vaega.fitness.seeding import seed_unset
+from vaega.selection.search import SearchResult, guide_weights, run_search
+
+
+@dataclass(frozen=True, eq=False)
+class TrialResult:
+    """What one trial gave.
+
+    Parameters
+    ----------
+    heldout_score : float
+        Metric of the final model on the test rows.
+    inner_score : float
+        Metric of the same mask on the inner folds, which the search maximised.
+    selected : numpy.ndarray of int, shape (n_selected,)
+        Positions of the selected features.
+    frequencies : numpy.ndarray of float, shape (n_features,)
+        Share of the last population that selects each feature.
+    history : pandas.DataFrame
+        One row a generation.
+    n_asked, n_distinct : int
+        Evaluations asked for, and different masks among them.
+    warnings : dict
+        How often the classifier warned of what.
+    """
+
+    heldout_score: float
+    inner_score: float
+    selected: np.ndarray
+    frequencies: np.ndarray
+    history: pd.DataFrame
+    n_asked: int
+    n_distinct: int
+    warnings: dict[str, int]
+
+
+def run_trial(
+    config: ExperimentConfig,
+    trial: Trial,
+    sampler: Any,
+    *,
+    n_jobs: int = 1,
+    callbacks: Iterable[Callback] = (),
+    checkpoint: Path | None = None,
+) -> TrialResult:
+    """Search, fit the final model on the mask, and read the test rows once.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        Preprocessing, fitness and search.
+    trial : Trial
+        Training rows, inner splits and sealed test rows.
+    sampler : object with ``fit_resample``, or None
+        The arm's; fitted anew on each inner fit part, and on the training rows for the final model.
+    n_jobs : int, default=1
+        Processes that train generators and score masks.
+    callbacks : iterable of Callback
+        Called each generation.
+    checkpoint : pathlib.Path, optional
+        Where the search keeps its state.
+
+    Returns
+    -------
+    TrialResult
+    """
+    classifier = classifier_of(config.fitness)
+    scorer = get_scorer(config.fitness.metric)
+    preparation = Preprocessor(list(config.preprocess))
+    folds = prepare_folds(
+        trial.X,
+        trial.y,
+        [(split.train, split.test) for split in trial.inner],
+        preparation=preparation,
+        sampler=sampler,
+        seed=derive_seed(trial.seed, "folds"),
+        n_jobs=n_jobs,
+    )
+    seed = derive_seed(trial.seed, "fitness")
+    with CrossValidatedFitness(classifier, folds, scorer, seed=seed, n_jobs=n_jobs) as fitness:
+        found = run_search(
+            fitness,
+            objective_of(config.fitness),
+            config.search.settings(),
+            weights=guide_weights(folds, trial.X.shape[1], config.search.guide),
+            rng=derive_rng(trial.seed, "search"),
+            callbacks=callbacks,
+            checkpoint=checkpoint,
+        )
+    heldout = score_heldout(trial, found.mask, classifier, scorer, preparation, sampler)
+    return _result(found, heldout, dict(fitness.warnings_))
+
+
+def score_heldout(
+    trial: Trial,
+    mask: np.ndarray,
+    classifier: Any,
+    scorer: Any,
+    preparation: Preparation,
+    sampler: Any,
+) -> float:
+    """Fit the final model on all training rows and score it on the test rows, which it opens.
+
+    Parameters
+    ----------
+    trial : Trial
+        Its test rows are read here, once.
+    mask : numpy.ndarray of bool, shape (n_features,)
+        The final mask.
+    classifier : scikit-learn classifier
+        Cloned.
+    scorer : callable
+        A scikit-learn scorer.
+    preparation : Preparation
+        Cloned, fitted on the training rows.
+    sampler : object with ``fit_resample``, or None
+        Adds rows to the training rows.
+
+    Returns
+    -------
+    float
+    """
+    fitted = seed_unset(clone(preparation), derive_seed(trial.seed, "final preparation"))
+    fitted.fit(trial.X, trial.y)
+    X, y = fitted.transform(trial.X), trial.y
+    if sampler is not None:
+        X, y = augment(X, y, sampler, seed=derive_seed(trial.seed, "final sampler"))
+    kept = np.flatnonzero(mask[fitted.columns_])
+    final = seed_unset(clone(classifier), derive_seed(trial.seed, "final classifier"))
+    with threadpool_limits(limits=1):
+        final.fit(X.take(kept, axis=1), y)
+        X_test, y_test = trial.test.open()
+        return float(scorer(final, fitted.transform(X_test).take(kept, axis=1), y_test))
+
+
+def classifier_of(fitness: FitnessConfig) -> Any:
+    """Return the classifier that the section ``fitness`` names.
+
+    Parameters
+    ----------
+    fitness : FitnessConfig
+
+    Returns
+    -------
+    scikit-learn classifier
+    """
+    return make_classifier(fitness.classifier, fitness.class_, fitness.parameters())
+
+
+def objective_of(fitness: FitnessConfig) -> Objective:
+    """Return the objective that the section ``fitness`` names.
+
+    Parameters
+    ----------
+    fitness : FitnessConfig
+
+    Returns
+    -------
+    Objective
+    """
+    if fitness.objective.kind == "weighted":
+        return WeightedObjective(fitness.objective.alpha)
+    return PenaltyObjective(fitness.objective.per_feature)
+
+
+def _result(found: SearchResult, heldout: float, warnings: dict[str, int]) -> TrialResult:
+    return TrialResult(
+        heldout_score=heldout,
+        inner_score=found.score,
+        selected=np.flatnonzero(found.mask),
+        frequencies=found.frequencies,
+        history=found.history,
+        n_asked=found.n_asked,
+        n_distinct=found.n_distinct,
+        warnings=warnings,
+    )

@@ -1,0 +1,143 @@
+"""What completes one run: claim it, compute its trials, record the result or the failure."""
+
+import os
+import platform
+import time
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from vaega import __version__
+from vaega.core.errors import ResultsError
+from vaega.data.dataset import Dataset
+from vaega.evolution.callbacks import Callback
+from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.protocols import HonestProtocol
+from vaega.experiments.samplers import make_sampler
+from vaega.experiments.store import Run, Store
+from vaega.experiments.trial import TrialResult, run_trial
+
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "joblib", "deap", "torch")
+
+
+@dataclass(frozen=True, eq=False)
+class Worker:
+    """Completes runs of one experiment, in this process or in another.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        The experiment.
+    dataset : Dataset
+        Its data.
+    store : Store
+        Where results go.
+    device : {"auto", "cpu", "cuda"}
+        Where autoencoders are trained.
+    cache : path or "auto" or None
+        Where trained autoencoders are kept.
+    """
+
+    config: ExperimentConfig
+    dataset: Dataset
+    store: Store
+    device: str
+    cache: Any
+
+    def complete(
+        self,
+        run: Run,
+        *,
+        wait: bool = False,
+        n_jobs: int = 1,
+        callbacks: Iterable[Callback] = (),
+    ) -> bool:
+        """Compute a run, unless it is done or another process holds it.
+
+        Parameters
+        ----------
+        run : Run
+        wait : bool, default=False
+            Wait for another process rather than give up.
+        n_jobs : int, default=1
+            Processes within the run.
+        callbacks : iterable of Callback
+            Called each generation.
+
+        Returns
+        -------
+        bool
+            False when another process holds the run.
+        """
+        with self.store.claim(run.id, wait=wait) as ours:
+            if not ours:
+                return False
+            if not self.store.is_done(run.id):
+                self._compute(run, n_jobs, callbacks)
+        return True
+
+    def _compute(self, run: Run, n_jobs: int, callbacks: Iterable[Callback]) -> None:
+        started = time.perf_counter()
+        self.store.record_start(run, describe_environment(self.device))
+        try:
+            results = self._trials(run, n_jobs, callbacks)
+        except ResultsError:
+            raise  # the folder itself fails: no use in trying to write that into it
+        except Exception as error:
+            seconds = time.perf_counter() - started
+            self.store.record_failure(run, _sentence(error), traceback.format_exc(), seconds)
+            return
+        names, relevant = self.dataset.feature_names, self.dataset.relevant
+        self.store.record_done(run, results, names, relevant, time.perf_counter() - started)
+
+    def _trials(self, run: Run, n_jobs: int, callbacks: Iterable[Callback]) -> list[TrialResult]:
+        arm, folder = self.config.arms[run.arm], self.store.run_folder(run.id)
+        n_classes = self.dataset.n_classes
+        sampler = make_sampler(arm, n_classes, device=self.device, cache=self.cache)
+        return [
+            run_trial(
+                self.config,
+                trial,
+                sampler,
+                n_jobs=n_jobs,
+                callbacks=callbacks,
+                checkpoint=folder / "checkpoint" / f"trial-{place}.npz",
+            )
+            for place, trial in enumerate(
+                HonestProtocol(self.config.protocol).trials(self.dataset, run.seed)
+            )
+        ]
+
+
+def describe_environment(device: str) -> dict[str, Any]:
+    """Return the versions and the machine that a run was computed with.
+
+    Parameters
+    ----------
+    device : str
+        As asked for.
+
+    Returns
+    -------
+    dict
+
+    Examples
+    --------
+    >>> sorted(describe_environment("cpu"))
+    ['cores', 'device', 'packages', 'platform', 'python', 'vaega']
+    """
+    return {
+        "vaega": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "device": device,
+        "packages": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def _sentence(error: Exception) -> str:
+    first = str(error).strip().split("\n", 1)[0]
+    return first or type(error).__name__
