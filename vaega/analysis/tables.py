@@ -1,0 +1,95 @@
+"""The summary as a table: cells as text, then drawn for a terminal, Markdown or a page."""
+
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+HEADINGS = (
+    "arm",
+    "runs",
+    "held-out [95 %]",
+    "inner",
+    "optimism",
+    "features",
+    "masks scored",
+    "seconds",
+)
+
+
+def summary_cells(summary: pd.DataFrame) -> list[list[str]]:
+    """Return the summary as text, one row an arm, under `HEADINGS`.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        As in ``summary.csv``.
+
+    Returns
+    -------
+    list of list of str
+
+    Examples
+    --------
+    >>> summary = pd.DataFrame([{"arm": "original", "n_runs": 2, "heldout_mean": 0.9,
+    ...     "heldout_low": 0.8, "heldout_high": 1.0, "inner_mean": 0.95, "optimism_mean": 0.05,
+    ...     "n_features_mean": 7.0, "n_distinct_mean": 310.0, "seconds_mean": 2.04}])
+    >>> summary_cells(summary)
+    [['original', '2', '0.900 [0.800, 1.000]', '0.950', '+0.050', '7.0', '310', '2.0']]
+    """
+    return [_cells(row) for _, row in summary.iterrows()]
+
+
+def markdown_table(summary: pd.DataFrame) -> str:
+    """Return the summary as a Markdown table.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        As in ``summary.csv``.
+
+    Returns
+    -------
+    str
+    """
+    lines = [HEADINGS, ["---"] + ["---:"] * (len(HEADINGS) - 1), *summary_cells(summary)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def terminal_table(summary: pd.DataFrame, *, title: str) -> Table:
+    """Return the summary as a table for a terminal.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        As in ``summary.csv``.
+    title : str
+        Above the table.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    # Narrow enough for 80 columns: headings wrap, figures do not.
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for place, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="left" if place == 0 else "right")
+    for cells in summary_cells(summary):
+        table.add_row(*(Text(cell, no_wrap=True) for cell in cells))
+    return table
+
+
+def _cells(row: pd.Series) -> list[str]:
+    interval = ""
+    if pd.notna(row["heldout_low"]):
+        interval = f" [{row['heldout_low']:.3f}, {row['heldout_high']:.3f}]"
+    return [
+        str(row["arm"]),
+        str(int(row["n_runs"])),
+        f"{row['heldout_mean']:.3f}{interval}",
+        f"{row['inner_mean']:.3f}",
+        f"{row['optimism_mean']:+.3f}",
+        f"{row['n_features_mean']:.1f}",
+        f"{row['n_distinct_mean']:.0f}",
+        f"{row['seconds_mean']:.1f}",
+    ]

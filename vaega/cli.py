@@ -1,0 +1,235 @@
+"""The command line. Bodies parse, delegate and print; what is slow to import is imported in them."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vaega import __version__
+from vaega.core.errors import InputError
+
+DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class _Debug(click.Option):
+    """``--debug``, accepted behind every command."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ["--debug"],
+            is_flag=True,
+            expose_value=False,
+            help="Show the traceback of an error.",
+            callback=lambda context, _, value: context.meta.update(
+                {"vaega.debug": value or context.meta.get("vaega.debug", False)}
+            ),
+        )
+
+
+class _Command(click.Command):
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.params.append(_Debug())
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if context.meta.get("vaega.debug"):
+                raise
+            if isinstance(error, InputError):
+                raise click.ClickException(str(error)) from error
+            kind = type(error).__name__
+            raise _Unexpected(f"unexpected {kind}: {error} (--debug shows where)") from error
+
+
+class _Unexpected(click.ClickException):
+    exit_code = SOME_FAILED
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process when absent.
+
+    Returns
+    -------
+    int
+        0 done, 1 some runs failed, 2 bad input, 130 interrupted.
+    """
+    try:
+        answer = vaega.main(args=arguments, prog_name="vaega", standalone_mode=False)
+    except _Unexpected as error:
+        click.echo(f"vaega: {error.format_message()}", err=True)
+        return SOME_FAILED
+    except click.ClickException as error:
+        click.echo(f"vaega: {error.format_message()}", err=True)
+        return BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("vaega: interrupted; the same command goes on from here.", err=True)
+        return INTERRUPTED
+    return answer if isinstance(answer, int) else DONE
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="vaega")
+def vaega() -> None:
+    """Feature selection for few rows and many columns.
+
+    A genetic algorithm evolves masks of features; each is scored by a classifier that may be
+    trained on rows which a variational autoencoder generates.
+    """
+
+
+_FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+_SET = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key: search.elite=2."
+)
+
+
+@vaega.command()
+@_FILE
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of all experiments; this one writes to a folder of its name.",
+)
+@click.option("--jobs", type=int, default=1, show_default=True, help="Processes; -1 is all cores.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where autoencoders are trained.",
+)
+@_SET
+def run(file: Path, results: Path, jobs: int, device: str, overrides: tuple[str, ...]) -> int:
+    r"""Run an experiment; runs that are finished are skipped.
+
+    \b
+    vaega run configs/quickstart.yaml
+    vaega run configs/madelon.yaml --jobs 2 --set seeds=3
+    """
+    from vaega.experiments.loading import load_configured
+    from vaega.experiments.reading import read_config
+    from vaega.experiments.runner import RunnerOptions
+
+    if jobs == 0:
+        raise InputError("--jobs: must be a whole number other than 0, got 0.")
+    config = read_config(file, overrides)
+    dataset = load_configured(config.dataset, beside=file.parent)
+    command = ["vaega", "run", str(file)] + [f"--set={override}" for override in overrides]
+    options = RunnerOptions(jobs=jobs, device=device)
+    return _run_and_show(config, dataset, results, options, shlex.join(command))
+
+
+def _run_and_show(config: Any, dataset: Any, results: Path, options: Any, command: str) -> int:
+    from rich.console import Console
+
+    from vaega.analysis.html_report import write_report
+    from vaega.experiments.progress import make_observer
+    from vaega.experiments.runner import run_experiment
+
+    generations = config.search.n_generations
+    with make_observer(Console(stderr=True), n_generations=generations) as observer:
+        runs, summary = run_experiment(config, dataset, results, options=options, observer=observer)
+    folder = results / config.name
+    if len(summary):
+        _show_summary(dataset, summary)
+        page = write_report(folder, command=command)
+        click.echo(f"results  {folder}\nreport   {page}")
+    failed = runs[runs["status"] == "failed"]
+    if len(failed):
+        click.echo(f"{len(failed)} of {len(runs)} runs failed; the same command tries them again.")
+    return SOME_FAILED if len(failed) else DONE
+
+
+def _show_summary(dataset: Any, summary: Any) -> None:
+    from rich.console import Console
+
+    from vaega.analysis.tables import terminal_table
+    from vaega.experiments.protocols import HonestProtocol
+
+    title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
+    Console().print(terminal_table(summary, title=title))
+    click.echo(HonestProtocol.statement)
+
+
+@vaega.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@_SET
+def check(files: tuple[Path, ...], overrides: tuple[str, ...]) -> None:
+    r"""Check configuration files without running anything.
+
+    \b
+    vaega check configs/*.yaml
+    """
+    from vaega.experiments.reading import read_config
+
+    for file in files:
+        config = read_config(file, overrides)
+        arms, seeds = len(config.arms), len(config.seed_list())
+        click.echo(f"{file}: valid, {arms} arms x {seeds} seeds on {config.dataset.source}")
+
+
+@vaega.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def report(folder: Path) -> None:
+    r"""Write report.html anew from a results folder.
+
+    \b
+    vaega report results/quickstart
+    """
+    from vaega.analysis.html_report import read_results, write_report
+    from vaega.analysis.tables import markdown_table
+
+    click.echo(markdown_table(read_results(folder).summary))
+    click.echo(f"report   {write_report(folder, command=f'vaega report {folder}')}")
+
+
+@vaega.group(cls=_Group, invoke_without_command=True)
+@click.pass_context
+def datasets(context: click.Context) -> None:
+    r"""List the datasets that can be loaded from here.
+
+    \b
+    vaega datasets
+    vaega datasets show madelon
+    """
+    if context.invoked_subcommand is None:
+        from vaega.data.sources import available_datasets
+
+        for entry in available_datasets():
+            click.echo(f"{entry.source:24} {entry.where:28} {entry.title}")
+
+
+@datasets.command()
+@click.argument("source")
+@click.option("--target", help="Column of the labels, for a table.")
+def show(source: str, target: str | None) -> None:
+    r"""Print the card of a dataset.
+
+    \b
+    vaega datasets show sklearn:wine
+    """
+    from vaega.data.sources import load_dataset
+
+    click.echo(load_dataset(source, target=target).card())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""Feature columns of a table: numbers stay, text is parsed, refused, spread or dropped."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vaega.core.errors import DataError
+from vaega.data.names import quoted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CATEGORICAL = ("error", "one_hot", "drop")
+MAX_VALUES = 50
+_MISSING_TEXTS = ("", "?", "na", "n/a", "nan", "null")
+
+
+def numeric_features(
+    frame: "pd.DataFrame",
+    names: Sequence[str],
+    positions: Sequence[int],
+    *,
+    categorical: str,
+    owner: str,
+) -> tuple[np.ndarray, list[str], tuple[str, ...]]:
+    """Turn columns into numbers.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame of shape (n_rows, n_columns)
+        The cells.
+    names : sequence of str
+        One name a column of `frame`.
+    positions : sequence of int
+        Which columns are features.
+    categorical : {"error", "one_hot", "drop"}
+        What happens to text columns: one sentence, one 0/1 column a value (``column=value``, all
+        zero where the value is missing), or nothing is kept of them.
+    owner : str
+        Who asks, for the error messages.
+
+    Returns
+    -------
+    X : float64 array of shape (n_rows, n_features)
+        Missing cells are NaN.
+    feature_names : list of str
+        One a column of `X`.
+    notes : tuple of str
+        What was changed.
+
+    Raises
+    ------
+    DataError
+        When text columns are there and not allowed, hold too many values, or nothing is left.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"size": ["1", "?"], "colour": ["red", "blue"]})
+    >>> X, names, notes = numeric_features(
+    ...     frame, list(frame), [0, 1], categorical="one_hot", owner="toy")
+    >>> names
+    ['size', 'colour=blue', 'colour=red']
+    >>> X
+    array([[ 1.,  0.,  1.],
+           [nan,  1.,  0.]])
+    """
+    numbers = {i: column_numbers(frame.iloc[:, i]) for i in positions}
+    texts = [i for i in positions if numbers[i] is None]
+    if texts and categorical == "error":
+        raise DataError(
+            f"{owner}: feature columns must be numeric, got text in {len(texts)} of "
+            f"{len(positions)} ({quoted(names[i] for i in texts)}); set categorical to one_hot or "
+            "drop to take or leave them."
+        )
+    if texts and categorical == "drop":
+        positions = [i for i in positions if numbers[i] is not None]
+    if not positions:
+        raise DataError(f"{owner}: at least one numeric feature is needed, got text columns only.")
+    blocks, feature_names = [], []
+    for i in positions:
+        column = numbers[i]
+        if column is None:
+            block, block_names = _one_hot(frame.iloc[:, i], names[i], owner=owner)
+        else:
+            block, block_names = column[:, None], [names[i]]
+        blocks.append(block)
+        feature_names += block_names
+    return np.hstack(blocks), feature_names, _notes(frame, names, texts, categorical)
+
+
+def column_numbers(column: "pd.Series") -> np.ndarray | None:
+    """Return a column as numbers when every cell is a number, a boolean or missing.
+
+    Parameters
+    ----------
+    column : pandas.Series of shape (n_rows,)
+        Cells of any kind; dates count as text.
+
+    Returns
+    -------
+    float64 array of shape (n_rows,) or None
+        None when a cell is other text.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> column_numbers(pd.Series(["1e3", " 2", "NA"]))
+    array([1000.,    2.,   nan])
+    >>> column_numbers(pd.Series(["True", "false"]))
+    array([1., 0.])
+    >>> column_numbers(pd.Series(["a", "1"])) is None
+    True
+    """
+    import pandas as pd
+
+    if pd.api.types.is_complex_dtype(column.dtype):
+        return None
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    texts = _texts(column)
+    present = texts[texts.notna()]
+    if present.str.lower().isin(["true", "false"]).all() and len(present):
+        return _parse(texts.str.lower().map({"true": "1", "false": "0"}))
+    return _parse(texts)
+
+
+def _parse(texts: "pd.Series") -> np.ndarray | None:
+    import pandas as pd
+
+    try:
+        return pd.to_numeric(texts).to_numpy(dtype=np.float64, na_value=np.nan)
+    except (ValueError, TypeError):
+        return None
+
+
+def _texts(column: "pd.Series") -> "pd.Series":
+    texts = column.astype(object)
+    texts = texts.where(texts.isna(), texts.astype(str).str.strip())
+    return texts.mask(texts.astype(str).str.lower().isin(_MISSING_TEXTS)).astype(object)
+
+
+def _one_hot(column: "pd.Series", name: str, *, owner: str) -> tuple[np.ndarray, list[str]]:
+    texts = _texts(column)
+    values = sorted(set(texts.dropna()))
+    if len(values) > MAX_VALUES:
+        raise DataError(
+            f"{owner}: one_hot takes columns with at most {MAX_VALUES} different values, got "
+            f"{len(values)} in {name!r}; drop that column or set categorical to drop."
+        )
+    cells = texts.to_numpy()
+    block = np.stack([cells == value for value in values], axis=1).astype(np.float64)
+    return block, [f"{name}={value}" for value in values]
+
+
+def _notes(
+    frame: "pd.DataFrame", names: Sequence[str], texts: Sequence[int], categorical: str
+) -> tuple[str, ...]:
+    if not texts:
+        return ()
+    listed = quoted(names[i] for i in texts)
+    columns = "1 text column" if len(texts) == 1 else f"{len(texts)} text columns"
+    if categorical == "drop":
+        return (f"{columns} dropped ({listed}).",)
+    n_missing = sum(int(_texts(frame.iloc[:, i]).isna().sum()) for i in texts)
+    blank = f"; {n_missing} missing cells are all-zero rows there" if n_missing else ""
+    return (f"{columns} spread into 0/1 columns ({listed}){blank}.",)

@@ -1,0 +1,220 @@
+"""Sources: one way in for everything a dataset can come from."""
+
+import difflib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vaega.core.checks import check_choice
+from vaega.core.errors import DataError, InputError
+from vaega.data.arff import read_arff
+from vaega.data.bundled import BUNDLED, load_bundled
+from vaega.data.catalogue import KNOWN, DatasetEntry, describe_shapes, known_dataset
+from vaega.data.columns import CATEGORICAL
+from vaega.data.dataset import Dataset
+from vaega.data.delimited import read_delimited
+from vaega.data.folders import SUFFIXES, data_folders, find_file, list_files, stem_of, suffix_of
+from vaega.data.npz import read_npz, read_npz_shapes
+from vaega.data.openml import load_openml
+from vaega.data.parquet import read_parquet
+from vaega.data.tables import Table, dataset_from_table
+
+__all__ = ["DatasetEntry", "available_datasets", "load_dataset"]
+
+_OWNER = "load_dataset"
+_OPENML_NOTE = "Fetched from OpenML, which has no official test part."
+_READERS: dict[str, Callable[[Path], Table]] = {".arff": read_arff, ".parquet": read_parquet}
+
+
+def load_dataset(
+    source: str | os.PathLike[str],
+    *,
+    target: str | None = None,
+    groups: str | None = None,
+    categorical: str = "error",
+    name: str | None = None,
+) -> Dataset:
+    """Load a dataset.
+
+    Parameters
+    ----------
+    source : str or path
+        One of
+
+        - ``sklearn:NAME``: a classification set inside scikit-learn;
+        - ``openml:ID``, ``openml:NAME`` or ``openml:NAME@VERSION``: fetched once, then cached;
+        - a path ending in .csv, .tsv (both also .gz), .arff, .parquet or .npz;
+        - a bare name: NAME.npz, .csv, ... in ``$VAEGA_DATA``, then in ``./data``, then on OpenML
+          where the catalogue knows it.
+    target : str, optional
+        The target column of a table; default: the only one called class, target, label or y.
+    groups : str, optional
+        A column of a table whose equal values mark rows that belong together.
+    categorical : {"error", "one_hot", "drop"}, default="error"
+        What happens to text columns of a table.
+    name : str, optional
+        The dataset's name; default: from the source.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        When the source cannot be read or is no classification dataset; the message is one
+        sentence.
+
+    Examples
+    --------
+    >>> load_dataset("sklearn:wine").X.shape
+    (178, 13)
+    """
+    check_choice(categorical, "categorical", CATEGORICAL, owner=_OWNER)
+    text = os.fspath(source)
+    columns = {"target": target, "groups": groups}
+    if text.startswith("sklearn:"):
+        _refuse_columns(text, columns)
+        return load_bundled(text.removeprefix("sklearn:"), name=name)
+    if text.startswith("openml:"):
+        reference = text.removeprefix("openml:")
+        return load_openml(reference, **columns, categorical=categorical, name=name)
+    if "://" in text:
+        raise DataError(f"{text}: addresses are not read; download the file and give its path.")
+    if isinstance(source, os.PathLike) or _is_path(text):
+        path = Path(text).expanduser()
+        return _load_file(path, **columns, categorical=categorical, name=name)
+    return _load_name(text, **columns, categorical=categorical, name=name)
+
+
+def available_datasets() -> list[DatasetEntry]:
+    """List what `load_dataset` can load by name from here, without reading the values.
+
+    Returns
+    -------
+    list of DatasetEntry
+        Files of ``$VAEGA_DATA`` and ``./data`` first, then scikit-learn's sets, then the names
+        that OpenML has.
+
+    Examples
+    --------
+    >>> [entry.source for entry in available_datasets() if entry.where == "scikit-learn"]
+    ['sklearn:breast_cancer', 'sklearn:digits', 'sklearn:iris', 'sklearn:wine']
+    """
+    files = [_file_entry(path) for path in list_files()]
+    bundled = [
+        DatasetEntry(f"sklearn:{key}", title, "scikit-learn") for key, title in BUNDLED.items()
+    ]
+    here = {entry.source for entry in files}
+    remote = [
+        DatasetEntry(key, known.title, "OpenML, needs the network")
+        for key, known in KNOWN.items()
+        if known.openml and key not in here
+    ]
+    return [*files, *bundled, *remote]
+
+
+def _is_path(text: str) -> bool:
+    path = Path(text)
+    named = suffix_of(path) is not None or (path.suffix != "" and path.is_file())
+    return named or any(mark in text for mark in "/\\~")
+
+
+def _refuse_columns(owner: str, columns: dict[str, str | None]) -> None:
+    for role, column in columns.items():
+        if column is not None:
+            raise DataError(
+                f"{owner}: {role} names a column of a table, which this source is not; "
+                f"got {column!r}."
+            )
+
+
+def _load_file(
+    path: Path, *, target: str | None, groups: str | None, categorical: str, name: str | None
+) -> Dataset:
+    owner = str(path)
+    suffix = _check_file(path)
+    label = name or stem_of(path)
+    if suffix == ".npz":
+        _refuse_columns(owner, {"target": target, "groups": groups})
+        return _with_facts(read_npz(path, name=label, origin=path.name), stem_of(path))
+    table = _READERS[suffix](path) if suffix in _READERS else read_delimited(path, target=target)
+    dataset = dataset_from_table(
+        table,
+        target=target,
+        groups=groups,
+        categorical=categorical,
+        name=label,
+        origin=path.name,
+        owner=owner,
+    )
+    return _with_facts(dataset, stem_of(path))
+
+
+def _check_file(path: Path) -> str:
+    suffix = suffix_of(path)
+    if path.is_dir():
+        raise DataError(f"{path}: must be a file, got a folder.")
+    if suffix is None:
+        shown = path.suffix or "no ending"
+        raise DataError(f"{path}: a data file must end in {', '.join(SUFFIXES)}, got {shown}.")
+    if not path.exists():
+        raise DataError(f"{path}: no such file, looked from {Path.cwd()}.")
+    return suffix
+
+
+def _with_facts(dataset: Dataset, stem: str) -> Dataset:
+    known = known_dataset(stem, dataset.n_features)
+    if known is None:
+        return dataset
+    notes = (known.note, *dataset.notes) if known.note else dataset.notes
+    return replace(dataset, origin=known.citation, licence=known.licence, notes=notes)
+
+
+def _load_name(text: str, **options: Any) -> Dataset:
+    try:
+        path = find_file(text)
+    except InputError as error:
+        raise DataError(f"{_OWNER}: {error}") from error
+    if path is not None:
+        return _load_file(path, **options)
+    known = KNOWN.get(text)
+    if known is None or known.openml is None:
+        raise DataError(_unknown_name(text))
+    number, remote_name = known.openml
+    options["name"] = options["name"] or text
+    dataset = load_openml(str(number), **options, expected_name=remote_name)
+    return replace(dataset, notes=(*dataset.notes, _OPENML_NOTE))
+
+
+def _unknown_name(text: str) -> str:
+    names = [entry.source for entry in available_datasets()]
+    close = difflib.get_close_matches(text, names, n=1)
+    guess = f" (did you mean {close[0]!r}?)" if close else ""
+    problem = (
+        f"{text!r} is known, but its file {text}.npz is not here"
+        if text in KNOWN
+        else f"no dataset is called {text!r}"
+    )
+    return f"{_OWNER}: {problem}{guess}; available from here are {', '.join(names)}; {_searched()}."
+
+
+def _searched() -> str:
+    folders = ", ".join(map(str, data_folders())) or "no folder, ./data is not there"
+    named = os.environ.get("VAEGA_DATA")
+    if not named:
+        return f"VAEGA_DATA is not set; searched {folders}"
+    if not Path(named).expanduser().is_dir():
+        return f"VAEGA_DATA names {named}, which is no folder; searched {folders}"
+    return f"searched {folders}"
+
+
+def _file_entry(path: Path) -> DatasetEntry:
+    stem = stem_of(path)
+    shapes = read_npz_shapes(path) if path.suffix == ".npz" else {}
+    size = describe_shapes(shapes) if path.suffix == ".npz" else f"a {suffix_of(path)} table"
+    n_features = (shapes.get("X_train") or shapes.get("X") or (0,))[-1]
+    known = known_dataset(stem, n_features)
+    return DatasetEntry(stem, f"{known.title}, {size}" if known else size, str(path))

@@ -1,0 +1,30 @@
+"""The dataset that a configuration names."""
+
+from pathlib import Path
+
+from vaega.data.dataset import Dataset
+from vaega.data.sources import load_dataset
+from vaega.experiments.config import DatasetConfig
+
+
+def load_configured(config: DatasetConfig, *, beside: Path) -> Dataset:
+    """Load the dataset of the section ``dataset``.
+
+    Parameters
+    ----------
+    config : DatasetConfig
+        The section.
+    beside : pathlib.Path
+        Folder of the configuration file: a relative path that does not exist from here is looked
+        for there, so that a configuration can travel with its data.
+
+    Returns
+    -------
+    Dataset
+    """
+    source = config.source
+    if not Path(source).exists() and (beside / source).is_file():
+        source = str(beside / source)
+    return load_dataset(
+        source, target=config.target, groups=config.groups, categorical=config.categorical
+    )
