@@ -1,6 +1,3 @@
-import os
-from pathlib import Path
-
 import pytest
 
 from tests.data.openml_server import OpenMLServer
@@ -15,15 +12,6 @@ def no_folders(tmp_path, monkeypatch):
     work.mkdir()
     monkeypatch.chdir(work)
     return work
-
-
-@pytest.fixture(scope="session")
-def real_data():
-    """The folder with the published data sets."""
-    folder = os.environ.get("VAEGA_DATA")
-    if not folder or not (Path(folder) / "madelon.npz").is_file():
-        pytest.skip("VAEGA_DATA names no folder with the published data sets")
-    return Path(folder)
 
 
 @pytest.fixture

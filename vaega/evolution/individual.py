@@ -48,10 +48,13 @@ class Individual(np.ndarray):
     def __array_finalize__(self, parent: Any) -> None:
         self.fitness = MaskFitness()
 
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> "Individual":
+    def __copy__(self) -> "Individual":
         copied = Individual(self)
         copied.fitness = deepcopy(self.fitness)
         return copied
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> "Individual":
+        return self.__copy__()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (np.asarray(self), tuple(self.fitness.values))

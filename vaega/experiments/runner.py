@@ -160,7 +160,7 @@ def _first_pass(
     pending: Sequence[Run], worker: Worker, jobs: int, observer: Observer
 ) -> Iterator[tuple[Run, bool]]:
     n_processes = min(effective_n_jobs(jobs), len(pending))
-    if n_processes == 1:
+    if n_processes <= 1:
         for run in pending:
             observer.on_run_start(run)
             yield run, worker.complete(run, n_jobs=jobs, callbacks=observer.callbacks)

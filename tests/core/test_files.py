@@ -1,0 +1,79 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vaega.core.errors import InputError, ResultsError
+from vaega.core.files import (
+    canonical_json,
+    fingerprint,
+    path_inside,
+    read_json,
+    write_bytes,
+    write_json,
+    write_text,
+)
+
+
+def test_a_file_is_replaced_at_once(tmp_path):
+    path = tmp_path / "deep" / "file.txt"
+    write_text(path, "old")
+    write_text(path, "new")
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_write_that_dies_leaves_the_old_content(tmp_path, monkeypatch):
+    path = tmp_path / "file.txt"
+    write_text(path, "old")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(ResultsError, match="cannot be written: No space left"):
+        write_bytes(path, b"new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_a_file_gives_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultsError, match="cannot be written"):
+        write_text(tmp_path / "file" / "inside", "")
+
+
+def test_json_comes_back(tmp_path):
+    write_json(tmp_path / "a.json", {"x": [1, 2.5, None]})
+    assert read_json(tmp_path / "a.json") == {"x": [1, 2.5, None]}
+
+
+def test_damaged_json_gives_one_sentence(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(ResultsError, match="cannot be read as JSON"):
+        read_json(tmp_path / "a.json")
+
+
+def test_fingerprints_see_values_shapes_types_and_order():
+    base = np.arange(6.0)
+    others = [base + 1, base.reshape(2, 3), base.astype("float32"), base[::-1]]
+    digests = {fingerprint(array) for array in [base, *others]}
+    assert len(digests) == 5
+    assert fingerprint(base, "a") != fingerprint("a", base)
+    assert fingerprint(np.array(["a", "bc"])) != fingerprint(np.array(["ab", "c"]))
+
+
+def test_fingerprints_ignore_layout_and_key_order():
+    array = np.arange(6.0).reshape(2, 3)
+    assert fingerprint(array) == fingerprint(np.asfortranarray(array))
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+
+
+def test_canonical_json_refuses_what_other_readers_cannot_read():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json(float("nan"))
+
+
+@pytest.mark.parametrize(
+    "name", ["", "..", "../up", "/etc", "a/b", "a\\b", ".hidden", "a\0", "C:x"]
+)
+def test_names_that_could_lead_elsewhere(name):
+    with pytest.raises(InputError, match="cannot name a file in"):
+        path_inside(Path("results"), name)

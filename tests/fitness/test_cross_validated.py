@@ -1,0 +1,135 @@
+import random
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from vaega.core.errors import InputError
+from vaega.fitness.cross_validated import CrossValidatedFitness
+from vaega.fitness.folds import prepare_folds
+
+ACCURACY = get_scorer("accuracy")
+
+
+@pytest.fixture
+def folds(two_clouds):
+    return prepare_folds(*two_clouds, list(StratifiedKFold(3).split(*two_clouds)), seed=0)
+
+
+@pytest.fixture
+def masks(rng):
+    masks = rng.random((24, 12)) < 0.4
+    masks[:, 0] |= ~masks.any(axis=1)
+    return masks
+
+
+class Strange(ClassifierMixin, BaseEstimator):
+    """Warns, fails or answers nonsense, as told."""
+
+    def __init__(self, behaviour="warn"):
+        self.behaviour = behaviour
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.width_ = X.shape[1]
+        if self.behaviour == "fail":
+            raise ValueError("a reason.\nand more lines")
+        warnings.warn(f"told {self.behaviour}\nsecond line", stacklevel=1)
+        return self
+
+    def predict(self, X):
+        assert X.shape[1] == self.width_ > 0
+        return np.full(len(X), self.classes_[0])
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [GaussianNB(), KNeighborsClassifier(3), make_pipeline(StandardScaler(), GaussianNB())],
+)
+def test_scores_are_those_of_scikit_learn(classifier, two_clouds, folds, masks):
+    X, y = two_clouds
+    got = CrossValidatedFitness(classifier, folds, ACCURACY)(masks)
+    expected = [
+        cross_val_score(classifier, X[:, mask], y, cv=StratifiedKFold(3)).mean() for mask in masks
+    ]
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12)
+
+
+def test_processes_and_chunks_do_not_matter_even_to_a_random_classifier(folds, masks):
+    classifier = MLPClassifier((4,), max_iter=5)
+    serial = CrossValidatedFitness(classifier, folds, ACCURACY, seed=3)(masks)
+    with CrossValidatedFitness(classifier, folds, ACCURACY, seed=3, n_jobs=2) as fitness:
+        parallel = fitness(masks)
+        one_by_one = np.array([fitness(mask[None])[0] for mask in masks])
+    np.testing.assert_array_equal(parallel, serial)
+    np.testing.assert_array_equal(one_by_one, serial)
+    assert (CrossValidatedFitness(classifier, folds, ACCURACY, seed=4)(masks) != serial).any()
+
+
+def test_a_seed_that_the_user_set_stays(folds, masks):
+    classifier = MLPClassifier((4,), max_iter=5, random_state=0)
+    one, two = (CrossValidatedFitness(classifier, folds, ACCURACY, seed=s)(masks) for s in (1, 2))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_global_random_states_are_left_alone(folds, masks):
+    before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002 - watched only
+    CrossValidatedFitness(MLPClassifier((4,), max_iter=2), folds, ACCURACY)(masks[:3])
+    assert before == (random.getstate(), np.random.get_state()[1].tolist())  # noqa: NPY002
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_warnings_are_counted_not_shown(folds, masks, n_jobs, recwarn):
+    with CrossValidatedFitness(Strange(), folds, ACCURACY, n_jobs=n_jobs) as fitness:
+        fitness(masks)
+    assert fitness.warnings_ == {"UserWarning: told warn": 24 * 3}
+    assert not [warning for warning in recwarn if "told" in str(warning.message)]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_failing_classifier_gives_one_sentence(folds, masks, n_jobs):
+    fitness = CrossValidatedFitness(Strange("fail"), folds, ACCURACY, n_jobs=n_jobs)
+    with pytest.raises(
+        InputError,
+        match=r"^Strange: cannot be fitted and scored on \d+ features, 40 fit rows and 20 validate rows: a reason\.$",
+    ):
+        fitness(masks)
+    fitness.close()
+
+
+def test_a_score_that_is_no_number(folds, masks):
+    fitness = CrossValidatedFitness(GaussianNB(), folds, lambda *_: float("nan"))
+    with pytest.raises(InputError, match="the score is nan"):
+        fitness(masks)
+
+
+def test_an_empty_mask_never_reaches_a_classifier(folds):
+    fitness = CrossValidatedFitness(Strange("fail"), folds, ACCURACY)
+    np.testing.assert_allclose(fitness(np.zeros((1, 12), dtype=bool)), 0.5)
+
+
+def test_masks_of_another_width(folds):
+    with pytest.raises(InputError, match=r"masks must have shape \(n_masks, 12\), got \(2, 5\)"):
+        CrossValidatedFitness(GaussianNB(), folds, ACCURACY)(np.ones((2, 5), dtype=bool))
+
+
+def test_no_masks_no_scores(folds):
+    fitness = CrossValidatedFitness(GaussianNB(), folds, ACCURACY)
+    assert fitness(np.ones((0, 12), dtype=bool)).shape == (0,)
+
+
+def test_files_are_removed(folds, masks):
+    with CrossValidatedFitness(GaussianNB(), folds, ACCURACY, n_jobs=2) as fitness:
+        fitness(masks)
+        folder = fitness._stored_folds()
+    import os
+
+    assert not os.path.exists(folder)  # noqa: PTH110 - a plain string is what it is

@@ -1,0 +1,186 @@
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    StratifiedKFold,
+    cross_val_score,
+    cross_validate,
+)
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from vaega import GeneticSelector, make_madelon
+
+SMALL = {"population_size": 12, "n_generations": 4, "random_state": 0}
+
+
+@parametrize_with_checks(
+    [
+        GeneticSelector(GaussianNB(), population_size=6, n_generations=2),
+        GeneticSelector(LogisticRegression(), population_size=6, n_generations=2),
+    ]
+)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+def test_it_finds_the_two_features_that_matter(two_clouds):
+    X, y = two_clouds
+    selector = GeneticSelector(GaussianNB(), population_size=30, n_generations=10, random_state=1)
+    selector.fit(X, y)
+    assert selector.support_[:2].all()
+    assert selector.support_.sum() <= 5
+    assert selector.best_score_ > 0.9
+
+
+def test_what_fit_leaves(two_clouds):
+    selector = GeneticSelector(GaussianNB(), **SMALL).fit(*two_clouds)
+    assert selector.support_.dtype == bool
+    assert selector.frequencies_.shape == (12,)
+    assert list(selector.history_["generation"]) == [1, 2, 3, 4]
+    assert selector.n_evaluations_ <= 12 + 3 * 11
+    front = selector.pareto_front_
+    assert front["n_features"].is_monotonic_increasing
+    assert front["score"].is_monotonic_increasing
+    assert front["score"].iloc[-1] >= selector.best_score_
+
+
+def test_the_inner_score_is_that_of_cross_validation(two_clouds):
+    X, y = two_clouds
+    splits = list(StratifiedKFold(4).split(X, y))
+    selector = GeneticSelector(GaussianNB(), cv=splits, scoring="balanced_accuracy", **SMALL)
+    selector.fit(X, y)
+    expected = cross_val_score(
+        GaussianNB(), selector.transform(X), y, cv=splits, scoring="balanced_accuracy"
+    )
+    assert selector.best_score_ == pytest.approx(expected.mean(), abs=1e-12)
+
+
+@pytest.mark.parametrize("other", [{"n_jobs": 2}, {"n_jobs": 1}])
+def test_same_seed_same_bits(two_clouds, other):
+    classifier = MLPClassifier((3,), max_iter=10)
+    one = GeneticSelector(classifier, **SMALL).fit(*two_clouds)
+    two = GeneticSelector(classifier, **SMALL, **other).fit(*two_clouds)
+    np.testing.assert_array_equal(one.support_, two.support_)
+    np.testing.assert_array_equal(one.frequencies_, two.frequencies_)
+    pd.testing.assert_frame_equal(one.history_, two.history_, check_exact=True)
+
+
+def test_global_random_states_are_left_alone(two_clouds):
+    before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002 - watched only
+    GeneticSelector(MLPClassifier((3,), max_iter=3), **SMALL).fit(*two_clouds)
+    assert before == (random.getstate(), np.random.get_state()[1].tolist())  # noqa: NPY002
+
+
+def test_in_a_pipeline_under_cross_validate_and_grid_search():
+    data = make_madelon(160, 20, n_informative=3, n_redundant=2, n_repeated=0, random_state=3)
+    pipeline = make_pipeline(
+        StandardScaler(), GeneticSelector(KNeighborsClassifier(), **SMALL), SVC()
+    )
+    scores = cross_validate(pipeline, data.X, data.y, cv=3, return_estimator=True)
+    assert len(scores["estimator"]) == 3
+    grid = GridSearchCV(
+        GeneticSelector(GaussianNB(), **SMALL),
+        {"alpha": [0.5, 1.0], "estimator__var_smoothing": [1e-9, 1e-3]},
+        scoring=lambda fitted, X, y: fitted.best_score_,
+        cv=2,
+    ).fit(data.X, data.y)
+    assert grid.best_estimator_.support_.any()
+
+
+def test_pandas_in_pandas_out(two_clouds):
+    X, y = two_clouds
+    frame = pd.DataFrame(X, columns=[f"gene {i}" for i in range(12)])
+    labels = pd.Series(np.where(y == 1, "AML", "ALL"))
+    selector = GeneticSelector(GaussianNB(), **SMALL).set_output(transform="pandas")
+    out = selector.fit_transform(frame, labels)
+    assert list(out.columns) == list(frame.columns[selector.support_])
+    assert list(selector.get_feature_names_out()) == list(out.columns)
+
+
+@pytest.mark.parametrize(("low", "high"), [(5, None), (1, 2), (4, 4)])
+def test_bounds(two_clouds, low, high):
+    selector = GeneticSelector(GaussianNB(), min_features=low, max_features=high, **SMALL)
+    size = selector.fit(*two_clouds).support_.sum()
+    assert low <= size <= (high or 12)
+
+
+def test_groups_reach_the_inner_splits(two_clouds):
+    X, y = two_clouds
+    groups = np.arange(60) // 3
+    selector = GeneticSelector(GaussianNB(), cv=GroupKFold(4), **SMALL).fit(X, y, groups=groups)
+    assert selector.support_.any()
+
+
+def test_missing_values_go_where_the_classifier_takes_them(two_clouds):
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    X, y = two_clouds
+    X = X.copy()
+    X[::7, 3] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        GeneticSelector(GaussianNB(), **SMALL).fit(X, y)
+    trees = HistGradientBoostingClassifier(max_iter=3)
+    tiny = {"population_size": 4, "n_generations": 2, "random_state": 0}
+    assert GeneticSelector(trees, cv=2, **tiny).fit(X, y).support_.any()
+
+
+def test_warnings_of_the_classifier_become_one(two_clouds):
+    with pytest.warns(
+        UserWarning, match=r"MLPClassifier warned \d+ times: ConvergenceWarning"
+    ) as caught:
+        GeneticSelector(MLPClassifier((2,), max_iter=2), **SMALL).fit(*two_clouds)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "rule"),
+    [
+        ("population_size", 1, "population_size must be a whole number, at least 2, got 1"),
+        ("population_size", 10.0, "population_size"),
+        ("n_generations", 0, "n_generations must be a whole number, at least 1, got 0"),
+        ("alpha", 1.5, r"alpha must be a probability in \[0, 1\], got 1.5"),
+        ("algorithm", "nsga9", "algorithm must be one of generational; got 'nsga9'"),
+        ("crossover", "three_point", "crossover must be one of one_point, two_point, uniform"),
+        ("mutation", None, "mutation must be one of"),
+        ("guide", "chi2", "guide must be one of f_classif, none"),
+        ("selection", "best", "selection must be one of"),
+        ("initial_fraction", 0, "initial_fraction must be a number above 0"),
+        ("initial_fraction", "some", "initial_fraction must be a probability"),
+        ("flip_probability", 2, "flip_probability must be a probability"),
+        ("elite", 12, "elite must be a whole number, from 0 to 11, got 12"),
+        ("min_features", 13, "min_features must be at most the number of features, 12, got 13"),
+        ("max_features", 0, "max_features must be a whole number, at least 1, got 0"),
+        ("patience", 0, "patience must be"),
+        ("tournament_size", 0, "tournament_size must be"),
+        ("crossover_probability", -1, "crossover_probability must be"),
+        ("sampler", object(), "sampler: must have the method fit_resample"),
+        ("random_state", "zero", "random_state must be"),
+    ],
+)
+def test_bad_parameters_give_one_sentence(two_clouds, parameter, value, rule):
+    selector = GeneticSelector(GaussianNB(), **SMALL).set_params(**{parameter: value})
+    with pytest.raises(ValueError, match=rule) as caught:
+        selector.fit(*two_clouds)
+    assert "\n" not in str(caught.value)
+
+
+def test_regression_is_out_of_scope(two_clouds):
+    with pytest.raises(ValueError, match="continuous"):
+        GeneticSelector(GaussianNB(), **SMALL).fit(two_clouds[0], np.linspace(0, 1, 60))
+
+
+def test_clones_are_unfitted_and_equal():
+    selector = GeneticSelector(GaussianNB(), **SMALL)
+    assert clone(selector).get_params(deep=False).keys() == selector.get_params(deep=False).keys()
