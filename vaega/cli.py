@@ -1,4 +1,4 @@
-"""The command line. Bodies parse, delegate and print; what is slow to import is imported in them."""
+"""The command line: parse, delegate, print; what is slow to import is imported in the bodies."""
 
 import shlex
 import sys

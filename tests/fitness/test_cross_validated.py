@@ -99,10 +99,17 @@ def test_a_failing_classifier_gives_one_sentence(folds, masks, n_jobs):
     fitness = CrossValidatedFitness(Strange("fail"), folds, ACCURACY, n_jobs=n_jobs)
     with pytest.raises(
         InputError,
-        match=r"^Strange: cannot be fitted and scored on \d+ features, 40 fit rows and 20 validate rows: a reason\.$",
+        match=r"^Strange: cannot be fitted and scored on \d+ features, 40 fit rows and "
+        r"20 validate rows: a reason\.$",
     ):
         fitness(masks)
     fitness.close()
+
+
+def test_an_interrupt_that_a_classifier_swallows_still_interrupts(folds, masks):
+    # As scikit-learn's MLP does: its score after Ctrl-C is that of a half-trained network.
+    with pytest.raises(KeyboardInterrupt):
+        CrossValidatedFitness(Strange("Training interrupted by user."), folds, ACCURACY)(masks)
 
 
 def test_a_score_that_is_no_number(folds, masks):

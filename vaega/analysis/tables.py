@@ -1,9 +1,10 @@
 """The summary as a table: cells as text, then drawn for a terminal, Markdown or a page."""
 
+from typing import Literal
+
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from rich.text import Text
 
 HEADINGS = (
     "arm",
@@ -70,12 +71,17 @@ def terminal_table(summary: pd.DataFrame, *, title: str) -> Table:
     -------
     rich.table.Table
     """
-    # Narrow enough for 80 columns: headings wrap, figures do not.
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    # 80 columns wide: headings wrap, figures do not.
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+    )
+    rows = summary_cells(summary)
     for place, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="left" if place == 0 else "right")
-    for cells in summary_cells(summary):
-        table.add_row(*(Text(cell, no_wrap=True) for cell in cells))
+        widest = max((len(cells[place]) for cells in rows), default=0)
+        justify: Literal["left", "right"] = "left" if place == 0 else "right"
+        table.add_column(heading, justify=justify, min_width=widest)
+    for cells in rows:
+        table.add_row(*cells)
     return table
 
 

@@ -21,6 +21,7 @@ from vaega.fitness.cross_validated import CrossValidatedFitness
 from vaega.fitness.folds import Preparation, augment, prepare_folds
 from vaega.fitness.objective import Objective, PenaltyObjective, WeightedObjective
 from vaega.fitness.seeding import seed_unset
+from vaega.fitness.warned import counted_warnings
 from vaega.selection.search import SearchResult, guide_weights, run_search
 
 
@@ -149,7 +150,7 @@ def score_heldout(
         X, y = augment(X, y, sampler, seed=derive_seed(trial.seed, "final sampler"))
     kept = np.flatnonzero(mask[fitted.columns_])
     final = seed_unset(clone(classifier), derive_seed(trial.seed, "final classifier"))
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), counted_warnings():
         final.fit(X.take(kept, axis=1), y)
         X_test, y_test = trial.test.open()
         return float(scorer(final, fitted.transform(X_test).take(kept, axis=1), y_test))

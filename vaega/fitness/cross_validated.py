@@ -1,7 +1,6 @@
 """Cross-validated fitness: any scikit-learn classifier, scored on inner folds through joblib."""
 
 import tempfile
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from vaega.core.files import fingerprint
 from vaega.core.randomness import derive_seed
 from vaega.fitness.folds import Fold
 from vaega.fitness.seeding import unset_seeds
+from vaega.fitness.warned import counted_warnings
 
 _CHUNKS_PER_JOB = 4  # so that a slow chunk does not keep the other workers waiting
 
@@ -200,13 +200,12 @@ def _score_masks(
     folds: Sequence[Fold], masks: np.ndarray, evaluation: _Evaluation
 ) -> tuple[np.ndarray, Counter[str]]:
     scores = np.empty((len(masks), len(folds)))
-    with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with threadpool_limits(limits=1), counted_warnings() as counted:
         for row, mask in enumerate(masks):
             digest = fingerprint(np.packbits(mask)) if evaluation.seeded else ""
             for place, fold in enumerate(folds):
                 scores[row, place] = _score(fold, place, mask, digest, evaluation)
-    return scores, Counter(_first_line(warning) for warning in caught)
+    return scores, counted
 
 
 def _score(fold: Fold, place: int, mask: np.ndarray, digest: str, evaluation: _Evaluation) -> float:
@@ -237,8 +236,3 @@ def _failure(estimator: Any, n_kept: int, fold: Fold, reason: Any) -> str:
         f"{type(estimator).__name__}: cannot be fitted and scored on {n_kept} features, "
         f"{len(fold.y_fit)} fit rows and {len(fold.y_validate)} validate rows: {first}."
     )
-
-
-def _first_line(warning: warnings.WarningMessage) -> str:
-    text = str(warning.message).strip().split("\n", 1)[0]
-    return f"{warning.category.__name__}: {text}"

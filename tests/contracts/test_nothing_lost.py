@@ -1,0 +1,95 @@
+"""Third law: killed at any moment and started again, a run ends with the same bits."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+CONFIG = """
+name: killed
+dataset: {source: "sklearn:wine"}
+preprocess: [standardize]
+protocol: {outer: kfold, n_splits: 2, inner_folds: 3}
+fitness: {classifier: mlp, hidden_layer_sizes: [4], max_iter: 25}
+search: {population_size: 14, n_generations: 8}
+seeds: 2
+"""
+
+
+def command(tmp_path, *more):
+    return [
+        sys.executable, "-m", "vaega.cli", "run", str(tmp_path / "killed.yaml"),
+        "--results", str(tmp_path / "results"), *more,
+    ]  # fmt: skip
+
+
+def contents(folder):
+    runs = pd.read_csv(folder / "runs.csv", dtype=str).drop(columns="seconds").to_csv()
+    files = sorted(folder.glob("runs/*/history.csv")) + sorted(folder.glob("runs/*/selected.csv"))
+    return runs, [path.read_bytes() for path in files]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "killed.yaml").write_text(CONFIG)
+    subprocess.run(command(folder), check=True, capture_output=True)
+    return contents(folder / "results" / "killed")
+
+
+@pytest.mark.parametrize("kills", [(1.6, 2.0), (2.3,), (2.6, 1.9, 2.2), (3.2,), (4.0, 3.0)])
+def test_a_killed_run_ends_as_one_that_was_not(tmp_path, whole, kills):
+    (tmp_path / "killed.yaml").write_text(CONFIG)
+    for seconds in kills:
+        process = subprocess.Popen(
+            command(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command(tmp_path), check=True, capture_output=True)
+    assert contents(tmp_path / "results" / "killed") == whole
+
+
+def test_a_second_call_computes_nothing(tmp_path):
+    (tmp_path / "killed.yaml").write_text(CONFIG)
+    subprocess.run(command(tmp_path), check=True, capture_output=True)
+    folder = tmp_path / "results" / "killed"
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*.csv")}
+    runs = (folder / "runs.csv").read_bytes()
+    again = subprocess.run(command(tmp_path), check=True, capture_output=True, text=True)
+    assert "2 of 2 runs were finished before" in again.stderr
+    assert before == {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*.csv")}
+    assert runs == (folder / "runs.csv").read_bytes()
+
+
+def test_interrupted_it_says_how_to_go_on(tmp_path):
+    (tmp_path / "killed.yaml").write_text(CONFIG)
+    process = subprocess.Popen(
+        command(tmp_path, "--set", "search.n_generations=500"),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(4.0)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert message.strip().splitlines()[-1] == (
+        "vaega: interrupted; the same command goes on from here."
+    )
+
+
+def test_two_processes_share_the_runs(tmp_path):
+    (tmp_path / "killed.yaml").write_text(CONFIG)
+    processes = [
+        subprocess.Popen(
+            command(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
+        )
+        for _ in range(2)
+    ]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    table = pd.read_csv(tmp_path / "results" / "killed" / "runs.csv")
+    assert list(table["status"]) == ["done", "done"]

@@ -1,0 +1,111 @@
+"""Second law: a result depends on the configuration alone."""
+
+import os
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+CONFIG = """
+name: bits
+dataset: {source: "sklearn:wine"}
+preprocess: [standardize]
+protocol: {outer: holdout, inner_folds: 3}
+arms:
+  original: {}
+  augmented: {generator: {kind: vae, hidden: [16], latent: 4, max_epochs: 30}, amount: 30}
+fitness: {classifier: mlp, hidden_layer_sizes: [5, 3], max_iter: 15}
+search: {population_size: 8, n_generations: 3}
+seeds: 2
+"""
+
+
+def run(folder, config, *arguments, **environment):
+    command = [sys.executable, "-m", "vaega.cli", "run", str(config), "--results", str(folder)]
+    subprocess.run(
+        [*command, *arguments], check=True, capture_output=True, env={**os.environ, **environment}
+    )
+    table = pd.read_csv(folder / "bits" / "runs.csv", dtype=str)
+    assert (table["status"] == "done").all()
+    selected = sorted((folder / "bits" / "runs").glob("*/selected.csv"))
+    histories = sorted((folder / "bits" / "runs").glob("*/history.csv"))
+    files = b"".join(path.read_bytes() for path in selected + histories)
+    return table.drop(columns="seconds").to_csv().encode() + files
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "bits.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def reference(config, tmp_path_factory):
+    cache = str(tmp_path_factory.mktemp("cache"))
+    return run(tmp_path_factory.mktemp("reference"), config, VAEGA_CACHE=cache)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (("--jobs", "2"), {}),
+        (("--jobs", "2", "--set", "seeds=[1]"), {}),
+        (
+            ("--jobs", "1"),
+            {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "7"},
+        ),
+    ],
+    ids=["processes over runs", "processes within a run", "other threads and hash seed"],
+)
+def test_runs_are_equal_to_the_byte(tmp_path, config, reference, arguments, environment):
+    if "seeds=[1]" in arguments:
+        alone = run(tmp_path / "a", config, "--set", "seeds=[1]", "--set", "arms={original: {}}")
+        shared = run(
+            tmp_path / "b",
+            config,
+            "--set",
+            "seeds=[1]",
+            "--set",
+            "arms={original: {}}",
+            "--jobs",
+            "2",
+        )
+        assert alone == shared
+    else:
+        cache = str(tmp_path / "cache")
+        assert run(tmp_path, config, *arguments, VAEGA_CACHE=cache, **environment) == reference
+
+
+def test_a_cached_generator_changes_nothing(tmp_path, config, reference):
+    cache = str(tmp_path / "cache")
+    assert run(tmp_path / "cold", config, VAEGA_CACHE=cache) == reference
+    assert run(tmp_path / "warm", config, VAEGA_CACHE=cache) == reference
+
+
+def test_an_arm_alone_gives_what_it_gives_beside_others(tmp_path, config, reference):
+    run(tmp_path, config, "--set", "arms={original: {}}")
+    table = pd.read_csv(tmp_path / "bits" / "runs.csv", dtype=str).drop(columns="seconds")
+    assert table.to_csv().encode().splitlines()[1:3] == reference.splitlines()[1:3]
+
+
+def test_global_random_states_are_left_alone(tmp_path, config):
+    import torch
+
+    from vaega.cli import main
+
+    before = (
+        random.getstate(),
+        np.random.get_state()[1].tolist(),  # noqa: NPY002 - watched only
+        torch.get_rng_state().tolist(),
+    )
+    assert main(["run", str(config), "--results", str(tmp_path), "--set", "seeds=1"]) == 0
+    after = (
+        random.getstate(),
+        np.random.get_state()[1].tolist(),  # noqa: NPY002
+        torch.get_rng_state().tolist(),
+    )
+    assert before == after
