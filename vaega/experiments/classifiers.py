@@ -34,6 +34,7 @@ METRICS = (
     "roc_auc_ovo",
     "roc_auc_ovr",
 )
+_FROM_PROBABILITIES = ("neg_log_loss", "roc_auc_ovo", "roc_auc_ovr")
 
 
 def check_metric(name: str) -> None:
@@ -57,8 +58,10 @@ def check_metric(name: str) -> None:
         raise InputError(f"metric must be one of {', '.join(METRICS)}{_hint(name, METRICS)}")
 
 
-def check_classifier(name: str | None, path: str | None, parameters: dict[str, Any]) -> None:
-    """Refuse a classifier that cannot be made with these parameters.
+def check_classifier(
+    name: str | None, path: str | None, parameters: dict[str, Any], *, metric: str
+) -> None:
+    """Refuse a classifier that cannot be made with these parameters, or not judged by the metric.
 
     Parameters
     ----------
@@ -68,6 +71,8 @@ def check_classifier(name: str | None, path: str | None, parameters: dict[str, A
         Dotted path of a class, used when there is no name.
     parameters : dict
         The classifier's own.
+    metric : str
+        One of `METRICS`.
 
     Raises
     ------
@@ -76,9 +81,12 @@ def check_classifier(name: str | None, path: str | None, parameters: dict[str, A
 
     Examples
     --------
-    >>> check_classifier("knn", None, {"n_neighbors": 10})
+    >>> check_classifier("knn", None, {"n_neighbors": 10}, metric="accuracy")
     """
-    make_classifier(name, path, parameters)
+    classifier = make_classifier(name, path, parameters)
+    if metric in _FROM_PROBABILITIES and not hasattr(classifier, "predict_proba"):
+        kind = type(classifier).__name__
+        raise InputError(f"metric {metric} needs probabilities, and {kind} gives none")
 
 
 def make_classifier(name: str | None, path: str | None, parameters: dict[str, Any]) -> Any:

@@ -11,6 +11,7 @@ from pydantic import (
     model_validator,
 )
 
+from vaega.core.checks import check_count
 from vaega.data.steps import check_steps
 from vaega.experiments.classifiers import check_classifier, check_metric
 from vaega.selection.search import SearchSettings
@@ -23,9 +24,20 @@ def _plain_number(value: Any) -> Any:
     return value
 
 
+def _number_or_auto(value: Any) -> Any:
+    # One type rather than a union of two, so that an error has one place and one sentence.
+    if value == "auto":
+        return value
+    try:
+        return float(_plain_number(value))
+    except (TypeError, ValueError):
+        raise ValueError(f'must be a number or "auto", got {value!r}') from None
+
+
 Count = Annotated[int, Field(strict=True, ge=1)]
 Number = Annotated[float, BeforeValidator(_plain_number), Field(allow_inf_nan=False)]
 Fraction = Annotated[Number, Field(gt=0.0, lt=1.0)]
+NumberOrAuto = Annotated[Any, BeforeValidator(_number_or_auto)]
 
 
 class _Model(BaseModel):
@@ -156,7 +168,7 @@ class FitnessConfig(BaseModel):
     def _known_classifier(self) -> "FitnessConfig":
         if (self.classifier is None) == (self.class_ is None):
             raise ValueError("give either classifier, a short name, or class, a dotted path")
-        check_classifier(self.classifier, self.class_, self.parameters())
+        check_classifier(self.classifier, self.class_, self.parameters(), metric=self.metric)
         return self
 
     def parameters(self) -> dict[str, Any]:
@@ -170,14 +182,14 @@ class SearchConfig(_Model):
     algorithm: str = "generational"
     population_size: Count = 100
     n_generations: Count = 30
-    initial_fraction: Fraction | Literal["auto"] = "auto"
+    initial_fraction: NumberOrAuto = "auto"
     guide: str = "f_classif"
     selection: str = "tournament"
     tournament_size: Count = 5
     crossover: str = "uniform"
     crossover_probability: Number = 0.75
     mutation: str = "balanced_flip"
-    flip_probability: Number | Literal["auto"] = "auto"
+    flip_probability: NumberOrAuto = "auto"
     elite: Annotated[int, Field(strict=True, ge=0)] = 1
     min_features: Count = 1
     max_features: Count | None = None
@@ -204,9 +216,7 @@ class ExperimentConfig(_Model):
     arms: Annotated[dict[str, ArmConfig], Field(min_length=1)] = {"original": ArmConfig()}
     fitness: FitnessConfig
     search: SearchConfig = SearchConfig()
-    seeds: (
-        Count | Annotated[tuple[Annotated[int, Field(strict=True, ge=0)], ...], Field(min_length=1)]
-    ) = 10
+    seeds: Any = 10
 
     @field_validator("preprocess")
     @classmethod
@@ -224,10 +234,16 @@ class ExperimentConfig(_Model):
 
     @field_validator("seeds")
     @classmethod
-    def _different_seeds(cls, seeds: int | tuple[int, ...]) -> int | tuple[int, ...]:
-        if isinstance(seeds, tuple) and len(set(seeds)) < len(seeds):
+    def _valid_seeds(cls, seeds: Any) -> int | tuple[int, ...]:
+        if not isinstance(seeds, list | tuple):
+            return check_count(seeds, "the number of seeds", owner="seeds")
+        if not seeds:
+            raise ValueError("a list of seeds must hold at least 1, got []")
+        for seed in seeds:
+            check_count(seed, "each", owner="seeds", minimum=0)
+        if len(set(seeds)) < len(seeds):
             raise ValueError(f"seeds must differ from each other, got {list(seeds)}")
-        return seeds
+        return tuple(seeds)
 
     def seed_list(self) -> list[int]:
         """Return the seeds, one a run; a number n means 0 to n - 1."""

@@ -149,6 +149,7 @@ class HonestProtocol:
                     test_size=test_size,
                     seed=outer_seed,
                     groups=rows.groups,
+                    class_names=rows.class_names,
                     owner="protocol.test_size",
                 )
             ]

@@ -1,7 +1,7 @@
 """From a YAML file and ``--set`` overrides to a configuration, or to one sentence."""
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,26 +134,27 @@ def _apply(content: dict[str, Any], override: str) -> None:
 
 def _sentence(error: ValidationError) -> str:
     details = error.errors(include_url=False)
+    # A key that is there and wrong explains one that is missing more often than the other way.
     first = min(details, key=lambda detail: detail["type"] == "missing")
+    where, rule = _key(first["loc"]), _rule(first)
     more = f" ({len(details) - 1} more to mend)" if len(details) > 1 else ""
-    where = _key(first["loc"])
-    return f"{where}: {_rule(first)}{more}." if where else f"{_rule(first)}{more}."
+    stop = "" if rule.endswith("?") and not more else "."
+    # Checks that other callers share name their owner, which is the key again.
+    rule = rule.removeprefix(f"{where.split('.')[0]}: ")
+    return f"{where}: {rule}{more}{stop}" if where else f"{rule}{more}{stop}"
 
 
-def _key(location: Iterable[Any]) -> str:
-    # Names that pydantic adds for the branches of a union are no keys of the file.
-    branches = {"vae", "conditional_vae", "smote", "weighted", "penalty", "int", "float"}
-    kept = [str(part) for part in location]
-    shown = [
+def _key(location: Sequence[Any]) -> str:
+    # Behind generator and objective stands the kind that was chosen, which is no key of the file.
+    parts = [str(part) for part in location]
+    return ".".join(
         part
-        for place, part in enumerate(kept)
-        if not (place > 0 and part in branches and kept[place - 1] in _UNIONS)
-        and not part.startswith(("constrained", "literal", "tuple["))
-    ]
-    return ".".join(shown)
+        for place, part in enumerate(parts)
+        if place == 0 or parts[place - 1] not in ("generator", "objective") or part not in _KINDS
+    )
 
 
-_UNIONS = {"generator", "objective", "seeds", "initial_fraction", "flip_probability"}
+_KINDS = ("vae", "conditional_vae", "smote", "weighted", "penalty")
 
 
 _RULES: dict[str, Callable[[ErrorDetails], str]] = {
@@ -167,6 +168,9 @@ _RULES: dict[str, Callable[[ErrorDetails], str]] = {
     "model_type": lambda detail: f"must hold keys, got {_short(detail['input'])}",
     "model_attributes_type": lambda detail: f"must hold keys, got {_short(detail['input'])}",
     "dict_type": lambda detail: f"must hold keys, got {_short(detail['input'])}",
+    "too_short": lambda detail: f"must hold at least 1 item, got {_short(detail['input'])}",
+    "string_too_short": lambda detail: "must hold at least 1 character, got ''",
+    "tuple_type": lambda detail: f"must be a list, got {_short(detail['input'])}",
     "string_pattern_mismatch": lambda detail: (
         "must begin with a letter or digit and hold letters, digits, _ . - alone, "
         f"got {_short(detail['input'])}"

@@ -1,0 +1,240 @@
+# ruff: noqa: E501 - one case a line reads best
+"""Bad input of every kind: exit code 2 and one sentence that names place, rule and value."""
+
+import copy
+
+import numpy as np
+import pytest
+import yaml
+
+from vaega.cli import main
+
+GOOD = {
+    "name": "good",
+    "dataset": {"source": "sklearn:wine"},
+    "preprocess": ["standardize"],
+    "protocol": {"kind": "honest", "outer": "holdout", "inner_folds": 3},
+    "arms": {"original": {}},
+    "fitness": {"classifier": "gaussian_nb"},
+    "search": {"population_size": 6, "n_generations": 2},
+    "seeds": 1,
+}
+VAE = {"kind": "vae", "hidden": [8], "latent": 2}
+
+# (key with dots, value, what the sentence must hold)
+CONFIG_CASES = [
+    ("name", "../up", ["name:", "must begin with a letter or digit", "'../up'"]),
+    ("name", None, ["name:", "must be a valid string", "None"]),
+    ("seeds", 0, ["seeds:", "at least 1, got 0"]),
+    ("seeds", -3, ["seeds:", "-3"]),
+    ("seeds", "many", ["seeds:", "'many'"]),
+    ("seeds", [], ["seeds:", "at least 1, got []"]),
+    ("seeds", [1, 1], ["seeds:", "must differ", "[1, 1]"]),
+    ("seeds", [0, -1], ["seeds:", "at least 0, got -1"]),
+    ("seeds", 1.5, ["seeds:", "1.5"]),
+    ("sedes", 3, ["sedes:", "is no known key", "did you mean seeds?"]),
+    ("dataset", "madelon", ["dataset:", "must hold keys", "'madelon'"]),
+    ("dataset.source", "", ["dataset.source:", "at least 1 character"]),
+    ("dataset.sorce", "x", ["dataset.sorce:", "did you mean source?"]),
+    ("dataset.categorical", "maybe", ["dataset.categorical:", "'one_hot'", "'maybe'"]),
+    ("dataset.source", "sklearn:moons", ["sklearn:moons", "breast_cancer"]),
+    ("dataset.source", "sklearn:diabetes", ["sklearn:diabetes"]),
+    ("dataset.source", "no/such/file.csv", ["no/such/file.csv"]),
+    ("dataset.source", "unheard_of", ["unheard_of"]),
+    ("dataset.source", "../../etc/passwd", ["passwd"]),
+    ("preprocess", "log2", ["preprocess:", "'log2'"]),
+    ("preprocess", ["log3"], ["preprocess", "log3"]),
+    ("preprocess", [{"clip": [5, 1]}], ["preprocess", "clip", "[5, 1]"]),
+    ("preprocess", [{"clip": 5}], ["preprocess", "clip", "5"]),
+    ("preprocess", [{"impute": "magic"}], ["preprocess", "impute", "magic"]),
+    ("preprocess", [{"class": "os.system"}], ["preprocess", "os.system"]),
+    ("preprocess", [{"class": "sklearn.preprocessing.Nope"}], ["preprocess", "Nope"]),
+    ("protocol.kind", "dishonest", ["protocol.kind:", "'honest'", "'dishonest'"]),
+    ("protocol.outer", "loo", ["protocol.outer:", "'official'", "'loo'"]),
+    ("protocol.inner_folds", 1, ["protocol.inner_folds:", "greater than or equal to 2", "1"]),
+    ("protocol.inner_folds", True, ["protocol.inner_folds:", "True"]),
+    ("protocol.test_size", 1.0, ["protocol.test_size:", "less than 1", "1.0"]),
+    ("protocol.test_size", "half", ["protocol.test_size:", "'half'"]),
+    ("protocol.n_splits", 4, ["protocol:", "n_splits has no effect with outer: holdout"]),
+    ("protocol.outer", "official", ["protocol.outer:", "'wine'", "no official test part"]),
+    ("protocol.inner_folds", 60, ["protocol.inner_folds", "60"]),
+    ("arms", {}, ["arms:", "at least 1 item"]),
+    ("arms", {"a/b": {}}, ["arms:", "letters, digits", "'a/b'"]),
+    ("arms.more", {"generator": VAE}, ["arms.more:", "amount is missing"]),
+    ("arms.more", {"amount": 10}, ["arms.more:", "generator is missing"]),
+    ("arms.more", {"generator": VAE, "amount": 0}, ["arms.more.amount:", "0"]),
+    ("arms.more", {"generator": {"kind": "gan"}, "amount": 9}, ["arms.more.generator", "'gan'", "'vae'"]),
+    ("arms.more", {"generator": {}, "amount": 9}, ["arms.more.generator", "kind"]),
+    ("arms.more", {"generator": {**VAE, "latent": 0}, "amount": 9}, ["arms.more.generator.latent:", "0"]),
+    ("arms.more", {"generator": {**VAE, "hidden": 5}, "amount": 9}, ["arms.more.generator.hidden:", "5"]),
+    ("arms.more", {"generator": {**VAE, "norm": "group"}, "amount": 9}, ["generator.norm:", "'group'"]),
+    ("arms.more", {"generator": {**VAE, "learning_rate": -1}, "amount": 9}, ["learning_rate:", "-1"]),
+    ("arms.more", {"generator": {**VAE, "widths": 3}, "amount": 9}, ["widths:", "is no known key"]),
+    ("fitness", {}, ["fitness:", "classifier", "class"]),
+    ("fitness.classifier", "svm", ["fitness:", "classifier must be one of", "did you mean"]),
+    ("fitness.n_neighbors", 3, ["fitness:", "GaussianNB has no parameter 'n_neighbors'"]),
+    ("fitness", {"classifier": "knn", "n_neighbors": 0}, ["fitness:", "n_neighbors", "Got 0"]),
+    ("fitness", {"classifier": "knn", "n_neighbor": 3}, ["did you mean 'n_neighbors'?"]),
+    ("fitness", {"class": "os.path"}, ["fitness:", "'os.path'", "no scikit-learn classifier"]),
+    ("fitness", {"class": "no.such.Thing"}, ["fitness:", "'no.such.Thing'", "cannot be imported"]),
+    ("fitness", {"class": "builtins.dict"}, ["fitness:", "is no scikit-learn classifier"]),
+    ("fitness", {"classifier": "knn", "class": "a.B"}, ["fitness:", "either classifier", "or class"]),
+    ("fitness.metric", "acuracy", ["fitness.metric:", "did you mean 'accuracy'?"]),
+    ("fitness", {"classifier": "ridge", "metric": "neg_log_loss"}, ["fitness:", "neg_log_loss", "RidgeClassifier"]),
+    ("fitness.objective", {"kind": "best"}, ["fitness.objective", "'best'", "'weighted'"]),
+    ("fitness.objective", {"kind": "weighted", "alpha": 2}, ["fitness.objective.alpha:", "2"]),
+    ("fitness.objective", {"kind": "penalty", "alpha": 1}, ["fitness.objective.alpha:", "is no known key"]),
+    ("search.population_size", 1, ["search:", "population_size", "at least 2, got 1"]),
+    ("search.population_size", "100", ["search.population_size:", "'100'"]),
+    ("search.n_generations", 0, ["search.n_generations:", "0"]),
+    ("search.initial_fraction", 0, ["search:", "initial_fraction must be a number above 0, got 0.0"]),
+    ("search.initial_fraction", "few", ["search.initial_fraction:", '"auto"', "'few'"]),
+    ("search.crossover", "three_point", ["search:", "crossover must be one of", "'three_point'"]),
+    ("search.mutation", "swap_all", ["search:", "mutation must be one of", "'swap_all'"]),
+    ("search.algorithm", "pso", ["search:", "algorithm must be one of", "'pso'"]),
+    ("search.elite", 6, ["search:", "elite", "from 0 to 5, got 6"]),
+    ("search.crossover_probability", 1.2, ["search:", "crossover_probability", "1.2"]),
+    ("search.generations", 3, ["search.generations:", "did you mean n_generations?"]),
+    ("search.max_features", 0, ["search.max_features:", "0"]),
+]  # fmt: skip
+
+
+def changed(key, value):
+    content = copy.deepcopy(GOOD)
+    *path, last = key.split(".")
+    place = content
+    for part in path:
+        place = place[part]
+    place[last] = value
+    return content
+
+
+def refused(arguments, capsys, words):
+    code = main([str(argument) for argument in arguments])
+    error = capsys.readouterr().err
+    assert code == 2, error
+    lines = error.strip().splitlines()
+    assert len(lines) == 1, error
+    assert lines[0].startswith("vaega: ")
+    assert "Traceback" not in error
+    for word in words:
+        assert word in lines[0], f"{word!r} is not in: {lines[0]}"
+    return lines[0]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VAEGA_DATA", raising=False)
+
+
+@pytest.mark.parametrize(("key", "value", "words"), CONFIG_CASES, ids=lambda case: str(case)[:40])
+def test_a_bad_value_in_a_configuration(tmp_path, capsys, key, value, words):
+    path = tmp_path / "bad.yaml"
+    path.write_text(yaml.safe_dump(changed(key, value)))
+    sentence = refused(["run", path, "--results", tmp_path / "results"], capsys, words)
+    print(sentence)
+    assert not list(tmp_path.glob("results/good/runs/*/metrics.json"))
+
+
+@pytest.mark.parametrize("key", ["name", "dataset", "fitness"])
+def test_a_missing_key(tmp_path, capsys, key):
+    content = {name: value for name, value in GOOD.items() if name != key}
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(content))
+    refused(["check", tmp_path / "bad.yaml"], capsys, ["bad.yaml:", f"{key}: is missing"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ["must hold keys", "None"]),
+        ("- 1\n- 2\n", ["must hold keys", "[1, 2]"]),
+        ("name: [unclosed\n", ["line", "no valid YAML"]),
+        ("name: a\nname: b\n", ["line 2", "'name' twice"]),
+        ("name: !!python/object/apply:os.system [ls]\n", ["no valid YAML", "python/object"]),
+        ("\tname: a\n", ["line 1", "no valid YAML"]),
+    ],
+)
+def test_files_that_are_no_configuration(tmp_path, capsys, text, words):
+    (tmp_path / "bad.yaml").write_text(text)
+    refused(["check", tmp_path / "bad.yaml"], capsys, ["bad.yaml", *words])
+
+
+def test_bytes_that_are_no_text(tmp_path, capsys):
+    (tmp_path / "bad.yaml").write_bytes(b"\xff\xfe\x00name")
+    refused(["check", tmp_path / "bad.yaml"], capsys, ["bad.yaml", "UTF-8"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run"], ["FILE"]),
+        (["run", "missing.yaml"], ["missing.yaml", "cannot be read"]),
+        (["run", "good.yaml", "--jobs", "0"], ["--jobs", "0"]),
+        (["run", "good.yaml", "--jobs", "two"], ["--jobs", "'two'"]),
+        (["run", "good.yaml", "--device", "tpu"], ["--device", "'tpu'"]),
+        (["run", "good.yaml", "--set", "seeds"], ["--set seeds", "key=value"]),
+        (["run", "good.yaml", "--set", "seeds.deep=1"], ["--set seeds.deep=1", "has no keys"]),
+        (["run", "good.yaml", "--set", "seeds=[1"], ["--set seeds=[1", "no valid YAML"]),
+        (["run", "good.yaml", "--set", "serch.elite=1"], ["serch", "did you mean search?"]),
+        (["run", "good.yaml", "--results", "good.yaml"], ["--results", "good.yaml"]),
+        (["report", "nowhere"], ["nowhere", "no runs.csv"]),
+        (["datasets", "show", "unheard_of"], ["unheard_of", "VAEGA_DATA"]),
+        (["datasets", "shwo"], ["shwo"]),
+        (["rnu"], ["rnu"]),
+        (["run", "good.yaml", "--speed"], ["--speed"]),
+    ],
+)
+def test_bad_commands(tmp_path, capsys, arguments, words):
+    (tmp_path / "good.yaml").write_text(yaml.safe_dump(GOOD))
+    refused(arguments, capsys, words)
+
+
+TABLES = {
+    "empty": ("", ["table.csv"]),
+    "no rows": ("a,b,class\n", ["table.csv", "row"]),
+    "no target": ("a,b\n1,2\n3,4\n", ["table.csv", "target"]),
+    "text column": ("a,b,class\n1,red,x\n2,blue,y\n3,red,x\n", ["'b'", "categorical"]),
+    "ragged": ("a,b,class\n1,2,x\n1,2,3,y,z\n", ["table.csv"]),
+    "one class": ("a,class\n1,x\n2,x\n3,x\n", ["class"]),
+    "missing label": ("a,class\n1,x\n2,\n3,y\n", ["missing"]),
+    "continuous": ("a,class\n" + "".join(f"{i},{i / 7}\n" for i in range(40)), ["regression"]),
+    "infinite": ("a,class\n1,x\ninf,y\n3,x\n", ["infinite"]),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_bad_tables(tmp_path, capsys, case):
+    text, words = TABLES[case]
+    (tmp_path / "table.csv").write_text(text)
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(changed("dataset.source", "table.csv")))
+    refused(["run", tmp_path / "bad.yaml"], capsys, words)
+
+
+def test_rows_too_few_for_the_folds(tmp_path, capsys):
+    rows = "".join(f"{i},{i % 7},{'xyz'[i % 2 if i else 2]}\n" for i in range(30))
+    (tmp_path / "table.csv").write_text("a,b,class\n" + rows)
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(changed("dataset.source", "table.csv")))
+    refused(["run", tmp_path / "bad.yaml"], capsys, ["protocol", "'z'", "1"])
+
+
+def test_missing_values_name_the_remedy(tmp_path, capsys):
+    rows = "".join(f"{i},{'' if i == 4 else i % 7},{'xy'[i % 2]}\n" for i in range(30))
+    (tmp_path / "table.csv").write_text("a,b,class\n" + rows)
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(changed("dataset.source", "table.csv")))
+    assert main(["run", str(tmp_path / "bad.yaml"), "--results", str(tmp_path / "r")]) in (1, 2)
+    out = capsys.readouterr()
+    assert "impute" in out.out + out.err
+    assert "Traceback" not in out.out + out.err
+
+
+def test_a_pickle_in_disguise_is_not_opened(tmp_path, capsys):
+    np.savez(tmp_path / "evil.npz", X_train=np.array([{"a": 1}], dtype=object), y_train=[1])
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(changed("dataset.source", "evil.npz")))
+    refused(["run", tmp_path / "bad.yaml"], capsys, ["evil.npz"])
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(changed("seeds", 0)))
+    with pytest.raises(ValueError, match="seeds"):
+        main(["check", str(tmp_path / "bad.yaml"), "--debug"])
