@@ -166,6 +166,7 @@ def _show_summary(dataset: Any, summary: Any) -> None:
 
     title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
     Console().print(terminal_table(summary, title=title))
+    click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
     click.echo(HonestProtocol.statement)
 
 

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,9 @@ from vaega.experiments.summary import mean_interval
 
 # Okabe and Ito (2008): colours that colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+# What matplotlib would write into a file beside the drawing: dates, and addresses of vocabularies.
+_DATED = {"svg": ("Creator", "Date", "Format", "Type"), "pdf": ("CreationDate",)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +168,7 @@ def render(figure: Figure, kind: str) -> bytes:
     bytes
     """
     content = io.BytesIO()
-    metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
+    metadata = dict.fromkeys(_DATED.get(kind, ()))
     with rc_context({"svg.hashsalt": "vaega", "svg.fonttype": "none"}):
         figure.savefig(content, format=kind, metadata=metadata, dpi=150)
     return content.getvalue()

@@ -13,7 +13,7 @@ HEADINGS = (
     "inner",
     "optimism",
     "features",
-    "masks scored",
+    "masks",
     "seconds",
 )
 
@@ -72,9 +72,7 @@ def terminal_table(summary: pd.DataFrame, *, title: str) -> Table:
     rich.table.Table
     """
     # 80 columns wide: headings wrap, figures do not.
-    table = Table(
-        title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
-    )
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
     rows = summary_cells(summary)
     for place, heading in enumerate(HEADINGS):
         widest = max((len(cells[place]) for cells in rows), default=0)

@@ -1,0 +1,211 @@
+"""An experiment through the command line: files, tables, second calls, failures."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from vaega.cli import main
+from vaega.experiments.store import RUN_COLUMNS
+from vaega.experiments.summary import SUMMARY_COLUMNS, mean_interval
+
+CONFIG = {
+    "name": "small",
+    "dataset": {"source": "sklearn:wine"},
+    "preprocess": ["standardize"],
+    "protocol": {"outer": "holdout", "inner_folds": 3},
+    "arms": {
+        "original": {},
+        "augmented": {
+            "generator": {"kind": "vae", "hidden": [8], "latent": 2, "max_epochs": 20},
+            "amount": 30,
+        },
+        "smote": {"generator": {"kind": "smote"}, "amount": 30},
+    },
+    "fitness": {"classifier": "gaussian_nb"},
+    "search": {"population_size": 8, "n_generations": 3},
+    "seeds": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("experiment")
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump(CONFIG, sort_keys=False))
+    assert main(["run", str(path), "--results", str(folder / "results")]) == 0
+    return folder
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def run(folder, *arguments):
+    return main(
+        ["run", str(folder / "small.yaml"), "--results", str(folder / "results"), *arguments]
+    )
+
+
+def test_runs_csv(finished):
+    runs = pd.read_csv(finished / "results/small/runs.csv")
+    assert tuple(runs.columns) == RUN_COLUMNS
+    assert list(runs["arm"]) == ["original"] * 2 + ["augmented"] * 2 + ["smote"] * 2
+    assert list(runs["seed"]) == [0, 1] * 3
+    assert (runs["status"] == "done").all()
+    np.testing.assert_allclose(runs["optimism"], runs["inner_score"] - runs["heldout_score"])
+    assert (runs["n_distinct"] <= runs["n_asked"]).all()
+    assert set(runs["n_asked"]) == {8 + 2 * 7}
+
+
+def test_summary_csv_is_the_mean_of_the_runs(finished):
+    runs = pd.read_csv(finished / "results/small/runs.csv")
+    summary = pd.read_csv(finished / "results/small/summary.csv")
+    assert tuple(summary.columns) == SUMMARY_COLUMNS
+    for row in summary.itertuples():
+        scores = runs[runs["arm"] == row.arm]["heldout_score"].to_numpy()
+        expected = mean_interval(scores)
+        np.testing.assert_allclose([row.heldout_mean, row.heldout_low, row.heldout_high], expected)
+
+
+def test_the_run_folder(finished):
+    folders = list((finished / "results/small/runs").iterdir())
+    assert len(folders) == 6
+    for folder in folders:
+        names = {path.name for path in folder.iterdir()} - {".claim"}
+        assert names == {
+            "config.json", "environment.json", "history.csv", "metrics.json", "selected.csv",
+        }  # fmt: skip
+        resolved = json.loads((folder / "config.json").read_text())
+        assert resolved["search"]["population_size"] == 8
+        assert len(resolved["dataset"]["fingerprint"]) == 64
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert metrics["n_features"] == len(pd.read_csv(folder / "selected.csv"))
+        assert len(pd.read_csv(folder / "history.csv")) == 3
+        assert "torch" in json.loads((folder / "environment.json").read_text())["packages"]
+
+
+def test_arms_share_their_splits(finished):
+    # The first masks and the test rows are the same, so the arms can be compared in pairs.
+    histories = {}
+    for folder in (finished / "results/small/runs").iterdir():
+        resolved = json.loads((folder / "config.json").read_text())
+        first = pd.read_csv(folder / "history.csv").iloc[0]
+        histories.setdefault(resolved["seed"], set()).add(
+            (first["mean_n_features"], first["diversity"])
+        )
+    assert all(len(firsts) == 1 for firsts in histories.values())
+
+
+def test_the_table_and_the_paths_are_printed(copied, capsys):
+    assert run(copied) == 0
+    out = capsys.readouterr()
+    for word in ("original", "augmented", "smote", "Protocol honest", "report.html", "held-out"):
+        assert word in out.out
+    assert "6 of 6 runs were finished before" in out.err
+
+
+def test_more_seeds_compute_only_what_is_new(copied):
+    before = {p: p.stat().st_mtime_ns for p in copied.glob("results/small/runs/*/metrics.json")}
+    assert run(copied, "--set", "seeds=3", "--set", "arms={original: {}}") == 0
+    after = {p: p.stat().st_mtime_ns for p in copied.glob("results/small/runs/*/metrics.json")}
+    assert len(after) == 7
+    assert before.items() <= after.items()
+    assert len(pd.read_csv(copied / "results/small/runs.csv")) == 3
+
+
+def test_other_settings_are_other_runs(copied):
+    assert run(copied, "--set", "search.elite=2", "--set", "arms={original: {}}") == 0
+    assert len(list(copied.glob("results/small/runs/*/metrics.json"))) == 8
+
+
+def test_the_report_needs_nothing_from_elsewhere(finished):
+    page = (finished / "results/small/report.html").read_text()
+    assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "")
+    for forbidden in ("<script src", "<link", "@import"):
+        assert forbidden not in page
+    for word in ("augmented", "Protocol honest", "vaega run", "population_size: 8", "<svg"):
+        assert word in page
+    assert len(page) < 1_000_000
+    assert (finished / "results/small/figures/overview.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_report_writes_the_page_anew(copied, capsys):
+    page = copied / "results/small/report.html"
+    page.unlink()
+    assert main(["report", str(copied / "results/small")]) == 0
+    assert page.exists()
+    assert "| original | 2 |" in capsys.readouterr().out
+
+
+def test_a_failure_is_recorded_others_go_on_and_it_is_tried_again(tmp_path, capsys):
+    config = {
+        **CONFIG,
+        "arms": {
+            "smote": {"generator": {"kind": "smote", "k_neighbors": 500}, "amount": 9},
+            "original": {},
+        },
+    }
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    assert run(tmp_path) == 1
+    out = capsys.readouterr()
+    assert "2 of 4 runs failed" in out.out
+    assert "smote, seed 0: failed: " in out.err
+    assert "Traceback" not in out.out + out.err
+    runs = pd.read_csv(tmp_path / "results/small/runs.csv")
+    assert list(runs["status"]) == ["failed", "failed", "done", "done"]
+    assert runs["heldout_score"].isna().tolist() == [True, True, False, False]
+    assert run(tmp_path) == 1
+    assert "[3/4] smote, seed 0: failed: " in capsys.readouterr().err
+
+
+def test_a_results_folder_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/small").write_text("a file where a folder should be")
+    assert run(tmp_path) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert "cannot be written" in error[0]
+
+
+def test_damaged_metrics_are_computed_again(copied):
+    victim = next(iter(sorted(copied.glob("results/small/runs/original-000-*/metrics.json"))))
+    whole = json.loads(victim.read_text())
+    victim.write_text('{"status": "do')
+    assert run(copied) == 0
+    again = json.loads(victim.read_text())
+    assert {**again, "seconds": 0} == {**whole, "seconds": 0}
+
+
+def test_known_truth_gives_precision_and_recall(tmp_path):
+    from vaega import make_madelon
+    from vaega.experiments.reading import make_config
+    from vaega.experiments.runner import run_experiment
+
+    data = make_madelon(120, 15, n_informative=3, n_redundant=2, n_repeated=0, random_state=0)
+    config = make_config({**CONFIG, "arms": {"original": {}}, "seeds": 1})
+    run_experiment(config, data, tmp_path)
+    metrics = json.loads(next(tmp_path.glob("small/runs/*/metrics.json")).read_text())
+    assert 0 <= metrics["trials"][0]["precision"] <= 1
+    assert 0 <= metrics["trials"][0]["recall"] <= 1
+
+
+def test_groups_stay_together(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(60, 5)), columns=list("abcde"))
+    table["patient"] = np.repeat(np.arange(20), 3)
+    table["class"] = np.where(table["patient"] % 2, "x", "y")
+    table.to_csv(tmp_path / "table.csv", index=False)
+    config = {
+        **CONFIG,
+        "dataset": {"source": "table.csv", "groups": "patient"},
+        "arms": {"original": {}},
+    }
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    assert run(tmp_path) == 0
