@@ -141,6 +141,7 @@ def _run_and_show(config: Any, dataset: Any, results: Path, options: Any, comman
     from rich.console import Console
 
     from vaega.analysis.html_report import write_report
+    from vaega.core.files import write_text
     from vaega.experiments.progress import make_observer
     from vaega.experiments.runner import run_experiment
 
@@ -150,7 +151,8 @@ def _run_and_show(config: Any, dataset: Any, results: Path, options: Any, comman
     folder = results / config.name
     if len(summary):
         _show_summary(dataset, summary)
-        page = write_report(folder, command=command)
+        write_text(folder / "command.txt", command + "\n")
+        page = write_report(folder)
         click.echo(f"results  {folder}\nreport   {page}")
     failed = runs[runs["status"] == "failed"]
     if len(failed):
@@ -199,7 +201,7 @@ def report(folder: Path) -> None:
     from vaega.analysis.tables import markdown_table
 
     click.echo(markdown_table(read_results(folder).summary))
-    click.echo(f"report   {write_report(folder, command=f'vaega report {folder}')}")
+    click.echo(f"report   {write_report(folder)}")
 
 
 @vaega.group(cls=_Group, invoke_without_command=True)

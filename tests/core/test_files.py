@@ -24,6 +24,13 @@ def test_a_file_is_replaced_at_once(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_others_may_read_what_was_written(tmp_path):
+    write_text(tmp_path / "file.txt", "shared")
+    (tmp_path / "plain.txt").write_text("shared")
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
 def test_a_write_that_dies_leaves_the_old_content(tmp_path, monkeypatch):
     path = tmp_path / "file.txt"
     write_text(path, "old")

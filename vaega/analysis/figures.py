@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from vaega.experiments.summary import mean_interval
 
@@ -126,6 +127,7 @@ def plot_history(histories: dict[str, pd.DataFrame], ax: Axes | None = None) -> 
         colour = COLOURS[place % len(COLOURS)]
         ax.plot(table.index, table.mean(axis=1), color=colour, label=arm)
         ax.fill_between(table.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.15)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("generation")
     ax.set_ylabel("best objective on inner folds")
     if histories:

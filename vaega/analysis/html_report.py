@@ -30,6 +30,8 @@ class Results:
         The experiment's configuration.
     environment : dict
         Versions and machine of one of its runs.
+    command : str
+        The command that was given last.
     runs, summary : pandas.DataFrame
         As in ``runs.csv`` and ``summary.csv``.
     histories : dict of pandas.DataFrame
@@ -41,6 +43,7 @@ class Results:
     folder: Path
     config: dict[str, Any]
     environment: dict[str, Any]
+    command: str
     runs: pd.DataFrame
     summary: pd.DataFrame
     histories: dict[str, pd.DataFrame]
@@ -73,18 +76,25 @@ def read_results(folder: Path) -> Results:
     environment = {} if first is None else read_json(first / "environment.json")
     histories = {arm: _best_by_generation(places) for arm, places in by_arm.items() if places}
     features = {arm: _selection_share(places) for arm, places in by_arm.items() if places}
-    return Results(folder, config, environment, runs, summarise(runs), histories, features)
+    return Results(
+        folder=folder,
+        config=config,
+        environment=environment,
+        command=_read_command(folder),
+        runs=runs,
+        summary=summarise(runs),
+        histories=histories,
+        features=features,
+    )
 
 
-def write_report(folder: Path, *, command: str) -> Path:
+def write_report(folder: Path) -> Path:
     """Write ``report.html`` and ``figures/overview`` from what is in the folder.
 
     Parameters
     ----------
     folder : pathlib.Path
         ``results/NAME``.
-    command : str
-        What reproduces it, shown on the page.
 
     Returns
     -------
@@ -107,10 +117,15 @@ def write_report(folder: Path, *, command: str) -> Path:
         features={arm: table.head(15) for arm, table in results.features.items()},
         config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True),
         environment=results.environment,
-        command=command,
+        command=results.command,
     )
     write_text(folder / "report.html", page)
     return folder / "report.html"
+
+
+def _read_command(folder: Path) -> str:
+    path = folder / "command.txt"
+    return path.read_text(encoding="utf-8") if path.is_file() else f"vaega report {folder}"
 
 
 def _template() -> Any:

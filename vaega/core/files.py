@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,22 +29,20 @@ def write_bytes(path: Path, content: bytes) -> None:
     ResultsError
         When the folder cannot be written (read-only, disk full); what was there stays.
     """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise ResultsError(f"{path}: cannot be written: {error.strerror or error}.") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
+        # Not tempfile, whose files only their owner may read: results are for sharing.
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError as error:
         raise ResultsError(f"{path}: cannot be written: {error.strerror or error}.") from error
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def write_text(path: Path, content: str) -> None:
