@@ -234,6 +234,16 @@ def test_a_pickle_in_disguise_is_not_opened(tmp_path, capsys):
     refused(["run", tmp_path / "bad.yaml"], capsys, ["evil.npz"])
 
 
+def test_a_device_that_is_not_here(tmp_path, capsys):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("a CUDA device is here, so that asking for it is no bad input")
+    arms = {"augmented": {"generator": VAE, "amount": 9}}
+    (tmp_path / "good.yaml").write_text(yaml.safe_dump(changed("arms", arms)))
+    refused(["run", "good.yaml", "--device", "cuda"], capsys, ["--device", "cuda"])
+
+
 def test_debug_shows_the_traceback(tmp_path):
     (tmp_path / "bad.yaml").write_text(yaml.safe_dump(changed("seeds", 0)))
     with pytest.raises(ValueError, match="seeds"):

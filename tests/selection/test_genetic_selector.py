@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -109,6 +109,18 @@ def test_pandas_in_pandas_out(two_clouds):
     assert list(selector.get_feature_names_out()) == list(out.columns)
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_labels_of_any_kind(two_clouds, n_jobs):
+    X, y = two_clouds
+    supports = [
+        GeneticSelector(GaussianNB(), n_jobs=n_jobs, **SMALL).fit(X, labels).support_
+        for labels in (y, y.astype(bool), y.astype(str), np.array(["b", "a"], dtype=object)[y])
+    ]
+    for support in supports[1:3]:
+        np.testing.assert_array_equal(support, supports[0])
+    assert supports[3].any()
+
+
 @pytest.mark.parametrize(("low", "high"), [(5, None), (1, 2), (4, 4)])
 def test_bounds(two_clouds, low, high):
     selector = GeneticSelector(GaussianNB(), min_features=low, max_features=high, **SMALL)
@@ -166,6 +178,9 @@ def test_warnings_of_the_classifier_become_one(two_clouds):
         ("tournament_size", 0, "tournament_size must be"),
         ("crossover_probability", -1, "crossover_probability must be"),
         ("sampler", object(), "sampler: must have the method fit_resample"),
+        ("estimator", None, "estimator must be a scikit-learn classifier, .* got None"),
+        ("estimator", GaussianNB, "estimator must be a scikit-learn classifier"),
+        ("estimator", LinearRegression(), "regression is out of scope"),
         ("random_state", "zero", "random_state must be"),
     ],
 )

@@ -54,8 +54,8 @@ def make_sampler(arm: ArmConfig, n_classes: int, *, device: str, cache: Any) -> 
 
     Raises
     ------
-    MissingExtraError
-        When SMOTE is wanted and imbalanced-learn is not installed.
+    InputError
+        When a device is wanted that is not here, or SMOTE and imbalanced-learn is not installed.
     """
     if arm.generator is None or arm.amount is None:
         return None
@@ -63,8 +63,10 @@ def make_sampler(arm: ArmConfig, n_classes: int, *, device: str, cache: Any) -> 
     if arm.generator.kind == "smote":
         return _make_smote(added, arm.generator.parameters())
     from vaega.generative.autoencoders import VAE, ConditionalVAE
+    from vaega.generative.compute import pick_device
     from vaega.generative.sampler import GenerativeSampler
 
+    pick_device(device, owner="--device")
     kind = VAE if arm.generator.kind == "vae" else ConditionalVAE
     model = kind(device=device, **arm.generator.parameters())
     return GenerativeSampler(model, n_per_class=added, cache=cache)

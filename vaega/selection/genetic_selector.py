@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_regressor
 from sklearn.feature_selection import SelectorMixin
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedKFold, check_cv
@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vaega.core.checks import check_probability
+from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, derive_seed, draw_seed
 from vaega.evolution.callbacks import Callback
 from vaega.fitness.cross_validated import CrossValidatedFitness
@@ -196,6 +197,7 @@ class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         ValueError
             When a parameter breaks a rule, or the rows cannot be used.
         """
+        self._check_estimator()
         settings = SearchSettings(**{name: getattr(self, name) for name in _SETTINGS})
         settings.check(owner=type(self).__name__)
         check_probability(self.alpha, "alpha", owner=type(self).__name__)
@@ -203,6 +205,8 @@ class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
             self, X, y, ensure_min_samples=2, ensure_all_finite=not self._allows_nan()
         )
         check_classification_targets(y)
+        if y.dtype.hasobject:
+            y = np.array(y.tolist())  # text as text: object arrays cannot be shared unpickled
         seed = draw_seed(self.random_state)
         folds = self._inner_folds(X, y, groups, seed)
         scorer = check_scoring(self.estimator, scoring=self.scoring)
@@ -221,6 +225,18 @@ class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         self._keep(result)
         self._summarise_warnings(fitness.warnings_)
         return self
+
+    def _check_estimator(self) -> None:
+        if not hasattr(self.estimator, "fit") or isinstance(self.estimator, type):
+            raise InputError(
+                f"{type(self).__name__}: estimator must be a scikit-learn classifier, an instance "
+                f"with fit and predict, got {self.estimator!r}."
+            )
+        if is_regressor(self.estimator):
+            raise InputError(
+                f"{type(self).__name__}: estimator must be a classifier, regression is out of "
+                f"scope, got {self.estimator!r}."
+            )
 
     def _inner_folds(self, X: np.ndarray, y: np.ndarray, groups: Any, seed: int) -> list[Fold]:
         cv = check_cv(self.cv, y, classifier=True)
@@ -252,6 +268,8 @@ class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         return self.support_
 
     def _allows_nan(self) -> bool:
+        if not hasattr(self.estimator, "fit") or isinstance(self.estimator, type):
+            return False  # fit says what is wrong with it
         return bool(get_tags(self.estimator).input_tags.allow_nan)
 
     def __sklearn_tags__(self) -> Tags:

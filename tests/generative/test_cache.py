@@ -1,0 +1,189 @@
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import pytest
+
+from tests.generative.data import blobs
+from vaega.generative.autoencoders import VAE, ConditionalVAE
+from vaega.generative.cache import ModelCache, default_cache_folder
+from vaega.generative.storage import DESCRIPTION, WEIGHTS
+
+X, Y = blobs()
+
+
+def quick(kind=VAE, **settings):
+    return kind(**{"hidden": (8,), "latent": 2, "max_epochs": 3, "random_state": 0} | settings)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Count the trainings."""
+    calls = []
+    plain = VAE.fit
+    monkeypatch.setattr(VAE, "fit", lambda self, X, y=None: calls.append(1) or plain(self, X, y))
+    return calls
+
+
+def test_cached_and_uncached_have_the_same_bits(tmp_path, trained):
+    cache = ModelCache(tmp_path)
+    models = [quick().fit(X, Y), cache.fit(quick(), X, Y), cache.fit(quick(), X, Y)]
+    assert len(trained) == 2
+    for model in models:
+        np.testing.assert_array_equal(model.transform(X), models[0].transform(X))
+        for a, b in zip(
+            *(m.sample({0: 3, 1: 3}, random_state=0) for m in (model, models[0])), strict=True
+        ):
+            np.testing.assert_array_equal(a, b)
+        assert model.report_ == models[0].report_
+
+
+def test_the_model_given_is_the_model_returned(tmp_path):
+    for _ in range(2):
+        model = quick()
+        assert ModelCache(tmp_path).fit(model, X, Y) is model
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"latent": 3}, False),
+        ({"random_state": 1}, False),
+        ({"beta": 0.5}, False),
+        ({"kind": ConditionalVAE}, False),
+        ({"hidden": [8]}, True),
+        ({"device": "cpu"}, True),
+        ({"random_state": np.int64(0)}, True),
+    ],
+)
+def test_key_depends_on_what_the_result_depends_on(monkeypatch, change, same):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    cache = ModelCache("unused")
+    assert (cache.key(quick(), X, Y) == cache.key(quick(**change), X, Y)) is same
+
+
+def test_key_depends_on_data_and_versions(monkeypatch):
+    cache, model = ModelCache("unused"), quick()
+    others = [(X + 1e-9, Y), (X, 1 - Y), (X, None), (X, Y.astype(float)), (X[::-1], Y)]
+    keys = {cache.key(model, *data) for data in [(X, Y), *others]}
+    assert len(keys) == 6
+    monkeypatch.setattr("vaega.__version__", "99")
+    assert cache.key(model, X, Y) not in keys
+
+
+@pytest.mark.parametrize("random_state", [None, "generator"])
+def test_without_an_int_seed_nothing_is_kept(tmp_path, trained, random_state):
+    if random_state:
+        random_state = np.random.default_rng(0)
+    for _ in range(2):
+        ModelCache(tmp_path).fit(quick(random_state=random_state), X, Y)
+    assert len(trained) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def entry(folder):
+    (found,) = [path for path in folder.iterdir() if path.is_dir()]
+    return found
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, DESCRIPTION])
+@pytest.mark.parametrize("damage", ["missing", "truncated", "flipped"])
+def test_a_damaged_entry_is_trained_again(tmp_path, trained, name, damage):
+    cache = ModelCache(tmp_path)
+    expected = cache.fit(quick(), X, Y).transform(X)
+    path = entry(tmp_path) / name
+    content = bytearray(path.read_bytes())
+    path.unlink()
+    if damage == "truncated":
+        path.write_bytes(content[:-30])
+    if damage == "flipped":
+        content[len(content) // 2] ^= 0xFF
+        path.write_bytes(content)
+    with pytest.warns(UserWarning, match="a damaged entry is dropped and trained again") as caught:
+        model = cache.fit(quick(), X, Y)
+    assert "\n" not in str(caught[0].message)
+    np.testing.assert_array_equal(model.transform(X), expected)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cache.fit(quick(), X, Y)
+    assert len(trained) == 2
+
+
+def test_a_folder_that_cannot_be_used_is_no_obstacle(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.warns(UserWarning, match="cannot be used as model cache"):
+        model = ModelCache(tmp_path / "file" / "cache").fit(quick(), X, Y)
+    assert model.transform(X).shape == (60, 2)
+
+
+def test_a_model_that_cannot_be_kept_is_still_returned(tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("vaega.generative.cache.save_model", full)
+    with pytest.warns(UserWarning, match="fitted but not kept: No space left"):
+        model = ModelCache(tmp_path).fit(quick(), X, Y)
+    assert model.transform(X).shape == (60, 2)
+
+
+def test_bad_input_fails_as_without_a_cache(tmp_path):
+    with pytest.raises(ValueError, match="NaN"):
+        ModelCache(tmp_path).fit(quick(), np.full((5, 2), np.nan), None)
+    with pytest.raises(ValueError, match="latent"):
+        ModelCache(tmp_path).fit(quick(latent=0), X, Y)
+
+
+TWICE = """
+import sys, time
+import numpy as np
+from pathlib import Path
+from vaega.generative.autoencoders import VAE
+from vaega.generative.cache import ModelCache
+folder = Path(sys.argv[1])
+plain = VAE.fit
+def counted(self, X, y=None):
+    with (folder / "trained").open("a") as file:
+        file.write("once\\n")
+    time.sleep(1.0)
+    return plain(self, X, y)
+VAE.fit = counted
+(folder / f"ready{sys.argv[2]}").touch()
+while len(list(folder.glob("ready*"))) < 2:
+    time.sleep(0.01)
+X = np.random.default_rng(0).normal(size=(30, 4))
+model = ModelCache(folder / "cache").fit(VAE((4,), 2, max_epochs=2, random_state=0), X)
+print(model.transform(X).sum())
+"""
+
+
+def test_two_processes_train_once(tmp_path):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error::UserWarning", "-c", TWICE, str(tmp_path), str(number)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(2)
+    ]
+    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert outputs[0] == outputs[1]
+    assert (tmp_path / "trained").read_text() == "once\n"
+
+
+def test_default_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("VAEGA_CACHE", str(tmp_path))
+    assert ModelCache().folder == tmp_path
+    monkeypatch.delenv("VAEGA_CACHE")
+    assert default_cache_folder() == Path(platformdirs.user_cache_dir("vaega")) / "models"
+
+
+def test_entries_hold_no_machine_paths(tmp_path):
+    ModelCache(tmp_path).fit(quick(), X, Y)
+    description = (entry(tmp_path) / DESCRIPTION).read_text()
+    assert str(Path.home()) not in description
+    assert "device" not in json.loads(description)["params"]

@@ -1,0 +1,126 @@
+"""Rows and labels in the containers in which they came."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from vaega.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Containers:
+    """What X and y came in; puts new rows behind the original ones, which stay as they are.
+
+    Attributes
+    ----------
+    X : array, list or DataFrame of shape (n_samples, n_features)
+        Original rows.
+    y : array, list, Series or DataFrame
+        Original labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Containers([[1.0]], ["a"]).restore(np.array([[2.5]]), np.array(["b"]))
+    ([[1.0], [2.5]], ['a', 'b'])
+    """
+
+    X: Any
+    y: Any
+
+    def restore(self, rows: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:
+        """Return the originals with `rows` (n, n_features) and `labels` (n,) behind them."""
+        X, y = self._rows(rows), self._labels(labels)
+        if isinstance(X, pd.DataFrame) and isinstance(y, pd.DataFrame | pd.Series):
+            y.index = X.index
+        return X, y
+
+    def _rows(self, rows: np.ndarray) -> Any:
+        if isinstance(self.X, pd.DataFrame):
+            new = pd.DataFrame(rows, columns=self.X.columns)
+            return pd.concat([self.X, new.astype(_float_dtypes(self.X))], ignore_index=True)
+        if isinstance(self.X, list):
+            return list(self.X) + rows.tolist()
+        original = np.asarray(self.X)
+        if original.dtype.kind == "f":
+            rows = rows.astype(original.dtype)
+        return np.concatenate([original, rows]) if len(rows) else original.copy()
+
+    def _labels(self, labels: np.ndarray) -> Any:
+        if isinstance(self.y, list):
+            return list(self.y) + labels.tolist()
+        original = np.asarray(self.y)
+        if type_of_target(original) == "multilabel-indicator":
+            labels = np.eye(original.shape[1])[labels]
+        if isinstance(self.y, pd.Series):
+            new = pd.Series(labels, name=self.y.name).astype(self.y.dtype)
+            return pd.concat([self.y, new], ignore_index=True)
+        if isinstance(self.y, pd.DataFrame):
+            new_frame = pd.DataFrame(labels, columns=self.y.columns).astype(self.y.dtypes)
+            return pd.concat([self.y, new_frame], ignore_index=True)
+        if original.ndim == 2 and labels.ndim == 1:
+            return np.concatenate([original.ravel(), labels.astype(original.dtype)])
+        return np.concatenate([original, labels.astype(original.dtype)])
+
+
+def rows_from(X: Any) -> Any:
+    """Return X, a DataFrame of sparse columns as one of dense ones.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows_from(pd.DataFrame({"a": [0.0, 1.0]}, dtype=pd.SparseDtype(float, 0))).dtypes.tolist()
+    [dtype('float64')]
+    """
+    if not isinstance(X, pd.DataFrame):
+        return X
+    sparse = {name: t.subtype for name, t in X.dtypes.items() if isinstance(t, pd.SparseDtype)}
+    return X.astype(sparse) if sparse else X
+
+
+def labels_from(y: Any) -> np.ndarray:
+    """Return class labels as one column; a one-hot matrix gives column numbers.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,), (n, 1) or (n, n_classes)
+        Labels, or their one-hot form.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n,)
+
+    Raises
+    ------
+    InputError
+        When rows have several labels.
+    ValueError
+        When `y` holds no class labels.
+
+    Examples
+    --------
+    >>> labels_from([[0, 1, 0], [1, 0, 0]])
+    array([1, 0])
+    """
+    if y is None:
+        raise InputError("GenerativeSampler: y must hold class labels, got None.")
+    check_classification_targets(y)
+    if type_of_target(y) != "multilabel-indicator":
+        return column_or_1d(y)
+    one_hot = np.asarray(y)
+    if (one_hot.sum(axis=1) != 1).any():
+        raise InputError("GenerativeSampler: y must hold one label a row, got several or none.")
+    return one_hot.argmax(axis=1)
+
+
+def _float_dtypes(frame: pd.DataFrame) -> dict[Any, Any]:
+    """Return the dtypes of the columns that hold floats; others take what pandas makes of both."""
+    return {
+        name: dtype
+        for name, dtype in frame.dtypes.items()
+        if pd.api.types.is_float_dtype(getattr(dtype, "subtype", dtype))
+    }

@@ -1,0 +1,56 @@
+"""Which of the fit rows are held out to stop the training and to calibrate the noise."""
+
+import numpy as np
+
+
+def split_heldout(
+    codes: np.ndarray, fraction: float, *, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split rows into those that train and those held out, each class in proportion.
+
+    Every class keeps at least one training row, and at least one row is held out. Only when every
+    class has a single row are rows held out whatever their class.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray of int, shape (n,)
+        The class of each row, 0, 1, ...
+    fraction : float
+        Share of the rows to hold out.
+    rng : numpy.random.Generator
+        Chooses the rows.
+
+    Returns
+    -------
+    training, heldout : numpy.ndarray of int
+        Sorted row numbers; together all n rows, at least two and at least one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> codes = np.repeat([0, 1], [8, 2])
+    >>> training, heldout = split_heldout(codes, 0.2, rng=np.random.default_rng(0))
+    >>> np.bincount(codes[training]), len(heldout)
+    (array([6, 2]), 2)
+    """
+    if np.bincount(codes).max() < 2:
+        codes = np.zeros_like(codes)
+    counts = np.bincount(codes)
+    most = len(codes) - max(2, int(np.count_nonzero(counts)))
+    quotas = _quotas(counts, max(1, min(round(fraction * len(codes)), most)), rng)
+    heldout = np.concatenate(
+        [rng.permutation(np.flatnonzero(codes == code))[:n] for code, n in enumerate(quotas)]
+    )
+    return np.setdiff1d(np.arange(len(codes)), heldout), np.sort(heldout)
+
+
+def _quotas(counts: np.ndarray, total: int, rng: np.random.Generator) -> np.ndarray:
+    """Share `total` among classes in proportion to `counts` (largest remainder), one row kept."""
+    shares = total * counts / counts.sum()
+    room = np.maximum(counts - 1, 0)
+    quotas = np.minimum(shares.astype(int), room)
+    order = rng.permutation(len(counts))  # ties fall to no class in particular
+    while quotas.sum() < total:
+        wanted = np.where(quotas < room, shares - quotas, -np.inf)
+        quotas[order[np.argmax(wanted[order])]] += 1
+    return quotas
