@@ -1,5 +1,6 @@
 """Steps of preprocessing: what configurations may name, and the transformers behind the names."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from numbers import Real
@@ -105,7 +106,7 @@ def step_name(step: Any) -> str:
     return str(step)
 
 
-class _Columnwise:
+class _Columnwise(ABC):
     """A step that keeps every column where it is and lets missing values pass."""
 
     takes_missing = True
@@ -113,8 +114,9 @@ class _Columnwise:
     def fit(self, X: np.ndarray, y: Any = None) -> "_Columnwise":
         return self
 
+    @abstractmethod
     def transform(self, X: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """Return the rows changed, shape (n_rows, n_features)."""
 
 
 class Log2(_Columnwise):
