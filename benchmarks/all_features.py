@@ -36,7 +36,7 @@ def heldout_scores(path):
             get_scorer(config.fitness.metric),
             Preprocessor(list(config.preprocess)),
             None,
-        )
+        ).score
         for seed in SEEDS
         for trial in protocol.trials(dataset, seed)
     ]

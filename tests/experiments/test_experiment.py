@@ -209,3 +209,73 @@ def test_groups_stay_together(tmp_path):
     }
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     assert run(tmp_path) == 0
+
+
+def test_the_report_knows_only_the_runs_of_the_present_plan(copied):
+    from vaega.analysis.html_report import read_results
+
+    assert run(copied, "--set", "dataset.source=sklearn:iris", "--set", "arms={original: {}}") == 0
+    features = read_results(copied / "results/small").features
+    assert list(features) == ["original"]
+    assert features["original"]["name"].str.contains("cm").all()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("runs.csv", ""), ("runs.csv", "a,b\n1,2\n"), ("config.json", "[]"), ("plan.json", "{}")],
+)
+def test_damaged_results_give_one_sentence(copied, capsys, name, content):
+    (copied / "results/small" / name).write_text(content)
+    assert main(["report", str(copied / "results/small")]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert "cannot be read back" in error[0]
+
+
+def noise(folder):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(60, 40)), columns=[f"g{i}" for i in range(40)])
+    table["class"] = rng.permutation(["x", "y"] * 30)
+    table.to_csv(folder / "noise.csv", index=False)
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_what_is_published_is_what_the_final_model_used(tmp_path, k):
+    noise(tmp_path)
+    config = {
+        **CONFIG,
+        "dataset": {"source": "noise.csv"},
+        "preprocess": [{"class": "sklearn.feature_selection.SelectKBest", "k": k}],
+        "arms": {"original": {}},
+        "seeds": 4,
+    }
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    assert run(tmp_path) == 0
+    assert (pd.read_csv(tmp_path / "results/small/runs.csv")["n_features"] <= k).all()
+
+
+def test_numbers_that_json_does_not_know_stay_different(tmp_path):
+    imputer = {"class": "sklearn.impute.SimpleImputer"}
+    ids = set()
+    for missing in (float("nan"), None, float("inf")):
+        config = {**CONFIG, "preprocess": [{**imputer, "missing_values": missing}]}
+        from vaega import load_dataset
+        from vaega.experiments.reading import make_config
+        from vaega.experiments.runner import plan_runs
+
+        ids.add(plan_runs(make_config(config), load_dataset("sklearn:wine"))[0].id)
+    assert len(ids) == 3
+
+
+def test_anchors_merge_and_do_not_change_together(tmp_path):
+    from vaega.experiments.reading import read_config
+
+    text = yaml.safe_dump({key: CONFIG[key] for key in CONFIG if key != "arms"})
+    text += (
+        "arms:\n  a: &A {generator: &G {kind: vae, latent: 4}, amount: 10}\n  b: *A\n"
+        "  c: {generator: {<<: *G, latent: 8}, amount: 10}\n"
+    )
+    (tmp_path / "merge.yaml").write_text(text)
+    arms = read_config(tmp_path / "merge.yaml", ["arms.a.amount=99"]).arms
+    assert [arms[name].amount for name in "abc"] == [99, 10, 10]
+    assert [arms[name].generator.latent for name in "abc"] == [4, 4, 8]

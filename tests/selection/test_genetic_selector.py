@@ -191,6 +191,16 @@ def test_bad_parameters_give_one_sentence(two_clouds, parameter, value, rule):
     assert "\n" not in str(caught.value)
 
 
+def test_one_class_is_not_enough(two_clouds):
+    with pytest.raises(ValueError, match="at least two classes, got one class"):
+        GeneticSelector(GaussianNB(), **SMALL).fit(two_clouds[0], np.ones(60, dtype=int))
+
+
+def test_no_splits(two_clouds):
+    with pytest.raises(ValueError, match="cv must give at least one split"):
+        GeneticSelector(GaussianNB(), cv=[], **SMALL).fit(*two_clouds)
+
+
 def test_regression_is_out_of_scope(two_clouds):
     with pytest.raises(ValueError, match="continuous"):
         GeneticSelector(GaussianNB(), **SMALL).fit(two_clouds[0], np.linspace(0, 1, 60))

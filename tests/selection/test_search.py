@@ -142,3 +142,21 @@ def test_a_damaged_checkpoint_is_said_and_the_search_starts_anew(tmp_path):
             checkpoint=path,
         )
     assert result.mask.any()
+
+
+def test_a_search_that_stagnated_stops_in_the_same_generation_after_a_resume(tmp_path):
+    def run(path):
+        return run_search(
+            lambda masks: masks[:, :3].mean(axis=1).round(1),
+            PenaltyObjective(0.0),
+            SearchSettings(population_size=10, n_generations=40, patience=2),
+            weights=np.full(20, 1 / 20),
+            rng=np.random.default_rng(5),
+            checkpoint=path,
+        )
+
+    first, again = run(tmp_path / "state.npz"), run(tmp_path / "state.npz")
+    assert len(first.history) < 40
+    assert again.history.equals(first.history)
+    np.testing.assert_array_equal(again.mask, first.mask)
+    assert (again.n_asked, again.n_distinct) == (first.n_asked, first.n_distinct)

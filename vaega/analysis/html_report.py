@@ -13,7 +13,7 @@ from markupsafe import Markup
 from vaega.analysis.figures import arm_points, draw_overview, render
 from vaega.analysis.tables import HEADINGS, summary_cells
 from vaega.core.errors import ResultsError
-from vaega.core.files import read_json, write_bytes, write_text
+from vaega.core.files import path_inside, read_json, write_bytes, write_text
 from vaega.experiments.protocols import HonestProtocol
 from vaega.experiments.summary import summarise
 
@@ -69,6 +69,14 @@ def read_results(folder: Path) -> Results:
     """
     if not (folder / "runs.csv").is_file():
         raise ResultsError(f"{folder}: is no results folder, it has no runs.csv.")
+    try:
+        return _read(folder)
+    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+        reason = str(error).strip().split("\n", 1)[0]
+        raise ResultsError(f"{folder}: the results cannot be read back: {reason}.") from error
+
+
+def _read(folder: Path) -> Results:
     runs = pd.read_csv(folder / "runs.csv")
     config = read_json(folder / "config.json")
     by_arm = _folders_by_arm(folder, list(config["arms"]))
@@ -134,8 +142,10 @@ def _template() -> Any:
 
 
 def _folders_by_arm(folder: Path, arms: Sequence[str]) -> dict[str, list[Path]]:
+    # Only runs of the present plan: folders of other settings or of other data stay beside them.
     by_arm: dict[str, list[Path]] = {arm: [] for arm in arms}
-    for place in sorted((folder / "runs").iterdir()):
+    for run_id in read_json(folder / "plan.json")["runs"]:
+        place = path_inside(folder / "runs", run_id)
         if (place / "selected.csv").is_file() and (place / "config.json").is_file():
             arm = read_json(place / "config.json")["arm"]["name"]
             if arm in by_arm:

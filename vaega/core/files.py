@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
 import secrets
 from collections.abc import Mapping
@@ -140,7 +141,7 @@ def fingerprint(*parts: Any) -> str:
             digest.update(f"array:{part.dtype.str}:{part.shape}:".encode())
             digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
         else:
-            digest.update(f"json:{canonical_json(_plain(part))};".encode())
+            digest.update(f"json:{canonical_json(plain(part))};".encode())
     return digest.hexdigest()
 
 
@@ -178,11 +179,31 @@ def path_inside(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return `value` as what JSON can hold without loss.
+
+    Parameters
+    ----------
+    value : Any
+        Mappings, sequences, numpy scalars and plain values.
+
+    Returns
+    -------
+    Any
+        Tuples become lists, and numbers that JSON does not know (nan, inf) become their text, so
+        that they stay different from null and from each other.
+
+    Examples
+    --------
+    >>> plain({"C": float("inf"), "widths": (8, 4)})
+    {'C': 'inf', 'widths': [8, 4]}
+    """
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
-        return value.item()
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return value

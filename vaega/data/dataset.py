@@ -291,6 +291,8 @@ def _check_matrix(X: np.ndarray, name: str, *, owner: str) -> np.ndarray:
 
 def _read_only(value: Any, dtype: type, name: str, *, owner: str) -> np.ndarray:
     found = np.asarray(value).dtype
+    if found.kind == "c":
+        raise DataError(f"{owner}: {name} must hold real numbers, got {found}.")
     if dtype is np.bool_ and found != np.bool_:
         raise DataError(f"{owner}: {name} must hold booleans, got {found}.")
     if dtype is np.int64 and found.kind not in "iu":

@@ -183,6 +183,10 @@ def _refuse_identifiers(names: tuple[str, ...], *, n_rows: int, owner: str) -> N
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, complex):
+        return str(value)
     if isinstance(value, Number) and not isinstance(value, bool) and float(value).is_integer():  # type: ignore[arg-type]
         return str(int(value))  # type: ignore[call-overload]
     return str(value)

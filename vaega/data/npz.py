@@ -1,6 +1,7 @@
 """NumPy archives: arrays under agreed names, nothing unpickled."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def read_npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
                         else npy_format.read_array_header_2_0
                     )
                     shapes[member.removesuffix(".npy")] = read(file)[0]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return {}
     return shapes
 
@@ -135,4 +136,7 @@ def _names(names: np.ndarray | None, path: Path) -> list[str] | None:
         return None
     if names.ndim != 1:
         raise DataError(f"{path}: feature_names must be one-dimensional, got shape {names.shape}.")
-    return [str(name) for name in names]
+    return [
+        name.decode("utf-8", errors="replace") if isinstance(name, bytes) else str(name)
+        for name in names.tolist()
+    ]

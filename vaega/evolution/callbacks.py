@@ -19,8 +19,11 @@ class Callback:
     ...         return algorithm.state.best_score >= self.score
     """
 
-    def on_start(self, algorithm: Any) -> None:
-        """Before the first generation; state of a former run is reset here."""
+    def on_start(self, algorithm: Any) -> bool | None:
+        """Before the first generation, or the next of a resumed run; True ends the loop at once.
+
+        State of a former run is reset here.
+        """
 
     def on_generation(self, algorithm: Any) -> bool | None:
         """After each generation; True ends the loop."""
@@ -45,6 +48,10 @@ class StopWhenStagnant(Callback):
 
     def __init__(self, patience: int = 10) -> None:
         self.patience = check_count(patience, "patience", owner="StopWhenStagnant")
+
+    def on_start(self, algorithm: Any) -> bool:
+        """Return True when a resumed run had come to its end already."""
+        return self.on_generation(algorithm)
 
     def on_generation(self, algorithm: Any) -> bool:
         """Return True when the last `patience` generations brought nothing."""

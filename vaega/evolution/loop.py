@@ -49,13 +49,11 @@ def evolve(
         The last state.
     """
     callbacks = tuple(callbacks)
-    for callback in callbacks:
-        callback.on_start(algorithm)
-    while algorithm.state.generation < n_generations:
+    # Lists, not generators: every callback is called, also behind one that says stop.
+    stopped = any([callback.on_start(algorithm) for callback in callbacks])  # noqa: C419
+    while not stopped and algorithm.state.generation < n_generations:
         algorithm.tell(fitness(algorithm.ask()))
-        answers = [callback.on_generation(algorithm) for callback in callbacks]
-        if any(answers):
-            break
+        stopped = any([callback.on_generation(algorithm) for callback in callbacks])  # noqa: C419
     for callback in callbacks:
         callback.on_end(algorithm)
     return algorithm.state

@@ -5,6 +5,8 @@ from collections.abc import Collection
 from importlib import import_module
 from typing import Any
 
+from sklearn.base import is_regressor
+
 from vaega.core.errors import InputError
 
 CLASSIFIERS = {
@@ -144,14 +146,16 @@ def _import_class(path: str) -> Any:
     module, _, name = path.rpartition(".")
     try:
         kind = getattr(import_module(module), name)
-    except (ImportError, ValueError, AttributeError) as error:
+    except (ImportError, ValueError, AttributeError, TypeError) as error:
         raise InputError(f"class {path!r} cannot be imported") from error
     if not (isinstance(kind, type) and hasattr(kind, "predict") and hasattr(kind, "get_params")):
         raise InputError(f"class {path!r} is no scikit-learn classifier")
     try:
-        kind()
+        instance = kind()
     except TypeError as error:
         raise InputError(f"class {path!r} cannot be made without arguments") from error
+    if is_regressor(instance):
+        raise InputError(f"class {path!r} is no classifier; regression is out of scope")
     return kind
 
 

@@ -73,14 +73,21 @@ class ProtocolConfig(_Model):
 
 
 class _AutoencoderConfig(_Model):
-    hidden: tuple[Count, ...] | None = None
+    hidden: Annotated[tuple[Count, ...] | None, Field(min_length=1)] = None
     latent: Count | None = None
     norm: Literal["batch", "layer"] | None = None
     learning_rate: Annotated[Number, Field(gt=0.0)] | None = None
-    batch_size: Count | None = None
+    batch_size: Annotated[int | None, Field(strict=True, ge=2)] = None
     max_epochs: Count | None = None
     patience: Count | None = None
-    beta: Annotated[Number, Field(ge=0.0)] | None = None
+    beta: Annotated[Number, Field(gt=0.0)] | None = None
+
+    @model_validator(mode="after")
+    def _no_nothing(self) -> "_AutoencoderConfig":
+        for key in sorted(self.model_fields_set - {"norm"}):
+            if getattr(self, key) is None:
+                raise ValueError(f"{key} must have a value, got None; leave it out for the default")
+        return self
 
     def parameters(self) -> dict[str, Any]:
         """Return what the file sets; everything else keeps the model's own default."""
@@ -236,7 +243,7 @@ class ExperimentConfig(_Model):
     @classmethod
     def _valid_seeds(cls, seeds: Any) -> int | tuple[int, ...]:
         if not isinstance(seeds, list | tuple):
-            return check_count(seeds, "the number of seeds", owner="seeds")
+            return check_count(seeds, "their number", owner="seeds", maximum=100_000)
         if not seeds:
             raise ValueError("a list of seeds must hold at least 1, got []")
         for seed in seeds:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from vaega.core.errors import ConfigError
 from vaega.data.dataset import Dataset
 from vaega.data.sources import load_dataset
 from vaega.experiments.config import DatasetConfig
@@ -23,6 +24,8 @@ def load_configured(config: DatasetConfig, *, beside: Path) -> Dataset:
     Dataset
     """
     source = config.source
+    if len(source) > 1000:  # longer than any system's paths
+        raise ConfigError(f"dataset.source: {source[:40]}... is too long for a name or a path.")
     if not Path(source).exists() and (beside / source).is_file():
         source = str(beside / source)
     return load_dataset(

@@ -32,7 +32,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
     ConfigError
         One sentence: the file, the key, the rule and the value.
     """
-    content = _load_yaml(path)
+    content = _unshared(_load_yaml(path))
     for override in overrides:
         _apply(content, override)
     return make_config(content, origin=str(path))
@@ -76,6 +76,8 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue  # "<<: *anchor": what it brings may be replaced, that is its purpose
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, list | dict) or key in seen:
                 problem = (
@@ -110,6 +112,13 @@ def _load_yaml(path: Path) -> dict[str, Any]:
             f"{path}: must hold keys such as name, dataset and fitness, got {_short(content)}."
         )
     return content
+
+
+def _unshared(value: Any) -> Any:
+    # Places that share a YAML anchor are one object, and --set must not change them together.
+    if isinstance(value, dict):
+        return {key: _unshared(item) for key, item in value.items()}
+    return [_unshared(item) for item in value] if isinstance(value, list) else value
 
 
 def _apply(content: dict[str, Any], override: str) -> None:

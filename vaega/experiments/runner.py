@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
 
-from vaega.core.files import canonical_json, fingerprint, path_inside, write_json
+from vaega.core.errors import ConfigError
+from vaega.core.files import canonical_json, fingerprint, path_inside, plain, write_json
 from vaega.data.dataset import Dataset
+from vaega.data.preprocess import Preprocessor
 from vaega.evolution.callbacks import Callback
 from vaega.experiments.config import ExperimentConfig
 from vaega.experiments.protocols import HonestProtocol
@@ -72,12 +74,12 @@ def plan_runs(config: ExperimentConfig, dataset: Dataset) -> list[Run]:
     -------
     list of Run
     """
-    shared = config.model_dump(mode="json", by_alias=True, exclude={"arms", "seeds", "description"})
+    shared = plain(config.model_dump(by_alias=True, exclude={"arms", "seeds", "description"}))
     shared["dataset"] = {**shared["dataset"], "fingerprint": dataset.fingerprint}
     runs = []
     for arm, content in config.arms.items():
         for seed in config.seed_list():
-            arm_content = content.model_dump(mode="json", exclude_unset=True)
+            arm_content = plain(content.model_dump(exclude_unset=True))
             resolved = {**shared, "arm": {"name": arm, **arm_content}, "seed": seed}
             digest = fingerprint(canonical_json(resolved))[:10]
             runs.append(Run(f"{arm}-{seed:03d}-{digest}", dataset.name, arm, seed, resolved))
@@ -126,7 +128,8 @@ def run_experiment(
     if pending:
         _check(config, dataset, pending, options.device)
     observer.on_plan(runs, len(runs) - len(pending))
-    write_json(store.folder / "config.json", config.model_dump(mode="json", by_alias=True))
+    write_json(store.folder / "config.json", plain(config.model_dump(by_alias=True)))
+    write_json(store.folder / "plan.json", {"runs": [run.id for run in runs]})
     worker = Worker(config, dataset, store, options.device, options.cache)
     for run in _complete(pending, worker, options.jobs, observer):
         observer.on_run_end(run, store.metrics(run.id) or {})
@@ -138,6 +141,15 @@ def _check(config: ExperimentConfig, dataset: Dataset, pending: Sequence[Run], d
     # What fails every run the same way is said once, before any is started.
     for _ in HonestProtocol(config.protocol).trials(dataset, pending[0].seed):
         pass
+    if config.fitness.metric == "roc_auc" and dataset.n_classes > 2:
+        raise ConfigError(
+            f"fitness.metric: roc_auc is for two classes, and {dataset.name!r} has "
+            f"{dataset.n_classes}; use roc_auc_ovr or roc_auc_ovo."
+        )
+    trial = next(HonestProtocol(config.protocol).trials(dataset, pending[0].seed))
+    fit = trial.inner[0].train
+    preparation = Preprocessor(list(config.preprocess), random_state=0)
+    preparation.fit(trial.X[fit], trial.y[fit]).transform(trial.X)
     for arm in config.arms.values():
         make_sampler(arm, dataset.n_classes, device=device, cache=None)
 

@@ -1,5 +1,6 @@
 """One trial of a run: search on training rows, final model, one look at the test rows."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer
 from threadpoolctl import threadpool_limits
 
@@ -36,7 +38,7 @@ class TrialResult:
     inner_score : float
         Metric of the same mask on the inner folds, which the search maximised.
     selected : numpy.ndarray of int, shape (n_selected,)
-        Positions of the selected features.
+        Features of the final model: the mask's, less those that its preparation dropped.
     frequencies : numpy.ndarray of float, shape (n_features,)
         Share of the last population that selects each feature.
     history : pandas.DataFrame
@@ -110,8 +112,27 @@ def run_trial(
             callbacks=callbacks,
             checkpoint=checkpoint,
         )
-    heldout = score_heldout(trial, found.mask, classifier, scorer, preparation, sampler)
-    return _result(found, heldout, dict(fitness.warnings_))
+    final = score_heldout(trial, found.mask, classifier, scorer, preparation, sampler)
+    return _result(found, final, fitness.warnings_ + final.warnings)
+
+
+@dataclass(frozen=True, eq=False)
+class FinalModel:
+    """What the final model, fitted on all training rows, came to.
+
+    Parameters
+    ----------
+    score : float
+        Metric on the test rows.
+    selected : numpy.ndarray of int, shape (n_selected,)
+        Features it was fitted on: those of the mask that its preparation kept.
+    warnings : collections.Counter
+        How often its classifier warned of what.
+    """
+
+    score: float
+    selected: np.ndarray
+    warnings: Counter[str]
 
 
 def score_heldout(
@@ -121,7 +142,7 @@ def score_heldout(
     scorer: Any,
     preparation: Preparation,
     sampler: Any,
-) -> float:
+) -> FinalModel:
     """Fit the final model on all training rows and score it on the test rows, which it opens.
 
     Parameters
@@ -141,7 +162,9 @@ def score_heldout(
 
     Returns
     -------
-    float
+    FinalModel
+        Where the preparation keeps no feature of the mask, class frequencies decide, as they do
+        in the inner folds.
     """
     fitted = seed_unset(clone(preparation), derive_seed(trial.seed, "final preparation"))
     fitted.fit(trial.X, trial.y)
@@ -149,11 +172,17 @@ def score_heldout(
     if sampler is not None:
         X, y = augment(X, y, sampler, seed=derive_seed(trial.seed, "final sampler"))
     kept = np.flatnonzero(mask[fitted.columns_])
-    final = seed_unset(clone(classifier), derive_seed(trial.seed, "final classifier"))
-    with threadpool_limits(limits=1), counted_warnings():
-        final.fit(X.take(kept, axis=1), y)
+    final = clone(classifier) if kept.size else DummyClassifier(strategy="prior")
+    seed_unset(final, derive_seed(trial.seed, "final classifier"))
+    with threadpool_limits(limits=1), counted_warnings() as counted:
+        final.fit(_columns(X, kept), y)
         X_test, y_test = trial.test.open()
-        return float(scorer(final, fitted.transform(X_test).take(kept, axis=1), y_test))
+        score = float(scorer(final, _columns(fitted.transform(X_test), kept), y_test))
+    return FinalModel(score, fitted.columns_[kept], counted)
+
+
+def _columns(X: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    return X.take(kept, axis=1) if kept.size else np.zeros((len(X), 1))
 
 
 def classifier_of(fitness: FitnessConfig) -> Any:
@@ -186,14 +215,14 @@ def objective_of(fitness: FitnessConfig) -> Objective:
     return PenaltyObjective(fitness.objective.per_feature)
 
 
-def _result(found: SearchResult, heldout: float, warnings: dict[str, int]) -> TrialResult:
+def _result(found: SearchResult, final: FinalModel, warnings: Counter[str]) -> TrialResult:
     return TrialResult(
-        heldout_score=heldout,
+        heldout_score=final.score,
         inner_score=found.score,
-        selected=np.flatnonzero(found.mask),
+        selected=final.selected,
         frequencies=found.frequencies,
         history=found.history,
         n_asked=found.n_asked,
         n_distinct=found.n_distinct,
-        warnings=warnings,
+        warnings=dict(warnings),
     )

@@ -1,5 +1,6 @@
 """The memory of a fitness: a mask already scored is never scored again."""
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -90,14 +91,17 @@ class FitnessMemory:
         Returns
         -------
         dict of numpy.ndarray
-            Packed masks, their scores and the number asked.
+            Packed masks, their scores, the number asked, and the warnings that were counted.
         """
+        # What the fitness counted belongs to what it was asked, so both are kept and come back.
+        warned = json.dumps(getattr(self.fitness, "warnings_", {}))
         width = -(-self.n_features // 8)
         keys = np.frombuffer(b"".join(self._scores), dtype=np.uint8).reshape(-1, width)
         return {
             "memory_keys": keys,
             "memory_scores": np.array(list(self._scores.values()), dtype=float),
             "memory_n_asked": np.array(self.n_asked),
+            "memory_warnings": np.array(warned),
         }
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
@@ -111,3 +115,5 @@ class FitnessMemory:
         keys = (key.tobytes() for key in arrays["memory_keys"])
         self._scores = dict(zip(keys, arrays["memory_scores"].tolist(), strict=True))
         self.n_asked = int(arrays["memory_n_asked"])
+        if hasattr(self.fitness, "warnings_"):
+            self.fitness.warnings_.update(json.loads(str(arrays["memory_warnings"])))

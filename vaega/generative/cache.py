@@ -141,7 +141,7 @@ def default_cache_folder() -> Path:
     True
     """
     named = os.environ.get("VAEGA_CACHE")
-    return Path(named) if named else platformdirs.user_cache_path("vaega") / "models"
+    return Path(named).expanduser() if named else platformdirs.user_cache_path("vaega") / "models"
 
 
 def _key(model: BaseAutoencoder, X: Any, y: Any) -> str:

@@ -38,7 +38,7 @@ class GenerativeSampler(OneToOneFeatureMixin, BaseEstimator):
     cache : None, "auto", str or path, default=None
         Where fitted models are kept: nowhere, in the default folder, or in that folder.
     random_state : int, RandomState, Generator or None, default=None
-        Seeds the model and the rows; overrides the model's own.
+        Seeds the rows and the model; None draws fresh rows and keeps a seed of the model's own.
 
     Attributes
     ----------
@@ -142,7 +142,8 @@ class GenerativeSampler(OneToOneFeatureMixin, BaseEstimator):
 
     def _fitted_model(self, X: np.ndarray, y: np.ndarray, seed: int) -> Any:
         model = VAE() if self.model is None else clone(self.model)
-        model.set_params(random_state=seed)
+        if self.random_state is not None or model.random_state is None:
+            model.set_params(random_state=seed)
         if self.cache is None:
             return model.fit(X, y)
         return self._cache().fit(model, X, y)

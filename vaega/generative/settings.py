@@ -84,7 +84,7 @@ def check_settings(model: Any, *, conditional: bool) -> FitSettings:
         conditional=conditional,
         hidden=_check_widths(model.hidden, owner),
         latent=check_count(model.latent, "latent", owner=owner),
-        norm=model.norm and check_choice(model.norm, "norm", NORMS, owner=owner),
+        norm=None if model.norm is None else check_choice(model.norm, "norm", NORMS, owner=owner),
         output_norm=_check_flag(model.output_norm, "output_norm", owner),
         standardize=_check_flag(model.standardize, "standardize", owner),
         validation_fraction=_check_fraction(model.validation_fraction, owner),

@@ -205,6 +205,11 @@ class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
             self, X, y, ensure_min_samples=2, ensure_all_finite=not self._allows_nan()
         )
         check_classification_targets(y)
+        if len(np.unique(y)) < 2:
+            raise InputError(
+                f"{type(self).__name__}: y must hold at least two classes, got one class, "
+                f"{y[0]!r}, in {len(y)} rows."
+            )
         if y.dtype.hasobject:
             y = np.array(y.tolist())  # text as text: object arrays cannot be shared unpickled
         seed = draw_seed(self.random_state)
@@ -244,6 +249,8 @@ class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
             shuffled = {"shuffle": True, "random_state": derive_seed(seed, "inner splits")}
             cv = StratifiedKFold(cv.n_splits, **shuffled)
         splits = list(cv.split(X, y, groups))
+        if not splits:
+            raise InputError(f"{type(self).__name__}: cv must give at least one split, got none.")
         seed = derive_seed(seed, "folds")
         return prepare_folds(X, y, splits, sampler=self.sampler, seed=seed, n_jobs=self.n_jobs)
 

@@ -61,7 +61,8 @@ def mutate_balanced_flip(
         The mask; changed in place.
     flip_probability : float
         Chance of each selected feature to be dropped. An unselected one is added with the chance
-        that makes the expected number of selected features stay as it was.
+        that makes the expected number of selected features stay as it was, as far as there are
+        enough unselected ones: a mask that selects nearly everything shrinks.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -104,7 +105,8 @@ def mutate_filter_guided(
         How promising each feature is by itself, at least 0: an F statistic, say, computed on the
         fit rows only. A feature of weight 0 is never added.
     flip_probability : float
-        Chance of each selected feature to be dropped; as many are added in expectation.
+        Chance of each selected feature to be dropped; as many are added in expectation, as far as
+        there are unselected ones with a weight.
     rng : numpy.random.Generator
         Source of randomness.
 
