@@ -78,6 +78,7 @@ CONFIG_CASES = [
     ("preprocess", [{"class": "sklearn.decomposition.PCA"}], ["PCA"]),
     ("fitness", {"class": "sklearn.linear_model.LinearRegression"}, ["fitness:", "LinearRegression", "classifier"]),
     ("fitness", {"class": ".a.B"}, ["fitness:", "'.a.B'", "cannot be imported"]),
+    ("fitness", {"classifier": "knn", "parameters": {"metric": "far"}}, ["fitness:", "metric", "far"]),
     ("fitness.metric", "roc_auc", ["fitness.metric:", "two classes", "'wine' has 3"]),
     ("dataset.source", "x" * 5000 + ".csv", ["dataset"]),
     ("fitness", {}, ["fitness:", "classifier", "class"]),

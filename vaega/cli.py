@@ -223,7 +223,15 @@ def datasets(context: click.Context) -> None:
 @datasets.command()
 @click.argument("source")
 @click.option("--target", help="Column of the labels, for a table.")
-def show(source: str, target: str | None) -> None:
+@click.option("--groups", help="Column of rows that belong together, for a table.")
+@click.option(
+    "--categorical",
+    type=click.Choice(["error", "one_hot", "drop"]),
+    default="error",
+    show_default=True,
+    help="What to do with text columns of a table.",
+)
+def show(source: str, target: str | None, groups: str | None, categorical: str) -> None:
     r"""Print the card of a dataset.
 
     \b
@@ -231,7 +239,8 @@ def show(source: str, target: str | None) -> None:
     """
     from vaega.data.sources import load_dataset
 
-    click.echo(load_dataset(source, target=target).card())
+    dataset = load_dataset(source, target=target, groups=groups, categorical=categorical)
+    click.echo(dataset.card())
 
 
 if __name__ == "__main__":

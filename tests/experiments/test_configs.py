@@ -35,3 +35,23 @@ def test_each_fits_its_data(path, real_data, monkeypatch):
     trial = next(HonestProtocol(config.protocol).trials(dataset, 0))
     assert len(trial.inner) == config.protocol.inner_folds
     assert len(trial.X) + len(trial.test.open()[0]) == dataset.pooled().n_rows
+
+
+def test_a_parameter_whose_name_is_taken_stands_under_parameters():
+    from vaega.experiments.reading import make_config
+    from vaega.experiments.trial import classifier_of
+
+    config = make_config(
+        {
+            "name": "x",
+            "dataset": {"source": "sklearn:iris"},
+            "fitness": {
+                "classifier": "knn",
+                "n_neighbors": 3,
+                "metric": "accuracy",
+                "parameters": {"metric": "manhattan"},
+            },
+        }
+    )
+    classifier = classifier_of(config.fitness)
+    assert (classifier.n_neighbors, classifier.metric) == (3, "manhattan")

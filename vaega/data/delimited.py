@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -177,7 +178,8 @@ def _header(stream: io.StringIO, path: Path, *, owner: str) -> tuple[list[str], 
     start = stream.tell()
     line = next(line for line in stream if line.strip())
     stem = path.name.lower().removesuffix(".gz")
-    delimiter = "\t" if stem.endswith(".tsv") else max(",;\t", key=line.count)
+    bare = re.sub(r'"[^"]*"', "", line)  # a delimiter inside quotes delimits nothing
+    delimiter = "\t" if stem.endswith(".tsv") else max(",;\t", key=bare.count)
     stream.seek(start)
     reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=True)
     try:

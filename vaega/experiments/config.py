@@ -164,6 +164,7 @@ class FitnessConfig(BaseModel):
     class_: str | None = Field(default=None, alias="class")
     metric: str = "balanced_accuracy"
     objective: ObjectiveConfig = WeightedConfig(kind="weighted")
+    parameters: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("metric")
     @classmethod
@@ -175,12 +176,17 @@ class FitnessConfig(BaseModel):
     def _known_classifier(self) -> "FitnessConfig":
         if (self.classifier is None) == (self.class_ is None):
             raise ValueError("give either classifier, a short name, or class, a dotted path")
-        check_classifier(self.classifier, self.class_, self.parameters(), metric=self.metric)
+        parameters = self.classifier_parameters()
+        check_classifier(self.classifier, self.class_, parameters, metric=self.metric)
         return self
 
-    def parameters(self) -> dict[str, Any]:
-        """Return the classifier's own parameters."""
-        return dict(self.model_extra or {})
+    def classifier_parameters(self) -> dict[str, Any]:
+        """Return the classifier's own parameters.
+
+        They stand beside the other keys, or under ``parameters`` where their name is taken there:
+        the ``metric`` of nearest neighbours, say.
+        """
+        return {**(self.model_extra or {}), **self.parameters}
 
 
 class SearchConfig(_Model):

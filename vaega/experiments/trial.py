@@ -196,7 +196,7 @@ def classifier_of(fitness: FitnessConfig) -> Any:
     -------
     scikit-learn classifier
     """
-    return make_classifier(fitness.classifier, fitness.class_, fitness.parameters())
+    return make_classifier(fitness.classifier, fitness.class_, fitness.classifier_parameters())
 
 
 def objective_of(fitness: FitnessConfig) -> Objective:

@@ -51,9 +51,9 @@ class Containers:
         return np.concatenate([original, rows]) if len(rows) else original.copy()
 
     def _labels(self, labels: np.ndarray) -> Any:
-        if isinstance(self.y, list):
-            return list(self.y) + labels.tolist()
         original = np.asarray(self.y)
+        if isinstance(self.y, list) and original.ndim == 1:
+            return list(self.y) + labels.tolist()
         if type_of_target(original) == "multilabel-indicator":
             labels = np.eye(original.shape[1])[labels]
         if isinstance(self.y, pd.Series):
@@ -63,8 +63,9 @@ class Containers:
             new_frame = pd.DataFrame(labels, columns=self.y.columns).astype(self.y.dtypes)
             return pd.concat([self.y, new_frame], ignore_index=True)
         if original.ndim == 2 and labels.ndim == 1:
-            return np.concatenate([original.ravel(), labels.astype(original.dtype)])
-        return np.concatenate([original, labels.astype(original.dtype)])
+            original = original.ravel()
+        joined = np.concatenate([original, labels.astype(original.dtype)])
+        return joined.tolist() if isinstance(self.y, list) else joined
 
 
 def rows_from(X: Any) -> Any:
