@@ -70,16 +70,27 @@ def test_a_second_call_computes_nothing(tmp_path):
 def test_interrupted_it_says_how_to_go_on(tmp_path):
     (tmp_path / "killed.yaml").write_text(CONFIG)
     process = subprocess.Popen(
-        command(tmp_path, "--set", "search.n_generations=500"),
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    time.sleep(4.0)
+        command(tmp_path, "--set", "search.n_generations=5000"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore Ctrl-C, and so would a child of tests that run in one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    wait_for(tmp_path, "results/killed/runs/*/checkpoint/*.npz")
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=60)
     assert process.returncode == 130
     assert message.strip().splitlines()[-1] == (
         "vaega: interrupted; the same command goes on from here."
     )
+
+
+def wait_for(folder, pattern, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not list(folder.glob(pattern)):
+        assert time.monotonic() < deadline, f"no {pattern} came"
+        time.sleep(0.1)
 
 
 def test_two_processes_share_the_runs(tmp_path):
