@@ -75,7 +75,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         # A shell's background jobs ignore Ctrl-C, and so would a child of tests that run in one.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     wait_for(tmp_path, "results/killed/runs/*/checkpoint/*.npz")
     process.send_signal(signal.SIGINT)
