@@ -23,7 +23,7 @@ from vaega.experiments import worker
 from vaega.experiments.protocols import SealedRows
 from vaega.experiments.reading import make_config
 from vaega.experiments.runner import run_experiment
-from vaega.fitness import cross_validated, folds
+from vaega.fitness import folds
 
 N_ROWS, N_FEATURES = 60, 8
 
@@ -216,9 +216,3 @@ def test_sealed_rows_break_the_run_when_they_are_read_twice(tmp_path, rows, monk
     monkeypatch.setattr(trial_module, "score_heldout", twice)
     with pytest.raises(AssertionError):
         experiment(tmp_path, rows, "official", False)
-
-
-def test_no_classifier_is_scored_outside_the_engine():
-    # `_score` is the one place where a classifier meets validate rows: a second one would need
-    # tracing of its own.
-    assert cross_validated._score.__module__ == "vaega.fitness.cross_validated"
