@@ -14,7 +14,7 @@ from vaega.data.dataset import Dataset
 from vaega.data.preprocess import Preprocessor
 from vaega.evolution.callbacks import Callback
 from vaega.experiments.config import ExperimentConfig
-from vaega.experiments.protocols import HonestProtocol
+from vaega.experiments.protocols import HonestProtocol, Trial
 from vaega.experiments.samplers import make_sampler
 from vaega.experiments.store import Run, Store
 from vaega.experiments.worker import Worker
@@ -139,19 +139,27 @@ def run_experiment(
 
 def _check(config: ExperimentConfig, dataset: Dataset, pending: Sequence[Run], device: str) -> None:
     # What fails every run the same way is said once, before any is started.
-    for _ in HonestProtocol(config.protocol).trials(dataset, pending[0].seed):
+    _check_metric(config, dataset)
+    trials = HonestProtocol(config.protocol).trials(dataset, pending[0].seed)
+    _check_preparation(config, next(trials))
+    for _ in trials:  # making a split is the check of it
         pass
+    for arm in config.arms.values():
+        make_sampler(arm, dataset.n_classes, device=device, cache=None)
+
+
+def _check_metric(config: ExperimentConfig, dataset: Dataset) -> None:
     if config.fitness.metric == "roc_auc" and dataset.n_classes > 2:
         raise ConfigError(
             f"fitness.metric: roc_auc is for two classes, and {dataset.name!r} has "
             f"{dataset.n_classes}; use roc_auc_ovr or roc_auc_ovo."
         )
-    trial = next(HonestProtocol(config.protocol).trials(dataset, pending[0].seed))
+
+
+def _check_preparation(config: ExperimentConfig, trial: Trial) -> None:
     fit = trial.inner[0].train
     preparation = Preprocessor(list(config.preprocess), random_state=0)
     preparation.fit(trial.X[fit], trial.y[fit]).transform(trial.X)
-    for arm in config.arms.values():
-        make_sampler(arm, dataset.n_classes, device=device, cache=None)
 
 
 def _complete(
