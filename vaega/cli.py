@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from vaega import __version__
 from vaega.core.errors import InputError
@@ -52,6 +53,12 @@ class _Group(click.Group):
             raise _Unexpected(f"unexpected {kind}: {error} (--debug shows where)") from error
 
 
+class _InterruptedError(KeyboardInterrupt):
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+
 class _Unexpected(click.ClickException):
     exit_code = SOME_FAILED
 
@@ -77,10 +84,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         click.echo(f"vaega: {error.format_message()}", err=True)
         return BAD_INPUT
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("vaega: interrupted; the same command goes on from here.", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        folder = getattr(error, "folder", None)
+        how = "the same command starts again." if folder is None else _how_to_go_on(folder)
+        click.echo(f"vaega: interrupted; {how}", err=True)
         return INTERRUPTED
     return answer if isinstance(answer, int) else DONE
+
+
+def _how_to_go_on(folder: Path) -> str:
+    return f"go on with: vaega resume {shlex.quote(str(folder))}"
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -99,6 +112,18 @@ _SET = click.option(
 )
 
 
+_JOBS = click.option(
+    "--jobs", type=int, default=1, show_default=True, help="Processes; -1 is all cores."
+)
+_DEVICE = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where autoencoders are trained.",
+)
+
+
 @vaega.command()
 @_FILE
 @click.option(
@@ -108,14 +133,8 @@ _SET = click.option(
     show_default=True,
     help="Folder of all experiments; this one writes to a folder of its name.",
 )
-@click.option("--jobs", type=int, default=1, show_default=True, help="Processes; -1 is all cores.")
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where autoencoders are trained.",
-)
+@_JOBS
+@_DEVICE
 @_SET
 def run(file: Path, results: Path, jobs: int, device: str, overrides: tuple[str, ...]) -> int:
     r"""Run an experiment; runs that are finished are skipped.
@@ -124,40 +143,94 @@ def run(file: Path, results: Path, jobs: int, device: str, overrides: tuple[str,
     vaega run configs/quickstart.yaml
     vaega run configs/madelon.yaml --jobs 2 --set seeds=3
     """
+    from vaega.core.files import path_inside
     from vaega.experiments.loading import load_configured
+    from vaega.experiments.plan import Origin
     from vaega.experiments.reading import read_config
+
+    options = _options(jobs, device)
+    config = read_config(file, overrides)
+    dataset = load_configured(config.dataset, beside=file.parent)
+    origin = Origin(file.parent, Path.cwd(), _this_command())
+    return _run_and_show(path_inside(results, config.name), config, dataset, options, origin)
+
+
+@vaega.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@_JOBS
+@_DEVICE
+def resume(folder: Path, jobs: int, device: str) -> int:
+    r"""Go on with an experiment in a results folder, from what is in it.
+
+    \b
+    vaega resume results/madelon --jobs 2
+    """
+    from vaega.experiments.plan import read_plan
+    from vaega.experiments.runner import plan_runs
+
+    options = _options(jobs, device)
+    plan = read_plan(folder)
+    dataset = plan.load_dataset()
+    plan.check_runs([run.id for run in plan_runs(plan.config, dataset)])
+    return _run_and_show(folder, plan.config, dataset, options, plan.origin)
+
+
+def _options(jobs: int, device: str) -> Any:
     from vaega.experiments.runner import RunnerOptions
 
     if jobs == 0:
         raise InputError("--jobs: must be a whole number other than 0, got 0.")
-    config = read_config(file, overrides)
-    dataset = load_configured(config.dataset, beside=file.parent)
-    command = ["vaega", "run", str(file)] + [f"--set={override}" for override in overrides]
-    options = RunnerOptions(jobs=jobs, device=device)
-    return _run_and_show(config, dataset, results, options, shlex.join(command))
+    return RunnerOptions(jobs=jobs, device=device)
 
 
-def _run_and_show(config: Any, dataset: Any, results: Path, options: Any, command: str) -> int:
+def _this_command() -> str:
+    """Return the command line with what was given, and not what is default."""
+    context = click.get_current_context()
+    given = [
+        value
+        for parameter in context.command.params
+        if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        for value in _as_given(parameter, context.params.get(parameter.name or ""))
+    ]
+    return shlex.join(["vaega", str(context.info_name), *given])
+
+
+def _as_given(parameter: click.Parameter, value: Any) -> list[str]:
+    if isinstance(parameter, click.Argument):
+        return [str(value)]
+    values = value if parameter.multiple else [] if value is None else [value]
+    return [f"{parameter.opts[0]}={item}" for item in values]
+
+
+def _run_and_show(folder: Path, config: Any, dataset: Any, options: Any, origin: Any) -> int:
     from rich.console import Console
 
     from vaega.analysis.html_report import write_report
-    from vaega.core.files import write_text
-    from vaega.experiments.progress import make_observer
-    from vaega.experiments.runner import run_experiment
+    from vaega.experiments.plan import is_planned
+    from vaega.experiments.progress import make_observer, measure_run
+    from vaega.experiments.runner import complete_runs, plan_runs
 
-    generations = config.search.n_generations
-    with make_observer(Console(stderr=True), n_generations=generations) as observer:
-        runs, summary = run_experiment(config, dataset, results, options=options, observer=observer)
-    folder = results / config.name
+    length = measure_run(config, dataset)
+    try:
+        with make_observer(Console(stderr=True), length=length) as observer:
+            runs, summary = complete_runs(
+                folder, config, dataset, options=options, observer=observer, origin=origin
+            )
+    except KeyboardInterrupt as error:
+        if is_planned(folder, [run.id for run in plan_runs(config, dataset)]):
+            raise _InterruptedError(folder) from error
+        raise
     if len(summary):
         _show_summary(dataset, summary)
-        write_text(folder / "command.txt", command + "\n")
-        page = write_report(folder)
-        click.echo(f"results  {folder}\nreport   {page}")
+        click.echo(f"results  {folder}\nreport   {write_report(folder)}")
     failed = runs[runs["status"] == "failed"]
     if len(failed):
-        click.echo(f"{len(failed)} of {len(runs)} runs failed; the same command tries them again.")
+        click.echo(f"{len(failed)} of {len(runs)} runs failed; {_how_to_try_again(folder)}")
     return SOME_FAILED if len(failed) else DONE
+
+
+def _how_to_try_again(folder: Path) -> str:
+    return f"try them again with: vaega resume {shlex.quote(str(folder))}"
 
 
 def _show_summary(dataset: Any, summary: Any) -> None:

@@ -1,5 +1,6 @@
 """Third law: killed at any moment and started again, a run ends with the same bits."""
 
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ dataset: {source: "sklearn:wine"}
 preprocess: [standardize]
 protocol: {outer: kfold, n_splits: 2, inner_folds: 3}
 fitness: {classifier: mlp, hidden_layer_sizes: [4], max_iter: 25}
-search: {population_size: 14, n_generations: 8}
+search: {population_size: 8, n_generations: 5, n_searches: 2}
 seeds: 2
 """
 
@@ -27,10 +28,27 @@ def command(tmp_path, *more):
     ]  # fmt: skip
 
 
+def go_on(tmp_path):
+    """Return the command that goes on: the same one, or ``resume`` once there is a plan."""
+    folder = tmp_path / "results" / "killed"
+    if not (folder / "plan.json").exists():
+        return command(tmp_path)
+    return [sys.executable, "-m", "vaega.cli", "resume", str(folder)]
+
+
 def contents(folder):
     runs = pd.read_csv(folder / "runs.csv", dtype=str).drop(columns="seconds").to_csv()
     files = sorted(folder.glob("runs/*/history.csv")) + sorted(folder.glob("runs/*/selected.csv"))
-    return runs, [path.read_bytes() for path in files]
+    metrics = [json.loads(path.read_text()) for path in sorted(folder.glob("runs/*/metrics.json"))]
+    return runs, [path.read_bytes() for path in files], [independent(one) for one in metrics]
+
+
+def independent(metrics):
+    """Return what does not tell how long it took and how much of it was done before."""
+    kept = {key: value for key, value in metrics.items() if key not in ("seconds", "n_scored")}
+    for trial in kept["trials"]:
+        trial.pop("n_scored", None)
+    return kept
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +64,12 @@ def test_a_killed_run_ends_as_one_that_was_not(tmp_path, whole, kills):
     (tmp_path / "killed.yaml").write_text(CONFIG)
     for seconds in kills:
         process = subprocess.Popen(
-            command(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            go_on(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    subprocess.run(command(tmp_path), check=True, capture_output=True)
+    subprocess.run(go_on(tmp_path), check=True, capture_output=True)
     assert contents(tmp_path / "results" / "killed") == whole
 
 
@@ -77,12 +95,12 @@ def test_interrupted_it_says_how_to_go_on(tmp_path):
         # A shell's background jobs ignore Ctrl-C, and so would a child of tests that run in one.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
-    wait_for(tmp_path, "results/killed/runs/*/checkpoint/*.npz")
+    wait_for(tmp_path, "results/killed/runs/*/checkpoint/*/*.npz")
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=60)
     assert process.returncode == 130
     assert message.strip().splitlines()[-1] == (
-        "vaega: interrupted; the same command goes on from here."
+        f"vaega: interrupted; go on with: vaega resume {tmp_path / 'results' / 'killed'}"
     )
 
 

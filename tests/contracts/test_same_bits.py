@@ -5,9 +5,17 @@ import random
 import subprocess
 import sys
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import StratifiedKFold
+from sklearn.neural_network import MLPClassifier
+
+from vaega.fitness.cross_validated import CrossValidatedFitness
+from vaega.fitness.folds import prepare_folds
 
 CONFIG = """
 name: bits
@@ -18,7 +26,7 @@ arms:
   original: {}
   augmented: {generator: {kind: vae, hidden: [16], latent: 4, max_epochs: 30}, amount: 30}
 fitness: {classifier: mlp, hidden_layer_sizes: [5, 3], max_iter: 15}
-search: {population_size: 8, n_generations: 3}
+search: {population_size: 6, n_generations: 2, n_searches: 2}
 seeds: 2
 """
 
@@ -109,3 +117,58 @@ def test_global_random_states_are_left_alone(tmp_path, config):
         torch.get_rng_state().tolist(),
     )
     assert before == after
+
+
+CLASSIFIERS = {
+    "mlp": MLPClassifier((6, 4), max_iter=8),
+    "forest": RandomForestClassifier(5, max_depth=3),
+}
+
+
+def prepared(n_jobs):
+    """Return folds with rows of an autoencoder, and masks."""
+    from vaega import VAE, GenerativeSampler
+
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 30)
+    X = rng.normal(size=(60, 12)) + y[:, None] * (np.arange(12) < 2)
+    sampler = GenerativeSampler(
+        VAE(hidden=(8,), latent=2, max_epochs=4), n_per_class=10, cache=None
+    )
+    splits = list(StratifiedKFold(3).split(X, y))
+    folds = prepare_folds(X, y, splits, sampler=sampler, seed=5, n_jobs=n_jobs)
+    return folds, rng.random((9, 12)) < 0.5
+
+
+def scored(folds, masks, classifier, n_jobs):
+    scorer = get_scorer("neg_log_loss")
+    with CrossValidatedFitness(classifier, folds, scorer, seed=2, n_jobs=n_jobs) as fitness:
+        evaluation = fitness.evaluate(masks)
+    return evaluation.scores.tobytes(), evaluation.warned
+
+
+@pytest.fixture(scope="module")
+def alone():
+    folds, masks = prepared(1)
+    scores = {name: scored(folds, masks, one, 1) for name, one in CLASSIFIERS.items()}
+    return folds, masks, scores
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+@pytest.mark.parametrize(
+    ("backend", "n_jobs"), [("loky", 2), ("loky", 8), ("threading", 2), ("threading", 8)]
+)
+def test_backends_and_processes_give_the_same_scores(alone, classifier, backend, n_jobs):
+    folds, masks, scores = alone
+    with joblib.parallel_config(backend=backend):
+        assert scored(folds, masks, CLASSIFIERS[classifier], n_jobs) == scores[classifier]
+    with joblib.parallel_config(backend=backend, n_jobs=n_jobs):  # the caller's choice
+        assert scored(folds, masks, CLASSIFIERS[classifier], None) == scores[classifier]
+
+
+@pytest.mark.parametrize(("backend", "n_jobs"), [("loky", 2), ("threading", 2), ("threading", 8)])
+def test_backends_and_processes_give_the_same_rows(alone, backend, n_jobs):
+    with joblib.parallel_config(backend=backend):
+        folds, _ = prepared(n_jobs)
+    for fold, expected in zip(folds, alone[0], strict=True):
+        assert fold.X_fit.tobytes() == expected.X_fit.tobytes()

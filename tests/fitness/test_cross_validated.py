@@ -136,7 +136,80 @@ def test_no_masks_no_scores(folds):
 def test_files_are_removed(folds, masks):
     with CrossValidatedFitness(GaussianNB(), folds, ACCURACY, n_jobs=2) as fitness:
         fitness(masks)
-        folder = fitness._stored_folds()
+        folder = fitness._files.folder
     import os
 
     assert not os.path.exists(folder)  # noqa: PTH110 - a plain string is what it is
+
+
+def test_each_mask_has_its_own_warnings(folds, masks):
+    masks = np.concatenate([masks, np.zeros((1, 12), dtype=bool)])
+    for n_jobs in (1, 2):
+        with CrossValidatedFitness(Strange(), folds, ACCURACY, n_jobs=n_jobs) as fitness:
+            evaluation = fitness.evaluate(masks)
+        assert evaluation.warned[:24] == ({"UserWarning: told warn": 3},) * 24
+        assert evaluation.warned[24] == {}
+        assert evaluation.scores.shape == (25, 3)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_subset_gives_the_scores_of_its_folds(folds, masks, n_jobs):
+    classifier = MLPClassifier((4,), max_iter=5)
+    with CrossValidatedFitness(classifier, folds, ACCURACY, seed=3, n_jobs=n_jobs) as fitness:
+        whole = fitness.score_folds(masks)
+        for places in ([0], [2, 0], [1, 2]):
+            with fitness.subset(places) as part:
+                np.testing.assert_array_equal(part.score_folds(masks), whole[:, places])
+        nested = fitness.subset([1, 2]).subset([1])
+        np.testing.assert_array_equal(nested.score_folds(masks), whole[:, [2]])
+        assert nested._files is fitness._files
+        np.testing.assert_array_equal(fitness.score_folds(masks), whole)  # views closed nothing
+
+
+@pytest.mark.parametrize("places", [[], [3], [-1]])
+def test_a_subset_of_folds_that_are_not_there(folds, places):
+    with pytest.raises(InputError, match="fold_places must be some of 0 to 2, got"):
+        CrossValidatedFitness(GaussianNB(), folds, ACCURACY).subset(places)
+
+
+def test_the_digest_tells_apart_what_scores_depend_on(two_clouds, folds):
+    X, y = two_clouds
+    splits = list(StratifiedKFold(3).split(X, y))
+    changed = X.copy()
+    changed[7, 7] += 1e-12
+    fitnesses = [
+        CrossValidatedFitness(GaussianNB(), folds, ACCURACY),
+        CrossValidatedFitness(GaussianNB(var_smoothing=1e-8), folds, ACCURACY),
+        CrossValidatedFitness(GaussianNB(), folds, get_scorer("balanced_accuracy")),
+        CrossValidatedFitness(GaussianNB(), folds, ACCURACY, seed=1),
+        CrossValidatedFitness(GaussianNB(), folds[::-1], ACCURACY),
+        CrossValidatedFitness(GaussianNB(), folds, ACCURACY).subset([0, 1]),
+        CrossValidatedFitness(GaussianNB(), folds, ACCURACY).subset([1, 2]),
+        CrossValidatedFitness(GaussianNB(), prepare_folds(changed, y, splits, seed=0), ACCURACY),
+        CrossValidatedFitness(
+            GaussianNB(),
+            prepare_folds(X, y, splits, preparation=Kept(), seed=0),
+            ACCURACY,
+        ),
+    ]
+    assert len({fitness.digest for fitness in fitnesses}) == len(fitnesses)
+    again = prepare_folds(X, y, splits, seed=0)
+    parallel = CrossValidatedFitness(GaussianNB(), again, ACCURACY, n_jobs=2)
+    assert parallel.digest == fitnesses[0].digest
+
+
+class Kept(BaseEstimator):
+    """A preparation that drops the last column."""
+
+    def fit(self, X, y):
+        self.columns_ = np.arange(X.shape[1] - 1)
+        return self
+
+    def transform(self, X):
+        return X[:, self.columns_]
+
+
+def test_without_a_stable_text_there_is_no_digest_and_one_warning(folds):
+    fitness = CrossValidatedFitness(GaussianNB(), folds, lambda *_: 0.0)
+    with pytest.warns(UserWarning, match="GaussianNB: scores are not kept on disk: the scorer"):
+        assert fitness.digest is None

@@ -1,9 +1,15 @@
+from collections import Counter
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from vaega.core.errors import InputError
 from vaega.fitness.memory import FitnessMemory
+from vaega.fitness.score_store import ScoreStore
 
 
 class Counting:
@@ -12,7 +18,23 @@ class Counting:
 
     def __call__(self, masks):
         self.seen += [tuple(mask) for mask in masks]
-        return masks @ (0.37 * np.arange(1, masks.shape[1] + 1))
+        return (masks * (0.37 * np.arange(1, masks.shape[1] + 1))).sum(axis=1)
+
+
+class Folds(Counting):
+    """Three fold scores a mask; warns as often as a mask has features."""
+
+    digest = "of the folds"
+
+    def evaluate(self, masks):
+        scores = self(masks)[:, None] / np.array([3.0, 7.0, 11.0])
+        warned = tuple(Counter({"W: many": int(n)} if n > 1 else {}) for n in masks.sum(axis=1))
+        return SimpleNamespace(scores=scores, warned=warned)
+
+
+@pytest.fixture
+def masks(rng):
+    return rng.random((30, 4)) < 0.5
 
 
 @given(st.lists(arrays(bool, (5, 3)), min_size=1, max_size=6))
@@ -21,7 +43,7 @@ def test_no_mask_is_scored_twice_and_all_scores_are_right(batches):
     memory = FitnessMemory(inner, n_features=3)
     for batch in batches:
         np.testing.assert_array_equal(memory(batch), Counting()(batch))
-    assert len(inner.seen) == len(set(inner.seen)) == memory.n_distinct
+    assert len(inner.seen) == len(set(inner.seen)) == memory.n_distinct == memory.n_scored
     assert memory.n_asked == 5 * len(batches)
     assert memory.n_reused == memory.n_asked - memory.n_distinct
 
@@ -36,16 +58,19 @@ def test_widths_that_fill_no_byte(rng):
         assert [lookup[tuple(mask)] for mask in masks] == scores.tolist()
 
 
-def test_what_was_saved_comes_back(rng):
-    masks = rng.random((10, 12)) < 0.5
-    first = FitnessMemory(Counting(), n_features=12)
+@pytest.mark.parametrize("fitness", [Counting, Folds])
+def test_what_was_saved_comes_back(fitness, masks):
+    first = FitnessMemory(fitness(), n_features=4)
     scores = first(masks)
-    inner = Counting()
-    second = FitnessMemory(inner, n_features=12)
+    inner = fitness()
+    second = FitnessMemory(inner, n_features=4)
     second.restore(first.to_arrays())
     np.testing.assert_array_equal(second(masks), scores)
+    np.testing.assert_array_equal(second.fold_scores(masks), first.fold_scores(masks))
     assert inner.seen == []
-    assert (second.n_asked, second.n_distinct) == (20, first.n_distinct)
+    assert (second.n_asked, second.n_distinct, second.n_scored) == (60, first.n_distinct, 0)
+    assert second.warnings_ == first.warnings_
+    assert all(array.dtype != object for array in first.to_arrays().values())
 
 
 def test_an_empty_memory_can_be_saved():
@@ -53,3 +78,73 @@ def test_an_empty_memory_can_be_saved():
     memory.restore(memory.to_arrays())
     assert memory.n_distinct == 0
     assert memory.recall()[0].shape == (0, 9)
+    assert memory.warnings_ == {}
+
+
+def test_means_are_the_same_bits_however_masks_come(masks):
+    together = FitnessMemory(Folds(), n_features=4)(masks)
+    memory = FitnessMemory(Folds(), n_features=4)
+    alone = [memory(mask[None])[0] for mask in masks]
+    assert together.tolist() == alone == Folds().evaluate(masks).scores.mean(axis=1).tolist()
+
+
+def test_fold_scores_of_known_masks(masks):
+    memory = FitnessMemory(Folds(), n_features=4)
+    memory(masks[:20])
+    np.testing.assert_array_equal(
+        memory.fold_scores(masks[:20]), Folds().evaluate(masks[:20]).scores
+    )
+    assert memory.n_asked == 20
+    fresh = FitnessMemory(Folds(), n_features=4)
+    fresh(masks[:1])
+    with pytest.raises(InputError, match="scored before, and number 1 was not"):
+        fresh.fold_scores(np.array([masks[0], ~masks[0]]))
+
+
+def test_warnings_are_those_of_the_different_masks(masks):
+    memory = FitnessMemory(Folds(), n_features=4)
+    for _ in range(3):
+        memory(masks)
+    different = {tuple(mask) for mask in masks}
+    assert memory.warnings_ == {"W: many": sum(sum(mask) for mask in different if sum(mask) > 1)}
+
+
+def test_a_warm_store_changes_nothing_but_the_work(tmp_path, masks):
+    outcomes = []
+    for _ in range(2):
+        memory = FitnessMemory(Folds(), n_features=4, store=ScoreStore(tmp_path / "scores"))
+        scores = [memory(batch).tolist() for batch in (masks[:7], masks[5:], masks[:3])]
+        counts = memory.n_asked, memory.n_distinct, memory.n_reused
+        order = memory.recall()[0].tolist()
+        outcomes.append((scores, counts, order, dict(memory.warnings_)))
+        outcomes[-1] += ({name: a.tolist() for name, a in memory.to_arrays().items()},)
+    assert outcomes[0] == outcomes[1]
+    assert memory.n_scored == 0
+
+
+def test_a_half_warm_store_keeps_the_order(tmp_path, masks):
+    store = ScoreStore(tmp_path / "scores")
+    FitnessMemory(Folds(), n_features=4, store=store)(masks[10:20])
+    memory = FitnessMemory(Folds(), n_features=4, store=store)
+    memory(masks)
+    whole = FitnessMemory(Folds(), n_features=4)
+    whole(masks)
+    np.testing.assert_array_equal(memory.recall()[0], whole.recall()[0])
+    assert 0 < memory.n_scored < memory.n_distinct
+
+
+@pytest.mark.parametrize("digest", [None, "of other folds"])
+def test_scores_of_another_fitness_are_not_taken(tmp_path, masks, digest):
+    store = ScoreStore(tmp_path / "scores")
+    FitnessMemory(Folds(), n_features=4, store=store)(masks)
+    other = Folds()
+    other.digest = digest
+    memory = FitnessMemory(other, n_features=4, store=store)
+    memory(masks)
+    assert memory.n_scored == memory.n_distinct
+
+
+def test_a_plain_function_has_no_digest_and_is_not_stored(tmp_path, masks):
+    store = ScoreStore(tmp_path / "scores")
+    FitnessMemory(Counting(), n_features=4, store=store)(masks)
+    assert not (tmp_path / "scores").exists()

@@ -3,18 +3,20 @@ import itertools
 import numpy as np
 import pytest
 
-from vaega.fitness.folds import Fold
+from vaega.core.errors import InputError
 from vaega.fitness.objective import PenaltyObjective, WeightedObjective
-from vaega.selection.search import SearchSettings, guide_weights, pareto_front, run_search
+from vaega.selection.search import SavedState, run_search
+from vaega.selection.settings import SearchSettings
 
 
-def search(fitness, objective, n_features=12, seed=0, **settings):
+def search(fitness, objective, n_features=12, seed=0, saved=None, **settings):
     return run_search(
         fitness,
         objective,
-        SearchSettings(**settings),
+        SearchSettings(**settings).resolved(n_rows=1000, n_features=n_features),
         weights=np.full(n_features, 1 / n_features),
-        rng=np.random.default_rng(seed),
+        seed=seed,
+        saved=saved,
     )
 
 
@@ -64,36 +66,6 @@ def test_counts_and_best_score_belong_together():
     assert result.score == pytest.approx(result.mask.mean())
 
 
-def test_the_guide_sees_real_fit_rows_only(two_clouds):
-    X, y = two_clouds
-    fold = Fold(X, y, X[:4], y[:4], np.arange(12), n_real=60)
-    weights = guide_weights([fold], 12, "f_classif")
-    assert weights.sum() == pytest.approx(1.0)
-    assert set(np.argsort(weights)[-2:]) == {0, 1}
-    assert weights.min() >= 0.5 / 12
-    lying = Fold(np.vstack([X, -X]), np.r_[y, y], X[:4], y[:4], np.arange(12), n_real=60)
-    np.testing.assert_array_equal(guide_weights([lying], 12, "f_classif"), weights)
-    np.testing.assert_allclose(guide_weights([fold], 12, "none"), 1 / 12)
-
-
-def test_the_guide_survives_constant_and_perfect_columns():
-    y = np.repeat([0, 1], 5)
-    X = np.column_stack([np.ones(10), y, np.arange(10.0)])
-    weights = guide_weights([Fold(X, y, X, y, np.arange(3), n_real=10)], 3, "f_classif")
-    assert np.isfinite(weights).all()
-    assert weights[1] >= weights[2] > weights[0]
-
-
-def test_the_front_has_no_beaten_mask(rng):
-    masks = rng.random((200, 10)) < 0.5
-    scores = rng.random(200)
-    front = pareto_front(masks, scores)
-    sizes = masks.sum(axis=1)
-    for row in front.itertuples():
-        assert not ((sizes <= row.n_features) & (scores > row.score)).any()
-        assert len(row.mask) == row.n_features
-
-
 def test_a_search_resumes_from_its_checkpoint(tmp_path):
     def fitness(masks):
         return masks[:, :6].mean(axis=1) - masks[:, 6:].mean(axis=1)
@@ -110,13 +82,14 @@ def test_a_search_resumes_from_its_checkpoint(tmp_path):
         return fitness(masks)
 
     def run(function, path):
-        return run_search(
+        return search(
             function,
             PenaltyObjective(0.001),
-            SearchSettings(population_size=16, n_generations=9),
-            weights=np.full(30, 1 / 30),
-            rng=np.random.default_rng(2),
-            checkpoint=path,
+            30,
+            seed=2,
+            saved=SavedState(path),
+            population_size=16,
+            n_generations=9,
         )
 
     whole = run(fitness, tmp_path / "whole.npz")
@@ -133,26 +106,27 @@ def test_a_damaged_checkpoint_is_said_and_the_search_starts_anew(tmp_path):
     path = tmp_path / "state.npz"
     path.write_bytes(b"nonsense")
     with pytest.warns(UserWarning, match="cannot be read as a checkpoint.*starts anew"):
-        result = run_search(
+        result = search(
             lambda masks: masks.mean(axis=1),
             PenaltyObjective(0.0),
-            SearchSettings(n_generations=2),
-            weights=np.full(8, 1 / 8),
-            rng=np.random.default_rng(0),
-            checkpoint=path,
+            8,
+            saved=SavedState(path),
+            n_generations=2,
         )
     assert result.mask.any()
 
 
 def test_a_search_that_stagnated_stops_in_the_same_generation_after_a_resume(tmp_path):
     def run(path):
-        return run_search(
+        return search(
             lambda masks: masks[:, :3].mean(axis=1).round(1),
             PenaltyObjective(0.0),
-            SearchSettings(population_size=10, n_generations=40, patience=2),
-            weights=np.full(20, 1 / 20),
-            rng=np.random.default_rng(5),
-            checkpoint=path,
+            20,
+            seed=5,
+            saved=SavedState(path),
+            population_size=10,
+            n_generations=40,
+            patience=2,
         )
 
     first, again = run(tmp_path / "state.npz"), run(tmp_path / "state.npz")
@@ -160,3 +134,111 @@ def test_a_search_that_stagnated_stops_in_the_same_generation_after_a_resume(tmp
     assert again.history.equals(first.history)
     np.testing.assert_array_equal(again.mask, first.mask)
     assert (again.n_asked, again.n_distinct) == (first.n_asked, first.n_distinct)
+
+
+def test_a_checkpoint_of_another_search_is_not_taken(tmp_path):
+    def fitness(masks):
+        return masks.mean(axis=1)
+
+    path = tmp_path / "state.npz"
+    search(fitness, PenaltyObjective(0.0), saved=SavedState(path, "one"), n_generations=2)
+    with pytest.warns(UserWarning, match="other settings or data. The search starts anew"):
+        search(fitness, PenaltyObjective(0.0), saved=SavedState(path, "two"), n_generations=2)
+
+
+def planted(masks):
+    return masks[:, :4].mean(axis=1) - masks[:, 4:].mean(axis=1)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"algorithm": "steady_state", "n_generations": 60},
+        {"algorithm": "mu_plus_lambda"},
+        {"algorithm": "nsga2", "choice": "best"},
+        {"algorithm": "islands", "n_islands": 2, "population_size": 60},
+        {"algorithm": "self_adaptive"},
+        {"local_search": 1},
+        {"stages": [(8, 0.5)]},
+        {"stages": [(6, 20), (6, 0.5)], "algorithm": "mu_plus_lambda", "local_search": 2},
+        {"restart_after": 3},
+        {"selection": "rank"},
+        {"selection": "window"},
+        {"selection": "stochastic_universal"},
+        {"crossover": "half_uniform", "mutation": "filter_guided"},
+        {"crossover": "size_preserving", "n_generations": 60},
+        {"mutation": "swap"},
+    ],
+    ids=str,
+)
+def test_every_way_to_search_finds_what_is_planted_and_resumes(settings, tmp_path):
+    settings = {"population_size": 40, "n_generations": 40, "initial_fraction": 0.1, **settings}
+    whole = search(planted, PenaltyObjective(0.0), 40, seed=1, **settings)
+    assert whole.mask[:4].sum() >= 3
+    assert whole.mask[4:].sum() <= 2
+    saved = SavedState(tmp_path / "state.npz")
+    part = {**settings, "n_generations": settings["n_generations"] // 2}
+    search(planted, PenaltyObjective(0.0), 40, seed=1, saved=saved, **part)
+    resumed = search(planted, PenaltyObjective(0.0), 40, seed=1, saved=saved, **settings)
+    np.testing.assert_array_equal(resumed.mask, whole.mask)
+    assert resumed.history.equals(whole.history)
+    assert (resumed.n_asked, resumed.n_distinct) == (whole.n_asked, whole.n_distinct)
+
+
+@pytest.mark.parametrize("algorithm", ["generational", "steady_state", "nsga2", "islands"])
+@pytest.mark.parametrize("stages", [(), ((2, 0.5),)])
+def test_pinned_and_forbidden_features_and_sizes_hold_for_every_mask(algorithm, stages):
+    asked = []
+
+    def fitness(masks):
+        asked.append(masks.copy())
+        return masks.mean(axis=1)
+
+    bounds = {"pinned": (3, 17), "forbidden": (0, 9), "min_features": 3, "max_features": 6}
+    search(
+        fitness,
+        WeightedObjective(1.0),
+        30,
+        algorithm=algorithm,
+        stages=stages,
+        population_size=20,
+        n_generations=6,
+        local_search=2,
+        **bounds,
+    )
+    masks = np.concatenate(asked)
+    assert masks[:, [3, 17]].all()
+    assert not masks[:, [0, 9]].any()
+    assert set(masks.sum(axis=1)) <= {3, 4, 5, 6}
+
+
+@pytest.mark.parametrize(
+    ("stop", "reached"),
+    [
+        ({"max_evaluations": 60}, lambda found: 60 <= found.n_distinct < 100),
+        ({"target": 0.2}, lambda found: len(found.history) < 40),
+        ({"patience": 2}, lambda found: len(found.history) < 40),
+        ({"max_seconds": 1e-6}, lambda found: len(found.history) == 1),
+    ],
+    ids=["evaluations", "target", "patience", "seconds"],
+)
+def test_a_search_stops_when_it_is_told_to(stop, reached):
+    settings = {"population_size": 20, "n_generations": 40, "initial_fraction": 0.3}
+    assert reached(search(planted, PenaltyObjective(0.0), 40, **settings, **stop))
+
+
+def test_bounds_that_the_features_cannot_fulfil_are_said():
+    with pytest.raises(InputError, match=r"forbidden must hold positions below 12.*got 12"):
+        search(planted, PenaltyObjective(0.0), forbidden=(12,))
+    with pytest.raises(InputError, match="min_features must be at most the number of features"):
+        search(planted, PenaltyObjective(0.0), min_features=13)
+
+
+def test_nsga2_takes_the_smallest_mask_within_a_standard_error():
+    def fitness(masks):
+        return np.minimum(masks.sum(axis=1), 3) / 3
+
+    found = search(fitness, WeightedObjective(1.0), algorithm="nsga2", choice="one_standard_error")
+    assert found.mask.sum() == 3
+    knee = search(fitness, WeightedObjective(1.0), algorithm="nsga2", choice="knee")
+    assert 1 <= knee.mask.sum() <= 3

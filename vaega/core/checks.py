@@ -104,6 +104,35 @@ def check_positive(value: Any, name: str, *, owner: str) -> float:
     return float(value)
 
 
+def check_number(value: Any, name: str, *, owner: str) -> float:
+    """Return `value` as a float when it is a finite number.
+
+    Parameters
+    ----------
+    value : Any
+        What the user gave.
+    name, owner : str
+        The parameter's name and who asks.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        When `value` is no finite number.
+
+    Examples
+    --------
+    >>> check_number(-0.5, "target", owner="GeneticSelector")
+    -0.5
+    """
+    if not _is_real(value) or not float("-inf") < value < float("inf"):
+        raise InputError(f"{owner}: {name} must be a finite number, got {value!r}.")
+    return float(value)
+
+
 def check_choice(value: Any, name: str, choices: Collection[str], *, owner: str) -> str:
     """Return `value` when it is one of `choices`.
 

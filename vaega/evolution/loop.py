@@ -20,7 +20,7 @@ class Algorithm(Protocol):
         """Return masks to score, shape (n_masks, n_features)."""
 
     def tell(self, scores: np.ndarray) -> None:
-        """Take their scores, shape (n_masks,)."""
+        """Take their scores, shape (n_masks,) or (n_masks, n_objectives)."""
 
 
 def evolve(
@@ -37,7 +37,8 @@ def evolve(
     algorithm : Algorithm
         Anything with ``ask``, ``tell`` and ``state``; one that was restored goes on from there.
     fitness : callable
-        From masks, bool of shape (n_masks, n_features), to scores, float of shape (n_masks,).
+        From masks, bool of shape (n_masks, n_features), to scores, float of shape (n_masks,), or
+        (n_masks, n_objectives) where the algorithm takes several.
     n_generations : int
         Generations in all, those before a restore included.
     callbacks : iterable of Callback

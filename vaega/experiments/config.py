@@ -14,7 +14,7 @@ from pydantic import (
 from vaega.core.checks import check_count
 from vaega.data.steps import check_steps
 from vaega.experiments.classifiers import check_classifier, check_metric
-from vaega.selection.search import SearchSettings
+from vaega.selection.settings import SearchSettings
 
 
 def _plain_number(value: Any) -> Any:
@@ -34,7 +34,16 @@ def _number_or_auto(value: Any) -> Any:
         raise ValueError(f'must be a number or "auto", got {value!r}') from None
 
 
+def _count_or_auto(value: Any) -> Any:
+    if value == "auto":
+        return value
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f'must be a whole number of at least 1 or "auto", got {value!r}')
+    return value
+
+
 Count = Annotated[int, Field(strict=True, ge=1)]
+CountOrAuto = Annotated[Any, BeforeValidator(_count_or_auto)]
 Number = Annotated[float, BeforeValidator(_plain_number), Field(allow_inf_nan=False)]
 Fraction = Annotated[Number, Field(gt=0.0, lt=1.0)]
 NumberOrAuto = Annotated[Any, BeforeValidator(_number_or_auto)]
@@ -190,23 +199,43 @@ class FitnessConfig(BaseModel):
 
 
 class SearchConfig(_Model):
-    """The search; the keys are those of `vaega.selection.search.SearchSettings`."""
+    """The search; the keys are those of `vaega.selection.settings.SearchSettings`."""
 
     algorithm: str = "generational"
-    population_size: Count = 100
-    n_generations: Count = 30
+    population_size: CountOrAuto = "auto"
+    n_generations: CountOrAuto = "auto"
+    n_searches: CountOrAuto = "auto"
+    subsample: Number = 0.8
+    consensus_size: Any = "auto"
+    false_selections: Number = 1.0
     initial_fraction: NumberOrAuto = "auto"
-    guide: str = "f_classif"
+    guide: Any = "f_classif"
+    guide_share: NumberOrAuto = "auto"
     selection: str = "tournament"
     tournament_size: Count = 5
     crossover: str = "uniform"
     crossover_probability: Number = 0.75
-    mutation: str = "balanced_flip"
+    mutation: str = "auto"
     flip_probability: NumberOrAuto = "auto"
     elite: Annotated[int, Field(strict=True, ge=0)] = 1
+    n_islands: Annotated[int, Field(strict=True, ge=2)] = 4
+    migrate_every: Count = 5
+    local_search: Count | None = None
+    stages: tuple[tuple[Count, Annotated[Number, Field(gt=0.0)]], ...] = ()
     min_features: Count = 1
     max_features: Count | None = None
+    pinned: tuple[Annotated[int, Field(strict=True, ge=0)], ...] = ()
+    forbidden: tuple[Annotated[int, Field(strict=True, ge=0)], ...] = ()
+    fresh_folds: Annotated[bool, Field(strict=True)] = False
+    racing: Number | None = None
+    confirm: Annotated[int, Field(strict=True, ge=0)] = 0
+    confirm_repeats: Count = 3
+    choice: str = "one_standard_error"
     patience: Count | None = None
+    restart_after: Count | None = None
+    max_evaluations: Count | None = None
+    max_seconds: Annotated[Number, Field(gt=0.0)] | None = None
+    target: Number | None = None
 
     @model_validator(mode="after")
     def _valid_settings(self) -> "SearchConfig":

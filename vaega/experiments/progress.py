@@ -1,13 +1,17 @@
 """What a person sees while an experiment runs: bars in a terminal, plain lines elsewhere."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 
+from vaega.data.dataset import Dataset
 from vaega.evolution.callbacks import Callback
-from vaega.evolution.progress import describe_state, make_progress
+from vaega.evolution.progress import Pace, describe_state, make_progress
+from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.protocols import HonestProtocol
 from vaega.experiments.runner import Observer
 from vaega.experiments.store import Run
 
@@ -32,6 +36,42 @@ def describe_run(run: Run, metrics: dict[str, Any]) -> str:
         f"{metrics['inner_score']:.3f}, {metrics['n_features']:.0f} features, "
         f"{metrics['n_distinct']} masks in {metrics['seconds']:.1f} s"
     )
+
+
+@dataclass(frozen=True)
+class RunLength:
+    """How long the bar of a run is.
+
+    Parameters
+    ----------
+    n_searches : int
+        Searches in all trials of the run.
+    n_generations : int
+        Of each search.
+    """
+
+    n_searches: int
+    n_generations: int
+
+
+def measure_run(config: ExperimentConfig, dataset: Dataset) -> RunLength:
+    """Return how many searches and generations each run of an experiment has.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        The experiment.
+    dataset : Dataset
+        Its data; how many rows they have decides where a setting is "auto".
+
+    Returns
+    -------
+    RunLength
+    """
+    trials = list(HonestProtocol(config.protocol).trials(dataset, config.seed_list()[0]))
+    n_rows, n_features = trials[0].X.shape
+    settings = config.search.settings().resolved(n_rows=n_rows, n_features=n_features)
+    return RunLength(len(trials) * int(settings.n_searches), int(settings.n_generations))
 
 
 class PlainObserver(Observer):
@@ -74,23 +114,28 @@ class PlainObserver(Observer):
 
 
 class LiveObserver(PlainObserver):
-    """A bar of all runs, and one of the search that runs in this process.
+    """A bar of all runs, and one of the generations of the run that this process computes.
 
     Parameters
     ----------
     console : rich.console.Console
         A terminal.
-    n_generations : int
-        Of each search.
+    length : RunLength
+        Of each run.
     """
 
-    def __init__(self, console: Console, *, n_generations: int) -> None:
+    def __init__(self, console: Console, *, length: RunLength) -> None:
         super().__init__(console)
+        self.length = length
+        self.n_searches = 0
         self.callbacks = (_MoveBar(self),)
         self.progress = make_progress(console)
         self.all_runs = self.progress.add_task("runs", total=None, figures="")
         self.search = self.progress.add_task(
-            "search", total=n_generations, figures="", visible=False
+            "search",
+            total=length.n_searches * length.n_generations,
+            figures="",
+            visible=False,
         )
 
     def __enter__(self) -> "LiveObserver":
@@ -112,11 +157,11 @@ class LiveObserver(PlainObserver):
         self.progress.update(self.all_runs, total=len(runs), completed=n_done)
 
     def on_run_start(self, run: Run) -> None:
-        """Show the search of this run."""
-        self.progress.update(
+        """Show the generations of this run."""
+        self.n_searches = 0
+        self.progress.reset(
             self.search,
             description=f"{run.arm}, seed {run.seed}",
-            completed=0,
             figures="preparing the folds",
             visible=True,
         )
@@ -130,29 +175,41 @@ class LiveObserver(PlainObserver):
 class _MoveBar(Callback):
     def __init__(self, observer: LiveObserver) -> None:
         self.observer = observer
+        self.pace = Pace()
+
+    def on_start(self, algorithm: Any) -> None:
+        self.observer.n_searches += 1
+        self.pace.start(algorithm.state)
+        self._move(algorithm.state.generation)
 
     def on_generation(self, algorithm: Any) -> None:
-        state = algorithm.state
-        figures = describe_state(state)
-        self.observer.progress.update(
-            self.observer.search, completed=state.generation, figures=figures
-        )
+        state, progress = algorithm.state, self.observer.progress
+        figures = describe_state(state, masks_per_second=self.pace.masks_per_second(state))
+        progress.update(self.observer.search, figures=figures)
+        self._move(state.generation)
+
+    def on_end(self, algorithm: Any) -> None:
+        self._move(self.observer.length.n_generations)  # also where the search stopped early
+
+    def _move(self, generation: int) -> None:
+        before = (self.observer.n_searches - 1) * self.observer.length.n_generations
+        self.observer.progress.update(self.observer.search, completed=before + generation)
 
 
-def make_observer(console: Console, *, n_generations: int) -> PlainObserver:
+def make_observer(console: Console, *, length: RunLength) -> PlainObserver:
     """Return the display that suits the console; it is a context manager.
 
     Parameters
     ----------
     console : rich.console.Console
         A terminal gets bars, anything else plain lines.
-    n_generations : int
-        Of each search.
+    length : RunLength
+        Of each run.
 
     Returns
     -------
     PlainObserver
     """
     if console.is_terminal:
-        return LiveObserver(console, n_generations=n_generations)
+        return LiveObserver(console, length=length)
     return PlainObserver(console)

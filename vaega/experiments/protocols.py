@@ -1,6 +1,6 @@
 """Protocols: which rows a search may see, and which are read once, after it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,8 +63,11 @@ class Trial:
         Training rows.
     y : numpy.ndarray of int, shape (n_train,)
         Their class codes.
-    inner : list of Split
-        Fit and validate rows, as indices into the training rows.
+    split : callable
+        ``split(rows, seed)`` gives inner (fit, validate) pairs of positions within these training
+        rows; those of all rows under the trial's own seed are the inner splits.
+    groups : numpy.ndarray, shape (n_train,), or None
+        Training rows that belong together.
     test : SealedRows
         The other rows.
     seed : int
@@ -73,9 +76,58 @@ class Trial:
 
     X: np.ndarray
     y: np.ndarray
-    inner: list[Split]
+    split: Callable[[np.ndarray, int], list[tuple[np.ndarray, np.ndarray]]]
+    groups: np.ndarray | None
     test: SealedRows
     seed: int
+
+    @property
+    def inner(self) -> list[Split]:
+        """Fit and validate rows of a single search, as indices into the training rows."""
+        pairs = self.split(np.arange(len(self.y)), derive_seed(self.seed, "inner splits"))
+        return [Split(fit, validate) for fit, validate in pairs]
+
+
+@dataclass(frozen=True, eq=False)
+class InnerSplits:
+    """Inner folds of some of the training rows: stratified, groups kept together.
+
+    Parameters
+    ----------
+    y : numpy.ndarray of int, shape (n_train,)
+        Class codes of all training rows.
+    groups : numpy.ndarray, shape (n_train,), or None
+        Rows that belong together.
+    class_names : sequence of str
+        For messages.
+    n_folds : int
+        Folds; fewer on a subsample where a class has fewer rows or groups.
+    """
+
+    y: np.ndarray
+    groups: np.ndarray | None
+    class_names: Sequence[str]
+    n_folds: int
+
+    def __call__(self, rows: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return (fit, validate) pairs of positions within `rows`."""
+        n_folds = self.n_folds
+        if len(rows) < len(self.y):
+            n_folds = max(2, min(n_folds, self._fewest(rows)))
+        splits = kfold_splits(
+            self.y[rows],
+            n_splits=n_folds,
+            seed=seed,
+            groups=None if self.groups is None else self.groups[rows],
+            class_names=self.class_names,
+            owner="protocol.inner_folds",
+        )
+        return [(split.train, split.test) for split in splits]
+
+    def _fewest(self, rows: np.ndarray) -> int:
+        members = rows if self.groups is None else self.groups[rows]
+        y = self.y[rows]
+        return min(len(np.unique(members[y == label])) for label in np.unique(y))
 
 
 @dataclass(frozen=True)
@@ -121,16 +173,11 @@ class HonestProtocol:
             trial_seed = derive_seed(seed, "trial", place)
             X, y = rows.X[split.train], rows.y[split.train]
             groups = None if rows.groups is None else rows.groups[split.train]
-            inner = kfold_splits(
-                y,
-                n_splits=self.config.inner_folds,
-                seed=derive_seed(trial_seed, "inner splits"),
-                groups=groups,
-                class_names=rows.class_names,
-                owner="protocol.inner_folds",
-            )
+            inner = InnerSplits(y, groups, rows.class_names, self.config.inner_folds)
             test = SealedRows(rows.X[split.test], rows.y[split.test])
-            yield Trial(X, y, inner, test, trial_seed)
+            trial = Trial(X, y, inner, groups, test, trial_seed)
+            trial.inner  # noqa: B018  making the splits says what is wrong with them
+            yield trial
 
     def _outer_splits(self, dataset: Dataset, rows: Dataset, seed: int) -> list[Split]:
         if self.config.outer == "official":

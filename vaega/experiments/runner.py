@@ -9,15 +9,17 @@ import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
 
 from vaega.core.errors import ConfigError
-from vaega.core.files import canonical_json, fingerprint, path_inside, plain, write_json
+from vaega.core.files import canonical_json, fingerprint, path_inside, plain
 from vaega.data.dataset import Dataset
 from vaega.data.preprocess import Preprocessor
 from vaega.evolution.callbacks import Callback
 from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.plan import Origin, write_plan
 from vaega.experiments.protocols import HonestProtocol, Trial
 from vaega.experiments.samplers import make_sampler
 from vaega.experiments.store import Run, Store
 from vaega.experiments.worker import Worker
+from vaega.fitness.score_store import ScoreStore
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def run_experiment(
     *,
     options: RunnerOptions | None = None,
     observer: Observer | None = None,
+    origin: Origin | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run what is not finished, and tabulate everything.
 
@@ -108,6 +111,8 @@ def run_experiment(
         Processes, device, cache.
     observer : Observer, optional
         Hears of the progress.
+    origin : Origin, optional
+        From where it is started, for a resume; the working folder when absent.
 
     Returns
     -------
@@ -121,16 +126,44 @@ def run_experiment(
     InputError
         When the data do not fit the protocol, or the folder cannot be written.
     """
+    folder = path_inside(results, config.name)
+    return complete_runs(folder, config, dataset, options=options, observer=observer, origin=origin)
+
+
+def complete_runs(
+    folder: Path,
+    config: ExperimentConfig,
+    dataset: Dataset,
+    *,
+    options: RunnerOptions | None = None,
+    observer: Observer | None = None,
+    origin: Origin | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Run what is not finished in a results folder, and tabulate everything.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        ``results/NAME``; made when missing.
+    config, dataset, options, observer, origin
+        See `run_experiment`.
+
+    Returns
+    -------
+    runs, summary : pandas.DataFrame
+        See `run_experiment`.
+    """
     options, observer = options or RunnerOptions(), observer or Observer()
-    store = Store(path_inside(results, config.name))
+    store = Store(folder)
     runs = plan_runs(config, dataset)
     pending = [run for run in runs if not store.is_done(run.id)]
     if pending:
         _check(config, dataset, pending, options.device)
     observer.on_plan(runs, len(runs) - len(pending))
-    write_json(store.folder / "config.json", plain(config.model_dump(by_alias=True)))
-    write_json(store.folder / "plan.json", {"runs": [run.id for run in runs]})
-    worker = Worker(config, dataset, store, options.device, options.cache)
+    origin = origin or Origin(beside=Path.cwd(), started_in=Path.cwd())
+    write_plan(folder, config, [run.id for run in runs], origin)
+    memory = ScoreStore(folder / "memory.sqlite3")
+    worker = Worker(config, dataset, store, options.device, options.cache, memory)
     for run in _complete(pending, worker, options.jobs, observer):
         observer.on_run_end(run, store.metrics(run.id) or {})
         store.tabulate(runs)

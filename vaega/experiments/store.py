@@ -29,6 +29,7 @@ RUN_COLUMNS = (
     "n_distinct",
     "seconds",
 )
+_COUNTS = ("n_asked", "n_distinct", "n_scored")
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,7 @@ def _metrics(
         for text, times in result.warnings.items():
             warned[text] = warned.get(text, 0) + times
     means = {key: float(np.mean([trial[key] for trial in trials])) for key in trials[0]}
-    counts = {key: sum(trial[key] for trial in trials) for key in ("n_asked", "n_distinct")}
+    counts = {key: sum(trial[key] for trial in trials) for key in _COUNTS}
     return {
         "status": "done",
         **means,
@@ -274,6 +275,7 @@ def _trial_metrics(result: TrialResult, relevant: np.ndarray | None) -> dict[str
         "n_features": len(result.selected),
         "n_asked": result.n_asked,
         "n_distinct": result.n_distinct,
+        "n_scored": result.n_scored,
     }
     if relevant is not None:
         hits = int(relevant[result.selected].sum())

@@ -13,18 +13,21 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer
 from threadpoolctl import threadpool_limits
 
-from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.randomness import derive_seed
 from vaega.data.preprocess import Preprocessor
 from vaega.evolution.callbacks import Callback
 from vaega.experiments.classifiers import make_classifier
 from vaega.experiments.config import ExperimentConfig, FitnessConfig
 from vaega.experiments.protocols import Trial
-from vaega.fitness.cross_validated import CrossValidatedFitness
-from vaega.fitness.folds import Preparation, augment, prepare_folds
+from vaega.fitness.folds import Preparation, augment
 from vaega.fitness.objective import Objective, PenaltyObjective, WeightedObjective
+from vaega.fitness.score_store import ScoreStore
 from vaega.fitness.seeding import seed_unset
 from vaega.fitness.warned import counted_warnings
-from vaega.selection.search import SearchResult, guide_weights, run_search
+from vaega.selection.finding import Search
+from vaega.selection.inner import InnerValidation
+from vaega.selection.result import SearchResult
+from vaega.selection.stability import nogueira
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,12 @@ class TrialResult:
         One row a generation.
     n_asked, n_distinct : int
         Evaluations asked for, and different masks among them.
+    n_scored : int
+        Masks that were computed now: a resumed run finds the others in its memory.
+    n_searches : int
+        Searches that voted; 1 where a single one decided.
+    agreement : float or None
+        Nogueira's stability over the masks of the searches, where there were several.
     warnings : dict
         How often the classifier warned of what.
     """
@@ -56,6 +65,9 @@ class TrialResult:
     history: pd.DataFrame
     n_asked: int
     n_distinct: int
+    n_scored: int
+    n_searches: int
+    agreement: float | None
     warnings: dict[str, int]
 
 
@@ -67,6 +79,7 @@ def run_trial(
     n_jobs: int = 1,
     callbacks: Iterable[Callback] = (),
     checkpoint: Path | None = None,
+    store: ScoreStore | None = None,
 ) -> TrialResult:
     """Search, fit the final model on the mask, and read the test rows once.
 
@@ -83,7 +96,9 @@ def run_trial(
     callbacks : iterable of Callback
         Called each generation.
     checkpoint : pathlib.Path, optional
-        Where the search keeps its state.
+        Folder where the search keeps its state.
+    store : ScoreStore, optional
+        Where scores are kept for other runs of the experiment, other processes and a resume.
 
     Returns
     -------
@@ -92,28 +107,24 @@ def run_trial(
     classifier = classifier_of(config.fitness)
     scorer = get_scorer(config.fitness.metric)
     preparation = Preprocessor(list(config.preprocess))
-    folds = prepare_folds(
+    inner = InnerValidation(
         trial.X,
         trial.y,
-        [(split.train, split.test) for split in trial.inner],
+        split=trial.split,
+        estimator=classifier,
+        scorer=scorer,
+        seed=trial.seed,
         preparation=preparation,
         sampler=sampler,
-        seed=derive_seed(trial.seed, "folds"),
+        groups=trial.groups,
         n_jobs=n_jobs,
     )
-    seed = derive_seed(trial.seed, "fitness")
-    with CrossValidatedFitness(classifier, folds, scorer, seed=seed, n_jobs=n_jobs) as fitness:
-        found = run_search(
-            fitness,
-            objective_of(config.fitness),
-            config.search.settings(),
-            weights=guide_weights(folds, trial.X.shape[1], config.search.guide),
-            rng=derive_rng(trial.seed, "search"),
-            callbacks=callbacks,
-            checkpoint=checkpoint,
-        )
+    search = Search(
+        objective_of(config.fitness), config.search.settings(), callbacks, checkpoint, store
+    )
+    found = search.run(inner)
     final = score_heldout(trial, found.mask, classifier, scorer, preparation, sampler)
-    return _result(found, final, fitness.warnings_ + final.warnings)
+    return _result(found, final)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +226,8 @@ def objective_of(fitness: FitnessConfig) -> Objective:
     return PenaltyObjective(fitness.objective.per_feature)
 
 
-def _result(found: SearchResult, final: FinalModel, warnings: Counter[str]) -> TrialResult:
+def _result(found: SearchResult, final: FinalModel) -> TrialResult:
+    several = len(found.masks) > 1
     return TrialResult(
         heldout_score=final.score,
         inner_score=found.score,
@@ -224,5 +236,8 @@ def _result(found: SearchResult, final: FinalModel, warnings: Counter[str]) -> T
         history=found.history,
         n_asked=found.n_asked,
         n_distinct=found.n_distinct,
-        warnings=dict(warnings),
+        n_scored=found.n_scored,
+        n_searches=len(found.masks),
+        agreement=nogueira(found.masks) if several else None,
+        warnings=dict(found.warnings + final.warnings),
     )

@@ -18,6 +18,7 @@ from vaega.experiments.protocols import HonestProtocol
 from vaega.experiments.samplers import make_sampler
 from vaega.experiments.store import Run, Store
 from vaega.experiments.trial import TrialResult, run_trial
+from vaega.fitness.score_store import ScoreStore
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "joblib", "deap", "torch")
 
@@ -38,6 +39,8 @@ class Worker:
         Where autoencoders are trained.
     cache : path or "auto" or None
         Where trained autoencoders are kept.
+    memory : ScoreStore, optional
+        Scores that the runs of the experiment share and that outlive a run which is killed.
     """
 
     config: ExperimentConfig
@@ -45,6 +48,7 @@ class Worker:
     store: Store
     device: str
     cache: Any
+    memory: ScoreStore | None = None
 
     def complete(
         self,
@@ -103,7 +107,8 @@ class Worker:
                 sampler,
                 n_jobs=n_jobs,
                 callbacks=callbacks,
-                checkpoint=folder / "checkpoint" / f"trial-{place}.npz",
+                checkpoint=folder / "checkpoint" / f"trial-{place}",
+                store=self.memory,
             )
             for place, trial in enumerate(
                 HonestProtocol(self.config.protocol).trials(self.dataset, run.seed)

@@ -1,7 +1,7 @@
 """Inner folds: fit rows prepared and augmented once, validate rows real, ready for every mask."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,6 +43,10 @@ class Fold:
         The feature of each column.
     n_real : int
         How many of the first fit rows are real.
+    weight_fit : numpy.ndarray of float, shape (n_fit + n_synthetic,), optional
+        Weights of the fit rows; a synthetic row weighs what real rows of its class do on average.
+    weight_validate : numpy.ndarray of float, shape (n_validate,), optional
+        Weights of the validate rows in the score.
     """
 
     X_fit: np.ndarray
@@ -51,6 +55,8 @@ class Fold:
     y_validate: np.ndarray
     columns: np.ndarray
     n_real: int
+    weight_fit: np.ndarray | None = None
+    weight_validate: np.ndarray | None = None
 
 
 def prepare_fold(
@@ -62,6 +68,7 @@ def prepare_fold(
     preparation: Preparation | None = None,
     sampler: Any = None,
     seed: int,
+    sample_weight: np.ndarray | None = None,
 ) -> Fold:
     """Fit preparation and sampler on the fit rows, and on nothing else.
 
@@ -79,6 +86,8 @@ def prepare_fold(
         Cloned, seeded where its own seed is unset, and given the prepared fit rows.
     seed : int
         Of this fold.
+    sample_weight : numpy.ndarray of float, shape (n_rows,), optional
+        Weights of the training rows.
 
     Returns
     -------
@@ -87,7 +96,7 @@ def prepare_fold(
     Raises
     ------
     InputError
-        When the sampler has no ``fit_resample``.
+        When the sampler has no ``fit_resample``, or rows have weights and it drops some.
     """
     X_fit, y_fit, X_validate = X[fit_rows], y[fit_rows], X[validate_rows]
     columns = np.arange(X.shape[1])
@@ -98,7 +107,22 @@ def prepare_fold(
         columns = fitted.columns_
     if sampler is not None:
         X_fit, y_fit = augment(X_fit, y_fit, sampler, seed=derive_seed(seed, "sampler"))
-    return Fold(X_fit, y_fit, X_validate, y[validate_rows], columns, len(fit_rows))
+    fold = Fold(X_fit, y_fit, X_validate, y[validate_rows], columns, len(fit_rows))
+    if sample_weight is None:
+        return fold
+    weight_fit = _augmented_weights(sample_weight[fit_rows], y[fit_rows], y_fit)
+    return replace(fold, weight_fit=weight_fit, weight_validate=sample_weight[validate_rows])
+
+
+def _augmented_weights(weights: np.ndarray, real: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    if not np.array_equal(labels[: len(real)], real):
+        raise InputError(
+            "sampler: must keep the real rows in front when rows have weights, got one that drops "
+            "or reorders them."
+        )
+    means = {label: weights[real == label].mean() for label in np.unique(real)}
+    added = [means[label] for label in labels[len(real) :]]
+    return np.concatenate([weights, np.array(added, dtype=float)])
 
 
 def augment(
@@ -141,6 +165,7 @@ def prepare_folds(
     sampler: Any = None,
     seed: int,
     n_jobs: int | None = None,
+    sample_weight: np.ndarray | None = None,
 ) -> list[Fold]:
     """Prepare all inner folds, the costly ones (a generator to train in each) side by side.
 
@@ -156,6 +181,8 @@ def prepare_folds(
         Each fold's seed is derived from it and from the fold's place.
     n_jobs : int, optional
         Processes, as in joblib; used only where there is a sampler to fit.
+    sample_weight : numpy.ndarray of float, shape (n_rows,), optional
+        Weights of the training rows.
 
     Returns
     -------
@@ -170,6 +197,7 @@ def prepare_folds(
             preparation=preparation,
             sampler=sampler,
             seed=derive_seed(seed, "fold", place),
+            sample_weight=sample_weight,
         )
         for place, (fit_rows, validate_rows) in enumerate(splits)
     ]

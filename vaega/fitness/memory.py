@@ -1,9 +1,14 @@
 """The memory of a fitness: a mask already scored is never scored again."""
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+
+from vaega.core.errors import InputError
+from vaega.fitness.score_store import ScoreEntry, ScoreStore
 
 
 class FitnessMemory:
@@ -12,16 +17,23 @@ class FitnessMemory:
     Parameters
     ----------
     fitness : callable
-        From masks, bool of shape (n_masks, n_features), to scores, float of shape (n_masks,).
+        From masks, bool of shape (n_masks, n_features), to scores, float of shape (n_masks,) or
+        (n_masks, n_folds). One that has ``evaluate``, as `CrossValidatedFitness`, gives fold
+        scores and the warnings of each mask.
     n_features : int
         Length of a mask.
+    store : ScoreStore, optional
+        Where scores are kept for other searches, other processes and a resume; used when the
+        fitness has a ``digest`` that is not None.
 
     Attributes
     ----------
     n_asked : int
         Masks that callers wanted scored.
     n_distinct : int
-        Different masks among them: so many were really scored.
+        Different masks among them. Like `n_asked`, it says nothing of what was in the store.
+    n_scored : int
+        Masks that were computed by this object, neither restored nor found in the store.
 
     Examples
     --------
@@ -32,24 +44,42 @@ class FitnessMemory:
     (3, 2, 1)
     """
 
-    def __init__(self, fitness: Callable[[np.ndarray], np.ndarray], *, n_features: int) -> None:
+    def __init__(
+        self,
+        fitness: Callable[[np.ndarray], np.ndarray],
+        *,
+        n_features: int,
+        store: ScoreStore | None = None,
+    ) -> None:
         self.fitness = fitness
         self.n_features = n_features
+        self.store = store
         self.n_asked = 0
-        self._scores: dict[bytes, float] = {}
+        self.n_scored = 0
+        self._entries: dict[bytes, ScoreEntry] = {}
+        self._means: dict[bytes, float] = {}
+        self._context: str | None = None
 
     @property
     def n_distinct(self) -> int:
-        """Different masks scored."""
-        return len(self._scores)
+        """Different masks that were asked for."""
+        return len(self._entries)
 
     @property
     def n_reused(self) -> int:
         """Masks that were asked for again."""
         return self.n_asked - self.n_distinct
 
+    @property
+    def warnings_(self) -> Counter[str]:
+        """How often the classifier warned of what, over the different masks of this search."""
+        total: Counter[str] = Counter()
+        for entry in self._entries.values():
+            total.update(entry.warned)
+        return total
+
     def __call__(self, masks: np.ndarray) -> np.ndarray:
-        """Return the score of each mask, scoring only the new ones.
+        """Return the mean score of each mask, scoring only the new ones.
 
         Parameters
         ----------
@@ -61,29 +91,52 @@ class FitnessMemory:
         numpy.ndarray of float, shape (n_masks,)
         """
         masks = np.asarray(masks, dtype=bool)
-        keys = [row.tobytes() for row in np.packbits(masks, axis=1)]
+        keys = _pack(masks)
         # The first place of each new mask, in the order asked, so that nothing depends on hashing.
-        new = {key: place for place, key in reversed(list(enumerate(keys)))}
-        places = sorted(place for key, place in new.items() if key not in self._scores)
+        first = {key: place for place, key in reversed(list(enumerate(keys)))}
+        places = sorted(place for key, place in first.items() if key not in self._entries)
         if places:
-            scored = self.fitness(masks[places])
-            self._scores.update(
-                (keys[place], float(score)) for place, score in zip(places, scored, strict=True)
-            )
+            self._learn([keys[place] for place in places], masks[places])
         self.n_asked += len(keys)
-        return np.array([self._scores[key] for key in keys])
+        return np.array([self._means[key] for key in keys])
+
+    def fold_scores(self, masks: np.ndarray) -> np.ndarray:
+        """Return the score in each fold of masks that were asked for before.
+
+        Parameters
+        ----------
+        masks : numpy.ndarray of bool, shape (n_masks, n_features)
+            Known masks; asking here counts nothing.
+
+        Returns
+        -------
+        numpy.ndarray of float, shape (n_masks, n_folds)
+
+        Raises
+        ------
+        InputError
+            When a mask is not known.
+        """
+        keys = _pack(np.asarray(masks, dtype=bool))
+        for place, key in enumerate(keys):
+            if key not in self._entries:
+                raise InputError(
+                    "FitnessMemory: fold_scores takes masks that were scored before, and number "
+                    f"{place} was not."
+                )
+        return _stack([self._entries[key].scores for key in keys])
 
     def recall(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return everything remembered, in the order in which it was scored.
+        """Return everything remembered, in the order in which it was asked for.
 
         Returns
         -------
         masks : numpy.ndarray of bool, shape (n_distinct, n_features)
         scores : numpy.ndarray of float, shape (n_distinct,)
+            Means over the folds.
         """
-        arrays = self.to_arrays()
-        masks = np.unpackbits(arrays["memory_keys"], axis=1, count=self.n_features).astype(bool)
-        return masks, arrays["memory_scores"]
+        masks = np.unpackbits(self._packed(), axis=1, count=self.n_features).astype(bool)
+        return masks, np.array(list(self._means.values()), dtype=float)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the memory as plain arrays, for a checkpoint.
@@ -91,17 +144,22 @@ class FitnessMemory:
         Returns
         -------
         dict of numpy.ndarray
-            Packed masks, their scores, the number asked, and the warnings that were counted.
+            Packed masks, their fold scores, the number asked, the different warnings as JSON, and
+            in rows of three which mask gave which warning how often.
         """
-        # What the fitness counted belongs to what it was asked, so both are kept and come back.
-        warned = json.dumps(getattr(self.fitness, "warnings_", {}))
-        width = -(-self.n_features // 8)
-        keys = np.frombuffer(b"".join(self._scores), dtype=np.uint8).reshape(-1, width)
+        texts = list(self.warnings_)
+        number = {text: place for place, text in enumerate(texts)}
+        warned = [
+            (place, number[text], times)
+            for place, entry in enumerate(self._entries.values())
+            for text, times in entry.warned.items()
+        ]
         return {
-            "memory_keys": keys,
-            "memory_scores": np.array(list(self._scores.values()), dtype=float),
+            "memory_keys": self._packed(),
+            "memory_fold_scores": _stack([entry.scores for entry in self._entries.values()]),
             "memory_n_asked": np.array(self.n_asked),
-            "memory_warnings": np.array(warned),
+            "memory_warnings": np.array(json.dumps(texts)),
+            "memory_warned": np.array(warned, dtype=np.int64).reshape(-1, 3),
         }
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
@@ -112,8 +170,63 @@ class FitnessMemory:
         arrays : dict of numpy.ndarray
             As given by `to_arrays`.
         """
-        keys = (key.tobytes() for key in arrays["memory_keys"])
-        self._scores = dict(zip(keys, arrays["memory_scores"].tolist(), strict=True))
+        keys = [key.tobytes() for key in arrays["memory_keys"]]
+        texts = json.loads(str(arrays["memory_warnings"]))
+        warned: list[Counter[str]] = [Counter() for _ in keys]
+        for place, text, times in arrays["memory_warned"].tolist():
+            warned[place][texts[text]] = times
+        self._entries, self._means = {}, {}
+        self._remember(keys, arrays["memory_fold_scores"], warned)
         self.n_asked = int(arrays["memory_n_asked"])
-        if hasattr(self.fitness, "warnings_"):
-            self.fitness.warnings_.update(json.loads(str(arrays["memory_warnings"])))
+
+    def _learn(self, keys: Sequence[bytes], masks: np.ndarray) -> None:
+        stored = self._look_up(keys)
+        new = [place for place, key in enumerate(keys) if key not in stored]
+        if new:
+            scores, warned = _evaluate(self.fitness, masks[new])
+            self.n_scored += len(new)
+            computed = {
+                keys[place]: ScoreEntry(*entry)
+                for place, entry in zip(new, zip(scores, warned, strict=True), strict=True)
+            }
+            if self.store is not None and self._context is not None:
+                self.store.put(self._context, computed)
+            stored |= computed
+        entries = [stored[key] for key in keys]
+        scores = _stack([entry.scores for entry in entries])
+        self._remember(keys, scores, [entry.warned for entry in entries])
+
+    def _look_up(self, keys: Sequence[bytes]) -> dict[bytes, ScoreEntry]:
+        if self.store is None:
+            return {}
+        if self._context is None:
+            digest = getattr(self.fitness, "digest", None)
+            if digest is None:
+                self.store = None
+                return {}
+            self._context = f"{digest}-{self.n_features}"
+        return self.store.get(self._context, keys)
+
+    def _remember(self, keys: Sequence[bytes], scores: np.ndarray, warned: Sequence[Any]) -> None:
+        self._entries.update(zip(keys, map(ScoreEntry, scores, warned), strict=True))
+        self._means.update(zip(keys, scores.mean(axis=1).tolist() if keys else [], strict=True))
+
+    def _packed(self) -> np.ndarray:
+        width = -(-self.n_features // 8)
+        return np.frombuffer(b"".join(self._entries), dtype=np.uint8).reshape(-1, width)
+
+
+def _pack(masks: np.ndarray) -> list[bytes]:
+    return [row.tobytes() for row in np.packbits(masks, axis=1)]
+
+
+def _stack(scores: Sequence[np.ndarray]) -> np.ndarray:
+    return np.array(scores, dtype=float) if scores else np.empty((0, 0))
+
+
+def _evaluate(fitness: Any, masks: np.ndarray) -> tuple[np.ndarray, Sequence[Counter[str]]]:
+    if hasattr(fitness, "evaluate"):
+        evaluation = fitness.evaluate(masks)
+        return evaluation.scores, evaluation.warned
+    scores = np.asarray(fitness(masks), dtype=float)
+    return scores.reshape(len(masks), -1), [Counter() for _ in masks]

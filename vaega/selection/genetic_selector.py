@@ -1,32 +1,28 @@
 """The selector: a genetic search for a mask as a scikit-learn feature selector."""
 
-import warnings
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_regressor
-from sklearn.feature_selection import SelectorMixin
-from sklearn.metrics import check_scoring
-from sklearn.model_selection import StratifiedKFold, check_cv
-from sklearn.utils import Tags, get_tags
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from vaega.core.checks import check_probability
-from vaega.core.errors import InputError
-from vaega.core.randomness import derive_rng, derive_seed, draw_seed
+from vaega.core.randomness import draw_seed
 from vaega.evolution.callbacks import Callback
-from vaega.fitness.cross_validated import CrossValidatedFitness
-from vaega.fitness.folds import Fold, prepare_folds
 from vaega.fitness.objective import WeightedObjective
-from vaega.selection.search import SearchResult, SearchSettings, guide_weights, run_search
+from vaega.fitness.score_store import ScoreStore
+from vaega.selection.base import MaskSelector, describe_inputs
+from vaega.selection.finding import Search
+from vaega.selection.inner import InnerValidation
+from vaega.selection.plots import draw_selector
+from vaega.selection.result import SearchResult
+from vaega.selection.settings import SearchSettings
+from vaega.selection.stability import nogueira_interval
 
 _SETTINGS = tuple(SearchSettings.__dataclass_fields__)
 
 
-class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
+class GeneticSelector(MaskSelector):
     """Select features by a genetic search over masks, scored by cross-validation.
 
     Parameters
@@ -45,41 +41,89 @@ class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         imbalanced-learn.
     alpha : float, default=0.9
         The search maximises ``alpha * score + (1 - alpha) * (1 - selected / all)``.
-    algorithm : {"generational"}, default="generational"
-        The evolution.
-    population_size : int, default=100
-        Masks in a generation.
-    n_generations : int, default=30
-        Generations.
+    algorithm : {"generational", "steady_state", "mu_plus_lambda", "nsga2", "islands", \
+"self_adaptive"}, default="generational"
+        The evolution, see `vaega.evolution.algorithms`. "nsga2" evolves the front of score against
+        size and takes a mask from it by `choice`.
+    population_size, n_generations : int or "auto", default="auto"
+        Masks in a generation, and generations, of each search; "auto" is 100 and 30 for a single
+        search, 50 and 12 for each of several.
+    n_searches : int or "auto", default="auto"
+        Searches on stratified subsamples of the rows, whose masks vote; "auto" is 10 where rows
+        are few (below 300, with 10 features or more), otherwise 1, a single search on all rows.
+    subsample : float, default=0.8
+        Share of the rows that each of several searches sees.
+    consensus_size : int, "auto" or "error_control", default="auto"
+        How many features are selected after a vote; "auto" asks the rows that the searches did
+        not see, within what the votes allow; "error_control" is stability selection.
+    false_selections : float, default=1.0
+        With "error_control": the expected number of features selected by chance.
     initial_fraction : float or "auto", default="auto"
         Expected share of selected features in the first masks; "auto" aims at about 20 features,
-        at most half of all.
-    guide : {"f_classif", "none"}, default="f_classif"
-        Filter on the inner fit rows that makes promising features likelier in the first masks (and
-        with the mutation ``filter_guided``).
-    selection : {"tournament", "roulette"}, default="tournament"
+        10 in each of several searches, at most half of all.
+    guide : {"f_classif", "mutual_info", "none"} or array-like of float, default="f_classif"
+        What makes features likelier in the first masks, in guided mutation and in the local
+        search: a filter on the inner fit rows, or weights of your own, one a feature.
+    guide_share : float or "auto", default="auto"
+        Share of the chance that follows the guide; "auto" is 0.5, and 0.8 in each of several
+        searches.
+    selection : {"tournament", "roulette", "window", "rank", "stochastic_universal"}, \
+default="tournament"
         How parents are chosen.
     tournament_size : int, default=5
         Entrants of a tournament.
-    crossover : {"one_point", "two_point", "uniform"}, default="uniform"
+    crossover : {"one_point", "two_point", "uniform", "half_uniform", "size_preserving"}, \
+default="uniform"
         How two masks mix.
     crossover_probability : float, default=0.75
         Chance of two parents to be mated.
-    mutation : {"bitflip", "balanced_flip", "filter_guided"}, default="balanced_flip"
-        How a mask changes.
+    mutation : {"bitflip", "balanced_flip", "swap", "filter_guided", "auto"}, default="auto"
+        How a mask changes; "auto" is "balanced_flip", and "filter_guided" in each of several
+        searches.
     flip_probability : float or "auto", default="auto"
         Chance of each selected feature to be dropped (balanced_flip, filter_guided; "auto" is
         0.1) or of each feature to flip (bitflip; "auto" is one expected flip a mask).
     elite : int, default=1
         Best masks that survive unchanged.
+    n_islands, migrate_every : int, default=4 and 5
+        Populations side by side and generations between migrations, with "islands".
+    local_search : int, optional
+        Try neighbours of the best mask (one feature dropped, added, swapped) after every so many
+        generations; None never does.
+    stages : sequence of (int, float), default=()
+        Generations of each early stage, and the share or number of features that go on from it.
     min_features : int, default=1
         Fewest features of a mask.
     max_features : int, optional
         Most features of a mask; None sets no bound.
+    pinned, forbidden : sequence of int or str, default=()
+        Features that are always, or never, selected, by position or by name.
+    fresh_folds : bool, default=False
+        Score each generation on a partition of its own, the elite again with the others.
+    racing : float, optional
+        Share of a generation that goes on from the first two inner folds to the others.
+    confirm : int, default=0
+        Best masks of a single search that are scored again on fresh folds, from which the final
+        one is chosen; 0 takes the mask with the best score.
+    confirm_repeats : int, default=3
+        Fresh partitions that each of them is scored on.
+    choice : {"one_standard_error", "lower_bound", "best", "knee"}, default="one_standard_error"
+        Rule of that choice, and of the choice from the front of "nsga2".
     patience : int, optional
         Stop after so many generations without a better mask.
+    restart_after : int, optional
+        Draw a new population, but for the elite, after so many generations without a better mask.
+    max_evaluations : int, optional
+        Stop a search after the generation in which so many different masks were scored.
+    max_seconds : float, optional
+        Stop a search after the generation in which so much time had passed; not repeatable.
+    target : float, optional
+        Stop a search when the objective of its best mask reaches it.
     callbacks : iterable of Callback, default=()
-        Called each generation, see `vaega.evolution.callbacks`.
+        Called each generation of each search, see `vaega.evolution.callbacks`.
+    checkpoint : path, optional
+        Folder where the search keeps its state and its scores; a `fit` with the same data,
+        settings and `random_state` (an integer) that was interrupted goes on from there.
     n_jobs : int, optional
         Processes that score masks, as in joblib. The result does not depend on it.
     random_state : int, RandomState, Generator or None, default=None
@@ -91,15 +135,28 @@ class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         The selected features.
     best_score_ : float
         Inner score of the selected mask. It was maximised, so it is optimistic: judge a selection
-        on rows that `fit` never saw.
+        on rows that `fit` never saw. After a vote it is the mean score that the searches' own
+        features had, at the size selected, on rows that their search did not see.
     frequencies_ : numpy.ndarray of float, shape (n_features_in_,)
-        Share of the last population that selects each feature.
+        Share of the searches that select each feature; of the last population, for a single one.
+    stability_ : StabilityEstimate or None
+        Nogueira's measure over the searches' masks, with interval; None for a single search.
+    masks_ : numpy.ndarray of bool, shape (n_searches, n_features_in_)
+        The best mask of each search.
+    n_searches_ : int
+        How many searches there were.
     history_ : pandas.DataFrame
-        One row a generation: best, mean, sizes, diversity.
+        One row a generation: best, mean, sizes, diversity, and ``search`` where there are several.
     pareto_front_ : pandas.DataFrame
         Masks that no smaller mask matches: ``n_features``, ``score``, ``mask``.
+    sizes_ : pandas.DataFrame
+        After a vote: score on rows unseen by each search, by number of features.
+    candidates_ : pandas.DataFrame
+        After a confirmation: the masks scored again, and which was chosen.
     n_evaluations_ : int
         Different masks scored.
+    n_fits_ : int
+        Fits of the classifier that were asked for: a mask on a fold.
     warnings_ : dict
         How often the classifier warned of what.
     n_features_in_ : int
@@ -133,21 +190,42 @@ class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         sampler: Any = None,
         alpha: float = 0.9,
         algorithm: str = "generational",
-        population_size: int = 100,
-        n_generations: int = 30,
+        population_size: int | str = "auto",
+        n_generations: int | str = "auto",
+        n_searches: int | str = "auto",
+        subsample: float = 0.8,
+        consensus_size: int | str = "auto",
+        false_selections: float = 1.0,
         initial_fraction: float | str = "auto",
-        guide: str = "f_classif",
+        guide: Any = "f_classif",
+        guide_share: float | str = "auto",
         selection: str = "tournament",
         tournament_size: int = 5,
         crossover: str = "uniform",
         crossover_probability: float = 0.75,
-        mutation: str = "balanced_flip",
+        mutation: str = "auto",
         flip_probability: float | str = "auto",
         elite: int = 1,
+        n_islands: int = 4,
+        migrate_every: int = 5,
+        local_search: int | None = None,
+        stages: Sequence[tuple[int, float]] = (),
         min_features: int = 1,
         max_features: int | None = None,
+        pinned: Sequence[int | str] = (),
+        forbidden: Sequence[int | str] = (),
+        fresh_folds: bool = False,
+        racing: float | None = None,
+        confirm: int = 0,
+        confirm_repeats: int = 3,
+        choice: str = "one_standard_error",
         patience: int | None = None,
+        restart_after: int | None = None,
+        max_evaluations: int | None = None,
+        max_seconds: float | None = None,
+        target: float | None = None,
         callbacks: Iterable[Callback] = (),
+        checkpoint: Any = None,
         n_jobs: int | None = None,
         random_state: Any = None,
     ) -> None:
@@ -159,8 +237,13 @@ class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         self.algorithm = algorithm
         self.population_size = population_size
         self.n_generations = n_generations
+        self.n_searches = n_searches
+        self.subsample = subsample
+        self.consensus_size = consensus_size
+        self.false_selections = false_selections
         self.initial_fraction = initial_fraction
         self.guide = guide
+        self.guide_share = guide_share
         self.selection = selection
         self.tournament_size = tournament_size
         self.crossover = crossover
@@ -168,14 +251,30 @@ class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         self.mutation = mutation
         self.flip_probability = flip_probability
         self.elite = elite
+        self.n_islands = n_islands
+        self.migrate_every = migrate_every
+        self.local_search = local_search
+        self.stages = stages
         self.min_features = min_features
         self.max_features = max_features
+        self.pinned = pinned
+        self.forbidden = forbidden
+        self.fresh_folds = fresh_folds
+        self.racing = racing
+        self.confirm = confirm
+        self.confirm_repeats = confirm_repeats
+        self.choice = choice
         self.patience = patience
+        self.restart_after = restart_after
+        self.max_evaluations = max_evaluations
+        self.max_seconds = max_seconds
+        self.target = target
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> "GeneticSelector":
+    def fit(self, X: Any, y: Any, **fit_params: Any) -> "GeneticSelector":
         """Search for the mask.
 
         Parameters
@@ -184,8 +283,10 @@ class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
             Training rows.
         y : array-like, shape (n_rows,)
             Class labels.
-        groups : array-like, shape (n_rows,), optional
-            Rows that belong together, for a `cv` that keeps groups apart.
+        **fit_params : array-like, shape (n_rows,)
+            ``groups``: rows that belong together, for a `cv` that keeps groups apart; subsamples
+            keep them together as well. ``sample_weight``: weights of the rows in the fits of the
+            classifier and in its scores; the guide does not read them.
 
         Returns
         -------
@@ -197,90 +298,83 @@ class GeneticSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         ValueError
             When a parameter breaks a rule, or the rows cannot be used.
         """
-        self._check_estimator()
-        settings = SearchSettings(**{name: getattr(self, name) for name in _SETTINGS})
-        settings.check(owner=type(self).__name__)
-        check_probability(self.alpha, "alpha", owner=type(self).__name__)
-        X, y = validate_data(
-            self, X, y, ensure_min_samples=2, ensure_all_finite=not self._allows_nan()
-        )
-        check_classification_targets(y)
-        if len(np.unique(y)) < 2:
-            raise InputError(
-                f"{type(self).__name__}: y must hold at least two classes, got one class, "
-                f"{y[0]!r}, in {len(y)} rows."
-            )
-        if y.dtype.hasobject:
-            y = np.array(y.tolist())  # text as text: object arrays cannot be shared unpickled
+        owner = type(self).__name__
+        check_probability(self.alpha, "alpha", owner=owner)
+        self._settings(named=False).check(owner=owner)
+        X, y = self._read(X, y)
+        settings = self._settings(named=True)
         seed = draw_seed(self.random_state)
-        folds = self._inner_folds(X, y, groups, seed)
-        scorer = check_scoring(self.estimator, scoring=self.scoring)
-        with CrossValidatedFitness(
-            self.estimator, folds, scorer, seed=derive_seed(seed, "fitness"), n_jobs=self.n_jobs
-        ) as fitness:
-            result = run_search(
-                fitness,
-                WeightedObjective(self.alpha),
-                settings,
-                weights=guide_weights(folds, X.shape[1], self.guide),
-                rng=derive_rng(seed, "search"),
-                callbacks=self.callbacks,
-                owner=type(self).__name__,
-            )
-        self._keep(result)
-        self._summarise_warnings(fitness.warnings_)
+        inner = self._inner(X, y, fit_params, seed)
+        folder, store = self._kept(inner)
+        search = Search(
+            WeightedObjective(self.alpha), settings, self.callbacks, folder, store, owner
+        )
+        self._keep(search.run(inner))
         return self
 
-    def _check_estimator(self) -> None:
-        if not hasattr(self.estimator, "fit") or isinstance(self.estimator, type):
-            raise InputError(
-                f"{type(self).__name__}: estimator must be a scikit-learn classifier, an instance "
-                f"with fit and predict, got {self.estimator!r}."
-            )
-        if is_regressor(self.estimator):
-            raise InputError(
-                f"{type(self).__name__}: estimator must be a classifier, regression is out of "
-                f"scope, got {self.estimator!r}."
-            )
+    def plot(self, kind: str = "history", *, ax: Any = None) -> Any:
+        """Draw what `fit` found.
 
-    def _inner_folds(self, X: np.ndarray, y: np.ndarray, groups: Any, seed: int) -> list[Fold]:
-        cv = check_cv(self.cv, y, classifier=True)
-        if isinstance(cv, StratifiedKFold) and isinstance(self.cv, int | np.integer):
-            shuffled = {"shuffle": True, "random_state": derive_seed(seed, "inner splits")}
-            cv = StratifiedKFold(cv.n_splits, **shuffled)
-        splits = list(cv.split(X, y, groups))
-        if not splits:
-            raise InputError(f"{type(self).__name__}: cv must give at least one split, got none.")
-        seed = derive_seed(seed, "folds")
-        return prepare_folds(X, y, splits, sampler=self.sampler, seed=seed, n_jobs=self.n_jobs)
+        Parameters
+        ----------
+        kind : {"history", "frequencies", "front", "sizes"}, default="history"
+            Scores by generation; the most frequent features; score against size of the best
+            masks; score on unseen rows by number of features (after a vote).
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure's when absent.
 
-    def _keep(self, result: SearchResult) -> None:
-        self.support_ = result.mask
-        self.best_score_ = result.score
-        self.frequencies_ = result.frequencies
-        self.history_ = result.history
-        self.pareto_front_ = result.front
-        self.n_evaluations_ = result.n_distinct
+        Returns
+        -------
+        matplotlib.axes.Axes
 
-    def _summarise_warnings(self, counted: Counter[str]) -> None:
-        self.warnings_ = dict(counted)
-        if counted:
-            (first, times), *others = counted.most_common()
-            more = f" (and {len(others)} other kinds, see warnings_)" if others else ""
-            name = type(self.estimator).__name__
-            warnings.warn(f"{name} warned {times} times: {first}{more}", stacklevel=3)
+        Raises
+        ------
+        InputError
+            When `kind` is none of these, or there was no vote for "sizes".
 
-    def _get_support_mask(self) -> np.ndarray:
+        Examples
+        --------
+        >>> from sklearn.datasets import load_wine
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> selector = GeneticSelector(GaussianNB(), n_searches=2, n_generations=3, random_state=0)
+        >>> selector.fit(*load_wine(return_X_y=True)).plot("frequencies").get_xlabel()
+        'share of the searches that select the feature'
+        """
         check_is_fitted(self, "support_")
-        return self.support_
+        return draw_selector(self, kind, ax)
 
-    def _allows_nan(self) -> bool:
-        if not hasattr(self.estimator, "fit") or isinstance(self.estimator, type):
-            return False  # fit says what is wrong with it
-        return bool(get_tags(self.estimator).input_tags.allow_nan)
+    def _settings(self, *, named: bool) -> SearchSettings:
+        values = {name: getattr(self, name) for name in _SETTINGS}
+        for name in ("pinned", "forbidden"):
+            given = values[name]
+            values[name] = (
+                self._positions(given, name)
+                if named
+                else [one for one in given if not isinstance(one, str)]
+            )
+        return SearchSettings(**values)
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.input_tags.allow_nan = self._allows_nan()
-        return tags
+    def _kept(self, inner: InnerValidation) -> tuple[Path | None, ScoreStore | None]:
+        if self.checkpoint is None:
+            return None, None
+        parameters = {name: getattr(self, name) for name in self._get_param_names()}
+        for idle in ("callbacks", "checkpoint", "n_jobs", "random_state"):
+            parameters.pop(idle)
+        name = describe_inputs(inner.X, inner.y, inner.seed, sorted(parameters.items()))
+        folder = Path(self.checkpoint)
+        return folder / name, ScoreStore(folder / "scores.sqlite3")
+
+    def _keep(self, found: SearchResult) -> None:
+        self.support_ = found.mask
+        self.best_score_ = found.score
+        self.frequencies_ = found.frequencies
+        self.masks_ = found.masks
+        self.n_searches_ = len(found.masks)
+        self.stability_ = nogueira_interval(found.masks) if len(found.masks) > 1 else None
+        self.history_ = found.history
+        self.pareto_front_ = found.front
+        self.sizes_ = found.sizes
+        self.candidates_ = found.candidates
+        self.n_evaluations_ = found.n_distinct
+        self.n_fits_ = found.n_fits
+        self.warnings_ = self._summarise_warnings(found.warnings)

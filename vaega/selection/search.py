@@ -1,186 +1,79 @@
-"""One search for a mask: settings turned into operators, the evolution run, the result gathered."""
+"""One search for a mask: the evolution run, stopped, resumed, its result gathered."""
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from deap import base
-from sklearn.feature_selection import f_classif
 
-from vaega.core.checks import check_choice, check_count, check_positive, check_probability
-from vaega.core.errors import InputError, ResultsError
-from vaega.evolution import operators
-from vaega.evolution.algorithms import Generational
-from vaega.evolution.callbacks import Callback, StopWhenStagnant
-from vaega.evolution.checkpoint import SaveCheckpoint, load_checkpoint
+from vaega.core.errors import InputError
+from vaega.evolution.algorithms.base import AskTell
+from vaega.evolution.callbacks import (
+    Callback,
+    RestartWhenStagnant,
+    StopAfterEvaluations,
+    StopAfterSeconds,
+    StopAtTarget,
+    StopWhenStagnant,
+)
+from vaega.evolution.checkpoint import SaveCheckpoint, load_latest_checkpoint, restore_callbacks
 from vaega.evolution.loop import evolve
 from vaega.evolution.state import EvolutionState
-from vaega.fitness.folds import Fold
-from vaega.fitness.memory import FitnessMemory
-from vaega.fitness.objective import Objective, ObjectiveFitness
-
-CROSSOVERS: dict[str, Callable[..., tuple[Any, Any]]] = {
-    "one_point": operators.crossover_one_point,
-    "two_point": operators.crossover_two_point,
-    "uniform": operators.crossover_uniform,
-}
-MUTATIONS: dict[str, Callable[..., tuple[Any]]] = {
-    "bitflip": operators.mutate_bitflip,
-    "balanced_flip": operators.mutate_balanced_flip,
-    "filter_guided": operators.mutate_filter_guided,
-}
-SELECTIONS = ("tournament", "roulette")
-GUIDES = ("f_classif", "none")
-ALGORITHMS = ("generational",)
-
-# Start with some 20 features whatever their number: sparse starts find small masks, dense ones
-# end where they began, with half of all features at chance stability.
-_AUTO_SIZE = 20
-# Half of the chance follows the filter, half is even, so that features which matter only together
-# with others, as in Madelon, can still come in.
-_EVEN_SHARE = 0.5
+from vaega.fitness.objective import Objective
+from vaega.selection.choice import RULES
+from vaega.selection.result import SearchResult, pareto_front
+from vaega.selection.scoring import Metric, SearchScores
+from vaega.selection.settings import SearchSettings
+from vaega.selection.toolbox import build_algorithm
 
 
 @dataclass(frozen=True)
-class SearchSettings:
-    """How to search; names are those of the configuration and of `GeneticSelector`.
+class SavedState:
+    """Where a search keeps its state, and whose it is.
 
     Parameters
     ----------
-    algorithm : {"generational"}
-    population_size, n_generations : int
-    initial_fraction : float or "auto"
-        Expected share of selected features in the first masks; "auto" aims at about 20 features.
-    guide : {"f_classif", "none"}
-        Filter that makes promising features more likely in the first masks (and in the mutation
-        ``filter_guided``).
-    selection : {"tournament", "roulette"}
-    tournament_size : int
-    crossover : {"one_point", "two_point", "uniform"}
-    crossover_probability : float
-    mutation : {"bitflip", "balanced_flip", "filter_guided"}
-    flip_probability : float or "auto"
-        For ``bitflip`` the chance of each feature, "auto" is 1 / n_features; for the two others
-        the chance of each selected feature to be dropped, "auto" is 0.1.
-    elite : int
-    min_features : int
-    max_features : int or None
-    patience : int or None
-        Stop after so many generations without a better mask; None never stops early.
+    path : pathlib.Path
+        The file.
+    identity : str, default=""
+        Digest of everything that the search depends on: a state of another search is refused.
     """
 
-    algorithm: str = "generational"
-    population_size: int = 100
-    n_generations: int = 30
-    initial_fraction: float | str = "auto"
-    guide: str = "f_classif"
-    selection: str = "tournament"
-    tournament_size: int = 5
-    crossover: str = "uniform"
-    crossover_probability: float = 0.75
-    mutation: str = "balanced_flip"
-    flip_probability: float | str = "auto"
-    elite: int = 1
-    min_features: int = 1
-    max_features: int | None = None
-    patience: int | None = None
-
-    def check(self, *, owner: str) -> None:
-        """Check every value that needs no data.
-
-        Parameters
-        ----------
-        owner : str
-            Who asks, for the message.
-
-        Raises
-        ------
-        InputError
-            One sentence on the first value that breaks a rule.
-        """
-        check_choice(self.algorithm, "algorithm", ALGORITHMS, owner=owner)
-        check_count(self.population_size, "population_size", owner=owner, minimum=2)
-        check_count(self.n_generations, "n_generations", owner=owner)
-        check_choice(self.guide, "guide", GUIDES, owner=owner)
-        check_choice(self.selection, "selection", SELECTIONS, owner=owner)
-        check_count(self.tournament_size, "tournament_size", owner=owner)
-        check_choice(self.crossover, "crossover", CROSSOVERS, owner=owner)
-        check_probability(self.crossover_probability, "crossover_probability", owner=owner)
-        check_choice(self.mutation, "mutation", MUTATIONS, owner=owner)
-        check_count(self.elite, "elite", owner=owner, minimum=0, maximum=self.population_size - 1)
-        check_count(self.min_features, "min_features", owner=owner)
-        if self.max_features is not None:
-            check_count(self.max_features, "max_features", owner=owner, minimum=self.min_features)
-        if self.patience is not None:
-            check_count(self.patience, "patience", owner=owner)
-        for name in ("initial_fraction", "flip_probability"):
-            if getattr(self, name) != "auto":
-                check_probability(getattr(self, name), name, owner=owner)
-                check_positive(getattr(self, name), name, owner=owner)
-
-
-@dataclass(frozen=True, eq=False)
-class SearchResult:
-    """What a search found.
-
-    Parameters
-    ----------
-    mask : numpy.ndarray of bool, shape (n_features,)
-        The best mask by the objective.
-    score : float
-        Its metric on the validate rows of the inner folds: optimistic, since it was maximised.
-    frequencies : numpy.ndarray of float, shape (n_features,)
-        Share of the last population that selects each feature.
-    history : pandas.DataFrame
-        One row a generation.
-    front : pandas.DataFrame
-        The masks that no other beats in both metric and size: ``n_features`` and ``score``.
-    n_asked, n_distinct : int
-        Masks asked for, and different masks scored.
-    """
-
-    mask: np.ndarray
-    score: float
-    frequencies: np.ndarray
-    history: pd.DataFrame
-    front: pd.DataFrame
-    n_asked: int
-    n_distinct: int
+    path: Path
+    identity: str = ""
 
 
 def run_search(
-    fitness: Callable[[np.ndarray], np.ndarray],
+    fitness: Metric | SearchScores,
     objective: Objective,
     settings: SearchSettings,
     *,
     weights: np.ndarray,
-    rng: np.random.Generator,
+    seed: int,
     callbacks: Iterable[Callback] = (),
-    checkpoint: Path | None = None,
+    saved: SavedState | None = None,
     owner: str = "search",
 ) -> SearchResult:
     """Search for the mask with the highest objective.
 
     Parameters
     ----------
-    fitness : callable
+    fitness : callable or SearchScores
         From masks (n_masks, n_features) to the metric (n_masks,).
     objective : Objective
         What is maximised.
     settings : SearchSettings
-        How.
+        How, resolved: nothing that depends on the rows is "auto".
     weights : numpy.ndarray of float, shape (n_features,)
-        Chances of the features to be drawn, see `guide_weights`.
-    rng : numpy.random.Generator
-        The search's own; advanced.
+        Chances of the features to be drawn, see `vaega.selection.guide.guide_weights`.
+    seed : int
+        Everything random in the search comes from it.
     callbacks : iterable of Callback
         Called each generation.
-    checkpoint : pathlib.Path, optional
-        Where to keep the state; a search that finds a state there goes on from it.
+    saved : SavedState, optional
+        Where to keep the state; a search that finds its state there goes on from it.
     owner : str, default="search"
         Who searches, for messages.
 
@@ -192,197 +85,146 @@ def run_search(
     ------
     InputError
         When a setting breaks a rule or does not fit the number of features.
+
+    Examples
+    --------
+    >>> from vaega.fitness.objective import PenaltyObjective
+    >>> settings = SearchSettings(population_size=20, n_generations=20)
+    >>> def first_two(masks):
+    ...     return masks[:, :2].mean(axis=1)
+    >>> found = run_search(
+    ...     first_two, PenaltyObjective(0.01), settings.resolved(n_rows=500, n_features=8),
+    ...     weights=np.ones(8), seed=0,
+    ... )
+    >>> np.flatnonzero(found.mask).tolist()
+    [0, 1]
     """
     settings.check(owner=owner)
-    n_features = len(weights)
+    check_fits(settings, len(weights), owner=owner)
+    scores = fitness
+    if not isinstance(scores, SearchScores):
+        scores = SearchScores(lambda _: fitness, len(weights), racing=settings.racing)
+    algorithm = build_algorithm(settings, weights, seed)
+    hooks = [*callbacks, *_stops(settings, scores)]
+    if saved is not None:
+        _resume(algorithm, scores, hooks, saved)
+        hooks.append(
+            SaveCheckpoint(
+                saved.path, extra=scores.to_arrays, callbacks=hooks, identity=saved.identity
+            )
+        )
+    state = evolve(
+        algorithm,
+        _valued(scores, objective, settings),
+        n_generations=int(settings.n_generations),
+        callbacks=hooks,
+    )
+    return _gather(state, scores, objective, settings, weights)
+
+
+def check_fits(settings: SearchSettings, n_features: int, *, owner: str) -> None:
+    """Refuse settings that no mask of `n_features` features fulfils.
+
+    Parameters
+    ----------
+    settings : SearchSettings
+    n_features : int
+    owner : str
+        Who searches.
+
+    Raises
+    ------
+    InputError
+        One sentence on the first rule that is broken.
+    """
     if settings.min_features > n_features:
         raise InputError(
             f"{owner}: min_features must be at most the number of features, {n_features}, "
             f"got {settings.min_features}."
         )
-    memory = FitnessMemory(fitness, n_features=n_features)
-    algorithm = Generational(
-        build_toolbox(settings, weights, rng),
-        rng=rng,
-        population_size=settings.population_size,
-        crossover_probability=settings.crossover_probability,
-        elite=settings.elite,
-    )
-    hooks = list(callbacks)
+    for name in ("pinned", "forbidden"):
+        beyond = [feature for feature in getattr(settings, name) if feature >= n_features]
+        if beyond:
+            raise InputError(
+                f"{owner}: {name} must hold positions below {n_features}, the number of "
+                f"features, got {beyond[0]}."
+            )
+
+
+def _stops(settings: SearchSettings, scores: SearchScores) -> list[Callback]:
+    hooks: list[Callback] = []
     if settings.patience is not None:
         hooks.append(StopWhenStagnant(settings.patience))
-    if checkpoint is not None:
-        _resume(algorithm, memory, checkpoint)
-        hooks.append(SaveCheckpoint(checkpoint, extra=memory.to_arrays))
-    state = evolve(
-        algorithm,
-        ObjectiveFitness(memory, objective),
-        n_generations=settings.n_generations,
-        callbacks=hooks,
-    )
-    return _gather(state, memory)
+    if settings.restart_after is not None:
+        hooks.append(RestartWhenStagnant(settings.restart_after))
+    if settings.max_evaluations is not None:
+        hooks.append(
+            StopAfterEvaluations(settings.max_evaluations, counter=lambda: scores.n_distinct)
+        )
+    if settings.max_seconds is not None:
+        hooks.append(StopAfterSeconds(settings.max_seconds))
+    if settings.target is not None:
+        hooks.append(StopAtTarget(settings.target))
+    return hooks
 
 
-def build_toolbox(
-    settings: SearchSettings, weights: np.ndarray, rng: np.random.Generator
-) -> base.Toolbox:
-    """Return a DEAP toolbox with the operators that `settings` name, bound to `rng`.
-
-    Parameters
-    ----------
-    settings : SearchSettings
-        Checked already.
-    weights : numpy.ndarray of float, shape (n_features,)
-        Chances of the features to be drawn.
-    rng : numpy.random.Generator
-        Bound to every operator.
-
-    Returns
-    -------
-    deap.base.Toolbox
-        With ``initialize``, ``select``, ``mate``, ``mutate`` and ``repair``.
-
-    Examples
-    --------
-    >>> toolbox = build_toolbox(SearchSettings(), np.ones(40), np.random.default_rng(0))
-    >>> toolbox.initialize().shape
-    (40,)
-    """
-    toolbox = base.Toolbox()
-    toolbox.register("initialize", _first_mask, weights, _first_share(settings, len(weights)), rng)
-    if settings.selection == "tournament":
-        size = settings.tournament_size
-        toolbox.register("select", operators.select_tournament, tournament_size=size, rng=rng)
-    else:
-        toolbox.register("select", operators.select_roulette, rng=rng)
-    toolbox.register("mate", CROSSOVERS[settings.crossover], rng=rng)
-    flip = _flip_probability(settings, len(weights))
-    mutate: dict[str, Any] = {"flip_probability": flip, "rng": rng}
-    if settings.mutation == "filter_guided":
-        mutate["weights"] = weights
-    toolbox.register("mutate", MUTATIONS[settings.mutation], **mutate)
-    bounds = {"min_features": settings.min_features, "max_features": settings.max_features}
-    toolbox.register("repair", operators.repair_size, **bounds, rng=rng)
-    return toolbox
+def _resume(
+    algorithm: AskTell, scores: SearchScores, hooks: Iterable[Callback], saved: SavedState
+) -> None:
+    found, sentences = load_latest_checkpoint(saved.path, identity=saved.identity)
+    if sentences:
+        what = "An earlier state is used." if found else "The search starts anew."
+        warnings.warn(f"{sentences[0]} {what}", stacklevel=3)
+    if found is not None:
+        state, arrays = found
+        algorithm.restore(state)
+        scores.restore(arrays)
+        restore_callbacks(hooks, arrays)
 
 
-def guide_weights(folds: Sequence[Fold], n_features: int, guide: str) -> np.ndarray:
-    """Return the chance of each feature to be drawn into a mask.
-
-    Parameters
-    ----------
-    folds : sequence of Fold
-        Only their real fit rows are read.
-    n_features : int
-        Length of a mask.
-    guide : {"f_classif", "none"}
-        One-way F statistic, averaged over the folds, or an even chance.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_features,)
-        Sums to 1; half of it is spread evenly, so that every feature has a chance.
-
-    Examples
-    --------
-    >>> X = np.array([[0.0, 1.0], [0.1, 2.0], [1.0, 1.0], [1.1, 2.0]])
-    >>> y = np.array([0, 0, 1, 1])
-    >>> fold = Fold(X, y, X[:1], y[:1], columns=np.arange(2), n_real=4)
-    >>> guide_weights([fold], 2, "f_classif")
-    array([0.75, 0.25])
-    """
-    even = np.full(n_features, 1.0 / n_features)
-    if guide == "none":
-        return even
-    statistic = np.zeros(n_features)
-    for fold in folds:
-        real = slice(fold.n_real)
-        statistic[fold.columns] += _f_statistic(fold.X_fit[real], fold.y_fit[real])
-    if statistic.sum() == 0.0:
-        return even
-    return _EVEN_SHARE * even + (1.0 - _EVEN_SHARE) * statistic / statistic.sum()
+def _valued(
+    scores: SearchScores, objective: Objective, settings: SearchSettings
+) -> Callable[[np.ndarray], np.ndarray]:
+    if settings.algorithm != "nsga2":
+        return lambda masks: objective(scores(masks), masks)
+    return lambda masks: np.column_stack([scores(masks), -masks.mean(axis=1)])
 
 
-def _f_statistic(X: np.ndarray, y: np.ndarray) -> np.ndarray:
-    X = np.nan_to_num(X)  # classifiers that take missing values get masks guided by the rest
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # constant columns: 0 / 0, handled below
-        statistic, _ = f_classif(X, y)
-    # A column that separates the classes exactly is infinite: it gets the largest finite value,
-    # so that it stands in front and leaves something to the others.
-    finite = statistic[np.isfinite(statistic)]
-    return np.nan_to_num(statistic, nan=0.0, posinf=max(finite.max(initial=0.0), 1.0))
-
-
-def _first_share(settings: SearchSettings, n_features: int) -> float:
-    if settings.initial_fraction == "auto":
-        return min(0.5, _AUTO_SIZE / n_features)
-    return float(settings.initial_fraction)
-
-
-def _flip_probability(settings: SearchSettings, n_features: int) -> float:
-    if settings.flip_probability != "auto":
-        return float(settings.flip_probability)
-    return 1.0 / n_features if settings.mutation == "bitflip" else 0.1
-
-
-def _first_mask(weights: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    size = int(rng.binomial(len(weights), share))
-    return operators.init_filter_guided(len(weights), weights=weights, size=size, rng=rng)
-
-
-def _resume(algorithm: Generational, memory: FitnessMemory, checkpoint: Path) -> None:
-    if not checkpoint.exists():
-        return
-    try:
-        state, arrays = load_checkpoint(checkpoint)
-    except ResultsError as error:
-        warnings.warn(f"{error} The search starts anew.", stacklevel=3)
-        return
-    algorithm.restore(state)
-    memory.restore(arrays)
-
-
-def _gather(state: EvolutionState, memory: FitnessMemory) -> SearchResult:
-    n_asked, n_distinct = memory.n_asked, memory.n_distinct
+def _gather(
+    state: EvolutionState,
+    scores: SearchScores,
+    objective: Objective,
+    settings: SearchSettings,
+    weights: np.ndarray,
+) -> SearchResult:
+    masks, metric = scores.recall()
+    front = pareto_front(masks, metric)
+    mask = state.best_mask
+    if settings.algorithm == "nsga2":
+        mask = _from_front(front, scores, objective, settings.choice)
+    score = scores.metric_of(mask)
     return SearchResult(
-        mask=state.best_mask,
-        score=float(memory(state.best_mask[None])[0]),
+        mask=mask,
+        score=score,
         frequencies=state.masks.mean(axis=0),
         history=pd.DataFrame(list(state.history)),
-        front=pareto_front(*memory.recall()),
-        n_asked=n_asked,
-        n_distinct=n_distinct,
+        front=front,
+        n_asked=scores.n_asked,
+        n_distinct=scores.n_distinct,
+        n_scored=scores.n_scored,
+        n_fits=scores.n_fits,
+        warnings=scores.warnings_,
+        masks=mask[None],
+        weights=weights,
     )
 
 
-def pareto_front(masks: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
-    """Return the sizes and scores that no smaller mask reaches.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_features)
-        Masks scored.
-    scores : numpy.ndarray of float, shape (n_masks,)
-        Their scores, higher is better.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``n_features`` and ``score``, both rising, and ``mask``, the selected features'
-        positions.
-
-    Examples
-    --------
-    >>> masks = np.array([[True, False], [True, True], [False, True]])
-    >>> pareto_front(masks, np.array([0.7, 0.8, 0.6]))[["n_features", "score"]].values.tolist()
-    [[1.0, 0.7], [2.0, 0.8]]
-    """
-    sizes = masks.sum(axis=1)
-    rows, best = [], -np.inf
-    for place in np.lexsort((-scores, sizes)):
-        if scores[place] > best:
-            best = float(scores[place])
-            selected = np.flatnonzero(masks[place])
-            rows.append({"n_features": int(sizes[place]), "score": best, "mask": selected})
-    return pd.DataFrame(rows, columns=["n_features", "score", "mask"])
+def _from_front(
+    front: pd.DataFrame, scores: SearchScores, objective: Objective, choice: str
+) -> np.ndarray:
+    masks = np.zeros((len(front), scores.n_features), dtype=bool)
+    for mask, selected in zip(masks, front["mask"], strict=True):
+        mask[selected] = True
+    folds = scores.fold_scores(masks)
+    values = np.column_stack([objective(fold, masks) for fold in folds.T])
+    return masks[RULES[choice](masks.sum(axis=1), values)]

@@ -5,8 +5,8 @@ from deap import base
 from vaega.core.errors import InputError
 from vaega.evolution import operators
 from vaega.evolution.algorithms import Generational
-from vaega.evolution.algorithms.generational import logbook
 from vaega.evolution.loop import evolve
+from vaega.evolution.state import logbook
 
 
 def make(seed=0, n_features=24, **settings):
@@ -131,11 +131,52 @@ def test_scores_that_do_not_fit(scores, rule):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"population_size": 1}, {"elite": 20}, {"elite": -1}, {"crossover_probability": 2}]
+    "settings",
+    [
+        {"population_size": 1},
+        {"elite": 20},
+        {"elite": -1},
+        {"crossover_probability": 2},
+        {"elite": 0, "rescore_elite": True},
+    ],
 )
 def test_bad_settings(settings):
     with pytest.raises(InputError, match=next(iter(settings))):
         make(**settings)
+
+
+def test_a_lucky_score_does_not_last_when_the_elite_is_scored_again():
+    algorithm = make(elite=2, rescore_elite=True)
+    lucky = planted(algorithm.ask()).astype(float)
+    lucky[5] = 100.0
+    algorithm.tell(lucky)
+    assert algorithm.state.best_score == 100.0
+    favourite = algorithm.state.best_mask
+    masks = algorithm.ask()
+    assert masks.shape == (20, 24)
+    np.testing.assert_array_equal(masks[0], favourite)
+    np.testing.assert_array_equal(masks[:2], algorithm.state.masks[algorithm.ranked()[:2]])
+    algorithm.tell(planted(masks))
+    assert algorithm.state.best_score == planted(masks).max()
+    np.testing.assert_array_equal(algorithm.state.best_mask, masks[planted(masks).argmax()])
+    assert algorithm.state.masks.shape == (20, 24)
+
+
+def test_a_lucky_score_lasts_when_it_is_not():
+    algorithm = make(elite=2)
+    lucky = planted(algorithm.ask()).astype(float)
+    lucky[5] = 100.0
+    algorithm.tell(lucky)
+    algorithm.tell(planted(algorithm.ask()))
+    assert algorithm.state.best_score == 100.0
+
+
+def test_rescoring_changes_nothing_where_scores_are_exact():
+    plain, rescored = make(elite=3), make(elite=3, rescore_elite=True)
+    one, two = (evolve(algorithm, planted, n_generations=9) for algorithm in (plain, rescored))
+    np.testing.assert_array_equal(one.masks, two.masks)
+    assert one.best_score == two.best_score
+    assert one.rng_state == two.rng_state
 
 
 def test_history_is_a_deap_logbook_too():

@@ -5,7 +5,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vaega.core.checks import check_probability
+from vaega.core.checks import check_count, check_probability
+from vaega.evolution.operators.draws import draw_bernoulli, draw_distinct, draw_hits, draw_outside
+from vaega.evolution.operators.edits import as_mask, flip, flip_where
 from vaega.evolution.operators.weights import check_weights, draw_weighted
 
 Mask = TypeVar("Mask", list, np.ndarray)
@@ -46,7 +48,10 @@ def mutate_bitflip(
     ([1, 1, 1, 0],)
     """
     check_probability(flip_probability, "flip_probability", owner="mutate_bitflip")
-    _flip(individual, np.flatnonzero(rng.random(len(individual)) < flip_probability))
+    if flip_probability < 0.02:  # few flips: their positions are all that is needed
+        flip(individual, draw_hits(len(individual), flip_probability, rng=rng))
+    else:
+        flip_where(individual, draw_bernoulli(len(individual), flip_probability, rng=rng))
     return (individual,)
 
 
@@ -84,11 +89,51 @@ def mutate_balanced_flip(
     True
     """
     check_probability(flip_probability, "flip_probability", owner="mutate_balanced_flip")
-    mask = np.asarray(individual, dtype=bool)
-    n_selected, n_free = int(mask.sum()), int((~mask).sum())
-    add_probability = min(1.0, flip_probability * n_selected / max(n_free, 1))
-    chance = np.where(mask, flip_probability, add_probability)
-    _flip(individual, np.flatnonzero(rng.random(mask.size) < chance))
+    mask = as_mask(individual)
+    selected = np.flatnonzero(mask)
+    n_free = mask.size - selected.size
+    add_probability = min(1.0, flip_probability * selected.size / max(n_free, 1))
+    dropped = selected[draw_hits(selected.size, flip_probability, rng=rng)]
+    added = draw_hits(mask.size, add_probability, rng=rng)
+    flip(individual, np.concatenate([dropped, added[~mask[added]]]))
+    return (individual,)
+
+
+def mutate_swap(individual: Mask, *, n_swaps: int = 1, rng: np.random.Generator) -> tuple[Mask]:
+    """Exchange selected features for unselected ones, so that the size stays as it is.
+
+    Parameters
+    ----------
+    individual : list or numpy.ndarray, shape (n_features,)
+        The mask; changed in place.
+    n_swaps : int, default=1
+        How many features leave and how many come; fewer where there are not as many selected, or
+        unselected, ones.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of one mask
+        `individual` itself.
+
+    Raises
+    ------
+    InputError
+        When `n_swaps` is no whole number of at least 1.
+
+    Examples
+    --------
+    >>> mutate_swap([1, 0], rng=np.random.default_rng(0))
+    ([0, 1],)
+    """
+    check_count(n_swaps, "n_swaps", owner="mutate_swap")
+    mask = as_mask(individual)
+    selected = np.flatnonzero(mask)
+    n_swaps = min(n_swaps, selected.size, mask.size - selected.size)
+    leaving = selected[draw_distinct(selected.size, n_swaps, rng=rng)]
+    coming = draw_outside(mask, n_swaps, rng=rng)
+    flip(individual, np.concatenate([leaving, coming]))
     return (individual,)
 
 
@@ -102,8 +147,8 @@ def mutate_filter_guided(
     individual : list or numpy.ndarray, shape (n_features,)
         The mask; changed in place.
     weights : array-like of float, shape (n_features,)
-        How promising each feature is by itself, at least 0: an F statistic, say, computed on the
-        fit rows only. A feature of weight 0 is never added.
+        How promising each feature is by itself, at least 0: F statistics, mutual information or
+        any other filter, computed on the fit rows only. A feature of weight 0 is never added.
     flip_probability : float
         Chance of each selected feature to be dropped; as many are added in expectation, as far as
         there are unselected ones with a weight.
@@ -128,18 +173,11 @@ def mutate_filter_guided(
     0
     """
     check_probability(flip_probability, "flip_probability", owner="mutate_filter_guided")
-    mask = np.asarray(individual, dtype=bool)
+    mask = as_mask(individual)
     weights = check_weights(weights, mask.size, owner="mutate_filter_guided")
-    dropped = np.flatnonzero(mask & (rng.random(mask.size) < flip_probability))
-    n_added = int(rng.binomial(mask.sum(), flip_probability))
-    added = draw_weighted(np.where(mask, 0.0, weights), n_added, rng=rng)
-    _flip(individual, np.concatenate([dropped, added]))
+    selected = np.flatnonzero(mask)
+    dropped = selected[draw_hits(selected.size, flip_probability, rng=rng)]
+    n_added = int(rng.binomial(selected.size, flip_probability))
+    added = draw_weighted(weights, n_added, rng=rng, excluded=mask)
+    flip(individual, np.concatenate([dropped, added]))
     return (individual,)
-
-
-def _flip(individual: Mask, positions: np.ndarray) -> None:
-    if isinstance(individual, np.ndarray):
-        individual[positions] = 1 - individual[positions].astype(int)
-        return
-    for position in positions.tolist():
-        individual[position] = type(individual[position])(not individual[position])

@@ -1,0 +1,158 @@
+"""Draws: exact distributions, whatever way they take."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest, chisquare
+
+from tests.evolution.operators.kinds import LONG, PROPERTY, SEEDS
+from vaega.evolution.operators.draws import (
+    adjust_count,
+    draw_below,
+    draw_bernoulli,
+    draw_distinct,
+    draw_hits,
+    draw_outside,
+)
+
+# Multiples of 2**-16 and others, above and below the border between sparse and dense.
+CHANCES = [1e-4, 0.005, 0.03, 0.1, 0.25, 1 / 3, 0.5, 0.77, 1 - 1e-3]
+
+
+@pytest.mark.parametrize("draw", [draw_bernoulli, draw_hits])
+@pytest.mark.parametrize("n", [60, 40_000])
+@pytest.mark.parametrize("chance", CHANCES)
+def test_coins_have_their_chance(draw, n, chance, rng):
+    n_repeats = 200_000 // n
+    hits = 0
+    for _ in range(n_repeats):
+        drawn = draw(n, chance, rng=rng)
+        hits += int(drawn.sum()) if drawn.dtype == bool else drawn.size
+    assert binomtest(hits, n_repeats * n, chance).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("chance", [2.5 / 65536, 0.5 / 65536])
+def test_the_chance_is_exact_below_its_sixteen_bits(chance, rng):
+    hits = sum(int(draw_bernoulli(100_000, chance, rng=rng).sum()) for _ in range(200))
+    assert binomtest(hits, 200 * 100_000, chance).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("draw", [draw_bernoulli, draw_hits])
+@pytest.mark.parametrize("n", [8, LONG])
+def test_certain_coins(draw, n, rng):
+    none, every = draw(n, 0.0, rng=rng), draw(n, 1.0, rng=rng)
+    if draw is draw_bernoulli:
+        none, every = np.flatnonzero(none), np.flatnonzero(every)
+    assert none.size == 0
+    np.testing.assert_array_equal(every, np.arange(n))
+
+
+@pytest.mark.parametrize("chance", [1e-300, 1e-18, 1e-9])
+def test_hardly_any_chance(chance, rng):
+    assert draw_hits(16_063, chance, rng=rng).size == 0
+    assert draw_bernoulli(16_063, chance, rng=rng).sum() == 0
+
+
+@PROPERTY
+@given(n=st.integers(0, 3000), chance=st.floats(0, 1), seed=SEEDS)
+def test_hits_rise_within_the_mask(n, chance, seed):
+    hits = draw_hits(n, chance, rng=np.random.default_rng(seed))
+    assert (np.diff(hits) > 0).all()
+    assert hits.size == 0 or (hits[0] >= 0 and hits[-1] < n)
+
+
+@pytest.mark.parametrize("chance", [0.01, 0.3, 0.5])
+def test_coins_fall_alike_everywhere(chance, rng):
+    seen = np.zeros(4000)
+    for _ in range(300):
+        seen[draw_hits(4000, chance, rng=rng)] += 1
+    assert chisquare(seen.reshape(40, 100).sum(axis=1)).pvalue > 1e-4
+
+
+def test_rare_hits_reach_the_ends_too(rng):
+    seen = np.zeros(20)
+    for _ in range(40_000):
+        seen[draw_hits(20, 0.015, rng=rng)] += 1
+    assert chisquare(seen).pvalue > 1e-4
+
+
+def test_more_hits_than_were_expected():
+    class Lucky:
+        def geometric(self, probability, size):
+            return np.ones(size, dtype=np.int64)
+
+    np.testing.assert_array_equal(draw_hits(100, 0.01, rng=Lucky()), np.arange(100))
+
+
+def test_coins_are_independent_of_their_neighbours(rng):
+    for chance in (0.5, 0.3, 0.015):
+        hits = np.zeros(200_000, dtype=bool)
+        hits[draw_hits(hits.size, chance, rng=rng)] = True
+        pairs = int((hits[1:] & hits[:-1]).sum())
+        spread = np.sqrt(hits.size) * chance
+        assert pairs == pytest.approx(hits.size * chance**2, abs=5 * spread)
+
+
+@PROPERTY
+@given(n=st.integers(0, 6000), seed=SEEDS, data=st.data())
+def test_distinct_means_distinct(n, seed, data):
+    size = data.draw(st.integers(0, n))
+    positions = draw_distinct(n, size, rng=np.random.default_rng(seed))
+    assert np.unique(positions).size == positions.size == size
+    assert size == 0 or (positions.min() >= 0 and positions.max() < n)
+
+
+@pytest.mark.parametrize(("n", "size"), [(50, 20), (6000, 3000)])
+def test_every_position_is_as_likely(n, size, rng):
+    seen = np.zeros(n)
+    for _ in range(400):
+        seen[draw_distinct(n, size, rng=rng)] += 1
+    groups = seen.reshape(50, -1).sum(axis=1)
+    # Draws without replacement spread less than independent ones, so only the upper tail counts.
+    assert chisquare(groups).pvalue > 1e-4
+
+
+def test_adjusted_sets_are_equally_likely(rng):
+    sets = dict.fromkeys(combinations(range(1, 5), 2), 0)
+    pool = np.array([False, True, True, True, True, False])
+    for _ in range(6000):
+        marked = pool & (rng.random(6) < 0.5)
+        adjust_count(marked, 2, pool=pool, rng=rng)
+        sets[tuple(np.flatnonzero(marked).tolist())] += 1
+    assert chisquare(list(sets.values())).pvalue > 1e-4
+
+
+@PROPERTY
+@given(marked=st.lists(st.booleans(), min_size=1, max_size=60), seed=SEEDS, data=st.data())
+def test_outside_is_outside(marked, seed, data):
+    marked = np.array(marked)
+    size = data.draw(st.integers(0, int((~marked).sum())))
+    drawn = draw_outside(marked, size, rng=np.random.default_rng(seed))
+    assert np.unique(drawn).size == size
+    assert not marked[drawn].any()
+
+
+@pytest.mark.parametrize("n_marked", [3, 9])
+def test_outside_every_position_is_as_likely(n_marked, rng):
+    marked, seen = np.arange(12) < n_marked, np.zeros(12)
+    for _ in range(4000):
+        seen[draw_outside(marked, 2, rng=rng)] += 1
+    assert chisquare(seen[n_marked:]).pvalue > 1e-4
+
+
+def test_below_reaches_every_number_and_no_further(rng):
+    drawn = np.bincount([draw_below(7, rng=rng) for _ in range(7000)], minlength=7)
+    assert drawn.size == 7
+    assert chisquare(drawn).pvalue > 1e-4
+
+
+def test_below_never_reaches_its_end():
+    class AlmostOne:
+        def random(self):
+            return np.nextafter(1.0, 0.0)
+
+    for n in (1, 2, 3, 7, 16_063, 2**31 - 1):
+        assert draw_below(n, rng=AlmostOne()) == n - 1

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+
+from vaega.core.errors import InputError
+from vaega.selection.consensus import (
+    Ballot,
+    error_controlled_threshold,
+    prefix_masks,
+    sizes_table,
+    trial_sizes,
+)
+
+
+def ballot(masks, *, strengths=None, sizes=(1, 2, 4, 8), unseen=None):
+    masks = np.asarray(masks, dtype=bool)
+    strengths = np.zeros(masks.shape[1]) if strengths is None else np.asarray(strengths)
+    if unseen is None:
+        unseen = np.full((len(masks), len(sizes)), np.nan)
+    return Ballot(masks, strengths, np.asarray(sizes), np.asarray(unseen, dtype=float))
+
+
+def test_votes_decide_and_strength_orders_those_with_equal_votes():
+    masks = [[1, 0, 1, 0], [1, 0, 0, 1], [1, 0, 0, 0]]
+    ranking = ballot(masks, strengths=[0.1, 0.9, 0.2, 0.3]).ranking()
+    assert ranking.tolist() == [0, 3, 2, 1]
+
+
+def test_a_strong_feature_nobody_chose_stays_behind_one_that_many_chose():
+    masks = np.zeros((10, 3), dtype=bool)
+    masks[:3, 0] = True
+    assert ballot(masks, strengths=[0.0, 1.0, 0.5]).ranking()[0] == 0
+
+
+def test_the_size_lies_within_what_the_votes_allow():
+    masks = np.zeros((10, 100), dtype=bool)
+    masks[:, :3] = True  # all agree on three
+    masks[0, 3:6] = True  # one alone wants three more
+    rising = np.tile([0.1, 0.2, 0.3, 0.9], (10, 1))
+    falling = rising[:, ::-1]
+    sizes = (1, 10, 50, 100)
+    assert ballot(masks, sizes=sizes, unseen=rising).size_by_objective() == 12
+    assert ballot(masks, sizes=sizes, unseen=falling).size_by_objective() == 3
+
+
+def test_the_size_is_in_the_middle_of_the_plateau():
+    masks = np.zeros((4, 64), dtype=bool)
+    masks[np.arange(4), np.arange(4)] = True
+    masks[0, :40] = True
+    unseen = np.tile([0.5, 0.9, 0.9, 0.9, 0.5], (4, 1))
+    assert ballot(masks, sizes=(1, 4, 8, 16, 64), unseen=unseen).size_by_objective() == 8
+
+
+def test_without_unseen_rows_those_that_two_agree_on_are_taken():
+    masks = [[1, 1, 0, 0], [1, 1, 0, 1], [1, 0, 1, 0]]
+    assert ballot(masks).size_by_objective() == 2
+
+
+def test_a_search_that_left_no_row_unseen_does_not_spoil_the_others():
+    masks = np.eye(3, 20, dtype=bool)
+    masks[:, 5:15] = True
+    unseen = np.array([[np.nan] * 3, [0.1, 0.9, 0.1], [0.1, 0.9, 0.1]])
+    assert ballot(masks, sizes=(1, 10, 20), unseen=unseen).size_by_objective() == 10
+
+
+def test_error_control_is_the_bound_of_meinshausen_and_buhlmann():
+    masks = np.zeros((100, 1000), dtype=bool)
+    masks[:, :10] = True
+    threshold = error_controlled_threshold(masks, 1.0)
+    assert threshold == pytest.approx(0.5 + 10**2 / (2 * 1.0 * 1000))
+    assert 10**2 / ((2 * threshold - 1) * 1000) == pytest.approx(1.0)
+
+
+def test_error_control_holds_its_promise_where_its_assumptions_do(rng):
+    # 20 searches that choose 8 of 400 features at random: all selections are false ones.
+    false = []
+    for _ in range(200):
+        masks = rng.random((20, 400)).argsort(axis=1) < 8
+        false.append(ballot(masks).count("error_control", 0.5))
+    assert np.mean(false) <= 0.5
+
+
+def test_a_stricter_bound_selects_no_more():
+    rng = np.random.default_rng(3)
+    masks = rng.random((12, 50)) < np.linspace(0.95, 0.0, 50)
+    counts = [ballot(masks).count("error_control", number) for number in (0.2, 1.0, 5.0)]
+    assert counts == sorted(counts)
+
+
+def test_a_size_of_the_users_own_is_taken():
+    assert ballot(np.eye(4)).count(3, 1.0) == 3
+    assert ballot(np.eye(4)).count(99, 1.0) == 4
+
+
+def test_no_false_selections_cannot_be_promised():
+    with pytest.raises(InputError, match="false_selections must be"):
+        ballot(np.eye(4)).count("error_control", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("n_features", "minimum", "maximum"), [(1, 1, 256), (7129, 5, 256), (9, 4, 4)]
+)
+def test_trial_sizes_rise_within_their_bounds(n_features, minimum, maximum):
+    sizes = trial_sizes(n_features, minimum=minimum, maximum=maximum)
+    assert (np.diff(sizes) > 0).all()
+    assert sizes[0] == min(minimum, n_features)
+    assert sizes[-1] == min(maximum, n_features)
+
+
+def test_prefixes_are_nested(rng):
+    masks = prefix_masks(rng.permutation(30), [1, 5, 30])
+    assert masks.sum(axis=1).tolist() == [1, 5, 30]
+    assert not (masks[0] & ~masks[1]).any()
+
+
+def test_the_table_of_sizes_has_means_and_standard_errors():
+    table = sizes_table(np.array([1, 2]), np.array([[0.5, 1.0], [0.7, 1.0], [np.nan, np.nan]]))
+    np.testing.assert_allclose(table["score"], [0.6, 1.0])
+    np.testing.assert_allclose(table["standard_error"], [0.1, 0.0])

@@ -1,0 +1,37 @@
+"""Every script under examples/ runs by itself, prints something and imports no torch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+RUN = """
+import runpy, sys
+runpy.run_path(sys.argv[1], run_name="__main__")
+assert "torch" not in sys.modules, "torch was imported"
+"""
+
+
+def run(path, folder):
+    command = [sys.executable, "-c", RUN, str(path)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_there_are_examples():
+    assert EXAMPLES
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_the_example_runs_without_torch(path, tmp_path):
+    done = run(path, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    assert not list(tmp_path.iterdir())  # it leaves nothing behind
+
+
+def test_an_example_that_imports_torch_would_be_noticed(tmp_path):
+    script = tmp_path / "heavy.py"
+    script.write_text("import sys, types; sys.modules['torch'] = types.ModuleType('torch')")
+    assert "torch was imported" in run(script, tmp_path).stderr

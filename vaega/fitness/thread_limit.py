@@ -1,0 +1,59 @@
+"""The limit of numeric libraries to one thread, so that bits don't depend on the process around."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import ThreadpoolController
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run the block with one thread in BLAS and OpenMP, also where threads run such blocks at once.
+
+    Notes
+    -----
+    OpenMP keeps its limit by thread, BLAS libraries keep theirs by process. Two overlapping
+    ``threadpool_limits`` in two threads would restore each other's: the first one out would free
+    BLAS while the other still computes, and the last one would leave the limit behind. So the
+    limit of BLAS is lifted by the last one out. The libraries are selected by hand, since
+    ``threadpool_limits(user_api=...)`` limits those it is told and restores all.
+
+    Recent versions of threadpoolctl let one thread at a time set the limit of OpenBLAS, and ignore
+    the others. So the thread that waits for workers in threads enters such a block as well.
+
+    Examples
+    --------
+    >>> from threadpoolctl import threadpool_info
+    >>> with one_thread():
+    ...     {library["num_threads"] for library in threadpool_info()} <= {1}
+    True
+    """
+    controller = ThreadpoolController()
+    with controller.select(user_api="openmp").limit(limits=1):
+        _BLAS.enter(controller.select(user_api="blas"))
+        try:
+            yield
+        finally:
+            _BLAS.leave()
+
+
+class _SharedLimit:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+
+    def enter(self, libraries: ThreadpoolController) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._limits = libraries.limit(limits=1)
+            self._users += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limits.restore_original_limits()
+
+
+_BLAS = _SharedLimit()

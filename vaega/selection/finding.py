@@ -1,0 +1,270 @@
+"""From training rows to a mask: one search or several that vote, and the final choice."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vaega.core.files import canonical_json, fingerprint, plain
+from vaega.core.randomness import derive_rng, derive_seed
+from vaega.evolution.callbacks import Callback
+from vaega.evolution.operators import repair_bounds
+from vaega.fitness.cross_validated import CrossValidatedFitness
+from vaega.fitness.folds import Fold
+from vaega.fitness.memory import FitnessMemory
+from vaega.fitness.objective import Objective
+from vaega.fitness.score_store import ScoreStore
+from vaega.selection.confirmation import candidates_of, confirm
+from vaega.selection.consensus import Ballot, prefix_masks, sizes_table, trial_sizes
+from vaega.selection.guide import guide_weights
+from vaega.selection.inner import InnerValidation
+from vaega.selection.result import SearchResult, pareto_front
+from vaega.selection.scoring import SearchScores
+from vaega.selection.search import SavedState, check_fits, run_search
+from vaega.selection.settings import SearchSettings
+from vaega.selection.subsamples import draw_subsample
+
+_FRESH = 1_000_000  # partitions from here on are for confirmation, no search reaches them
+_MOST_FEATURES = 256  # that a ranking is cut at
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Everything that a search for a mask needs, beside the rows.
+
+    Parameters
+    ----------
+    objective : Objective
+        What is maximised.
+    settings : SearchSettings
+        How.
+    callbacks : iterable of Callback, default=()
+        Called each generation of each search.
+    folder : pathlib.Path, optional
+        Where states are kept; a search that finds its state there goes on from it.
+    store : ScoreStore, optional
+        Where scores are kept for other searches, processes and a resume.
+    owner : str, default="search"
+        Who searches, for messages.
+    """
+
+    objective: Objective
+    settings: SearchSettings
+    callbacks: Iterable[Callback] = field(default=())
+    folder: Path | None = None
+    store: ScoreStore | None = None
+    owner: str = "search"
+
+    def run(self, inner: InnerValidation) -> SearchResult:
+        """Search for a mask on the rows of `inner`.
+
+        Parameters
+        ----------
+        inner : InnerValidation
+            Training rows, and how masks are scored on them.
+
+        Returns
+        -------
+        SearchResult
+
+        Raises
+        ------
+        InputError
+            When a setting breaks a rule or does not fit the rows.
+        """
+        self.settings.check(owner=self.owner)
+        check_fits(self.settings, inner.n_features, owner=self.owner)
+        n_rows, n_features = inner.X.shape
+        settings = self.settings.resolved(n_rows=n_rows, n_features=n_features)
+        resolved = replace(self, settings=settings, callbacks=tuple(self.callbacks))
+        if settings.n_searches == 1:
+            return resolved.single(inner, "search")
+        return resolved.vote(inner)
+
+    def single(self, inner: InnerValidation, name: str) -> SearchResult:
+        """Search once on all rows of `inner`.
+
+        Parameters
+        ----------
+        inner : InnerValidation
+        name : str
+            Of the file that keeps the state.
+
+        Returns
+        -------
+        SearchResult
+        """
+        folds = inner.folds()
+        weights = self._weights(folds, inner)
+        with self._scores(inner, folds) as scores:
+            found = run_search(
+                scores,
+                self.objective,
+                self.settings,
+                weights=weights,
+                seed=inner.seed,
+                callbacks=self.callbacks,
+                saved=self._saved(inner, name, weights),
+                owner=self.owner,
+            )
+            if not self.settings.confirm:
+                return found
+            masks, metric = scores.recall()
+        best = candidates_of(masks, metric, self.objective, self.settings.confirm)
+        return self._confirmed(found, masks[best], metric[best], inner)
+
+    def vote(self, inner: InnerValidation) -> SearchResult:
+        """Search on subsamples of the rows of `inner` and count votes.
+
+        Parameters
+        ----------
+        inner : InnerValidation
+
+        Returns
+        -------
+        SearchResult
+        """
+        settings = self.settings
+        sizes = trial_sizes(
+            inner.n_features,
+            minimum=settings.min_features,
+            maximum=settings.max_features or _MOST_FEATURES,
+        )
+        searches, unseen = [], []
+        for place in range(int(settings.n_searches)):
+            rng = derive_rng(inner.seed, "subsample", place)
+            rows = draw_subsample(inner.y, settings.subsample, rng=rng, groups=inner.groups)
+            part = inner.restricted(rows, "search", place)
+            found = self.single(part, f"search-{place:02d}")
+            searches.append(found)
+            ranking = np.lexsort((-found.weights, ~found.mask))
+            unseen.append(self._judge(prefix_masks(ranking, sizes), inner, rows, place))
+        metric = np.array([scores for scores, _ in unseen])
+        prefixes = prefix_masks(np.arange(inner.n_features), sizes)
+        ballot = Ballot(
+            masks=np.array([found.mask for found in searches]),
+            strengths=np.mean([found.weights for found in searches], axis=0),
+            sizes=sizes,
+            unseen=np.array([self.objective(scores, prefixes) for scores in metric]),
+        )
+        size = ballot.count(settings.consensus_size, settings.false_selections)
+        mask = self._repaired(prefix_masks(ballot.ranking(), [size])[0], inner, ballot.strengths)
+        table = sizes_table(sizes, metric)
+        warned = sum((counted for _, counted in unseen), Counter[str]())
+        return _merged(searches, mask, ballot, table, warned)
+
+    def _weights(self, folds: list[Fold], inner: InnerValidation) -> np.ndarray:
+        return guide_weights(
+            folds,
+            inner.n_features,
+            self.settings.guide,
+            share=float(self.settings.guide_share),
+            seed=derive_seed(inner.seed, "guide"),
+        )
+
+    def _scores(self, inner: InnerValidation, folds: list[Fold]) -> SearchScores:
+        def partition_of(number: int) -> CrossValidatedFitness:
+            return inner.fitness(inner.folds(number) if number else folds, number)
+
+        return SearchScores(
+            partition_of,
+            inner.n_features,
+            racing=self.settings.racing,
+            fresh=self.settings.fresh_folds,
+            store=self.store,
+        )
+
+    def _confirmed(
+        self, found: SearchResult, masks: np.ndarray, scores: np.ndarray, inner: InnerValidation
+    ) -> SearchResult:
+        folds, warned = [], Counter[str]()
+        for number in range(_FRESH, _FRESH + self.settings.confirm_repeats):
+            with inner.fitness(inner.folds(number), number) as fitness:
+                folds.append(self._fold_scores(fitness, masks, warned))
+        confirmed = confirm(
+            found, masks, scores, np.hstack(folds), self.objective, choice=self.settings.choice
+        )
+        return replace(confirmed, warnings=found.warnings + warned)
+
+    def _judge(
+        self, masks: np.ndarray, inner: InnerValidation, rows: np.ndarray, place: int
+    ) -> tuple[np.ndarray, Counter[str]]:
+        # Each search is judged, at every size, by rows that it did not see.
+        warned = Counter[str]()
+        unseen = np.setdiff1d(np.arange(len(inner.y)), rows)
+        if not unseen.size:
+            return np.full(len(masks), np.nan), warned
+        with inner.fitness_on(rows, unseen, "unseen", place) as fitness:
+            return self._fold_scores(fitness, masks, warned)[:, 0], warned
+
+    def _fold_scores(
+        self, fitness: CrossValidatedFitness, masks: np.ndarray, warned: Counter[str]
+    ) -> np.ndarray:
+        memory = FitnessMemory(fitness, n_features=masks.shape[1], store=self.store)
+        memory(masks)
+        warned.update(memory.warnings_)
+        return memory.fold_scores(masks)
+
+    def _repaired(
+        self, mask: np.ndarray, inner: InnerValidation, strengths: np.ndarray
+    ) -> np.ndarray:
+        (repaired,) = repair_bounds(
+            mask,
+            min_features=self.settings.min_features,
+            max_features=self.settings.max_features,
+            pinned=list(self.settings.pinned),
+            forbidden=list(self.settings.forbidden),
+            rng=derive_rng(inner.seed, "vote"),
+            weights=strengths,
+        )
+        return repaired
+
+    def _saved(self, inner: InnerValidation, name: str, weights: np.ndarray) -> SavedState | None:
+        if self.folder is None:
+            return None
+        described = {**asdict(self.settings), "guide": "see weights"}
+        text = canonical_json(plain(described)) + repr(self.objective)
+        identity = fingerprint(text, weights, inner.X, np.asarray(inner.y), np.array(inner.seed))
+        return SavedState(self.folder / f"{name}.npz", identity)
+
+
+def _merged(
+    searches: list[SearchResult],
+    mask: np.ndarray,
+    ballot: Ballot,
+    sizes: pd.DataFrame,
+    warned: Counter[str],
+) -> SearchResult:
+    histories = [
+        found.history.assign(search=place)[["search", *found.history.columns]]
+        for place, found in enumerate(searches)
+    ]
+    n_features = len(mask)
+    fronts = [_front_masks(found.front, n_features) for found in searches]
+    scores = np.concatenate([found.front["score"].to_numpy() for found in searches])
+    nearest = np.abs(sizes["n_features"] - mask.sum()).argmin()
+    return SearchResult(
+        mask=mask,
+        score=float(sizes["score"].iloc[nearest]),
+        frequencies=ballot.frequencies,
+        history=pd.concat(histories, ignore_index=True),
+        front=pareto_front(np.concatenate(fronts), scores),
+        n_asked=sum(found.n_asked for found in searches),
+        n_distinct=sum(found.n_distinct for found in searches),
+        n_scored=sum(found.n_scored for found in searches),
+        n_fits=sum(found.n_fits for found in searches) + len(searches) * len(sizes),
+        warnings=sum((found.warnings for found in searches), warned),
+        masks=ballot.masks,
+        weights=ballot.strengths,
+        sizes=sizes,
+    )
+
+
+def _front_masks(front: pd.DataFrame, n_features: int) -> np.ndarray:
+    masks = np.zeros((len(front), n_features), dtype=bool)
+    for mask, selected in zip(masks, front["mask"], strict=True):
+        mask[selected] = True
+    return masks
