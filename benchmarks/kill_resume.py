@@ -28,7 +28,7 @@ arms:
   augmented: {generator: {kind: vae, hidden: [16], latent: 4, max_epochs: 5}, amount: 30}
 fitness: {classifier: mlp, hidden_layer_sizes: [4], max_iter: 15}
 search: {population_size: 8, n_generations: 5, n_searches: 2}
-seeds: 2
+seeds: 1
 """
 
 
@@ -110,7 +110,7 @@ def describe(results):
         return "before the plan"
     n_done = len(list(folder.glob("runs/*/selected.csv")))
     n_open = len(list(folder.glob("runs/*/checkpoint/*/*.npz")))
-    return f"{n_done} of 4 runs done" + (", a checkpoint" if n_open else "")
+    return f"{n_done} of 2 runs done" + (", a checkpoint" if n_open else "")
 
 
 def contents(results):

@@ -18,6 +18,7 @@ _HOME = {
     "ConditionalVAE": "vaega.generative.autoencoders",
     "GenerativeSampler": "vaega.generative.sampler",
     "GeneticSelector": "vaega.selection.genetic_selector",
+    "SelectGenerateSelect": "vaega.selection.select_generate_select",
     "operators": "vaega.evolution.operators",
 }
 
@@ -27,6 +28,7 @@ __all__ = [
     "Dataset",
     "GenerativeSampler",
     "GeneticSelector",
+    "SelectGenerateSelect",
     "__version__",
     "load_dataset",
     "make_madelon",
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from vaega.generative.autoencoders import VAE, ConditionalVAE
     from vaega.generative.sampler import GenerativeSampler
     from vaega.selection.genetic_selector import GeneticSelector
+    from vaega.selection.select_generate_select import SelectGenerateSelect
 
 
 def __getattr__(name: str) -> Any:

@@ -53,7 +53,7 @@ class _Group(click.Group):
             raise _Unexpected(f"unexpected {kind}: {error} (--debug shows where)") from error
 
 
-class _InterruptedError(KeyboardInterrupt):
+class _InterruptedError(click.Abort):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
@@ -207,12 +207,12 @@ def _run_and_show(folder: Path, config: Any, dataset: Any, options: Any, origin:
 
     from vaega.analysis.html_report import write_report
     from vaega.experiments.plan import is_planned
-    from vaega.experiments.progress import make_observer, measure_run
+    from vaega.experiments.progress import make_observer, measure_run, plain_warnings
     from vaega.experiments.runner import complete_runs, plan_runs
 
     length = measure_run(config, dataset)
     try:
-        with make_observer(Console(stderr=True), length=length) as observer:
+        with plain_warnings(), make_observer(Console(stderr=True), length=length) as observer:
             runs, summary = complete_runs(
                 folder, config, dataset, options=options, observer=observer, origin=origin
             )

@@ -131,6 +131,8 @@ def test_seconds_of_a_former_part_are_given_or_kept(clock):
     kept = StopAfterSeconds(10.0)
     kept.restore_arrays({"seconds": np.array(5.0)})
     assert evolve(algorithm, slow(clock, 3.0), n_generations=9, callbacks=[kept]).generation == 3
+    anew = evolve(make("generational"), slow(clock, 3.0), n_generations=9, callbacks=[kept])
+    assert anew.generation == 4  # what was kept counts once
     used_up = StopAfterSeconds(10.0)
     used_up.restore_arrays({"seconds": np.array(10.0)})
     assert evolve(algorithm, slow(clock, 3.0), n_generations=9, callbacks=[used_up]).generation == 3

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -81,6 +84,31 @@ def test_the_scores_of_a_run_are_reused(project):
     undo(project, 3)
     assert main(["resume", str(project / "results/small")]) == 0
     assert (project / "results/small/memory.sqlite3").exists()
+
+
+def test_data_are_found_from_where_the_first_call_was_made(project, monkeypatch):
+    elsewhere = Path.cwd()
+    (project / "configs/data").rename(project / "tables")
+    config = {**CONFIG, "name": "other", "dataset": {"source": "tables/table.csv"}}
+    (project / "configs/other.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.chdir(project)
+    assert main(["run", "configs/other.yaml"]) == 0
+    monkeypatch.chdir(elsewhere)
+    assert main(["resume", str(project / "results/other")]) == 0
+    assert Path.cwd() == elsewhere
+    assert (project / "results/other/command.txt").read_text() == "vaega run configs/other.yaml\n"
+
+
+def test_a_damaged_store_of_scores_costs_one_sentence_and_nothing_else(project):
+    whole = contents(project)
+    undo(project, 2)
+    (project / "results/small/memory.sqlite3").write_bytes(b"no database at all" * 1000)
+    command = [sys.executable, "-m", "vaega.cli", "resume", str(project / "results/small")]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    (sentence,) = [line for line in answer.stderr.splitlines() if "cannot be used" in line]
+    assert sentence.startswith("vaega: ")
+    assert sentence.endswith("it is set aside and a new one is begun.")
+    assert contents(project) == whole
 
 
 def test_the_folder_may_have_another_name(project):

@@ -181,7 +181,7 @@ def test_warnings_of_the_classifier_become_one(two_clouds):
         ("patience", 0, "patience must be"),
         ("tournament_size", 0, "tournament_size must be"),
         ("crossover_probability", -1, "crossover_probability must be"),
-        ("sampler", object(), "sampler: must have the method fit_resample"),
+        ("sampler", object(), "sampler: must be an instance with the method fit_resample"),
         ("n_searches", 0, "n_searches must be a whole number, at least 1, got 0"),
         ("n_searches", "some", "n_searches must be a whole number"),
         ("subsample", 0.0, "subsample must be a number above 0"),

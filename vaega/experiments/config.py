@@ -1,5 +1,6 @@
 """The configuration of an experiment: one YAML file, read here and nowhere else."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -14,6 +15,7 @@ from pydantic import (
 from vaega.core.checks import check_count
 from vaega.data.steps import check_steps
 from vaega.experiments.classifiers import check_classifier, check_metric
+from vaega.selection.select_generate_select import check_keep
 from vaega.selection.settings import SearchSettings
 
 
@@ -198,6 +200,26 @@ class FitnessConfig(BaseModel):
         return {**(self.model_extra or {}), **self.parameters}
 
 
+class PreselectConfig(_Model):
+    """A first selection on real rows; the arm's generator is fitted on what it leaves."""
+
+    keep: Any = "auto"
+    n_searches: CountOrAuto | None = None
+    population_size: CountOrAuto | None = None
+    n_generations: CountOrAuto | None = None
+
+    @field_validator("keep")
+    @classmethod
+    def _valid_keep(cls, keep: Any) -> Any:
+        check_keep(keep, owner="preselect")
+        return keep
+
+    def settings(self, search: SearchSettings) -> SearchSettings:
+        """Return the settings of the first selection: those of the second but for what is set."""
+        given = self.model_dump(exclude={"keep"}, exclude_none=True)
+        return replace(search, **given)
+
+
 class SearchConfig(_Model):
     """The search; the keys are those of `vaega.selection.settings.SearchSettings`."""
 
@@ -231,20 +253,24 @@ class SearchConfig(_Model):
     confirm: Annotated[int, Field(strict=True, ge=0)] = 0
     confirm_repeats: Count = 3
     choice: str = "one_standard_error"
+    feedback: Count | None = None
     patience: Count | None = None
     restart_after: Count | None = None
     max_evaluations: Count | None = None
     max_seconds: Annotated[Number, Field(gt=0.0)] | None = None
     target: Number | None = None
+    preselect: PreselectConfig | None = None
 
     @model_validator(mode="after")
     def _valid_settings(self) -> "SearchConfig":
         self.settings().check(owner="search")
+        if self.preselect is not None:
+            self.preselect.settings(self.settings()).check(owner="search.preselect")
         return self
 
     def settings(self) -> SearchSettings:
         """Return the settings that the search takes."""
-        return SearchSettings(**self.model_dump())
+        return SearchSettings(**self.model_dump(exclude={"preselect"}))
 
 
 class ExperimentConfig(_Model):

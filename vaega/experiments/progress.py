@@ -1,6 +1,8 @@
 """What a person sees while an experiment runs: bars in a terminal, plain lines elsewhere."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -213,3 +215,27 @@ def make_observer(console: Console, *, length: RunLength) -> PlainObserver:
     if console.is_terminal:
         return LiveObserver(console, length=length)
     return PlainObserver(console)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    r"""Show warnings meant for people as one sentence, without the line of code that gave them.
+
+    Examples
+    --------
+    >>> with plain_warnings():
+    ...     warnings.formatwarning("the disk is full", UserWarning, "store.py", 7)
+    'vaega: the disk is full\n'
+    """
+    before = warnings.formatwarning
+
+    def format_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> str:
+        if issubclass(category, UserWarning):
+            return f"vaega: {message}\n"
+        return before(message, category, *where, **more)
+
+    warnings.formatwarning = format_warning
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from vaega.core.randomness import derive_seed
 from vaega.data.preprocess import Preprocessor
 from vaega.evolution.callbacks import Callback
 from vaega.experiments.classifiers import make_classifier
-from vaega.experiments.config import ExperimentConfig, FitnessConfig
+from vaega.experiments.config import ExperimentConfig, FitnessConfig, PreselectConfig
 from vaega.experiments.protocols import Trial
 from vaega.fitness.folds import Preparation, augment
 from vaega.fitness.objective import Objective, PenaltyObjective, WeightedObjective
@@ -26,7 +26,8 @@ from vaega.fitness.seeding import seed_unset
 from vaega.fitness.warned import counted_warnings
 from vaega.selection.finding import Search
 from vaega.selection.inner import InnerValidation
-from vaega.selection.result import SearchResult
+from vaega.selection.result import SearchResult, widened
+from vaega.selection.select_generate_select import frequent_columns
 from vaega.selection.stability import nogueira
 
 
@@ -120,11 +121,52 @@ def run_trial(
         n_jobs=n_jobs,
     )
     search = Search(
-        objective_of(config.fitness), config.search.settings(), callbacks, checkpoint, store
+        objective_of(config.fitness), config.search.settings(), tuple(callbacks), checkpoint, store
     )
-    found = search.run(inner)
-    final = score_heldout(trial, found.mask, classifier, scorer, preparation, sampler)
+    columns = np.arange(trial.X.shape[1])
+    if config.search.preselect is None:
+        found = search.run(inner)
+    else:
+        first = _preselect(search, config.search.preselect, inner)
+        columns = frequent_columns(
+            first.frequencies, first.weights, first.mask, config.search.preselect.keep
+        )
+        found = _select_among(search, columns, inner, first)
+    final = score_heldout(trial, found.mask, classifier, scorer, preparation, sampler, columns)
     return _result(found, final)
+
+
+def _preselect(search: Search, preselect: PreselectConfig, inner: InnerValidation) -> SearchResult:
+    first = replace(
+        search,
+        settings=preselect.settings(search.settings),
+        folder=None if search.folder is None else search.folder / "first",
+    )
+    seed = derive_seed(inner.seed, "first")
+    return first.run(replace(inner, sampler=None, seed=seed))
+
+
+def _select_among(
+    search: Search, columns: np.ndarray, inner: InnerValidation, first: SearchResult
+) -> SearchResult:
+    second = replace(search, settings=search.settings.on_columns(columns))
+    found = second.run(inner.with_columns(columns, "second"))
+    wide = {
+        name: widened(getattr(found, name), columns, inner.n_features, fill)
+        for name, fill in (("mask", False), ("masks", False), ("frequencies", 0.0))
+    }
+    histories = [
+        result.history.assign(selection=place) for place, result in enumerate((first, found))
+    ]
+    return replace(
+        found,
+        **wide,
+        history=pd.concat(histories, ignore_index=True),
+        n_asked=first.n_asked + found.n_asked,
+        n_distinct=first.n_distinct + found.n_distinct,
+        n_scored=first.n_scored + found.n_scored,
+        warnings=first.warnings + found.warnings,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +195,7 @@ def score_heldout(
     scorer: Any,
     preparation: Preparation,
     sampler: Any,
+    columns: np.ndarray | None = None,
 ) -> FinalModel:
     """Fit the final model on all training rows and score it on the test rows, which it opens.
 
@@ -170,6 +213,8 @@ def score_heldout(
         Cloned, fitted on the training rows.
     sampler : object with ``fit_resample``, or None
         Adds rows to the training rows.
+    columns : numpy.ndarray of int, optional
+        Features that preparation and sampler see, the mask's among them; all when absent.
 
     Returns
     -------
@@ -177,19 +222,22 @@ def score_heldout(
         Where the preparation keeps no feature of the mask, class frequencies decide, as they do
         in the inner folds.
     """
+    columns = np.arange(trial.X.shape[1]) if columns is None else columns
     fitted = seed_unset(clone(preparation), derive_seed(trial.seed, "final preparation"))
-    fitted.fit(trial.X, trial.y)
-    X, y = fitted.transform(trial.X), trial.y
+    fitted.fit(trial.X[:, columns], trial.y)
+    X, y = fitted.transform(trial.X[:, columns]), trial.y
     if sampler is not None:
         X, y = augment(X, y, sampler, seed=derive_seed(trial.seed, "final sampler"))
-    kept = np.flatnonzero(mask[fitted.columns_])
+    features = columns[fitted.columns_]
+    kept = np.flatnonzero(mask[features])
     final = clone(classifier) if kept.size else DummyClassifier(strategy="prior")
     seed_unset(final, derive_seed(trial.seed, "final classifier"))
     with threadpool_limits(limits=1), counted_warnings() as counted:
         final.fit(_columns(X, kept), y)
         X_test, y_test = trial.test.open()
-        score = float(scorer(final, _columns(fitted.transform(X_test), kept), y_test))
-    return FinalModel(score, fitted.columns_[kept], counted)
+        X_test = fitted.transform(X_test[:, columns])
+        score = float(scorer(final, _columns(X_test, kept), y_test))
+    return FinalModel(score, features[kept], counted)
 
 
 def _columns(X: np.ndarray, kept: np.ndarray) -> np.ndarray:

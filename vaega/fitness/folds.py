@@ -151,8 +151,10 @@ def augment(
     InputError
         When the sampler has no ``fit_resample``.
     """
-    if not hasattr(sampler, "fit_resample"):
-        raise InputError(f"sampler: must have the method fit_resample, got {sampler!r}.")
+    if not hasattr(sampler, "fit_resample") or isinstance(sampler, type):
+        raise InputError(
+            f"sampler: must be an instance with the method fit_resample, got {sampler!r}."
+        )
     return seed_unset(clone(sampler), seed).fit_resample(X, y)
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,10 @@ from vaega.fitness.objective import Objective
 from vaega.fitness.score_store import ScoreStore
 from vaega.selection.confirmation import candidates_of, confirm
 from vaega.selection.consensus import Ballot, prefix_masks, sizes_table, trial_sizes
+from vaega.selection.feedback import search_with_feedback
 from vaega.selection.guide import guide_weights
 from vaega.selection.inner import InnerValidation
-from vaega.selection.result import SearchResult, pareto_front
+from vaega.selection.result import SearchResult, front_masks, pareto_front
 from vaega.selection.scoring import SearchScores
 from vaega.selection.search import SavedState, check_fits, run_search
 from vaega.selection.settings import SearchSettings
@@ -97,7 +99,46 @@ class Search:
         -------
         SearchResult
         """
-        folds = inner.folds()
+        if self.settings.feedback is not None and inner.sampler is not None:
+            return search_with_feedback(partial(self._phase, name), self.settings, inner)
+        return self.on_folds(inner, inner.folds(), name)
+
+    def _phase(
+        self,
+        name: str,
+        inner: InnerValidation,
+        settings: SearchSettings,
+        folds: list[Fold],
+        number: int,
+        initial: np.ndarray | None,
+    ) -> SearchResult:
+        phase = replace(self, settings=settings)
+        return phase.on_folds(inner, folds, f"{name}-{number}", initial=initial)
+
+    def on_folds(
+        self,
+        inner: InnerValidation,
+        folds: list[Fold],
+        name: str,
+        *,
+        initial: np.ndarray | None = None,
+    ) -> SearchResult:
+        """Search once on folds that are prepared already.
+
+        Parameters
+        ----------
+        inner : InnerValidation
+            The rows of the folds.
+        folds : list of Fold
+        name : str
+            Of the file that keeps the state.
+        initial : numpy.ndarray of bool, shape (n_masks, n_features), optional
+            The first masks of the first population.
+
+        Returns
+        -------
+        SearchResult
+        """
         weights = self._weights(folds, inner)
         with self._scores(inner, folds) as scores:
             found = run_search(
@@ -106,6 +147,7 @@ class Search:
                 self.settings,
                 weights=weights,
                 seed=inner.seed,
+                initial=initial,
                 callbacks=self.callbacks,
                 saved=self._saved(inner, name, weights),
                 owner=self.owner,
@@ -243,7 +285,7 @@ def _merged(
         for place, found in enumerate(searches)
     ]
     n_features = len(mask)
-    fronts = [_front_masks(found.front, n_features) for found in searches]
+    fronts = [front_masks(found.front, n_features) for found in searches]
     scores = np.concatenate([found.front["score"].to_numpy() for found in searches])
     nearest = np.abs(sizes["n_features"] - mask.sum()).argmin()
     return SearchResult(
@@ -261,10 +303,3 @@ def _merged(
         weights=ballot.strengths,
         sizes=sizes,
     )
-
-
-def _front_masks(front: pd.DataFrame, n_features: int) -> np.ndarray:
-    masks = np.zeros((len(front), n_features), dtype=bool)
-    for mask, selected in zip(masks, front["mask"], strict=True):
-        mask[selected] = True
-    return masks

@@ -109,6 +109,9 @@ default="uniform"
         Fresh partitions that each of them is scored on.
     choice : {"one_standard_error", "lower_bound", "best", "knee"}, default="one_standard_error"
         Rule of that choice, and of the choice from the front of "nsga2".
+    feedback : int, optional
+        Refit the sampler after every so many generations, on the features that survive and with
+        more rows of the classes that the best mask gets wrong; needs a `sampler`.
     patience : int, optional
         Stop after so many generations without a better mask.
     restart_after : int, optional
@@ -139,6 +142,8 @@ default="uniform"
         features had, at the size selected, on rows that their search did not see.
     frequencies_ : numpy.ndarray of float, shape (n_features_in_,)
         Share of the searches that select each feature; of the last population, for a single one.
+    weights_ : numpy.ndarray of float, shape (n_features_in_,)
+        Chance of each feature to be drawn, from the guide.
     stability_ : StabilityEstimate or None
         Nogueira's measure over the searches' masks, with interval; None for a single search.
     masks_ : numpy.ndarray of bool, shape (n_searches, n_features_in_)
@@ -219,6 +224,7 @@ default="uniform"
         confirm: int = 0,
         confirm_repeats: int = 3,
         choice: str = "one_standard_error",
+        feedback: int | None = None,
         patience: int | None = None,
         restart_after: int | None = None,
         max_evaluations: int | None = None,
@@ -264,6 +270,7 @@ default="uniform"
         self.confirm = confirm
         self.confirm_repeats = confirm_repeats
         self.choice = choice
+        self.feedback = feedback
         self.patience = patience
         self.restart_after = restart_after
         self.max_evaluations = max_evaluations
@@ -368,6 +375,7 @@ default="uniform"
         self.support_ = found.mask
         self.best_score_ = found.score
         self.frequencies_ = found.frequencies
+        self.weights_ = found.weights
         self.masks_ = found.masks
         self.n_searches_ = len(found.masks)
         self.stability_ = nogueira_interval(found.masks) if len(found.masks) > 1 else None

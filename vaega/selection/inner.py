@@ -88,6 +88,22 @@ class InnerValidation:
             sample_weight=None if self.sample_weight is None else self.sample_weight[rows],
         )
 
+    def with_columns(self, columns: np.ndarray, *labels: Any) -> "InnerValidation":
+        """Return the same on some of the features, with a seed of its own.
+
+        Parameters
+        ----------
+        columns : numpy.ndarray of int
+            Positions of the features, rising.
+        *labels : str or int
+            What the new seed is derived from, beside this one's.
+
+        Returns
+        -------
+        InnerValidation
+        """
+        return replace(self, X=self.X[:, columns], seed=derive_seed(self.seed, *labels))
+
     def folds(self, repeat: int = 0) -> list[Fold]:
         """Return the prepared folds of one partition.
 

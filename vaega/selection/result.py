@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,3 +93,56 @@ def pareto_front(masks: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
             selected = np.flatnonzero(masks[place])
             rows.append({"n_features": int(sizes[place]), "score": best, "mask": selected})
     return pd.DataFrame(rows, columns=["n_features", "score", "mask"])
+
+
+def front_masks(front: pd.DataFrame, n_features: int) -> np.ndarray:
+    """Return the masks of a front.
+
+    Parameters
+    ----------
+    front : pandas.DataFrame
+        As `pareto_front` returns it.
+    n_features : int
+        Length of a mask.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_masks, n_features)
+
+    Examples
+    --------
+    >>> front_masks(pareto_front(np.array([[True, False]]), np.array([0.7])), 2)
+    array([[ True, False]])
+    """
+    masks = np.zeros((len(front), n_features), dtype=bool)
+    for mask, selected in zip(masks, front["mask"], strict=True):
+        mask[selected] = True
+    return masks
+
+
+def widened(mask: np.ndarray, columns: np.ndarray, n_features: int, fill: Any = False) -> Any:
+    """Return values of some features as values of all.
+
+    Parameters
+    ----------
+    mask : numpy.ndarray, shape (..., n_columns)
+        A mask, masks, or other values, one a column.
+    columns : numpy.ndarray of int, shape (n_columns,)
+        The features that they belong to.
+    n_features : int
+        How many features there are in all.
+    fill : default=False
+        Of the other features.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., n_features)
+
+    Examples
+    --------
+    >>> widened(np.array([True]), np.array([1]), 3)
+    array([False,  True, False])
+    """
+    wide = np.full((*mask.shape[:-1], n_features), fill, dtype=mask.dtype)
+    wide[..., columns] = mask
+    return wide

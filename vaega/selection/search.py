@@ -23,7 +23,7 @@ from vaega.evolution.loop import evolve
 from vaega.evolution.state import EvolutionState
 from vaega.fitness.objective import Objective
 from vaega.selection.choice import RULES
-from vaega.selection.result import SearchResult, pareto_front
+from vaega.selection.result import SearchResult, front_masks, pareto_front
 from vaega.selection.scoring import Metric, SearchScores
 from vaega.selection.settings import SearchSettings
 from vaega.selection.toolbox import build_algorithm
@@ -52,6 +52,7 @@ def run_search(
     *,
     weights: np.ndarray,
     seed: int,
+    initial: np.ndarray | None = None,
     callbacks: Iterable[Callback] = (),
     saved: SavedState | None = None,
     owner: str = "search",
@@ -70,6 +71,8 @@ def run_search(
         Chances of the features to be drawn, see `vaega.selection.guide.guide_weights`.
     seed : int
         Everything random in the search comes from it.
+    initial : numpy.ndarray of bool, shape (n_masks, n_features), optional
+        The first masks of the first population; the others are drawn.
     callbacks : iterable of Callback
         Called each generation.
     saved : SavedState, optional
@@ -104,7 +107,7 @@ def run_search(
     scores = fitness
     if not isinstance(scores, SearchScores):
         scores = SearchScores(lambda _: fitness, len(weights), racing=settings.racing)
-    algorithm = build_algorithm(settings, weights, seed)
+    algorithm = build_algorithm(settings, weights, seed, initial)
     hooks = [*callbacks, *_stops(settings, scores)]
     if saved is not None:
         _resume(algorithm, scores, hooks, saved)
@@ -222,9 +225,7 @@ def _gather(
 def _from_front(
     front: pd.DataFrame, scores: SearchScores, objective: Objective, choice: str
 ) -> np.ndarray:
-    masks = np.zeros((len(front), scores.n_features), dtype=bool)
-    for mask, selected in zip(masks, front["mask"], strict=True):
-        mask[selected] = True
+    masks = front_masks(front, scores.n_features)
     folds = scores.fold_scores(masks)
     values = np.column_stack([objective(fold, masks) for fold in folds.T])
     return masks[RULES[choice](masks.sum(axis=1), values)]

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from vaega.core.checks import (
     check_choice,
     check_count,
@@ -115,6 +117,9 @@ class SearchSettings:
         Fresh partitions that each of them is scored on.
     choice : {"one_standard_error", "lower_bound", "best", "knee"}
         Rule of that choice, and of the choice from the front of ``nsga2``.
+    feedback : int or None
+        Refit the sampler after every so many generations, on the features that survive and with
+        more rows of the classes that the best mask gets wrong; see `vaega.selection.feedback`.
     patience : int or None
         Stop after so many generations without a better mask; None never stops early.
     restart_after : int or None
@@ -157,6 +162,7 @@ class SearchSettings:
     confirm: int = 0
     confirm_repeats: int = 3
     choice: str = "one_standard_error"
+    feedback: int | None = None
     patience: int | None = None
     restart_after: int | None = None
     max_evaluations: int | None = None
@@ -218,6 +224,35 @@ class SearchSettings:
         }
         return replace(self, n_searches=n_searches, **chosen)
 
+    def on_columns(self, columns: np.ndarray) -> "SearchSettings":
+        """Return the settings of a search among some of the features.
+
+        Parameters
+        ----------
+        columns : numpy.ndarray of int
+            Positions of these features, rising.
+
+        Returns
+        -------
+        SearchSettings
+            Pinned and forbidden features, and weights of the user's own, are those that remain.
+
+        Examples
+        --------
+        >>> SearchSettings(pinned=(7,), forbidden=(1,)).on_columns(np.array([2, 7])).pinned
+        (1,)
+        """
+        places = {int(column): place for place, column in enumerate(columns)}
+        changed: dict[str, Any] = {
+            name: tuple(places[one] for one in getattr(self, name) if one in places)
+            for name in ("pinned", "forbidden")
+        }
+        if not isinstance(self.guide, str):
+            changed["guide"] = np.asarray(self.guide, dtype=float)[columns]
+        if self.min_features > len(columns):
+            changed["min_features"] = len(columns)
+        return replace(self, **changed)
+
     def _check_names(self, owner: str) -> None:
         choices: Mapping[str, Any] = {
             "algorithm": ALGORITHMS,
@@ -242,6 +277,7 @@ class SearchSettings:
             "local_search": 1,
             "confirm": 0,
             "confirm_repeats": 1,
+            "feedback": 1,
             "patience": 1,
             "restart_after": 1,
             "max_evaluations": 1,
@@ -296,6 +332,11 @@ class SearchSettings:
             raise InputError(
                 f"{owner}: fresh_folds must go with algorithm generational or islands, whose "
                 f"elite is scored again, got {self.algorithm}."
+            )
+        if self.feedback is not None and self.stages:
+            raise InputError(
+                f"{owner}: feedback must stand without stages, it narrows the features by itself, "
+                f"got both."
             )
         if self.algorithm == "self_adaptive" and self.mutation == "swap":
             raise InputError(

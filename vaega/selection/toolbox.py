@@ -1,6 +1,6 @@
 """Settings turned into a DEAP toolbox and an algorithm."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from vaega.evolution.algorithms import (
     SteadyState,
 )
 from vaega.evolution.algorithms.base import AskTell
+from vaega.evolution.algorithms.population import PopulationAlgorithm
 from vaega.selection.settings import CROSSOVERS, MUTATIONS, SELECTIONS, SearchSettings
 
 # Start with so many features whatever their number: sparse starts find small masks, dense ones
@@ -83,7 +84,9 @@ def build_toolbox(
     return toolbox
 
 
-def build_algorithm(settings: SearchSettings, weights: np.ndarray, seed: int) -> AskTell:
+def build_algorithm(
+    settings: SearchSettings, weights: np.ndarray, seed: int, initial: np.ndarray | None = None
+) -> AskTell:
     """Return the algorithm that `settings` name.
 
     Parameters
@@ -94,6 +97,8 @@ def build_algorithm(settings: SearchSettings, weights: np.ndarray, seed: int) ->
         Chances of the features to be drawn.
     seed : int
         Of the search.
+    initial : numpy.ndarray of bool, shape (n_masks, n_features), optional
+        The first masks of the first population of the first stage; the others are drawn.
 
     Returns
     -------
@@ -109,7 +114,10 @@ def build_algorithm(settings: SearchSettings, weights: np.ndarray, seed: int) ->
 
     def one_stage(features: np.ndarray, stage: int) -> AskTell:
         rng = derive_rng(seed, "search", *([stage] if stage else []))
-        return _one_stage(settings, weights, features, rng)
+        algorithm = _one_stage(settings, weights, features, rng)
+        if initial is not None and stage == 0:
+            _start_from(algorithm, initial)
+        return algorithm
 
     if not settings.stages:
         return one_stage(np.arange(len(weights)), 0)
@@ -133,6 +141,28 @@ def _one_stage(
     if settings.local_search is None:
         return algorithm
     return Memetic(algorithm, rng=rng, weights=weights[features], every=settings.local_search)
+
+
+def _start_from(algorithm: AskTell, initial: np.ndarray) -> None:
+    # One iterator for all islands: each mask opens in one of them.
+    given = iter(initial)
+    for part in _toolboxes(algorithm):
+        draw = part.initialize
+        part.register("initialize", _next_or_drawn, given, draw)
+
+
+def _toolboxes(algorithm: AskTell) -> list[base.Toolbox]:
+    if isinstance(algorithm, Memetic):
+        return _toolboxes(algorithm.algorithm)
+    if isinstance(algorithm, Islands):
+        return [box for part in algorithm.algorithms for box in _toolboxes(part)]
+    assert isinstance(algorithm, PopulationAlgorithm)
+    return [algorithm.toolbox]
+
+
+def _next_or_drawn(given: Iterator[np.ndarray], draw: Callable[[], np.ndarray]) -> np.ndarray:
+    mask = next(given, None)
+    return draw() if mask is None else mask.copy()
 
 
 def _generational(

@@ -98,6 +98,12 @@ def test_who_lives_on_one_island_is_not_adopted_by_another():
     np.testing.assert_array_equal(algorithm.state.masks[-1], np.arange(24) < 23)
 
 
+def test_the_whole_keeps_the_history_for_all():
+    algorithm = build()
+    assert len(evolve(algorithm, members, n_generations=4).history) == 4
+    assert not any(part.state.history for part in algorithm.algorithms)
+
+
 def test_the_best_of_equals_is_the_first_found():
     algorithm = build(migrate_every=100)
     masks = algorithm.ask()

@@ -73,6 +73,18 @@ def test_features_that_are_equally_frequent_are_drawn_not_counted_off():
     assert abs(algorithm.features.mean() - 199.5) < 35
 
 
+def test_a_feature_that_left_never_comes_back():
+    algorithm = build(stages=((4, 0.6), (4, 0.9)))
+    evolve(algorithm, lambda masks: -masks.sum(axis=1), n_generations=8)
+    before = set(algorithm.features.tolist())
+    algorithm.state.masks[:] = False  # those that are left are as rare as those that are not
+    algorithm.state.best_mask[:] = False
+    algorithm.ask()
+    assert algorithm.stage == 2
+    assert len(algorithm.features) == 13
+    assert set(algorithm.features.tolist()) < before
+
+
 @pytest.mark.parametrize("elite", [0, 1])
 def test_the_best_mask_joins_the_next_stage(elite):
     algorithm = build(elite=elite)

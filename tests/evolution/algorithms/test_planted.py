@@ -29,7 +29,7 @@ SOLVERS = {
     "multi_stage": multi_stage(stages=((20, 0.75), (10, 0.9))),
 }
 every_solver = pytest.mark.parametrize("name", SOLVERS)
-SEEDS = (0, 1, 2, 3)
+SEEDS = (0, 1, 2)
 
 
 def best_masks(name, problem, n_generations, *settings, second=sparseness):
@@ -54,7 +54,7 @@ def test_the_royal_road(name):
 
     reached = [
         royal_road(mask[None])[0]
-        for mask in best_masks(name, royal_road, 120, 40, 0.6, second=selected)
+        for mask in best_masks(name, royal_road, 100, 40, 0.6, second=selected)
     ]
     assert max(reached) == 32
     assert np.mean(reached) >= 29

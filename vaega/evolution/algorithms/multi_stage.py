@@ -76,8 +76,8 @@ class MultiStage(AskTell):
     >>> for _ in range(40):
     ...     masks = algorithm.ask()
     ...     algorithm.tell(masks[:, :5].sum(axis=1) - masks[:, 5:].sum(axis=1))
-    >>> algorithm.state.best_score, algorithm.features.size
-    (5.0, 20)
+    >>> algorithm.state.best_score > 3.0, algorithm.features.size
+    (True, 20)
     """
 
     def __init__(

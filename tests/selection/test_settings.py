@@ -1,0 +1,78 @@
+from dataclasses import fields
+from inspect import signature
+
+import numpy as np
+import pytest
+
+from vaega import GeneticSelector
+from vaega.core.errors import InputError
+from vaega.experiments.config import SearchConfig
+from vaega.selection.settings import SearchSettings
+
+NAMES = {field.name: field.default for field in fields(SearchSettings)}
+
+
+def test_the_selector_and_the_configuration_have_the_same_names_and_defaults():
+    selector = signature(GeneticSelector).parameters
+    config = SearchConfig.model_fields
+    for name, default in NAMES.items():
+        assert selector[name].default == default
+        assert config[name].default == default
+    assert set(config) - set(NAMES) == {"preselect"}
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_features", "n_searches", "population_size", "mutation"),
+    [
+        (38, 7129, 10, 50, "filter_guided"),
+        (299, 10, 10, 50, "filter_guided"),
+        (300, 500, 1, 100, "balanced_flip"),
+        (38, 9, 1, 100, "balanced_flip"),
+    ],
+)
+def test_what_auto_stands_for(n_rows, n_features, n_searches, population_size, mutation):
+    resolved = SearchSettings().resolved(n_rows=n_rows, n_features=n_features)
+    assert resolved.n_searches == n_searches
+    assert resolved.population_size == population_size
+    assert resolved.mutation == mutation
+
+
+def test_what_is_given_stays():
+    settings = SearchSettings(population_size=7, n_generations=3, n_searches=2, mutation="bitflip")
+    resolved = settings.resolved(n_rows=38, n_features=7129)
+    assert (resolved.population_size, resolved.n_generations) == (7, 3)
+    assert (resolved.n_searches, resolved.mutation) == (2, "bitflip")
+
+
+def test_a_front_is_one_search():
+    resolved = SearchSettings(algorithm="nsga2").resolved(n_rows=38, n_features=7129)
+    assert resolved.n_searches == 1
+
+
+def test_settings_among_some_features():
+    settings = SearchSettings(
+        pinned=(1, 5),
+        forbidden=(0, 7),
+        guide=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8],
+        min_features=6,
+    )
+    own = settings.on_columns(np.array([0, 2, 5, 6]))
+    assert own.pinned == (2,)
+    assert own.forbidden == (0,)
+    np.testing.assert_allclose(own.guide, [0.1, 0.3, 0.6, 0.7])
+    assert own.min_features == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "rule"),
+    [
+        ({"algorithm": "nsga2", "n_searches": 3}, "n_searches must be 1 with algorithm nsga2"),
+        ({"algorithm": "nsga2", "fresh_folds": True}, "fresh_folds must go with algorithm"),
+        ({"algorithm": "self_adaptive", "mutation": "swap"}, "mutation must have a rate"),
+        ({"population_size": 4, "elite": 4}, "elite must be a whole number, from 0 to 3, got 4"),
+        ({"max_features": 2, "min_features": 3}, "max_features must be"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_said(settings, rule):
+    with pytest.raises(InputError, match=rule):
+        SearchSettings(**settings).check(owner="search")

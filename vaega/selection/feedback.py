@@ -1,0 +1,172 @@
+"""Feedback: the generator learns again, from what the search has left and what it finds hard.
+
+Between two phases of a search the features that no member of the population selects are dropped;
+the generator is then fitted on those that survive, a smaller and easier task, and makes more rows
+of the classes that the best mask so far gets wrong.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from threadpoolctl import threadpool_limits
+
+from vaega.fitness.folds import Fold
+from vaega.fitness.seeding import seed_unset
+from vaega.fitness.warned import counted_warnings
+from vaega.selection.inner import InnerValidation
+from vaega.selection.result import SearchResult, front_masks, pareto_front, widened
+from vaega.selection.settings import SearchSettings
+
+_FLOOR = 0.1  # of the error of a class, so that no class is left without new rows
+
+
+@dataclass(frozen=True)
+class HardClasses:
+    """A sampling strategy: so many new rows in all, more of the classes that are hard.
+
+    Parameters
+    ----------
+    shares : mapping of label to float
+        Share of each class in the new rows.
+    total : int
+        New rows in all.
+
+    Examples
+    --------
+    >>> HardClasses({0: 0.25, 1: 0.75}, 8)(np.array([0, 0, 0, 1]))
+    {0: 5, 1: 7}
+    """
+
+    shares: Mapping[Any, float]
+    total: int
+
+    def __call__(self, y: np.ndarray) -> dict[Any, int]:
+        """Return the rows of each class afterwards, as imbalanced-learn's strategies do."""
+        labels, counts = np.unique(y, return_counts=True)
+        return {
+            label: int(count) + round(self.total * self.shares.get(label, 0.0))
+            for label, count in zip(labels.tolist(), counts, strict=True)
+        }
+
+
+RunPhase = Callable[
+    [InnerValidation, SearchSettings, list[Fold], int, np.ndarray | None], SearchResult
+]
+
+
+def search_with_feedback(
+    run_phase: RunPhase, settings: SearchSettings, inner: InnerValidation
+) -> SearchResult:
+    """Search in phases, with a sampler fitted anew before each.
+
+    Parameters
+    ----------
+    run_phase : callable
+        ``run_phase(inner, settings, folds, number, initial)`` searches once on prepared folds,
+        from the initial masks.
+    settings : SearchSettings
+        Resolved; ``feedback`` is the number of generations of a phase.
+    inner : InnerValidation
+        With a sampler.
+
+    Returns
+    -------
+    SearchResult
+        Of all phases; mask and score are those of the last one, on its folds.
+    """
+    n_left = int(settings.n_generations)
+    columns, masks = np.arange(inner.n_features), None
+    sampler, phases = inner.sampler, list[tuple[np.ndarray, SearchResult]]()
+    while n_left > 0:
+        n_generations = min(int(settings.feedback or n_left), n_left)
+        part = replace(inner.with_columns(columns, "phase", len(phases)), sampler=sampler)
+        own = replace(settings.on_columns(columns), n_generations=n_generations, feedback=None)
+        folds = part.folds()
+        found = run_phase(part, own, folds, len(phases), masks)
+        phases.append((columns, found))
+        n_left -= n_generations
+        survivors = np.flatnonzero((found.frequencies > 0.0) | found.mask)
+        masks = _carried(found, survivors)
+        sampler = _weighted(inner.sampler, part, folds, found.mask)
+        columns = columns[survivors]
+    return _joined(phases, inner.n_features)
+
+
+def class_errors(inner: InnerValidation, folds: list[Fold], mask: np.ndarray) -> dict[Any, float]:
+    """Return how often a mask gets each class wrong on the validate rows of the folds.
+
+    Parameters
+    ----------
+    inner : InnerValidation
+        Its estimator is fitted on each fold.
+    folds : list of Fold
+    mask : numpy.ndarray of bool, shape (n_features,)
+
+    Returns
+    -------
+    dict of label to float
+        Shares in [0, 1] of the real validate rows.
+    """
+    wrong, seen = Counter[Any](), Counter[Any]()
+    for fold in folds:
+        kept = np.flatnonzero(mask[fold.columns])
+        if not kept.size:
+            continue
+        estimator = seed_unset(clone(inner.estimator), inner.seed % 2**32)
+        with threadpool_limits(limits=1), counted_warnings():
+            estimator.fit(fold.X_fit.take(kept, axis=1), fold.y_fit)
+            predicted = estimator.predict(fold.X_validate.take(kept, axis=1))
+        for label, missed in zip(
+            fold.y_validate.tolist(), predicted != fold.y_validate, strict=True
+        ):
+            seen[label] += 1
+            wrong[label] += int(missed)
+    return {label: wrong[label] / count for label, count in sorted(seen.items())}
+
+
+def _weighted(sampler: Any, inner: InnerValidation, folds: list[Fold], mask: np.ndarray) -> Any:
+    if "sampling_strategy" not in sampler.get_params():
+        return sampler
+    total = len(folds[0].y_fit) - folds[0].n_real
+    errors = {label: error + _FLOOR for label, error in class_errors(inner, folds, mask).items()}
+    shares = {label: error / sum(errors.values()) for label, error in errors.items()}
+    changed: dict[str, Any] = {"sampling_strategy": HardClasses(shares, total)}
+    if "n_per_class" in sampler.get_params():
+        changed["n_per_class"] = None
+    return clone(sampler).set_params(**changed)
+
+
+def _carried(found: SearchResult, survivors: np.ndarray) -> np.ndarray:
+    # The best mask and the front go on; the rest of the new population is drawn around them.
+    masks = np.vstack([found.mask[None], front_masks(found.front, len(found.mask))])
+    return masks[:, survivors]
+
+
+def _joined(phases: list[tuple[np.ndarray, SearchResult]], n_features: int) -> SearchResult:
+    columns, last = phases[-1]
+    results = [found for _, found in phases]
+    generations = np.cumsum([0, *(len(found.history) for found in results)])
+    histories = [
+        found.history.assign(generation=found.history["generation"] + before, phase=place)
+        for place, (found, before) in enumerate(zip(results, generations, strict=False))
+    ]
+    masks = front_masks(last.front, len(columns))
+    return replace(
+        last,
+        mask=widened(last.mask, columns, n_features),
+        masks=widened(last.masks, columns, n_features),
+        frequencies=widened(last.frequencies, columns, n_features, 0.0),
+        weights=widened(last.weights, columns, n_features, 0.0),
+        front=pareto_front(widened(masks, columns, n_features), last.front["score"].to_numpy()),
+        history=pd.concat(histories, ignore_index=True),
+        n_asked=sum(found.n_asked for found in results),
+        n_distinct=sum(found.n_distinct for found in results),
+        n_scored=sum(found.n_scored for found in results),
+        n_fits=sum(found.n_fits for found in results),
+        warnings=sum((found.warnings for found in results), Counter[str]()),
+    )
