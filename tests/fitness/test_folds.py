@@ -72,5 +72,7 @@ def test_a_seed_that_the_user_set_stays(two_clouds):
 
 
 def test_no_sampler(two_clouds):
-    with pytest.raises(InputError, match=r"sampler: must be an instance with the method fit_resample"):
+    with pytest.raises(
+        InputError, match=r"sampler: must be an instance with the method fit_resample"
+    ):
         augment(*two_clouds, object(), seed=1)

@@ -69,7 +69,7 @@ class Plan:
             When the data are no longer where they were.
         """
         started_in = self.origin.started_in
-        if True:
+        with chdir(started_in if started_in.is_dir() else Path.cwd()):
             return load_configured(self.config.dataset, beside=self.origin.beside)
 
     def check_runs(self, run_ids: Sequence[str]) -> None:

@@ -119,6 +119,7 @@ def run_trial(
         sampler=sampler,
         groups=trial.groups,
         n_jobs=n_jobs,
+        engine=config.fitness.engine,
     )
     search = Search(
         objective_of(config.fitness), config.search.settings(), tuple(callbacks), checkpoint, store

@@ -21,11 +21,13 @@ from vaega.core.files import fingerprint
 from vaega.core.randomness import derive_seed
 from vaega.fitness.fold_files import FoldFiles, hash_fold, open_folds
 from vaega.fitness.folds import Fold
+from vaega.fitness.population.engine import recognise, score_fold
 from vaega.fitness.seeding import unset_seeds
 from vaega.fitness.stable_text import stable_text
 from vaega.fitness.thread_limit import one_thread
 from vaega.fitness.warned import counted_warnings
 
+ENGINES = ("auto", "sklearn")
 _CHUNKS_PER_JOB = 4  # so that a slow chunk does not keep the other workers waiting
 _LIBRARIES = tuple(f"{library.__name__} {library.__version__}" for library in (np, scipy, sklearn))
 
@@ -56,6 +58,7 @@ class _Task:
     seed: int
     seeded: tuple[str, ...]
     places: tuple[int, ...]  # of the folds, among all of them: seeds are derived from these
+    metric: str | None  # that a population engine computes, where one knows the classifier
 
 
 @dataclass(eq=False)
@@ -75,6 +78,9 @@ class CrossValidatedFitness:
         Seed of all evaluations.
     n_jobs : int, optional
         Processes, as in joblib; None is one, unless a ``joblib.parallel_config`` says otherwise.
+    engine : {"auto", "sklearn"}, default="auto"
+        "auto" computes classifiers that `vaega.fitness.population` knows for all masks of a chunk
+        together, with scikit-learn's scores; "sklearn" never does.
 
     Attributes
     ----------
@@ -107,6 +113,7 @@ class CrossValidatedFitness:
     scorer: Any
     seed: int = 0
     n_jobs: int | None = None
+    engine: str = "auto"
     warnings_: Counter[str] = field(default_factory=Counter, init=False)
 
     def __post_init__(self) -> None:
@@ -269,7 +276,8 @@ class CrossValidatedFitness:
 
     def _spread(self, masks: np.ndarray) -> list[Evaluation]:
         seeded = tuple(unset_seeds(self.estimator))
-        task = _Task(self.estimator, self.scorer, self.seed, seeded, self._places)
+        metric = recognise(self.estimator, self.scorer) if self.engine == "auto" else None
+        task = _Task(self.estimator, self.scorer, self.seed, seeded, self._places, metric)
         n_workers = min(effective_n_jobs(self.n_jobs), len(masks))
         if n_workers == 1:
             return [_score_masks(self.folds, masks, task)]
@@ -289,16 +297,24 @@ def _score_packed(folder: str, packed: np.ndarray, n_features: int, task: _Task)
 
 
 def _score_masks(folds: Sequence[Fold], masks: np.ndarray, task: _Task) -> Evaluation:
-    scores = np.empty((len(masks), len(folds)))
     warned = []
     with one_thread(), counted_warnings():  # entered once here, the one of each mask costs nothing
+        scores = _score_together(folds, masks, task)
         for row, mask in enumerate(masks):
             digest = fingerprint(np.packbits(mask)) if task.seeded else ""
             with counted_warnings() as counted:
                 for column, (place, fold) in enumerate(zip(task.places, folds, strict=True)):
-                    scores[row, column] = _score(fold, place, mask, digest, task)
+                    if np.isnan(scores[row, column]):
+                        scores[row, column] = _score(fold, place, mask, digest, task)
             warned.append(counted)
     return Evaluation(scores, tuple(warned))
+
+
+def _score_together(folds: Sequence[Fold], masks: np.ndarray, task: _Task) -> np.ndarray:
+    if task.metric is None:
+        return np.full((len(masks), len(folds)), np.nan)
+    columns = [score_fold(task.estimator, task.metric, fold, masks) for fold in folds]
+    return np.stack(columns, axis=1)
 
 
 def _score(fold: Fold, place: int, mask: np.ndarray, digest: str, task: _Task) -> float:

@@ -1,14 +1,16 @@
 """The selector: a genetic search for a mask as a scikit-learn feature selector."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from vaega.core.checks import check_probability
+from vaega.core.checks import check_choice, check_probability
 from vaega.core.randomness import draw_seed
 from vaega.evolution.callbacks import Callback
+from vaega.fitness.cross_validated import ENGINES
 from vaega.fitness.objective import WeightedObjective
 from vaega.fitness.score_store import ScoreStore
 from vaega.selection.base import MaskSelector, describe_inputs
@@ -122,6 +124,10 @@ default="uniform"
         Stop a search after the generation in which so much time had passed; not repeatable.
     target : float, optional
         Stop a search when the objective of its best mask reaches it.
+    engine : {"auto", "sklearn"}, default="auto"
+        "auto" scores classifiers that `vaega.fitness.population` knows (nearest neighbours and
+        Gaussian naive Bayes, by accuracy or balanced accuracy) for many masks together, with
+        scikit-learn's own scores; "sklearn" never does.
     callbacks : iterable of Callback, default=()
         Called each generation of each search, see `vaega.evolution.callbacks`.
     checkpoint : path, optional
@@ -230,6 +236,7 @@ default="uniform"
         max_evaluations: int | None = None,
         max_seconds: float | None = None,
         target: float | None = None,
+        engine: str = "auto",
         callbacks: Iterable[Callback] = (),
         checkpoint: Any = None,
         n_jobs: int | None = None,
@@ -276,6 +283,7 @@ default="uniform"
         self.max_evaluations = max_evaluations
         self.max_seconds = max_seconds
         self.target = target
+        self.engine = engine
         self.callbacks = callbacks
         self.checkpoint = checkpoint
         self.n_jobs = n_jobs
@@ -307,11 +315,12 @@ default="uniform"
         """
         owner = type(self).__name__
         check_probability(self.alpha, "alpha", owner=owner)
+        check_choice(self.engine, "engine", ENGINES, owner=owner)
         self._settings(named=False).check(owner=owner)
         X, y = self._read(X, y)
         settings = self._settings(named=True)
         seed = draw_seed(self.random_state)
-        inner = self._inner(X, y, fit_params, seed)
+        inner = replace(self._inner(X, y, fit_params, seed), engine=self.engine)
         folder, store = self._kept(inner)
         search = Search(
             WeightedObjective(self.alpha), settings, self.callbacks, folder, store, owner
@@ -365,7 +374,7 @@ default="uniform"
         if self.checkpoint is None:
             return None, None
         parameters = {name: getattr(self, name) for name in self._get_param_names()}
-        for idle in ("callbacks", "checkpoint", "n_jobs", "random_state"):
+        for idle in ("callbacks", "checkpoint", "engine", "n_jobs", "random_state"):
             parameters.pop(idle)
         name = describe_inputs(inner.X, inner.y, inner.seed, sorted(parameters.items()))
         folder = Path(self.checkpoint)

@@ -41,6 +41,8 @@ class InnerValidation:
         Weights of the rows, in fits and in scores.
     n_jobs : int, optional
         Processes, as in joblib.
+    engine : {"auto", "sklearn"}, default="auto"
+        See `CrossValidatedFitness`.
     """
 
     X: np.ndarray
@@ -54,6 +56,7 @@ class InnerValidation:
     groups: np.ndarray | None = None
     sample_weight: np.ndarray | None = None
     n_jobs: int | None = None
+    engine: str = "auto"
 
     @property
     def n_features(self) -> int:
@@ -151,6 +154,7 @@ class InnerValidation:
             self.scorer,
             seed=derive_seed(self.seed, "fitness", *labels),
             n_jobs=self.n_jobs,
+            engine=self.engine,
         )
 
     def fitness_on(
@@ -182,5 +186,10 @@ class InnerValidation:
             sample_weight=self.sample_weight,
         )
         return CrossValidatedFitness(
-            self.estimator, [fold], self.scorer, seed=seed, n_jobs=self.n_jobs
+            self.estimator,
+            [fold],
+            self.scorer,
+            seed=seed,
+            n_jobs=self.n_jobs,
+            engine=self.engine,
         )

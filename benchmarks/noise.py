@@ -1,0 +1,120 @@
+"""What each answer to noisy scores changes, at equal fits of the classifier.
+
+    python benchmarks/noise.py [--seeds 20] [--fits 6000]
+
+Two data sets on which inner scores are noisy: 60 rows of two Gaussian classes that differ in 10 of
+200 features, and the same with labels that mean nothing. One search each, stopped at so many fits
+(a mask on a fold); the selected features are judged by Gaussian naive Bayes, fitted on the 60 rows,
+on 2,000 rows that the search never saw. Optimism is the reported score less that one.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy.stats import t as student
+from sklearn.naive_bayes import GaussianNB
+
+from vaega import GeneticSelector
+from vaega.evolution.callbacks import Callback
+
+RESULTS = Path("results/benchmarks")
+SHIFT = 0.8  # of a standard deviation, in each relevant feature
+WAYS = {
+    "plain": {},
+    "confirm, best of 10": {"confirm": 10, "choice": "best"},
+    "confirm, one standard error": {"confirm": 10},
+    "confirm, lower bound": {"confirm": 10, "choice": "lower_bound"},
+    "racing half": {"racing": 0.5},
+    "racing a fifth": {"racing": 0.2},
+    "fresh folds, elite again": {"fresh_folds": True, "elite": 5},
+    "fresh folds, confirm": {"fresh_folds": True, "elite": 5, "confirm": 10},
+    "racing, confirm": {"racing": 0.5, "confirm": 10},
+    "vote of 10": {"n_searches": 10, "population_size": 20, "n_generations": 6},
+}
+
+
+class StopAtFits(Callback):
+    """Stop before the fits that are left for the search run out."""
+
+    def __init__(self, n_fits, per_mask):
+        self.n_fits, self.per_mask = n_fits, per_mask
+
+    def on_generation(self, algorithm):
+        return algorithm.state.history[-1]["n_asked"] * self.per_mask >= self.n_fits
+
+
+def settings_of(way, n_fits):
+    """A race spends less than five fits on a mask; confirmation needs some of its own."""
+    settings = {"n_searches": 1, "population_size": 50, "n_generations": 1000, **WAYS[way]}
+    keep = settings.get("racing", 1.0)
+    per_mask = 2 + 3 * keep
+    if "confirm" in settings:
+        n_fits -= settings["confirm"] * 3 * 5
+    callbacks = [] if settings["n_searches"] > 1 else [StopAtFits(n_fits, per_mask)]
+    return {**settings, "callbacks": callbacks}
+
+
+def one(way, signal, seed, n_fits):
+    rng = np.random.default_rng(seed)
+    y, relevant = rng.integers(0, 2, size=2060), np.arange(200) < 10
+    X = rng.normal(size=(2060, 200)) + SHIFT * y[:, None] * relevant
+    if not signal:
+        y = rng.permutation(y)
+    few, fresh = slice(0, 60), slice(60, None)
+    selector = GeneticSelector(GaussianNB(), random_state=seed, **settings_of(way, n_fits))
+    support = selector.fit(X[few], y[few]).support_
+    model = GaussianNB().fit(X[few][:, support], y[few])
+    heldout = model.score(X[fresh][:, support], y[fresh])
+    return {
+        "way": way, "labels": "real" if signal else "random", "seed": seed,
+        "n_fits": selector.n_fits_, "inner": selector.best_score_, "heldout": heldout,
+        "n_features": int(support.sum()), "precision": relevant[support].mean(),
+    }  # fmt: skip
+
+
+def interval(values):
+    half = student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return f"{values.mean():.3f} ± {half:.3f}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--fits", type=int, default=6000)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    tasks = [
+        delayed(one)(way, signal, seed, options.fits)
+        for way in WAYS
+        for signal in (True, False)
+        for seed in range(options.seeds)
+    ]
+    records = []
+    for record in Parallel(n_jobs=options.jobs, return_as="generator")(tasks):
+        records.append(record)
+        print(json.dumps(record), flush=True)
+    runs = pd.DataFrame(records)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    runs.to_csv(RESULTS / "noise.csv", index=False)
+    lines = ["| labels | way | fits | held out | reported | optimism | features | precision |"]
+    lines.append("|" + "---|" * 8)
+    for (labels, way), group in runs.groupby(["labels", "way"], sort=False):
+        optimism = group["inner"] - group["heldout"]
+        cells = [
+            labels, way, f"{group['n_fits'].mean():.0f}", interval(group["heldout"]),
+            interval(group["inner"]), interval(optimism), f"{group['n_features'].mean():.1f}",
+            interval(group["precision"]) if labels == "real" else "",
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    command = f"python benchmarks/noise.py --seeds {options.seeds} --fits {options.fits}"
+    text = "\n".join([f"Answers to noisy scores at equal fits: `{command}`.", "", *lines, ""])
+    (RESULTS / "noise.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

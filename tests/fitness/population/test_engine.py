@@ -1,0 +1,131 @@
+"""Engines give scikit-learn's scores to the bit, wherever they give any."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.metrics import check_scoring, get_scorer
+from sklearn.model_selection import StratifiedKFold
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from vaega.fitness.cross_validated import CrossValidatedFitness
+from vaega.fitness.folds import Fold, prepare_folds
+from vaega.fitness.population.engine import recognise, score_fold
+
+CLASSIFIERS = [
+    KNeighborsClassifier(3),
+    KNeighborsClassifier(10, metric="euclidean", algorithm="brute"),
+    KNeighborsClassifier(1, algorithm="kd_tree"),
+    GaussianNB(),
+    GaussianNB(var_smoothing=1e-2),
+]
+SCORERS = ["accuracy", "balanced_accuracy"]
+
+
+def rows_of(name, rng):
+    load = {"breast_cancer": load_breast_cancer, "wine": load_wine, "digits": load_digits}
+    if name == "few":
+        X = rng.normal(size=(38, 2000))
+        return X, (X[:, 0] + X[:, 1] > 0).astype(int)
+    if name == "ties":  # whole numbers: many fit rows are equally far
+        return rng.integers(0, 3, size=(80, 30)).astype(float), rng.integers(0, 3, size=80)
+    X, y = load[name](return_X_y=True)
+    rows = rng.permutation(len(y))[:200]
+    X = StandardScaler().fit_transform(X[rows])
+    return X, y[rows]
+
+
+def folds_of(X, y, n_splits=4):
+    splits = StratifiedKFold(n_splits, shuffle=True, random_state=0).split(X, y)
+    return prepare_folds(X, y, list(splits), seed=0)
+
+
+@pytest.mark.parametrize("name", ["few", "ties", "breast_cancer", "wine", "digits"])
+@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=repr)
+@pytest.mark.parametrize("scorer", SCORERS)
+@pytest.mark.filterwarnings("ignore")
+def test_scores_are_those_of_scikit_learn_to_the_bit(name, classifier, scorer, rng):
+    X, y = rows_of(name, rng)
+    masks = rng.random((40, X.shape[1])) < min(0.3, 15 / X.shape[1])
+    masks[0], masks[1, :] = True, False
+    folds = folds_of(X, y)
+    engine = CrossValidatedFitness(classifier, folds, get_scorer(scorer))
+    general = CrossValidatedFitness(classifier, folds, get_scorer(scorer), engine="sklearn")
+    ours, theirs = engine.evaluate(masks), general.evaluate(masks)
+    np.testing.assert_array_equal(ours.scores, theirs.scores)
+    assert ours.warned == theirs.warned
+
+
+@pytest.mark.parametrize("classifier", [KNeighborsClassifier(3), GaussianNB()], ids=repr)
+def test_most_masks_are_decided_without_scikit_learn(classifier, rng):
+    X, y = rows_of("few", rng)
+    masks = rng.random((200, 2000)) < 0.01
+    masks[:, 0] = True
+    decided = [score_fold(classifier, "accuracy", fold, masks) for fold in folds_of(X, y)]
+    assert np.isfinite(decided).mean() > 0.99
+
+
+def test_a_neighbour_in_doubt_is_left_to_scikit_learn():
+    X = np.array([[0.0], [2.0], [5.0], [9.0]])
+    fold = Fold(
+        X, np.array([0, 1, 0, 1]), np.array([[1.0], [4.9]]), np.array([0, 0]), np.arange(1), 4
+    )
+    scores = score_fold(KNeighborsClassifier(1), "accuracy", fold, np.array([[True]]))
+    assert np.isnan(scores).all()  # 1.0 is as far from 0.0 as from 2.0
+
+
+def test_a_constant_feature_is_left_to_scikit_learn(rng):
+    X = np.column_stack([np.ones(20), rng.normal(size=20)])
+    y = np.repeat([0, 1], 10)
+    fold = Fold(X, y, X, y, np.arange(2), 20)
+    scores = score_fold(GaussianNB(), "accuracy", fold, np.array([[True, False], [False, True]]))
+    assert np.isnan(scores[0])
+    assert scores[1] == GaussianNB().fit(X[:, 1:], y).score(X[:, 1:], y)
+
+
+def test_large_offsets_do_not_turn_predictions(rng):
+    # Distances as differences of large squares lose their digits: doubt, not a wrong answer.
+    X = rng.normal(size=(60, 20)) + 1e7
+    y = (X[:, 0] > 1e7).astype(int)
+    masks = rng.random((30, 20)) < 0.3
+    for classifier in (KNeighborsClassifier(3), GaussianNB()):
+        folds = folds_of(X, y)
+        engine = CrossValidatedFitness(classifier, folds, get_scorer("accuracy"))
+        general = CrossValidatedFitness(classifier, folds, get_scorer("accuracy"), engine="sklearn")
+        np.testing.assert_array_equal(engine.score_folds(masks), general.score_folds(masks))
+
+
+def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):
+    X, y = rng.normal(size=(30, 4)), np.repeat(["a", "b", "c"], 10)
+    fit = np.r_[0:8, 10:18]
+    validate = np.setdiff1d(np.arange(30), fit)
+    fold = Fold(X[fit], y[fit], X[validate], y[validate], np.arange(4), len(fit))
+    masks = rng.random((20, 4)) < 0.6
+    for classifier in (KNeighborsClassifier(3), GaussianNB()):
+        engine = CrossValidatedFitness(classifier, [fold], check_scoring(classifier))
+        general = CrossValidatedFitness(
+            classifier, [fold], check_scoring(classifier), engine="sklearn"
+        )
+        np.testing.assert_array_equal(engine.score_folds(masks), general.score_folds(masks))
+
+
+@pytest.mark.parametrize(
+    ("classifier", "scorer", "known"),
+    [
+        (KNeighborsClassifier(), "accuracy", "accuracy"),
+        (KNeighborsClassifier(), None, "accuracy"),
+        (GaussianNB(), "balanced_accuracy", "balanced_accuracy"),
+        (KNeighborsClassifier(p=1), "accuracy", None),
+        (KNeighborsClassifier(metric="cosine"), "accuracy", None),
+        (KNeighborsClassifier(weights="distance"), "accuracy", None),
+        (KNeighborsClassifier(), "roc_auc", None),
+        (GaussianNB(priors=[0.5, 0.5]), "accuracy", None),
+        (SVC(), "accuracy", None),
+        (type("Own", (GaussianNB,), {})(), "accuracy", None),
+    ],
+    ids=str,
+)
+def test_what_an_engine_takes(classifier, scorer, known):
+    assert recognise(classifier, check_scoring(classifier, scoring=scorer)) == known
