@@ -32,22 +32,37 @@ def test_a_strong_feature_nobody_chose_stays_behind_one_that_many_chose():
 
 
 def test_the_size_lies_within_what_the_votes_allow():
-    masks = np.zeros((10, 100), dtype=bool)
-    masks[:, :3] = True  # all agree on three
-    masks[0, 3:6] = True  # one alone wants three more
+    masks = np.zeros((10, 400), dtype=bool)
+    masks[:, :30] = True  # all agree on thirty
+    masks[0, 30:40] = True  # one alone wants ten more
     rising = np.tile([0.1, 0.2, 0.3, 0.9], (10, 1))
     falling = rising[:, ::-1]
-    sizes = (1, 10, 50, 100)
-    assert ballot(masks, sizes=sizes, unseen=rising).size_by_objective() == 12
-    assert ballot(masks, sizes=sizes, unseen=falling).size_by_objective() == 3
+    sizes = (1, 10, 50, 400)
+    assert ballot(masks, sizes=sizes, unseen=rising).size_by_objective() == 80
+    assert ballot(masks, sizes=sizes, unseen=falling).size_by_objective() == 30
 
 
 def test_the_size_is_in_the_middle_of_the_plateau():
-    masks = np.zeros((4, 64), dtype=bool)
+    masks = np.zeros((4, 400), dtype=bool)
     masks[np.arange(4), np.arange(4)] = True
-    masks[0, :40] = True
+    masks[0, :200] = True
     unseen = np.tile([0.5, 0.9, 0.9, 0.9, 0.5], (4, 1))
-    assert ballot(masks, sizes=(1, 4, 8, 16, 64), unseen=unseen).size_by_objective() == 8
+    assert ballot(masks, sizes=(1, 32, 64, 128, 400), unseen=unseen).size_by_objective() == 64
+
+
+@pytest.mark.parametrize(
+    ("n_features", "plateau", "size"),
+    [
+        (400, [0.9, 0.9, 0.9, 0.9], 30),  # thirty are as good as three
+        (400, [0.9, 0.5, 0.5, 0.5], 3),  # they are not
+        (30, [0.9, 0.9, 0.9, 0.9], 10),  # a third of all
+    ],
+)
+def test_a_few_features_more_are_taken_unless_unseen_rows_are_against_it(n_features, plateau, size):
+    masks = np.zeros((6, n_features), dtype=bool)
+    masks[:, :3] = True
+    unseen = np.tile(plateau, (6, 1))
+    assert ballot(masks, sizes=(3, 10, 28, 30), unseen=unseen).size_by_objective() == size
 
 
 def test_without_unseen_rows_those_that_two_agree_on_are_taken():

@@ -14,6 +14,7 @@ import pandas as pd
 from vaega.core.checks import check_positive
 
 _STRENGTH = 0.25  # what being the strongest feature counts, in shares of the votes
+_ROBUST_SIZE = 30
 _STEP = 2**0.5  # between the sizes at which the features of a search are tried
 
 
@@ -32,12 +33,15 @@ class Ballot:
     unseen : numpy.ndarray of float, shape (n_searches, n_sizes)
         Objective of each search's ranking, cut at each size, on rows that the search did not see;
         NaN where there were none.
+    unseen_ratio : float, default=0.25
+        Rows that a search did not see over those that it did.
     """
 
     masks: np.ndarray
     strengths: np.ndarray
     sizes: np.ndarray
     unseen: np.ndarray
+    unseen_ratio: float = 0.25
 
     @property
     def frequencies(self) -> np.ndarray:
@@ -81,7 +85,14 @@ class Ballot:
         The middle (geometric mean) of the sizes within one standard error of the best objective,
         but at least as many features as two searches agree on, and at most twice as many as any
         search selected: the objective of a handful of unseen rows is flat and noisy, and the
-        votes bound what it may say.
+        votes bound what it may say. A size below 30 is raised to it (to a third of all features
+        where they are fewer than 90) unless unseen rows are against that: a few features more
+        cost little, and small selections from few rows are the shakiest.
+
+        Notes
+        -----
+        The subsamples overlap, so their scores are less independent than they look: the standard
+        error is that of Nadeau and Bengio (2003), ``sqrt(1 / n_searches + ratio) * sd``.
         """
         votes = self.masks.sum(axis=0)
         fewest = max(int((votes >= 2).sum()), 1)
@@ -91,9 +102,12 @@ class Ballot:
         mean = np.nanmean(self.unseen, axis=0)
         best = int(mean.argmax())
         known = self.unseen[~np.isnan(self.unseen[:, best]), best]
-        error = float(known.std(ddof=min(1, known.size - 1))) / known.size**0.5
+        spread = float(known.std(ddof=min(1, known.size - 1)))
+        error = (1.0 / known.size + self.unseen_ratio) ** 0.5 * spread
         close = self.sizes[mean >= mean[best] - error]
-        return int(np.clip(round(float(np.exp(np.log(close).mean()))), fewest, most))
+        size = int(np.clip(round(float(np.exp(np.log(close).mean()))), fewest, most))
+        robust = min(_ROBUST_SIZE, -(-votes.size // 3))
+        return max(size, min(robust, int(close.max())))
 
     def size_by_error_control(self, false_selections: float) -> int:
         """Return how many features have more votes than chance would give.

@@ -191,6 +191,7 @@ class Search:
             strengths=np.mean([found.weights for found in searches], axis=0),
             sizes=sizes,
             unseen=np.array([self.objective(scores, prefixes) for scores in metric]),
+            unseen_ratio=(1.0 - settings.subsample) / settings.subsample,
         )
         size = ballot.count(settings.consensus_size, settings.false_selections)
         mask = self._repaired(prefix_masks(ballot.ranking(), [size])[0], inner, ballot.strengths)
