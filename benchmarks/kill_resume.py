@@ -1,18 +1,23 @@
 """Kill an experiment at random moments, resume it, compare with one that was left alone.
 
-A call that ended before its moment is not counted and done again. Prints a line a kill, and at the end how many of the resumed experiments were equal, byte for byte:
+Prints a line a kill, and at the end how many of the resumed experiments were equal, byte for byte:
 every history.csv and selected.csv, and runs.csv without the column of seconds.
+
+The moments are spread over the work: a kill comes a random part of a second after so many scores
+were stored. Time alone would not do where other programs change how quick the machine is. A tenth
+meets the start of the process, which has nothing to lose yet.
 
     python benchmarks/kill_resume.py --kills 50
 """
 
 import argparse
 import os
-import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,46 +53,56 @@ def main():
 def compare(folder, n_kills, seed, jobs):
     config = folder / "killed.yaml"
     config.write_text(CONFIG)
-    started = time.monotonic()
     run(config, folder / "whole", jobs).wait()
-    duration = time.monotonic() - started
-    whole = contents(folder / "whole")
-    print(f"uninterrupted: {duration:.1f} s, {len(whole[1])} files", flush=True)
+    whole, n_scores = contents(folder / "whole"), count_scores(folder / "whole")
+    print(f"uninterrupted: {n_scores} scores stored", flush=True)
     rng, n_equal = np.random.default_rng(seed), 0
-    # One moment in each equal part of the duration, in random order.
+    # One target in each equal part of the work, in random order; below 0 is the start.
     shares = (rng.permutation(n_kills) + rng.random(n_kills)) / n_kills
-    for number, share in enumerate(shares, start=1):
+    for number, target in enumerate(np.interp(shares, [0, 0.1, 1], [-1, 0, n_scores]), start=1):
         results = folder / f"kill-{number}"
-        while not (states := kill_and_resume(config, results, jobs, share * duration, rng)):
-            # It had ended before its moment came: the machine is quicker than it was.
-            shutil.rmtree(results)
-            duration *= 0.9
+        states = kill_and_resume(config, results, jobs, target, rng)
         equal = contents(results) == whole
         n_equal += equal
         answer = "equal" if equal else "DIFFERENT"
-        print(f"{number:3d} killed {' and '.join(states)}: {answer}", flush=True)
+        print(f"{number:3d} killed with {', then with '.join(states)}: {answer}", flush=True)
     return n_equal
 
 
-def kill_and_resume(config, results, jobs, moment, rng):
-    """Kill the first call, and every third resume too; then let it end.
-
-    Returns where each kill met it; nothing when the first call had ended by itself.
-    """
+def kill_and_resume(config, results, jobs, target, rng):
+    """Kill the first call, and every third resume too; then let it end."""
     process, states = run(config, results, jobs), []
-    moments = [moment, moment * rng.random()] if rng.random() < 1 / 3 else [moment]
-    for seconds in moments:
-        try:
-            process.wait(timeout=seconds)
-            break
-        except subprocess.TimeoutExpired:
+    for _ in range(1 + (rng.random() < 1 / 3)):
+        wait_until_stored(process, results, target, rng)
+        if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             process.wait()
-        states.append(f"after {seconds:.2f} s, {describe(results)}")
+            states.append(describe(results))
+        else:
+            states.append("nothing left to do")
         process = go_on(config, results, jobs)
+        target += rng.random() * 20  # the second kill comes a little later
     if process.wait() != 0:
         raise SystemExit(f"the last call failed with code {process.returncode}")
     return states
+
+
+def wait_until_stored(process, results, target, rng):
+    if target < 0:
+        time.sleep(3.0 * -target)
+        return
+    while process.poll() is None and count_scores(results) < target:
+        time.sleep(0.01)
+    time.sleep(0.5 * rng.random())
+
+
+def count_scores(results):
+    path = results / "killed" / "memory.sqlite3"
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            return connection.execute("SELECT count(*) FROM scores").fetchone()[0]
+    except sqlite3.OperationalError:  # not begun yet
+        return -1
 
 
 def run(config, results, jobs):
@@ -113,10 +128,11 @@ def start(results, *arguments):
 def describe(results):
     folder = results / "killed"
     if not (folder / "plan.json").exists():
-        return "in the start"
-    n_done = len(list(folder.glob("runs/*/selected.csv")))
+        return "nothing begun"
+    n_done = len(list(folder.glob("runs/*/metrics.json")))
     n_open = len(list(folder.glob("runs/*/checkpoint/*/*.npz")))
-    return f"{n_done} of 2 runs done" + (", a checkpoint" if n_open else "")
+    scores, searches = max(count_scores(results), 0), f"{n_open} searches saved"
+    return f"{scores} scores, {searches}, {n_done} of 2 runs done"
 
 
 def contents(results):

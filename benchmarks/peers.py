@@ -206,7 +206,7 @@ def compare(n_seeds):
     text = "# A peer side by side\n\n" + provenance(
         f"python benchmarks/peers.py --seeds {n_seeds}", packages
     )
-    text += f"\n{NOTE}\n"
+    text += f"\n{NOTE}"
     for dataset, own in runs.groupby("dataset", sort=False):
         text += f"\n## {dataset}\n\n{table(own)}"
     (FOLDER / "peers.md").write_text(text, encoding="utf-8")

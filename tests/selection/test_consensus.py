@@ -131,3 +131,33 @@ def test_the_table_of_sizes_has_means_and_standard_errors():
     table = sizes_table(np.array([1, 2]), np.array([[0.5, 1.0], [0.7, 1.0], [np.nan, np.nan]]))
     np.testing.assert_allclose(table["score"], [0.6, 1.0])
     np.testing.assert_allclose(table["standard_error"], [0.1, 0.0])
+
+
+def ballot_against(filtered, unseen=0.8):
+    masks = np.zeros((10, 100), dtype=bool)
+    masks[:, :4] = True
+    strengths = np.linspace(1.0, 0.0, 100)[::-1]
+    jitter = np.linspace(-0.02, 0.02, 10)[:, None]
+    shape = np.ones((10, 3))
+    return Ballot(
+        masks, strengths, np.array([4, 30, 100]), unseen * shape + jitter, filtered * shape
+    )
+
+
+def test_searches_that_beat_their_filter_on_unseen_rows_lead():
+    winner = ballot_against(filtered=0.6)
+    assert winner.searches_lead()
+    assert winner.ranking()[:4].tolist() == [3, 2, 1, 0]
+
+
+@pytest.mark.parametrize("filtered", [0.8, 0.9])
+def test_searches_that_do_not_leave_the_ranking_to_it(filtered):
+    loser = ballot_against(filtered=filtered)
+    assert not loser.searches_lead()
+    assert loser.ranking()[0] == 99
+
+
+def test_a_guide_without_an_opinion_leads_nobody():
+    masks = np.eye(4, dtype=bool)
+    even = Ballot(masks, np.full(4, 0.25), np.array([1]), np.zeros((4, 1)), np.ones((4, 1)))
+    assert even.searches_lead()

@@ -14,6 +14,7 @@ import pandas as pd
 from vaega.core.checks import check_positive
 
 _STRENGTH = 0.25  # what being the strongest feature counts, in shares of the votes
+_LEADING_STRENGTH = 4.0  # where the votes do not beat the filter that guided them
 _ROBUST_SIZE = 30
 _STEP = 2**0.5  # between the sizes at which the features of a search are tried
 
@@ -33,6 +34,8 @@ class Ballot:
     unseen : numpy.ndarray of float, shape (n_searches, n_sizes)
         Objective of each search's ranking, cut at each size, on rows that the search did not see;
         NaN where there were none.
+    filtered : numpy.ndarray of float, shape (n_searches, n_sizes), optional
+        The same for the features that the guide alone ranks first, on the rows of the search.
     unseen_ratio : float, default=0.25
         Rows that a search did not see over those that it did.
     """
@@ -41,6 +44,7 @@ class Ballot:
     strengths: np.ndarray
     sizes: np.ndarray
     unseen: np.ndarray
+    filtered: np.ndarray | None = None
     unseen_ratio: float = 0.25
 
     @property
@@ -49,15 +53,38 @@ class Ballot:
         return self.masks.mean(axis=0)
 
     def ranking(self) -> np.ndarray:
-        """Return the features from best to worst: by votes, and by a quarter as much for strength.
+        """Return the features from best to worst, by votes and by strength.
 
-        A share of the votes and a quarter of the strength, relative to the strongest, add up: ten
-        searches tell few features apart, and what the whole of the training rows says by itself
-        orders those with the same number of votes, or with none.
+        A share of the votes and the strength, relative to the strongest feature, add up. Where the
+        searches beat the guide on unseen rows the strength counts a quarter, to order features
+        with equally many votes; where they don't, it leads, and the votes order what it leaves
+        close: a search has to earn its say.
         """
         spread = float(np.ptp(self.strengths)) or 1.0
         relative = (self.strengths - self.strengths.min()) / spread
-        return np.argsort(-(self.frequencies + _STRENGTH * relative), kind="stable")
+        weight = _STRENGTH if self.searches_lead() else _LEADING_STRENGTH
+        return np.argsort(-(self.frequencies + weight * relative), kind="stable")
+
+    def searches_lead(self) -> bool:
+        """Return whether the searches' features beat the guide's on rows that neither saw.
+
+        By more than one standard error of the mean difference over all sizes, where the guide has
+        an opinion; without one, or without unseen rows, the votes are all there is.
+        """
+        if self.filtered is None or np.ptp(self.strengths) == 0.0:
+            return True
+        gains = (self.unseen - self.filtered).mean(axis=1)
+        gains = gains[~np.isnan(gains)]
+        if not gains.size:
+            return True
+        return bool(
+            gains.mean() > self._error_of(float(gains.std(ddof=min(1, gains.size - 1))), gains.size)
+        )
+
+    def _error_of(self, deviation: float, n_searches: int) -> float:
+        # Nadeau and Bengio (2003): scores on overlapping subsamples are less independent than
+        # they look.
+        return float((1.0 / n_searches + self.unseen_ratio) ** 0.5 * deviation)
 
     def count(self, size: int | str, false_selections: float) -> int:
         """Return how many features are selected.
@@ -86,28 +113,34 @@ class Ballot:
         but at least as many features as two searches agree on, and at most twice as many as any
         search selected: the objective of a handful of unseen rows is flat and noisy, and the
         votes bound what it may say. A size below 30 is raised to it (to a third of all features
-        where they are fewer than 90) unless unseen rows are against that: a few features more
-        cost little, and small selections from few rows are the shakiest.
+        where they are fewer than 90) unless unseen rows are against that by two standard errors:
+        a few features more cost little, and small selections from few rows are the shakiest.
 
         Notes
         -----
         The subsamples overlap, so their scores are less independent than they look: the standard
-        error is that of Nadeau and Bengio (2003), ``sqrt(1 / n_searches + ratio) * sd``.
+        error is that of Nadeau and Bengio (2003), ``sqrt(1 / n_searches + ratio) * sd``, with the
+        standard deviation pooled over the sizes.
         """
         votes = self.masks.sum(axis=0)
         fewest = max(int((votes >= 2).sum()), 1)
         most = min(max(2 * int((votes >= 1).sum()), 1), votes.size)
-        if np.isnan(self.unseen).all():
+        unseen = self.unseen
+        if self.filtered is not None and not self.searches_lead():
+            unseen = self.filtered
+        known = unseen[~np.isnan(unseen).any(axis=1)]
+        if not len(known):
             return fewest
-        mean = np.nanmean(self.unseen, axis=0)
+        mean = known.mean(axis=0)
         best = int(mean.argmax())
-        known = self.unseen[~np.isnan(self.unseen[:, best]), best]
-        spread = float(known.std(ddof=min(1, known.size - 1)))
-        error = (1.0 / known.size + self.unseen_ratio) ** 0.5 * spread
+        # Pooled over the sizes: at the best one all scores may be 1.0, which is no certainty.
+        spread = float(known.var(axis=0, ddof=min(1, len(known) - 1)).mean()) ** 0.5
+        error = self._error_of(spread, len(known))
         close = self.sizes[mean >= mean[best] - error]
         size = int(np.clip(round(float(np.exp(np.log(close).mean()))), fewest, most))
         robust = min(_ROBUST_SIZE, -(-votes.size // 3))
-        return max(size, min(robust, int(close.max())))
+        tolerable = self.sizes[mean >= mean[best] - 2.0 * error]
+        return max(size, min(robust, int(tolerable.max())))
 
     def size_by_error_control(self, false_selections: float) -> int:
         """Return how many features have more votes than chance would give.

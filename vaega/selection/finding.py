@@ -175,28 +175,34 @@ class Search:
             minimum=settings.min_features,
             maximum=settings.max_features or _MOST_FEATURES,
         )
-        searches, unseen = [], []
+        searches, unseen, warned = [], [], Counter[str]()
         for place in range(int(settings.n_searches)):
             rng = derive_rng(inner.seed, "subsample", place)
             rows = draw_subsample(inner.y, settings.subsample, rng=rng, groups=inner.groups)
             part = inner.restricted(rows, "search", place)
             found = self.single(part, f"search-{place:02d}")
             searches.append(found)
-            ranking = np.lexsort((-found.weights, ~found.mask))
-            unseen.append(self._judge(prefix_masks(ranking, sizes), inner, rows, place))
-        metric = np.array([scores for scores, _ in unseen])
+            masks = np.vstack(
+                [
+                    prefix_masks(np.lexsort((-found.weights, *first)), sizes)
+                    for first in ([~found.mask], [])
+                ]
+            )
+            unseen.append(self._judge(masks, inner, rows, place, warned).reshape(2, -1))
+        metric = np.array(unseen)
         prefixes = prefix_masks(np.arange(inner.n_features), sizes)
+        value = np.apply_along_axis(self.objective, 2, metric, prefixes)
         ballot = Ballot(
             masks=np.array([found.mask for found in searches]),
             strengths=np.mean([found.weights for found in searches], axis=0),
             sizes=sizes,
-            unseen=np.array([self.objective(scores, prefixes) for scores in metric]),
+            unseen=value[:, 0],
+            filtered=value[:, 1],
             unseen_ratio=(1.0 - settings.subsample) / settings.subsample,
         )
         size = ballot.count(settings.consensus_size, settings.false_selections)
         mask = self._repaired(prefix_masks(ballot.ranking(), [size])[0], inner, ballot.strengths)
-        table = sizes_table(sizes, metric)
-        warned = sum((counted for _, counted in unseen), Counter[str]())
+        table = sizes_table(sizes, metric[:, 0 if ballot.searches_lead() else 1])
         return _merged(searches, mask, ballot, table, warned)
 
     def _weights(self, folds: list[Fold], inner: InnerValidation) -> np.ndarray:
@@ -233,15 +239,19 @@ class Search:
         return replace(confirmed, warnings=found.warnings + warned)
 
     def _judge(
-        self, masks: np.ndarray, inner: InnerValidation, rows: np.ndarray, place: int
-    ) -> tuple[np.ndarray, Counter[str]]:
-        # Each search is judged, at every size, by rows that it did not see.
-        warned = Counter[str]()
+        self,
+        masks: np.ndarray,
+        inner: InnerValidation,
+        rows: np.ndarray,
+        place: int,
+        warned: Counter[str],
+    ) -> np.ndarray:
+        # Each search is judged by rows that it did not see.
         unseen = np.setdiff1d(np.arange(len(inner.y)), rows)
         if not unseen.size:
-            return np.full(len(masks), np.nan), warned
+            return np.full(len(masks), np.nan)
         with inner.fitness_on(rows, unseen, "unseen", place) as fitness:
-            return self._fold_scores(fitness, masks, warned)[:, 0], warned
+            return self._fold_scores(fitness, masks, warned)[:, 0]
 
     def _fold_scores(
         self, fitness: CrossValidatedFitness, masks: np.ndarray, warned: Counter[str]
@@ -298,7 +308,7 @@ def _merged(
         n_asked=sum(found.n_asked for found in searches),
         n_distinct=sum(found.n_distinct for found in searches),
         n_scored=sum(found.n_scored for found in searches),
-        n_fits=sum(found.n_fits for found in searches) + len(searches) * len(sizes),
+        n_fits=sum(found.n_fits for found in searches) + 2 * len(searches) * len(sizes),
         warnings=sum((found.warnings for found in searches), warned),
         masks=ballot.masks,
         weights=ballot.strengths,
