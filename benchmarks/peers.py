@@ -10,7 +10,7 @@ rows are its defaults, and the settings that its documentation offers for few fe
 counted in the classifier itself, whoever asks for them.
 
 Writes results/benchmarks/peers.csv, one row a run, and peers.md, one row an arm. Runs that the csv
-holds already are not repeated: remove it to measure anew.
+holds already are not repeated while the sources of vaega are the same.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from planted import (
     BUDGET,
     FOLDER,
     VOTE,
+    code_of,
     describe_stability,
     half_width,
     make_planted,
@@ -165,7 +166,7 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure(dataset, arm, seed):
+def measure(dataset, arm, seed, code):
     command = [sys.executable, __file__, "--one", dataset, arm, str(seed)]
     printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return json.loads(printed.splitlines()[-1])
@@ -195,8 +196,9 @@ def table(runs):
 
 
 def compare(n_seeds):
+    codes = {arm: code_of(arm) for arm in ARMS}
     cases = [
-        {"dataset": dataset, "arm": arm, "seed": seed}
+        {"dataset": dataset, "arm": arm, "seed": seed, "code": codes[arm]}
         for dataset in N_FEATURES
         for seed in range(n_seeds)
         for arm in ARMS

@@ -37,7 +37,7 @@ def test_a_state_comes_back_whole(saved):
         state.history,
         state.rng_state,
     )
-    assert extra == {}
+    assert extra == {checkpoint.STOPPED: False}
 
 
 def test_a_search_goes_on_from_the_file(saved):

@@ -38,6 +38,9 @@ class Callback:
     def on_generation(self, algorithm: Any) -> bool | None:
         """After each generation; True ends the loop."""
 
+    def on_decision(self, algorithm: Any, *, stopped: bool) -> None:
+        """After all callbacks have had their say on a generation; `stopped` is what came of it."""
+
     def on_end(self, algorithm: Any) -> None:
         """After the last generation."""
 

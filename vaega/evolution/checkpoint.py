@@ -17,6 +17,7 @@ from vaega.evolution.callbacks import Callback
 from vaega.evolution.state import EvolutionState
 
 VERSION = 2
+STOPPED = "loop.stopped"  # among the extra arrays: a callback ended the loop for good
 _ARRAYS = ("masks", "scores", "best_mask")
 _STATE, _STATE_EXTRA, _EXTRA = "state.", "state_extra.", "extra."
 
@@ -56,20 +57,28 @@ class SaveCheckpoint(Callback):
         self.callbacks = tuple(callbacks)
         self.identity = identity
         self._written = -np.inf
+        self._stopped = False
 
     def on_start(self, algorithm: Any) -> None:
         """Let the first generation be written."""
         self._written = -np.inf
+        self._stopped = False
 
-    def on_generation(self, algorithm: Any) -> None:
-        """Write when the last write is old enough."""
-        if time.monotonic() - self._written >= self.seconds:
+    def on_decision(self, algorithm: Any, *, stopped: bool) -> None:
+        """Write when the last write is old enough, or the loop was stopped.
+
+        In one write with the state, so that a run which is killed here and resumed neither
+        forgets that it was stopped nor decides it twice.
+        """
+        self._stopped = stopped
+        if stopped or time.monotonic() - self._written >= self.seconds:
             self.on_end(algorithm)
             self._written = time.monotonic()
 
     def on_end(self, algorithm: Any) -> None:
         """Write the last state, so that a finished search is never repeated."""
         extra = self.extra() | callback_arrays(self.callbacks)
+        extra[STOPPED] = np.array(self._stopped)
         save_checkpoint(self.path, algorithm.state, extra, identity=self.identity)
 
 

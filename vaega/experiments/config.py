@@ -244,7 +244,7 @@ class SearchConfig(_Model):
     n_islands: Annotated[int, Field(strict=True, ge=2)] = 4
     migrate_every: Count = 5
     local_search: Count | None = None
-    stages: tuple[tuple[Count, Annotated[Number, Field(gt=0.0)]], ...] = ()
+    stages: tuple[tuple[Count, Any], ...] = ()
     min_features: Count = 1
     max_features: Count | None = None
     pinned: tuple[Annotated[int, Field(strict=True, ge=0)], ...] = ()

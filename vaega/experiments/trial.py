@@ -130,7 +130,11 @@ def run_trial(
     else:
         first = _preselect(search, config.search.preselect, inner)
         columns = frequent_columns(
-            first.frequencies, first.weights, first.mask, config.search.preselect.keep
+            first.frequencies,
+            first.weights,
+            first.mask,
+            config.search.preselect.keep,
+            search.settings,
         )
         found = _select_among(search, columns, inner, first)
     final = score_heldout(trial, found.mask, classifier, scorer, preparation, sampler, columns)
@@ -166,6 +170,7 @@ def _select_among(
         n_asked=first.n_asked + found.n_asked,
         n_distinct=first.n_distinct + found.n_distinct,
         n_scored=first.n_scored + found.n_scored,
+        n_fits=first.n_fits + found.n_fits,
         warnings=first.warnings + found.warnings,
     )
 

@@ -42,7 +42,8 @@ class Fold:
     columns : numpy.ndarray of int, shape (n_kept,)
         The feature of each column.
     n_real : int
-        How many of the first fit rows are real.
+        How many of the first fit rows are real for certain: all of them, where the sampler kept
+        them in front.
     weight_fit : numpy.ndarray of float, shape (n_fit + n_synthetic,), optional
         Weights of the fit rows; a synthetic row weighs what real rows of its class do on average.
     weight_validate : numpy.ndarray of float, shape (n_validate,), optional
@@ -105,13 +106,23 @@ def prepare_fold(
         fitted.fit(X_fit, y_fit)
         X_fit, X_validate = fitted.transform(X_fit), fitted.transform(X_validate)
         columns = fitted.columns_
+    X_real = X_fit
     if sampler is not None:
         X_fit, y_fit = augment(X_fit, y_fit, sampler, seed=derive_seed(seed, "sampler"))
-    fold = Fold(X_fit, y_fit, X_validate, y[validate_rows], columns, len(fit_rows))
+    n_real = _count_real(X_real, X_fit)
+    fold = Fold(X_fit, y_fit, X_validate, y[validate_rows], columns, n_real)
     if sample_weight is None:
         return fold
     weight_fit = _augmented_weights(sample_weight[fit_rows], y[fit_rows], y_fit)
     return replace(fold, weight_fit=weight_fit, weight_validate=sample_weight[validate_rows])
+
+
+def _count_real(real: np.ndarray, rows: np.ndarray) -> int:
+    # Of a sampler that drops rows only those are known to be real that still stand where they did.
+    n_rows = min(len(real), len(rows))
+    same = (real[:n_rows] == rows[:n_rows]) | (real[:n_rows] != real[:n_rows])  # NaN is not itself
+    moved = np.flatnonzero(~same.all(axis=1))
+    return int(moved[0]) if moved.size else n_rows
 
 
 def _augmented_weights(weights: np.ndarray, real: np.ndarray, labels: np.ndarray) -> np.ndarray:

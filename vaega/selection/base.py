@@ -3,6 +3,7 @@
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,13 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_regressor
 from sklearn.feature_selection import SelectorMixin
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import StratifiedKFold, check_cv
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from vaega.core.checks import check_choice
 from vaega.core.errors import InputError
-from vaega.core.files import fingerprint
 from vaega.selection.inner import InnerValidation, Splits
 
 
@@ -94,8 +94,13 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         """Return a function from rows and a seed to inner splits of these rows."""
         if self.cv is None or isinstance(self.cv, int | np.integer):
             n_splits = check_cv(self.cv, y, classifier=True).n_splits
-            return lambda rows, seed: _stratified(y[rows], n_splits, seed)
+            members = groups
+            return lambda rows, seed: _stratified(
+                y[rows], n_splits, seed, None if members is None else members[rows]
+            )
         cv = check_cv(self.cv, y, classifier=True)
+        if getattr(cv, "random_state", 0) is None:
+            return self._reseeded(cv, X, y, groups)
         whole = [
             (np.asarray(fit), np.asarray(validate)) for fit, validate in cv.split(X, y, groups)
         ]
@@ -107,7 +112,25 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
             places = np.full(len(y), -1)
             places[rows] = np.arange(len(rows))
             kept = [(_kept(places, fit), _kept(places, validate)) for fit, validate in whole]
-            return [(fit, validate) for fit, validate in kept if fit.size and validate.size]
+            left = [(fit, validate) for fit, validate in kept if fit.size and validate.size]
+            if not left:
+                raise InputError(
+                    f"{type(self).__name__}: cv must leave fit and validate rows in every "
+                    "subsample, got splits that do not; n_searches=1 searches on all rows."
+                )
+            return left
+
+        return split
+
+    def _reseeded(self, cv: Any, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None) -> Any:
+        # A splitter whose user set no seed gets one each time: fresh folds are fresh, and nothing
+        # is drawn from numpy's global generator.
+        def split(rows: np.ndarray, seed: int) -> Splits:
+            own = deepcopy(cv)
+            if not hasattr(own, "shuffle") or own.shuffle:
+                own.random_state = seed % 2**32
+            members = None if groups is None else groups[rows]
+            return list(own.split(X[rows], y[rows], members))
 
         return split
 
@@ -159,34 +182,16 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         return tags
 
 
-def describe_inputs(*parts: Any) -> str:
-    """Return a digest of whatever a search depends on, for the name of its checkpoint.
-
-    Parameters
-    ----------
-    *parts : numpy.ndarray or object
-        Arrays enter with their bytes, other objects with their text.
-
-    Returns
-    -------
-    str
-        Sixteen hexadecimal digits.
-
-    Examples
-    --------
-    >>> len(describe_inputs(np.zeros(2), "accuracy"))
-    16
-    """
-    plain = [part if isinstance(part, np.ndarray) else repr(part) for part in parts]
-    return fingerprint(*plain)[:16]
-
-
-def _stratified(y: np.ndarray, n_splits: int, seed: int) -> Splits:
+def _stratified(
+    y: np.ndarray, n_splits: int, seed: int, groups: np.ndarray | None = None
+) -> Splits:
     # A subsample may hold fewer rows of a class than there are folds; two folds are the least.
-    smallest = int(np.unique(y, return_counts=True)[1].min())
+    members = np.arange(len(y)) if groups is None else groups
+    smallest = min(len(np.unique(members[y == label])) for label in np.unique(y))
     n_splits = min(n_splits, max(smallest, 2))
-    folds = StratifiedKFold(n_splits, shuffle=True, random_state=seed % 2**32)
-    return list(folds.split(np.zeros(len(y)), y))
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    folds = kind(n_splits, shuffle=True, random_state=seed % 2**32)
+    return list(folds.split(np.zeros(len(y)), y, groups))
 
 
 def _kept(places: np.ndarray, part: np.ndarray) -> np.ndarray:

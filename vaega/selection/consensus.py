@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from vaega.core.checks import check_positive
+from vaega.selection.settings import SearchSettings
 
 _STRENGTH = 0.25  # what being the strongest feature counts, in shares of the votes
 _LEADING_STRENGTH = 4.0  # where the votes do not beat the filter that guided them
@@ -171,6 +172,62 @@ class Ballot:
         check_positive(false_selections, "false_selections", owner="consensus")
         threshold = error_controlled_threshold(self.masks, false_selections)
         return int((self.frequencies >= threshold).sum())
+
+
+@dataclass(frozen=True)
+class VoteBounds:
+    """What a vote may select.
+
+    Parameters
+    ----------
+    fewest, most : int
+        Numbers of features.
+    pinned, forbidden : tuple of int
+        Features that are always, and never, selected.
+
+    Examples
+    --------
+    >>> bounds = VoteBounds(1, 3, pinned=(2,), forbidden=(0,))
+    >>> bounds.ordered(np.array([0, 1, 2, 3]))
+    array([2, 1, 3, 0])
+    """
+
+    fewest: int
+    most: int
+    pinned: tuple[int, ...] = ()
+    forbidden: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, settings: SearchSettings, n_features: int) -> "VoteBounds":
+        """Return the bounds that settings mean for so many features.
+
+        Parameters
+        ----------
+        settings : SearchSettings
+        n_features : int
+
+        Returns
+        -------
+        VoteBounds
+        """
+        allowed = n_features - len(set(settings.forbidden))
+        most = min(settings.max_features or allowed, allowed)
+        fewest = max(settings.min_features, len(set(settings.pinned)))
+        return cls(fewest, most, tuple(settings.pinned), tuple(settings.forbidden))
+
+    def ordered(self, ranking: np.ndarray) -> np.ndarray:
+        """Return a ranking with the pinned features first and the forbidden ones last.
+
+        Parameters
+        ----------
+        ranking : numpy.ndarray of int, shape (n_features,)
+
+        Returns
+        -------
+        numpy.ndarray of int, shape (n_features,)
+        """
+        place = np.isin(ranking, self.forbidden).astype(int) - np.isin(ranking, self.pinned)
+        return ranking[np.argsort(place, kind="stable")]
 
 
 def error_controlled_threshold(masks: np.ndarray, false_selections: float) -> float:

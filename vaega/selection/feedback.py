@@ -82,19 +82,38 @@ def search_with_feedback(
     n_left = int(settings.n_generations)
     columns, masks = np.arange(inner.n_features), None
     sampler, phases = inner.sampler, list[tuple[np.ndarray, SearchResult]]()
-    while n_left > 0:
+    while n_left > 0 and not _spent(settings, phases):
         n_generations = min(int(settings.feedback or n_left), n_left)
         part = replace(inner.with_columns(columns, "phase", len(phases)), sampler=sampler)
-        own = replace(settings.on_columns(columns), n_generations=n_generations, feedback=None)
+        own = replace(
+            _remaining(settings, [found for _, found in phases]).on_columns(columns),
+            n_generations=n_generations,
+            feedback=None,
+        )
         folds = part.folds()
         found = run_phase(part, own, folds, len(phases), masks)
         phases.append((columns, found))
         n_left -= n_generations
+        if len(found.history) < n_generations:
+            break  # a stop that the settings ask for ends all phases
         survivors = np.flatnonzero((found.frequencies > 0.0) | found.mask)
         masks = _carried(found, survivors)
         sampler = _weighted(inner.sampler, part, folds, found.mask)
         columns = columns[survivors]
     return _joined(phases, inner.n_features)
+
+
+def _spent(settings: SearchSettings, phases: list[tuple[np.ndarray, SearchResult]]) -> bool:
+    if settings.max_evaluations is None:
+        return False
+    return sum(found.n_distinct for _, found in phases) >= settings.max_evaluations
+
+
+def _remaining(settings: SearchSettings, found: list[SearchResult]) -> SearchSettings:
+    if settings.max_evaluations is None or not found:
+        return settings
+    scored = sum(result.n_distinct for result in found)
+    return replace(settings, max_evaluations=max(1, settings.max_evaluations - scored))
 
 
 def class_errors(inner: InnerValidation, folds: list[Fold], mask: np.ndarray) -> dict[Any, float]:
@@ -130,9 +149,10 @@ def class_errors(inner: InnerValidation, folds: list[Fold], mask: np.ndarray) ->
 
 
 def _weighted(sampler: Any, inner: InnerValidation, folds: list[Fold], mask: np.ndarray) -> Any:
-    if "sampling_strategy" not in sampler.get_params():
-        return sampler
     total = len(folds[0].y_fit) - folds[0].n_real
+    kind = getattr(sampler, "_sampling_type", "over-sampling")
+    if "sampling_strategy" not in sampler.get_params() or kind != "over-sampling" or total <= 0:
+        return sampler
     errors = {label: error + _FLOOR for label, error in class_errors(inner, folds, mask).items()}
     shares = {label: error / sum(errors.values()) for label, error in errors.items()}
     changed: dict[str, Any] = {"sampling_strategy": HardClasses(shares, total)}

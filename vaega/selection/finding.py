@@ -5,21 +5,28 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from vaega.core.errors import InputError
 from vaega.core.files import canonical_json, fingerprint, plain
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.evolution.callbacks import Callback
-from vaega.evolution.operators import repair_bounds
 from vaega.fitness.cross_validated import CrossValidatedFitness
 from vaega.fitness.folds import Fold
 from vaega.fitness.memory import FitnessMemory
 from vaega.fitness.objective import Objective
 from vaega.fitness.score_store import ScoreStore
 from vaega.selection.confirmation import candidates_of, confirm
-from vaega.selection.consensus import Ballot, prefix_masks, sizes_table, trial_sizes
+from vaega.selection.consensus import (
+    Ballot,
+    VoteBounds,
+    prefix_masks,
+    sizes_table,
+    trial_sizes,
+)
 from vaega.selection.feedback import search_with_feedback
 from vaega.selection.guide import guide_weights
 from vaega.selection.inner import InnerValidation
@@ -78,6 +85,7 @@ class Search:
             When a setting breaks a rule or does not fit the rows.
         """
         self.settings.check(owner=self.owner)
+        _check_callbacks(self.callbacks, self.owner)
         check_fits(self.settings, inner.n_features, owner=self.owner)
         n_rows, n_features = inner.X.shape
         settings = self.settings.resolved(n_rows=n_rows, n_features=n_features)
@@ -141,6 +149,7 @@ class Search:
         """
         weights = self._weights(folds, inner)
         with self._scores(inner, folds) as scores:
+            saved = self._saved(inner, folds, name, weights, initial)
             found = run_search(
                 scores,
                 self.objective,
@@ -149,7 +158,7 @@ class Search:
                 seed=inner.seed,
                 initial=initial,
                 callbacks=self.callbacks,
-                saved=self._saved(inner, name, weights),
+                saved=saved,
                 owner=self.owner,
             )
             if not self.settings.confirm:
@@ -170,10 +179,11 @@ class Search:
         SearchResult
         """
         settings = self.settings
+        bounds = VoteBounds.of(settings, inner.n_features)
         sizes = trial_sizes(
             inner.n_features,
-            minimum=settings.min_features,
-            maximum=settings.max_features or _MOST_FEATURES,
+            minimum=bounds.fewest,
+            maximum=min(bounds.most, max(_MOST_FEATURES, bounds.fewest)),
         )
         searches, unseen, warned = [], [], Counter[str]()
         for place in range(int(settings.n_searches)):
@@ -184,7 +194,7 @@ class Search:
             searches.append(found)
             masks = np.vstack(
                 [
-                    prefix_masks(np.lexsort((-found.weights, *first)), sizes)
+                    prefix_masks(bounds.ordered(np.lexsort((-found.weights, *first))), sizes)
                     for first in ([~found.mask], [])
                 ]
             )
@@ -201,7 +211,8 @@ class Search:
             unseen_ratio=(1.0 - settings.subsample) / settings.subsample,
         )
         size = ballot.count(settings.consensus_size, settings.false_selections)
-        mask = self._repaired(prefix_masks(ballot.ranking(), [size])[0], inner, ballot.strengths)
+        size = int(np.clip(size, bounds.fewest, bounds.most))
+        mask = prefix_masks(bounds.ordered(ballot.ranking()), [size])[0]
         table = sizes_table(sizes, metric[:, 0 if ballot.searches_lead() else 1])
         return _merged(searches, mask, ballot, table, warned)
 
@@ -248,8 +259,8 @@ class Search:
     ) -> np.ndarray:
         # Each search is judged by rows that it did not see.
         unseen = np.setdiff1d(np.arange(len(inner.y)), rows)
-        if not unseen.size:
-            return np.full(len(masks), np.nan)
+        if len(np.unique(inner.y[unseen])) < len(np.unique(inner.y)):
+            return np.full(len(masks), np.nan)  # they cannot judge what they do not hold
         with inner.fitness_on(rows, unseen, "unseen", place) as fitness:
             return self._fold_scores(fitness, masks, warned)[:, 0]
 
@@ -261,27 +272,35 @@ class Search:
         warned.update(memory.warnings_)
         return memory.fold_scores(masks)
 
-    def _repaired(
-        self, mask: np.ndarray, inner: InnerValidation, strengths: np.ndarray
-    ) -> np.ndarray:
-        (repaired,) = repair_bounds(
-            mask,
-            min_features=self.settings.min_features,
-            max_features=self.settings.max_features,
-            pinned=list(self.settings.pinned),
-            forbidden=list(self.settings.forbidden),
-            rng=derive_rng(inner.seed, "vote"),
-            weights=strengths,
-        )
-        return repaired
-
-    def _saved(self, inner: InnerValidation, name: str, weights: np.ndarray) -> SavedState | None:
+    def _saved(
+        self,
+        inner: InnerValidation,
+        folds: list[Fold],
+        name: str,
+        weights: np.ndarray,
+        initial: np.ndarray | None,
+    ) -> SavedState | None:
         if self.folder is None:
             return None
-        described = {**asdict(self.settings), "guide": "see weights"}
-        text = canonical_json(plain(described)) + repr(self.objective)
-        identity = fingerprint(text, weights, inner.X, np.asarray(inner.y), np.array(inner.seed))
-        return SavedState(self.folder / f"{name}.npz", identity)
+        # The digest covers rows, weights, splits, generator, classifier, scorer and versions.
+        digest = inner.fitness(folds).digest
+        if digest is None:
+            return None  # it has said why
+        settings = plain(asdict(replace(self.settings, guide="see weights")))
+        start = np.zeros(0) if initial is None else initial
+        what = [digest, canonical_json(settings), repr(self.objective), inner.seed]
+        identity = fingerprint(*what, weights, start)
+        return SavedState(self.folder / f"{name}-{identity[:12]}.npz", identity)
+
+
+def _check_callbacks(callbacks: Any, owner: str) -> None:
+    if not isinstance(callbacks, Iterable) or any(
+        not isinstance(callback, Callback) for callback in callbacks
+    ):
+        raise InputError(
+            f"{owner}: callbacks must be a sequence of vaega.evolution.callbacks.Callback, "
+            f"got {callbacks!r}."
+        )
 
 
 def _merged(

@@ -1,6 +1,7 @@
 """The selector: a genetic search for a mask as a scikit-learn feature selector."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,8 @@ from vaega.evolution.callbacks import Callback
 from vaega.fitness.cross_validated import ENGINES
 from vaega.fitness.objective import WeightedObjective
 from vaega.fitness.score_store import ScoreStore
-from vaega.selection.base import MaskSelector, describe_inputs
+from vaega.selection.base import MaskSelector
 from vaega.selection.finding import Search
-from vaega.selection.inner import InnerValidation
 from vaega.selection.plots import draw_selector
 from vaega.selection.result import SearchResult
 from vaega.selection.settings import SearchSettings
@@ -321,11 +321,13 @@ default="uniform"
         settings = self._settings(named=True)
         seed = draw_seed(self.random_state)
         inner = replace(self._inner(X, y, fit_params, seed), engine=self.engine)
-        folder, store = self._kept(inner)
-        search = Search(
-            WeightedObjective(self.alpha), settings, self.callbacks, folder, store, owner
-        )
-        self._keep(search.run(inner))
+        folder = None if self.checkpoint is None else Path(self.checkpoint)
+        with nullcontext() if folder is None else ScoreStore(folder / "scores.sqlite3") as store:
+            search = Search(
+                WeightedObjective(self.alpha), settings, self.callbacks, folder, store, owner
+            )
+            found = search.run(inner)
+        self._keep(found)
         return self
 
     def plot(self, kind: str = "history", *, ax: Any = None) -> Any:
@@ -369,16 +371,6 @@ default="uniform"
                 else [one for one in given if not isinstance(one, str)]
             )
         return SearchSettings(**values)
-
-    def _kept(self, inner: InnerValidation) -> tuple[Path | None, ScoreStore | None]:
-        if self.checkpoint is None:
-            return None, None
-        parameters = {name: getattr(self, name) for name in self._get_param_names()}
-        for idle in ("callbacks", "checkpoint", "engine", "n_jobs", "random_state"):
-            parameters.pop(idle)
-        name = describe_inputs(inner.X, inner.y, inner.seed, sorted(parameters.items()))
-        folder = Path(self.checkpoint)
-        return folder / name, ScoreStore(folder / "scores.sqlite3")
 
     def _keep(self, found: SearchResult) -> None:
         self.support_ = found.mask

@@ -36,7 +36,7 @@ def check_guide(guide: Any, *, owner: str) -> None:
     """
     if isinstance(guide, str):
         check_choice(guide, "guide", GUIDES, owner=owner)
-    elif guide is None or np.ndim(guide) != 1:
+    elif guide is None or np.ndim(guide) != 1 or np.asarray(guide).dtype.kind not in "fiub":
         raise InputError(
             f"{owner}: guide must be one of {', '.join(GUIDES)}, or weights, one a feature, "
             f"got {guide!r}."
@@ -142,6 +142,8 @@ def _averaged(folds: Sequence[Fold], n_features: int, guide: str, seed: int) -> 
     total = np.zeros(n_features)
     for fold in folds:
         X, y = fold.X_fit[: fold.n_real], fold.y_fit[: fold.n_real]
+        if len(np.unique(y)) < 2:
+            continue  # a sampler dropped the real rows, and others say nothing of the features
         if guide == "f_classif":
             total[fold.columns] += f_statistic(X, y)
         else:

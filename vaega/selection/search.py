@@ -18,7 +18,12 @@ from vaega.evolution.callbacks import (
     StopAtTarget,
     StopWhenStagnant,
 )
-from vaega.evolution.checkpoint import SaveCheckpoint, load_latest_checkpoint, restore_callbacks
+from vaega.evolution.checkpoint import (
+    STOPPED,
+    SaveCheckpoint,
+    load_latest_checkpoint,
+    restore_callbacks,
+)
 from vaega.evolution.loop import evolve
 from vaega.evolution.state import EvolutionState
 from vaega.fitness.objective import Objective
@@ -109,19 +114,22 @@ def run_search(
         scores = SearchScores(lambda _: fitness, len(weights), racing=settings.racing)
     algorithm = build_algorithm(settings, weights, seed, initial)
     hooks = [*callbacks, *_stops(settings, scores)]
+    over = False
     if saved is not None:
-        _resume(algorithm, scores, hooks, saved)
+        over = _resume(algorithm, scores, hooks, saved)
         hooks.append(
             SaveCheckpoint(
                 saved.path, extra=scores.to_arrays, callbacks=hooks, identity=saved.identity
             )
         )
-    state = evolve(
-        algorithm,
-        _valued(scores, objective, settings),
-        n_generations=int(settings.n_generations),
-        callbacks=hooks,
-    )
+    state = algorithm.state
+    if not over:
+        state = evolve(
+            algorithm,
+            _valued(scores, objective, settings),
+            n_generations=int(settings.n_generations),
+            callbacks=hooks,
+        )
     return _gather(state, scores, objective, settings, weights)
 
 
@@ -173,16 +181,19 @@ def _stops(settings: SearchSettings, scores: SearchScores) -> list[Callback]:
 
 def _resume(
     algorithm: AskTell, scores: SearchScores, hooks: Iterable[Callback], saved: SavedState
-) -> None:
+) -> bool:
+    """Go on from what is saved, if anything is; return whether a callback had ended that search."""
     found, sentences = load_latest_checkpoint(saved.path, identity=saved.identity)
     if sentences:
         what = "An earlier state is used." if found else "The search starts anew."
         warnings.warn(f"{sentences[0]} {what}", stacklevel=3)
-    if found is not None:
-        state, arrays = found
-        algorithm.restore(state)
-        scores.restore(arrays)
-        restore_callbacks(hooks, arrays)
+    if found is None:
+        return False
+    state, arrays = found
+    algorithm.restore(state)
+    scores.restore(arrays)
+    restore_callbacks(hooks, arrays)
+    return bool(arrays.get(STOPPED, False))
 
 
 def _valued(

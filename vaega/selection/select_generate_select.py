@@ -10,12 +10,14 @@ from vaega.core.checks import check_count
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed, draw_seed
 from vaega.selection.base import MaskSelector
+from vaega.selection.consensus import VoteBounds
 from vaega.selection.genetic_selector import GeneticSelector
 from vaega.selection.result import widened
 from vaega.selection.settings import SearchSettings
 
 _AUTO_SHARE = 0.1  # the thesis kept 1,600 of 16,063 and 400 of 12,600 features
 _AUTO_LEAST = 20
+_BOUNDS = ("pinned", "forbidden", "guide", "min_features")  # that are by feature
 
 
 class SelectGenerateSelect(MaskSelector):
@@ -130,7 +132,11 @@ class SelectGenerateSelect(MaskSelector):
         first.set_params(random_state=derive_seed(seed, "first") % 2**32, sampler=None)
         self.first_ = first.fit(X, y, **fit_params)
         columns = frequent_columns(
-            self.first_.frequencies_, self.first_.weights_, self.first_.support_, self.keep
+            self.first_.frequencies_,
+            self.first_.weights_,
+            self.first_.support_,
+            self.keep,
+            _bounds_of(second),
         )
         self.kept_ = widened(np.ones(len(columns), dtype=bool), columns, X.shape[1])
         second.set_params(
@@ -200,7 +206,11 @@ def check_keep(keep: Any, *, owner: str) -> None:
 
 
 def frequent_columns(
-    frequencies: np.ndarray, weights: np.ndarray, support: np.ndarray, keep: int | float | str
+    frequencies: np.ndarray,
+    weights: np.ndarray,
+    support: np.ndarray,
+    keep: int | float | str,
+    settings: SearchSettings | None = None,
 ) -> np.ndarray:
     """Return the features that a first selection leaves: the most frequent ones.
 
@@ -214,6 +224,8 @@ def frequent_columns(
         Its final mask, which is among them where there is room.
     keep : int, float or "auto"
         How many: a number, a share, or a tenth of all (20 at least, and all of `support`).
+    settings : SearchSettings, optional
+        Of the second selection: its pinned features are kept, and as many features as it needs.
 
     Returns
     -------
@@ -232,11 +244,15 @@ def frequent_columns(
         size = max(_AUTO_LEAST, round(_AUTO_SHARE * n_features), int(support.sum()))
     else:
         size = max(1, round(keep * n_features)) if isinstance(keep, float) else int(keep)
-    return np.sort(np.lexsort((-weights, -frequencies, ~support))[:size])
+    bounds = VoteBounds.of(settings or SearchSettings(), n_features)
+    ranking = bounds.ordered(np.lexsort((-weights, -frequencies, ~support)))
+    return np.sort(ranking[: max(size, bounds.fewest)])
 
 
 def _on_columns(selector: GeneticSelector, columns: np.ndarray) -> dict[str, Any]:
-    names = ("pinned", "forbidden", "guide", "min_features")
-    settings = SearchSettings(**{name: getattr(selector, name) for name in names})
-    own = settings.on_columns(columns)
-    return {name: getattr(own, name) for name in names}
+    own = _bounds_of(selector).on_columns(columns)
+    return {name: getattr(own, name) for name in _BOUNDS}
+
+
+def _bounds_of(selector: GeneticSelector) -> SearchSettings:
+    return SearchSettings(**{name: getattr(selector, name) for name in _BOUNDS})

@@ -1,6 +1,6 @@
 """How to search: one frozen set of settings for the selector and for configurations."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -283,7 +283,7 @@ class SearchSettings:
             "max_evaluations": 1,
         }
         for name, minimum in counts.items():
-            if getattr(self, name) not in ("auto", None):
+            if not self._may_be_absent(name):
                 check_count(getattr(self, name), name, owner=owner, minimum=minimum)
         if self.consensus_size not in ("auto", "error_control"):
             check_count(self.consensus_size, "consensus_size", owner=owner)
@@ -292,14 +292,19 @@ class SearchSettings:
                 check_probability(getattr(self, name), name, owner=owner)
                 check_positive(getattr(self, name), name, owner=owner)
         for name in ("crossover_probability", "subsample", "guide_share", "racing"):
-            if getattr(self, name) not in ("auto", None):
+            if not self._may_be_absent(name):
                 check_probability(getattr(self, name), name, owner=owner)
         for name in ("subsample", "racing", "false_selections", "max_seconds"):
-            if getattr(self, name) is not None:
+            if not self._may_be_absent(name):
                 check_positive(getattr(self, name), name, owner=owner)
 
         if self.target is not None:
             check_number(self.target, "target", owner=owner)
+
+    def _may_be_absent(self, name: str) -> bool:
+        """Return whether a value is the "auto" or the None that is its default."""
+        default = type(self).__dataclass_fields__[name].default
+        return default in ("auto", None) and getattr(self, name) == default
 
     def _check_bounds(self, owner: str) -> None:
         check_count(self.min_features, "min_features", owner=owner)
@@ -308,6 +313,18 @@ class SearchSettings:
         if self.population_size != "auto":
             most = int(self.population_size) - 1
             check_count(self.elite, "elite", owner=owner, minimum=0, maximum=most)
+        for name in ("pinned", "forbidden", "stages"):
+            if isinstance(getattr(self, name), str) or not isinstance(
+                getattr(self, name), Iterable
+            ):
+                raise InputError(
+                    f"{owner}: {name} must be a sequence, got {getattr(self, name)!r}."
+                )
+        if self.max_features is not None and len(set(self.pinned)) > self.max_features:
+            raise InputError(
+                f"{owner}: max_features must be at least the number of pinned features, "
+                f"{len(set(self.pinned))}, got {self.max_features}."
+            )
         for name in ("pinned", "forbidden"):
             for feature in getattr(self, name):
                 check_count(feature, f"each of {name}", owner=owner, minimum=0)
@@ -315,18 +332,29 @@ class SearchSettings:
         if both:
             raise InputError(f"{owner}: a feature is pinned or forbidden, got both for {both[0]}.")
         for stage in self.stages:
-            if len(stage) != 2 or not stage[1] > 0:
+            if not isinstance(stage, list | tuple) or len(stage) != 2:
                 raise InputError(
                     f"{owner}: each of stages must be [generations, features to keep], "
                     f"got {stage!r}."
                 )
             check_count(stage[0], "generations of a stage", owner=owner)
+            if isinstance(stage[1], float) and stage[1] < 1.0:
+                check_positive(stage[1], "features to keep of a stage", owner=owner)
+            else:
+                check_count(stage[1], "features to keep of a stage", owner=owner)
 
     def _check_combination(self, owner: str) -> None:
         if self.algorithm == "nsga2" and self.n_searches not in ("auto", 1):
             raise InputError(
                 f"{owner}: n_searches must be 1 with algorithm nsga2, whose result is a front, "
                 f"got {self.n_searches}."
+            )
+        if self.fresh_folds and self.elite == 0:
+            raise InputError(f"{owner}: elite must be at least 1 with fresh_folds, got 0.")
+        if self.algorithm == "nsga2" and (self.target is not None or self.patience is not None):
+            raise InputError(
+                f"{owner}: target and patience must be left out with algorithm nsga2, which has no "
+                "single objective."
             )
         if self.fresh_folds and self.algorithm not in ("generational", "islands"):
             raise InputError(

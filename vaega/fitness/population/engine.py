@@ -78,7 +78,9 @@ def score_fold(estimator: Any, metric: str, fold: Fold, masks: np.ndarray) -> np
     predicted = _ENGINES[type(estimator)].predict(estimator, fold, own[places])
     classes = np.unique(fold.y_fit)
     truth = np.searchsorted(classes, fold.y_validate)
-    truth[~np.isin(fold.y_validate, classes)] = -2  # no prediction names it
+    unknown = ~np.isin(fold.y_validate, classes)
+    if unknown.any():  # no prediction names them, and each is a class of its own
+        truth[unknown] = -2 - np.unique(fold.y_validate[unknown], return_inverse=True)[1]
     decided = (predicted >= 0).all(axis=1)
     scores[places[decided]] = score_predictions(metric, truth, predicted[decided])
     return scores

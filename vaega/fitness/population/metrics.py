@@ -47,7 +47,7 @@ def score_predictions(name: str, truth: np.ndarray, predicted: np.ndarray) -> np
     name : {"accuracy", "balanced_accuracy"}
         Of the metric.
     truth : numpy.ndarray of int, shape (n_rows,)
-        Class codes; -1 for a class that no prediction can name.
+        Class codes; a negative one for each class that no prediction can name.
     predicted : numpy.ndarray of int, shape (n_masks, n_rows)
         Class codes.
 

@@ -10,6 +10,7 @@ from sklearn.naive_bayes import GaussianNB
 from vaega.fitness.folds import Fold
 
 _ROUNDING = 1e-12  # of the sum of all terms' sizes
+_SUMMING = 4.0  # roundings a row, generously
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,7 @@ class _Terms:
     n_classes: int
     smoothing: float
     spread: np.ndarray  # variance of each feature over all fit rows, shape (n_columns,)
+    mean_errors: np.ndarray  # how far rounding may move a mean, shape (n_columns,)
     means: np.ndarray  # of each class, shape (n_classes, n_columns); so are the variances
     variances: np.ndarray
     validate: np.ndarray  # shape (n_validate, n_columns)
@@ -72,6 +74,8 @@ def predict(estimator: GaussianNB, fold: Fold, masks: np.ndarray) -> np.ndarray:
         Positions in the sorted classes of the fit rows; -1 in all rows of a mask where the two
         likeliest classes of a row are closer than rounding could move them.
     """
+    if fold.X_fit.dtype != np.float64:  # scikit-learn would compute in the precision of the rows
+        return np.full((len(masks), len(fold.y_validate)), -1)
     terms = _terms_of(fold, float(estimator.var_smoothing))
     weights = masks.astype(float)
     shape = (len(masks), len(fold.y_validate), terms.n_classes)
@@ -95,6 +99,8 @@ def _predict_one(terms: _Terms, mask: np.ndarray) -> np.ndarray:
         parts = np.log(2.0 * np.pi * variance) + squared / variance
         joint = terms.log_priors - 0.5 * parts.sum(axis=2)
         doubt = _ROUNDING * (np.abs(parts).sum(axis=2).max(axis=1) + 1.0)
+        moved = terms.mean_errors[columns] * (1.0 + np.sqrt(squared)) / variance
+        doubt += (moved * (1.0 + squared / variance)).sum(axis=2).max(axis=1)
     highest = np.partition(joint, terms.n_classes - 2, axis=1)[:, -2:]
     if not (highest[:, 1] - highest[:, 0] > doubt).all():
         return np.full(len(joint), -1)
@@ -115,6 +121,8 @@ def _make_terms(fold: Fold, smoothing: float) -> _Terms:
     spread = X.var(axis=0)
     largest = smoothing * spread.max()
     means, variances = np.empty((2, len(classes), X.shape[1]))
+    # numpy may sum a column in another order where it stands alone; a mean far from 0 then moves.
+    mean_errors = _SUMMING * len(X) * np.finfo(float).eps * np.abs(X).max(axis=0)
     values = np.empty((X.shape[1], len(validate), len(classes)))
     doubts = np.empty_like(values)
     for place, label in enumerate(classes):
@@ -128,6 +136,8 @@ def _make_terms(fold: Fold, smoothing: float) -> _Terms:
             # The other end of what the smoothing may be: none at all.
             slope = 0.5 * (1.0 / variance + squared / variance**2)
             doubt = largest * slope + _ROUNDING * (np.abs(value) + squared / smoothed + 1.0)
+            moved = mean_errors * (1.0 + np.sqrt(squared)) / smoothed
+            doubt += moved * (1.0 + squared / smoothed)
         values[:, :, place] = value.T
         doubts[:, :, place] = np.nan_to_num(doubt.T, nan=np.inf, posinf=1e300)
     flat = (X.shape[1], -1)
@@ -138,6 +148,7 @@ def _make_terms(fold: Fold, smoothing: float) -> _Terms:
         len(classes),
         smoothing,
         spread,
+        mean_errors,
         means,
         variances,
         validate,
