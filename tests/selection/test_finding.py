@@ -217,3 +217,57 @@ def test_classes_with_few_rows_get_fewer_folds(two_clouds):
     y[:2] = 2  # two rows of a third class
     selector = GeneticSelector(GaussianNB(), n_searches=2, cv=5, **SMALL)
     assert selector.fit(X, y).support_.any()
+
+
+def test_bounds_take_the_best_of_the_ranking_and_fill_up(two_clouds):
+    settings = {"n_searches": 4, "consensus_size": 8, **SMALL}
+    free = GeneticSelector(GaussianNB(), **settings).fit(*two_clouds)
+    fewer = GeneticSelector(GaussianNB(), max_features=3, **settings).fit(*two_clouds)
+    assert fewer.support_.sum() == 3
+    assert fewer.support_[fewer.frequencies_.argmax()]
+    strongest = np.argsort(-free.weights_)[:3].tolist()
+    barred = GeneticSelector(GaussianNB(), forbidden=strongest, **settings).fit(*two_clouds)
+    assert barred.support_.sum() == 8
+    assert not barred.support_[strongest].any()
+
+
+def test_rows_that_lack_a_class_judge_nobody(two_clouds):
+    X, y = two_clouds
+    y = np.where(np.arange(60) < 2, 1, 0)
+    selector = GeneticSelector(
+        GaussianNB(), n_searches=3, scoring="neg_log_loss", cv=2, alpha=1.0, **SMALL
+    )
+    assert selector.fit(X, y).support_.any()
+
+
+def test_a_budget_holds_over_all_phases_of_feedback(two_clouds):
+    from imblearn.over_sampling import RandomOverSampler
+
+    settings = {**SMALL, "n_generations": 12}
+    selector = GeneticSelector(
+        GaussianNB(),
+        sampler=RandomOverSampler(sampling_strategy="all"),
+        n_searches=1,
+        feedback=2,
+        max_evaluations=15,
+        **settings,
+    ).fit(*two_clouds)
+    assert selector.n_evaluations_ < 30
+    assert len(selector.history_) < 12
+
+
+def test_groups_stay_together_under_an_integer_cv(numbered):
+    X, y = numbered
+    groups = np.arange(60) // 2
+    Spy.fitted = []
+    GeneticSelector(Spy(), cv=3, n_searches=1, pinned=[0], **SMALL).fit(X, y, groups=groups)
+    rows = {round(value, 6): place for place, value in enumerate(X[:, 0])}
+    for fitted in set(Spy.fitted):
+        seen = {rows[value] for value in fitted}
+        assert {groups[place] for place in seen} == {groups[place] for place in seen if place % 2}
+
+
+@pytest.mark.parametrize("callbacks", [None, 5, [len]])
+def test_what_is_no_callback_is_said(two_clouds, callbacks):
+    with pytest.raises(ValueError, match="callbacks must be a sequence of"):
+        GeneticSelector(GaussianNB(), callbacks=callbacks, **SMALL).fit(*two_clouds)

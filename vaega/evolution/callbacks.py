@@ -19,6 +19,11 @@ class Callback:
     that was never interrupted. One that must remember something else gives it to the checkpoint
     in `state_arrays` and takes it back in `restore_arrays`.
 
+    Attributes
+    ----------
+    search : int, default=0
+        Number of the search, where several vote: set before each `on_start`.
+
     Examples
     --------
     >>> class StopAt(Callback):
@@ -27,6 +32,8 @@ class Callback:
     ...     def on_generation(self, algorithm):
     ...         return algorithm.state.best_score >= self.score
     """
+
+    search: int = 0
 
     def on_start(self, algorithm: Any) -> bool | None:
         """Before the first generation, or the next of a resumed run; True ends the loop at once.

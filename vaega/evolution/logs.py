@@ -13,6 +13,8 @@ from vaega.core.errors import MissingExtraError, ResultsError
 from vaega.core.files import write_text
 from vaega.evolution.callbacks import Callback
 
+History = tuple[Mapping[str, float], ...]
+
 
 class KeepHistory(Callback):
     """Keep the record of each generation.
@@ -20,7 +22,7 @@ class KeepHistory(Callback):
     Attributes
     ----------
     records : list of mapping
-        One a generation, those before a resume included.
+        One a generation, those before a resume included; with ``search`` where several vote.
 
     Examples
     --------
@@ -29,22 +31,28 @@ class KeepHistory(Callback):
     >>> from sklearn.datasets import load_wine
     >>> log = KeepHistory()
     >>> selector = GeneticSelector(
-    ...     GaussianNB(), population_size=10, n_generations=3, callbacks=[log], random_state=0
+    ...     GaussianNB(), n_searches=2, population_size=10, n_generations=3, callbacks=[log]
     ... ).fit(*load_wine(return_X_y=True))
     >>> log.to_frame()["generation"].tolist()
-    [1, 2, 3]
+    [1, 2, 3, 1, 2, 3]
     """
 
     def __init__(self) -> None:
-        self.records: list[Mapping[str, float]] = []
+        self._histories: dict[int, History] = {}
+
+    @property
+    def records(self) -> list[Mapping[str, float]]:
+        """One a generation."""
+        return _records(self._histories)
 
     def on_start(self, algorithm: Any) -> None:
-        """Begin with what a resumed evolution brings."""
-        self.records = list(algorithm.state.history)
+        """Begin with what a resumed evolution brings; the first search begins anew."""
+        self._histories = _before(self._histories, self.search)
+        self.on_generation(algorithm)
 
     def on_generation(self, algorithm: Any) -> None:
         """Take the record of the generation."""
-        self.records = list(algorithm.state.history)
+        self._histories[self.search] = algorithm.state.history
 
     def to_frame(self) -> pd.DataFrame:
         """Return the records as a table.
@@ -54,7 +62,7 @@ class KeepHistory(Callback):
         pandas.DataFrame
             One row a generation.
         """
-        return pd.DataFrame(list(self.records))
+        return pd.DataFrame(self.records)
 
 
 class LogToCSV(Callback):
@@ -67,10 +75,11 @@ class LogToCSV(Callback):
 
     Notes
     -----
-    Numbers are written so that they are read back to the bit. When an evolution goes on from a
-    checkpoint, the file is first written anew from its history: rows that came after the
-    checkpoint, or a last one that a crash cut in half, are gone, and at the end the file is, byte
-    for byte, that of an evolution which was never interrupted.
+    Where several searches vote the column ``search`` says which a row is of. Numbers are written
+    so that they are read back to the bit. When an evolution goes on from a checkpoint, the file is
+    first written anew from its history: rows that came after the checkpoint, or a last one that a
+    crash cut in half, are gone, and at the end the file is, byte for byte, that of an evolution
+    which was never interrupted.
 
     Examples
     --------
@@ -88,22 +97,27 @@ class LogToCSV(Callback):
 
     def __init__(self, path: str | Path) -> None:
         self.path = path
+        self._histories: dict[int, History] = {}
         self._columns: list[str] = []
         self._last: Mapping[str, float] = {}
         self._n_rows = 0
 
     def on_start(self, algorithm: Any) -> None:
         """Write the history so far; an empty file when there is none."""
+        self._histories = _before(self._histories, self.search)
         self._rewrite(algorithm.state.history)
 
     def on_generation(self, algorithm: Any) -> None:
         """Append the generation."""
         history = algorithm.state.history
         before = history[self._n_rows - 1] if self._n_rows else {}
-        if len(history) != self._n_rows + 1 or before != self._last or self._is_new(history[-1]):
+        record = _numbered(history[-1], self.search, several=self.search > 0)
+        if len(history) != self._n_rows + 1 or before != self._last or self._is_new(record):
             self._rewrite(history)
         else:
-            self._append(history[-1])
+            self._append(record)
+            self._last, self._n_rows = history[-1], self._n_rows + 1
+            self._histories[self.search] = history
 
     def _is_new(self, record: Mapping[str, float]) -> bool:
         return not self._columns or not set(record) <= set(self._columns)
@@ -114,14 +128,32 @@ class LogToCSV(Callback):
                 file.write(_line(record, self._columns))
         except OSError as error:
             raise ResultsError(f"{self.path}: cannot be written: {error.strerror}.") from error
-        self._last, self._n_rows = record, self._n_rows + 1
 
-    def _rewrite(self, history: tuple[Mapping[str, float], ...]) -> None:
-        self._columns = list(dict.fromkeys(key for record in history for key in record))
-        head = [",".join(self._columns) + "\n"] if history else []
-        rows = [_line(record, self._columns) for record in history]
+    def _rewrite(self, history: History) -> None:
+        self._histories[self.search] = history
+        records = _records(self._histories)
+        self._columns = list(dict.fromkeys(key for record in records for key in record))
+        head = [",".join(self._columns) + "\n"] if records else []
+        rows = [_line(record, self._columns) for record in records]
         write_text(Path(self.path), "".join(head + rows))
         self._last, self._n_rows = (history[-1] if history else {}), len(history)
+
+
+def _before(histories: Mapping[int, History], search: int) -> dict[int, History]:
+    return {number: history for number, history in histories.items() if number < search}
+
+
+def _records(histories: Mapping[int, History]) -> list[Mapping[str, float]]:
+    several = max(histories, default=0) > 0
+    return [
+        _numbered(record, number, several=several)
+        for number, history in sorted(histories.items())
+        for record in history
+    ]
+
+
+def _numbered(record: Mapping[str, float], search: int, *, several: bool) -> Mapping[str, float]:
+    return {"search": search, **record} if several else record
 
 
 def _line(record: Mapping[str, float], columns: list[str]) -> str:

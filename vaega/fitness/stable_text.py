@@ -93,8 +93,17 @@ def _code(thing: Any) -> str:
     if not module or "<" in name or getattr(thing, "__self__", None) is not None:
         raise _NoTextError
     package = module.split(".")[0]
+    if package not in _VERSIONED and _named(module, name) is not thing:
+        raise _NoTextError  # something else goes by this name
     source = "" if package in _VERSIONED else f" {_version(package)} {_source(module)}"
     return f"{module}.{name}{source}"
+
+
+def _named(module: str, name: str) -> Any:
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
 
 
 def _version(package: str) -> str:

@@ -91,6 +91,8 @@ class Search:
         settings = self.settings.resolved(n_rows=n_rows, n_features=n_features)
         resolved = replace(self, settings=settings, callbacks=tuple(self.callbacks))
         if settings.n_searches == 1:
+            for callback in resolved.callbacks:
+                callback.search = 0
             return resolved.single(inner, "search")
         return resolved.vote(inner)
 
@@ -190,6 +192,8 @@ class Search:
             rng = derive_rng(inner.seed, "subsample", place)
             rows = draw_subsample(inner.y, settings.subsample, rng=rng, groups=inner.groups)
             part = inner.restricted(rows, "search", place)
+            for callback in self.callbacks:
+                callback.search = place
             found = self.single(part, f"search-{place:02d}")
             searches.append(found)
             masks = np.vstack(

@@ -113,6 +113,7 @@ def run_search(
     if not isinstance(scores, SearchScores):
         scores = SearchScores(lambda _: fitness, len(weights), racing=settings.racing)
     algorithm = build_algorithm(settings, weights, seed, initial)
+    callbacks = tuple(callbacks)
     hooks = [*callbacks, *_stops(settings, scores)]
     over = False
     if saved is not None:
@@ -123,7 +124,11 @@ def run_search(
             )
         )
     state = algorithm.state
-    if not over:
+    if over:
+        for callback in callbacks:  # they hear of it, and cannot start it again
+            callback.on_start(algorithm)
+            callback.on_end(algorithm)
+    else:
         state = evolve(
             algorithm,
             _valued(scores, objective, settings),

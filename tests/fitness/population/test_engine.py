@@ -129,3 +129,36 @@ def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):
 )
 def test_what_an_engine_takes(classifier, scorer, known):
     assert recognise(classifier, check_scoring(classifier, scoring=scorer)) == known
+
+
+@pytest.mark.parametrize("classifier", [KNeighborsClassifier(3), GaussianNB()], ids=repr)
+@pytest.mark.parametrize("n_fit_classes", [1, 2])
+@pytest.mark.filterwarnings("ignore")
+def test_several_classes_that_no_fit_row_has(classifier, n_fit_classes, rng):
+    X, y = rng.normal(size=(80, 6)), np.repeat([0, 1, 2, 3], 20)
+    fit = np.flatnonzero((y < n_fit_classes) & (np.arange(80) % 2 == 0))
+    validate = np.setdiff1d(np.arange(80), fit)
+    fold = Fold(X[fit], y[fit], X[validate], y[validate], np.arange(6), len(fit))
+    masks = rng.random((30, 6)) < 0.6
+    scorer = get_scorer("balanced_accuracy")
+    engine = CrossValidatedFitness(classifier, [fold], scorer)
+    general = CrossValidatedFitness(classifier, [fold], scorer, engine="sklearn")
+    np.testing.assert_array_equal(engine.score_folds(masks), general.score_folds(masks))
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6, 1e7, 1e8])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_offsets_orders_and_precisions_turn_nothing(offset, order, dtype, rng):
+    half = rng.normal(size=(20, 8)).round(2)
+    X = np.asarray(np.vstack([half, -half]) + offset, dtype=dtype, order=order)
+    y = np.repeat([0, 1], 20)
+    middle = np.asarray(np.vstack([np.zeros((4, 8)), half[:4]]) + offset, dtype=dtype)
+    fold = Fold(X, y, middle, np.array([0, 1] * 4), np.arange(8), 40)
+    masks = rng.random((60, 8)) < 0.4
+    for classifier in (KNeighborsClassifier(3), GaussianNB()):
+        engine = CrossValidatedFitness(classifier, [fold], get_scorer("accuracy"))
+        general = CrossValidatedFitness(
+            classifier, [fold], get_scorer("accuracy"), engine="sklearn"
+        )
+        np.testing.assert_array_equal(engine.score_folds(masks), general.score_folds(masks))
