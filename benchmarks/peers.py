@@ -55,7 +55,7 @@ Means over the seeds, with the half width of their 95 % interval by Student's t;
 fewest and most; Nogueira's stability with its 95 % interval. Evaluations are different masks, as
 each package counts them; fits are counted in the classifier and hold vaega's trials of sizes after
 a vote and the peer's last fit. Every fit ran alone in its process, on a machine that others used
-too, so seconds are to be compared with care.
+too, and vaega's rows at a quieter hour than the peer's: seconds are no comparison.
 
 The sparse row is the best of nine combinations of `max_features`, `population_size`, both
 probabilities and `algorithm`, by held-out accuracy on another draw of the planted data; vaega's

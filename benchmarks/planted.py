@@ -48,7 +48,9 @@ are of these 2000 rows rather than of new ones. Evaluations are fits in inner va
 its five folds, the trials of sizes after a vote among them. ANOVA and ReliefF alone, and random
 search, are told how many features are relevant; as a guide, ReliefF gives weights on the training
 rows and no number. Settings were chosen on other draws of the data, but which arm makes the
-claim was chosen on this one. Seconds are of a machine that others used, too.
+claim was chosen on this one; on two further draws (`random_state` 11 and 12, six seeds) that arm
+had an accuracy of 0.941 and 0.944, a precision of 0.89 and 0.95, a stability of 0.48 and 0.49.
+Seconds are of a machine that others used, too.
 """
 
 

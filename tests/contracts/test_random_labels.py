@@ -19,7 +19,7 @@ def test_random_labels_read_as_random(tmp_path):
                 "dataset": {"source": "made here"},
                 "protocol": {"outer": "kfold", "n_splits": 3, "inner_folds": 4},
                 "fitness": {"classifier": "nearest_centroid", "metric": "balanced_accuracy"},
-                "search": {"population_size": 20, "n_generations": 6},
+                "search": {"n_searches": 1, "population_size": 20, "n_generations": 6},
                 "seeds": [seed],
             }
         )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,7 +64,9 @@ def test_a_few_features_more_are_taken_unless_unseen_rows_are_against_it(n_featu
     masks = np.zeros((6, n_features), dtype=bool)
     masks[:, :3] = True
     unseen = np.tile(plateau, (6, 1))
-    assert ballot(masks, sizes=(3, 10, 28, 30), unseen=unseen).size_by_objective() == size
+    small = Ballot(masks, np.zeros(n_features), np.array([3, 10, 28, 30]), unseen, robust_size=30)
+    assert small.size_by_objective() == size
+    assert replace(small, robust_size=0).size_by_objective() <= 10
 
 
 def test_without_unseen_rows_those_that_two_agree_on_are_taken():

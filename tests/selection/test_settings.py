@@ -26,8 +26,8 @@ def test_the_selector_and_the_configuration_have_the_same_names_and_defaults():
     [
         (38, 7129, 10, 50, "filter_guided"),
         (299, 10, 10, 50, "filter_guided"),
-        (300, 500, 1, 100, "balanced_flip"),
-        (38, 9, 1, 100, "balanced_flip"),
+        (300, 500, 1, 100, "filter_guided"),
+        (38, 9, 1, 100, "filter_guided"),
     ],
 )
 def test_what_auto_stands_for(n_rows, n_features, n_searches, population_size, mutation):
@@ -76,3 +76,9 @@ def test_settings_among_some_features():
 def test_settings_that_do_not_go_together_are_said(settings, rule):
     with pytest.raises(InputError, match=rule):
         SearchSettings(**settings).check(owner="search")
+
+
+def test_a_small_budget_has_small_populations():
+    resolved = SearchSettings(max_evaluations=500).resolved(n_rows=2000, n_features=500)
+    assert resolved.population_size == 25
+    assert SearchSettings(max_evaluations=50).resolved(n_rows=9, n_features=9).population_size == 10

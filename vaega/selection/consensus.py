@@ -16,7 +16,6 @@ from vaega.selection.settings import SearchSettings
 
 _STRENGTH = 0.25  # what being the strongest feature counts, in shares of the votes
 _LEADING_STRENGTH = 4.0  # where the votes do not beat the filter that guided them
-_ROBUST_SIZE = 30
 _STEP = 2**0.5  # between the sizes at which the features of a search are tried
 
 
@@ -39,6 +38,8 @@ class Ballot:
         The same for the features that the guide alone ranks first, on the rows of the search.
     unseen_ratio : float, default=0.25
         Rows that a search did not see over those that it did.
+    robust_size : int, default=0
+        Smaller selections are raised to so many features, unless unseen rows are against it.
     """
 
     masks: np.ndarray
@@ -47,6 +48,7 @@ class Ballot:
     unseen: np.ndarray
     filtered: np.ndarray | None = None
     unseen_ratio: float = 0.25
+    robust_size: int = 0
 
     @property
     def frequencies(self) -> np.ndarray:
@@ -113,9 +115,9 @@ class Ballot:
         The middle (geometric mean) of the sizes within one standard error of the best objective,
         but at least as many features as two searches agree on, and at most twice as many as any
         search selected: the objective of a handful of unseen rows is flat and noisy, and the
-        votes bound what it may say. A size below 30 is raised to it (to a third of all features
-        where they are fewer than 90) unless unseen rows are against that by two standard errors:
-        a few features more cost little, and small selections from few rows are the shakiest.
+        votes bound what it may say. A size below `robust_size` is raised to it (to a third of all
+        features at most) unless unseen rows are against that by two standard errors: where rows
+        are few a few features more cost little, and small selections are the shakiest.
 
         Notes
         -----
@@ -139,7 +141,7 @@ class Ballot:
         error = self._error_of(spread, len(known))
         close = self.sizes[mean >= mean[best] - error]
         size = int(np.clip(round(float(np.exp(np.log(close).mean()))), fewest, most))
-        robust = min(_ROBUST_SIZE, -(-votes.size // 3))
+        robust = min(self.robust_size, -(-votes.size // 3))
         tolerable = self.sizes[mean >= mean[best] - 2.0 * error]
         return max(size, min(robust, int(tolerable.max())))
 

@@ -33,10 +33,11 @@ from vaega.selection.inner import InnerValidation
 from vaega.selection.result import SearchResult, front_masks, pareto_front
 from vaega.selection.scoring import SearchScores
 from vaega.selection.search import SavedState, check_fits, run_search
-from vaega.selection.settings import SearchSettings
+from vaega.selection.settings import FEW_ROWS, SearchSettings
 from vaega.selection.subsamples import draw_subsample
 
 _FRESH = 1_000_000  # partitions from here on are for confirmation, no search reaches them
+_ROBUST_SIZE = 30  # of a vote where rows are few
 _MOST_FEATURES = 256  # that a ranking is cut at
 
 
@@ -213,6 +214,7 @@ class Search:
             unseen=value[:, 0],
             filtered=value[:, 1],
             unseen_ratio=(1.0 - settings.subsample) / settings.subsample,
+            robust_size=_ROBUST_SIZE if len(inner.y) < FEW_ROWS else 0,
         )
         size = ballot.count(settings.consensus_size, settings.false_selections)
         size = int(np.clip(size, bounds.fewest, bounds.most))

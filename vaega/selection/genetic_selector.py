@@ -49,7 +49,8 @@ class GeneticSelector(MaskSelector):
         size and takes a mask from it by `choice`.
     population_size, n_generations : int or "auto", default="auto"
         Masks in a generation, and generations, of each search; "auto" is 100 and 30 for a single
-        search, 50 and 12 for each of several.
+        search, 50 and 12 for each of several; with `max_evaluations` a twentieth of it, if that
+        is smaller.
     n_searches : int or "auto", default="auto"
         Searches on stratified subsamples of the rows, whose masks vote; "auto" is 10 where rows
         are few (below 300, with 10 features or more), otherwise 1, a single search on all rows.
@@ -80,8 +81,7 @@ default="uniform"
     crossover_probability : float, default=0.75
         Chance of two parents to be mated.
     mutation : {"bitflip", "balanced_flip", "swap", "filter_guided", "auto"}, default="auto"
-        How a mask changes; "auto" is "balanced_flip", and "filter_guided" in each of several
-        searches.
+        How a mask changes; "auto" is "filter_guided".
     flip_probability : float or "auto", default="auto"
         Chance of each selected feature to be dropped (balanced_flip, filter_guided; "auto" is
         0.1) or of each feature to flip (bitflip; "auto" is one expected flip a mask).

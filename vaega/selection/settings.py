@@ -48,7 +48,7 @@ ALGORITHMS = (
 )
 
 # With few rows one search finds whatever fits them; several short ones on subsamples vote.
-_FEW_ROWS = 300
+FEW_ROWS = 300
 _FEW_FEATURES = 10  # below it, one search sees nearly every mask
 _SEARCHES = 10
 _SINGLE = {"population_size": 100, "n_generations": 30}
@@ -66,7 +66,8 @@ class SearchSettings:
         The evolution, see `vaega.evolution.algorithms`.
     population_size, n_generations : int or "auto"
         Masks in a generation, and generations, of each search; "auto" is 100 and 30 for a single
-        search, 50 and 12 for each of several.
+        search, 50 and 12 for each of several; with `max_evaluations` a twentieth of it, if that
+        is smaller.
     n_searches : int or "auto"
         Searches on stratified subsamples of the rows, whose masks vote; "auto" is 10 where rows
         are few (below 300), otherwise 1, a single search on all rows.
@@ -90,7 +91,7 @@ class SearchSettings:
     crossover : {"one_point", "two_point", "uniform", "half_uniform", "size_preserving"}
     crossover_probability : float
     mutation : {"bitflip", "balanced_flip", "swap", "filter_guided", "auto"}
-        "auto" is ``balanced_flip`` for a single search, ``filter_guided`` for each of several.
+        "auto" is ``filter_guided``.
     flip_probability : float or "auto"
         For ``bitflip`` the chance of each feature, "auto" is 1 / n_features; for ``balanced_flip``
         and ``filter_guided`` the chance of each selected feature to be dropped, "auto" is 0.1.
@@ -208,7 +209,7 @@ class SearchSettings:
         >>> SearchSettings().resolved(n_rows=2000, n_features=500).n_searches
         1
         """
-        few = n_rows < _FEW_ROWS and n_features >= _FEW_FEATURES
+        few = n_rows < FEW_ROWS and n_features >= _FEW_FEATURES
         n_searches = self.n_searches
         if n_searches == "auto":
             n_searches = _SEARCHES if few and self.algorithm != "nsga2" else 1
@@ -216,8 +217,11 @@ class SearchSettings:
         automatic: dict[str, Any] = {
             **(_VOTING if voting else _SINGLE),
             "guide_share": 0.8 if voting else 0.5,
-            "mutation": "filter_guided" if voting else "balanced_flip",
+            "mutation": "filter_guided",
         }
+        if self.max_evaluations is not None:  # twenty generations, so that a stop is near it
+            size = max(10, self.max_evaluations // 20)
+            automatic["population_size"] = min(int(automatic["population_size"]), size)
         given = {name: getattr(self, name) for name in automatic}
         chosen = {
             name: automatic[name] if value == "auto" else value for name, value in given.items()
