@@ -61,8 +61,8 @@ def make_config(content: dict[str, Any], *, origin: str = "configuration") -> Ex
     --------
     >>> config = make_config({"name": "iris", "dataset": {"source": "sklearn:iris"},
     ...                       "fitness": {"classifier": "knn"}})
-    >>> config.search.population_size
-    100
+    >>> config.search.elite
+    1
     """
     try:
         return ExperimentConfig.model_validate(content)
