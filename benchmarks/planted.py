@@ -40,7 +40,7 @@ N_FOLDS = 5
 SIZE = 20  # features of ANOVA and of random masks: as many as are relevant
 FRACTION_HELD_OUT = 0.3
 GOALS = {"accuracy": 0.90, "features": 20, "precision": 0.9, "stability": 0.5}
-CLAIMANT = "vaega, guided mutation"
+CLAIMANT = "vaega, vote"
 NOTE = """\
 Means over the seeds, with the half width of their 95 % interval by Student's t; features with
 fewest and most; Nogueira's stability with its 95 % interval. The splits overlap, so the intervals
@@ -48,8 +48,9 @@ are of these 2000 rows rather than of new ones. Evaluations are fits in inner va
 its five folds, the trials of sizes after a vote among them. ANOVA and ReliefF alone, and random
 search, are told how many features are relevant; as a guide, ReliefF gives weights on the training
 rows and no number. Settings were chosen on other draws of the data, but which arm makes the
-claim was chosen on this one; on two further draws (`random_state` 11 and 12, six seeds) that arm
-had an accuracy of 0.941 and 0.944, a precision of 0.89 and 0.95, a stability of 0.48 and 0.49.
+claim, the vote, was chosen on this one; on two further draws (`random_state` 11 and 12, six seeds)
+it had an accuracy of 0.943 and 0.938, 12.5 and 11.8 features, a precision of 0.97 and 0.99 and a
+stability of 0.81 and 0.84.
 Seconds are of a machine that others used, too.
 """
 
