@@ -25,7 +25,7 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
     """Base of selectors that score masks with a classifier on inner splits.
 
     A subclass has the parameters ``estimator``, ``cv``, ``scoring``, ``sampler`` and ``n_jobs``,
-    and sets ``support_`` and ``warnings_`` in its ``fit``.
+    and sets ``support_`` in its ``fit``.
     """
 
     estimator: Any

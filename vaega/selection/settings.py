@@ -70,7 +70,7 @@ class SearchSettings:
         is smaller.
     n_searches : int or "auto"
         Searches on stratified subsamples of the rows, whose masks vote; "auto" is 10 where rows
-        are few (below 300), otherwise 1, a single search on all rows.
+        are few (below 300, with 10 features or more), otherwise 1, a single search on all rows.
     subsample : float
         Share of the rows that each of several searches sees.
     consensus_size : int or "auto" or "error_control"
