@@ -1,6 +1,6 @@
 """Does it help to let selection and generation learn from each other? At equal evaluations.
 
-    VAEGA_DATA=path/to/data python benchmarks/joint.py [--splits 10] [NAME ...]
+    VAEGA_DATA=path/to/data python benchmarks/joint.py [--splits 12] [NAME ...]
 
 Four ways with the same 3,000 masks asked for: one search on real rows; one with rows of a
 conditional autoencoder of all features; half of the masks before and half after the autoencoder is
@@ -95,7 +95,7 @@ def tables_of(runs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=list(NAMES))
-    parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--splits", type=int, default=12)
     options = parser.parse_args()
     path = RESULTS / "joint.csv"
     path.parent.mkdir(parents=True, exist_ok=True)

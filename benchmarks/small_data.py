@@ -1,6 +1,6 @@
 """Few rows: the default selector against simple rivals, on held-out rows.
 
-    VAEGA_DATA=path/to/data python benchmarks/small_data.py [--splits 12] [--jobs 2] [NAME ...]
+    VAEGA_DATA=path/to/data python benchmarks/small_data.py [--splits 20] [--jobs 2] [NAME ...]
 
 Repeated held-out thirds (or a fixed number of training rows). Every way selects on the training
 rows alone; a linear SVM and 3-NN are then fitted on its features and scored on the held-out rows.
@@ -129,7 +129,7 @@ def markdown(table):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=list(DATASETS))
-    parser.add_argument("--splits", type=int, default=12)
+    parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     path = RESULTS / "small_data.csv"
