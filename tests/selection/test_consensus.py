@@ -38,10 +38,18 @@ def test_the_size_lies_within_what_the_votes_allow():
     masks[:, :30] = True  # all agree on thirty
     masks[0, 30:40] = True  # one alone wants ten more
     rising = np.tile([0.1, 0.2, 0.3, 0.9], (10, 1))
-    falling = rising[:, ::-1]
+    # Falling, but so uncertain that the votes bind.
+    falling = np.array([0.5, 0.45, 0.4, 0.3]) + np.linspace(-0.5, 0.5, 10)[:, None]
     sizes = (1, 10, 50, 400)
     assert ballot(masks, sizes=sizes, unseen=rising).size_by_objective() == 80
     assert ballot(masks, sizes=sizes, unseen=falling).size_by_objective() == 30
+
+
+def test_votes_do_not_bind_against_clear_evidence():
+    masks = np.zeros((10, 40), dtype=bool)
+    masks[:, :8] = True
+    clear = np.tile([0.6, 0.9, 0.6, 0.6], (10, 1))
+    assert ballot(masks, sizes=(1, 2, 8, 40), unseen=clear).size_by_objective() == 2
 
 
 def test_the_size_is_in_the_middle_of_the_plateau():

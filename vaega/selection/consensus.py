@@ -116,8 +116,8 @@ class Ballot:
         but at least as many features as two searches agree on, and at most twice as many as any
         search selected: the objective of a handful of unseen rows is flat and noisy, and the
         votes bound what it may say. A size below `robust_size` is raised to it (to a third of all
-        features at most) unless unseen rows are against that by two standard errors: where rows
-        are few a few features more cost little, and small selections are the shakiest.
+        features at most): where rows are few a few features more cost little, and small selections
+        are the shakiest. Neither raises a size that unseen rows are against by two standard errors.
 
         Notes
         -----
@@ -140,10 +140,11 @@ class Ballot:
         spread = float(known.var(axis=0, ddof=min(1, len(known) - 1)).mean()) ** 0.5
         error = self._error_of(spread, len(known))
         close = self.sizes[mean >= mean[best] - error]
-        size = int(np.clip(round(float(np.exp(np.log(close).mean()))), fewest, most))
+        tolerable = int(self.sizes[mean >= mean[best] - 2.0 * error].max())
+        middle = round(float(np.exp(np.log(close).mean())))
+        size = int(np.clip(middle, min(fewest, tolerable), most))
         robust = min(self.robust_size, -(-votes.size // 3))
-        tolerable = self.sizes[mean >= mean[best] - 2.0 * error]
-        return max(size, min(robust, int(tolerable.max())))
+        return max(size, min(robust, tolerable))
 
     def size_by_error_control(self, false_selections: float) -> int:
         """Return how many features have more votes than chance would give.
