@@ -35,7 +35,13 @@ DATASETS = {
     "wine_40": ("sklearn:wine", None, 40),
     "digits_80": ("sklearn:digits", None, 80),
 }
-USUAL = {"n_searches": 1, "guide": "none", "population_size": 100, "n_generations": 30}
+USUAL = {
+    "n_searches": 1,
+    "guide": "none",
+    "mutation": "balanced_flip",
+    "population_size": 100,
+    "n_generations": 30,
+}
 CLASSIFIERS = {"linear SVM": SVC(kernel="linear"), "3-NN": KNeighborsClassifier(3)}
 
 
