@@ -10,6 +10,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 
 from vaega import GeneticSelector, make_madelon
+from vaega.evolution.logs import KeepHistory
 
 SMALL = {"population_size": 10, "n_generations": 3, "random_state": 0}
 
@@ -238,6 +239,19 @@ def test_rows_that_lack_a_class_judge_nobody(two_clouds):
         GaussianNB(), n_searches=3, scoring="neg_log_loss", cv=2, alpha=1.0, **SMALL
     )
     assert selector.fit(X, y).support_.any()
+
+
+def test_a_vote_that_nobody_can_judge_reports_the_searches_own_scores(two_clouds):
+    selector = GeneticSelector(GaussianNB(), n_searches=2, subsample=1.0, **SMALL)
+    assert 0.5 < selector.fit(*two_clouds).best_score_ <= 1.0
+
+
+def test_callbacks_may_come_from_a_generator(two_clouds):
+    log = KeepHistory()
+    GeneticSelector(GaussianNB(), callbacks=(one for one in [log]), n_searches=1, **SMALL).fit(
+        *two_clouds
+    )
+    assert len(log.records) == 3
 
 
 def test_a_budget_holds_over_all_phases_of_feedback(two_clouds):

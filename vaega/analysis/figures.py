@@ -81,7 +81,7 @@ def plot_scores(points: Sequence[ArmPoints], ax: Axes | None = None) -> Axes:
         _draw_values(ax, arm.heldout, place - 0.17, colour, filled=True)
         _draw_values(ax, arm.inner, place + 0.17, colour, filled=False)
     ax.plot([], [], "o", color="#555555", label="held out (read once)")
-    ax.plot([], [], "o", color="#555555", fillstyle="none", label="inner (was maximised)")
+    ax.plot([], [], "o", color="#555555", fillstyle="none", label="inner (training rows)")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.14), ncols=2, frameon=False)
     _label_arms(ax, points, "score")
     return ax

@@ -26,7 +26,7 @@ from vaega.fitness.seeding import seed_unset
 from vaega.fitness.warned import counted_warnings
 from vaega.selection.finding import Search
 from vaega.selection.inner import InnerValidation
-from vaega.selection.result import SearchResult, widened
+from vaega.selection.result import SearchResult, widen_result
 from vaega.selection.select_generate_select import frequent_columns
 from vaega.selection.stability import nogueira
 
@@ -40,7 +40,7 @@ class TrialResult:
     heldout_score : float
         Metric of the final model on the test rows.
     inner_score : float
-        Metric of the same mask on the inner folds, which the search maximised.
+        Metric of the same mask on inner folds of the training rows, see `SearchResult`.
     selected : numpy.ndarray of int, shape (n_selected,)
         Features of the final model: the mask's, less those that its preparation dropped.
     frequencies : numpy.ndarray of float, shape (n_features,)
@@ -156,16 +156,11 @@ def _select_among(
 ) -> SearchResult:
     second = replace(search, settings=search.settings.on_columns(columns))
     found = second.run(inner.with_columns(columns, "second"))
-    wide = {
-        name: widened(getattr(found, name), columns, inner.n_features, fill)
-        for name, fill in (("mask", False), ("masks", False), ("frequencies", 0.0))
-    }
     histories = [
         result.history.assign(selection=place) for place, result in enumerate((first, found))
     ]
     return replace(
-        found,
-        **wide,
+        widen_result(found, columns, inner.n_features),
         history=pd.concat(histories, ignore_index=True),
         n_asked=first.n_asked + found.n_asked,
         n_distinct=first.n_distinct + found.n_distinct,

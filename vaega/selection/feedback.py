@@ -19,7 +19,7 @@ from vaega.fitness.folds import Fold
 from vaega.fitness.seeding import seed_unset
 from vaega.fitness.warned import counted_warnings
 from vaega.selection.inner import InnerValidation
-from vaega.selection.result import SearchResult, front_masks, pareto_front, widened
+from vaega.selection.result import SearchResult, front_masks, widen_result
 from vaega.selection.settings import SearchSettings
 
 _FLOOR = 0.1  # of the error of a class, so that no class is left without new rows
@@ -175,14 +175,8 @@ def _joined(phases: list[tuple[np.ndarray, SearchResult]], n_features: int) -> S
         found.history.assign(generation=found.history["generation"] + before, phase=place)
         for place, (found, before) in enumerate(zip(results, generations, strict=False))
     ]
-    masks = front_masks(last.front, len(columns))
     return replace(
-        last,
-        mask=widened(last.mask, columns, n_features),
-        masks=widened(last.masks, columns, n_features),
-        frequencies=widened(last.frequencies, columns, n_features, 0.0),
-        weights=widened(last.weights, columns, n_features, 0.0),
-        front=pareto_front(widened(masks, columns, n_features), last.front["score"].to_numpy()),
+        widen_result(last, columns, n_features),
         history=pd.concat(histories, ignore_index=True),
         n_asked=sum(found.n_asked for found in results),
         n_distinct=sum(found.n_distinct for found in results),

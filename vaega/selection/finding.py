@@ -86,13 +86,13 @@ class Search:
             When a setting breaks a rule or does not fit the rows.
         """
         self.settings.check(owner=self.owner)
-        _check_callbacks(self.callbacks, self.owner)
+        callbacks = _checked_callbacks(self.callbacks, self.owner)
         check_fits(self.settings, inner.n_features, owner=self.owner)
         n_rows, n_features = inner.X.shape
         settings = self.settings.resolved(n_rows=n_rows, n_features=n_features)
-        resolved = replace(self, settings=settings, callbacks=tuple(self.callbacks))
+        resolved = replace(self, settings=settings, callbacks=callbacks)
         if settings.n_searches == 1:
-            for callback in resolved.callbacks:
+            for callback in callbacks:
                 callback.search = 0
             return resolved.single(inner, "search")
         return resolved.vote(inner)
@@ -299,14 +299,15 @@ class Search:
         return SavedState(self.folder / f"{name}-{identity[:12]}.npz", identity)
 
 
-def _check_callbacks(callbacks: Any, owner: str) -> None:
-    if not isinstance(callbacks, Iterable) or any(
-        not isinstance(callback, Callback) for callback in callbacks
-    ):
+def _checked_callbacks(callbacks: Any, owner: str) -> tuple[Callback, ...]:
+    # Gone through once: what was given may be a generator.
+    given = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
+    if not all(isinstance(callback, Callback) for callback in given):
         raise InputError(
             f"{owner}: callbacks must be a sequence of vaega.evolution.callbacks.Callback, "
             f"got {callbacks!r}."
         )
+    return given
 
 
 def _merged(
@@ -323,10 +324,12 @@ def _merged(
     n_features = len(mask)
     fronts = [front_masks(found.front, n_features) for found in searches]
     scores = np.concatenate([found.front["score"].to_numpy() for found in searches])
-    nearest = np.abs(sizes["n_features"] - mask.sum()).argmin()
+    score = float(sizes["score"].iloc[np.abs(sizes["n_features"] - mask.sum()).argmin()])
+    if np.isnan(score):  # no unseen row could judge: the searches' own scores are all there is
+        score = float(np.mean([found.score for found in searches]))
     return SearchResult(
         mask=mask,
-        score=float(sizes["score"].iloc[nearest]),
+        score=score,
         frequencies=ballot.frequencies,
         history=pd.concat(histories, ignore_index=True),
         front=pareto_front(np.concatenate(fronts), scores),

@@ -1,7 +1,7 @@
 """What a search found, as plain data."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ class SearchResult:
     score : float
         Its metric on validate rows of inner folds: optimistic, since it was maximised. After a
         vote, the mean metric that the searches' own features had on rows which their search did
-        not see, at the size chosen.
+        not see, at the size chosen; where no unseen rows could judge, the mean of the searches'
+        own scores.
     frequencies : numpy.ndarray of float, shape (n_features,)
         Share of the last population that selects each feature; after a vote, share of the
         searches.
@@ -118,6 +119,36 @@ def front_masks(front: pd.DataFrame, n_features: int) -> np.ndarray:
     for mask, selected in zip(masks, front["mask"], strict=True):
         mask[selected] = True
     return masks
+
+
+def widen_result(found: SearchResult, columns: np.ndarray, n_features: int) -> SearchResult:
+    """Return what was found among some features as a result over all of them.
+
+    Parameters
+    ----------
+    found : SearchResult
+        Of a search among `columns`.
+    columns : numpy.ndarray of int, shape (n_columns,)
+        Positions of these features.
+    n_features : int
+        How many there are in all.
+
+    Returns
+    -------
+    SearchResult
+        The other features are in no mask, and have no frequency and no weight.
+    """
+    front = front_masks(found.front, len(columns))
+    return replace(
+        found,
+        mask=widened(found.mask, columns, n_features),
+        masks=widened(found.masks, columns, n_features),
+        frequencies=widened(found.frequencies, columns, n_features, 0.0),
+        weights=widened(found.weights, columns, n_features, 0.0),
+        front=pareto_front(
+            widened(front, columns, n_features), found.front["score"].to_numpy(dtype=float)
+        ),
+    )
 
 
 def widened(mask: np.ndarray, columns: np.ndarray, n_features: int, fill: Any = False) -> Any:

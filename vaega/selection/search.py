@@ -26,7 +26,7 @@ from vaega.evolution.checkpoint import (
 )
 from vaega.evolution.loop import evolve
 from vaega.evolution.state import EvolutionState
-from vaega.fitness.objective import Objective
+from vaega.fitness.objective import Objective, ObjectiveFitness
 from vaega.selection.choice import RULES
 from vaega.selection.result import SearchResult, front_masks, pareto_front
 from vaega.selection.scoring import Metric, SearchScores
@@ -205,7 +205,7 @@ def _valued(
     scores: SearchScores, objective: Objective, settings: SearchSettings
 ) -> Callable[[np.ndarray], np.ndarray]:
     if settings.algorithm != "nsga2":
-        return lambda masks: objective(scores(masks), masks)
+        return ObjectiveFitness(scores, objective)
     return lambda masks: np.column_stack([scores(masks), -masks.mean(axis=1)])
 
 
