@@ -113,7 +113,8 @@ def test_an_interrupt_that_a_classifier_swallows_still_interrupts(folds, masks):
 
 
 def test_a_score_that_is_no_number(folds, masks):
-    fitness = CrossValidatedFitness(GaussianNB(), folds, lambda *_: float("nan"))
+    score = lambda *_: float("nan")  # noqa: E731
+    fitness = CrossValidatedFitness(GaussianNB(), folds, score, engine="sklearn")
     with pytest.raises(InputError, match="the score is nan"):
         fitness(masks)
 
@@ -210,6 +211,6 @@ class Kept(BaseEstimator):
 
 
 def test_without_a_stable_text_there_is_no_digest_and_one_warning(folds):
-    fitness = CrossValidatedFitness(GaussianNB(), folds, lambda *_: 0.0)
+    fitness = CrossValidatedFitness(GaussianNB(), folds, lambda *_: 0.0, engine="sklearn")
     with pytest.warns(UserWarning, match="GaussianNB: scores are not kept on disk: the scorer"):
         assert fitness.digest is None

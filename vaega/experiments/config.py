@@ -174,7 +174,7 @@ class FitnessConfig(BaseModel):
     classifier: str | None = None
     class_: str | None = Field(default=None, alias="class")
     metric: str = "balanced_accuracy"
-    engine: Literal["auto", "sklearn"] = "auto"
+    engine: Literal["auto", "population", "sklearn"] = "auto"
     objective: ObjectiveConfig = WeightedConfig(kind="weighted")
     parameters: dict[str, Any] = Field(default_factory=dict)
 

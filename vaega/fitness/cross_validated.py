@@ -2,8 +2,9 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from types import TracebackType
 from typing import Any
 
@@ -11,54 +12,27 @@ import numpy as np
 import scipy
 import sklearn
 from joblib import Parallel, delayed, effective_n_jobs
-from sklearn.base import clone
-from sklearn.dummy import DummyClassifier
-from sklearn.pipeline import Pipeline
 
 from vaega import __version__
 from vaega.core.errors import InputError
 from vaega.core.files import fingerprint
-from vaega.core.randomness import derive_seed
-from vaega.fitness.fold_files import FoldFiles, hash_fold, open_folds
+from vaega.fitness.evaluation import (
+    Evaluation,
+    PackedMasks,
+    Task,
+    evaluate_singly,
+    evaluate_together,
+)
+from vaega.fitness.fold_files import FoldFiles, hash_fold
 from vaega.fitness.folds import Fold
-from vaega.fitness.population.engine import recognise, score_fold
+from vaega.fitness.population.engine import Plan, recognise
 from vaega.fitness.seeding import unset_seeds
 from vaega.fitness.stable_text import stable_text
 from vaega.fitness.thread_limit import one_thread
-from vaega.fitness.warned import counted_warnings
 
-ENGINES = ("auto", "sklearn")
+ENGINES = ("auto", "population", "sklearn")
 _CHUNKS_PER_JOB = 4  # so that a slow chunk does not keep the other workers waiting
 _LIBRARIES = tuple(f"{library.__name__} {library.__version__}" for library in (np, scipy, sklearn))
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What the evaluation of some masks gave.
-
-    Parameters
-    ----------
-    scores : numpy.ndarray of float, shape (n_masks, n_folds)
-        The score of each mask in each fold.
-    warned : tuple of collections.Counter, length n_masks
-        How often the classifier warned of what, for each mask, so that the warnings of a result
-        don't depend on which of its masks were evaluated before.
-    """
-
-    scores: np.ndarray
-    warned: tuple[Counter[str], ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Task:
-    """What a worker needs to know beside the folds and the masks."""
-
-    estimator: Any
-    scorer: Any
-    seed: int
-    seeded: tuple[str, ...]
-    places: tuple[int, ...]  # of the folds, among all of them: seeds are derived from these
-    metric: str | None  # that a population engine computes, where one knows the classifier
 
 
 @dataclass(eq=False)
@@ -78,9 +52,10 @@ class CrossValidatedFitness:
         Seed of all evaluations.
     n_jobs : int, optional
         Processes, as in joblib; None is one, unless a ``joblib.parallel_config`` says otherwise.
-    engine : {"auto", "sklearn"}, default="auto"
-        "auto" computes classifiers that `vaega.fitness.population` knows for all masks of a chunk
-        together, with scikit-learn's scores; "sklearn" never does.
+    engine : {"auto", "population", "sklearn"}, default="auto"
+        "population" computes the classifiers of many masks together, with scikit-learn's scores
+        (see `vaega.fitness.population`); "sklearn" fits one after the other; "auto" takes the
+        first where it knows the classifier and all its settings, else the second, and says why.
 
     Attributes
     ----------
@@ -122,6 +97,28 @@ class CrossValidatedFitness:
         self._files = FoldFiles(self.folds)
         self._hashes: dict[int, str | None] = {}
         self._is_view = False
+        self._plan = self._make_plan()
+
+    def _make_plan(self) -> Plan | None:
+        if self.engine == "sklearn":
+            return None
+        weighted = any(fold.weight_fit is not None for fold in self.folds)
+        plan = recognise(self.estimator, self.scorer, weighted=weighted)
+        if isinstance(plan, Plan):
+            return plan
+        owner = type(self.estimator).__name__
+        if self.engine == "population":
+            raise InputError(
+                f'{owner}: engine="population" must be given a classifier and settings that it '
+                f"computes, got {plan or 'one that it does not know'}."
+            )
+        if plan is not None:
+            warnings.warn(
+                f"{owner}: {plan} is not computed for whole populations; scikit-learn scores one "
+                "mask after the other.",
+                stacklevel=4,
+            )
+        return None
 
     def __enter__(self) -> "CrossValidatedFitness":
         return self
@@ -202,8 +199,21 @@ class CrossValidatedFitness:
             )
             return None
         return fingerprint(
-            list(self._places), hashes, texts, self.seed, ["vaega " + __version__, *_LIBRARIES]
+            list(self._places),
+            hashes,
+            texts,
+            self.seed,
+            ["vaega " + __version__, *self._computers()],
         )
+
+    def _computers(self) -> list[str]:
+        libraries = ["vaega " + __version__, *_LIBRARIES]
+        if self._plan is not None and not self._plan.module.EXACT:
+            libraries += [
+                "engine " + self._plan.engine,
+                "numba " + import_module("numba").__version__,
+            ]
+        return libraries
 
     def _hash(self, place: int, fold: Fold) -> str | None:
         if place not in self._hashes:
@@ -268,93 +278,47 @@ class CrossValidatedFitness:
             )
         if len(masks) == 0:
             return Evaluation(np.empty((0, len(self.folds))), ())
-        results = self._spread(masks)
-        warned = tuple(counted for result in results for counted in result.warned)
-        for counted in warned:
+        result = self._spread(masks)
+        for counted in result.warned:
             self.warnings_.update(counted)
-        return Evaluation(np.concatenate([result.scores for result in results]), warned)
+        return result
 
-    def _spread(self, masks: np.ndarray) -> list[Evaluation]:
-        seeded = tuple(unset_seeds(self.estimator))
-        metric = recognise(self.estimator, self.scorer) if self.engine == "auto" else None
-        task = _Task(self.estimator, self.scorer, self.seed, seeded, self._places, metric)
+    def _spread(self, masks: np.ndarray) -> Evaluation:
+        seeded, plan = tuple(unset_seeds(self.estimator)), self._plan
+        task = Task(self.estimator, self.scorer, self.seed, seeded, self._places, plan)
+        if plan is None:
+            return self._share_out(evaluate_singly, masks, None, task)
+        together = self._share_out(evaluate_together, masks, None, task, prefer="threads")
+        rest = np.flatnonzero(np.isnan(together.scores).any(axis=1))
+        if rest.size:
+            single = self._share_out(evaluate_singly, masks[rest], together.scores[rest], task)
+            together.scores[rest] = single.scores
+            for row, counted in zip(rest, single.warned, strict=True):
+                together.warned[row].update(counted)
+        return together
+
+    def _share_out(
+        self,
+        evaluate: Callable[..., Evaluation],
+        masks: np.ndarray,
+        known: np.ndarray | None,
+        task: Task,
+        prefer: str | None = None,
+    ) -> Evaluation:
         n_workers = min(effective_n_jobs(self.n_jobs), len(masks))
         if n_workers == 1:
-            return [_score_masks(self.folds, masks, task)]
-        chunks = np.array_split(masks, min(len(masks), n_workers * _CHUNKS_PER_JOB))
-        folder, width = self._files.folder, masks.shape[1]
+            return evaluate(self.folds, PackedMasks.of(masks, known), task)
+        parallel = Parallel(n_jobs=self.n_jobs, prefer=prefer)
+        # Threads read the folds where they are, processes map them from files.
+        shares = getattr(parallel._backend, "uses_threads", False)
+        folds = self.folds if shares else self._files.folder
+        rows = np.array_split(np.arange(len(masks)), min(len(masks), n_workers * _CHUNKS_PER_JOB))
         with one_thread():  # here too, for a backend of threads; see there
-            return Parallel(n_jobs=self.n_jobs)(
-                delayed(_score_packed)(folder, np.packbits(chunk, axis=1), width, task)
-                for chunk in chunks
+            results = parallel(
+                delayed(evaluate)(
+                    folds, PackedMasks.of(masks[own], None if known is None else known[own]), task
+                )
+                for own in rows
             )
-
-
-def _score_packed(folder: str, packed: np.ndarray, n_features: int, task: _Task) -> Evaluation:
-    masks = np.unpackbits(packed, axis=1, count=n_features).astype(bool)
-    folds = open_folds(folder)
-    return _score_masks([folds[place] for place in task.places], masks, task)
-
-
-def _score_masks(folds: Sequence[Fold], masks: np.ndarray, task: _Task) -> Evaluation:
-    warned = []
-    with one_thread(), counted_warnings():  # entered once here, the one of each mask costs nothing
-        scores = _score_together(folds, masks, task)
-        for row, mask in enumerate(masks):
-            digest = fingerprint(np.packbits(mask)) if task.seeded else ""
-            with counted_warnings() as counted:
-                for column, (place, fold) in enumerate(zip(task.places, folds, strict=True)):
-                    if np.isnan(scores[row, column]):
-                        scores[row, column] = _score(fold, place, mask, digest, task)
-            warned.append(counted)
-    return Evaluation(scores, tuple(warned))
-
-
-def _score_together(folds: Sequence[Fold], masks: np.ndarray, task: _Task) -> np.ndarray:
-    if task.metric is None:
-        return np.full((len(masks), len(folds)), np.nan)
-    columns = [score_fold(task.estimator, task.metric, fold, masks) for fold in folds]
-    return np.stack(columns, axis=1)
-
-
-def _score(fold: Fold, place: int, mask: np.ndarray, digest: str, task: _Task) -> float:
-    kept = np.flatnonzero(mask[fold.columns])
-    if kept.size == 0:
-        guess = DummyClassifier(strategy="prior")
-        guess.fit(fold.y_fit[:, None], fold.y_fit, **_fit_weights(guess, fold))
-        one_column = fold.y_validate[:, None]
-        return float(task.scorer(guess, one_column, fold.y_validate, **_score_weights(fold)))
-    estimator = clone(task.estimator)
-    if task.seeded:
-        seed = derive_seed(task.seed, "evaluation", digest, place)
-        estimator.set_params(**dict.fromkeys(task.seeded, seed))
-    try:
-        # numpy's take keeps rows contiguous, where X[:, kept] would not.
-        estimator.fit(fold.X_fit.take(kept, axis=1), fold.y_fit, **_fit_weights(estimator, fold))
-        X_validate = fold.X_validate.take(kept, axis=1)
-        score = float(task.scorer(estimator, X_validate, fold.y_validate, **_score_weights(fold)))
-    except Exception as error:
-        raise InputError(_failure(estimator, kept.size, fold, error)) from error
-    if not np.isfinite(score):
-        raise InputError(_failure(estimator, kept.size, fold, f"the score is {score}"))
-    return score
-
-
-def _fit_weights(estimator: Any, fold: Fold) -> dict[str, np.ndarray]:
-    if fold.weight_fit is None:
-        return {}
-    if isinstance(estimator, Pipeline):  # its last step is the classifier
-        return {f"{estimator.steps[-1][0]}__sample_weight": fold.weight_fit}
-    return {"sample_weight": fold.weight_fit}
-
-
-def _score_weights(fold: Fold) -> dict[str, np.ndarray]:
-    return {} if fold.weight_validate is None else {"sample_weight": fold.weight_validate}
-
-
-def _failure(estimator: Any, n_kept: int, fold: Fold, reason: Any) -> str:
-    first = str(reason).strip().split("\n", 1)[0].rstrip(".")
-    return (
-        f"{type(estimator).__name__}: cannot be fitted and scored on {n_kept} features, "
-        f"{len(fold.y_fit)} fit rows and {len(fold.y_validate)} validate rows: {first}."
-    )
+        scores = np.concatenate([result.scores for result in results])
+        return Evaluation(scores, tuple(counted for each in results for counted in each.warned))

@@ -124,7 +124,7 @@ default="uniform"
         Stop a search after the generation in which so much time had passed; not repeatable.
     target : float, optional
         Stop a search when the objective of its best mask reaches it.
-    engine : {"auto", "sklearn"}, default="auto"
+    engine : {"auto", "population", "sklearn"}, default="auto"
         "auto" scores classifiers that `vaega.fitness.population` knows (nearest neighbours and
         Gaussian naive Bayes, by accuracy or balanced accuracy) for many masks together, with
         scikit-learn's own scores; "sklearn" never does.

@@ -41,7 +41,7 @@ class InnerValidation:
         Weights of the rows, in fits and in scores.
     n_jobs : int, optional
         Processes, as in joblib.
-    engine : {"auto", "sklearn"}, default="auto"
+    engine : {"auto", "population", "sklearn"}, default="auto"
         See `CrossValidatedFitness`.
     """
 

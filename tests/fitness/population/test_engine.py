@@ -63,7 +63,8 @@ def test_most_masks_are_decided_without_scikit_learn(classifier, rng):
     X, y = rows_of("few", rng)
     masks = rng.random((200, 2000)) < 0.01
     masks[:, 0] = True
-    decided = [score_fold(classifier, "accuracy", fold, masks) for fold in folds_of(X, y)]
+    plan = recognise(classifier, get_scorer("accuracy"))
+    decided = [score_fold(classifier, plan, fold, masks).scores for fold in folds_of(X, y)]
     assert np.isfinite(decided).mean() > 0.99
 
 
@@ -72,7 +73,9 @@ def test_a_neighbour_in_doubt_is_left_to_scikit_learn():
     fold = Fold(
         X, np.array([0, 1, 0, 1]), np.array([[1.0], [4.9]]), np.array([0, 0]), np.arange(1), 4
     )
-    scores = score_fold(KNeighborsClassifier(1), "accuracy", fold, np.array([[True]]))
+    knn = KNeighborsClassifier(1)
+    plan = recognise(knn, get_scorer("accuracy"))
+    scores = score_fold(knn, plan, fold, np.array([[True]])).scores
     assert np.isnan(scores).all()  # 1.0 is as far from 0.0 as from 2.0
 
 
@@ -80,7 +83,9 @@ def test_a_constant_feature_is_left_to_scikit_learn(rng):
     X = np.column_stack([np.ones(20), rng.normal(size=20)])
     y = np.repeat([0, 1], 10)
     fold = Fold(X, y, X, y, np.arange(2), 20)
-    scores = score_fold(GaussianNB(), "accuracy", fold, np.array([[True, False], [False, True]]))
+    plan = recognise(GaussianNB(), get_scorer("accuracy"))
+    masks = np.array([[True, False], [False, True]])
+    scores = score_fold(GaussianNB(), plan, fold, masks).scores
     assert np.isnan(scores[0])
     assert scores[1] == GaussianNB().fit(X[:, 1:], y).score(X[:, 1:], y)
 
@@ -112,23 +117,33 @@ def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):
 
 
 @pytest.mark.parametrize(
-    ("classifier", "scorer", "known"),
+    ("classifier", "scorer", "metric"),
     [
         (KNeighborsClassifier(), "accuracy", "accuracy"),
         (KNeighborsClassifier(), None, "accuracy"),
         (GaussianNB(), "balanced_accuracy", "balanced_accuracy"),
-        (KNeighborsClassifier(p=1), "accuracy", None),
-        (KNeighborsClassifier(metric="cosine"), "accuracy", None),
-        (KNeighborsClassifier(weights="distance"), "accuracy", None),
-        (KNeighborsClassifier(), "roc_auc", None),
-        (GaussianNB(priors=[0.5, 0.5]), "accuracy", None),
+    ],
+    ids=str,
+)
+def test_what_an_engine_takes(classifier, scorer, metric):
+    plan = recognise(classifier, check_scoring(classifier, scoring=scorer))
+    assert plan.metric.name == metric
+
+
+@pytest.mark.parametrize(
+    ("classifier", "scorer", "reason"),
+    [
+        (KNeighborsClassifier(p=1), "accuracy", "p=1"),
+        (KNeighborsClassifier(metric="cosine"), "accuracy", "metric='cosine'"),
+        (GaussianNB(), "matthews_corrcoef", "the metric matthews_corrcoef"),
+        (GaussianNB(priors=[0.5, 0.5]), "accuracy", "priors=[0.5, 0.5]"),
         (SVC(), "accuracy", None),
         (type("Own", (GaussianNB,), {})(), "accuracy", None),
     ],
     ids=str,
 )
-def test_what_an_engine_takes(classifier, scorer, known):
-    assert recognise(classifier, check_scoring(classifier, scoring=scorer)) == known
+def test_what_no_engine_takes_is_named(classifier, scorer, reason):
+    assert recognise(classifier, check_scoring(classifier, scoring=scorer)) == reason
 
 
 @pytest.mark.parametrize("classifier", [KNeighborsClassifier(3), GaussianNB()], ids=repr)

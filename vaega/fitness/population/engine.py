@@ -1,86 +1,188 @@
 """Which engine computes what, and the scores of many masks on one fold."""
 
-from types import ModuleType
-from typing import Any
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any, Protocol, cast
 
 import numpy as np
-from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
 
 from vaega.fitness.folds import Fold
-from vaega.fitness.population import naive_bayes, neighbours
-from vaega.fitness.population.metrics import recognise_metric, score_predictions
+from vaega.fitness.population.metrics import Metric, recognise_metric, score_responses
+from vaega.fitness.population.responses import Responses
 
-_ENGINES: dict[type, ModuleType] = {
-    KNeighborsClassifier: neighbours,
-    GaussianNB: naive_bayes,
+# scikit-learn's class and the module of its engine, imported when it is first asked for: numba
+# and scikit-learn's classifiers are slow to import.
+_ENGINES = {
+    "GaussianNB": "naive_bayes",
+    "KNeighborsClassifier": "neighbours",
 }
 
 
-def recognise(estimator: Any, scorer: Any) -> str | None:
-    """Return the metric that an engine can compute for a classifier, if there is one.
+class Engine(Protocol):
+    """What the module of an engine offers.
+
+    Attributes
+    ----------
+    NEEDS : tuple of str
+        What its responses can hold: see `vaega.fitness.population.responses.NEEDS`.
+    WEIGHTS : bool
+        Whether it takes the weights of fit rows as scikit-learn's classifier does.
+    EXACT : bool
+        Whether its predictions are scikit-learn's for certain, wherever it decides. The others
+        train by iteration, and agree but for where rounding leads the training elsewhere.
+    RANDOM : bool
+        Whether its classifiers draw random numbers, so that their seeds matter.
+    """
+
+    NEEDS: tuple[str, ...]
+    WEIGHTS: bool
+    EXACT: bool
+    RANDOM: bool
+
+    def accepts(self, estimator: Any) -> str | None:
+        """Return which setting of the classifier the engine does not compute, if any."""
+
+    def respond(
+        self, estimator: Any, fold: Fold, masks: np.ndarray, *, need: str, seeds: np.ndarray | None
+    ) -> Responses:
+        """Return the answers of one classifier a mask; each mask selects a column at least."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A classifier and a metric that an engine computes.
+
+    Parameters
+    ----------
+    engine : str
+        Name of its module.
+    metric : Metric
+        What is made of its responses.
+    """
+
+    engine: str
+    metric: Metric
+
+    @property
+    def module(self) -> Engine:
+        """The module of the engine."""
+        return _import_engine(self.engine)
+
+
+@cache
+def _import_engine(name: str) -> Engine:
+    return cast(Engine, import_module(f"vaega.fitness.population.{name}"))
+
+
+@dataclass(frozen=True, eq=False)
+class FoldScores:
+    """The scores of many masks on one fold.
+
+    Parameters
+    ----------
+    scores : numpy.ndarray of float, shape (n_masks,)
+        NaN where scikit-learn has to decide.
+    warned : tuple of collections.Counter, length n_masks
+        What the classifier of each mask would have warned of.
+    """
+
+    scores: np.ndarray
+    warned: tuple[Counter[str], ...]
+
+
+def recognise(estimator: Any, scorer: Any, *, weighted: bool = False) -> Plan | str | None:
+    """Return how an engine computes the scores of a classifier, or why none does.
 
     Parameters
     ----------
     estimator : scikit-learn classifier
     scorer : callable
         A scikit-learn scorer.
+    weighted : bool, default=False
+        Whether the fit rows have weights.
 
     Returns
     -------
-    str or None
-        The metric's name; None where scikit-learn has to compute it. A subclass of a known
-        classifier is not known: it may predict otherwise.
+    Plan, str or None
+        The setting that no engine computes, where there is an engine for other settings; None for
+        a classifier that no engine knows. A subclass of a known classifier is not known: it may
+        predict otherwise.
 
     Examples
     --------
     >>> from sklearn.metrics import get_scorer
-    >>> recognise(KNeighborsClassifier(), get_scorer("accuracy"))
-    'accuracy'
-    >>> recognise(KNeighborsClassifier(weights="distance"), get_scorer("accuracy"))
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> recognise(KNeighborsClassifier(), get_scorer("accuracy")).engine
+    'neighbours'
+    >>> recognise(KNeighborsClassifier(metric="cosine"), get_scorer("accuracy"))
+    "metric='cosine'"
     """
-    engine = _ENGINES.get(type(estimator))
-    if engine is None or engine.accepts(estimator) is not None:
+    kind = type(estimator)
+    name = _ENGINES.get(kind.__name__)
+    if name is None or not kind.__module__.startswith("sklearn."):
         return None
-    return recognise_metric(scorer, estimator)
+    module = _import_engine(name)
+    unknown = module.accepts(estimator)
+    if unknown is not None:
+        return unknown
+    metric = recognise_metric(scorer, estimator)
+    if metric is None or metric.need not in module.NEEDS:
+        return f"the metric {_name_of(scorer)}"
+    if weighted and not module.WEIGHTS:
+        return "sample_weight"
+    return Plan(name, metric)
 
 
-def score_fold(estimator: Any, metric: str, fold: Fold, masks: np.ndarray) -> np.ndarray:
+def _name_of(scorer: Any) -> str:
+    function = getattr(scorer, "_score_func", scorer)
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def score_fold(
+    estimator: Any, plan: Plan, fold: Fold, masks: np.ndarray, seeds: np.ndarray | None = None
+) -> FoldScores:
     """Return the score of each mask on one fold.
 
     Parameters
     ----------
     estimator : scikit-learn classifier
-        Not fitted; one that `recognise` knows.
-    metric : str
-        As `recognise` names it.
+        Not fitted; the one of which `recognise` made the plan.
+    plan : Plan
     fold : Fold
-        Without weights.
     masks : numpy.ndarray of bool, shape (n_masks, n_features)
+    seeds : numpy.ndarray of int, shape (n_masks,), optional
+        The ``random_state`` of each mask's classifier, where the classifier's own is unset.
 
     Returns
     -------
-    numpy.ndarray of float, shape (n_masks,)
-        NaN where scikit-learn has to decide.
+    FoldScores
 
     Examples
     --------
+    >>> from sklearn.metrics import get_scorer
+    >>> from sklearn.neighbors import KNeighborsClassifier
     >>> X, y = np.array([[0.0], [1.0], [9.0], [8.0]]), np.array(["a", "a", "b", "b"])
     >>> fold = Fold(X, y, X + 0.2, y, columns=np.arange(1), n_real=4)
-    >>> score_fold(KNeighborsClassifier(1), "accuracy", fold, np.array([[True], [False]]))
+    >>> knn = KNeighborsClassifier(1)
+    >>> plan = recognise(knn, get_scorer("accuracy"))
+    >>> score_fold(knn, plan, fold, np.array([[True], [False]])).scores
     array([ 1., nan])
     """
     scores = np.full(len(masks), np.nan)
+    warned = tuple(Counter[str]() for _ in masks)
     own = masks[:, fold.columns]
     places = np.flatnonzero(own.any(axis=1))
-    if fold.weight_fit is not None or not places.size:
-        return scores
-    predicted = _ENGINES[type(estimator)].predict(estimator, fold, own[places])
-    classes = np.unique(fold.y_fit)
-    truth = np.searchsorted(classes, fold.y_validate)
-    unknown = ~np.isin(fold.y_validate, classes)
-    if unknown.any():  # no prediction names them, and each is a class of its own
-        truth[unknown] = -2 - np.unique(fold.y_validate[unknown], return_inverse=True)[1]
-    decided = (predicted >= 0).all(axis=1)
-    scores[places[decided]] = score_predictions(metric, truth, predicted[decided])
-    return scores
+    if not places.size:
+        return FoldScores(scores, warned)
+    own_seeds = None if seeds is None else seeds[places]
+    answers = plan.module.respond(
+        estimator, fold, own[places], need=plan.metric.need, seeds=own_seeds
+    )
+    scores[places] = score_responses(plan.metric, fold, answers)
+    for text, rows in answers.warned.items():
+        for place in places[rows]:
+            if not np.isnan(scores[place]):  # scikit-learn warns of the others itself
+                warned[place][text] += 1
+    return FoldScores(scores, warned)

@@ -1,16 +1,39 @@
-"""Metrics of many predictions at once, with scikit-learn's arithmetic."""
+"""Metrics of many classifiers' answers at once, with scikit-learn's arithmetic."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
+from vaega.fitness.folds import Fold
+from vaega.fitness.population.responses import LABELS, Responses
 
 
-def recognise_metric(scorer: Any, estimator: Any) -> str | None:
-    """Return the name of the metric that a scorer computes, where it is known here.
+@dataclass(frozen=True)
+class Metric:
+    """A metric that is computed here.
+
+    Parameters
+    ----------
+    name : str
+        Of the metric, as scikit-learn's scorers are named.
+    need : {"labels", "ranking", "probabilities"}
+        What of a classifier's answers it is made of.
+    """
+
+    name: str
+    need: str
+
+
+_KNOWN = {
+    accuracy_score: Metric("accuracy", LABELS),
+    balanced_accuracy_score: Metric("balanced_accuracy", LABELS),
+}
+
+
+def recognise_metric(scorer: Any, estimator: Any) -> Metric | None:
+    """Return the metric that a scorer computes, where it is known here.
 
     Parameters
     ----------
@@ -21,50 +44,69 @@ def recognise_metric(scorer: Any, estimator: Any) -> str | None:
 
     Returns
     -------
-    {"accuracy", "balanced_accuracy"} or None
+    Metric or None
 
     Examples
     --------
     >>> from sklearn.metrics import get_scorer
     >>> from sklearn.naive_bayes import GaussianNB
     >>> recognise_metric(get_scorer("balanced_accuracy"), GaussianNB())
-    'balanced_accuracy'
-    >>> recognise_metric(get_scorer("roc_auc"), GaussianNB())
+    Metric(name='balanced_accuracy', need='labels')
     """
     if type(scorer).__name__ == "_PassthroughScorer":
-        return "accuracy" if scorer._estimator is estimator else None
-    known = {accuracy_score: "accuracy", balanced_accuracy_score: "balanced_accuracy"}
+        return _KNOWN[accuracy_score] if scorer._estimator is estimator else None
     if getattr(scorer, "_kwargs", None) or getattr(scorer, "_sign", None) != 1:
         return None
-    return known.get(getattr(scorer, "_score_func", None))
+    return _KNOWN.get(getattr(scorer, "_score_func", None))
 
 
-def score_predictions(name: str, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return the metric of each row of predictions.
+def score_responses(metric: Metric, fold: Fold, answers: Responses) -> np.ndarray:
+    """Return the metric of each mask's answers.
 
     Parameters
     ----------
-    name : {"accuracy", "balanced_accuracy"}
-        Of the metric.
-    truth : numpy.ndarray of int, shape (n_rows,)
-        Class codes; a negative one for each class that no prediction can name.
-    predicted : numpy.ndarray of int, shape (n_masks, n_rows)
-        Class codes.
+    metric : Metric
+    fold : Fold
+        Whose validate rows were answered.
+    answers : Responses
 
     Returns
     -------
     numpy.ndarray of float, shape (n_masks,)
-        NaN where scikit-learn would warn, of predicted classes that no row has, say: it decides.
+        NaN where scikit-learn has to decide: answers in doubt, and what it would warn of.
 
     Examples
     --------
-    >>> score_predictions("accuracy", np.array([0, 1]), np.array([[0, 0], [0, 1]]))
+    >>> X, y = np.zeros((2, 1)), np.array(["a", "b"])
+    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=2)
+    >>> answers = Responses(np.array([[0, 0], [0, 1]]), np.array([True, True]))
+    >>> score_responses(Metric("accuracy", "labels"), fold, answers)
     array([0.5, 1. ])
     """
+    scores = np.full(len(answers.codes), np.nan)
+    if fold.weight_validate is not None:
+        return scores
+    decided = answers.decided
+    scores[decided] = _score_codes(metric.name, _truth(fold), answers.codes[decided])
+    return scores
+
+
+def _truth(fold: Fold) -> np.ndarray:
+    """Class codes of the validate rows; a negative one for each class that no fit row has."""
+    classes = np.unique(fold.y_fit)
+    truth = np.searchsorted(classes, fold.y_validate)
+    unknown = ~np.isin(fold.y_validate, classes)
+    if unknown.any():
+        truth[unknown] = -2 - np.unique(fold.y_validate[unknown], return_inverse=True)[1]
+    return truth
+
+
+def _score_codes(name: str, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     right = predicted == truth
     if name == "accuracy":
         return right.mean(axis=1)
     present = np.unique(truth)
     recalls = np.stack([right[:, truth == code].mean(axis=1) for code in present], axis=1)
     scores = recalls.mean(axis=1)  # along contiguous memory: numpy sums as for a single row
+    # scikit-learn warns of predicted classes that no validate row has: it decides.
     return np.where(np.isin(predicted, present).all(axis=1), scores, np.nan)

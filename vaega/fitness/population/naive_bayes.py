@@ -8,6 +8,12 @@ import numpy as np
 from sklearn.naive_bayes import GaussianNB
 
 from vaega.fitness.folds import Fold
+from vaega.fitness.population.responses import LABELS, Responses
+
+NEEDS: tuple[str, ...] = (LABELS,)
+WEIGHTS = False
+EXACT = True
+RANDOM = False
 
 _ROUNDING = 1e-12  # of the sum of all terms' sizes
 _SUMMING = 4.0  # roundings a row, generously
@@ -57,8 +63,10 @@ def accepts(estimator: Any) -> str | None:
     return None if estimator.priors is None else f"priors={estimator.priors!r}"
 
 
-def predict(estimator: GaussianNB, fold: Fold, masks: np.ndarray) -> np.ndarray:
-    """Return the class of each validate row for each mask.
+def respond(
+    estimator: GaussianNB, fold: Fold, masks: np.ndarray, *, need: str, seeds: np.ndarray | None
+) -> Responses:
+    """Return the answers of a Gaussian naive Bayes for each mask.
 
     Parameters
     ----------
@@ -67,15 +75,18 @@ def predict(estimator: GaussianNB, fold: Fold, masks: np.ndarray) -> np.ndarray:
     fold : Fold
     masks : numpy.ndarray of bool, shape (n_masks, n_columns)
         Over the columns of the fold; each selects one at least.
+    need : {"labels"}
+    seeds : None
+        Nothing here is random.
 
     Returns
     -------
-    numpy.ndarray of int, shape (n_masks, n_validate)
-        Positions in the sorted classes of the fit rows; -1 in all rows of a mask where the two
-        likeliest classes of a row are closer than rounding could move them.
+    Responses
+        A mask is undecided where the two likeliest classes of a row are closer than rounding could
+        move them.
     """
     if fold.X_fit.dtype != np.float64:  # scikit-learn would compute in the precision of the rows
-        return np.full((len(masks), len(fold.y_validate)), -1)
+        return Responses.undecided(len(masks), len(fold.y_validate))
     terms = _terms_of(fold, float(estimator.var_smoothing))
     weights = masks.astype(float)
     shape = (len(masks), len(fold.y_validate), terms.n_classes)
@@ -87,7 +98,7 @@ def predict(estimator: GaussianNB, fold: Fold, masks: np.ndarray) -> np.ndarray:
         clear = highest[:, :, 1] - highest[:, :, 0] > 2.0 * doubt  # False where it is not finite
         for row in np.flatnonzero(~clear.all(axis=1)):
             predicted[row] = _predict_one(terms, masks[row])
-    return predicted
+    return Responses(predicted, (predicted >= 0).all(axis=1))
 
 
 def _predict_one(terms: _Terms, mask: np.ndarray) -> np.ndarray:

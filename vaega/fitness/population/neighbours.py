@@ -6,6 +6,12 @@ import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
 from vaega.fitness.folds import Fold
+from vaega.fitness.population.responses import LABELS, Responses
+
+NEEDS: tuple[str, ...] = (LABELS,)
+WEIGHTS = False
+EXACT = True
+RANDOM = False
 
 # Two distances closer than this, relative to their terms, may be in either order after rounding.
 _DOUBT = 1e-10
@@ -32,14 +38,22 @@ def accepts(estimator: Any) -> str | None:
         estimator.metric == "minkowski" and estimator.p == 2
     )
     if not euclidean:
-        return f"metric={estimator.metric!r}"
+        name = "p" if estimator.metric == "minkowski" else "metric"
+        return f"{name}={getattr(estimator, name)!r}"
     if estimator.metric_params:
         return f"metric_params={estimator.metric_params!r}"
     return None if estimator.weights == "uniform" else f"weights={estimator.weights!r}"
 
 
-def predict(estimator: KNeighborsClassifier, fold: Fold, masks: np.ndarray) -> np.ndarray:
-    """Return the class of each validate row for each mask.
+def respond(
+    estimator: KNeighborsClassifier,
+    fold: Fold,
+    masks: np.ndarray,
+    *,
+    need: str,
+    seeds: np.ndarray | None,
+) -> Responses:
+    """Return the answers of nearest neighbours for each mask.
 
     Parameters
     ----------
@@ -48,18 +62,21 @@ def predict(estimator: KNeighborsClassifier, fold: Fold, masks: np.ndarray) -> n
     fold : Fold
     masks : numpy.ndarray of bool, shape (n_masks, n_columns)
         Over the columns of the fold; each selects one at least.
+    need : {"labels"}
+    seeds : None
+        Nothing here is random.
 
     Returns
     -------
-    numpy.ndarray of int, shape (n_masks, n_validate)
-        Positions in the sorted classes of the fit rows; -1 in a row of a mask that has a neighbour
-        in doubt: two fit rows at the border that are equally far, up to rounding.
+    Responses
+        A mask is undecided where a row has a neighbour in doubt: two fit rows at the border that
+        are equally far, up to rounding.
     """
     classes, codes = np.unique(fold.y_fit, return_inverse=True)
     n_neighbors, n_fit = estimator.n_neighbors, len(codes)
     predicted = np.full((len(masks), len(fold.y_validate)), -1)
     if not 1 <= n_neighbors <= n_fit:
-        return predicted  # scikit-learn says what is wrong
+        return Responses.undecided(*predicted.shape)  # scikit-learn says what is wrong
     for row, mask in enumerate(masks):
         columns = np.flatnonzero(mask)
         fit = np.asarray(fold.X_fit.take(columns, axis=1), dtype=float)
@@ -68,7 +85,7 @@ def predict(estimator: KNeighborsClassifier, fold: Fold, masks: np.ndarray) -> n
         if nearest is not None:
             votes = np.stack([(codes[nearest] == code).sum(axis=1) for code in range(len(classes))])
             predicted[row] = votes.argmax(axis=0)  # the first of equals, as scikit-learn's mode
-    return predicted
+    return Responses(predicted, np.all(predicted >= 0, axis=1))
 
 
 def _nearest(fit: np.ndarray, validate: np.ndarray, n_neighbors: int) -> np.ndarray | None:

@@ -1,0 +1,232 @@
+"""The evaluation of masks on folds, as one worker does it: by an engine, else by scikit-learn."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
+
+from vaega.core.errors import InputError
+from vaega.core.files import fingerprint
+from vaega.core.randomness import derive_seed
+from vaega.fitness.fold_files import open_folds
+from vaega.fitness.folds import Fold
+from vaega.fitness.population.engine import Plan, score_fold
+from vaega.fitness.thread_limit import one_thread
+from vaega.fitness.warned import counted_warnings
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What the evaluation of some masks gave.
+
+    Parameters
+    ----------
+    scores : numpy.ndarray of float, shape (n_masks, n_folds)
+        The score of each mask in each fold.
+    warned : tuple of collections.Counter, length n_masks
+        How often the classifier warned of what, for each mask, so that the warnings of a result
+        don't depend on which of its masks were evaluated before.
+    """
+
+    scores: np.ndarray
+    warned: tuple[Counter[str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a worker needs to know beside the folds and the masks.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier
+        Not fitted.
+    scorer : callable
+        A scikit-learn scorer.
+    seed : int
+        Of all evaluations.
+    seeded : tuple of str
+        The parameters of the classifier that take a seed derived from it.
+    places : tuple of int
+        Of the folds, among all of them: seeds are derived from these.
+    plan : Plan, optional
+        Of the engine that computes the classifier, if one does.
+    """
+
+    estimator: Any
+    scorer: Any
+    seed: int
+    seeded: tuple[str, ...]
+    places: tuple[int, ...]
+    plan: Plan | None
+
+
+@dataclass(frozen=True, eq=False)
+class PackedMasks:
+    """Masks as they travel to another process: packed bits, and what is known of their scores.
+
+    Parameters
+    ----------
+    bits : numpy.ndarray of uint8
+        Of the masks, by row.
+    n_features : int
+    known : numpy.ndarray of float, shape (n_masks, n_folds), optional
+        Scores that need not be computed; NaN elsewhere.
+
+    Examples
+    --------
+    >>> packed = PackedMasks.of(np.array([[True, False, True]]))
+    >>> packed.masks
+    array([[ True, False,  True]])
+    """
+
+    bits: np.ndarray
+    n_features: int
+    known: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, masks: np.ndarray, known: np.ndarray | None = None) -> "PackedMasks":
+        """Return the packed masks.
+
+        Parameters
+        ----------
+        masks : numpy.ndarray of bool, shape (n_masks, n_features)
+        known : numpy.ndarray of float, shape (n_masks, n_folds), optional
+
+        Returns
+        -------
+        PackedMasks
+        """
+        return cls(np.packbits(masks, axis=1), masks.shape[1], known)
+
+    @property
+    def masks(self) -> np.ndarray:
+        """The masks, bool of shape (n_masks, n_features)."""
+        return np.unpackbits(self.bits, axis=1, count=self.n_features).astype(bool)
+
+
+def evaluate_together(folds: Sequence[Fold] | str, packed: PackedMasks, task: Task) -> Evaluation:
+    """Score masks with the engine of the task's plan.
+
+    Parameters
+    ----------
+    folds : sequence of Fold, or str
+        Or the folder that holds them, for a worker in another process.
+    packed : PackedMasks
+    task : Task
+        With a plan.
+
+    Returns
+    -------
+    Evaluation
+        Scores are NaN where scikit-learn has to decide.
+    """
+    assert task.plan is not None
+    masks, seeds = packed.masks, None
+    estimator, random = task.estimator, task.plan.module.RANDOM and task.seeded
+    warned = tuple(Counter[str]() for _ in masks)
+    columns = []
+    with one_thread():
+        digests = [fingerprint(row) for row in packed.bits] if random else []
+        for place, fold in zip(task.places, _folds_of(folds, task), strict=True):
+            if random:
+                seeds = np.array([_derive(task.seed, digest, place) for digest in digests])
+            result = score_fold(estimator, task.plan, fold, masks, seeds)
+            columns.append(result.scores)
+            for counted, more in zip(warned, result.warned, strict=True):
+                counted.update(more)
+    return Evaluation(np.stack(columns, axis=1), warned)
+
+
+def evaluate_singly(folds: Sequence[Fold] | str, packed: PackedMasks, task: Task) -> Evaluation:
+    """Score masks with scikit-learn, one after the other.
+
+    Parameters
+    ----------
+    folds : sequence of Fold, or str
+        Or the folder that holds them, for a worker in another process.
+    packed : PackedMasks
+        What is known of their scores stays.
+    task : Task
+
+    Returns
+    -------
+    Evaluation
+        Warnings are those of what was computed here.
+
+    Raises
+    ------
+    InputError
+        When the classifier fails on a mask, or gives a score that is no finite number.
+    """
+    folds, masks, warned = _folds_of(folds, task), packed.masks, []
+    scores = np.full((len(masks), len(folds)), np.nan)
+    if packed.known is not None:
+        scores[:] = packed.known
+    with one_thread(), counted_warnings():  # entered once here, the one of each mask costs nothing
+        for row, mask in enumerate(masks):
+            digest = fingerprint(packed.bits[row]) if task.seeded else ""
+            with counted_warnings() as counted:
+                for column, (place, fold) in enumerate(zip(task.places, folds, strict=True)):
+                    if np.isnan(scores[row, column]):
+                        scores[row, column] = _score(fold, place, mask, digest, task)
+            warned.append(counted)
+    return Evaluation(scores, tuple(warned))
+
+
+def _folds_of(folds: Sequence[Fold] | str, task: Task) -> Sequence[Fold]:
+    if not isinstance(folds, str):
+        return folds
+    kept = open_folds(folds)
+    return [kept[place] for place in task.places]
+
+
+def _derive(seed: int, digest: str, place: int) -> int:
+    return derive_seed(seed, "evaluation", digest, place)
+
+
+def _score(fold: Fold, place: int, mask: np.ndarray, digest: str, task: Task) -> float:
+    kept = np.flatnonzero(mask[fold.columns])
+    if kept.size == 0:
+        guess = DummyClassifier(strategy="prior")
+        guess.fit(fold.y_fit[:, None], fold.y_fit, **_fit_weights(guess, fold))
+        one_column = fold.y_validate[:, None]
+        return float(task.scorer(guess, one_column, fold.y_validate, **_score_weights(fold)))
+    estimator = clone(task.estimator)
+    if task.seeded:
+        seed = _derive(task.seed, digest, place)
+        estimator.set_params(**dict.fromkeys(task.seeded, seed))
+    try:
+        # numpy's take keeps rows contiguous, where X[:, kept] would not.
+        estimator.fit(fold.X_fit.take(kept, axis=1), fold.y_fit, **_fit_weights(estimator, fold))
+        X_validate = fold.X_validate.take(kept, axis=1)
+        score = float(task.scorer(estimator, X_validate, fold.y_validate, **_score_weights(fold)))
+    except Exception as error:
+        raise InputError(_failure(estimator, kept.size, fold, error)) from error
+    if not np.isfinite(score):
+        raise InputError(_failure(estimator, kept.size, fold, f"the score is {score}"))
+    return score
+
+
+def _fit_weights(estimator: Any, fold: Fold) -> dict[str, np.ndarray]:
+    if fold.weight_fit is None:
+        return {}
+    if isinstance(estimator, Pipeline):  # its last step is the classifier
+        return {f"{estimator.steps[-1][0]}__sample_weight": fold.weight_fit}
+    return {"sample_weight": fold.weight_fit}
+
+
+def _score_weights(fold: Fold) -> dict[str, np.ndarray]:
+    return {} if fold.weight_validate is None else {"sample_weight": fold.weight_validate}
+
+
+def _failure(estimator: Any, n_kept: int, fold: Fold, reason: Any) -> str:
+    first = str(reason).strip().split("\n", 1)[0].rstrip(".")
+    return (
+        f"{type(estimator).__name__}: cannot be fitted and scored on {n_kept} features, "
+        f"{len(fold.y_fit)} fit rows and {len(fold.y_validate)} validate rows: {first}."
+    )
