@@ -16,6 +16,7 @@ from vaega.fitness.population.responses import Responses
 # and scikit-learn's classifiers are slow to import.
 _ENGINES = {
     "GaussianNB": "naive_bayes",
+    "MLPClassifier": "mlp",
     "KNeighborsClassifier": "neighbours",
 }
 

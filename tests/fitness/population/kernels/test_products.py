@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vaega.fitness.population.kernels.products import multiply, padded
+from vaega.fitness.population.kernels.products import multiply, multiply_transposed, padded
 
 DTYPES = [np.float32, np.float64]
 
@@ -57,3 +57,30 @@ def test_the_sum_has_the_order_of_the_index():
     assert out[0, 0] == 0.0
     multiply(out, a, places(3), b, np.array([0, 2, 1]))
     assert out[0, 0] == 1.0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_left", [1, 2, 3, 4, 5, 9])
+@pytest.mark.parametrize("n_terms", [1, 16, 100])
+def test_inner_products_are_numpys(dtype, n_left, n_terms, rng):
+    width, n_right = padded(n_terms, dtype), padded(30, dtype)
+    a, b = np.zeros((n_left, width), dtype), np.zeros((60, width), dtype)
+    a[:, :n_terms] = rng.normal(size=(n_left, n_terms))
+    b[:, :n_terms] = rng.normal(size=(60, n_terms))
+    chosen = rng.integers(0, 60, n_right)
+    out = np.full((n_left, n_right), np.nan, dtype)
+    multiply_transposed(out, a, b, chosen)
+    np.testing.assert_allclose(out, a @ b[chosen].T, atol=2e2 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_inner_product_does_not_depend_on_its_neighbours(dtype, rng):
+    a = rng.normal(size=(7, padded(90, dtype))).astype(dtype)
+    b = rng.normal(size=(40, a.shape[1])).astype(dtype)
+    whole = np.empty((7, padded(40, dtype)), dtype)
+    chosen = np.resize(places(40), whole.shape[1])
+    multiply_transposed(whole, a, b, chosen)
+    for row in range(7):
+        part = np.empty((1, whole.shape[1]), dtype)
+        multiply_transposed(part, a[row : row + 1], b, chosen)
+        np.testing.assert_array_equal(part[0], whole[row])

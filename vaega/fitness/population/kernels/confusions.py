@@ -1,0 +1,87 @@
+"""Averages over classes of what many masks' predictions got right, with scikit-learn's arithmetic."""
+
+import numpy as np
+
+from vaega.fitness.population.kernels.compiled import kernel
+from vaega.fitness.population.kernels.sums import total
+
+
+@kernel
+def mean_f1(truth, predicted, weights, n_labels, out):  # type: ignore[no-untyped-def]
+    """Compute the mean F1 of the labels that occur, for each mask.
+
+    Parameters
+    ----------
+    truth : numpy.ndarray of int64, shape (n_rows,)
+        Places among the sorted labels.
+    predicted : numpy.ndarray of int64, shape (n_masks, n_rows)
+    weights : numpy.ndarray of float64, shape (n_rows,)
+        Ones where rows have none.
+    n_labels : int
+    out : numpy.ndarray of float64, shape (n_masks,)
+        NaN where scikit-learn would warn.
+
+    Examples
+    --------
+    >>> truth, predicted, out = np.array([0, 0, 1]), np.array([[0, 1, 1]]), np.empty(1)
+    >>> mean_f1(truth, predicted, np.ones(3), 2, out)
+    >>> out
+    array([0.66666667])
+    """
+    true, named, right = np.empty(n_labels), np.empty(n_labels), np.empty(n_labels)
+    seen, each = np.empty(n_labels, np.bool_), np.empty(n_labels)
+    for m in range(len(predicted)):
+        true[:], named[:], right[:], seen[:] = 0.0, 0.0, 0.0, False
+        for i in range(len(truth)):
+            label, guess, weight = truth[i], predicted[m, i], weights[i]
+            seen[label] = seen[guess] = True
+            true[label] += weight
+            named[guess] += weight
+            if label == guess:
+                right[label] += weight
+        n = 0
+        for label in range(n_labels):
+            if seen[label]:
+                # There and back, as scikit-learn makes these of a confusion matrix.
+                all_named = right[label] + (named[label] - right[label])
+                all_true = right[label] + (true[label] - right[label])
+                each[n] = 2.0 * right[label] / (all_true + all_named)  # 0 / 0 is NaN
+                n += 1
+        out[m] = total(each[:n]) / n
+
+
+@kernel
+def mean_recall(truth, predicted, weights, n_labels, out):  # type: ignore[no-untyped-def]
+    """Compute the mean recall of the labels, for each mask.
+
+    Parameters
+    ----------
+    truth : numpy.ndarray of int64, shape (n_rows,)
+        Places among the sorted labels, of which each occurs.
+    predicted : numpy.ndarray of int64, shape (n_masks, n_rows)
+        -1 for a label that does not occur.
+    weights : numpy.ndarray of float64, shape (n_rows,)
+        Ones where rows have none.
+    n_labels : int
+    out : numpy.ndarray of float64, shape (n_masks,)
+        NaN where scikit-learn would warn: of a prediction that is no label, of a label without
+        weight.
+
+    Examples
+    --------
+    >>> truth, predicted, out = np.array([0, 0, 1]), np.array([[0, 1, 1]]), np.empty(1)
+    >>> mean_recall(truth, predicted, np.ones(3), 2, out)
+    >>> out
+    array([0.75])
+    """
+    sums, each = np.empty((n_labels, n_labels)), np.empty(n_labels)
+    for m in range(len(predicted)):
+        sums[:] = 0.0
+        known = True
+        for i in range(len(truth)):
+            guess = predicted[m, i]
+            known &= guess >= 0
+            sums[truth[i], max(guess, 0)] += weights[i]
+        for label in range(n_labels):
+            each[label] = sums[label, label] / total(sums[label])  # 0 / 0 is NaN
+        out[m] = total(each) / n_labels if known else np.nan

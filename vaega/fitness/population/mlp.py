@@ -1,0 +1,265 @@
+"""Multilayer perceptrons: one network a mask, trained in a kernel from scikit-learn's own draws."""
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier
+
+from vaega.fitness.folds import Fold
+from vaega.fitness.population.kernels import network as networks
+from vaega.fitness.population.kernels import training
+from vaega.fitness.population.kernels.mersenne import words_of
+from vaega.fitness.population.kernels.network import Network
+from vaega.fitness.population.kernels.training import Outcome, Rows, Settings, predict, train
+from vaega.fitness.population.kernels.vector_code import padded
+from vaega.fitness.population.responses import LABELS, PROBABILITIES, RANKING, Responses
+
+NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
+WEIGHTS = True
+EXACT = False
+RANDOM = True
+
+_ACTIVATIONS = {
+    "identity": networks.IDENTITY,
+    "logistic": networks.LOGISTIC,
+    "tanh": networks.TANH,
+    "relu": networks.RELU,
+}
+_SOLVERS = {"adam": training.ADAM, "sgd": training.SGD}
+_RATES = {
+    "constant": training.CONSTANT,
+    "invscaling": training.INVSCALING,
+    "adaptive": training.ADAPTIVE,
+}
+_CLIPPED = (
+    "UserWarning: Got `batch_size` less than 1 or larger than sample size. It is going to be "
+    "clipped"
+)
+
+
+def accepts(estimator: Any) -> str | None:
+    """Return which setting of a multilayer perceptron is not computed here, if any.
+
+    Parameters
+    ----------
+    estimator : sklearn.neural_network.MLPClassifier
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> accepts(MLPClassifier((5, 3), activation="tanh"))
+    >>> accepts(MLPClassifier(solver="lbfgs"))
+    "solver='lbfgs'"
+    """
+    try:
+        estimator._validate_params()
+    except ValueError:
+        return "a setting that scikit-learn refuses"
+    if estimator.solver not in _SOLVERS:
+        return f"solver={estimator.solver!r}"
+    if isinstance(estimator.random_state, np.random.RandomState):
+        return "random_state=RandomState(...)"
+    for name in ("warm_start", "verbose"):
+        if getattr(estimator, name):
+            return f"{name}={getattr(estimator, name)!r}"
+    return None
+
+
+def respond(
+    estimator: MLPClassifier,
+    fold: Fold,
+    masks: np.ndarray,
+    *,
+    need: str,
+    seeds: np.ndarray | None,
+) -> Responses:
+    """Return the answers of a network for each mask.
+
+    Parameters
+    ----------
+    estimator : sklearn.neural_network.MLPClassifier
+        Not fitted.
+    fold : Fold
+    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
+        Over the columns of the fold; each selects one at least.
+    need : {"labels", "ranking", "probabilities"}
+    seeds : numpy.ndarray of int, shape (n_masks,), optional
+        What scikit-learn's classifier would get as `random_state`, where its own is unset.
+
+    Returns
+    -------
+    Responses
+        Undecided are networks whose training fails, so that scikit-learn says how.
+
+    Notes
+    -----
+    Initial weights, the split for early stopping and the shuffles are those that scikit-learn
+    would draw. The training differs from its only by rounding, being done in float32; over
+    hundreds of epochs that may move the epoch of the stop, and the class of a row that lies on
+    the border.
+    """
+    answers = Responses.undecided(len(masks), len(fold.y_validate))
+    rows, validate = _rows_of(fold, np.dtype(np.float32))
+    n_classes = int(rows.codes.max()) + 1
+    if n_classes < 2:
+        return answers
+    values = np.zeros((*answers.codes.shape, n_classes))
+    stopped = np.zeros(len(masks), dtype=bool)
+    for place, mask in enumerate(masks):
+        columns = np.flatnonzero(mask)
+        seed = estimator.random_state if seeds is None else int(seeds[place])
+        fitted = fit_network(estimator, rows, columns, seed)
+        if fitted is None:
+            continue
+        network, units, outcome = fitted
+        out = predict(validate, columns, units, network, _ACTIVATIONS[estimator.activation])
+        values[place] = np.hstack([1.0 - out, out]) if n_classes == 2 else out
+        answers.decided[place] = np.isfinite(out).all() and _is_finite(network)
+        stopped[place] = not outcome.converged
+    codes = (values[:, :, 1] > 0.5).astype(int) if n_classes == 2 else values.argmax(axis=2)
+    ranking = values[:, :, 1] if need == RANKING else values
+    return Responses(
+        codes,
+        answers.decided,
+        None if need == LABELS else ranking,
+        warned=_warned(estimator, stopped, len(rows.X)),
+    )
+
+
+def _warned(estimator: MLPClassifier, stopped: np.ndarray, n_rows: int) -> dict[str, np.ndarray]:
+    unfinished = (
+        f"ConvergenceWarning: Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
+        "reached and the optimization hasn't converged yet."
+    )
+    clipped = estimator.batch_size != "auto" and estimator.batch_size > n_rows
+    return {unfinished: stopped, _CLIPPED: np.full(len(stopped), clipped)}
+
+
+def _is_finite(network: Network) -> bool:
+    return bool(np.isfinite(network.first).all() and np.isfinite(network.rest).all())
+
+
+_KNOWN: WeakKeyDictionary[Fold, dict[np.dtype, tuple[Rows, Rows]]] = WeakKeyDictionary()
+
+
+def _rows_of(fold: Fold, dtype: np.dtype) -> tuple[Rows, Rows]:
+    """Return the fit and the validate rows, as kernels read them."""
+    known = _KNOWN.setdefault(fold, {})
+    if dtype not in known:
+        codes = np.unique(fold.y_fit, return_inverse=True)[1].astype(np.int64)
+        weights = np.ones(len(codes)) if fold.weight_fit is None else fold.weight_fit
+        fit = Rows(np.array(fold.X_fit, dtype, order="C"), codes, np.array(weights, dtype))
+        n_validate = len(fold.y_validate)
+        known[dtype] = (
+            fit,
+            Rows(
+                np.array(fold.X_validate, dtype, order="C"),
+                np.zeros(n_validate, np.int64),
+                np.ones(n_validate, dtype),
+            ),
+        )
+    return known[dtype]
+
+
+def fit_network(
+    estimator: MLPClassifier, rows: Rows, columns: np.ndarray, seed: int | None
+) -> tuple[Network, np.ndarray, Outcome] | None:
+    """Train the network of one mask.
+
+    Parameters
+    ----------
+    estimator : sklearn.neural_network.MLPClassifier
+        Its settings.
+    rows : Rows
+        All classes, from 0 on, have a row.
+    columns : numpy.ndarray of int64
+        Which the mask selects.
+    seed : int
+        What scikit-learn's classifier would get as `random_state`.
+
+    Returns
+    -------
+    network : Network
+    units : numpy.ndarray of int64, shape (n_layers,)
+        Sizes of the layers after the columns.
+    outcome : Outcome
+        Or None for all, where scikit-learn would fail to split the rows for early stopping.
+
+    Examples
+    --------
+    >>> rows = Rows(np.eye(4, dtype=np.float32), np.array([0, 0, 1, 1]), np.ones(4, np.float32))
+    >>> estimator = MLPClassifier((5, 3), max_iter=20)
+    >>> _, units, outcome = fit_network(estimator, rows, np.arange(4), seed=0)
+    >>> units, len(outcome.losses)
+    (array([5, 3, 1]), 20)
+    """
+    n_classes = int(rows.codes.max()) + 1
+    hidden = np.atleast_1d(estimator.hidden_layer_sizes).astype(np.int64)
+    units = np.append(hidden, 1 if n_classes == 2 else n_classes)
+    stream = np.random.RandomState(seed)
+    network = _initial(estimator, len(columns), units, stream, rows.X.dtype)
+    fit, held_out = np.arange(len(rows.X)), np.arange(0)
+    if estimator.early_stopping:
+        try:
+            fit, held_out = train_test_split(
+                fit,
+                random_state=stream,
+                test_size=estimator.validation_fraction,
+                stratify=rows.codes if n_classes == 2 else None,
+            )
+        except ValueError:
+            return None
+        if len(held_out) < 2:
+            return None
+    settings = _settings(estimator, len(fit))
+    words = words_of(stream)
+    outcome = train(rows, fit, held_out, columns, units, network, words, settings)
+    return network, units, outcome
+
+
+def _initial(
+    estimator: MLPClassifier,
+    n_columns: int,
+    units: np.ndarray,
+    stream: np.random.RandomState,
+    dtype: np.dtype,
+) -> Network:
+    """Draw initial weights (Glorot and Bengio 2010) in the order in which scikit-learn does."""
+    width = padded(int(units.max()) + 1, dtype)
+    first = np.zeros((units[0], padded(n_columns + 1, dtype)), dtype)
+    rest = np.zeros((len(units) - 1, units.max(), width), dtype)
+    factor = 2.0 if estimator.activation == "logistic" else 6.0
+    for layer, (n_in, n_out) in enumerate(zip([n_columns, *units[:-1]], units, strict=True)):
+        bound = np.sqrt(factor / (n_in + n_out))
+        out = first if layer == 0 else rest[layer - 1]
+        out[:n_out, :n_in] = stream.uniform(-bound, bound, (n_in, n_out)).T
+        out[:n_out, n_in] = stream.uniform(-bound, bound, n_out)
+    return Network(first, rest)
+
+
+def _settings(estimator: MLPClassifier, n_rows: int) -> Settings:
+    size = min(200, n_rows) if estimator.batch_size == "auto" else estimator.batch_size
+    return Settings(
+        activation=_ACTIVATIONS[estimator.activation],
+        solver=_SOLVERS[estimator.solver],
+        alpha=float(estimator.alpha),
+        batch_size=int(min(size, n_rows)),
+        learning_rate=_RATES[estimator.learning_rate] if estimator.solver == "sgd" else 0,
+        learning_rate_init=float(estimator.learning_rate_init),
+        power_t=float(estimator.power_t),
+        max_iter=int(estimator.max_iter),
+        shuffle=bool(estimator.shuffle),
+        tol=float(estimator.tol),
+        momentum=float(estimator.momentum),
+        nesterovs_momentum=bool(estimator.nesterovs_momentum),
+        early_stopping=bool(estimator.early_stopping),
+        beta_1=float(estimator.beta_1),
+        beta_2=float(estimator.beta_2),
+        epsilon=float(estimator.epsilon),
+        n_iter_no_change=float(estimator.n_iter_no_change),
+    )
