@@ -11,7 +11,7 @@ from vaega.fitness.folds import Fold
 from vaega.fitness.population.kernels import network as networks
 from vaega.fitness.population.kernels import training
 from vaega.fitness.population.kernels.mersenne import words_of
-from vaega.fitness.population.kernels.network import Network
+from vaega.fitness.population.kernels.network import Layout, Network, make_layout
 from vaega.fitness.population.kernels.training import Outcome, Rows, Settings, predict, train
 from vaega.fitness.population.kernels.vector_code import padded
 from vaega.fitness.population.responses import LABELS, PROBABILITIES, RANKING, Responses
@@ -116,8 +116,8 @@ def respond(
         fitted = fit_network(estimator, rows, columns, seed)
         if fitted is None:
             continue
-        network, units, outcome = fitted
-        out = predict(validate, columns, units, network, _ACTIVATIONS[estimator.activation])
+        network, layout, outcome = fitted
+        out = predict(validate, columns, layout, network, _ACTIVATIONS[estimator.activation])
         values[place] = np.hstack([1.0 - out, out]) if n_classes == 2 else out
         answers.decided[place] = np.isfinite(out).all() and _is_finite(network)
         stopped[place] = not outcome.converged
@@ -168,7 +168,7 @@ def _rows_of(fold: Fold, dtype: np.dtype) -> tuple[Rows, Rows]:
 
 def fit_network(
     estimator: MLPClassifier, rows: Rows, columns: np.ndarray, seed: int | None
-) -> tuple[Network, np.ndarray, Outcome] | None:
+) -> tuple[Network, Layout, Outcome] | None:
     """Train the network of one mask.
 
     Parameters
@@ -185,8 +185,7 @@ def fit_network(
     Returns
     -------
     network : Network
-    units : numpy.ndarray of int64, shape (n_layers,)
-        Sizes of the layers after the columns.
+    layout : Layout
     outcome : Outcome
         Or None for all, where scikit-learn would fail to split the rows for early stopping.
 
@@ -194,8 +193,8 @@ def fit_network(
     --------
     >>> rows = Rows(np.eye(4, dtype=np.float32), np.array([0, 0, 1, 1]), np.ones(4, np.float32))
     >>> estimator = MLPClassifier((5, 3), max_iter=20)
-    >>> _, units, outcome = fit_network(estimator, rows, np.arange(4), seed=0)
-    >>> units, len(outcome.losses)
+    >>> _, layout, outcome = fit_network(estimator, rows, np.arange(4), seed=0)
+    >>> layout.units, len(outcome.losses)
     (array([5, 3, 1]), 20)
     """
     n_classes = int(rows.codes.max()) + 1
@@ -218,8 +217,9 @@ def fit_network(
             return None
     settings = _settings(estimator, len(fit))
     words = words_of(stream)
-    outcome = train(rows, fit, held_out, columns, units, network, words, settings)
-    return network, units, outcome
+    layout = make_layout(units, max(len(columns) + 1, len(rows.X)), rows.X.dtype)
+    outcome = train(rows, fit, held_out, columns, layout, network, words, settings)
+    return network, layout, outcome
 
 
 def _initial(
@@ -232,11 +232,12 @@ def _initial(
     """Draw initial weights (Glorot and Bengio 2010) in the order in which scikit-learn does."""
     width = padded(int(units.max()) + 1, dtype)
     first = np.zeros((units[0], padded(n_columns + 1, dtype)), dtype)
-    rest = np.zeros((len(units) - 1, units.max(), width), dtype)
+    rest = np.zeros((units[1:].sum(), width), dtype)
     factor = 2.0 if estimator.activation == "logistic" else 6.0
     for layer, (n_in, n_out) in enumerate(zip([n_columns, *units[:-1]], units, strict=True)):
         bound = np.sqrt(factor / (n_in + n_out))
-        out = first if layer == 0 else rest[layer - 1]
+        row = units[1:layer].sum()
+        out = first if layer == 0 else rest[row : row + n_out]
         out[:n_out, :n_in] = stream.uniform(-bound, bound, (n_in, n_out)).T
         out[:n_out, n_in] = stream.uniform(-bound, bound, n_out)
     return Network(first, rest)

@@ -37,3 +37,31 @@ def kernel(function: Function) -> Function:
     cached = Path(function.__code__.co_filename).is_file()  # one typed by hand has none
     compiled = njit(nogil=True, cache=cached, error_model="numpy")(function)
     return cast(Function, compiled)
+
+
+def part(function: Function) -> Function:
+    """Mark a function as a part of the kernels that call it: its body takes the call's place.
+
+    Parameters
+    ----------
+    function : callable
+        Within what numba compiles.
+
+    Returns
+    -------
+    callable
+
+    Notes
+    -----
+    For steps of a hot loop that are given many arrays: counting references to these and copying
+    their descriptions costs more than a short step.
+
+    Examples
+    --------
+    >>> @part
+    ... def double(x):
+    ...     return 2 * x
+    >>> kernel(lambda x: double(x) + 1)(4)
+    9
+    """
+    return cast(Function, njit(forceinline=True, nogil=True, error_model="numpy")(function))

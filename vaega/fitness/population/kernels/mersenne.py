@@ -9,9 +9,8 @@ import numpy as np
 from vaega.fitness.population.kernels.compiled import kernel
 
 _SIZE, _AHEAD = 624, 397
-_UPPER, _LOWER = np.uint32(0x80000000), np.uint32(0x7FFFFFFF)
-_MATRIX = np.uint32(0x9908B0DF)
-_MASK_B, _MASK_C = np.uint32(0x9D2C5680), np.uint32(0xEFC60000)
+_UPPER, _LOWER, _MATRIX = 0x80000000, 0x7FFFFFFF, 0x9908B0DF
+_MASK_B, _MASK_C, _ALL = 0x9D2C5680, 0xEFC60000, 0xFFFFFFFF
 
 
 def words_of(random_state: np.random.RandomState) -> np.ndarray:
@@ -24,16 +23,18 @@ def words_of(random_state: np.random.RandomState) -> np.ndarray:
 
     Returns
     -------
-    numpy.ndarray of uint32, shape (625,)
-        The words of the generator, and how many of them are used up.
+    numpy.ndarray of int64, shape (1249,)
+        The words of the generator, what is drawn from each, and how many are used up.
 
     Examples
     --------
     >>> words_of(np.random.RandomState(0)).shape
-    (625,)
+    (1249,)
     """
     _, key, position, *_ = random_state.get_state()
-    return np.append(key, np.uint32(position)).astype(np.uint32)
+    words = np.concatenate([key, np.zeros(_SIZE), [position]]).astype(np.int64)
+    _temper(words)
+    return words
 
 
 @kernel
@@ -43,7 +44,7 @@ def shuffle(values, words):  # type: ignore[no-untyped-def]
     Parameters
     ----------
     values : numpy.ndarray, shape (n,)
-    words : numpy.ndarray of uint32, shape (625,)
+    words : numpy.ndarray of int64, shape (1249,)
         State of the stream, see `words_of`; advanced.
 
     Examples
@@ -56,42 +57,45 @@ def shuffle(values, words):  # type: ignore[no-untyped-def]
     >>> bool((values == expected).all())
     True
     """
+    mask, used = 0, words[-1]
+    while mask < len(values) - 1:
+        mask = 2 * mask + 1
     for last in range(len(values) - 1, 0, -1):
-        other = _below(words, np.uint32(last))
+        while mask >> 1 >= last:
+            mask >>= 1
+        other = last + 1
+        while other > last:  # a draw is cut to the bits of the bound until it is not above
+            if used >= _SIZE:
+                _renew(words)
+                used = 0
+            other = words[_SIZE + used] & mask
+            used += 1
         values[last], values[other] = values[other], values[last]
-
-
-@kernel
-def _below(words, highest):  # type: ignore[no-untyped-def]
-    """Return a whole number of [0, highest]: draws are cut to its bits until one is not above."""
-    mask = highest
-    for shift in (1, 2, 4, 8, 16):
-        mask |= mask >> np.uint32(shift)
-    value = _next(words) & mask
-    while value > highest:
-        value = _next(words) & mask
-    return value
-
-
-@kernel
-def _next(words):  # type: ignore[no-untyped-def]
-    if words[_SIZE] >= _SIZE:
-        _renew(words)
-    y = words[words[_SIZE]]
-    words[_SIZE] += np.uint32(1)
-    y ^= y >> np.uint32(11)
-    y ^= (y << np.uint32(7)) & _MASK_B
-    y ^= (y << np.uint32(15)) & _MASK_C
-    y ^= y >> np.uint32(18)
-    return y
+    words[-1] = used
 
 
 @kernel
 def _renew(words):  # type: ignore[no-untyped-def]
+    # Three stretches, so that no index wraps around within a loop.
+    for place in range(_SIZE - _AHEAD):
+        words[place] = words[place + _AHEAD] ^ _twist(words[place], words[place + 1])
+    for place in range(_SIZE - _AHEAD, _SIZE - 1):
+        words[place] = words[place + _AHEAD - _SIZE] ^ _twist(words[place], words[place + 1])
+    words[_SIZE - 1] = words[_AHEAD - 1] ^ _twist(words[_SIZE - 1], words[0])
+    _temper(words)
+
+
+@kernel
+def _twist(word, following):  # type: ignore[no-untyped-def]
+    y = (word & _UPPER) | (following & _LOWER)
+    return (y >> 1) ^ ((y & 1) * _MATRIX)
+
+
+@kernel
+def _temper(words):  # type: ignore[no-untyped-def]
     for place in range(_SIZE):
-        following = place + 1 if place + 1 < _SIZE else 0
-        ahead = place + _AHEAD if place + _AHEAD < _SIZE else place + _AHEAD - _SIZE
-        y = (words[place] & _UPPER) | (words[following] & _LOWER)
-        odd = _MATRIX if y & np.uint32(1) else np.uint32(0)
-        words[place] = words[ahead] ^ (y >> np.uint32(1)) ^ odd
-    words[_SIZE] = np.uint32(0)
+        y = words[place]
+        y ^= y >> 11
+        y ^= (y << 7) & _MASK_B
+        y ^= (y << 15) & _MASK_C
+        words[_SIZE + place] = (y ^ (y >> 18)) & _ALL

@@ -1,24 +1,24 @@
 """A multilayer perceptron for the columns of one mask, held in the cache while it is trained.
 
-Activations and deltas have one row a unit and one column a sample, each layer's last row is one, so
-that biases are weights like others, and every step is a product of `products`. What scikit-learn's
-``MLPClassifier`` computes in each epoch is computed here in the same order: loss curves agree to
-rounding (Hinton 1989 for the network, Kingma and Ba 2015 for Adam, equations as scikit-learn has
-them).
+Values and deltas have one row a unit and one column a sample. Below the rows of each layer stands a
+row of ones, so that biases are weights like others and every step is a product of `products`. What
+scikit-learn's ``MLPClassifier`` computes in each epoch is computed here in the same order: loss
+curves agree to rounding.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from vaega.fitness.population.kernels.compiled import kernel
+from vaega.fitness.population.kernels.compiled import kernel, part
 from vaega.fitness.population.kernels.functions import (
     exponential,
     hyperbolic_tangent,
     logarithm,
     logistic,
 )
-from vaega.fitness.population.kernels.products import multiply, multiply_transposed
+from vaega.fitness.population.kernels.products import multiply_part, multiply_transposed_part
+from vaega.fitness.population.kernels.vector_code import padded
 
 IDENTITY, LOGISTIC, TANH, RELU = range(4)
 
@@ -29,199 +29,245 @@ class Network(NamedTuple):
     Parameters
     ----------
     first : numpy.ndarray of float, shape (n_units of the first layer, padded n_columns + 1)
-        From the columns and a one to the first hidden layer.
-    rest : numpy.ndarray of float, shape (n_layers - 1, most units, padded most units + 1)
-        From each layer and a one to the next.
+        From the columns and a one to the first layer.
+    rest : numpy.ndarray of float, shape (n_units of the other layers, padded most units + 1)
+        From each layer and a one to the next, one below the other.
     """
 
     first: np.ndarray
     rest: np.ndarray
 
 
-class Samples(NamedTuple):
-    """Rows of the mask's columns, as the network reads them.
+class Layout(NamedTuple):
+    """Where the layers stand.
+
+    Parameters
+    ----------
+    units : numpy.ndarray of int64, shape (n_layers,)
+        Sizes of the hidden layers, then of the outputs: one for two classes.
+    value_rows, delta_rows : numpy.ndarray of int64, shape (n_layers,)
+        First row of each layer among the values, and among the deltas.
+    places : numpy.ndarray of int64, shape (n_layers * padded most units + 1,)
+        Rows of the values that feed the layer after each: its units, the ones, then zeros.
+    counting : numpy.ndarray of int64
+        0, 1, 2, ...: as many as any product has terms.
+    """
+
+    units: np.ndarray
+    value_rows: np.ndarray
+    delta_rows: np.ndarray
+    places: np.ndarray
+    counting: np.ndarray
+
+
+class Desk(NamedTuple):
+    """What a network is trained on and with.
 
     Parameters
     ----------
     rows : numpy.ndarray of float, shape (n_rows, padded n_columns + 1)
-        With a column of ones after the last.
+        Samples, with a column of ones after the last.
     columns : numpy.ndarray of float, shape (n_columns + 1, padded n_rows)
-        The same transposed, where all rows are one batch; empty otherwise.
+        The same transposed, where all rows are one batch; none otherwise.
+    codes, weights : numpy.ndarray, shape (n_rows,)
+        Classes (int64) and weights of the samples.
+    order : numpy.ndarray of int64, shape (n_rows,)
+        In which batches take them.
+    batch : numpy.ndarray of int64, shape (padded n_batch,)
+        Samples of the batch at hand.
+    batch_codes, batch_weights, losses : numpy.ndarray, shape (padded n_batch,)
+        Theirs. After the last sample weights are 0.
+    values : numpy.ndarray of float, shape (n_units + n_layers + 1, padded n_batch)
+        Activations; the last row is zero.
+    deltas : numpy.ndarray of float, shape (n_units, padded n_batch)
+        Derivatives of the summed loss by what goes into each unit.
     """
 
     rows: np.ndarray
     columns: np.ndarray
-
-
-class Layers(NamedTuple):
-    """What each layer holds for the samples of a batch.
-
-    Parameters
-    ----------
-    values : numpy.ndarray of float, shape (n_layers, most units + 2, padded batch)
-        Activations; below those of a layer's units a row of ones. The last row is zero.
-    deltas : numpy.ndarray of float, shape (n_layers, most units, padded batch)
-        Derivatives of the summed loss by what goes into each unit.
-    places : numpy.ndarray of int64, shape (n_layers, padded most units + 1)
-        Rows of `values` that feed the layer after: its units, the ones, then the zeros.
-    """
-
+    codes: np.ndarray
+    weights: np.ndarray
+    order: np.ndarray
+    batch: np.ndarray
+    batch_codes: np.ndarray
+    batch_weights: np.ndarray
+    losses: np.ndarray
     values: np.ndarray
     deltas: np.ndarray
-    places: np.ndarray
 
 
-@kernel
-def gather(X, rows, columns, out):  # type: ignore[no-untyped-def]
-    """Copy chosen rows and columns, and a column of ones after them.
-
-    Parameters
-    ----------
-    X : numpy.ndarray of float, shape (n_all, n_features)
-    rows, columns : numpy.ndarray of int64
-    out : numpy.ndarray of float, shape (len(rows), padded len(columns) + 1)
-        The rest of each row becomes zero.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> out = np.empty((1, 8))
-    >>> gather(np.array([[5.0, 6.0, 7.0]]), np.array([0]), np.array([2, 0]), out)
-    >>> out[0, :4]
-    array([7., 5., 1., 0.])
-    """
-    n_columns = len(columns)
-    for i in range(len(rows)):
-        for j in range(n_columns):
-            out[i, j] = X[rows[i], columns[j]]
-        out[i, n_columns] = 1.0
-        out[i, n_columns + 1 :] = 0.0
-
-
-@kernel
-def new_layers(units, width, dtype):  # type: ignore[no-untyped-def]
-    """Return empty layers for batches of up to `width` samples, a whole number of vectors."""
-    most = units.max()
-    values = np.zeros((len(units), most + 2, width), dtype)
-    deltas = np.zeros((len(units), most, width), dtype)
-    lanes = 64 // values.itemsize
-    places = np.full((len(units), (most + lanes) // lanes * lanes), most + 1)
-    for layer in range(len(units)):
-        values[layer, units[layer]] = 1.0
-        for unit in range(units[layer] + 1):
-            places[layer, unit] = unit
-    return Layers(values, deltas, places)
-
-
-@kernel
-def pass_forward(network, units, activation, samples, batch, n_batch, layers):  # type: ignore[no-untyped-def]
-    """Compute the values of all layers for a batch; the last holds probabilities.
-
-    Parameters
-    ----------
-    network : Network
-    units : numpy.ndarray of int64, shape (n_layers,)
-        Without the columns: hidden layers, then outputs.
-    activation : int
-        `IDENTITY`, `LOGISTIC`, `TANH` or `RELU`.
-    samples : Samples
-    batch : numpy.ndarray of int64, shape (at least padded n_batch,)
-        Places of the batch's rows among the samples; any after the first `n_batch`.
-    n_batch : int
-        Of all samples where they have columns.
-    layers : Layers
-        What is written.
-    """
-    lanes = 64 // layers.values.itemsize
-    width = (n_batch + lanes - 1) // lanes * lanes
-    first = layers.values[0, : units[0], :width]
-    if samples.columns.size:
-        terms = np.arange(len(samples.columns))
-        multiply(first, network.first, terms, samples.columns, terms)
-    else:
-        multiply_transposed(first, network.first, samples.rows, batch[:width])
-    last = len(units) - 1
-    for layer in range(1, len(units)):
-        _activate(layers.values, layer - 1, units[layer - 1], width, activation)
-        terms = layers.places[layer - 1, : units[layer - 1] + 1]
-        out = layers.values[layer, : units[layer], :width]
-        multiply(out, network.rest[layer - 1], terms, layers.values[layer - 1], terms)
-    if units[last] == 1:
-        _activate(layers.values, last, 1, width, LOGISTIC)
-    else:
-        _normalise(layers.values, last, units[last], width)
-
-
-@kernel
-def _activate(values, layer, n_units, width, activation):  # type: ignore[no-untyped-def]
-    for unit in range(n_units):
-        if activation == TANH:
-            for i in range(width):
-                values[layer, unit, i] = hyperbolic_tangent(values[layer, unit, i])
-        elif activation == LOGISTIC:
-            for i in range(width):
-                values[layer, unit, i] = logistic(values[layer, unit, i])
-        elif activation == RELU:
-            for i in range(width):
-                values[layer, unit, i] = max(values[layer, unit, i], 0)
-
-
-@kernel
-def _normalise(values, layer, n_units, width):  # type: ignore[no-untyped-def]
-    highest = values[layer, 0, :width].copy()
-    for unit in range(1, n_units):
-        for i in range(width):
-            highest[i] = max(highest[i], values[layer, unit, i])
-    total = np.zeros_like(highest)
-    for unit in range(n_units):
-        for i in range(width):
-            values[layer, unit, i] = exponential(values[layer, unit, i] - highest[i])
-            total[i] += values[layer, unit, i]
-    for unit in range(n_units):
-        for i in range(width):
-            values[layer, unit, i] /= total[i]
-
-
-@kernel
-def lose(units, layers, codes, weights, n_batch, losses):  # type: ignore[no-untyped-def]
-    """Return the summed log loss of a batch, and write the deltas of the last layer.
+def make_layout(units: np.ndarray, n_terms: int, dtype: np.dtype) -> Layout:
+    """Return where the layers of a network stand.
 
     Parameters
     ----------
     units : numpy.ndarray of int64, shape (n_layers,)
-    layers : Layers
-        After `pass_forward`.
-    codes : numpy.ndarray of int64, shape (padded n_batch,)
-        Classes of the samples, in the order of the batch.
-    weights : numpy.ndarray of float, shape (padded n_batch,)
-        Of the samples; 0 after the first `n_batch`.
-    n_batch : int
-    losses : numpy.ndarray of float, shape (padded batch,)
-        Written: the loss of each sample.
+    n_terms : int
+        The largest number of rows or columns, with the one of the biases.
+    dtype : numpy dtype
+        float32 or float64.
 
     Returns
     -------
-    float
+    Layout
+
+    Examples
+    --------
+    >>> layout = make_layout(np.array([5, 3, 1]), 100, np.dtype(np.float32))
+    >>> layout.value_rows, layout.delta_rows
+    (array([ 0,  6, 10]), array([0, 5, 8]))
     """
-    last = len(units) - 1
-    values, deltas = layers.values, layers.deltas
-    lanes = 64 // values.itemsize
-    width = (n_batch + lanes - 1) // lanes * lanes
-    n_outputs = units[last]
-    one = values.dtype.type(1)
+    delta_rows = np.cumsum(units) - units
+    value_rows = delta_rows + np.arange(len(units))
+    n_values = int((units + 1).sum())
+    places = np.full((len(units), padded(int(units.max()) + 1, dtype)), n_values)
+    for layer, (start, size) in enumerate(zip(value_rows, units, strict=True)):
+        places[layer, : size + 1] = np.arange(start, start + size + 1)
+    counting = np.arange(max(n_terms, n_values + 1))
+    return Layout(units, value_rows, delta_rows, places.ravel(), counting)
+
+
+@kernel
+def new_desk(X, codes, weights, rows, columns, size, layout, width):  # type: ignore[no-untyped-def]
+    """Return a desk for chosen rows and columns.
+
+    Parameters
+    ----------
+    X : numpy.ndarray of float32 or float64, shape (n_all, n_features)
+    codes : numpy.ndarray of int64, shape (n_all,)
+    weights : numpy.ndarray of float, shape (n_all,)
+    rows, columns : numpy.ndarray of int64
+    size : int
+        Of a batch, at most the number of rows.
+    layout : Layout
+    width : int
+        The padded number of columns and a one.
+
+    Returns
+    -------
+    Desk
+    """
+    n_rows, n_columns, units = len(rows), len(columns), layout.units
+    lanes = 64 // X.itemsize
+    n_batch = (size + lanes - 1) // lanes * lanes
+    own = np.zeros((n_rows, width), X.dtype)
+    transposed = np.zeros((n_columns + 1 if size == n_rows else 0, n_batch), X.dtype)
+    for i in range(n_rows):
+        for j in range(n_columns):
+            own[i, j] = X[rows[i], columns[j]]
+        own[i, n_columns] = 1
+        for j in range(len(transposed)):
+            transposed[j, i] = own[i, j]
+    values = np.zeros((units.sum() + len(units) + 1, n_batch), X.dtype)
+    for layer in range(len(units)):
+        for i in range(n_batch):
+            values[layout.value_rows[layer] + units[layer], i] = 1
+    deltas, losses = np.zeros((units.sum(), n_batch), X.dtype), np.zeros(n_batch, X.dtype)
+    batch, batch_codes = np.zeros(n_batch, np.int64), np.zeros(n_batch, np.int64)
+    order, batch_weights = np.arange(n_rows), np.zeros(n_batch, X.dtype)
+    own_codes, own_weights = np.empty(n_rows, np.int64), np.empty(n_rows, X.dtype)
+    for i in range(n_rows):
+        own_codes[i], own_weights[i] = codes[rows[i]], weights[rows[i]]
+    return Desk(
+        own, transposed, own_codes, own_weights, order,
+        batch, batch_codes, batch_weights, losses, values, deltas,
+    )  # fmt: skip
+
+
+@kernel
+def fill(desk, start, n_batch):  # type: ignore[no-untyped-def]
+    """Put a batch on the desk, from a place in the order on; return the sum of its weights."""
+    total = 0.0
+    for i in range(len(desk.batch)):
+        desk.batch_weights[i] = 0
+    for i in range(n_batch):
+        row = desk.order[start + i]
+        desk.batch[i] = row
+        desk.batch_codes[i] = desk.codes[row]
+        desk.batch_weights[i] = desk.weights[row]
+        total += desk.weights[row]
+    return total
+
+
+@part
+def pass_forward(network, layout, activation, desk, n_batch):  # type: ignore[no-untyped-def]
+    """Compute the values of all layers for the batch on the desk; the last are probabilities."""
+    units, values, lanes = layout.units, desk.values, 64 // desk.values.itemsize
+    width, step = (n_batch + lanes - 1) // lanes * lanes, network.rest.shape[1]
+    if len(desk.columns):
+        multiply_part(
+            values, 0, units[0], width, network.first, 0, layout.counting, 0,
+            desk.columns, layout.counting, 0, len(desk.columns),
+        )  # fmt: skip
+    else:
+        n_vectors = network.first.shape[1] // lanes
+        multiply_transposed_part(
+            values, 0, units[0], width, network.first, 0, n_vectors, desk.rows, desk.batch, 0
+        )
+    for layer in range(1, len(units)):
+        below = layer - 1
+        activate(values, layout.value_rows[below], units[below], width, activation)
+        multiply_part(
+            values, layout.value_rows[layer], units[layer], width,
+            network.rest, layout.delta_rows[layer] - units[0], layout.counting, 0,
+            values, layout.places, below * step, units[below] + 1,
+        )  # fmt: skip
+    if units[-1] == 1:
+        activate(values, layout.value_rows[-1], 1, width, LOGISTIC)
+    else:
+        normalise(values, layout.value_rows[-1], units[-1], width)
+
+
+@kernel
+def activate(values, row, n_units, width, activation):  # type: ignore[no-untyped-def]
+    """Apply the activation to `n_units` rows of values from `row` on."""
+    for unit in range(row, row + n_units):
+        if activation == TANH:
+            for i in range(width):
+                values[unit, i] = hyperbolic_tangent(values[unit, i])
+        elif activation == LOGISTIC:
+            for i in range(width):
+                values[unit, i] = logistic(values[unit, i])
+        elif activation == RELU:
+            for i in range(width):
+                values[unit, i] = max(values[unit, i], 0)
+
+
+@kernel
+def normalise(values, row, n_units, width):  # type: ignore[no-untyped-def]
+    """Turn `n_units` rows of values from `row` on into probabilities (softmax)."""
+    highest, total = np.full(width, -np.inf, values.dtype), np.zeros(width, values.dtype)
+    for unit in range(row, row + n_units):
+        for i in range(width):
+            highest[i] = max(highest[i], values[unit, i])
+    for unit in range(row, row + n_units):
+        for i in range(width):
+            values[unit, i] = exponential(values[unit, i] - highest[i])
+            total[i] += values[unit, i]
+    for unit in range(row, row + n_units):
+        for i in range(width):
+            values[unit, i] /= total[i]
+
+
+@part
+def lose(layout, desk, n_batch):  # type: ignore[no-untyped-def]
+    """Return the summed log loss of the batch, and write the deltas of the last layer."""
+    values, deltas, losses, codes = desk.values, desk.deltas, desk.losses, desk.batch_codes
+    weights, lanes = desk.batch_weights, 64 // desk.values.itemsize
+    width, n_outputs = (n_batch + lanes - 1) // lanes * lanes, layout.units[-1]
+    own, out, one = layout.value_rows[-1], layout.delta_rows[-1], values.dtype.type(1)
     if n_outputs == 1:
         for i in range(width):
-            target = values.dtype.type(codes[i])
-            p = values[last, 0, i]
+            target, p = values.dtype.type(codes[i]), values[own, i]
             losses[i] = target * p + (one - target) * (one - p)
-            deltas[last, 0, i] = (p - target) * weights[i]
+            deltas[out, i] = (p - target) * weights[i]
     else:
         for i in range(width):
-            losses[i] = values[last, codes[i], i]
+            losses[i] = values[own + codes[i], i]
         for unit in range(n_outputs):
             for i in range(width):
                 target = values.dtype.type(codes[i] == unit)
-                deltas[last, unit, i] = (values[last, unit, i] - target) * weights[i]
+                deltas[out + unit, i] = (values[own + unit, i] - target) * weights[i]
     lowest = np.finfo(values.dtype).eps
     for i in range(width):
         losses[i] = -weights[i] * logarithm(min(max(losses[i], lowest), one - lowest))
@@ -247,47 +293,42 @@ def add_up(values, n):  # type: ignore[no-untyped-def]
     return ((a + b) + (c + d)) + ((e + f) + (g + h))
 
 
-@kernel
-def pass_backward(network, units, activation, samples, batch, n_batch, layers, gradient):  # type: ignore[no-untyped-def]
-    """Compute the derivatives of the summed loss by every weight.
-
-    Parameters
-    ----------
-    network, units, activation, samples, batch, n_batch
-        As in `pass_forward`.
-    layers : Layers
-        After `lose`; the deltas of the layers below are written.
-    gradient : Network
-        What is written.
-    """
-    values, deltas = layers.values, layers.deltas
-    lanes = 64 // values.itemsize
-    width = (n_batch + lanes - 1) // lanes * lanes
+@part
+def pass_backward(network, back, layout, activation, desk, n_batch, gradient):  # type: ignore[no-untyped-def]
+    """Compute the derivatives of the summed loss by every weight; `back` is `rest` transposed."""
+    units, lanes = layout.units, 64 // desk.values.itemsize
+    width, step = (n_batch + lanes - 1) // lanes * lanes, network.rest.shape[1]
     for layer in range(len(units) - 1, 0, -1):
-        own, below = deltas[layer, : units[layer], :width], units[layer - 1]
-        out = gradient.rest[layer - 1, : units[layer]]
-        multiply_transposed(out, own, values[layer - 1], layers.places[layer - 1])
-        terms = np.arange(units[layer])
-        back = network.rest[layer - 1].T
-        multiply(deltas[layer - 1, :below, :width], back, terms, deltas[layer], terms)
-        _derive(values, deltas, layer - 1, below, width, activation)
-    terms = np.arange(n_batch)
-    multiply(gradient.first, deltas[0], terms, samples.rows, batch[:n_batch])
+        below, own, row = layer - 1, layout.delta_rows[layer], layout.delta_rows[layer] - units[0]
+        multiply_transposed_part(
+            gradient.rest, row, units[layer], step,
+            desk.deltas, own, width // lanes, desk.values, layout.places, below * step,
+        )  # fmt: skip
+        multiply_part(
+            desk.deltas, layout.delta_rows[below], units[below], width,
+            back, 0, layout.counting, row, desk.deltas, layout.counting, own, units[layer],
+        )  # fmt: skip
+        derive(desk, layout.value_rows[below], layout.delta_rows[below], units[below], width, activation)
+    multiply_part(
+        gradient.first, 0, units[0], gradient.first.shape[1],
+        desk.deltas, 0, layout.counting, 0, desk.rows, desk.batch, 0, n_batch,
+    )  # fmt: skip
 
 
-@kernel
-def _derive(values, deltas, layer, n_units, width, activation):  # type: ignore[no-untyped-def]
-    one = values.dtype.type(1)
+@part
+def derive(desk, own, out, n_units, width, activation):  # type: ignore[no-untyped-def]
+    """Multiply deltas from row `out` on by the derivatives of the activation of values `own`."""
+    values, deltas, one = desk.values, desk.deltas, desk.values.dtype.type(1)
     for unit in range(n_units):
         if activation == TANH:
             for i in range(width):
-                a = values[layer, unit, i]
-                deltas[layer, unit, i] *= one - a * a
+                a = values[own + unit, i]
+                deltas[out + unit, i] *= one - a * a
         elif activation == LOGISTIC:
             for i in range(width):
-                a = values[layer, unit, i]
-                deltas[layer, unit, i] *= a * (one - a)
+                a = values[own + unit, i]
+                deltas[out + unit, i] *= a * (one - a)
         elif activation == RELU:
             for i in range(width):
-                if values[layer, unit, i] == 0:
-                    deltas[layer, unit, i] = 0
+                if values[own + unit, i] == 0:
+                    deltas[out + unit, i] = 0

@@ -1,7 +1,7 @@
 """Steps of Adam and of stochastic gradient descent for the weights of a network.
 
-Each returns nothing and adds the L2 penalty of the weights it leaves, column by column, since the
-loss of the next batch needs it: a pass over the weights of its own would cost as much as the step.
+Each also adds up the L2 penalty of the weights it leaves, column by column, since the loss of the
+next batch needs it: a pass of its own over the weights would cost as much as the step.
 """
 
 import numpy as np
@@ -10,67 +10,66 @@ from vaega.fitness.population.kernels.compiled import kernel
 
 
 @kernel
-def step_adam(weights, gradient, mean, square, decay, scale, rate, settings, penalties):  # type: ignore[no-untyped-def]
-    """Take a step of Adam (Kingma and Ba 2015, algorithm 1 with their faster form of the rate).
+def step_adam(  # type: ignore[no-untyped-def]
+    weights, gradient, mean, square, decay, scale, rate, beta_1, beta_2, epsilon, penalties
+):
+    """Take a step of Adam (Kingma and Ba 2015, with the rate that corrects both moments' bias).
 
     Parameters
     ----------
     weights, gradient, mean, square : numpy.ndarray of float, shape (n_units, width)
-        The layer, the derivatives of the summed loss, and the two moments; the gradient stays.
-    decay : numpy.ndarray of float, shape (width,)
-        Factor of the L2 penalty of each column, 0 for the column of the biases.
+        The weights, the derivatives of the summed loss, and the two moments.
+    decay : numpy.ndarray of float, shape (n_units or 1, width)
+        Factors of the L2 penalty.
     scale : float
         What turns sums over the batch into means.
-    rate : float
-        The learning rate of this step.
-    settings : Settings
-        Of which beta_1, beta_2 and epsilon are read.
+    rate, beta_1, beta_2, epsilon : float
+        The learning rate of this step, and Adam's constants.
     penalties : numpy.ndarray of float, shape (at least width,)
-        Added to: the penalty of each column after the step.
+        Added to: the penalties of each column after the step.
     """
     kind = weights.dtype.type
-    one, beta_1, beta_2 = kind(1), kind(settings.beta_1), kind(settings.beta_2)
-    rest_1, rest_2, epsilon = (
-        kind(1 - settings.beta_1),
-        kind(1 - settings.beta_2),
-        kind(settings.epsilon),
-    )
-    scale, rate = kind(scale) * one, kind(rate)
+    keep_1, keep_2, small = kind(beta_1), kind(beta_2), kind(epsilon)
+    new_1, new_2, by, length = kind(1 - beta_1), kind(1 - beta_2), kind(scale), kind(rate)
     for unit in range(len(weights)):
+        row = min(unit, len(decay) - 1)
         for j in range(weights.shape[1]):
             w = weights[unit, j]
-            g = (gradient[unit, j] + decay[j] * w) * scale
-            m = beta_1 * mean[unit, j] + rest_1 * g
-            v = beta_2 * square[unit, j] + rest_2 * (g * g)
-            w -= rate * m / (np.sqrt(v) + epsilon)
+            g = (gradient[unit, j] + decay[row, j] * w) * by
+            m = keep_1 * mean[unit, j] + new_1 * g
+            v = keep_2 * square[unit, j] + new_2 * (g * g)
+            w -= length * m / (np.sqrt(v) + small)
             mean[unit, j] = m
             square[unit, j] = v
             weights[unit, j] = w
-            penalties[j] += decay[j] * w * w
+            penalties[j] += decay[row, j] * (w * w)
 
 
 @kernel
-def step_descent(weights, gradient, velocity, decay, scale, rate, settings, penalties):  # type: ignore[no-untyped-def]
+def step_descent(  # type: ignore[no-untyped-def]
+    weights, gradient, velocity, decay, scale, rate, momentum, nesterov, penalties
+):
     """Take a step of gradient descent with momentum (Sutskever et al. 2013 for Nesterov's).
 
     Parameters
     ----------
     weights, gradient, velocity : numpy.ndarray of float, shape (n_units, width)
-    decay, scale, rate, penalties
+    decay, scale, penalties
         As in `step_adam`.
-    settings : Settings
-        Of which momentum and nesterovs_momentum are read.
+    rate, momentum : float
+    nesterov : bool
     """
     kind = weights.dtype.type
-    momentum, scale, rate = kind(settings.momentum), kind(scale), kind(rate)
+    keep, by, length = kind(momentum), kind(scale), kind(rate)
     for unit in range(len(weights)):
+        row = min(unit, len(decay) - 1)
         for j in range(weights.shape[1]):
             w = weights[unit, j]
-            g = (gradient[unit, j] + decay[j] * w) * scale
-            step = momentum * velocity[unit, j] - rate * g
+            g = (gradient[unit, j] + decay[row, j] * w) * by
+            step = keep * velocity[unit, j] - length * g
             velocity[unit, j] = step
-            if settings.nesterovs_momentum:
-                step = momentum * step - rate * g
+            if nesterov:
+                step = keep * step - length * g
             w += step
             weights[unit, j] = w
-            penalties[j] += decay[j] * w * w
+            penalties[j] += decay[row, j] * (w * w)
