@@ -33,6 +33,7 @@ _RATES = {
     "invscaling": training.INVSCALING,
     "adaptive": training.ADAPTIVE,
 }
+_REFUSED = "a setting that scikit-learn refuses"
 _CLIPPED = (
     "UserWarning: Got `batch_size` less than 1 or larger than sample size. It is going to be "
     "clipped"
@@ -59,7 +60,9 @@ def accepts(estimator: Any) -> str | None:
     try:
         estimator._validate_params()
     except ValueError:
-        return "a setting that scikit-learn refuses"
+        return _REFUSED
+    if np.min(estimator.hidden_layer_sizes, initial=1) < 1:
+        return _REFUSED
     if estimator.solver not in _SOLVERS:
         return f"solver={estimator.solver!r}"
     if isinstance(estimator.random_state, np.random.RandomState):
