@@ -127,7 +127,7 @@ def evaluate_together(folds: Sequence[Fold] | str, packed: PackedMasks, task: Ta
     """
     assert task.plan is not None
     masks, seeds = packed.masks, None
-    estimator, random = task.estimator, task.plan.module.RANDOM and task.seeded
+    random = task.plan.module.RANDOM and task.seeded
     warned = tuple(Counter[str]() for _ in masks)
     columns = []
     with one_thread():
@@ -135,7 +135,7 @@ def evaluate_together(folds: Sequence[Fold] | str, packed: PackedMasks, task: Ta
         for place, fold in zip(task.places, _folds_of(folds, task), strict=True):
             if random:
                 seeds = np.array([_derive(task.seed, digest, place) for digest in digests])
-            result = score_fold(estimator, task.plan, fold, masks, seeds)
+            result = score_fold(task.plan, fold, masks, seeds)
             columns.append(result.scores)
             for counted, more in zip(warned, result.warned, strict=True):
                 counted.update(more)

@@ -11,6 +11,7 @@ import numpy as np
 from vaega.fitness.folds import Fold
 from vaega.fitness.population.metrics import Metric, recognise_metric, score_responses
 from vaega.fitness.population.responses import Responses
+from vaega.fitness.population.scaling import scale_fold, split_pipeline
 
 # scikit-learn's class and the module of its engine, imported when it is first asked for: numba
 # and scikit-learn's classifiers are slow to import.
@@ -18,6 +19,11 @@ _ENGINES = {
     "GaussianNB": "naive_bayes",
     "MLPClassifier": "mlp",
     "KNeighborsClassifier": "neighbours",
+    "LinearDiscriminantAnalysis": "discriminant",
+    "LinearSVC": "linear_svm",
+    "LogisticRegression": "logistic",
+    "NearestCentroid": "nearest_centroid",
+    "RidgeClassifier": "ridge",
 }
 
 
@@ -61,10 +67,16 @@ class Plan:
         Name of its module.
     metric : Metric
         What is made of its responses.
+    classifier : scikit-learn classifier
+        Not fitted.
+    scalers : tuple of scikit-learn transformers, default=()
+        What a pipeline does to each column before.
     """
 
     engine: str
     metric: Metric
+    classifier: Any
+    scalers: tuple[Any, ...] = ()
 
     @property
     def module(self) -> Engine:
@@ -99,6 +111,7 @@ def recognise(estimator: Any, scorer: Any, *, weighted: bool = False) -> Plan | 
     Parameters
     ----------
     estimator : scikit-learn classifier
+        Or a pipeline of scalers and a classifier.
     scorer : callable
         A scikit-learn scorer.
     weighted : bool, default=False
@@ -120,12 +133,13 @@ def recognise(estimator: Any, scorer: Any, *, weighted: bool = False) -> Plan | 
     >>> recognise(KNeighborsClassifier(metric="cosine"), get_scorer("accuracy"))
     "metric='cosine'"
     """
-    kind = type(estimator)
+    scalers, classifier = split_pipeline(estimator)
+    kind = type(classifier)
     name = _ENGINES.get(kind.__name__)
     if name is None or not kind.__module__.startswith("sklearn."):
         return None
     module = _import_engine(name)
-    unknown = module.accepts(estimator)
+    unknown = module.accepts(classifier)
     if unknown is not None:
         return unknown
     metric = recognise_metric(scorer, estimator)
@@ -133,7 +147,7 @@ def recognise(estimator: Any, scorer: Any, *, weighted: bool = False) -> Plan | 
         return f"the metric {_name_of(scorer)}"
     if weighted and not module.WEIGHTS:
         return "sample_weight"
-    return Plan(name, metric)
+    return Plan(name, metric, classifier, scalers)
 
 
 def _name_of(scorer: Any) -> str:
@@ -142,14 +156,12 @@ def _name_of(scorer: Any) -> str:
 
 
 def score_fold(
-    estimator: Any, plan: Plan, fold: Fold, masks: np.ndarray, seeds: np.ndarray | None = None
+    plan: Plan, fold: Fold, masks: np.ndarray, seeds: np.ndarray | None = None
 ) -> FoldScores:
     """Return the score of each mask on one fold.
 
     Parameters
     ----------
-    estimator : scikit-learn classifier
-        Not fitted; the one of which `recognise` made the plan.
     plan : Plan
     fold : Fold
     masks : numpy.ndarray of bool, shape (n_masks, n_features)
@@ -166,9 +178,8 @@ def score_fold(
     >>> from sklearn.neighbors import KNeighborsClassifier
     >>> X, y = np.array([[0.0], [1.0], [9.0], [8.0]]), np.array(["a", "a", "b", "b"])
     >>> fold = Fold(X, y, X + 0.2, y, columns=np.arange(1), n_real=4)
-    >>> knn = KNeighborsClassifier(1)
-    >>> plan = recognise(knn, get_scorer("accuracy"))
-    >>> score_fold(knn, plan, fold, np.array([[True], [False]])).scores
+    >>> plan = recognise(KNeighborsClassifier(1), get_scorer("accuracy"))
+    >>> score_fold(plan, fold, np.array([[True], [False]])).scores
     array([ 1., nan])
     """
     scores = np.full(len(masks), np.nan)
@@ -178,8 +189,9 @@ def score_fold(
     if not places.size:
         return FoldScores(scores, warned)
     own_seeds = None if seeds is None else seeds[places]
+    fold = scale_fold(fold, plan.scalers)
     answers = plan.module.respond(
-        estimator, fold, own[places], need=plan.metric.need, seeds=own_seeds
+        plan.classifier, fold, own[places], need=plan.metric.need, seeds=own_seeds
     )
     scores[places] = score_responses(plan.metric, fold, answers)
     for text, rows in answers.warned.items():

@@ -21,6 +21,7 @@ from vaega.fitness.population.kernels.products import multiply_part, multiply_tr
 from vaega.fitness.population.kernels.vector_code import padded
 
 IDENTITY, LOGISTIC, TANH, RELU = range(4)
+_HIGHEST_LOSS = -np.log(np.finfo(np.float64).eps)  # where scikit-learn cuts probabilities
 
 
 class Network(NamedTuple):
@@ -191,7 +192,10 @@ def fill(desk, start, n_batch):  # type: ignore[no-untyped-def]
 
 @part
 def pass_forward(network, layout, activation, desk, n_batch):  # type: ignore[no-untyped-def]
-    """Compute the values of all layers for the batch on the desk; the last are probabilities."""
+    """Compute the values of all layers for the batch on the desk, and the losses.
+
+    The last values are probabilities.
+    """
     units, values, lanes = layout.units, desk.values, 64 // desk.values.itemsize
     width, step = (n_batch + lanes - 1) // lanes * lanes, network.rest.shape[1]
     if len(desk.columns):
@@ -212,10 +216,7 @@ def pass_forward(network, layout, activation, desk, n_batch):  # type: ignore[no
             network.rest, layout.delta_rows[layer] - units[0], layout.counting, 0,
             values, layout.places, below * step, units[below] + 1,
         )  # fmt: skip
-    if units[-1] == 1:
-        activate(values, layout.value_rows[-1], 1, width, LOGISTIC)
-    else:
-        normalise(values, layout.value_rows[-1], units[-1], width)
+    conclude(values, layout.value_rows[-1], units[-1], width, desk.batch_codes, desk.losses)
 
 
 @kernel
@@ -234,19 +235,38 @@ def activate(values, row, n_units, width, activation):  # type: ignore[no-untype
 
 
 @kernel
-def normalise(values, row, n_units, width):  # type: ignore[no-untyped-def]
-    """Turn `n_units` rows of values from `row` on into probabilities (softmax)."""
-    highest, total = np.full(width, -np.inf, values.dtype), np.zeros(width, values.dtype)
-    for unit in range(row, row + n_units):
+def conclude(values, row, n_outputs, width, codes, losses):  # type: ignore[no-untyped-def]
+    """Turn the rows of values from `row` on into probabilities, and write the losses.
+
+    Losses come from what goes into the outputs: in float32 a probability cannot tell an error of
+    seven orders of magnitude from one of sixteen, where scikit-learn's float64 can. Its bound of
+    16 orders holds here too.
+    """
+    one, highest_loss = values.dtype.type(1), values.dtype.type(_HIGHEST_LOSS)
+    if n_outputs == 1:
         for i in range(width):
-            highest[i] = max(highest[i], values[unit, i])
-    for unit in range(row, row + n_units):
+            z = values[row, i]
+            wrong = -z if codes[i] == 1 else z
+            losses[i] = max(wrong, 0) + logarithm(one + exponential(-abs(z)))
+            values[row, i] = logistic(z)
+    else:
+        highest, total = np.full(width, -np.inf, values.dtype), np.zeros(width, values.dtype)
+        for unit in range(row, row + n_outputs):
+            for i in range(width):
+                highest[i] = max(highest[i], values[unit, i])
         for i in range(width):
-            values[unit, i] = exponential(values[unit, i] - highest[i])
-            total[i] += values[unit, i]
-    for unit in range(row, row + n_units):
+            losses[i] = highest[i] - values[row + codes[i], i]
+        for unit in range(row, row + n_outputs):
+            for i in range(width):
+                values[unit, i] = exponential(values[unit, i] - highest[i])
+                total[i] += values[unit, i]
+        for unit in range(row, row + n_outputs):
+            for i in range(width):
+                values[unit, i] /= total[i]
         for i in range(width):
-            values[unit, i] /= total[i]
+            losses[i] += logarithm(total[i])
+    for i in range(width):
+        losses[i] = min(losses[i], highest_loss)
 
 
 @part
@@ -255,22 +275,14 @@ def lose(layout, desk, n_batch):  # type: ignore[no-untyped-def]
     values, deltas, losses, codes = desk.values, desk.deltas, desk.losses, desk.batch_codes
     weights, lanes = desk.batch_weights, 64 // desk.values.itemsize
     width, n_outputs = (n_batch + lanes - 1) // lanes * lanes, layout.units[-1]
-    own, out, one = layout.value_rows[-1], layout.delta_rows[-1], values.dtype.type(1)
-    if n_outputs == 1:
+    own, out = layout.value_rows[-1], layout.delta_rows[-1]
+    for unit in range(n_outputs):
+        positive = 1 if n_outputs == 1 else unit
         for i in range(width):
-            target, p = values.dtype.type(codes[i]), values[own, i]
-            losses[i] = target * p + (one - target) * (one - p)
-            deltas[out, i] = (p - target) * weights[i]
-    else:
-        for i in range(width):
-            losses[i] = values[own + codes[i], i]
-        for unit in range(n_outputs):
-            for i in range(width):
-                target = values.dtype.type(codes[i] == unit)
-                deltas[out + unit, i] = (values[own + unit, i] - target) * weights[i]
-    lowest = np.finfo(values.dtype).eps
+            target = values.dtype.type(codes[i] == positive)
+            deltas[out + unit, i] = (values[own + unit, i] - target) * weights[i]
     for i in range(width):
-        losses[i] = -weights[i] * logarithm(min(max(losses[i], lowest), one - lowest))
+        losses[i] *= weights[i]
     return add_up(losses, width)
 
 
@@ -308,7 +320,14 @@ def pass_backward(network, back, layout, activation, desk, n_batch, gradient):  
             desk.deltas, layout.delta_rows[below], units[below], width,
             back, 0, layout.counting, row, desk.deltas, layout.counting, own, units[layer],
         )  # fmt: skip
-        derive(desk, layout.value_rows[below], layout.delta_rows[below], units[below], width, activation)
+        derive(
+            desk,
+            layout.value_rows[below],
+            layout.delta_rows[below],
+            units[below],
+            width,
+            activation,
+        )
     multiply_part(
         gradient.first, 0, units[0], gradient.first.shape[1],
         desk.deltas, 0, layout.counting, 0, desk.rows, desk.batch, 0, n_batch,
