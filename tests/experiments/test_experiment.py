@@ -282,3 +282,14 @@ def test_anchors_merge_and_do_not_change_together(tmp_path):
     arms = read_config(tmp_path / "merge.yaml", ["arms.a.amount=99"]).arms
     assert [arms[name].amount for name in "abc"] == [99, 10, 10]
     assert [arms[name].generator.latent for name in "abc"] == [4, 4, 8]
+
+
+def test_select_generate_select_from_a_configuration(tmp_path):
+    search = {**CONFIG["search"], "preselect": {"keep": 5, "n_searches": 3}}
+    arms = {name: CONFIG["arms"][name] for name in ("original", "augmented")}
+    content = {**CONFIG, "arms": arms, "search": search, "seeds": 1}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    assert run(tmp_path) == 0
+    runs = pd.read_csv(tmp_path / "results/small/runs.csv")
+    assert (runs["status"] == "done").all()
+    assert (runs["n_features"] <= 5).all()

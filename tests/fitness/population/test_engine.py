@@ -10,6 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from vaega.core.errors import InputError
 from vaega.fitness.cross_validated import CrossValidatedFitness
 from vaega.fitness.folds import Fold, prepare_folds
 from vaega.fitness.population.engine import recognise, score_fold
@@ -64,7 +65,7 @@ def test_most_masks_are_decided_without_scikit_learn(classifier, rng):
     masks = rng.random((200, 2000)) < 0.01
     masks[:, 0] = True
     plan = recognise(classifier, get_scorer("accuracy"))
-    decided = [score_fold(classifier, plan, fold, masks).scores for fold in folds_of(X, y)]
+    decided = [score_fold(plan, fold, masks).scores for fold in folds_of(X, y)]
     assert np.isfinite(decided).mean() > 0.99
 
 
@@ -75,7 +76,7 @@ def test_a_neighbour_in_doubt_is_left_to_scikit_learn():
     )
     knn = KNeighborsClassifier(1)
     plan = recognise(knn, get_scorer("accuracy"))
-    scores = score_fold(knn, plan, fold, np.array([[True]])).scores
+    scores = score_fold(plan, fold, np.array([[True]])).scores
     assert np.isnan(scores).all()  # 1.0 is as far from 0.0 as from 2.0
 
 
@@ -85,7 +86,7 @@ def test_a_constant_feature_is_left_to_scikit_learn(rng):
     fold = Fold(X, y, X, y, np.arange(2), 20)
     plan = recognise(GaussianNB(), get_scorer("accuracy"))
     masks = np.array([[True, False], [False, True]])
-    scores = score_fold(GaussianNB(), plan, fold, masks).scores
+    scores = score_fold(plan, fold, masks).scores
     assert np.isnan(scores[0])
     assert scores[1] == GaussianNB().fit(X[:, 1:], y).score(X[:, 1:], y)
 
@@ -136,7 +137,6 @@ def test_what_an_engine_takes(classifier, scorer, metric):
         (KNeighborsClassifier(p=1), "accuracy", "p=1"),
         (KNeighborsClassifier(metric="cosine"), "accuracy", "metric='cosine'"),
         (GaussianNB(), "matthews_corrcoef", "the metric matthews_corrcoef"),
-        (GaussianNB(priors=[0.5, 0.5]), "accuracy", "priors=[0.5, 0.5]"),
         (SVC(), "accuracy", None),
         (type("Own", (GaussianNB,), {})(), "accuracy", None),
     ],
@@ -177,3 +177,30 @@ def test_offsets_orders_and_precisions_turn_nothing(offset, order, dtype, rng):
             classifier, [fold], get_scorer("accuracy"), engine="sklearn"
         )
         np.testing.assert_array_equal(engine.score_folds(masks), general.score_folds(masks))
+
+
+def test_a_setting_that_is_not_computed_is_said_in_one_line(rng):
+    X, y = rng.normal(size=(20, 4)), np.repeat([0, 1], 10)
+    fold = Fold(X, y, X, y, np.arange(4), 20)
+    classifier, scorer = KNeighborsClassifier(metric="cosine"), get_scorer("accuracy")
+    said = "KNeighborsClassifier: metric='cosine' is not computed for whole populations; "
+    with pytest.warns(UserWarning, match=said):
+        fitness = CrossValidatedFitness(classifier, [fold], scorer)
+    general = CrossValidatedFitness(classifier, [fold], scorer, engine="sklearn")
+    masks = rng.random((5, 4)) < 0.5
+    np.testing.assert_array_equal(fitness(masks), general(masks))
+
+
+@pytest.mark.parametrize(
+    ("classifier", "came"),
+    [
+        (KNeighborsClassifier(metric="cosine"), "got metric='cosine'"),
+        (SVC(), "got one that it does not know"),
+    ],
+    ids=str,
+)
+def test_an_engine_that_is_asked_for_and_cannot(classifier, came, rng):
+    X, y = rng.normal(size=(20, 4)), np.repeat([0, 1], 10)
+    fold = Fold(X, y, X, y, np.arange(4), 20)
+    with pytest.raises(InputError, match=came):
+        CrossValidatedFitness(classifier, [fold], get_scorer("accuracy"), engine="population")
