@@ -279,7 +279,7 @@ class CrossValidatedFitness:
         if len(masks) == 0:
             return Evaluation(np.empty((0, len(self.folds))), ())
         result = self._spread(masks)
-        for counted in result.warned:
+        for counted in filter(None, result.warned):
             self.warnings_.update(counted)
         return result
 
@@ -293,8 +293,10 @@ class CrossValidatedFitness:
         if rest.size:
             single = self._share_out(evaluate_singly, masks[rest], together.scores[rest], task)
             together.scores[rest] = single.scores
+            warned = list(together.warned)
             for row, counted in zip(rest, single.warned, strict=True):
-                together.warned[row].update(counted)
+                warned[row] = warned[row] + counted
+            return Evaluation(together.scores, tuple(warned))
         return together
 
     def _share_out(

@@ -1,6 +1,6 @@
 """The evaluation of masks on folds, as one worker does it: by an engine, else by scikit-learn."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +30,8 @@ class Evaluation:
         The score of each mask in each fold.
     warned : tuple of collections.Counter, length n_masks
         How often the classifier warned of what, for each mask, so that the warnings of a result
-        don't depend on which of its masks were evaluated before.
+        don't depend on which of its masks were evaluated before. Masks may share one: not to be
+        changed.
     """
 
     scores: np.ndarray
@@ -128,7 +129,7 @@ def evaluate_together(folds: Sequence[Fold] | str, packed: PackedMasks, task: Ta
     assert task.plan is not None
     masks, seeds = packed.masks, None
     random = task.plan.module.RANDOM and task.seeded
-    warned = tuple(Counter[str]() for _ in masks)
+    warned: dict[int, Counter[str]] = defaultdict(Counter)
     columns = []
     with one_thread():
         digests = [fingerprint(row) for row in packed.bits] if random else []
@@ -137,9 +138,12 @@ def evaluate_together(folds: Sequence[Fold] | str, packed: PackedMasks, task: Ta
                 seeds = np.array([_derive(task.seed, digest, place) for digest in digests])
             result = score_fold(task.plan, fold, masks, seeds)
             columns.append(result.scores)
-            for counted, more in zip(warned, result.warned, strict=True):
-                counted.update(more)
-    return Evaluation(np.stack(columns, axis=1), warned)
+            for text, rows in result.warned.items():
+                for row in rows:
+                    warned[int(row)][text] += 1
+    silent = Counter[str]()
+    by_mask = tuple(warned.get(row, silent) for row in range(len(masks)))
+    return Evaluation(np.stack(columns, axis=1), by_mask)
 
 
 def evaluate_singly(folds: Sequence[Fold] | str, packed: PackedMasks, task: Task) -> Evaluation:

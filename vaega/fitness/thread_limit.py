@@ -1,5 +1,6 @@
 """The limit of numeric libraries to one thread, so that bits don't depend on the process around."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,13 +30,25 @@ def one_thread() -> Iterator[None]:
     ...     {library["num_threads"] for library in threadpool_info()} <= {1}
     True
     """
-    controller = ThreadpoolController()
+    controller = _controller()
     with controller.select(user_api="openmp").limit(limits=1):
         _BLAS.enter(controller.select(user_api="blas"))
         try:
             yield
         finally:
             _BLAS.leave()
+
+
+def _controller() -> ThreadpoolController:
+    # Looking for the libraries takes longer than many a block; only an import brings new ones.
+    global _FOUND  # noqa: PLW0603
+    n_modules = len(sys.modules)
+    if _FOUND is None or _FOUND[0] != n_modules:
+        _FOUND = n_modules, ThreadpoolController()
+    return _FOUND[1]
+
+
+_FOUND: tuple[int, ThreadpoolController] | None = None
 
 
 class _SharedLimit:

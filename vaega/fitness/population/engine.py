@@ -1,6 +1,5 @@
 """Which engine computes what, and the scores of many masks on one fold."""
 
-from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -97,12 +96,12 @@ class FoldScores:
     ----------
     scores : numpy.ndarray of float, shape (n_masks,)
         NaN where scikit-learn has to decide.
-    warned : tuple of collections.Counter, length n_masks
-        What the classifier of each mask would have warned of.
+    warned : dict of str to numpy.ndarray of int
+        Places of the masks whose classifiers would have warned, by what of.
     """
 
     scores: np.ndarray
-    warned: tuple[Counter[str], ...]
+    warned: dict[str, np.ndarray]
 
 
 def recognise(estimator: Any, scorer: Any, *, weighted: bool = False) -> Plan | str | None:
@@ -183,19 +182,19 @@ def score_fold(
     array([ 1., nan])
     """
     scores = np.full(len(masks), np.nan)
-    warned = tuple(Counter[str]() for _ in masks)
-    own = masks[:, fold.columns]
+    n_features = masks.shape[1]
+    whole = np.array_equal(fold.columns, np.arange(n_features))
+    own = masks if whole else masks.take(fold.columns, axis=1)
     places = np.flatnonzero(own.any(axis=1))
     if not places.size:
-        return FoldScores(scores, warned)
-    own_seeds = None if seeds is None else seeds[places]
+        return FoldScores(scores, {})
+    if places.size < len(masks):
+        own, seeds = own[places], None if seeds is None else seeds[places]
     fold = scale_fold(fold, plan.scalers)
-    answers = plan.module.respond(
-        plan.classifier, fold, own[places], need=plan.metric.need, seeds=own_seeds
-    )
+    answers = plan.module.respond(plan.classifier, fold, own, need=plan.metric.need, seeds=seeds)
     scores[places] = score_responses(plan.metric, fold, answers)
-    for text, rows in answers.warned.items():
-        for place in places[rows]:
-            if not np.isnan(scores[place]):  # scikit-learn warns of the others itself
-                warned[place][text] += 1
+    # scikit-learn warns itself of what it decides.
+    warned = {
+        text: places[rows & ~np.isnan(scores[places])] for text, rows in answers.warned.items()
+    }
     return FoldScores(scores, warned)

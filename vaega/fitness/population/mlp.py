@@ -33,6 +33,7 @@ _RATES = {
     "invscaling": training.INVSCALING,
     "adaptive": training.ADAPTIVE,
 }
+_NO_WORDS = np.zeros(0, np.int64)
 _REFUSED = "a setting that scikit-learn refuses"
 _CLIPPED = (
     "UserWarning: Got `batch_size` less than 1 or larger than sample size. It is going to be "
@@ -219,7 +220,8 @@ def fit_network(
         if len(held_out) < 2:
             return None
     settings = _settings(estimator, len(fit))
-    words = words_of(stream)
+    shuffled = settings.shuffle and settings.batch_size < len(fit)
+    words = words_of(stream) if shuffled else _NO_WORDS
     layout = make_layout(units, max(len(columns) + 1, len(rows.X)), rows.X.dtype)
     outcome = train(rows, fit, held_out, columns, layout, network, words, settings)
     return network, layout, outcome

@@ -118,7 +118,7 @@ def train(rows, fit, held_out, columns, layout, network, words, settings):  # ty
     network : Network
         Initial weights; the trained ones afterwards.
     words : numpy.ndarray of int64, shape (1249,)
-        Random stream of the shuffles, see `mersenne`.
+        Random stream of the shuffles, see `mersenne`; none where all rows are one batch.
     settings : Settings
 
     Returns
@@ -132,7 +132,11 @@ def train(rows, fit, held_out, columns, layout, network, words, settings):  # ty
     judge = new_desk(
         rows.X, rows.codes, rows.weights, held_out, columns, len(held_out), layout, width
     )
-    descent, back, kept = _new_descent(len(columns), layout, network, settings), network.rest.T, _copy(network)
+    descent, back, kept = (
+        _new_descent(len(columns), layout, network, settings),
+        network.rest.T,
+        _copy(network),
+    )
     best, curve = -np.inf if settings.early_stopping else np.inf, np.empty(settings.max_iter)
     for epoch in range(settings.max_iter):
         if settings.shuffle and size < n_rows:
@@ -303,8 +307,6 @@ def predict(rows, columns, layout, network, activation):  # type: ignore[no-unty
     """
     n_rows, width, row = len(rows.X), network.first.shape[1], layout.value_rows[-1]
     everything = np.arange(n_rows)
-    desk = new_desk(
-        rows.X, rows.codes, rows.weights, everything, columns, n_rows, layout, width
-    )
+    desk = new_desk(rows.X, rows.codes, rows.weights, everything, columns, n_rows, layout, width)
     pass_forward(network, layout, activation, desk, n_rows)
     return desk.values[row : row + layout.units[-1], :n_rows].T.copy()

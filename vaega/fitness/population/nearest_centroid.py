@@ -1,0 +1,217 @@
+"""Nearest centroids: squared distances add over features, so a mask is a sum of terms."""
+
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from sklearn.neighbors import NearestCentroid
+from sklearn.utils.multiclass import type_of_target
+
+from vaega.fitness.folds import Fold
+from vaega.fitness.population.kernels.gathering import gather
+from vaega.fitness.population.kernels.products import padded
+from vaega.fitness.population.margins import decide, soften
+from vaega.fitness.population.responses import LABELS, PROBABILITIES, RANKING, Responses
+
+NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
+WEIGHTS = False
+EXACT = True
+RANDOM = False
+
+_ROUNDING = 8.0 * np.finfo(float).eps  # of each term of a sum, generously
+_ZERO_SPREAD = (
+    "UserWarning: self.within_class_std_dev_ has at least 1 zero standard deviation."
+    "Inputs within the same classes for at least 1 feature are identical."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Terms:
+    """What each column adds, and to what it adds.
+
+    The first terms of a column are by how much a validate row is nearer, squared, to each class
+    than to the first one; then its size for rounding, whether it has no spread within classes,
+    whether nobody can tell when it is alone, and 1.
+    """
+
+    values: np.ndarray  # shape (n_columns, padded n_validate * (n_classes - 1) + 4)
+    log_priors: np.ndarray  # of the classes after the first, less that of the first
+    n_fit: int
+
+
+_KNOWN: WeakKeyDictionary[Fold, dict[tuple[str, bool], _Terms | None]] = WeakKeyDictionary()
+
+
+def accepts(estimator: Any) -> str | None:
+    """Return which setting of a nearest-centroid classifier is not computed here, if any.
+
+    Parameters
+    ----------
+    estimator : sklearn.neighbors.NearestCentroid
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> accepts(NearestCentroid())
+    >>> accepts(NearestCentroid(metric="manhattan"))
+    "metric='manhattan'"
+    """
+    if not isinstance(estimator.metric, str) or estimator.metric != "euclidean":
+        return f"metric={estimator.metric!r}"
+    threshold = estimator.shrink_threshold
+    return None if threshold is None else f"shrink_threshold={threshold!r}"
+
+
+def respond(
+    estimator: NearestCentroid,
+    fold: Fold,
+    masks: np.ndarray,
+    *,
+    need: str,
+    seeds: np.ndarray | None,
+) -> Responses:
+    """Return the answers of nearest centroids for each mask.
+
+    Parameters
+    ----------
+    estimator : sklearn.neighbors.NearestCentroid
+        Not fitted.
+    fold : Fold
+    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
+        Over the columns of the fold; each selects one at least.
+    need : {"labels", "ranking", "probabilities"}
+    seeds : None
+        Nothing here is random.
+
+    Returns
+    -------
+    Responses
+        A mask is undecided where a row is almost as near to a second centroid.
+
+    Notes
+    -----
+    Equal priors predict by plain distances, others by distances in units of the spread within
+    classes; decision values and probabilities are always those of the latter.
+
+    Examples
+    --------
+    >>> X, y = np.array([[0.0], [1.0], [9.0], [8.0]]), np.array(["a", "a", "b", "b"])
+    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=4)
+    >>> respond(NearestCentroid(), fold, np.array([[True]]), need="labels", seeds=None).codes
+    array([[0, 0, 1, 1]])
+    """
+    priors = _priors_of(estimator, fold)
+    n_validate = len(fold.y_validate)
+    if priors is None or (need == RANKING and len(priors) > 2):
+        return Responses.undecided(len(masks), n_validate)
+    equal = bool(np.isclose(priors, 1.0 / len(priors)).all())
+    terms = _terms_of(fold, priors, scaled=not equal)
+    if terms is None:
+        return Responses.undecided(len(masks), n_validate)
+    scores, doubts, warned = _scores_of(terms, masks, n_validate)
+    codes, decided = decide(scores, doubts)
+    answers = Responses(codes, decided, warned={_ZERO_SPREAD: warned})
+    if need == LABELS:
+        return answers
+    if equal:
+        scaled = _terms_of(fold, priors, scaled=True)
+        assert scaled is not None
+        scores, doubts, _ = _scores_of(scaled, masks, n_validate)
+    values = np.ascontiguousarray(scores[:, :, 0]) if need == RANKING else soften(scores)
+    return Responses(codes, decided, values, doubts, answers.warned)
+
+
+def _scores_of(
+    terms: _Terms, masks: np.ndarray, n_validate: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    totals = np.empty((len(masks), terms.values.shape[1]))
+    gather(np.ascontiguousarray(masks), terms.values, totals)
+    n_others = len(terms.log_priors)
+    n_scores = n_validate * n_others
+    size, without, alone, count = totals[:, n_scores : n_scores + 4].T
+    scores = totals[:, :n_scores].reshape(len(masks), n_validate, n_others) + terms.log_priors
+    doubts = _ROUNDING * (count + terms.n_fit + 10.0) * size
+    doubts += _ROUNDING * (1.0 + np.abs(terms.log_priors).max())
+    # With half of the spreads 0 their median may be 0, and scikit-learn divides by it.
+    doubts[(2.0 * without >= count) | ((count == 1.0) & (alone > 0.0))] = np.inf
+    if n_others > 1:
+        scores = np.concatenate([np.zeros((len(masks), n_validate, 1)), scores], axis=2)
+    return scores, doubts, without > 0.0
+
+
+def _priors_of(estimator: NearestCentroid, fold: Fold) -> np.ndarray | None:
+    """None where scikit-learn would refuse, or warn, or compute otherwise."""
+    try:
+        estimator._validate_params()
+        _, counts = np.unique(fold.y_fit, return_counts=True)
+        uniform = np.full(len(counts), 1.0 / len(counts))
+        if isinstance(estimator.priors, str):
+            priors = counts / len(fold.y_fit) if estimator.priors == "empirical" else uniform
+        else:
+            priors = np.asarray(estimator.priors, dtype=float)
+    except (TypeError, ValueError):
+        return None
+    if priors.shape != counts.shape or not (priors > 0.0).all():
+        return None
+    return priors if np.isclose(priors.sum(), 1.0) and len(priors) > 1 else None
+
+
+def _terms_of(fold: Fold, priors: np.ndarray, *, scaled: bool) -> _Terms | None:
+    key = (repr(priors.tolist()), scaled)
+    known = _KNOWN.setdefault(fold, {})
+    if key not in known:
+        known[key] = _make_terms(fold, priors, scaled=scaled)
+    return known[key]
+
+
+def _make_terms(fold: Fold, priors: np.ndarray, *, scaled: bool) -> _Terms | None:
+    if fold.X_fit.dtype != np.float64 or fold.X_validate.dtype != np.float64:
+        return None  # scikit-learn would compute in the precision of the rows
+    n_fit, n_columns = fold.X_fit.shape
+    if type_of_target(fold.y_fit) not in ("binary", "multiclass") or n_fit <= len(priors):
+        return None
+    sound = np.isfinite(fold.X_fit).all(axis=0) & np.isfinite(fold.X_validate).all(axis=0)
+    fit, validate = (
+        np.where(sound, X, 0.0).astype(float, order="C") for X in (fold.X_fit, fold.X_validate)
+    )
+    _, codes = np.unique(fold.y_fit, return_inverse=True)
+    centroids = np.stack([fit[codes == code].mean(axis=0) for code in range(len(priors))])
+    raw = np.maximum(np.abs(fit).max(axis=0), np.abs(validate).max(axis=0))
+    within = fit - centroids[codes]
+    # numpy sums rows of two columns and more one after the other, so that these are its bits.
+    spread = np.sqrt(np.square(within).sum(axis=0) / (n_fit - len(priors)))
+    alone = (spread <= 1e-12 * n_fit * raw) & ~_is_flat(fit, codes)
+    unit = np.where(spread > 0.0, spread, 1.0) if scaled else np.ones(n_columns)
+    squared = np.square((validate[:, None] - centroids) / unit)
+    nearer = squared[:, :1] - squared[:, 1:]
+    relative = raw / unit
+    sizes = 4.0 * np.square(relative)
+    if scaled:
+        sizes += squared.max(axis=(0, 1)) * relative  # what rounding of the spread moves
+    n_scores = nearer.shape[0] * nearer.shape[1]
+    values = np.zeros((n_columns, padded(n_scores + 4, float)))
+    values[:, :n_scores] = nearer.reshape(n_scores, n_columns).T
+    values[:, n_scores] = np.where(sound, sizes, np.inf)
+    values[:, n_scores + 1], values[:, n_scores + 2], values[:, n_scores + 3] = (
+        spread == 0.0,
+        alone,
+        1.0,
+    )
+    log_priors = 2.0 * np.log(priors) if scaled else np.zeros(len(priors))
+    return _Terms(values, log_priors[1:] - log_priors[0], n_fit)
+
+
+def _is_flat(fit: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Which columns have no spread within classes for certain, however their means are rounded.
+
+    Sums of equal numbers of single precision are exact in double precision.
+    """
+    flat = (fit.astype(np.float32) == fit).all(axis=0)
+    for code in range(codes.max() + 1):
+        own = fit[codes == code]
+        flat &= (own == own[0]).all(axis=0)
+    return flat
