@@ -1,6 +1,6 @@
 """How many masks a second a population engine scores, beside scikit-learn on the same masks.
 
-    VAEGA_DATA=... python benchmarks/fitness_throughput.py [--cases mlp knn] [--jobs 2] [--repeats 3]
+    VAEGA_DATA=... python benchmarks/fitness_throughput.py [--cases mlp knn] [--jobs 2]
 
 Prints a line of JSON a case: masks a second of both, the median of the ratios of all repeats (the
 two take turns, so that a busy machine slows both), and how far the scores agree.
@@ -88,9 +88,7 @@ def timed(fitness: CrossValidatedFitness, masks: np.ndarray) -> tuple[float, np.
 def measure(case: Case, n_jobs: int, n_repeats: int) -> dict[str, Any]:
     scorer = get_scorer("accuracy")
     engines = {
-        name: CrossValidatedFitness(
-            case.estimator, [case.fold], scorer, n_jobs=n_jobs, engine=name
-        )
+        name: CrossValidatedFitness(case.estimator, [case.fold], scorer, n_jobs=n_jobs, engine=name)
         for name in ("population", "sklearn")
     }
     ratios, speeds = [], {name: [] for name in engines}
