@@ -82,6 +82,8 @@ class Desk(NamedTuple):
         Activations; the last row is zero.
     deltas : numpy.ndarray of float, shape (n_units, padded n_batch)
         Derivatives of the summed loss by what goes into each unit.
+    room : numpy.ndarray of float, shape (2, padded n_batch)
+        For what a step needs meanwhile.
     """
 
     rows: np.ndarray
@@ -95,6 +97,7 @@ class Desk(NamedTuple):
     losses: np.ndarray
     values: np.ndarray
     deltas: np.ndarray
+    room: np.ndarray
 
 
 def make_layout(units: np.ndarray, n_terms: int, dtype: np.dtype) -> Layout:
@@ -166,12 +169,13 @@ def new_desk(X, codes, weights, rows, columns, size, layout, width):  # type: ig
     deltas, losses = np.zeros((units.sum(), n_batch), X.dtype), np.zeros(n_batch, X.dtype)
     batch, batch_codes = np.zeros(n_batch, np.int64), np.zeros(n_batch, np.int64)
     order, batch_weights = np.arange(n_rows), np.zeros(n_batch, X.dtype)
+    room = np.zeros((2, n_batch), X.dtype)
     own_codes, own_weights = np.empty(n_rows, np.int64), np.empty(n_rows, X.dtype)
     for i in range(n_rows):
         own_codes[i], own_weights[i] = codes[rows[i]], weights[rows[i]]
     return Desk(
         own, transposed, own_codes, own_weights, order,
-        batch, batch_codes, batch_weights, losses, values, deltas,
+        batch, batch_codes, batch_weights, losses, values, deltas, room,
     )  # fmt: skip
 
 
@@ -216,7 +220,8 @@ def pass_forward(network, layout, activation, desk, n_batch):  # type: ignore[no
             network.rest, layout.delta_rows[layer] - units[0], layout.counting, 0,
             values, layout.places, below * step, units[below] + 1,
         )  # fmt: skip
-    conclude(values, layout.value_rows[-1], units[-1], width, desk.batch_codes, desk.losses)
+    row, room = layout.value_rows[-1], desk.room
+    conclude(values, row, units[-1], width, desk.batch_codes, desk.losses, room)
 
 
 @kernel
@@ -235,7 +240,7 @@ def activate(values, row, n_units, width, activation):  # type: ignore[no-untype
 
 
 @kernel
-def conclude(values, row, n_outputs, width, codes, losses):  # type: ignore[no-untyped-def]
+def conclude(values, row, n_outputs, width, codes, losses, room):  # type: ignore[no-untyped-def]
     """Turn the rows of values from `row` on into probabilities, and write the losses.
 
     Losses come from what goes into the outputs: in float32 a probability cannot tell an error of
@@ -250,21 +255,23 @@ def conclude(values, row, n_outputs, width, codes, losses):  # type: ignore[no-u
             losses[i] = max(wrong, 0) + logarithm(one + exponential(-abs(z)))
             values[row, i] = logistic(z)
     else:
-        highest, total = np.full(width, -np.inf, values.dtype), np.zeros(width, values.dtype)
-        for unit in range(row, row + n_outputs):
-            for i in range(width):
-                highest[i] = max(highest[i], values[unit, i])
         for i in range(width):
-            losses[i] = highest[i] - values[row + codes[i], i]
+            room[0, i] = values[row, i]
+            room[1, i] = 0
         for unit in range(row, row + n_outputs):
             for i in range(width):
-                values[unit, i] = exponential(values[unit, i] - highest[i])
-                total[i] += values[unit, i]
-        for unit in range(row, row + n_outputs):
-            for i in range(width):
-                values[unit, i] /= total[i]
+                room[0, i] = max(room[0, i], values[unit, i])
         for i in range(width):
-            losses[i] += logarithm(total[i])
+            losses[i] = room[0, i] - values[row + codes[i], i]
+        for unit in range(row, row + n_outputs):
+            for i in range(width):
+                values[unit, i] = exponential(values[unit, i] - room[0, i])
+                room[1, i] += values[unit, i]
+        for unit in range(row, row + n_outputs):
+            for i in range(width):
+                values[unit, i] /= room[1, i]
+        for i in range(width):
+            losses[i] += logarithm(room[1, i])
     for i in range(width):
         losses[i] = min(losses[i], highest_loss)
 
