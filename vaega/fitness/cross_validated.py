@@ -35,6 +35,17 @@ _CHUNKS_PER_JOB = 4  # so that a slow chunk does not keep the other workers wait
 _LIBRARIES = tuple(f"{library.__name__} {library.__version__}" for library in (np, scipy, sklearn))
 
 
+_SAID: set[str] = set()
+
+
+def _say_once(sentence: str) -> None:
+    # Python forgets which warnings it has shown whenever some are caught elsewhere, and a vote of
+    # ten searches makes sixty of these objects.
+    if sentence not in _SAID:
+        _SAID.add(sentence)
+        warnings.warn(sentence, stacklevel=5)
+
+
 @dataclass(eq=False)
 class CrossValidatedFitness:
     """Score masks by the mean metric of a classifier over inner folds.
@@ -113,10 +124,9 @@ class CrossValidatedFitness:
                 f"computes, got {plan or 'one that it does not know'}."
             )
         if plan is not None:
-            warnings.warn(
+            _say_once(
                 f"{owner}: {plan} is not computed for whole populations; scikit-learn scores one "
-                "mask after the other.",
-                stacklevel=4,
+                "mask after the other."
             )
         return None
 

@@ -125,16 +125,17 @@ default="uniform"
     target : float, optional
         Stop a search when the objective of its best mask reaches it.
     engine : {"auto", "population", "sklearn"}, default="auto"
-        "auto" scores classifiers that `vaega.fitness.population` knows (nearest neighbours and
-        Gaussian naive Bayes, by accuracy or balanced accuracy) for many masks together, with
-        scikit-learn's own scores; "sklearn" never does.
+        "population" computes the classifiers of many masks together (perceptrons, linear models,
+        naive Bayes, neighbours; also after scalers in a pipeline), with scikit-learn's scores;
+        "sklearn" fits one after the other; "auto" takes the first where every setting is computed.
     callbacks : iterable of Callback, default=()
         Called each generation of each search, see `vaega.evolution.callbacks`.
     checkpoint : path, optional
         Folder where the search keeps its state and its scores; a `fit` with the same data,
         settings and `random_state` (an integer) that was interrupted goes on from there.
     n_jobs : int, optional
-        Processes that score masks, as in joblib. The result does not depend on it.
+        Processes that score masks, as in joblib; threads where an engine computes them. The result
+        does not depend on it.
     random_state : int, RandomState, Generator or None, default=None
         Everything random in the search comes from it.
 

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from vaega.core.errors import InputError
+from vaega.fitness import cross_validated
 from vaega.fitness.cross_validated import CrossValidatedFitness
 from vaega.fitness.folds import Fold, prepare_folds
 from vaega.fitness.population.engine import recognise, score_fold
@@ -179,13 +180,16 @@ def test_offsets_orders_and_precisions_turn_nothing(offset, order, dtype, rng):
         np.testing.assert_array_equal(engine.score_folds(masks), general.score_folds(masks))
 
 
-def test_a_setting_that_is_not_computed_is_said_in_one_line(rng):
+def test_a_setting_that_is_not_computed_is_said_in_one_line(rng, monkeypatch):
+    monkeypatch.setattr(cross_validated, "_SAID", set())
     X, y = rng.normal(size=(20, 4)), np.repeat([0, 1], 10)
     fold = Fold(X, y, X, y, np.arange(4), 20)
     classifier, scorer = KNeighborsClassifier(metric="cosine"), get_scorer("accuracy")
     said = "KNeighborsClassifier: metric='cosine' is not computed for whole populations; "
-    with pytest.warns(UserWarning, match=said):
+    with pytest.warns(UserWarning, match=said) as warned:
         fitness = CrossValidatedFitness(classifier, [fold], scorer)
+        CrossValidatedFitness(classifier, [fold], scorer)
+    assert len(warned) == 1
     general = CrossValidatedFitness(classifier, [fold], scorer, engine="sklearn")
     masks = rng.random((5, 4)) < 0.5
     np.testing.assert_array_equal(fitness(masks), general(masks))
