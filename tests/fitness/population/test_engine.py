@@ -187,8 +187,7 @@ def test_a_setting_that_is_not_computed_is_said_in_one_line(rng, monkeypatch):
     classifier, scorer = KNeighborsClassifier(metric="cosine"), get_scorer("accuracy")
     said = "KNeighborsClassifier: metric='cosine' is not computed for whole populations; "
     with pytest.warns(UserWarning, match=said) as warned:
-        fitness = CrossValidatedFitness(classifier, [fold], scorer)
-        CrossValidatedFitness(classifier, [fold], scorer)
+        fitness, _ = [CrossValidatedFitness(classifier, [fold], scorer) for _ in range(2)]
     assert len(warned) == 1
     general = CrossValidatedFitness(classifier, [fold], scorer, engine="sklearn")
     masks = rng.random((5, 4)) < 0.5
