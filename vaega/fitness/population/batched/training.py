@@ -1,0 +1,433 @@
+"""The training of many networks at once: epochs, steps, and when each of them stops."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaega.fitness.population.batched.network import (
+    Layers,
+    conclude,
+    lose,
+    pass_backward,
+    pass_forward,
+)
+from vaega.fitness.population.batched.orders import draw_orders
+from vaega.fitness.population.batched.repetition import Repetition
+from vaega.fitness.population.kernels.training import ADAM, ADAPTIVE, INVSCALING, Settings
+
+_PERIOD = 16  # epochs between two looks at who has stopped: each look waits for the device
+_STOPPED = 0.25  # share of stopped networks from which on the others go on without them
+_SLOWEST = 1e-6  # below this rate an adaptive training stops, as in scikit-learn
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The rows of networks. The first length is 1 where all masks have the same.
+
+    Parameters
+    ----------
+    X : torch.Tensor of shape (n_masks, n_columns, n_rows)
+    targets : torch.Tensor of shape (n_masks or 1, n_outputs, n_rows)
+        1 for the class of a row, 0 for others.
+    weights : torch.Tensor of shape (n_masks or 1, n_rows)
+    """
+
+    X: Tensor
+    targets: Tensor
+    weights: Tensor
+
+    def pick(self, places: Tensor) -> "Samples":
+        """Return some rows of each mask.
+
+        Parameters
+        ----------
+        places : torch.Tensor of int64, shape (n_masks, n_picked)
+
+        Returns
+        -------
+        Samples
+
+        Examples
+        --------
+        >>> X, ones = torch.tensor([[[5.0, 6.0, 7.0]]]), torch.ones((1, 1, 3))
+        >>> Samples(X, ones, ones[0]).pick(torch.tensor([[2, 0]])).X
+        tensor([[[7., 5.]]])
+        """
+        n_masks = len(places)
+
+        def along(values: Tensor) -> Tensor:
+            shape = (n_masks, *values.shape[1:-1])
+            index = places.reshape(n_masks, *(1 for _ in shape[1:]), -1).expand(*shape, -1)
+            return values.expand(*shape, -1).gather(-1, index)
+
+        return Samples(along(self.X), along(self.targets), along(self.weights))
+
+    def keep(self, rows: Tensor) -> "Samples":
+        """Return the rows of some masks.
+
+        Parameters
+        ----------
+        rows : torch.Tensor of int64
+
+        Returns
+        -------
+        Samples
+
+        Examples
+        --------
+        >>> X, ones = torch.tensor([[[5.0]], [[6.0]]]), torch.ones((1, 1, 1))
+        >>> Samples(X, ones, ones[0]).keep(torch.tensor([1])).X
+        tensor([[[6.]]])
+        """
+        kept = [
+            values[rows] if len(values) == len(self.X) else values
+            for values in (self.X, self.targets, self.weights)
+        ]
+        return Samples(*kept)
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """Where each network stands; every tensor is written in place.
+
+    Parameters
+    ----------
+    weights, kept : torch.Tensor of shape (n_masks, n_weights)
+        As they are, and the best ones of an early stopping.
+    first_moment, second_moment, gradient : torch.Tensor of shape (n_masks, n_weights)
+        Gradient descent has its velocity in the first moment.
+    powers : torch.Tensor of float64, shape (2,)
+        beta_1 and beta_2 to the power of the number of steps.
+    order : torch.Tensor of int64, shape (n_masks, n_rows)
+        In which batches take the rows.
+    rate, best, stalled, loss : torch.Tensor of float64, shape (n_masks,)
+        The learning rate, the best loss or score, for how many epochs it did not improve, and the
+        loss of the last epoch.
+    epochs : torch.Tensor of int64, shape (n_masks,)
+    done : torch.Tensor of bool, shape (n_masks,)
+        A stopped network stays as it is.
+    """
+
+    weights: Tensor
+    kept: Tensor
+    first_moment: Tensor
+    second_moment: Tensor
+    gradient: Tensor
+    powers: Tensor
+    order: Tensor
+    rate: Tensor
+    best: Tensor
+    stalled: Tensor
+    loss: Tensor
+    epochs: Tensor
+    done: Tensor
+
+    @classmethod
+    def begin(cls, weights: Tensor, n_rows: int, settings: Settings) -> "Progress":
+        """Return the progress before the first epoch.
+
+        Parameters
+        ----------
+        weights : torch.Tensor of shape (n_masks, n_weights)
+            Initial ones; written to.
+        n_rows : int
+            That a network is trained on.
+        settings : vaega.fitness.population.kernels.training.Settings
+
+        Returns
+        -------
+        Progress
+
+        Examples
+        --------
+        >>> from sklearn.neural_network import MLPClassifier
+        >>> from vaega.fitness.population.mlp import _settings
+        >>> progress = Progress.begin(torch.zeros((2, 3)), 4, _settings(MLPClassifier(), 4))
+        >>> progress.order
+        tensor([[0, 1, 2, 3],
+                [0, 1, 2, 3]])
+        """
+        n_masks, device = len(weights), weights.device
+        best = -np.inf if settings.early_stopping else np.inf
+
+        def each(value: float) -> Tensor:
+            return torch.full((n_masks,), value, dtype=torch.float64, device=device)
+
+        return cls(
+            weights,
+            kept=weights.clone(),
+            first_moment=torch.zeros_like(weights),
+            second_moment=torch.zeros_like(weights),
+            gradient=torch.zeros_like(weights),
+            powers=torch.ones(2, dtype=torch.float64, device=device),
+            order=torch.arange(n_rows, device=device).repeat(n_masks, 1),
+            rate=each(settings.learning_rate_init),
+            best=each(best),
+            stalled=each(0.0),
+            loss=each(np.nan),
+            epochs=torch.zeros(n_masks, dtype=torch.int64, device=device),
+            done=torch.zeros(n_masks, dtype=torch.bool, device=device),
+        )
+
+    def keep(self, rows: Tensor) -> "Progress":
+        """Return the progress of some masks.
+
+        Parameters
+        ----------
+        rows : torch.Tensor of int64
+
+        Returns
+        -------
+        Progress
+
+        Examples
+        --------
+        >>> from sklearn.neural_network import MLPClassifier
+        >>> from vaega.fitness.population.mlp import _settings
+        >>> progress = Progress.begin(torch.zeros((2, 3)), 4, _settings(MLPClassifier(), 4))
+        >>> progress.keep(torch.tensor([1])).weights
+        tensor([[0., 0., 0.]])
+        """
+        kept = {name: own[rows] for name, own in vars(self).items() if name != "powers"}
+        return replace(self, **kept)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a training left.
+
+    Parameters
+    ----------
+    weights : torch.Tensor of shape (n_masks, n_weights)
+    converged : numpy.ndarray of bool, shape (n_masks,)
+        False where `max_iter` stopped it.
+    losses : numpy.ndarray of float64, shape (n_masks,)
+        Of the last epoch of each.
+    n_epochs : numpy.ndarray of int64, shape (n_masks,)
+    """
+
+    weights: Tensor
+    converged: np.ndarray
+    losses: np.ndarray
+    n_epochs: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """Networks on their way.
+
+    Parameters
+    ----------
+    layers : Layers
+    settings : vaega.fitness.population.kernels.training.Settings
+    fit : Samples
+        What is trained on.
+    held_out : Samples
+        What early stopping judges by; without it none is looked at.
+    decay : torch.Tensor of shape (n_weights,)
+        Factors of the L2 penalty: biases have none.
+    progress : Progress
+    """
+
+    layers: Layers
+    settings: Settings
+    fit: Samples
+    held_out: Samples
+    decay: Tensor
+    progress: Progress
+
+    def keep(self, rows: Tensor) -> "Training":
+        """Return the training of some masks, to go on with.
+
+        Parameters
+        ----------
+        rows : torch.Tensor of int64
+
+        Returns
+        -------
+        Training
+        """
+        fit, held_out = self.fit.keep(rows), self.held_out.keep(rows)
+        return replace(self, fit=fit, held_out=held_out, progress=self.progress.keep(rows))
+
+    def run_epoch(self) -> None:
+        """Take a step for each batch, and note who has stopped; nothing waits for the device."""
+        own, fit, settings = self.progress, self.fit, self.settings
+        n_rows = fit.X.shape[2]
+        loss = torch.zeros_like(own.loss)
+        for start in range(0, n_rows, settings.batch_size):
+            end = min(start + settings.batch_size, n_rows)
+            whole = end - start == n_rows
+            batch = fit if whole else fit.pick(own.order[:, start:end])
+            loss += self._take_step(batch) * (end - start)
+        self._note(loss / n_rows)
+
+    def _take_step(self, batch: Samples) -> Tensor:
+        own = self.progress
+        totals = batch.weights.sum(dim=1, dtype=torch.float64)
+        values = pass_forward(self.layers, own.weights, batch.X)
+        losses, deltas = lose(values[-1], batch.targets, batch.weights)
+        penalties = (own.weights.square() * self.decay).sum(dim=1, dtype=torch.float64)
+        pass_backward(self.layers, own.weights, values, deltas, own.gradient)
+        gradient = own.gradient.addcmul_(self.decay, own.weights)
+        gradient *= (1.0 / totals).to(gradient.dtype).unsqueeze(1)
+        step = self._step_adam if self.settings.solver == ADAM else self._step_descent
+        step(gradient)
+        return (losses + 0.5 * penalties) / totals
+
+    def _step_adam(self, gradient: Tensor) -> None:
+        own, settings = self.progress, self.settings
+        beta_1, beta_2 = settings.beta_1, settings.beta_2
+        own.powers[0] *= beta_1
+        own.powers[1] *= beta_2
+        own.first_moment.mul_(beta_1).add_(gradient, alpha=1.0 - beta_1)
+        own.second_moment.mul_(beta_2).addcmul_(gradient, gradient, value=1.0 - beta_2)
+        lengths = own.rate * torch.sqrt(1.0 - own.powers[1]) / (1.0 - own.powers[0])
+        steps = own.first_moment / own.second_moment.sqrt().add_(settings.epsilon)
+        own.weights.sub_(steps.mul_(self._lengthen(lengths)))
+
+    def _step_descent(self, gradient: Tensor) -> None:
+        own, settings = self.progress, self.settings
+        lengths = own.rate.to(gradient.dtype).unsqueeze(1)
+        velocity = own.first_moment.mul_(settings.momentum).sub_(gradient * lengths)
+        steps = velocity
+        if settings.nesterovs_momentum:
+            steps = velocity * settings.momentum - gradient * lengths
+        own.weights.add_(steps * self._lengthen(torch.ones_like(own.rate)))
+
+    def _lengthen(self, lengths: Tensor) -> Tensor:
+        """Return the lengths of steps by network: a stopped one takes none."""
+        own = self.progress
+        moving = torch.where(own.done, torch.zeros_like(lengths), lengths)
+        return moving.to(own.weights.dtype).unsqueeze(1)
+
+    def _note(self, loss: Tensor) -> None:
+        own, settings = self.progress, self.settings
+        live = ~own.done
+        if settings.early_stopping:
+            score = self._score()
+            worse, better = score < own.best + settings.tol, live & (score > own.best)
+            own.kept.copy_(torch.where(better.unsqueeze(1), own.weights, own.kept))
+            own.best.copy_(torch.where(better, score, own.best))
+        else:
+            worse = loss > own.best - settings.tol
+            own.best.copy_(torch.where(live, torch.fmin(own.best, loss), own.best))
+        stalled = torch.where(worse, own.stalled + 1.0, torch.zeros_like(own.stalled))
+        own.stalled.copy_(torch.where(live, stalled, own.stalled))
+        own.loss.copy_(torch.where(live, loss, own.loss))
+        own.epochs.add_(live)
+        if settings.learning_rate == INVSCALING:
+            n_seen = own.epochs * self.fit.X.shape[2] + 1
+            own.rate.copy_(settings.learning_rate_init / n_seen.double() ** settings.power_t)
+        self._stop(live)
+
+    def _stop(self, live: Tensor) -> None:
+        own = self.progress
+        failed = own.loss.isnan()
+        stop = live & ((own.stalled > self.settings.n_iter_no_change) | failed)
+        if self.settings.learning_rate == ADAPTIVE:
+            slower = stop & (own.rate > _SLOWEST) & ~failed
+            own.rate.copy_(torch.where(slower, own.rate / 5.0, own.rate))
+            own.stalled.copy_(torch.where(slower, torch.zeros_like(own.stalled), own.stalled))
+            stop = stop & ~slower
+        own.done.logical_or_(stop)
+
+    def _score(self) -> Tensor:
+        """Return the weighted accuracy of each network on the rows held out."""
+        own, rows = self.progress, self.held_out
+        shares = conclude(pass_forward(self.layers, own.weights, rows.X)[-1])
+        if shares.shape[1] == 1:
+            right = (shares[:, 0] > 0.5) == (rows.targets[:, 0] > 0.5)
+        else:
+            right = shares.argmax(dim=1) == rows.targets.argmax(dim=1)
+        total = rows.weights.sum(dim=1, dtype=torch.float64)
+        return (right * rows.weights).sum(dim=1, dtype=torch.float64) / total
+
+
+def train(training: Training, words: np.ndarray) -> Outcome:
+    """Train networks until each has stopped.
+
+    Parameters
+    ----------
+    training : Training
+        Before the first epoch.
+    words : numpy.ndarray of int64, shape (n_masks, 1249)
+        Random streams of the shuffles, see `vaega.fitness.population.kernels.mersenne`; advanced.
+
+    Returns
+    -------
+    Outcome
+
+    Notes
+    -----
+    Stopped networks stay where they are until a quarter has stopped; then the others go on in a
+    smaller block. Who has stopped is looked up every few epochs only.
+
+    Examples
+    --------
+    >>> from sklearn.neural_network import MLPClassifier
+    >>> from vaega.fitness.population.kernels.mersenne import words_of
+    >>> from vaega.fitness.population.mlp import _settings
+    >>> layers, settings = Layers((1, 1), 0), _settings(MLPClassifier(max_iter=7), 2)
+    >>> ones = torch.ones((1, 1, 2))
+    >>> rows = Samples(ones * torch.tensor([-1.0, 1.0]), torch.tensor([[[0.0, 1.0]]]), ones[0])
+    >>> progress = Progress.begin(torch.zeros((1, 2)), 2, settings)
+    >>> training = Training(layers, settings, rows, rows, torch.zeros(2), progress)
+    >>> train(training, words_of(np.random.RandomState(0))[None]).n_epochs
+    array([7])
+    """
+    settings, begun = training.settings, training.progress
+    final = _Results(begun)
+    places = np.arange(len(begun.done))
+    orders, words = np.tile(np.arange(training.fit.X.shape[2]), (len(places), 1)), words.copy()
+    work = Repetition(training.run_epoch, begun.done.device)
+    for start in range(0, settings.max_iter, _PERIOD):
+        n_epochs = min(_PERIOD, settings.max_iter - start)
+        _run_epochs(training, work, n_epochs, orders, words)
+        done = training.progress.done.cpu().numpy()
+        if done.all():
+            break
+        if done.mean() >= _STOPPED:
+            final.write(training.progress, places)
+            rows = np.flatnonzero(~done)
+            places, orders, words = places[rows], orders[rows], words[rows]
+            training = training.keep(torch.from_numpy(rows).to(begun.done.device))
+            work = Repetition(training.run_epoch, begun.done.device)
+    final.write(training.progress, places)
+    return final.outcome(settings)
+
+
+def _run_epochs(
+    training: Training, work: Repetition, n_epochs: int, orders: np.ndarray, words: np.ndarray
+) -> None:
+    settings, order = training.settings, training.progress.order
+    if not settings.shuffle or settings.batch_size >= order.shape[1]:
+        for _ in range(n_epochs):
+            work()
+        return
+    drawn = np.empty((n_epochs, *orders.shape), np.int32)
+    draw_orders(orders, words, drawn)
+    for own in torch.from_numpy(drawn).to(order.device):
+        order.copy_(own)
+        work()
+
+
+class _Results:
+    """What has been reached, by the places of all masks."""
+
+    def __init__(self, begun: Progress) -> None:
+        self._weights, self._kept = begun.weights.clone(), begun.kept.clone()
+        self._each = {name: getattr(begun, name).clone() for name in ("stalled", "loss", "epochs")}
+
+    def write(self, progress: Progress, places: np.ndarray) -> None:
+        rows = torch.from_numpy(places).to(progress.done.device)
+        self._weights[rows], self._kept[rows] = progress.weights, progress.kept
+        for name, values in self._each.items():
+            values[rows] = getattr(progress, name)
+
+    def outcome(self, settings: Settings) -> Outcome:
+        stalled, losses, epochs = (values.cpu().numpy() for values in self._each.values())
+        weights = self._kept if settings.early_stopping else self._weights
+        return Outcome(weights, stalled > settings.n_iter_no_change, losses, epochs)
