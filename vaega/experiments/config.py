@@ -175,6 +175,7 @@ class FitnessConfig(BaseModel):
     class_: str | None = Field(default=None, alias="class")
     metric: str = "balanced_accuracy"
     engine: Literal["auto", "population", "sklearn"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "cpu"
     objective: ObjectiveConfig = WeightedConfig(kind="weighted")
     parameters: dict[str, Any] = Field(default_factory=dict)
 

@@ -120,6 +120,7 @@ def run_trial(
         groups=trial.groups,
         n_jobs=n_jobs,
         engine=config.fitness.engine,
+        device=config.fitness.device,
     )
     search = Search(
         objective_of(config.fitness), config.search.settings(), tuple(callbacks), checkpoint, store

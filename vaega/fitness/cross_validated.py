@@ -67,6 +67,9 @@ class CrossValidatedFitness:
         "population" computes the classifiers of many masks together, with scikit-learn's scores
         (see `vaega.fitness.population`); "sklearn" fits one after the other; "auto" takes the
         first where it knows the classifier and all its settings, else the second, and says why.
+    device : str, default="cpu"
+        "cuda" (or "cuda:1") lets engines that can compute there with torch, "auto" where torch
+        finds a GPU. What no engine computes stays on the processor.
 
     Attributes
     ----------
@@ -100,6 +103,7 @@ class CrossValidatedFitness:
     seed: int = 0
     n_jobs: int | None = None
     engine: str = "auto"
+    device: str = "cpu"
     warnings_: Counter[str] = field(default_factory=Counter, init=False)
 
     def __post_init__(self) -> None:
@@ -116,7 +120,7 @@ class CrossValidatedFitness:
         weighted = any(fold.weight_fit is not None for fold in self.folds)
         plan = recognise(self.estimator, self.scorer, weighted=weighted)
         if isinstance(plan, Plan):
-            return plan
+            return plan.on_device(self.device)
         owner = type(self.estimator).__name__
         if self.engine == "population":
             raise InputError(
@@ -220,7 +224,7 @@ class CrossValidatedFitness:
         libraries = ["vaega " + __version__, *_LIBRARIES]
         if self._plan is not None and not self._plan.module.EXACT:
             libraries += [
-                "engine " + self._plan.engine,
+                f"engine {self._plan.engine} on {self._plan.device or 'the processor'}",
                 "numba " + import_module("numba").__version__,
             ]
         return libraries
@@ -318,7 +322,8 @@ class CrossValidatedFitness:
         prefer: str | None = None,
     ) -> Evaluation:
         n_workers = min(effective_n_jobs(self.n_jobs), len(masks))
-        if n_workers == 1:
+        together = evaluate is evaluate_together
+        if n_workers == 1 or (together and task.plan is not None and task.plan.device):
             return evaluate(self.folds, PackedMasks.of(masks, known), task)
         parallel = Parallel(n_jobs=self.n_jobs, prefer=prefer)
         # Threads read the folds where they are, processes map them from files.

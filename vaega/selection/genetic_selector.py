@@ -128,6 +128,8 @@ default="uniform"
         "population" computes the classifiers of many masks together (perceptrons, linear models,
         naive Bayes, neighbours; also after scalers in a pipeline), with scikit-learn's scores;
         "sklearn" fits one after the other; "auto" takes the first where every setting is computed.
+    device : str, default="cpu"
+        "cuda" lets the engines that can compute with torch on a GPU, "auto" where there is one.
     callbacks : iterable of Callback, default=()
         Called each generation of each search, see `vaega.evolution.callbacks`.
     checkpoint : path, optional
@@ -238,6 +240,7 @@ default="uniform"
         max_seconds: float | None = None,
         target: float | None = None,
         engine: str = "auto",
+        device: str = "cpu",
         callbacks: Iterable[Callback] = (),
         checkpoint: Any = None,
         n_jobs: int | None = None,
@@ -285,6 +288,7 @@ default="uniform"
         self.max_seconds = max_seconds
         self.target = target
         self.engine = engine
+        self.device = device
         self.callbacks = callbacks
         self.checkpoint = checkpoint
         self.n_jobs = n_jobs
@@ -321,7 +325,7 @@ default="uniform"
         X, y = self._read(X, y)
         settings = self._settings(named=True)
         seed = draw_seed(self.random_state)
-        inner = replace(self._inner(X, y, fit_params, seed), engine=self.engine)
+        inner = replace(self._inner(X, y, fit_params, seed), engine=self.engine, device=self.device)
         folder = None if self.checkpoint is None else Path(self.checkpoint)
         with nullcontext() if folder is None else ScoreStore(folder / "scores.sqlite3") as store:
             search = Search(

@@ -43,6 +43,8 @@ class InnerValidation:
         Processes, as in joblib.
     engine : {"auto", "population", "sklearn"}, default="auto"
         See `CrossValidatedFitness`.
+    device : str, default="cpu"
+        See `CrossValidatedFitness`.
     """
 
     X: np.ndarray
@@ -57,6 +59,7 @@ class InnerValidation:
     sample_weight: np.ndarray | None = None
     n_jobs: int | None = None
     engine: str = "auto"
+    device: str = "cpu"
 
     @property
     def n_features(self) -> int:
@@ -155,6 +158,7 @@ class InnerValidation:
             seed=derive_seed(self.seed, "fitness", *labels),
             n_jobs=self.n_jobs,
             engine=self.engine,
+            device=self.device,
         )
 
     def fitness_on(
@@ -192,4 +196,5 @@ class InnerValidation:
             seed=seed,
             n_jobs=self.n_jobs,
             engine=self.engine,
+            device=self.device,
         )

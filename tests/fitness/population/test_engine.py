@@ -1,5 +1,7 @@
 """Engines give scikit-learn's scores to the bit, wherever they give any."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
@@ -207,3 +209,33 @@ def test_an_engine_that_is_asked_for_and_cannot(classifier, came, rng):
     fold = Fold(X, y, X, y, np.arange(4), 20)
     with pytest.raises(InputError, match=came):
         CrossValidatedFitness(classifier, [fold], get_scorer("accuracy"), engine="population")
+
+
+def test_a_plan_for_a_device():
+    plan = recognise(KNeighborsClassifier(3), get_scorer("accuracy"))
+    assert plan.on_device("cpu").device is None
+    with pytest.raises(InputError, match="device must be"):
+        plan.on_device("tpu")
+
+
+def test_a_plan_computes_where_it_says(rng):
+    # torch on the processor stands in for a GPU: the same code.
+    X, y = rng.normal(size=(40, 12)), np.repeat([0, 1], 20)
+    fold = Fold(X[::2], y[::2], X[1::2], y[1::2], np.arange(12), 20)
+    masks = rng.random((30, 12)) < 0.4
+    plan = recognise(KNeighborsClassifier(3), get_scorer("accuracy"))
+    there = score_fold(replace(plan, device="cpu"), fold, masks).scores
+    np.testing.assert_array_equal(there, score_fold(plan, fold, masks).scores)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:7"])
+def test_a_device_that_is_not_there(device, rng):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.device_count() > 7:
+        pytest.skip("this machine has eight GPUs")
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    X, y = rng.normal(size=(20, 4)), np.repeat([0, 1], 10)
+    fold = Fold(X, y, X, y, np.arange(4), 20)
+    with pytest.raises(InputError, match="torch"):
+        CrossValidatedFitness(KNeighborsClassifier(), [fold], get_scorer("accuracy"), device=device)

@@ -1,6 +1,6 @@
 """Which engine computes what, and the scores of many masks on one fold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from vaega.fitness.folds import Fold
+from vaega.fitness.population.batched.devices import available, resolve_device
 from vaega.fitness.population.metrics import Metric, recognise_metric, score_responses
 from vaega.fitness.population.responses import Responses
 from vaega.fitness.population.scaling import scale_fold, split_pipeline
@@ -70,17 +71,65 @@ class Plan:
         Not fitted.
     scalers : tuple of scikit-learn transformers, default=()
         What a pipeline does to each column before.
+    device : str, optional
+        Where torch computes, "cuda:0" say; None is the compiled engine on the processor.
     """
 
     engine: str
     metric: Metric
     classifier: Any
     scalers: tuple[Any, ...] = ()
+    device: str | None = None
 
     @property
     def module(self) -> Engine:
         """The module of the engine."""
         return _import_engine(self.engine)
+
+    def respond(self, fold: Fold, masks: np.ndarray, seeds: np.ndarray | None) -> Responses:
+        """Return the answers of the classifiers of many masks, each of a column at least.
+
+        Parameters
+        ----------
+        fold : Fold
+        masks : numpy.ndarray of bool, shape (n_masks, n_columns)
+        seeds : numpy.ndarray of int, shape (n_masks,), optional
+
+        Returns
+        -------
+        Responses
+        """
+        fold, need = scale_fold(fold, self.scalers), self.metric.need
+        if self.device is None:
+            return self.module.respond(self.classifier, fold, masks, need=need, seeds=seeds)
+        batched: Any = _import_engine(f"batched.{self.engine}")
+        device = resolve_device(self.device)
+        return batched.respond(self.classifier, fold, masks, need=need, seeds=seeds, device=device)
+
+    def on_device(self, device: str) -> "Plan":
+        """Return the plan for a device.
+
+        Parameters
+        ----------
+        device : {"cpu", "auto", "cuda", "cuda:<number>"}
+            "auto" is CUDA where torch finds it.
+
+        Returns
+        -------
+        Plan
+            This one on "cpu", and where the engine has no module for devices.
+
+        Raises
+        ------
+        InputError
+            When there is no such device.
+        """
+        if device == "cpu":
+            return self
+        found = resolve_device(device)
+        if found is None or not available(self.engine):
+            return self
+        return replace(self, device=str(found))
 
 
 @cache
@@ -190,8 +239,7 @@ def score_fold(
         return FoldScores(scores, {})
     if places.size < len(masks):
         own, seeds = own[places], None if seeds is None else seeds[places]
-    fold = scale_fold(fold, plan.scalers)
-    answers = plan.module.respond(plan.classifier, fold, own, need=plan.metric.need, seeds=seeds)
+    answers = plan.respond(fold, own, seeds)
     scores[places] = score_responses(plan.metric, fold, answers)
     # scikit-learn warns itself of what it decides.
     warned = {

@@ -1,4 +1,4 @@
-"""Gaussian naive Bayes: log-likelihoods add over features, so a population is a matrix product."""
+"""Gaussian naive Bayes: the log-likelihoods of a mask are sums over its features."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,43 +8,42 @@ import numpy as np
 from sklearn.naive_bayes import GaussianNB
 
 from vaega.fitness.folds import Fold
-from vaega.fitness.population.responses import LABELS, Responses
+from vaega.fitness.population.kernels.likelihoods import (
+    joint_log_likelihoods,
+    likeliest,
+    shares,
+)
+from vaega.fitness.population.kernels.products import padded
+from vaega.fitness.population.responses import LABELS, PROBABILITIES, RANKING, Responses
 
-NEEDS: tuple[str, ...] = (LABELS,)
-WEIGHTS = False
+NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
+WEIGHTS = True
 EXACT = True
 RANDOM = False
 
-_ROUNDING = 1e-12  # of the sum of all terms' sizes
-_SUMMING = 4.0  # roundings a row, generously
+_LOGARITHM = 4e-13  # of a probability, from where on rounding is visible in its logarithm
+_SUMMING = 4.0 * float(np.finfo(float).eps)  # roundings a row, generously
 
 
 @dataclass(frozen=True, eq=False)
-class _Terms:
-    """What each feature adds to the log-likelihoods of the validate rows, and how sure that is.
+class _Moments:
+    """What no mask changes: what scikit-learn learns of each feature, and how sure it is.
 
-    `values` and `doubts` have the shape (n_columns, n_validate * n_classes). The doubt is what a
-    term may change by, because scikit-learn adds to every variance a share of the largest one
-    among the *selected* features, while one share for all masks is used here, and by rounding.
+    `rows` are those of `validate`, by feature; for `of_classes` and `spread` see the kernel.
     """
 
-    values: np.ndarray
-    doubts: np.ndarray
-    log_priors: np.ndarray
-    n_classes: int
-    smoothing: float
-    spread: np.ndarray  # variance of each feature over all fit rows, shape (n_columns,)
-    mean_errors: np.ndarray  # how far rounding may move a mean, shape (n_columns,)
-    means: np.ndarray  # of each class, shape (n_classes, n_columns); so are the variances
-    variances: np.ndarray
-    validate: np.ndarray  # shape (n_validate, n_columns)
+    validate: np.ndarray
+    rows: np.ndarray
+    of_classes: np.ndarray
+    spread: np.ndarray
+    masses: np.ndarray  # of the classes: how many fit rows they have, or the sum of their weights
 
 
-_KNOWN: WeakKeyDictionary[Fold, dict[float, _Terms]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Fold, _Moments | None] = WeakKeyDictionary()
 
 
 def accepts(estimator: Any) -> str | None:
-    """Return which setting of a Gaussian naive Bayes is not computed here, if any.
+    """Return which setting of a Gaussian naive Bayes is not computed here: none.
 
     Parameters
     ----------
@@ -52,15 +51,13 @@ def accepts(estimator: Any) -> str | None:
 
     Returns
     -------
-    str or None
+    None
 
     Examples
     --------
-    >>> accepts(GaussianNB())
     >>> accepts(GaussianNB(priors=[0.5, 0.5]))
-    'priors=[0.5, 0.5]'
     """
-    return None if estimator.priors is None else f"priors={estimator.priors!r}"
+    return None
 
 
 def respond(
@@ -75,92 +72,164 @@ def respond(
     fold : Fold
     masks : numpy.ndarray of bool, shape (n_masks, n_columns)
         Over the columns of the fold; each selects one at least.
-    need : {"labels"}
+    need : {"labels", "ranking", "probabilities"}
     seeds : None
         Nothing here is random.
 
     Returns
     -------
     Responses
-        A mask is undecided where the two likeliest classes of a row are closer than rounding could
-        move them.
+        For labels a mask is undecided where the two likeliest classes of a row are closer than
+        rounding could move them. Doubts are by value: a probability of exactly 0 or 1 has none.
+
+    Notes
+    -----
+    Rounding can move the means and variances that scikit-learn finds (the order of its sums
+    depends on the selected columns), then each term, then the sum of the terms; the bounds of all
+    these are added up beside the terms themselves. The smoothing is that of the very mask.
     """
-    if fold.X_fit.dtype != np.float64:  # scikit-learn would compute in the precision of the rows
-        return Responses.undecided(len(masks), len(fold.y_validate))
-    terms = _terms_of(fold, float(estimator.var_smoothing))
-    weights = masks.astype(float)
-    shape = (len(masks), len(fold.y_validate), terms.n_classes)
-    joint = (weights @ terms.values).reshape(shape) + terms.log_priors
-    doubt = (weights @ terms.doubts).reshape(shape).max(axis=2)
-    predicted = joint.argmax(axis=2)
-    if terms.n_classes > 1:
-        highest = np.partition(joint, terms.n_classes - 2, axis=2)[:, :, -2:]
-        clear = highest[:, :, 1] - highest[:, :, 0] > 2.0 * doubt  # False where it is not finite
-        for row in np.flatnonzero(~clear.all(axis=1)):
-            predicted[row] = _predict_one(terms, masks[row])
-    return Responses(predicted, (predicted >= 0).all(axis=1))
-
-
-def _predict_one(terms: _Terms, mask: np.ndarray) -> np.ndarray:
-    # With the smoothing of this very mask, so that only rounding is in doubt.
-    columns = np.flatnonzero(mask)
-    variance = terms.variances[:, columns] + terms.smoothing * terms.spread[columns].max()
-    squared = (terms.validate[:, columns][:, None] - terms.means[:, columns]) ** 2
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        parts = np.log(2.0 * np.pi * variance) + squared / variance
-        joint = terms.log_priors - 0.5 * parts.sum(axis=2)
-        doubt = _ROUNDING * (np.abs(parts).sum(axis=2).max(axis=1) + 1.0)
-        moved = terms.mean_errors[columns] * (1.0 + np.sqrt(squared)) / variance
-        doubt += (moved * (1.0 + squared / variance)).sum(axis=2).max(axis=1)
-    highest = np.partition(joint, terms.n_classes - 2, axis=1)[:, -2:]
-    if not (highest[:, 1] - highest[:, 0] > doubt).all():
-        return np.full(len(joint), -1)
-    return joint.argmax(axis=1)
-
-
-def _terms_of(fold: Fold, smoothing: float) -> _Terms:
-    known = _KNOWN.setdefault(fold, {})
-    if smoothing not in known:
-        known[smoothing] = _make_terms(fold, smoothing)
-    return known[smoothing]
-
-
-def _make_terms(fold: Fold, smoothing: float) -> _Terms:
-    X = np.asarray(fold.X_fit, dtype=float)
-    validate = np.asarray(fold.X_validate, dtype=float)
-    classes, counts = np.unique(fold.y_fit, return_counts=True)
-    spread = X.var(axis=0)
-    largest = smoothing * spread.max()
-    means, variances = np.empty((2, len(classes), X.shape[1]))
-    # numpy may sum a column in another order where it stands alone; a mean far from 0 then moves.
-    mean_errors = _SUMMING * len(X) * np.finfo(float).eps * np.abs(X).max(axis=0)
-    values = np.empty((X.shape[1], len(validate), len(classes)))
-    doubts = np.empty_like(values)
-    for place, label in enumerate(classes):
-        own = X[fold.y_fit == label]
-        mean = means[place] = own.mean(axis=0)
-        variance = variances[place] = own.var(axis=0)
-        squared = (validate - mean) ** 2
-        with np.errstate(divide="ignore", invalid="ignore"):
-            smoothed = variance + largest
-            value = -0.5 * (np.log(2.0 * np.pi * smoothed) + squared / smoothed)
-            # The other end of what the smoothing may be: none at all.
-            slope = 0.5 * (1.0 / variance + squared / variance**2)
-            doubt = largest * slope + _ROUNDING * (np.abs(value) + squared / smoothed + 1.0)
-            moved = mean_errors * (1.0 + np.sqrt(squared)) / smoothed
-            doubt += moved * (1.0 + squared / smoothed)
-        values[:, :, place] = value.T
-        doubts[:, :, place] = np.nan_to_num(doubt.T, nan=np.inf, posinf=1e300)
-    flat = (X.shape[1], -1)
-    return _Terms(
-        np.nan_to_num(values, neginf=-1e300, posinf=1e300).reshape(flat),
-        np.nan_to_num(doubts, nan=1e300, posinf=1e300).reshape(flat),
-        np.log(counts / counts.sum()),
-        len(classes),
+    shape = (len(masks), len(fold.y_validate))
+    if fold not in _KNOWN:
+        _KNOWN[fold] = _moments_of(fold)
+    moments = _KNOWN[fold]
+    priors = None if moments is None else _priors(estimator, moments)
+    if moments is None or priors is None or (need == RANKING and len(priors) != 2):
+        return Responses.undecided(*shape)
+    joint, doubt = np.empty((2, shape[0], len(priors), shape[1]))
+    smoothing = float(estimator.var_smoothing)
+    joint_log_likelihoods(
+        np.ascontiguousarray(masks),
+        moments.rows,
+        moments.of_classes,
+        moments.spread,
+        np.log(priors),
         smoothing,
-        spread,
-        mean_errors,
-        means,
-        variances,
-        validate,
+        joint,
+        doubt,
     )
+    codes, decided = np.empty(shape, dtype=np.int64), np.empty(shape[0], dtype=bool)
+    likeliest(joint, doubt, codes, decided)
+    if need == LABELS:
+        for row in np.flatnonzero(~decided):
+            learned = _learned(moments, masks[row], priors, smoothing)
+            if learned is not None:
+                codes[row], decided[row] = learned.predict(learned.rows), True
+        return Responses(codes, decided)
+    values, doubts = np.empty((2, *shape, len(priors)))
+    shares(joint, doubt, values, doubts, decided)
+    for row in np.flatnonzero(decided & _are_close(values, doubts, need)):
+        learned = _learned(moments, masks[row], priors, smoothing)
+        if learned is not None:
+            values[row], doubts[row] = learned.predict_proba(learned.rows), 0.0
+    if need == RANKING:
+        values, doubts = values[:, :, 1], doubts[:, :, 1]
+    return Responses(codes, decided, values, doubts)
+
+
+def _are_close(values: np.ndarray, doubts: np.ndarray, need: str) -> np.ndarray:
+    """Whether rounding may turn the order of two rows, or move a logarithm visibly."""
+    order = np.argsort(values, axis=1)
+    low, high = (np.take_along_axis(values + sign * doubts, order, 1) for sign in (-1, 1))
+    unsure = high > low
+    meet = high[:, :-1] >= low[:, 1:]
+    close = (meet & (unsure[:, :-1] | unsure[:, 1:])).any(axis=(1, 2))
+    if need == PROBABILITIES:
+        rest = np.maximum(np.minimum(values, 1.0 - values), np.finfo(float).eps)
+        close |= (doubts > _LOGARITHM * rest).any(axis=(1, 2))
+    return np.asarray(close)
+
+
+class _Learned(GaussianNB):
+    """A classifier that was told what scikit-learn would learn, and the rows it is to judge."""
+
+    rows: np.ndarray
+
+    def _check_X(self, X: np.ndarray) -> np.ndarray:
+        return X
+
+
+def _learned(
+    moments: _Moments, mask: np.ndarray, priors: np.ndarray, smoothing: float
+) -> _Learned | None:
+    """Return what scikit-learn would learn from some columns, to the bit; None where unknown.
+
+    It learns of a column what it learns of all of them: numpy adds up whole rows. Only for a
+    column that stands alone numpy takes another order.
+    """
+    columns = np.flatnonzero(mask)
+    if columns.size < 2:
+        return None
+    learned = _Learned()
+    raised = smoothing * moments.spread[columns, 0].max()
+    learned.theta_ = np.ascontiguousarray(moments.of_classes[columns, :, 0].T)
+    learned.var_ = np.ascontiguousarray(moments.of_classes[columns, :, 1].T) + raised
+    learned.class_prior_, learned.classes_ = priors, np.arange(len(priors))
+    learned.rows = moments.validate.take(columns, axis=1)
+    with np.errstate(all="ignore"):
+        joint = learned._joint_log_likelihood(learned.rows)
+    return learned if np.isfinite(joint).all() else None
+
+
+def _priors(estimator: GaussianNB, moments: _Moments) -> np.ndarray | None:
+    """Return the priors; None for settings that scikit-learn refuses."""
+    try:
+        estimator._validate_params()
+        if estimator.priors is None:
+            priors = moments.masses / moments.masses.sum()
+        else:
+            priors = np.asarray(estimator.priors, dtype=float)
+    except (TypeError, ValueError):
+        return None
+    right = priors.shape == moments.masses.shape and (priors > 0.0).all()  # it warns of a zero
+    return priors if right and np.isclose(priors.sum(), 1.0) else None
+
+
+def _moments_of(fold: Fold) -> _Moments | None:
+    """Return the moments; None where scikit-learn would compute in another precision, or warn."""
+    X, weights = np.ascontiguousarray(fold.X_fit), fold.weight_fit
+    if X.dtype != np.float64 or not (len(X) and _are_usual(weights)):
+        return None
+    classes, codes = np.unique(fold.y_fit, return_inverse=True)
+    every = np.ones(len(X)) if weights is None else np.asarray(weights, dtype=float)
+    masses = np.array([every[codes == code].sum() for code in range(len(classes))])
+    if np.isclose(masses, 0.0).any():
+        return None
+    with np.errstate(all="ignore"):
+        # numpy may sum a column in another order where it stands alone; a mean far from 0 moves.
+        mean_error = _SUMMING * (len(X) + 2) * np.abs(X).max(axis=0)
+        spread = X.var(axis=0)
+        of_classes = [
+            _moments_in(X[codes == code], None if weights is None else every[codes == code])
+            for code in range(len(classes))
+        ]
+        means, variances = (np.stack(each, axis=1) for each in zip(*of_classes, strict=True))
+        errors = np.broadcast_to(mean_error[:, None], means.shape)
+        bound = _variance_error(variances, errors, len(X))
+        return _Moments(
+            fold.X_validate,
+            _rows_by_feature(fold.X_validate),
+            np.stack([means, variances, errors, bound], axis=2),
+            np.stack([spread, _variance_error(spread, mean_error, len(X))], axis=1),
+            masses,
+        )
+
+
+def _are_usual(weights: np.ndarray | None) -> bool:
+    return weights is None or bool(np.isfinite(weights).all() and (weights >= 0.0).all())
+
+
+def _moments_in(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    if weights is None:
+        return X.mean(axis=0), X.var(axis=0)
+    mean = np.average(X, axis=0, weights=weights)
+    return mean, np.average((X - mean) ** 2, axis=0, weights=weights)
+
+
+def _variance_error(variances: np.ndarray, mean_errors: np.ndarray, n_rows: int) -> np.ndarray:
+    return _SUMMING * (n_rows + 6) * variances + 4.0 * mean_errors**2
+
+
+def _rows_by_feature(X: np.ndarray) -> np.ndarray:
+    rows = np.zeros((X.shape[1], padded(len(X), np.float64)))
+    rows[:, : len(X)] = X.T
+    return rows

@@ -7,6 +7,8 @@ from vaega.fitness.population.kernels.elimination import solve
 from vaega.fitness.population.kernels.exponential import exponentiate
 from vaega.fitness.population.kernels.products import multiply
 from vaega.fitness.population.kernels.reduction import reduce_rows, transpose_rows
+from vaega.fitness.population.kernels.selection import select
+from vaega.fitness.population.kernels.symmetric_products import multiply_upper
 
 # A step that moves no margin by more leaves an error of about its square: the curvature of the
 # logistic loss changes by a factor of at most exp(step) along it.
@@ -17,7 +19,7 @@ _LANES = 8
 
 
 @kernel
-def fit_binary(rows, n_fit, starts, columns, targets, costs, intercept, constant, values):  # type: ignore[no-untyped-def]
+def fit_binary(masks, rows, targets, costs, intercept, constant, values):  # type: ignore[no-untyped-def]
     """Fit one logistic regression a mask, and write its decisions for the validate rows.
 
     Each minimises ``sum_i costs_i (log(1 + exp(f_i)) - targets_i f_i) + |w|^2 / 2``, where `f` is
@@ -25,12 +27,9 @@ def fit_binary(rows, n_fit, starts, columns, targets, costs, intercept, constant
 
     Parameters
     ----------
+    masks : numpy.ndarray of bool, shape (n_masks, n_features)
     rows : numpy.ndarray of float64, shape (n_features, width)
-        Fit rows and then validate rows, transposed.
-    n_fit : int
-    starts : numpy.ndarray of int64, shape (n_masks + 1,)
-        Where the columns of each mask start in `columns`.
-    columns : numpy.ndarray of int64
+        Fit rows and then validate rows, transposed; `width` is a whole number of vectors.
     targets : numpy.ndarray of float64, shape (n_fit,)
         0 or 1.
     costs : numpy.ndarray of float64, shape (n_fit,)
@@ -41,17 +40,17 @@ def fit_binary(rows, n_fit, starts, columns, targets, costs, intercept, constant
     values : numpy.ndarray of float64, shape (n_masks, n_validate)
         What is written; NaN where Newton's method did not come to an end.
     """
-    n_validate, width, most = values.shape[1], rows.shape[1], 0
-    for m in range(len(values)):
-        most = max(most, starts[m + 1] - starts[m])
+    n_fit, n_validate, width, most = len(targets), values.shape[1], rows.shape[1], 0
+    for mask in masks:
+        most = max(most, mask.sum())
     most = min(most + 1, n_fit) + 1
     wide = -(-(most + 1) // _LANES) * _LANES
     reduced, gram, rest = np.empty((most, width)), np.empty((n_fit, width)), np.empty(n_fit)
-    room = np.empty((2, n_fit, wide)), np.empty((most, wide)), np.empty((5, width))
-    weights = np.empty((3, wide))
-    final, order = np.empty((1, width)), np.arange(most)
-    for m in range(len(values)):
-        own = columns[starts[m] : starts[m + 1]]
+    room = np.empty((2, n_fit, wide)), np.empty((2, most, wide)), np.empty((5, width))
+    weights, final = np.empty((3, wide)), np.empty((1, width))
+    order, columns = np.arange(most), np.empty(masks.shape[1], dtype=np.int64)
+    for m in range(len(masks)):
+        own = columns[: select(masks[m], columns)]
         q = reduce_rows(reduced, gram, rest, rows, own, n_fit, constant)
         q = transpose_rows(room[0][0], reduced, n_fit, q, intercept)
         done = _minimise(reduced, q, targets, costs, intercept, room, weights)
@@ -62,7 +61,7 @@ def fit_binary(rows, n_fit, starts, columns, targets, costs, intercept, constant
 
 @kernel
 def _minimise(reduced, q, targets, costs, intercept, room, weights):  # type: ignore[no-untyped-def]
-    (table, scaled), system, margins = room
+    (table, scaled), (system, triangle), margins = room
     n, wide = len(targets), -(-q // _LANES) * _LANES
     order, places = np.arange(n), np.arange(q)
     used = -(-n // _LANES) * _LANES
@@ -79,31 +78,35 @@ def _minimise(reduced, q, targets, costs, intercept, room, weights):  # type: ig
             curvature = costs[i] * shares[i] * (1.0 - shares[i])
             for j in range(wide):
                 scaled[i, j] = curvature * table[i, j]
-        multiply(system[:q, :wide], table[:, :q].T, order, scaled, order)
+        multiply_upper(system[:q, :wide], table[:, :q].T, order, scaled, order)
         multiply(force, pulls, order, table, order)
         for j in range(free):
             system[j, j] += 1.0
             force[0, j] -= weight[j]
         for j in range(q):
             system[j, q] = force[0, j]
-        if not solve(system, q, step):
+        if not solve(system, q, step, triangle):
             return False
         multiply(moves, weights[1:2], places, reduced, places)
         slope = 0.0
         for j in range(q):
             slope -= step[j] * force[0, j]
-        largest = np.abs(moves[0, :n]).max()
+        largest = 0.0
+        for i in range(n):
+            largest = max(largest, abs(moves[0, i]))
         if not largest < np.inf:
             return False
         if largest <= _LAST_STEP:
             weight[:q] += step[:q]
             return True
-        _walk(scores, shares, scale, moves[0], targets, costs, weight, step, free, q, slope)
+        _walk(
+            scores, shares, scale, pulls[0], moves[0], targets, costs, weight, step, free, q, slope
+        )
     return False
 
 
 @kernel
-def _walk(scores, shares, scale, moves, targets, costs, weight, step, free, q, slope):  # type: ignore[no-untyped-def]
+def _walk(scores, shares, scale, below, moves, targets, costs, weight, step, free, q, slope):  # type: ignore[no-untyped-def]
     # The loss is convex: while it still falls at the end of a step, no such step is too long.
     n, before, length = len(targets), 0.0, 1.0
     for _ in range(_MOST_CUTS):
@@ -112,23 +115,25 @@ def _walk(scores, shares, scale, moves, targets, costs, weight, step, free, q, s
             scores[i] += (length - before) * moves[i]
         for j in range(free):
             ahead += (weight[j] + length * step[j]) * step[j]
-        _share(shares, scale, scores, n)
+        _share(shares, scale, below, scores, n)
         for i in range(n):
             ahead += costs[i] * (shares[i] - targets[i]) * moves[i]
         if ahead <= _FLATTER * abs(slope):
             break
         before = length
         length *= max(0.1, slope / (slope - ahead))
+    else:
+        length = before  # where the scores are
     for j in range(q):
         weight[j] += length * step[j]
 
 
 @kernel
-def _share(shares, scale, scores, n):  # type: ignore[no-untyped-def]
+def _share(shares, scale, below, scores, n):  # type: ignore[no-untyped-def]
     # 1 / (1 + exp(-f)); exp of what is negative, so that nothing overflows.
     for i in range(n):
-        shares[i] = -abs(scores[i])
-    exponentiate(shares, scale, shares, n)
+        below[i] = -abs(scores[i])
+    exponentiate(shares, scale, below, n)
     for i in range(n):
         small = shares[i] / (1.0 + shares[i])
         shares[i] = small if scores[i] < 0.0 else 1.0 - small

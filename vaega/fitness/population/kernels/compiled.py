@@ -64,6 +64,6 @@ def part(function: Function) -> Function:
     >>> kernel(lambda x: double(x) + 1)(4)
     9
     """
-    return cast(
-        Function, njit(forceinline=True, nogil=True, error_model="numpy", _nrt=False)(function)
-    )
+    without_counts: Any = {"_nrt": False}
+    compiled = njit(forceinline=True, nogil=True, error_model="numpy", **without_counts)(function)
+    return cast(Function, compiled)

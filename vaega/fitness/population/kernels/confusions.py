@@ -1,4 +1,4 @@
-"""Averages over classes of what many masks' predictions got right, with scikit-learn's arithmetic."""
+"""Averages over classes of what predictions got right, for many masks, as scikit-learn sums."""
 
 import numpy as np
 

@@ -1,25 +1,29 @@
-"""Gaussian elimination in small symmetric matrices, where a call of LAPACK costs more than the work."""
+"""Gaussian elimination in small symmetric matrices, for which LAPACK's calls cost too much."""
 
 import numpy as np
 
 from vaega.fitness.population.kernels.compiled import kernel
 from vaega.fitness.population.kernels.products import multiply
+from vaega.fitness.population.kernels.triangle import PANEL, triangulate
 
 _BLOCK = 16
+_SMALL = 40  # below, panels do not pay
 
 
 @kernel
-def solve(matrix, n, x):  # type: ignore[no-untyped-def]
+def solve(matrix, n, x, scaled):  # type: ignore[no-untyped-def]
     """Solve ``matrix[:n, :n] @ x = matrix[:n, n]`` in place; return whether it could.
 
     Parameters
     ----------
-    matrix : numpy.ndarray of float64, shape (at least n, at least n + 1)
+    matrix : numpy.ndarray of float64, shape (at least n, width)
         Symmetric and positive definite, and the right-hand side after it; overwritten. Only the
-        upper triangle is read.
+        upper triangle is read. `width` is a whole number of vectors, and at least n + 1.
     n : int
     x : numpy.ndarray of float64, shape (at least n,)
         What is written.
+    scaled : numpy.ndarray of float64, shape (at least n, width)
+        Room.
 
     Returns
     -------
@@ -28,20 +32,20 @@ def solve(matrix, n, x):  # type: ignore[no-untyped-def]
 
     Examples
     --------
-    >>> matrix, x = np.array([[4.0, 2.0, 10.0], [2.0, 3.0, 11.0]]), np.empty(2)
-    >>> solve(matrix, 2, x)
+    >>> matrix, x = np.zeros((2, 8)), np.empty(2)
+    >>> matrix[:, :3] = [[4.0, 2.0, 10.0], [2.0, 3.0, 11.0]]
+    >>> solve(matrix, 2, x, np.empty((2, 8)))
     True
     >>> x
     array([1., 3.])
     """
-    for j in range(n):
-        if not matrix[j, j] > 0.0:
+    if n <= _SMALL:
+        if not _eliminate(matrix, n):
             return False
-        inverse, above = 1.0 / matrix[j, j], matrix[j]
-        for i in range(j + 1, n):
-            factor, row = above[i] * inverse, matrix[i]
-            for k in range(i, n + 1):
-                row[k] -= factor * above[k]
+    else:
+        width, spare = -(-(n + 1) // PANEL) * PANEL, np.empty((PANEL, matrix.shape[1]))
+        if triangulate(matrix, scaled, spare, np.arange(n), n, width) < 0.0:
+            return False
     for j in range(n - 1, -1, -1):
         total = matrix[j, n]
         for k in range(j + 1, n):
@@ -51,8 +55,21 @@ def solve(matrix, n, x):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _eliminate(matrix, n):  # type: ignore[no-untyped-def]
+    for j in range(n):
+        if not matrix[j, j] > 0.0:
+            return False
+        inverse, above = 1.0 / matrix[j, j], matrix[j]
+        for i in range(j + 1, n):
+            factor, row = above[i] * inverse, matrix[i]
+            for k in range(i, n + 1):
+                row[k] -= factor * above[k]
+    return True
+
+
+@kernel
 def invert(matrix, n, room):  # type: ignore[no-untyped-def]
-    """Invert ``matrix[:n, :n]`` in place, block by block (Gauss and Jordan); return whether it could.
+    """Invert ``matrix[:n, :n]`` in place, by blocks; return whether it could.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ def exponentiate(out, scale, x, n):  # type: ignore[no-untyped-def]
     Parameters
     ----------
     out : numpy.ndarray of float64, shape (at least n,)
-        What is written; contiguous, and `x` may be the same.
+        What is written; contiguous, and not `x` itself, for which no vector code would be used.
     scale : numpy.ndarray of float64, shape (at least n,)
         Contiguous room for powers of two.
     x : numpy.ndarray of float64, shape (at least n,)

@@ -247,33 +247,45 @@ def conclude(values, row, n_outputs, width, codes, losses, room):  # type: ignor
     seven orders of magnitude from one of sixteen, where scikit-learn's float64 can. Its bound of
     16 orders holds here too.
     """
-    one, highest_loss = values.dtype.type(1), values.dtype.type(_HIGHEST_LOSS)
     if n_outputs == 1:
-        for i in range(width):
-            z = values[row, i]
-            wrong = -z if codes[i] == 1 else z
-            losses[i] = max(wrong, 0) + logarithm(one + exponential(-abs(z)))
-            values[row, i] = logistic(z)
+        _conclude_two(values, row, width, codes, losses)
     else:
-        for i in range(width):
-            room[0, i] = values[row, i]
-            room[1, i] = 0
-        for unit in range(row, row + n_outputs):
-            for i in range(width):
-                room[0, i] = max(room[0, i], values[unit, i])
-        for i in range(width):
-            losses[i] = room[0, i] - values[row + codes[i], i]
-        for unit in range(row, row + n_outputs):
-            for i in range(width):
-                values[unit, i] = exponential(values[unit, i] - room[0, i])
-                room[1, i] += values[unit, i]
-        for unit in range(row, row + n_outputs):
-            for i in range(width):
-                values[unit, i] /= room[1, i]
-        for i in range(width):
-            losses[i] += logarithm(room[1, i])
+        _conclude_many(values, row, n_outputs, width, codes, losses, room)
+    highest = values.dtype.type(_HIGHEST_LOSS)
     for i in range(width):
-        losses[i] = min(losses[i], highest_loss)
+        losses[i] = min(losses[i], highest)
+
+
+@kernel
+def _conclude_two(values, row, width, codes, losses):  # type: ignore[no-untyped-def]
+    one = values.dtype.type(1)
+    for i in range(width):
+        z = values[row, i]
+        wrong = -z if codes[i] == 1 else z
+        losses[i] = max(wrong, 0) + logarithm(one + exponential(-abs(z)))
+        values[row, i] = logistic(z)
+
+
+@kernel
+def _conclude_many(values, row, n_outputs, width, codes, losses, room):  # type: ignore[no-untyped-def]
+    highest, total = 0, 1  # rows of the room
+    for i in range(width):
+        room[highest, i] = values[row, i]
+        room[total, i] = 0
+    for unit in range(row, row + n_outputs):
+        for i in range(width):
+            room[highest, i] = max(room[highest, i], values[unit, i])
+    for i in range(width):
+        losses[i] = room[highest, i] - values[row + codes[i], i]
+    for unit in range(row, row + n_outputs):
+        for i in range(width):
+            values[unit, i] = exponential(values[unit, i] - room[highest, i])
+            room[total, i] += values[unit, i]
+    for unit in range(row, row + n_outputs):
+        for i in range(width):
+            values[unit, i] /= room[total, i]
+    for i in range(width):
+        losses[i] += logarithm(room[total, i])
 
 
 @part

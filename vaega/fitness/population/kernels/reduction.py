@@ -11,9 +11,10 @@ import numpy as np
 
 from vaega.fitness.population.kernels.compiled import kernel
 from vaega.fitness.population.kernels.products import multiply
+from vaega.fitness.population.kernels.symmetric_products import mirror, multiply_upper
 
 # A pivot below this share of the largest row is rounding: its column would be noise.
-_NO_PIVOT = 1e-13
+_NO_PIVOT = 1e-14
 
 
 @kernel
@@ -54,7 +55,8 @@ def reduce_rows(reduced, gram, rest, rows, columns, n_fit, constant):  # type: i
     """
     if len(columns) + (constant != 0.0) <= n_fit:
         return _copy_rows(reduced, rows, columns, constant)
-    multiply(gram, rows.T[:n_fit], columns, rows, columns)
+    multiply_upper(gram, rows.T[:n_fit], columns, rows, columns)
+    mirror(gram, n_fit)
     gram += constant * constant
     return _factorise(reduced, gram, rest)
 

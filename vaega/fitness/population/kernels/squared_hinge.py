@@ -1,0 +1,136 @@
+"""Linear support vector machines with a squared hinge loss, to their optimum, by Newton's method.
+
+In the primal (Chapelle 2007, "Training a support vector machine in the primal"; Keerthi and DeCoste
+2005): where no row enters or leaves the set of those within the margin, a step is the last.
+"""
+
+import numpy as np
+
+from vaega.fitness.population.kernels.compiled import kernel
+from vaega.fitness.population.kernels.elimination import solve
+from vaega.fitness.population.kernels.products import multiply
+from vaega.fitness.population.kernels.reduction import reduce_rows, transpose_rows
+from vaega.fitness.population.kernels.selection import select
+from vaega.fitness.population.kernels.symmetric_products import multiply_upper
+
+_MOST_STEPS, _MOST_CUTS = 100, 40
+_FLATTER = 0.1  # how steep the loss may be at the end of a step, against its fall at the start
+_LANES = 8
+
+
+@kernel
+def fit_hinges(masks, rows, signs, costs, constant, values):  # type: ignore[no-untyped-def]
+    """Fit the machines of each mask, and write their decisions for the validate rows.
+
+    Each minimises ``sum_i costs_i max(0, 1 - signs_i f_i)^2 + |w|^2 / 2``, where `f` is linear in
+    the columns of the mask.
+
+    Parameters
+    ----------
+    masks : numpy.ndarray of bool, shape (n_masks, n_features)
+    rows : numpy.ndarray of float64, shape (n_features, width)
+        Fit rows and then validate rows, transposed; `width` is a whole number of vectors.
+    signs : numpy.ndarray of float64, shape (n_machines, n_fit)
+        1 for the rows of the class that a machine tells from the others, else -1.
+    costs : numpy.ndarray of float64, shape (n_machines, n_fit)
+    constant : float
+        The value of one more column, for an intercept with a penalty; 0 for none.
+    values : numpy.ndarray of float64, shape (n_masks, n_machines, n_validate)
+        What is written; NaN where Newton's method did not come to an end.
+    """
+    (n_machines, n_fit), n_validate, width = signs.shape, values.shape[2], rows.shape[1]
+    most = 0
+    for mask in masks:
+        most = max(most, mask.sum())
+    most = min(most + 1, n_fit)
+    wide = -(-(most + 1) // _LANES) * _LANES
+    reduced, gram, rest = np.empty((most + 1, width)), np.empty((n_fit, width)), np.empty(n_fit)
+    room = np.empty((2, n_fit, wide)), np.empty((2, most, wide)), np.empty((3, width))
+    weights, final = np.empty((3, wide)), np.empty((1, width))
+    order, columns = np.arange(most), np.empty(masks.shape[1], dtype=np.int64)
+    for m in range(len(masks)):
+        own = columns[: select(masks[m], columns)]
+        q = reduce_rows(reduced, gram, rest, rows, own, n_fit, constant)
+        transpose_rows(room[0][0], reduced, n_fit, q, False)
+        for k in range(n_machines):
+            done = _minimise(reduced, q, signs[k], costs[k], room, weights)
+            multiply(final, weights[:1], order[:q], reduced, order[:q])
+            for i in range(n_validate):
+                values[m, k, i] = final[0, n_fit + i] if done else np.nan
+
+
+@kernel
+def _minimise(reduced, q, signs, costs, room, weights):  # type: ignore[no-untyped-def]
+    (table, scaled), (system, triangle), margins = room
+    n, wide = len(signs), -(-q // _LANES) * _LANES
+    within, places = np.empty(n, dtype=np.int64), np.arange(q)
+    used = -(-n // _LANES) * _LANES
+    scores, pulls, moves = margins[0], margins[1:2], margins[2:3, :used]
+    weight, step, force = weights[0], weights[1], weights[2:3, :wide]
+    weight[:q] = 0.0
+    scores[:n] = 0.0
+    for _ in range(_MOST_STEPS):
+        count = 0
+        for i in range(n):
+            within[count] = i
+            count += signs[i] * scores[i] < 1.0
+        for i in within[:count]:
+            pulls[0, i] = 2.0 * costs[i] * (signs[i] - scores[i])
+            for j in range(wide):
+                scaled[i, j] = 2.0 * costs[i] * table[i, j]
+        multiply_upper(system[:q, :wide], table[:, :q].T, within[:count], scaled, within[:count])
+        multiply(force, pulls, within[:count], table, within[:count])
+        slope = 0.0
+        for j in range(q):
+            system[j, j] += 1.0
+            force[0, j] -= weight[j]
+            system[j, q] = force[0, j]
+        if not solve(system, q, step, triangle):
+            return False
+        for j in range(q):
+            slope -= step[j] * force[0, j]
+        multiply(moves, weights[1:2], places, reduced, places)
+        if _stays(scores, moves[0], signs):
+            weight[:q] += step[:q]
+            return np.isfinite(slope)
+        _walk(scores, moves[0], signs, costs, weight, step, q, slope)
+    return False
+
+
+@kernel
+def _stays(scores, moves, signs):  # type: ignore[no-untyped-def]
+    # Whether the whole step leaves each row on its side of the margin.
+    for i in range(len(signs)):
+        if (signs[i] * scores[i] < 1.0) != (signs[i] * (scores[i] + moves[i]) < 1.0):
+            return False
+    return True
+
+
+@kernel
+def _walk(scores, moves, signs, costs, weight, step, q, slope):  # type: ignore[no-untyped-def]
+    # The loss is convex along the step, and its slope piecewise linear: between a point where it
+    # falls and one where it rises lies a better one, by the secant or else in the middle.
+    pull = square = before = low = high = 0.0
+    length, falling, rising = 1.0, slope, 0.0
+    for j in range(q):
+        pull += weight[j] * step[j]
+        square += step[j] * step[j]
+    for cut in range(_MOST_CUTS):
+        ahead = pull + length * square
+        for i in range(len(signs)):
+            scores[i] += (length - before) * moves[i]
+            miss = max(0.0, 1.0 - signs[i] * scores[i])
+            ahead -= 2.0 * costs[i] * miss * signs[i] * moves[i]
+        if abs(ahead) <= _FLATTER * abs(slope) or (ahead < 0.0 and high == 0.0):
+            break
+        before = length
+        if ahead > 0.0:
+            high, rising = length, ahead
+        else:
+            low, falling = length, ahead
+        share = 0.5 if cut % 2 else min(0.9, max(0.1, falling / (falling - rising)))
+        length = low + (high - low) * share
+    else:
+        length = before  # where the scores are
+    for j in range(q):
+        weight[j] += length * step[j]
