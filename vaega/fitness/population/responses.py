@@ -22,9 +22,9 @@ class Responses:
         For the need "ranking" of shape (n_masks, n_validate): what scikit-learn's scorers rank the
         rows of two classes by, the second class high. For "probabilities" of shape
         (n_masks, n_validate, n_classes). None for "labels".
-    doubts : numpy.ndarray of float, shape (n_masks,), optional
-        By how much rounding may have moved a value of the mask; None where the engine is not one
-        that promises scikit-learn's bits.
+    doubts : numpy.ndarray of float, shape (n_masks,) or that of the values, optional
+        By how much rounding may have moved the values of a mask, or each of them; None where the
+        engine is not one that promises scikit-learn's bits.
     warned : dict of str to numpy.ndarray of bool, shape (n_masks,)
         Which classifiers would have warned of what: the category and the first line, as in
         ``"ConvergenceWarning: ..."``.

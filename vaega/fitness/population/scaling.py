@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
@@ -62,7 +63,6 @@ def scale_fold(fold: Fold, scalers: tuple[Any, ...]) -> Fold:
 
     Examples
     --------
-    >>> import numpy as np
     >>> X, y = np.array([[0.0], [4.0]]), np.array([0, 1])
     >>> scale_fold(Fold(X, y, X, y, np.arange(1), 2), (StandardScaler(),)).X_fit.ravel()
     array([-1.,  1.])
@@ -72,7 +72,8 @@ def scale_fold(fold: Fold, scalers: tuple[Any, ...]) -> Fold:
     known = _KNOWN.setdefault(fold, {})
     name = repr([(type(scaler).__name__, scaler.get_params()) for scaler in scalers])
     if name not in known:
-        X_fit, X_validate = fold.X_fit, fold.X_validate
+        # In the order of the columns that scikit-learn is given, so that sums have its bits.
+        X_fit, X_validate = (np.ascontiguousarray(X) for X in (fold.X_fit, fold.X_validate))
         for scaler in scalers:
             own = clone(scaler).fit(X_fit)
             X_fit, X_validate = own.transform(X_fit), own.transform(X_validate)

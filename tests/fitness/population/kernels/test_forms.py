@@ -27,7 +27,7 @@ def answers_of(rows, masks, given, kind, shift, careful=False):
     sizes[:, forms.ENERGY] = (rows[:N_FIT] ** 2).sum(axis=0)
     answers = np.empty((len(masks), N_TARGETS + N_OTHERS, N_TARGETS))
     facts = np.empty((len(masks), forms.N_FACTS))
-    forms.compute_forms(masks, by_feature, rows, sizes, given, kind, shift, careful, answers, facts)
+    forms.compute_forms(masks, by_feature, sizes, given, kind, shift, careful, answers, facts)
     return answers, facts
 
 

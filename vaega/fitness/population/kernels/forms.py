@@ -36,7 +36,7 @@ _GROUP = 10  # rows, twice what a product takes at once
 
 @kernel
 def compute_forms(  # type: ignore[no-untyped-def]
-    masks, by_feature, by_row, sizes, given, kind, shift, careful, answers, facts
+    masks, by_feature, sizes, given, kind, shift, careful, answers, facts
 ):
     """Write the forms of each mask.
 
@@ -45,8 +45,6 @@ def compute_forms(  # type: ignore[no-untyped-def]
     masks : numpy.ndarray of bool, shape (n_masks, n_columns)
     by_feature : numpy.ndarray of float64, shape (n_columns, padded number of rows)
         Fit rows, then the rows of the targets, then the other rows that ask; transposed.
-    by_row : numpy.ndarray of float64, shape (n_rows, n_columns)
-        The same rows.
     sizes : numpy.ndarray of float64, shape (n_columns, 4)
         Squared sizes of a column, of which the sums over a mask are told as facts.
     given : numpy.ndarray of float64, shape (n_fit, n_targets)
@@ -71,15 +69,13 @@ def compute_forms(  # type: ignore[no-untyped-def]
     >>> by_feature, answers, facts = np.zeros((2, 8)), np.zeros((1, 2, 1)), np.zeros((1, N_FACTS))
     >>> by_feature[:, :4] = rows.T
     >>> masks, sizes, given = np.ones((1, 2), dtype=bool), np.zeros((2, 4)), np.zeros((2, 1))
-    >>> compute_forms(
-    ...     masks, by_feature, rows, sizes, given, UNSHIFTED, 0.0, False, answers, facts
-    ... )
+    >>> compute_forms(masks, by_feature, sizes, given, UNSHIFTED, 0.0, False, answers, facts)
     >>> answers[0, 1]  # 3 / 1 + 5 / 4
     array([4.25])
     """
     n_fit, n_targets = given.shape
     width = -(-(n_fit + n_targets) // PANEL) * PANEL
-    products = np.zeros((max(len(by_row), n_fit), width))
+    products = np.zeros((n_fit + answers.shape[1], width))
     scaled, spare = np.zeros((n_fit, width)), np.zeros((PANEL, width))
     square = np.zeros((n_fit, width))
     wide = -(-n_targets // PANEL) * PANEL
@@ -88,7 +84,7 @@ def compute_forms(  # type: ignore[no-untyped-def]
     for row in range(len(masks)):
         count = select(masks[row], places)
         own, fact = places[:count], facts[row]
-        _sum_sizes(sizes, own, fact)
+        sum_sizes(sizes, own, fact)
         answers[row] = np.nan
         own_shift = shift
         if kind == SHARED:
@@ -99,7 +95,7 @@ def compute_forms(  # type: ignore[no-untyped-def]
         if dual:
             _fill_dual(products, by_feature, own, given, kind)
         else:
-            _fill_primal(products, square, by_row, own, steps, n_targets)
+            _fill_primal(products, square, by_feature, own, steps, n_targets)
         size = n_fit if dual else count
         twice = dual and kind == UNSHIFTED
         broad = 2.0 if careful else _BROAD if kind == UNSHIFTED else 0.0
@@ -110,7 +106,8 @@ def compute_forms(  # type: ignore[no-untyped-def]
         if dual:
             multiply(asked[0:, 0:], products[n_fit:, 0:], steps, solution[0:, 0:], steps)
         else:
-            multiply(asked[0:, 0:], by_row[n_fit:, 0:], own, solution[0:, 0:], steps[:count])
+            others = by_feature[0:, n_fit : n_fit + len(asked)].T
+            multiply(asked[0:, 0:], others, own, solution[0:, 0:], steps[:count])
         if dual and kind == SHARED:
             asked[:, :n_targets] = (
                 products[n_fit:, n_fit : n_fit + n_targets] - asked[:, :n_targets]
@@ -120,7 +117,23 @@ def compute_forms(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _sum_sizes(sizes, places, fact):  # type: ignore[no-untyped-def]
+def sum_sizes(sizes, places, fact):  # type: ignore[no-untyped-def]
+    """Write the sums of sizes over the selected columns, their number, and 0 for other facts.
+
+    Parameters
+    ----------
+    sizes : numpy.ndarray of float64, shape (n_columns, 4)
+    places : numpy.ndarray of int64
+    fact : numpy.ndarray of float64, shape (at least `N_FACTS`,)
+        What is written.
+
+    Examples
+    --------
+    >>> fact = np.empty(N_FACTS)
+    >>> sum_sizes(np.arange(12.0).reshape(3, 4), np.array([0, 2]), fact)
+    >>> fact
+    array([ 8., 10., 12., 14.,  2.,  0.,  0.,  0.])
+    """
     fact[:] = 0.0
     fact[COUNT] = len(places)
     for place in places:
@@ -176,21 +189,42 @@ def _fill_dual(products, by_feature, places, given, kind):  # type: ignore[no-un
 
 
 @kernel
-def _fill_primal(products, square, by_row, places, steps, n_targets):  # type: ignore[no-untyped-def]
+def gather_rows(square, by_feature, places):  # type: ignore[no-untyped-def]
+    """Write the fit rows of the selected columns, and 0 behind these up to a whole vector.
+
+    Parameters
+    ----------
+    square : numpy.ndarray of float64, shape (n_fit, at least the number of places, padded)
+        What is written.
+    by_feature : numpy.ndarray of float64, shape (n_columns, at least n_fit)
+    places : numpy.ndarray of int64
+
+    Examples
+    --------
+    >>> square = np.full((2, 8), np.nan)
+    >>> gather_rows(square, np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([2, 0]))
+    >>> square[:, :3]
+    array([[5., 1., 0.],
+           [6., 2., 0.]])
+    """
+    size = len(places)
+    for step in range(-(-size // PANEL) * PANEL):
+        for row in range(len(square)):
+            square[row, step] = by_feature[places[step], row] if step < size else 0.0
+
+
+@kernel
+def _fill_primal(products, square, by_feature, places, steps, n_targets):  # type: ignore[no-untyped-def]
     n_fit, size = len(steps), len(places)
     own = -(-size // PANEL) * PANEL
-    for row in range(n_fit):
-        for step in range(size):
-            square[row, step] = by_row[row, places[step]]
-        for step in range(size, own):
-            square[row, step] = 0.0
+    gather_rows(square, by_feature, places)
     _multiply_upper(products, square, size, own, steps)
     used = -(-(size + n_targets) // PANEL) * PANEL
     for step in range(size):
         for column in range(size, used):
             target = column - size
             products[step, column] = (
-                by_row[n_fit + target, places[step]] if target < n_targets else 0.0
+                by_feature[places[step], n_fit + target] if target < n_targets else 0.0
             )
 
 
