@@ -105,10 +105,11 @@ def main():
     parser.add_argument("--datasets", nargs="+", default=list(DATASETS), choices=DATASETS)
     parser.add_argument("--masks", type=int, default=150)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--folds", type=int, default=3, help="of three, how many are used")
     options = parser.parse_args()
     print(",".join(HEADER), flush=True)
     for dataset in options.datasets:
-        folds = folds_of(dataset, DATASETS[dataset])
+        folds = folds_of(dataset, DATASETS[dataset])[: options.folds]
         masks = masks_of(load_dataset(dataset).X.shape[1], options.masks)
         for name in options.classifiers:
             print(*compare(name, dataset, folds, masks, options.jobs), sep=",", flush=True)

@@ -42,7 +42,7 @@ _from_bits = _reinterpret(types.int32, types.float32, ir.FloatType())
 
 
 def exponential(x: float) -> float:
-    """Return e to the power of `x`, from within a kernel.
+    """Return e to the power of `x`.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ def exponential(x: float) -> float:
     float of the same type
         float32 is held within [e^-87, e^88].
     """
-    raise NotImplementedError("for kernels only")
+    return math.exp(x)
 
 
 def logarithm(x: float) -> float:
-    """Return the natural logarithm of `x`, from within a kernel.
+    """Return the natural logarithm of `x`.
 
     Parameters
     ----------
@@ -68,11 +68,11 @@ def logarithm(x: float) -> float:
     -------
     float of the same type
     """
-    raise NotImplementedError("for kernels only")
+    return math.log(x)
 
 
 def hyperbolic_tangent(x: float) -> float:
-    """Return tanh of `x`, from within a kernel.
+    """Return tanh of `x`.
 
     Parameters
     ----------
@@ -82,11 +82,11 @@ def hyperbolic_tangent(x: float) -> float:
     -------
     float of the same type
     """
-    raise NotImplementedError("for kernels only")
+    return math.tanh(x)
 
 
 def logistic(x: float) -> float:
-    """Return 1 / (1 + e^-x), from within a kernel.
+    """Return 1 / (1 + e^-x).
 
     Parameters
     ----------
@@ -96,10 +96,10 @@ def logistic(x: float) -> float:
     -------
     float of the same type
     """
-    raise NotImplementedError("for kernels only")
+    return 1.0 / (1.0 + math.exp(-x))
 
 
-@overload(exponential, inline="always")
+@overload(exponential)
 def _exponential(x):  # type: ignore[no-untyped-def]
     if x != types.float32:
         return lambda x: math.exp(x)  # noqa: PLW0108 (numba wants the same signature)
@@ -121,7 +121,7 @@ def _exponential(x):  # type: ignore[no-untyped-def]
     return short
 
 
-@overload(logarithm, inline="always")
+@overload(logarithm)
 def _logarithm(x):  # type: ignore[no-untyped-def]
     if x != types.float32:
         return lambda x: math.log(x)  # noqa: PLW0108 (numba wants the same signature)
@@ -143,14 +143,14 @@ def _logarithm(x):  # type: ignore[no-untyped-def]
     return short
 
 
-@overload(hyperbolic_tangent, inline="always")
+@overload(hyperbolic_tangent)
 def _hyperbolic_tangent(x):  # type: ignore[no-untyped-def]
     if x != types.float32:
         return lambda x: math.tanh(x)  # noqa: PLW0108 (numba wants the same signature)
     return lambda x: _ONE - _TWO / (_ONE + exponential(_TWO * x))
 
 
-@overload(logistic, inline="always")
+@overload(logistic)
 def _logistic(x):  # type: ignore[no-untyped-def]
     if x != types.float32:
         return lambda x: 1.0 / (1.0 + math.exp(-x))
