@@ -4,6 +4,7 @@ import numpy as np
 
 from vaega.fitness.population.kernels.compiled import kernel, part
 from vaega.fitness.population.kernels.products import multiply
+from vaega.fitness.population.kernels.selection import select
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _SINGLE = float(np.finfo(np.float32).eps)
@@ -17,21 +18,9 @@ _CACHE = 24_576  # distances that are computed before they are read: of as many 
 
 @kernel
 def vote(  # type: ignore[no-untyped-def]
-    masks,
-    fit,
-    validate,
-    largest,
-    unit,
-    codes,
-    k,
-    by_distance,
-    direct,
-    coarse,
-    out,
-    decided,
-    values,
-    doubts,
-):
+    masks, fit, validate, largest, unit, codes, k, by_distance, direct, coarse,
+    out, decided, values, doubts,
+):  # fmt: skip
     """Name the class that the nearest fit rows of each validate row vote for, and their shares.
 
     Parameters
@@ -88,19 +77,11 @@ def vote(  # type: ignore[no-untyped-def]
     distances, farthest = np.empty(longer), np.empty(k)
     tally = np.empty((3, values.shape[2]))
     for m in range(len(masks)):
-        n = 0
-        for f in range(n_columns):
-            columns[n] = f
-            n += masks[m, f]
-        chosen, error = columns[:n], max(coarse, 4.0 * (n + 16) * _EPSILON)
-        near_error = 4.0 * (n + 8) * _SINGLE
+        n = select(masks[m], columns)
+        chosen, near_error = columns[:n], 4.0 * (n + 8) * _SINGLE
         longest = _measure(near_fit, chosen, lengths[0])
         _measure(near_validate, chosen, lengths[1])
-        # By distance the doubt is a part of the answer, else a coarse one will do.
-        terms = 0.0 if by_distance else _largest(chosen, largest)
-        if by_distance:
-            terms = _measure(fit[1], chosen, distances) + _measure(validate[1], chosen, distances)
-        doubt = error * terms + _TINIEST
+        doubt = _doubt(fit[1], validate[1], chosen, largest, by_distance, coarse, distances)
         for j in range(n_fit, width):
             lengths[0, j] = np.nan  # what fills up is never near
         decided[m] = True
@@ -131,12 +112,16 @@ def vote(  # type: ignore[no-untyped-def]
                 break
 
 
-@part
-def _largest(chosen, largest):  # type: ignore[no-untyped-def]
-    terms = 0.0
-    for f in chosen:
-        terms += largest[f]
-    return terms
+@kernel
+def _doubt(fit, validate, chosen, largest, by_distance, coarse, room):  # type: ignore[no-untyped-def]
+    """Return how far rounding may move a squared distance."""
+    error, terms = max(coarse, 4.0 * (len(chosen) + 16) * _EPSILON), 0.0
+    if by_distance:  # then it is a part of the answer, else a coarse one will do
+        terms = _measure(fit, chosen, room) + _measure(validate, chosen, room)
+    else:
+        for f in chosen:
+            terms += largest[f]
+    return error * terms + _TINIEST
 
 
 @kernel
