@@ -115,11 +115,54 @@ def test_most_masks_are_decided(name, rng):
         assert decided_share(classifier, folds, masks_of(folds, 100, rng)) > 0.98
 
 
-def test_a_rank_in_doubt_is_left_to_scikit_learn(rng):
-    fold, masks = hard_fold("copies", rng), np.zeros((2, 16), dtype=bool)
-    masks[0, [0, 1]], masks[1, [0, 8]] = True, True
-    answers = respond(LinearDiscriminantAnalysis(), fold, masks, need="labels", seeds=None)
-    assert answers.decided.tolist() == [True, False]
+def test_copied_columns_are_decided(rng):
+    fold = hard_fold("copies", rng)
+    masks = rng.random((40, 16)) < 0.4
+    masks[:, [0, 8]] = True
+    assert decided_share(LinearDiscriminantAnalysis(), [fold], masks) > 0.95
+    assert_same(LinearDiscriminantAnalysis(), [fold], masks)
+
+
+@pytest.mark.parametrize("need", NEEDS_OF_TWO)
+@pytest.mark.parametrize("n_columns", [12, 400])
+def test_values_of_copied_columns_are_within_their_doubts(need, n_columns, rng):
+    X, y = rows_of("few", rng)
+    X = X[:, :n_columns]
+    X[:, 1::2] = X[:, ::2]
+    X[5] = X[4]  # with more columns than rows these lack rank too
+    y[5] = y[4]
+    fold = folds_of(X, y)[0]
+    masks = rng.random((12, n_columns)) < 0.6
+    masks[:, :2] = True
+    assert_values(LinearDiscriminantAnalysis(), fold, masks, need)
+    assert_each_alone(LinearDiscriminantAnalysis(), fold, masks, need)
+
+
+@pytest.mark.parametrize(("factor", "decided"), [(0.5, True), (1.0, False), (2.0, True)])
+def test_a_rank_in_doubt_is_left_to_scikit_learn(factor, decided, rng):
+    fold = hard_fold("copies", rng)
+    fold.X_fit[:, 8] += 1e-4 * rng.normal(size=24)
+    within = fold.X_fit[:, [0, 8]].copy()
+    for code in range(2):
+        within[fold.y_fit == code] -= within[fold.y_fit == code].mean(axis=0)
+    least = np.linalg.svd(within / within.std(axis=0) / np.sqrt(24))[1][1]
+    classifier = LinearDiscriminantAnalysis(tol=factor * least)
+    mask = np.isin(np.arange(16), [0, 8])[None]
+    answers = respond(classifier, fold, mask, need="labels", seeds=None)
+    assert answers.decided.tolist() == [decided]
+    assert_same(classifier, [fold], mask)
+
+
+@pytest.mark.parametrize(
+    ("name", "share"), [("gcm1363", 0.75), ("all_leukemia_yeoh6", 0.5), ("digits", 0.7)]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_rows_that_lack_rank(name, share, rng):
+    """Undecided: columns that are constant but for rounding, and as many columns as contrasts."""
+    folds = folds_of(*rows_of(name, rng))
+    masks = masks_of(folds, 25, rng)
+    assert_same(LinearDiscriminantAnalysis(), folds, masks)
+    assert decided_share(LinearDiscriminantAnalysis(), folds, masks) > share
 
 
 def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):

@@ -1,20 +1,25 @@
 """Linear discriminants: the scatter within classes is linear in the mask, up to its shrinkage."""
 
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from scipy.linalg import helmert
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.utils.multiclass import type_of_target
 
 from vaega.fitness.folds import Fold
 from vaega.fitness.population.kernels import forms
-from vaega.fitness.population.kernels.products import padded
+from vaega.fitness.population.kernels.spectral_forms import (
+    ASK_NORM,
+    CEILING,
+    N_SPECTRAL_FACTS,
+    RANK,
+    TOP,
+    compute_spectral_forms,
+)
 from vaega.fitness.population.margins import decide, soften
 from vaega.fitness.population.responses import LABELS, PROBABILITIES, RANKING, Responses
+from vaega.fitness.population.scatter_terms import ScatterTerms, make_scatter_terms
 
 NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
 WEIGHTS = False
@@ -28,28 +33,7 @@ _SAFE = 1e-3  # perturbations above this share of the least eigenvalue are beyon
 _CLEAR = 4.0  # an eigenvalue this often above the border of the rank counts
 
 
-@dataclass(frozen=True, eq=False)
-class _Terms:
-    """Rows of a fold, each column in the unit that its solver takes.
-
-    `rows` holds contrasts within classes of the fit rows, the means of the classes less their
-    mean, and the validate rows less that mean.
-    """
-
-    by_feature: np.ndarray
-    rows: np.ndarray
-    sizes: np.ndarray
-    moving: np.ndarray  # which columns vary within classes, shape (n_columns,)
-    priors: np.ndarray
-    n_fit: int
-
-    @property
-    def n_contrasts(self) -> int:
-        """How many of the rows are contrasts."""
-        return self.n_fit - len(self.priors)
-
-
-_KNOWN: WeakKeyDictionary[Fold, dict[tuple[str, bool], _Terms | None]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Fold, dict[tuple[str, bool], ScatterTerms | None]] = WeakKeyDictionary()
 
 
 def accepts(estimator: Any) -> str | None:
@@ -109,7 +93,12 @@ def respond(
     -------
     Responses
         A mask is undecided where two classes are so close that rounding could turn a prediction,
-        and where the scatter within classes has not the rank that rows and columns allow.
+        and where one direction more or less may count in the scatter within classes.
+
+    Notes
+    -----
+    A column that is constant but for the rounding of its means is not left out by scikit-learn,
+    but weighs as much as others: its predictions are then made of roundings, and are left to it.
 
     Examples
     --------
@@ -122,13 +111,18 @@ def respond(
     terms = _terms_of(estimator, fold)
     if terms is None or (need == RANKING and len(terms.priors) > 2):
         return Responses.undecided(len(masks), len(fold.y_validate))
-    if estimator.solver == "svd":
+    if estimator.solver == "svd" and not terms.moving.all():
         masks = masks & terms.moving  # the others have no weight
     scores, doubts = _scores_of(terms, estimator, masks, careful=False)
     codes, decided = decide(scores, doubts)
     rest = np.flatnonzero(~decided)
     if rest.size:
         scores[rest], doubts[rest] = _scores_of(terms, estimator, masks[rest], careful=True)
+        codes[rest], decided[rest] = decide(scores[rest], doubts[rest])
+    rest = np.flatnonzero(~decided)
+    if rest.size and estimator.solver == "svd":
+        tol = float(estimator.tol)
+        scores[rest], doubts[rest] = _spectral_scores_of(terms, tol, masks[rest])
         codes[rest], decided[rest] = decide(scores[rest], doubts[rest])
     if need == LABELS:
         return Responses(codes, decided)
@@ -137,17 +131,16 @@ def respond(
 
 
 def _scores_of(
-    terms: _Terms, estimator: LinearDiscriminantAnalysis, masks: np.ndarray, *, careful: bool
+    terms: ScatterTerms, estimator: LinearDiscriminantAnalysis, masks: np.ndarray, *, careful: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     n_contrasts, n_classes = terms.n_contrasts, len(terms.priors)
-    answers = np.empty((len(masks), len(terms.rows) - n_contrasts, n_classes))
+    answers = np.empty((len(masks), terms.n_rows - n_contrasts, n_classes))
     facts = np.empty((len(masks), forms.N_FACTS))
     is_svd = estimator.solver == "svd"
     share = 0.0 if estimator.shrinkage is None else float(estimator.shrinkage)
     forms.compute_forms(
         np.ascontiguousarray(masks),
         terms.by_feature,
-        terms.rows,
         terms.sizes,
         np.empty((n_contrasts, n_classes)),
         forms.UNSHIFTED if is_svd else forms.SHARED,
@@ -156,23 +149,55 @@ def _scores_of(
         answers,
         facts,
     )
-    between = answers[:, :n_classes]
-    scores = answers[:, n_classes:] - 0.5 * np.einsum("mkk->mk", between)[:, None]
-    scores += np.log(terms.priors)
     with np.errstate(all="ignore"):  # what is not finite is undecided
         if is_svd:
             doubts = _doubts_of_svd(terms, facts, float(estimator.tol))
-            if n_classes > 2:
-                full = _keeps_all(terms, between, doubts, facts, float(estimator.tol))
-                doubts = np.where(full, doubts, np.inf)
-        else:
-            doubts = _doubts_of_shared(terms, facts, share)
+            rank = np.minimum(facts[:, forms.COUNT], n_contrasts)
+            return _finish(terms, answers, doubts, rank, float(estimator.tol))
+        return _finish(terms, answers, _doubts_of_shared(terms, facts, share), None, 0.0)
+
+
+def _spectral_scores_of(
+    terms: ScatterTerms, tol: float, masks: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `_scores_of` for masks whose scatter may lack rank."""
+    n_contrasts = terms.n_contrasts
+    answers = np.empty((len(masks), terms.n_rows - n_contrasts, len(terms.priors)))
+    facts = np.empty((len(masks), N_SPECTRAL_FACTS))
+    compute_spectral_forms(
+        np.ascontiguousarray(masks),
+        terms.by_feature,
+        terms.sizes,
+        n_contrasts,
+        tol,
+        answers,
+        facts,
+    )
+    with np.errstate(all="ignore"):  # what is not finite is undecided
+        doubts = _doubts_of_spectrum(terms, facts, tol)
+        return _finish(terms, answers, doubts, facts[:, RANK], tol)
+
+
+def _finish(
+    terms: ScatterTerms,
+    answers: np.ndarray,
+    doubts: np.ndarray,
+    rank: np.ndarray | None,
+    tol: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores made of forms, in their place, and their doubts."""
+    n_classes = len(terms.priors)
+    between, scores = answers[:, :n_classes], answers[:, n_classes:]
+    scores -= 0.5 * np.einsum("mkk->mk", between)[:, None]
+    scores += np.log(terms.priors)
     if n_classes == 2:
         return scores[:, :, 1:] - scores[:, :, :1], 2.0 * doubts
+    if rank is not None:
+        doubts = np.where(_keeps_all(terms, between, doubts, rank, tol), doubts, np.inf)
     return scores, doubts
 
 
-def _doubts_of_svd(terms: _Terms, facts: np.ndarray, tol: float) -> np.ndarray:
+def _doubts_of_svd(terms: ScatterTerms, facts: np.ndarray, tol: float) -> np.ndarray:
     """By how much rounding, here or in scikit-learn, may move a score of each mask.
 
     Infinite where a singular value within classes may count as none, or one that is none may
@@ -199,21 +224,50 @@ def _doubts_of_svd(terms: _Terms, facts: np.ndarray, tol: float) -> np.ndarray:
     return np.where(safe, doubts, np.inf)
 
 
+def _doubts_of_spectrum(terms: ScatterTerms, facts: np.ndarray, tol: float) -> np.ndarray:
+    """As `_doubts_of_svd`, where some directions may not count.
+
+    Rounding also turns the directions that count towards those that do not: by its size over the
+    gap between their values. Means within classes are scikit-learn's to the bit, so that their
+    rounding adds only what contrasts leave out: the square of it.
+    """
+    ask, target, raw = (np.sqrt(facts[:, place]) for place in (forms.ASK, forms.TARGET, forms.RAW))
+    top, floor, lost = facts[:, TOP], facts[:, forms.FLOOR], np.sqrt(facts[:, CEILING])
+    total = terms.n_fit + facts[:, forms.COUNT] + 10.0
+    rounding, summing = _ROUNDING * total, _TYPICAL * np.sqrt(total)
+    floor = floor - rounding * top
+    scale, moved = np.sqrt(floor), rounding * raw
+    noise = moved + rounding * np.sqrt(facts[:, forms.TRACE])
+    gap = scale - lost - noise
+    solved, asked = facts[:, forms.NORM], facts[:, ASK_NORM]
+    dual = facts[:, forms.COUNT] > terms.n_contrasts
+    full = facts[:, RANK] == facts[:, forms.COUNT]
+    within = np.where(dual, np.sqrt(top / floor), 1.0) * asked * solved
+    turn = np.where(dual, 1.0 / np.sqrt(top) + lost / floor, 1.0 / scale) / gap
+    across = np.where(full, 0.0, turn * (ask * solved + target * asked))
+    doubts = summing * (1.0 + np.abs(np.log(terms.priors)).max() + ask * solved)
+    doubts += 4.0 * (summing * top + moved**2) * (within + across) + moved * (asked + solved)
+    safe = (rounding * top < _SAFE * gap * scale) & (noise < _SAFE * gap)
+    safe &= (gap > 0.0) & (scale - noise > tol)
+    safe &= (full & terms.moving.all()) | (lost + noise < tol)
+    return np.where(safe, doubts, np.inf)
+
+
 def _keeps_all(
-    terms: _Terms, between: np.ndarray, doubts: np.ndarray, facts: np.ndarray, tol: float
+    terms: ScatterTerms, between: np.ndarray, doubts: np.ndarray, rank: np.ndarray, tol: float
 ) -> np.ndarray:
     """Whether no direction between the means is so short beside the longest that it is dropped."""
     n_classes = len(terms.priors)
     roots = np.sqrt(terms.n_fit * terms.priors / (n_classes - 1))
     products = np.nan_to_num(between * roots[:, None] * roots, nan=0.0, posinf=0.0, neginf=0.0)
     lengths = np.linalg.eigvalsh(products)[:, ::-1]
-    counting = np.minimum(n_classes - 1, facts[:, forms.COUNT]).astype(int)
+    counting = np.minimum(n_classes - 1, rank).astype(int)
     least = lengths[np.arange(len(lengths)), np.maximum(counting, 1) - 1]
     noise = n_classes * np.square(roots).max() * doubts
     return least > _CLEAR * tol**2 * lengths[:, 0] + 10.0 * noise
 
 
-def _doubts_of_shared(terms: _Terms, facts: np.ndarray, share: float) -> np.ndarray:
+def _doubts_of_shared(terms: ScatterTerms, facts: np.ndarray, share: float) -> np.ndarray:
     """As `_doubts_of_svd` for the other solvers, which solve with raw means."""
     count, raw = facts[:, forms.COUNT], np.sqrt(facts[:, forms.RAW])
     rounding = _ROUNDING * (terms.n_fit + count + 10.0)
@@ -229,77 +283,11 @@ def _doubts_of_shared(terms: _Terms, facts: np.ndarray, share: float) -> np.ndar
     return np.where(safe, doubts / (1.0 - share), np.inf)
 
 
-def _terms_of(estimator: LinearDiscriminantAnalysis, fold: Fold) -> _Terms | None:
+def _terms_of(estimator: LinearDiscriminantAnalysis, fold: Fold) -> ScatterTerms | None:
     is_svd = estimator.solver == "svd"
     priors = None if estimator.priors is None else np.asarray(estimator.priors).tolist()
     known = _KNOWN.setdefault(fold, {})
     key = (repr(priors), is_svd)
     if key not in known:
-        known[key] = _make_terms(estimator, fold, is_svd=is_svd)
+        known[key] = make_scatter_terms(estimator, fold, is_svd=is_svd)
     return known[key]
-
-
-def _make_terms(
-    estimator: LinearDiscriminantAnalysis, fold: Fold, *, is_svd: bool
-) -> _Terms | None:
-    """None where scikit-learn would refuse, or warn, or compute otherwise."""
-    classes, codes, counts = np.unique(fold.y_fit, return_inverse=True, return_counts=True)
-    priors = _priors_of(estimator, counts)
-    if priors is None or not _is_plain(fold, counts, is_svd=is_svd):
-        return None
-    sound = np.isfinite(fold.X_fit).all(axis=0) & np.isfinite(fold.X_validate).all(axis=0)
-    fit, validate = (np.where(sound, X, 0.0) for X in (fold.X_fit, fold.X_validate))
-    raw = np.maximum(np.abs(fit).max(axis=0), np.abs(validate).max(axis=0))
-    means = np.zeros((len(classes), fit.shape[1]))
-    np.add.at(means, codes, fit)  # scikit-learn's order of summation, whatever the mask
-    means /= counts[:, None]
-    within = fit - means[codes]
-    moving, unit = (within != 0.0).any(axis=0), np.ones(fit.shape[1])
-    if is_svd:
-        unit = within.std(axis=0)
-        sound &= ~moving | (unit > 0.0)
-        unit[unit == 0.0] = 1.0
-        moving |= ~sound
-    centre = priors @ means
-    weights = 1.0 / np.full(len(counts), len(fit)) if is_svd else priors / counts
-    contrasts = [
-        helmert(count) @ within[codes == code] * np.sqrt(weight)
-        for code, (count, weight) in enumerate(zip(counts, weights, strict=True))
-    ]
-    rows = np.concatenate([*contrasts, means - centre, validate - centre]) / unit
-    n_contrasts, n_classes = len(fit) - len(classes), len(classes)
-    sizes = np.stack(
-        [
-            np.square(rows[:n_contrasts]).sum(axis=0),
-            np.square(rows[n_contrasts:]).max(axis=0),
-            np.square(rows[n_contrasts : n_contrasts + n_classes]).max(axis=0),
-            np.where(sound, np.square(raw / unit), np.inf),
-        ],
-        axis=1,
-    )
-    by_feature = np.zeros((rows.shape[1], padded(len(rows), float)))
-    by_feature[:, : len(rows)] = rows.T
-    return _Terms(by_feature, rows, sizes, moving, priors, len(fit))
-
-
-def _priors_of(estimator: LinearDiscriminantAnalysis, counts: np.ndarray) -> np.ndarray | None:
-    try:
-        estimator._validate_params()
-        if estimator.priors is None:
-            return counts / counts.sum()
-        priors = np.asarray(estimator.priors, dtype=float)
-    except (TypeError, ValueError):
-        return None
-    fits = priors.shape == counts.shape and (priors > 0.0).all()
-    # Where they do not sum to 1, scikit-learn warns, or a direction between means is noise.
-    return priors if fits and abs(priors.sum() - 1.0) < 1e-12 else None
-
-
-def _is_plain(fold: Fold, counts: np.ndarray, *, is_svd: bool) -> bool:
-    if fold.X_fit.dtype != np.float64 or fold.X_validate.dtype != np.float64:
-        return False  # scikit-learn would compute in the precision of the rows
-    if type_of_target(fold.y_fit) not in ("binary", "multiclass"):
-        return False
-    if len(counts) < 2 or counts.sum() <= len(counts):
-        return False
-    return bool(is_svd or counts.min() > 1)  # the covariance of one row is warned of

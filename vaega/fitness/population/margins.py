@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.special import expit
 
+_BLOCK = 32  # masks that are compared at once, to save memory
+
 
 def decide(scores: np.ndarray, doubts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the class of the highest score of each row, and which masks are sure of all rows.
@@ -25,16 +27,23 @@ def decide(scores: np.ndarray, doubts: np.ndarray) -> tuple[np.ndarray, np.ndarr
     >>> codes, decided
     (array([[1, 0]]), array([False]))
     """
+    codes, decided = np.empty(scores.shape[:2], dtype=np.intp), np.empty(len(scores), dtype=bool)
+    for start in range(0, len(scores), _BLOCK):
+        own = slice(start, start + _BLOCK)
+        codes[own], margins = _compare(scores[own])
+        least = doubts[own] if scores.shape[2] == 1 else 2.0 * doubts[own]
+        with np.errstate(invalid="ignore"):  # False where it is not finite
+            decided[own] = (margins > least[:, None]).all(axis=1)
+    return codes, decided
+
+
+def _compare(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n_classes = scores.shape[2]
     if n_classes == 1:
-        margins, least = np.abs(scores[:, :, 0]), doubts
-        codes = (scores[:, :, 0] > 0.0).astype(np.intp)
-    else:
-        highest = np.partition(scores, n_classes - 2, axis=2)[:, :, -2:]
-        margins, least = highest[:, :, 1] - highest[:, :, 0], 2.0 * doubts
-        codes = scores.argmax(axis=2)
+        return scores[:, :, 0] > 0.0, np.abs(scores[:, :, 0])
+    highest = np.partition(scores, n_classes - 2, axis=2)[:, :, -2:]
     with np.errstate(invalid="ignore"):
-        return codes, (margins > least[:, None]).all(axis=1)  # False where it is not finite
+        return scores.argmax(axis=2), highest[:, :, 1] - highest[:, :, 0]
 
 
 def soften(scores: np.ndarray) -> np.ndarray:

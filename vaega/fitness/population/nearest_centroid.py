@@ -9,6 +9,7 @@ from sklearn.neighbors import NearestCentroid
 from sklearn.utils.multiclass import type_of_target
 
 from vaega.fitness.folds import Fold
+from vaega.fitness.population.column_blocks import column_blocks
 from vaega.fitness.population.kernels.gathering import gather
 from vaega.fitness.population.kernels.products import padded
 from vaega.fitness.population.margins import decide, soften
@@ -174,35 +175,35 @@ def _make_terms(fold: Fold, priors: np.ndarray, *, scaled: bool) -> _Terms | Non
     n_fit, n_columns = fold.X_fit.shape
     if type_of_target(fold.y_fit) not in ("binary", "multiclass") or n_fit <= len(priors):
         return None
-    sound = np.isfinite(fold.X_fit).all(axis=0) & np.isfinite(fold.X_validate).all(axis=0)
-    fit, validate = (
-        np.where(sound, X, 0.0).astype(float, order="C") for X in (fold.X_fit, fold.X_validate)
-    )
-    _, codes = np.unique(fold.y_fit, return_inverse=True)
-    centroids = np.stack([fit[codes == code].mean(axis=0) for code in range(len(priors))])
-    raw = np.maximum(np.abs(fit).max(axis=0), np.abs(validate).max(axis=0))
-    within = fit - centroids[codes]
-    # numpy sums rows of two columns and more one after the other, so that these are its bits.
-    spread = np.sqrt(np.square(within).sum(axis=0) / (n_fit - len(priors)))
-    alone = (spread <= 1e-12 * n_fit * raw) & ~_is_flat(fit, codes)
-    unit = np.where(spread > 0.0, spread, 1.0) if scaled else np.ones(n_columns)
-    squared = np.square((validate[:, None] - centroids) / unit)
-    nearer = squared[:, :1] - squared[:, 1:]
-    relative = raw / unit
-    sizes = 4.0 * np.square(relative)
-    if scaled:
-        sizes += squared.max(axis=(0, 1)) * relative  # what rounding of the spread moves
-    n_scores = nearer.shape[0] * nearer.shape[1]
+    n_scores = len(fold.X_validate) * (len(priors) - 1)
     values = np.zeros((n_columns, padded(n_scores + 4, float)))
-    values[:, :n_scores] = nearer.reshape(n_scores, n_columns).T
-    values[:, n_scores] = np.where(sound, sizes, np.inf)
-    values[:, n_scores + 1], values[:, n_scores + 2], values[:, n_scores + 3] = (
-        spread == 0.0,
-        alone,
-        1.0,
-    )
+    for own in column_blocks(n_columns):
+        _fill_block(values[own, : n_scores + 4], fold, own, scaled=scaled)
     log_priors = 2.0 * np.log(priors) if scaled else np.zeros(len(priors))
     return _Terms(values, log_priors[1:] - log_priors[0], n_fit)
+
+
+def _fill_block(values: np.ndarray, fold: Fold, own: slice, *, scaled: bool) -> None:
+    """Write the terms of a block of columns."""
+    fit, validate = fold.X_fit[:, own], fold.X_validate[:, own]
+    sound = np.isfinite(fit).all(axis=0) & np.isfinite(validate).all(axis=0)
+    fit, validate = (np.where(sound, X, 0.0).astype(float, order="C") for X in (fit, validate))
+    classes, codes = np.unique(fold.y_fit, return_inverse=True)
+    centroids = np.stack([fit[codes == code].mean(axis=0) for code in range(len(classes))])
+    raw = np.maximum(np.abs(fit).max(axis=0), np.abs(validate).max(axis=0))
+    # numpy sums rows of two columns and more one after the other, so that these are its bits.
+    free = len(fit) - len(classes)
+    spread = np.sqrt(np.square(fit - centroids[codes]).sum(axis=0) / free)
+    alone = (spread <= 1e-12 * len(fit) * raw) & ~_is_flat(fit, codes)
+    unit = np.where(spread > 0.0, spread, 1.0) if scaled else np.ones(len(raw))
+    squared = np.square((validate[:, None] - centroids) / unit)
+    sizes = 4.0 * np.square(raw / unit)
+    if scaled:
+        sizes += squared.max(axis=(0, 1)) * (raw / unit)  # what rounding of the spread moves
+    n_scores = len(validate) * (len(classes) - 1)
+    values[:, :n_scores] = (squared[:, :1] - squared[:, 1:]).reshape(n_scores, len(raw)).T
+    for place, known in enumerate((np.where(sound, sizes, np.inf), spread == 0.0, alone, 1.0)):
+        values[:, n_scores + place] = known
 
 
 def _is_flat(fit: np.ndarray, codes: np.ndarray) -> np.ndarray:

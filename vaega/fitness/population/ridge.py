@@ -12,6 +12,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target
 
 from vaega.fitness.folds import Fold
+from vaega.fitness.population.column_blocks import column_blocks
 from vaega.fitness.population.kernels import forms
 from vaega.fitness.population.kernels.products import padded
 from vaega.fitness.population.margins import decide
@@ -31,15 +32,20 @@ _SAFE = 1e-3  # perturbations above this share of the least eigenvalue are beyon
 class _Terms:
     """Centred rows of a fold, those to fit scaled by the roots of their weights.
 
-    `rows` holds the fit rows, the targets of each class times these, and the validate rows.
+    They are the fit rows, the targets of each class times these, and the validate rows.
     """
 
-    by_feature: np.ndarray
-    rows: np.ndarray
+    by_feature: np.ndarray  # transposed, shape (n_columns, padded n_rows)
+    n_rows: int
     sizes: np.ndarray
     targets: np.ndarray  # centred and scaled, shape (n_fit, n_targets)
     offsets: np.ndarray  # of the targets, shape (n_targets,)
     root_weights: np.ndarray
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The rows themselves; of shape (n_rows, n_columns)."""
+        return self.by_feature[:, : self.n_rows].T
 
 
 _KNOWN: WeakKeyDictionary[Fold, dict[str, _Terms | None]] = WeakKeyDictionary()
@@ -123,12 +129,11 @@ def _values_of(
     terms: _Terms, alpha: float, masks: np.ndarray, *, careful: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     n_fit, n_targets = terms.targets.shape
-    answers = np.empty((len(masks), len(terms.rows) - n_fit, n_targets))
+    answers = np.empty((len(masks), terms.n_rows - n_fit, n_targets))
     facts = np.empty((len(masks), forms.N_FACTS))
     forms.compute_forms(
         np.ascontiguousarray(masks),
         terms.by_feature,
-        terms.rows,
         terms.sizes,
         terms.targets,
         forms.GIVEN,
@@ -137,7 +142,9 @@ def _values_of(
         answers,
         facts,
     )
-    return answers[:, n_targets:] + terms.offsets, _doubts_of(terms, alpha, facts)
+    values = answers[:, n_targets:]
+    values += terms.offsets
+    return values, _doubts_of(terms, alpha, facts)
 
 
 def _doubts_of(terms: _Terms, alpha: float, facts: np.ndarray) -> np.ndarray:
@@ -194,29 +201,40 @@ def _make_terms(estimator: RidgeClassifier, fold: Fold) -> _Terms | None:
     targets = binarizer.fit_transform(fold.y_fit).astype(float)
     if len(binarizer.classes_) < 2:
         return None
-    sound = np.isfinite(fold.X_fit).all(axis=0) & np.isfinite(fold.X_validate).all(axis=0)
-    fit, validate = (np.where(sound, X, 0.0) for X in (fold.X_fit, fold.X_validate))
-    raw = np.maximum(np.abs(fit).max(axis=0), np.abs(validate).max(axis=0))
     offsets = np.zeros(targets.shape[1])
     if estimator.fit_intercept:
-        means = np.average(fit, axis=0, weights=weights)
         offsets = np.average(targets, axis=0, weights=weights)
-        fit, validate, targets = fit - means, validate - means, targets - offsets
     roots = np.sqrt(weights)
-    fit, targets = fit * roots[:, None], targets * roots[:, None]
-    rows = np.concatenate([fit, targets.T @ fit, validate])
-    sizes = np.stack(
-        [
-            np.square(fit).sum(axis=0),
-            np.square(validate).max(axis=0),
-            np.zeros(len(raw)),
-            np.where(sound, np.square(raw), np.inf),
-        ],
-        axis=1,
-    )
-    by_feature = np.zeros((rows.shape[1], padded(len(rows), float)))
-    by_feature[:, : len(rows)] = rows.T
-    return _Terms(by_feature, rows, sizes, targets, offsets, roots)
+    targets = (targets - offsets) * roots[:, None]
+    n_fit, n_targets, n_columns = len(targets), len(offsets), fold.X_fit.shape[1]
+    n_rows = n_fit + n_targets + len(fold.X_validate)
+    by_feature = np.zeros((n_columns, padded(n_rows, float)))
+    sizes = np.empty((n_columns, 4))
+    for own in column_blocks(n_columns):
+        rows = by_feature[own, :n_rows].T  # a view, to be written
+        sound, raw, fit, validate = _centre(estimator, fold, weights, own)
+        rows[:n_fit] = fit * roots[:, None]
+        rows[n_fit : n_fit + n_targets] = targets.T @ rows[:n_fit]
+        rows[n_fit + n_targets :] = validate
+        sizes[own, forms.ENERGY] = np.square(rows[:n_fit]).sum(axis=0)
+        sizes[own, forms.ASK] = np.square(validate).max(axis=0)
+        sizes[own, forms.TARGET] = 0.0
+        sizes[own, forms.RAW] = np.where(sound, np.square(raw), np.inf)
+    return _Terms(by_feature, n_rows, sizes, targets, offsets, roots)
+
+
+def _centre(
+    estimator: RidgeClassifier, fold: Fold, weights: np.ndarray, own: slice
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return which columns of a block are finite, their largest values, and the rows centred."""
+    fit, validate = fold.X_fit[:, own], fold.X_validate[:, own]
+    sound = np.isfinite(fit).all(axis=0) & np.isfinite(validate).all(axis=0)
+    fit, validate = (np.where(sound, X, 0.0) for X in (fit, validate))
+    raw = np.maximum(np.abs(fit).max(axis=0), np.abs(validate).max(axis=0))
+    if estimator.fit_intercept:
+        means = np.average(fit, axis=0, weights=weights)
+        fit, validate = fit - means, validate - means
+    return sound, raw, fit, validate
 
 
 def _is_plain(fold: Fold, weights: np.ndarray) -> bool:
