@@ -75,7 +75,7 @@ def cases(chosen: list[str], n_masks: int) -> Iterator[Case]:
         masks = np.random.default_rng(0).random((n_masks, fold.X_fit.shape[1])) < share
         for kind in chosen:
             slow = kind == "mlp"
-            own = masks[: max(n_masks // 20, 16)] if slow else masks
+            own = masks[: max(n_masks // 8, 16)] if slow else masks
             yield Case(f"{kind}/{place}", CLASSIFIERS[kind], fold, own)
 
 

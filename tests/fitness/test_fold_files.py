@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vaega.core.errors import InputError
 from vaega.fitness.fold_files import FoldFiles, hash_fold, open_folds
 from vaega.fitness.folds import Fold
 
@@ -51,3 +52,18 @@ def test_labels_that_are_objects_have_no_digest(folds):
     from dataclasses import replace
 
     assert hash_fold(replace(folds[0], y_fit=folds[0].y_fit.astype(object))) is None
+
+
+def test_labels_that_are_python_texts_are_texts_in_the_file():
+    y = np.array(["no", "yes"], dtype=object)
+    files = FoldFiles([Fold(np.zeros((2, 1)), y, np.zeros((2, 1)), y, np.arange(1), 2)])
+    np.testing.assert_array_equal(open_folds(files.folder)[0].y_fit, y)
+    files.close()
+
+
+def test_labels_of_another_kind_have_no_file():
+    y = np.array([("a", 1), None], dtype=object)
+    files = FoldFiles([Fold(np.zeros((2, 1)), y, np.zeros((2, 1)), y, np.arange(1), 2)])
+    with pytest.raises(InputError, match=r"labels must be numbers or texts .* got tuple"):
+        files.folder  # noqa: B018
+    files.close()

@@ -131,7 +131,7 @@ def evaluate_together(folds: Sequence[Fold] | str, packed: PackedMasks, task: Ta
     random = task.plan.module.RANDOM and task.seeded
     warned: dict[int, Counter[str]] = defaultdict(Counter)
     columns = []
-    with one_thread():
+    with one_thread(), counted_warnings():  # an engine names what scikit-learn would warn of
         digests = [fingerprint(row) for row in packed.bits] if random else []
         for place, fold in zip(task.places, _folds_of(folds, task), strict=True):
             if random:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vaega.core.errors import InputError
 from vaega.core.files import fingerprint
 from vaega.fitness.folds import Fold
 
@@ -54,7 +55,22 @@ def _write(folder: Path, folds: Sequence[Fold]) -> None:
     for place, fold in enumerate(folds):
         for part in _PARTS:
             if (value := getattr(fold, part)) is not None:
-                np.save(folder / f"{place}_{part}.npy", value, allow_pickle=False)
+                np.save(
+                    folder / f"{place}_{part}.npy", _plain(np.asarray(value)), allow_pickle=False
+                )
+
+
+def _plain(values: np.ndarray) -> np.ndarray:
+    """Return labels that are Python texts as an array of text; other objects have no file."""
+    if not values.dtype.hasobject:
+        return values
+    if all(isinstance(value, str) for value in values):
+        return values.astype(str)
+    kind = next(type(value).__name__ for value in values if not isinstance(value, str))
+    raise InputError(
+        "CrossValidatedFitness: labels must be numbers or texts to go to another process, got "
+        f"{kind}."
+    )
 
 
 @lru_cache(maxsize=2)

@@ -165,6 +165,32 @@ def test_what_scikit_learn_refuses_it_refuses_itself(rng):
         fitness(masks)
 
 
+def test_no_weight_among_the_rows_held_out():
+    X, y = rows_of("breast_cancer", 40)
+    fold = Fold(X, y, X, y, np.arange(30), 40, np.zeros(40), np.ones(40))
+    classifier = MLPClassifier((3,), early_stopping=True, max_iter=20, random_state=0)
+    fitness = CrossValidatedFitness(classifier, [fold], get_scorer("accuracy"))
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        fitness(np.ones((1, 30), dtype=bool))
+
+
+def test_epochs_without_a_bound_take_no_memory():
+    X, y = rows_of("breast_cancer", 60)
+    classifier = MLPClassifier((5, 3), max_iter=10**12, random_state=3)
+    theirs = fitted(classifier, X, y)
+    _, _, outcome = fit_network(classifier, kernel_rows(X, y, float), np.arange(30), 3)
+    assert len(outcome.losses) == theirs.n_iter_
+
+
+def test_large_numbers_are_no_error(rng):
+    X, y = rows_of("wine", 60)
+    masks = rng.random((3, X.shape[1])) < 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ours, theirs = both(MLPClassifier((3,), max_iter=5), folds_of(X * 1e100, y), masks)
+    np.testing.assert_array_equal(ours.scores, theirs.scores)
+
+
 def test_a_training_that_diverges_is_scikit_learns_to_report():
     X, y = np.full((12, 2), 1e30), np.repeat([0, 1], 6)
     fold = Fold(X * np.linspace(-1, 1, 12)[:, None], y, X, y, np.arange(2), 12)

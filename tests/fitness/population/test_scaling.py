@@ -1,5 +1,7 @@
 """Pipelines of scalers and a classifier are computed as the classifier is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_wine
@@ -12,10 +14,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, Normalizer, RobustScaler, StandardScaler
 
+from vaega.core.errors import InputError
 from vaega.fitness.cross_validated import CrossValidatedFitness
 from vaega.fitness.folds import prepare_folds
 from vaega.fitness.population.engine import Plan, recognise
 from vaega.fitness.population.scaling import scale_fold, split_pipeline
+
+ACCURACY = get_scorer("accuracy")
 
 
 @pytest.fixture
@@ -73,6 +78,37 @@ def test_weights_reach_the_classifier_alone(folds, rng):
 def test_what_may_mix_columns_is_left_to_scikit_learn(pipeline):
     assert split_pipeline(pipeline) == ((), pipeline)
     assert recognise(pipeline, get_scorer("accuracy")) is None
+
+
+def test_a_scaler_that_works_in_place_leaves_the_fold_alone(folds, rng):
+    pipeline = make_pipeline(StandardScaler(copy=False), KNeighborsClassifier(3))
+    before, masks = folds[0].X_fit.copy(), rng.random((32, 13)) < 0.5
+    ours = CrossValidatedFitness(pipeline, folds, ACCURACY, n_jobs=2).score_folds(masks)
+    np.testing.assert_array_equal(folds[0].X_fit, before)
+    theirs = CrossValidatedFitness(pipeline, folds, ACCURACY, engine="sklearn").score_folds(masks)
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_tables_out_of_a_scaler(folds, rng):
+    scaler = StandardScaler().set_output(transform="pandas")
+    pipeline, masks = make_pipeline(scaler, KNeighborsClassifier(3)), rng.random((8, 13)) < 0.5
+    ours = CrossValidatedFitness(pipeline, folds, ACCURACY).score_folds(masks)
+    theirs = CrossValidatedFitness(pipeline, folds, ACCURACY, engine="sklearn").score_folds(masks)
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_column_that_cannot_be_scaled_matters_to_masks_that_select_it(folds, rng):
+    bad = replace(folds[0], X_fit=folds[0].X_fit.copy())
+    bad.X_fit[3, 5] = np.inf
+    pipeline = make_pipeline(StandardScaler(), GaussianNB())
+    masks = rng.random((8, 13)) < 0.5
+    masks[:, 5], masks[:, 0] = False, True
+    ours = CrossValidatedFitness(pipeline, [bad], ACCURACY).score_folds(masks)
+    theirs = CrossValidatedFitness(pipeline, [bad], ACCURACY, engine="sklearn").score_folds(masks)
+    np.testing.assert_array_equal(ours, theirs)
+    masks[0, 5] = True
+    with pytest.raises(InputError, match="Pipeline: cannot be fitted and scored on"):
+        CrossValidatedFitness(pipeline, [bad], ACCURACY)(masks)
 
 
 def test_a_fold_is_scaled_once(folds):

@@ -99,12 +99,16 @@ class Plan:
         -------
         Responses
         """
-        fold, need = scale_fold(fold, self.scalers), self.metric.need
+        scaled, need = scale_fold(fold, self.scalers), self.metric.need
+        if scaled is None:
+            return Responses.undecided(len(masks), len(fold.y_validate))
         if self.device is None:
-            return self.module.respond(self.classifier, fold, masks, need=need, seeds=seeds)
+            return self.module.respond(self.classifier, scaled, masks, need=need, seeds=seeds)
         batched: Any = _import_engine(f"batched.{self.engine}")
         device = resolve_device(self.device)
-        return batched.respond(self.classifier, fold, masks, need=need, seeds=seeds, device=device)
+        return batched.respond(
+            self.classifier, scaled, masks, need=need, seeds=seeds, device=device
+        )
 
     def on_device(self, device: str) -> "Plan":
         """Return the plan for a device.

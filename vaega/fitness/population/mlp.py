@@ -217,7 +217,7 @@ def fit_network(
             )
         except ValueError:
             return None
-        if len(held_out) < 2:
+        if len(held_out) < 2 or not rows.weights[held_out].any():
             return None
     settings = _settings(estimator, len(fit))
     shuffled = settings.shuffle and settings.batch_size < len(fit)

@@ -63,6 +63,8 @@ def accepts(estimator: Any) -> str | None:
     """
     if not isinstance(estimator.metric, str) or estimator.metric != "euclidean":
         return f"metric={estimator.metric!r}"
+    if isinstance(estimator.priors, np.ndarray):  # scikit-learn asks whether it equals a text
+        return "priors=array(...)"
     threshold = estimator.shrink_threshold
     return None if threshold is None else f"shrink_threshold={threshold!r}"
 

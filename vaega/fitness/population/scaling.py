@@ -1,6 +1,7 @@
 """Pipelines that scale columns before they classify: what scaling does, no mask changes."""
 
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -44,10 +45,11 @@ def split_pipeline(estimator: Any) -> tuple[tuple[Any, ...], Any]:
     return scalers, classifier
 
 
-_KNOWN: WeakKeyDictionary[Fold, dict[str, Fold]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Fold, dict[str, Fold | None]] = WeakKeyDictionary()
+_SCALING = Lock()  # threads that ask for the same fold wait for the first
 
 
-def scale_fold(fold: Fold, scalers: tuple[Any, ...]) -> Fold:
+def scale_fold(fold: Fold, scalers: tuple[Any, ...]) -> Fold | None:
     """Return a fold whose columns went through scalers that were fitted on its fit rows.
 
     Parameters
@@ -59,7 +61,9 @@ def scale_fold(fold: Fold, scalers: tuple[Any, ...]) -> Fold:
 
     Returns
     -------
-    Fold
+    Fold or None
+        None where a scaler refuses the rows, or its own settings: scikit-learn says so, of the
+        masks that select such a column.
 
     Examples
     --------
@@ -69,13 +73,22 @@ def scale_fold(fold: Fold, scalers: tuple[Any, ...]) -> Fold:
     """
     if not scalers:
         return fold
-    known = _KNOWN.setdefault(fold, {})
     name = repr([(type(scaler).__name__, scaler.get_params()) for scaler in scalers])
-    if name not in known:
-        # In the order of the columns that scikit-learn is given, so that sums have its bits.
-        X_fit, X_validate = (np.ascontiguousarray(X) for X in (fold.X_fit, fold.X_validate))
+    with _SCALING:
+        known = _KNOWN.setdefault(fold, {})
+        if name not in known:
+            known[name] = _scaled(fold, scalers)
+        return known[name]
+
+
+def _scaled(fold: Fold, scalers: tuple[Any, ...]) -> Fold | None:
+    # In the order of the columns that scikit-learn is given, so that sums have its bits; of rows
+    # that are no one else's, whatever a scaler may do in place.
+    X_fit, X_validate = (np.array(X, order="C") for X in (fold.X_fit, fold.X_validate))
+    try:
         for scaler in scalers:
-            own = clone(scaler).fit(X_fit)
+            own = clone(scaler).set_output(transform="default").fit(X_fit)
             X_fit, X_validate = own.transform(X_fit), own.transform(X_validate)
-        known[name] = replace(fold, X_fit=X_fit, X_validate=X_validate)
-    return known[name]
+    except ValueError:
+        return None
+    return replace(fold, X_fit=X_fit, X_validate=X_validate)

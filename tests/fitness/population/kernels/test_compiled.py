@@ -3,6 +3,9 @@
 import threading
 import time
 
+from numba import njit
+
+from vaega.fitness.population.kernels import compiled
 from vaega.fitness.population.kernels.compiled import kernel
 
 
@@ -25,6 +28,16 @@ def test_a_kernel_releases_the_lock_of_the_interpreter():
         turns += 1
     thread.join()
     assert turns > 5
+
+
+def test_without_a_folder_to_write_to_it_is_compiled_anyway(monkeypatch):
+    def refuse(*_, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(**options)
+
+    monkeypatch.setattr(compiled, "njit", refuse)
+    assert kernel(count.py_func)(1) == 1.0
 
 
 def test_dividing_by_zero_is_no_error():

@@ -35,8 +35,11 @@ def kernel(function: Function) -> Function:
     8
     """
     cached = Path(function.__code__.co_filename).is_file()  # one typed by hand has none
-    compiled = njit(nogil=True, cache=cached, error_model="numpy")(function)
-    return cast(Function, compiled)
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    try:
+        return cast(Function, njit(cache=cached, **options)(function))
+    except RuntimeError:  # no folder that may be written to: compiled once a process then
+        return cast(Function, njit(**options)(function))
 
 
 def part(function: Function) -> Function:

@@ -137,10 +137,15 @@ def train(rows, fit, held_out, columns, layout, network, words, settings):  # ty
         network.rest.T,
         _copy(network),
     )
-    best, curve = -np.inf if settings.early_stopping else np.inf, np.empty(settings.max_iter)
+    best, curve = (
+        -np.inf if settings.early_stopping else np.inf,
+        np.empty(min(settings.max_iter, 1024)),
+    )
     for epoch in range(settings.max_iter):
         if settings.shuffle and size < n_rows:
             _reshuffle(desk.order, words)
+        if epoch == len(curve):
+            curve = _longer(curve)
         curve[epoch] = _run_epoch(desk, layout, network, back, descent, rate, size, settings)
         if settings.early_stopping:
             score = _score(judge, layout, network, settings.activation)
@@ -186,6 +191,14 @@ def _new_descent(n_columns, layout, network, settings):  # type: ignore[no-untyp
 @kernel
 def _copy(network):  # type: ignore[no-untyped-def]
     return Network(network.first.copy(), network.rest.copy())
+
+
+@kernel
+def _longer(curve):  # type: ignore[no-untyped-def]
+    longer = np.empty(2 * len(curve))
+    for epoch in range(len(curve)):
+        longer[epoch] = curve[epoch]
+    return longer
 
 
 @kernel
