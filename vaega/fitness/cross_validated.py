@@ -3,6 +3,7 @@
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from types import TracebackType
@@ -327,15 +328,17 @@ class CrossValidatedFitness:
             return evaluate(self.folds, PackedMasks.of(masks, known), task)
         parallel = Parallel(n_jobs=self.n_jobs, prefer=prefer)
         # Threads read the folds where they are, processes map them from files.
-        shares = getattr(parallel._backend, "uses_threads", False)
-        folds = self.folds if shares else self._files.folder
-        rows = np.array_split(np.arange(len(masks)), min(len(masks), n_workers * _CHUNKS_PER_JOB))
+        threads = getattr(parallel._backend, "uses_threads", False)
+        folds = self.folds if threads else self._files.folder
+        n_chunks = min(len(masks), n_workers * _CHUNKS_PER_JOB)
+        parts = np.array_split(masks, n_chunks)
+        known_parts = [None] * n_chunks if known is None else np.array_split(known, n_chunks)
+        chunks = [PackedMasks.of(*part) for part in zip(parts, known_parts, strict=True)]
         with one_thread():  # here too, for a backend of threads; see there
-            results = parallel(
-                delayed(evaluate)(
-                    folds, PackedMasks.of(masks[own], None if known is None else known[own]), task
-                )
-                for own in rows
-            )
+            if threads:  # joblib looks for results every hundredth of a second: a population's time
+                with ThreadPoolExecutor(n_workers) as pool:
+                    results = list(pool.map(lambda chunk: evaluate(folds, chunk, task), chunks))
+            else:
+                results = parallel(delayed(evaluate)(folds, chunk, task) for chunk in chunks)
         scores = np.concatenate([result.scores for result in results])
         return Evaluation(scores, tuple(counted for each in results for counted in each.warned))
