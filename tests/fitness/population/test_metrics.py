@@ -220,7 +220,7 @@ def test_scorers_are_known_by_name(name):
         make_scorer(roc_auc_score, response_method="predict"),
         lambda estimator, X, y: 1.0,
     ],
-    ids=str,
+    ids=lambda scorer: getattr(scorer, "__name__", str(scorer)),
 )
 def test_other_scorers_are_not(scorer):
     assert recognise_metric(scorer, GaussianNB()) is None

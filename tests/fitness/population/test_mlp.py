@@ -219,7 +219,7 @@ def test_one_class_is_left_to_scikit_learn(rng):
         ({"alpha": -1}, "a setting that scikit-learn refuses"),
         ({"hidden_layer_sizes": (5, 0)}, "a setting that scikit-learn refuses"),
     ],
-    ids=str,
+    ids=lambda given: ",".join(given) if isinstance(given, dict) else str(given),
 )
 def test_which_settings_are_computed(settings, reason):
     assert accepts(MLPClassifier(**settings)) == reason
