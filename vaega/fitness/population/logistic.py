@@ -20,7 +20,7 @@ EXACT = False
 RANDOM = False
 
 _SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky")
-_UNSURE, _UNSURE_OF_TWO = 5e-7, 1e-9  # of decisions: where L-BFGS ends, and Newton's method
+UNSURE, _UNSURE_OF_TWO = 5e-7, 1e-9  # of decisions: where L-BFGS ends, and Newton's method
 
 
 def accepts(estimator: Any) -> str | None:
@@ -47,10 +47,12 @@ def accepts(estimator: Any) -> str | None:
         return f"C={C!r}"
     if estimator.dual and estimator.solver != "liblinear":
         return f"dual={estimator.dual!r}"
-    # What scikit-learn warns of, and what has another optimum.
-    for name, only in {"penalty": "deprecated", "l1_ratio": 0, "n_jobs": None}.items():
+    # What scikit-learn warns of, and what has another optimum. The defaults, which its versions
+    # write in different ways, are an L2 penalty in all of them.
+    usual = LogisticRegression()
+    for name in ("penalty", "l1_ratio", "n_jobs"):
         value = getattr(estimator, name)
-        if not (value is None if only is None else value == only):
+        if value != getattr(usual, name):
             return f"{name}={value!r}"
     return None
 
@@ -108,14 +110,40 @@ def respond(
     scores = _fit(estimator, rows, costs, masks, liblinear=liblinear)
     with np.errstate(invalid="ignore"):
         codes, decided = decide(
-            scores, doubt_of(scores, costs, _UNSURE if n_classes > 2 else _UNSURE_OF_TWO)
+            scores, doubt_of(scores, costs, UNSURE if n_classes > 2 else _UNSURE_OF_TWO)
         )
+    return respond_with(scores, codes, decided, need)
+
+
+def respond_with(
+    scores: np.ndarray, codes: np.ndarray, decided: np.ndarray, need: str
+) -> Responses:
+    """Return the answers that follow from decisions.
+
+    Parameters
+    ----------
+    scores : numpy.ndarray of float, shape (n_masks, n_validate, n_classes)
+        Decisions; of two classes one, of the second. Those of undecided masks are overwritten.
+    codes : numpy.ndarray of int, shape (n_masks, n_validate)
+    decided : numpy.ndarray of bool, shape (n_masks,)
+    need : {"labels", "ranking", "probabilities"}
+
+    Returns
+    -------
+    Responses
+
+    Examples
+    --------
+    >>> scores, codes = np.array([[[0.0]]]), np.array([[0]])
+    >>> respond_with(scores, codes, np.array([True]), "probabilities").values
+    array([[[0.5, 0.5]]])
+    """
     if need == LABELS:
         return Responses(codes, decided)
     scores[~decided] = 0.0
     if need == RANKING:
         return Responses(codes, decided, np.ascontiguousarray(scores[:, :, 0]))
-    if n_classes > 2:
+    if scores.shape[2] > 1:
         return Responses(codes, decided, softmax(scores, axis=2))
     shares = expit(scores[:, :, 0])
     return Responses(codes, decided, np.stack([1.0 - shares, shares], axis=2))

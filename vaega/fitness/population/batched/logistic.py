@@ -5,19 +5,25 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from vaega.fitness.folds import Fold
-from vaega.fitness.population import logistic as compiled
 from vaega.fitness.population.batched.blocks import rows_by_column, selected_columns, to_device
 from vaega.fitness.population.batched.memory import keep, work_in_chunks
 from vaega.fitness.population.batched.newton import Problem, minimise
 from vaega.fitness.population.linear_rows import LinearRows, costs_of, rows_of
-from vaega.fitness.population.logistic import EXACT, NEEDS, RANDOM, WEIGHTS, accepts
+from vaega.fitness.population.logistic import (
+    EXACT,
+    NEEDS,
+    RANDOM,
+    UNSURE,
+    WEIGHTS,
+    accepts,
+    respond_with,
+)
 from vaega.fitness.population.margins import decide
-from vaega.fitness.population.responses import LABELS, RANKING, Responses
+from vaega.fitness.population.responses import RANKING, Responses
 
 __all__ = ["EXACT", "NEEDS", "RANDOM", "WEIGHTS", "accepts", "respond"]
 
@@ -99,16 +105,8 @@ def respond(
 
     work_in_chunks(masks, device, _bytes_of(table), work, owner="LogisticRegression")
     with np.errstate(invalid="ignore"):
-        codes, decided = decide(scores, compiled._UNSURE * np.abs(scores).max(axis=(1, 2)))
-    if need == LABELS:
-        return Responses(codes, decided)
-    scores[~decided] = 0.0
-    if need == RANKING:
-        return Responses(codes, decided, np.ascontiguousarray(scores[:, :, 0]))
-    if n_classes > 2:
-        return Responses(codes, decided, softmax(scores, axis=2))
-    shares = expit(scores[:, :, 0])
-    return Responses(codes, decided, np.stack([1.0 - shares, shares], axis=2))
+        codes, decided = decide(scores, UNSURE * np.abs(scores).max(axis=(1, 2)))
+    return respond_with(scores, codes, decided, need)
 
 
 def _make_table(
