@@ -98,9 +98,20 @@ class Decoder(nn.Module):
             self.output.weight.mul_(OUTPUT_GAIN)
             self.output.bias.zero_()
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Map latent points (n, n_inputs) to decoded means (n, n_features)."""
-        return self.output_norm(self.output(self.body(inputs)))
+    def forward(self, inputs: Tensor, features: Tensor | None = None) -> Tensor:
+        """Map latent points (n, n_inputs) to outputs (n, n_features), or to `features` of them.
+
+        Given the latent point, features don't depend on each other: those that are asked for cost
+        their part of the last layer alone.
+        """
+        hidden = self.body(inputs)
+        if features is None:
+            return self.output_norm(self.output(hidden))
+        if isinstance(self.output_norm, nn.LayerNorm):  # mixes all features
+            return self.output_norm(self.output(hidden))[:, features]
+        weight, bias = self.output.weight[features], self.output.bias[features]
+        outputs = nn.functional.linear(hidden, weight, bias)
+        return _normalise_some(self.output_norm, outputs, features)
 
 
 class Network(nn.Module):
@@ -151,16 +162,27 @@ class Network(nn.Module):
         """Return posterior mean and log-variance of `rows`, each (n, latent)."""
         return self.encoder(_join(rows, condition))
 
-    def decode(self, points: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Return the decoded means (n, n_features) of latent `points` (n, latent)."""
-        return self.decoder(_join(points, condition))
+    def infer(
+        self, rows: Tensor, noise: Tensor, condition: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return latent points ``z = mean + sd * noise``, mean and log-variance, (n, latent)."""
+        mean, log_variance = self.encode(rows, condition)
+        return mean + torch.exp(0.5 * log_variance) * noise, mean, log_variance
+
+    def decode(
+        self, points: Tensor, condition: Tensor | None = None, features: Tensor | None = None
+    ) -> Tensor:
+        """Return the outputs (n, n_features) at latent `points` (n, latent).
+
+        With `features`, numbers of columns, only those: (n, n_asked).
+        """
+        return self.decoder(_join(points, condition), features)
 
     def forward(
         self, rows: Tensor, noise: Tensor, condition: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the reconstruction of ``z = mean + sd * noise``, mean and log-variance."""
-        mean, log_variance = self.encode(rows, condition)
-        points = mean + torch.exp(0.5 * log_variance) * noise
+        """Return the outputs at ``z = mean + sd * noise``, mean and log-variance."""
+        points, mean, log_variance = self.infer(rows, noise, condition)
         return self.decode(points, condition), mean, log_variance
 
 
@@ -231,6 +253,16 @@ def _hidden_layers(widths: Sequence[int], norm: str | None) -> nn.Sequential:
 
 def _norm_layer(norm: str | None, width: int) -> nn.Module:
     return nn.Identity() if norm is None else NORMS[norm](width)
+
+
+def _normalise_some(norm: nn.Module, outputs: Tensor, features: Tensor) -> Tensor:
+    """Return what `norm`, in evaluation, makes of some columns of its input."""
+    if isinstance(norm, nn.Identity):
+        return outputs
+    mean, variance, weight, bias = (
+        getattr(norm, name)[features] for name in ("running_mean", "running_var", "weight", "bias")
+    )
+    return (outputs - mean) / torch.sqrt(variance + norm.eps) * weight + bias
 
 
 def _join(values: Tensor, condition: Tensor | None) -> Tensor:
