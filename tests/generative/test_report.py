@@ -1,13 +1,44 @@
 import dataclasses
 import json
 
+import numpy as np
+import pytest
+
 from tests.generative.data import blobs
-from vaega.generative.autoencoders import VAE
+from vaega.generative.autoencoders import VAE, FitWarning
 
 
 def test_report_is_plain_data():
-    X, y = blobs()
+    X, y = blobs(80)
     report = VAE((8,), 2, max_epochs=3, random_state=0).fit(X, y).report_
     assert json.loads(json.dumps(dataclasses.asdict(report))) == dataclasses.asdict(report)
     assert report.n_training + report.n_heldout == len(X)
     assert min(report.sigma, report.noise, report.kl, report.variance_ratio) > 0
+
+
+def test_rows_split_twice_all_train_in_the_end():
+    X, y = blobs(40)
+    report = VAE((8,), 2, max_epochs=3, random_state=0).fit(X, y).report_
+    assert (report.n_training, report.n_heldout) == (40, 16)
+
+
+def test_a_collapsed_posterior_is_said_in_one_sentence():
+    X = np.random.default_rng(0).normal(size=(80, 20))
+    model = VAE((8,), 2, learning_rate=1e-2, beta=50.0, random_state=0)
+    with pytest.warns(FitWarning, match=r"^VAE: the posterior collapsed: no latent .* lower beta"):
+        model.fit(X)
+    assert model.report_.active_units == 0
+    assert len(model.report_.remarks) == 1
+
+
+def test_a_training_that_runs_away_is_said_in_one_sentence():
+    X, y = blobs(80)
+    model = VAE((8,), 2, norm=None, learning_rate=3.0, patience=200, max_epochs=60, random_state=0)
+    with pytest.warns(FitWarning, match=r"^VAE: the training ran away: .* lower learning_rate"):
+        model.fit(X, y)
+
+
+def test_a_good_fit_says_nothing(recwarn):
+    X, y = blobs(80)
+    assert VAE(random_state=0).fit(X, y).report_.remarks == []
+    assert not recwarn.list

@@ -1,7 +1,7 @@
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE
+from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 from vaega.generative.settings import check_settings
 
 
@@ -26,22 +26,62 @@ from vaega.generative.settings import check_settings
         ("sigma", "free"),
         ("sigma", 0.0),
         ("calibration", None),
+        ("likelihood", "poisson"),
+        ("validation", "none"),
+        ("annealing", "sudden"),
+        ("annealing_epochs", 0),
+        ("n_cycles", 101),
+        ("free_bits", -0.1),
+        ("n_draws", 0),
+        ("class_weight", "heavy"),
+        ("class_weight", {0: 0.0}),
+        ("balanced_batches", 1),
+        ("precision", "float16"),
         ("device", "gpu"),
     ],
 )
 def test_each_bad_parameter_is_one_sentence(name, value):
     with pytest.raises(InputError, match=rf"^VAE: .*{name}.*[^.]$|^VAE: .*{name}.*\.$") as caught:
-        check_settings(VAE(**{name: value}), conditional=False)
+        check_settings(VAE(**{name: value}))
     assert "\n" not in str(caught.value)
 
 
 def test_settings_are_what_the_constructor_stored():
-    settings = check_settings(VAE([9, 8], 3, norm=None, sigma=0.5), conditional=True)
+    settings = check_settings(ConditionalVAE([9, 8], 3, norm=None, sigma=0.5))
     assert settings.hidden == (9, 8)
     assert settings.training.sigma == 0.5
     sizes = settings.network_sizes(20, 4)
     assert (sizes["n_features"], sizes["n_conditions"], sizes["norm"]) == (20, 4, None)
 
 
-def test_heldout_sigma_is_no_number():
-    assert check_settings(VAE(), conditional=False).training.sigma is None
+def test_one_row_is_a_batch_where_no_norm_needs_two():
+    assert check_settings(VAE(norm=None, batch_size=1)).training.batch_size == 1
+    assert check_settings(VAE(norm="layer", batch_size=1)).training.batch_size == 1
+
+
+def test_an_autoencoder_weighs_no_kl():
+    objective = check_settings(Autoencoder(beta=3.0, free_bits=1.0)).training.objective
+    assert (objective.beta, objective.free_bits) == (0.0, 0.0)
+
+
+def test_the_default_weighs_the_kl_in_full():
+    training = check_settings(VAE()).training
+    assert training.objective.beta == 1.0
+    assert training.annealing.share(0) == 1.0
+    assert training.objective.free_bits == 0.0
+
+
+def test_latent_layers():
+    assert check_settings(HierarchicalVAE(latent=9)).latent == (9, 4)
+    assert check_settings(HierarchicalVAE(latent=[5, 4, 3])).latent == (5, 4, 3)
+    for bad in (1, (5,), "ab", (5, 0)):
+        with pytest.raises(InputError, match=r"HierarchicalVAE: .*latent"):
+            check_settings(HierarchicalVAE(latent=bad))
+
+
+def test_few_rows_are_crossed():
+    settings = check_settings(VAE())
+    assert settings.crosses(59)
+    assert not settings.crosses(60)
+    assert check_settings(VAE(validation="crossfit")).crosses(1000)
+    assert not check_settings(VAE(validation="split")).crosses(6)

@@ -1,31 +1,21 @@
 import copy
 import dataclasses
-import math
 
 import pytest
 import torch
-from torch.distributions import Independent, Normal, kl_divergence
 
 from vaega.core.errors import InputError
-from vaega.generative import training
+from vaega.generative.annealing import Annealing
 from vaega.generative.compute import one_thread
+from vaega.generative.hierarchical import HierarchicalNetwork
+from vaega.generative.history import History
+from vaega.generative.likelihoods import Gaussian, Laplace
 from vaega.generative.networks import build_network
-from vaega.generative.training import (
-    HeldoutJudge,
-    History,
-    Rows,
-    TrainingSettings,
-    elbo,
-    error_and_kl,
-    fit_loop,
-    gaussian_kl,
-    shuffled_batches,
-    train_step,
-)
+from vaega.generative.objective import Objective
+from vaega.generative.rows import Rows
+from vaega.generative.training import Trainee, TrainingSettings, fit_loop, repeat_loop
 
-SETTINGS = TrainingSettings(
-    learning_rate=1e-2, batch_size=256, max_epochs=30, patience=30, beta=1.0, sigma=None
-)
+SETTINGS = TrainingSettings(Objective(Gaussian()), learning_rate=1e-2, max_epochs=30, patience=30)
 
 
 @pytest.fixture(autouse=True)
@@ -44,162 +34,246 @@ def some_rows(n, p=6, seed=0):
     return Rows(factors @ mixing + 0.3 * torch.randn(n, p, generator=generator(seed + 1)))
 
 
-def network(p=6, norm="batch"):
-    return build_network(generator(), p, (8,), 2, norm=norm)
+def network(p=6, norm="batch", **settings):
+    return build_network(generator(), p, (8,), 2, norm=norm, **settings)
 
 
-def test_kl_is_that_of_torch_distributions():
-    mean = torch.randn(5, 3, generator=generator())
-    log_variance = torch.randn(5, 3, generator=generator(1))
-    posterior = Independent(Normal(mean, torch.exp(0.5 * log_variance)), 1)
-    prior = Independent(Normal(torch.zeros(5, 3), torch.ones(5, 3)), 1)
-    torch.testing.assert_close(gaussian_kl(mean, log_variance), kl_divergence(posterior, prior))
+def trainee(settings=SETTINGS, training=None, heldout="some", net=None, **keywords):
+    heldout = some_rows(9, seed=5) if isinstance(heldout, str) else heldout
+    training = some_rows(30) if training is None else training
+    return Trainee(net or network(), training, heldout, settings, generator(), **keywords)
 
 
-def test_elbo_is_log_density_minus_kl():
-    x, decoded, kl = torch.randn(7, generator=generator()), torch.zeros(7), torch.tensor(1.5)
-    density = Normal(decoded, math.sqrt(0.3)).log_prob(x).sum()
-    error = (x - decoded).square().sum()
-    torch.testing.assert_close(elbo(error, kl, torch.tensor(0.3), 7, 2.0), density - 3.0)
+def changed(**values):
+    return dataclasses.replace(SETTINGS, **values)
 
 
-def test_error_is_summed_over_features():
-    model, rows = network(norm=None), some_rows(4)
-    noise = torch.zeros(4, 2)
-    decoded = model(rows.values, noise)[0]
-    expected = (rows.values - decoded).square().sum()
-    torch.testing.assert_close(error_and_kl(model, rows, noise)[0], expected)
+def with_verdicts(monkeypatch, bounds):
+    monkeypatch.setattr(Trainee, "judge", lambda self: torch.tensor([next(bounds), 1.0, 0.0, 1.0]))
 
 
-def test_gradient_is_that_of_finite_differences():
-    model, rows = network(norm=None).double(), some_rows(5)
-    rows, noise = Rows(rows.values.double()), torch.randn(5, 2, generator=generator()).double()
-    weight = model.encoder.heads.weight
-
-    def loss():
-        return error_and_kl(model, rows, noise).sum()
-
-    loss().backward()
-    with torch.no_grad():
-        for index in [(0, 0), (3, 5)]:
-            weight[index] += 1e-6
-            above = loss()
-            weight[index] -= 2e-6
-            slope = (above - loss()) / 2e-6
-            weight[index] += 1e-6
-            assert slope.item() == pytest.approx(weight.grad[index].item(), rel=1e-4, abs=1e-5)
-
-
-def test_kl_is_on_by_default_and_moves_the_weights():
+def test_the_kl_is_on_and_moves_the_weights():
     def heads_after(beta):
-        model = network()
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        train_step(model, some_rows(8), optimizer, beta, torch.tensor(1.0), generator())
-        return model.encoder.heads.weight
+        one = trainee(changed(objective=Objective(Gaussian(), beta=beta)))
+        one.run_step(one.training, share=1.0)
+        return one.network.encoder.heads.weight
+
+    assert not torch.equal(heads_after(1.0), heads_after(1e-9))
+
+
+def test_the_share_of_the_kl_reaches_the_weights():
+    def heads_after(share):
+        one = trainee()
+        one.run_step(one.training, share=share)
+        return one.network.encoder.heads.weight
 
     assert not torch.equal(heads_after(1.0), heads_after(1e-9))
 
 
 def test_best_weights_are_a_copy(monkeypatch):
-    seen = []
+    bounds = iter([-5.0, -4.0, -3.0, -1.0] + [-9.0] * 100)
+    with_verdicts(monkeypatch, bounds)
+    seen, one = [], trainee(changed(sigma=1.0))
 
-    def judge(self, variance):
-        seen.append(copy.deepcopy(self.network.state_dict()))
-        bound = -1.0 if len(seen) == 4 else -5.0 - len(seen)
-        return torch.tensor([bound, 1.0, 1.0]), variance
+    def remember(epoch, history):
+        seen.append(copy.deepcopy(one.network.state_dict()))
 
-    monkeypatch.setattr(HeldoutJudge, "__call__", judge)
-    model = network()
-    history = fit_loop(model, some_rows(20), some_rows(5, seed=5), SETTINGS, generator=generator())
+    history = fit_loop([one], remember)
     assert history.best_epoch == 3
-    assert all(torch.equal(value, seen[3][name]) for name, value in model.state_dict().items())
+    state = one.network.state_dict()
+    assert all(torch.equal(value, seen[3][name]) for name, value in state.items())
     assert not torch.equal(seen[3]["decoder.output.weight"], seen[-1]["decoder.output.weight"])
 
 
 def test_patience_counts_from_the_best_epoch(monkeypatch):
-    bounds = iter([-3.0, -1.0] + [-2.0] * 100)
-    monkeypatch.setattr(
-        HeldoutJudge, "__call__", lambda self, v: (torch.tensor([next(bounds), 1.0, 1.0]), v)
-    )
-    settings = dataclasses.replace(SETTINGS, patience=7, max_epochs=90)
-    history = fit_loop(network(), some_rows(20), some_rows(5), settings, generator=generator())
+    with_verdicts(monkeypatch, iter([-3.0, -1.0] + [-2.0] * 100))
+    history = fit_loop([trainee(changed(sigma=1.0, patience=7, max_epochs=90))])
     assert len(history.elbo) == 2 + 7
 
 
-def test_judging_twice_gives_the_same_word():
-    model, judge = network(), None
-    judge = HeldoutJudge(model, some_rows(5), SETTINGS, generator())
-    first, _ = judge(torch.tensor(1.0))
-    second, _ = judge(torch.tensor(1.0))
-    assert torch.equal(first, second)
+def test_patience_waits_for_the_annealing(monkeypatch):
+    with_verdicts(monkeypatch, iter([-1.0] + [-2.0] * 100))
+    settings = changed(sigma=1.0, patience=3, max_epochs=90, annealing=Annealing("linear", 20))
+    assert len(fit_loop([trainee(settings)]).elbo) == 21
 
 
-def test_judging_does_not_move_the_batch_norm():
-    model = network()
-    before = copy.deepcopy(model.state_dict())
-    HeldoutJudge(model, some_rows(5), SETTINGS, generator())(torch.tensor(1.0))
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+def test_judging_twice_gives_the_same_word_and_moves_nothing():
+    one = trainee()
+    before = copy.deepcopy(one.network.state_dict())
+    assert torch.equal(one.judge(), one.judge())
+    assert all(torch.equal(v, before[name]) for name, v in one.network.state_dict().items())
 
 
 def test_history_ends_where_the_weights_are():
-    model, heldout = network(), some_rows(9, seed=5)
-    history = fit_loop(model, some_rows(30), heldout, SETTINGS, generator=generator())
-    assert not model.training
-    # the judge's noise is the first thing that the generator gives
-    judge = HeldoutJudge(model, heldout, SETTINGS, generator())
-    bound, _ = judge(torch.tensor(1.0))
-    assert bound[0].item() == max(history.heldout_elbo)
+    one = trainee(changed(sigma=0.8))
+    history = fit_loop([one])
+    assert not one.network.training
+    reconstruction, _, kl, weight = one.judge().tolist()
+    assert (reconstruction - kl) / weight == pytest.approx(max(history.heldout_elbo), rel=1e-6)
 
 
-@pytest.mark.parametrize("sigma", [None, 0.7])
-def test_training_improves_the_heldout_elbo(sigma):
-    settings = dataclasses.replace(SETTINGS, sigma=sigma)
+@pytest.mark.parametrize("sigma", ["heldout", "shared", "feature", 0.7])
+@pytest.mark.parametrize("family", [Gaussian(), Laplace()])
+def test_training_improves_the_heldout_elbo(sigma, family):
+    settings = changed(sigma=sigma, objective=Objective(family), max_epochs=150)
+    one = trainee(settings, some_rows(60), some_rows(20, seed=5))
+    history = fit_loop([one])
+    assert max(history.heldout_elbo) > history.heldout_elbo[0] + 0.05
+
+
+def test_training_of_a_hierarchy_improves_the_heldout_elbo():
+    net = build_network(generator(), 6, (8,), (3, 2), kind=HierarchicalNetwork)
     history = fit_loop(
-        network(), some_rows(60), some_rows(20, seed=5), settings, generator=generator()
+        [trainee(changed(max_epochs=150), some_rows(60), some_rows(20, seed=5), net=net)]
     )
-    assert max(history.heldout_elbo) > history.heldout_elbo[0] + 0.5
+    assert max(history.heldout_elbo) > history.heldout_elbo[0] + 0.05
 
 
-def test_sigma_follows_the_heldout_residuals():
-    judge = HeldoutJudge(network(), some_rows(50), SETTINGS, generator())
-    (_, error, _), variance = judge(torch.tensor(123.0))
-    assert variance.item() == pytest.approx(error.item() / 6)
+def test_sigma_follows_the_heldout_errors():
+    one = trainee(heldout=some_rows(50))
+    history = fit_loop([one])
+    expected = [(error / 6) ** 0.5 for error in history.heldout_error]
+    assert history.sigma == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize(("n", "size"), [(2, 256), (3, 2), (9, 4), (257, 256), (5, 2), (512, 256)])
-def test_batches_hold_every_row_once_and_never_one_row(n, size):
-    rows = Rows(torch.arange(n, dtype=torch.float32)[:, None])
-    batches = shuffled_batches(rows, size, generator())
-    assert sorted(torch.cat([b.values for b in batches]).flatten().tolist()) == list(range(n))
-    assert min(len(batch) for batch in batches) >= 2
-    assert max(len(batch) for batch in batches) <= max(size, 3)
+def test_sigma_of_a_feature_is_learned():
+    rows = some_rows(200)
+    loud = Rows(rows.values * torch.tensor([1.0, 1, 1, 1, 1, 5]))
+    one = trainee(changed(sigma="feature", max_epochs=300), loud, loud)
+    fit_loop([one])
+    spread = one.spread.value
+    assert spread.shape == (6,)
+    assert spread[5] > 1.5 * spread[:5].max()
+    assert spread[:5].max() > 2 * spread[:5].min()
 
 
-def test_batches_keep_rows_and_conditions_together():
-    column = torch.arange(9, dtype=torch.float32)[:, None]
-    for batch in shuffled_batches(Rows(column, column), 4, generator()):
-        assert torch.equal(batch.values, batch.condition)
+def test_a_fixed_sigma_stays():
+    one = trainee(changed(sigma=0.7))
+    history = fit_loop([one])
+    assert one.spread.value.item() == pytest.approx(0.7)
+    assert history.sigma == pytest.approx([0.7] * 30)
+
+
+def test_trainees_in_step_share_what_they_hold_out():
+    both = [
+        trainee(training=some_rows(30, seed=seed), heldout=some_rows(9, seed=seed + 5))
+        for seed in (0, 20)
+    ]
+    history = fit_loop(both)
+    assert torch.equal(both[0].spread.value, both[1].spread.value)
+    verdicts = torch.stack([one.judge() for one in both]).sum(dim=0)
+    assert max(history.heldout_elbo) == pytest.approx(
+        ((verdicts[0] - verdicts[2]) / verdicts[3]).item(), rel=1e-5
+    )
+
+
+def test_repeating_trains_as_long_as_the_best_epoch(monkeypatch):
+    history = History()
+    for epoch, bound in enumerate([-3.0, -2.0, -1.0, -5.0]):
+        history.append(heldout_elbo=bound, sigma=0.5 + epoch)
+    shares, plain = [], Trainee.run_epoch
+    monkeypatch.setattr(
+        Trainee,
+        "run_epoch",
+        lambda self, *, share: shares.append(share) or plain(self, share=share),
+    )
+    one = trainee(changed(annealing=Annealing("linear", 4)), heldout=None)
+    repeat_loop(one, history)
+    assert shares == [0.25, 0.5, 0.75]
+    assert one.spread.value.item() == pytest.approx(2.5)
+
+
+def test_equal_seeds_give_equal_bits():
+    one, two = trainee(), trainee()
+    assert fit_loop([one]) == fit_loop([two])
+    weights = (net.network.state_dict().values() for net in (one, two))
+    assert all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
+
+
+def test_missing_entries_teach_nothing():
+    rows = some_rows(30)
+    seen = (torch.rand(30, 6, generator=generator(3)) < 0.7).float()
+    ways = [
+        Rows(torch.where(seen > 0, rows.values, torch.tensor(value)), seen=seen)
+        for value in (0.0, 50.0)
+    ]
+    blind = [Rows(way.values * seen, seen=seen) for way in ways]
+    first, second = (trainee(training=way, heldout=way) for way in blind)
+    assert fit_loop([first]) == fit_loop([second])
+    errors = [fit_loop([trainee(training=way, heldout=way)]).error[0] for way in ways]
+    assert errors[1] < 50  # the entry of 50 is seen by the encoder, but costs nothing
+
+
+def test_weights_of_rows_count():
+    rows = some_rows(30)
+    heavy = Rows(rows.values, weight=torch.tensor([0.0] * 15 + [2.0] * 15))
+    half = Rows(rows.values[15:])
+    full, part = (
+        trainee(training=way, heldout=way, net=network(norm=None)) for way in (heavy, half)
+    )
+    assert full.judge()[3] == 2 * part.judge()[3]
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_divergence_is_one_sentence():
-    settings = dataclasses.replace(SETTINGS, learning_rate=1e30)
+def test_a_loss_that_is_not_finite_is_one_sentence():
+    one = trainee(changed(learning_rate=1e30), net=network(norm=None))
     with pytest.raises(InputError, match=r"^VAE: the loss is not finite in epoch \d+; lower"):
-        fit_loop(network(norm=None), some_rows(20), some_rows(5), settings, generator=generator())
+        fit_loop([one])
 
 
 def test_one_synchronisation_an_epoch(monkeypatch):
     calls = []
     plain = torch.Tensor.item
+    one = trainee(changed(batch_size=4, max_epochs=3), some_rows(40))
     monkeypatch.setattr(torch.Tensor, "item", lambda self: calls.append(1) or plain(self))
     monkeypatch.setattr(torch.Tensor, "__bool__", lambda self: pytest.fail("a hidden sync"))
-    settings = dataclasses.replace(SETTINGS, batch_size=4, max_epochs=3)
-    fit_loop(network(), some_rows(40), some_rows(5), settings, generator=generator())
+    fit_loop([one])
     assert not calls
 
 
-def test_history_records_in_the_order_of_its_fields():
-    history = History()
-    history.append([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-    assert (history.elbo, history.kl, history.heldout_kl) == ([1.0], [3.0], [6.0])
-    assert training.History() == History()
+def test_a_callback_sees_each_epoch_and_may_end_it():
+    seen = []
+    history = fit_loop(
+        [trainee()], lambda epoch, so_far: seen.append(len(so_far.elbo)) or epoch == 4
+    )
+    assert seen == [1, 2, 3, 4, 5]
+    assert len(history.elbo) == 5
+
+
+def test_more_draws_a_row_make_quieter_steps():
+    def spread_of(n_draws):
+        one = trainee(changed(n_draws=n_draws))
+        losses = torch.stack(
+            [
+                one.settings.objective.measure(
+                    rows, *one.network(rows.values, one._noise(len(rows))), one.spread.value
+                ).error
+                / n_draws
+                for rows in [one.training.repeated(n_draws)] * 40
+            ]
+        )
+        return losses.std().item()
+
+    assert spread_of(16) < 0.5 * spread_of(1)
+
+
+@pytest.mark.parametrize("norm", ["layer", None])
+def test_batches_of_one_work_without_batch_norm(norm):
+    one = trainee(changed(batch_size=1, max_epochs=2), some_rows(5), net=network(norm=norm))
+    assert len(fit_loop([one]).elbo) == 2
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float32])
+def test_losses_are_single_precision_whatever_the_products(precision):
+    one = trainee(changed(products=precision))
+    sums, mean = one.run_step(one.training, share=1.0)
+    assert sums.dtype == mean.dtype == one.judge().dtype == torch.float32
+    assert all(part.dtype == torch.float32 for part in one.network.parameters())
+
+
+def test_bfloat16_learns_what_float32_does():
+    best = [
+        max(fit_loop([trainee(changed(products=dtype), some_rows(60))]).heldout_elbo)
+        for dtype in (torch.float32, torch.bfloat16)
+    ]
+    assert best[1] == pytest.approx(best[0], abs=0.3)

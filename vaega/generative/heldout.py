@@ -44,6 +44,46 @@ def split_heldout(
     return np.setdiff1d(np.arange(len(codes)), heldout), np.sort(heldout)
 
 
+def choose_heldouts(
+    codes: np.ndarray, fraction: float, *, crossed: bool, rng: np.random.Generator
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Split rows once, or twice with other rows held out.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray of int, shape (n,)
+        The class of each row, 0, 1, ...
+    fraction : float
+        Share of the rows to hold out each time.
+    crossed : bool
+        Whether to split twice; the second time none of the rows held out first, where enough
+        others are left.
+    rng : numpy.random.Generator
+        Chooses the rows.
+
+    Returns
+    -------
+    list of (training, heldout)
+        As `split_heldout` returns them.
+
+    Examples
+    --------
+    >>> codes = np.repeat([0, 1], [8, 4])
+    >>> splits = choose_heldouts(codes, 0.25, crossed=True, rng=np.random.default_rng(0))
+    >>> [len(heldout) for _, heldout in splits], len(np.unique(np.concatenate([*splits[0]])))
+    ([3, 3], 12)
+    """
+    training, heldout = split_heldout(codes, fraction, rng=rng)
+    if not crossed:
+        return [(training, heldout)]
+    present, left = np.unique(codes[training], return_inverse=True)
+    if len(training) <= max(2, len(present)):
+        return [(training, heldout)] * 2
+    own = split_heldout(left, len(heldout) / len(training), rng=rng)[1]
+    second = training[own]
+    return [(training, heldout), (np.setdiff1d(np.arange(len(codes)), second), second)]
+
+
 def _quotas(counts: np.ndarray, total: int, rng: np.random.Generator) -> np.ndarray:
     """Share `total` among classes in proportion to `counts` (largest remainder), one row kept."""
     shares = total * counts / counts.sum()

@@ -33,6 +33,8 @@ class Encoder(nn.Module):
         Dimensions of the latent space.
     norm : {"batch", "layer"} or None
         What follows each hidden Linear.
+    stochastic : bool, default=True
+        Whether there is a variance; without, posteriors are points.
 
     Examples
     --------
@@ -42,16 +44,27 @@ class Encoder(nn.Module):
     (torch.Size([3, 2]), torch.Size([3, 2]))
     """
 
-    def __init__(self, n_inputs: int, hidden: Sequence[int], latent: int, *, norm: str | None):
+    def __init__(
+        self,
+        n_inputs: int,
+        hidden: Sequence[int],
+        latent: int,
+        *,
+        norm: str | None,
+        stochastic: bool = True,
+    ):
         super().__init__()
-        self.body = _hidden_layers((n_inputs, *hidden), norm)
+        self.body = hidden_layers((n_inputs, *hidden), norm)
+        self.stochastic = stochastic
         # Both linear heads in one matrix: one product instead of two.
-        self.heads = nn.Linear((n_inputs, *hidden)[-1], 2 * latent)
+        self.heads = nn.Linear((n_inputs, *hidden)[-1], (1 + stochastic) * latent)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Map inputs (n, n_inputs) to posterior mean and log-variance, each (n, latent)."""
-        mean, log_variance = self.heads(self.body(inputs)).chunk(2, dim=1)
-        return mean, log_variance.clamp(*LOG_VARIANCE_RANGE)
+        heads = self.heads(self.body(inputs))
+        if not self.stochastic:
+            return heads, torch.full_like(heads, -torch.inf)
+        return split_moments(heads)
 
 
 class Decoder(nn.Module):
@@ -88,7 +101,7 @@ class Decoder(nn.Module):
     ):
         super().__init__()
         widths = (n_inputs, *reversed(hidden))
-        self.body = _hidden_layers(widths, norm)
+        self.body = hidden_layers(widths, norm)
         self.output = nn.Linear(widths[-1], n_features)
         self.output_norm = _norm_layer(norm if output_norm else None, n_features)
 
@@ -131,6 +144,13 @@ class Network(nn.Module):
         Whether a norm follows the decoder's last Linear too.
     n_conditions : int, default=0
         Width of the one-hot condition that is joined to the encoder's input and to z.
+    stochastic : bool, default=True
+        Whether latent points are drawn from posteriors; without, they are the means.
+
+    Attributes
+    ----------
+    latent : int
+        Dimensions of the latent space.
 
     Examples
     --------
@@ -150,10 +170,13 @@ class Network(nn.Module):
         norm: str | None = "batch",
         output_norm: bool = False,
         n_conditions: int = 0,
+        stochastic: bool = True,
     ):
         super().__init__()
-        self.latent = latent
-        self.encoder = Encoder(n_features + n_conditions, hidden, latent, norm=norm)
+        self.latent, self.norm, self.stochastic = latent, norm, stochastic
+        self.encoder = Encoder(
+            n_features + n_conditions, hidden, latent, norm=norm, stochastic=stochastic
+        )
         self.decoder = Decoder(
             latent + n_conditions, hidden, n_features, norm=norm, output_norm=output_norm
         )
@@ -167,7 +190,7 @@ class Network(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return latent points ``z = mean + sd * noise``, mean and log-variance, (n, latent)."""
         mean, log_variance = self.encode(rows, condition)
-        return mean + torch.exp(0.5 * log_variance) * noise, mean, log_variance
+        return draw_points(mean, log_variance, noise), mean, log_variance
 
     def decode(
         self, points: Tensor, condition: Tensor | None = None, features: Tensor | None = None
@@ -212,19 +235,24 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
             nn.init.uniform_(module.bias, -bound, bound, generator=generator)
         elif isinstance(module, tuple(NORMS.values())):
             module.reset_parameters()  # type: ignore[operator]
-    if isinstance(network, Network):
-        network.decoder.start_at_the_mean()
+    for module in network.modules():
+        if hasattr(module, "start_at_the_mean"):
+            module.start_at_the_mean()  # type: ignore[operator]
 
 
-def build_network(generator: torch.Generator, *sizes: Any, **settings: Any) -> Network:
-    """Return a `Network` with weights from `generator`, leaving torch's global state alone.
+def build_network(
+    generator: torch.Generator, *sizes: Any, kind: Any = Network, **settings: Any
+) -> Any:
+    """Return a network with weights from `generator`, leaving torch's global state alone.
 
     Parameters
     ----------
     generator : torch.Generator
         Of the CPU; equal generators give equal weights on every device.
     *sizes, **settings
-        As `Network` takes them.
+        As `kind` takes them.
+    kind : type, default=Network
+        The class of the network.
 
     Returns
     -------
@@ -237,14 +265,58 @@ def build_network(generator: torch.Generator, *sizes: Any, **settings: Any) -> N
     >>> build_network(torch.Generator().manual_seed(0), 5, (8,), 2).decoder.output.out_features
     5
     """
-    with torch.device("meta"):  # modules draw their first weights globally unless they have none
-        network = Network(*sizes, **settings)
-    network = network.to_empty(device="cpu")
+    network = empty_network(*sizes, kind=kind, **settings)
     initialise(network, generator)
     return network
 
 
-def _hidden_layers(widths: Sequence[int], norm: str | None) -> nn.Sequential:
+def empty_network(*sizes: Any, kind: Any = Network, **settings: Any) -> Any:
+    """Return a network on the CPU whose weights are still to be filled in.
+
+    Modules draw their first weights from torch's global generator, unless they are made without.
+
+    Examples
+    --------
+    >>> empty_network(5, (8,), 2).latent
+    2
+    """
+    with torch.device("meta"):
+        network = kind(*sizes, **settings)
+    return network.to_empty(device="cpu")
+
+
+def split_moments(heads: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and clamped log-variance (n, k) of the output (n, 2 k) of both heads.
+
+    Examples
+    --------
+    >>> split_moments(torch.tensor([[1.0, 99.0]]))
+    (tensor([[1.]]), tensor([[10.]]))
+    """
+    mean, log_variance = heads.chunk(2, dim=1)
+    return mean, log_variance.clamp(*LOG_VARIANCE_RANGE)
+
+
+def draw_points(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+    """Return ``mean + sd * noise`` in the precision of the noise.
+
+    Examples
+    --------
+    >>> draw_points(torch.tensor([1.0]), torch.tensor([0.0]), torch.tensor([0.5]))
+    tensor([1.5000])
+    """
+    mean, log_variance = mean.to(noise.dtype), log_variance.to(noise.dtype)
+    return mean + torch.exp(0.5 * log_variance) * noise
+
+
+def hidden_layers(widths: Sequence[int], norm: str | None) -> nn.Sequential:
+    """Return Linear, norm and ReLU from each width to the next.
+
+    Examples
+    --------
+    >>> len(hidden_layers((5, 8, 4), "batch"))
+    6
+    """
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), _norm_layer(norm, after), nn.ReLU()]

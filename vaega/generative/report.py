@@ -1,6 +1,28 @@
 """What a fit says about itself."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vaega.core.randomness import derive_rng
+from vaega.generative.calibration import (
+    POSTERIOR_PAIRS,
+    in_proportion,
+    posterior_outputs,
+    variance_of,
+)
+from vaega.generative.engine import Codec, Engine
+from vaega.generative.history import History
+from vaega.generative.objective import gaussian_kl
+from vaega.generative.table import Table
+
+if TYPE_CHECKING:
+    from vaega.generative.settings import FitSettings
+
+# Training that ends with errors so much larger than it began with has run away.
+RUN_AWAY = 2.0
 
 
 @dataclass(frozen=True)
@@ -10,9 +32,10 @@ class FitReport:
     Attributes
     ----------
     n_training, n_heldout : int
-        Rows that trained the weights; rows that stopped the training and calibrated the noise.
+        Rows that trained the weights that are used; rows that stopped the training and calibrated
+        the noise. Where few rows were split twice, all of them trained in the end.
     n_epochs, best_epoch : int
-        Epochs run; number of the kept one, from 1.
+        Epochs run; number of the kept one, from 1. Closed forms have none.
     heldout_elbo : float
         ELBO of the held-out rows with the calibrated sigma, nats per row.
     kl : float
@@ -23,6 +46,10 @@ class FitReport:
         Root mean square of the noise that `sample` adds.
     variance_ratio : float
         Within-class variance, summed over features, of a sample over that of the fit rows.
+    active_units : int
+        Latent dimensions in use at the kept epoch.
+    remarks : list of str
+        What went wrong, a sentence each: a collapsed posterior, a training that ran away.
 
     Examples
     --------
@@ -40,3 +67,103 @@ class FitReport:
     sigma: float
     noise: float
     variance_ratio: float
+    active_units: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+
+def write_report(
+    engine: Engine,
+    codecs: Sequence[Codec],
+    table: Table,
+    held: Sequence[np.ndarray],
+    history: History,
+    settings: "FitSettings",
+    *,
+    seed: int,
+) -> FitReport:
+    """Return the figures of a fit.
+
+    Parameters
+    ----------
+    engine : Engine
+        What was fitted.
+    codecs : sequence of Codec
+        The networks that have not seen `held`, one each.
+    table : Table
+        The fit rows.
+    held : sequence of numpy.ndarray of int
+        Held-out rows.
+    history : History
+    settings : FitSettings
+    seed : int
+
+    Returns
+    -------
+    FitReport
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from vaega.generative.autoencoders import VAE
+    >>> X, y = load_iris(return_X_y=True)
+    >>> VAE(hidden=(8,), latent=2, max_epochs=2, random_state=0).fit(X, y).report_.n_epochs
+    2
+    """
+    rng, wanted = derive_rng(seed, "report"), in_proportion(table)
+    drawn = engine.draw(wanted, rng=rng)
+    drawn = engine.codec.likelihood.draw(drawn, engine.noise, rng)
+    n_heldout = sum(len(index) for index in held)
+    pairs = list(zip(codecs, held, strict=True))
+    kl = 0.0
+    if codecs[0].network.stochastic:
+        kl = sum(_kl(codec, table, index) for codec, index in pairs) / n_heldout
+    density = sum(_density(codec, engine, table, index, seed) for codec, index in pairs)
+    real = table.within_class_variance().sum()
+    return FitReport(
+        n_training=len(table) if len(held) > 1 else len(table) - n_heldout,
+        n_heldout=n_heldout,
+        n_epochs=len(history.elbo),
+        best_epoch=history.best_epoch + 1,
+        heldout_elbo=density / n_heldout - kl,
+        kl=kl,
+        sigma=_root_mean_square(engine.sigma),
+        noise=_root_mean_square(engine.noise),
+        variance_ratio=float(variance_of(drawn, wanted).sum() / real) if real else 1.0,
+        active_units=int(history.active_units[history.best_epoch]),
+        remarks=_remarks(history, settings),
+    )
+
+
+def _kl(codec: Codec, table: Table, index: np.ndarray) -> float:
+    mean, variance = codec.posterior(table.values[index], table.codes[index])
+    return float(gaussian_kl(mean, variance.log()).sum())
+
+
+def _density(codec: Codec, engine: Engine, table: Table, index: np.ndarray, seed: int) -> float:
+    """Return the sum over rows of E[log p(x | z)], in nats, under the calibrated sigma."""
+    sigma, total = codec.tensor(engine.sigma), 0.0
+    for rows, raw, seen in posterior_outputs(codec, table, index, seed=seed):
+        entries = codec.likelihood.log_density(rows, raw, sigma)
+        total += float((entries if seen is None else entries * seen).sum())
+    return total / (2 * POSTERIOR_PAIRS)
+
+
+def _remarks(history: History, settings: "FitSettings") -> list[str]:
+    found, best = [], history.best_epoch
+    if settings.kind != "autoencoder" and history.active_units[best] == 0:
+        found.append(
+            f"the posterior collapsed: no latent dimension is in use (KL {history.kl[best]:.2g} "
+            "nats a row), so that rows differ by noise alone; lower beta, or let the columns be "
+            "fewer or related."
+        )
+    if history.error[-1] > RUN_AWAY * history.error[0]:
+        found.append(
+            f"the training ran away: the error grew from {history.error[0]:.3g} to "
+            f"{history.error[-1]:.3g} a row; epoch {best + 1} is kept; lower learning_rate, which "
+            f"is {settings.training.learning_rate:g}."
+        )
+    return found
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))

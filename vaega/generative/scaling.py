@@ -1,10 +1,14 @@
 """The affine scale on which an autoencoder sees rows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from vaega.core.errors import InputError
+
+# Numbers in a block of columns, about: 8 MiB of float64.
+BLOCK_ENTRIES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -41,21 +45,27 @@ class Scaling:
     def fitted(cls, X: np.ndarray, *, owner: str, standardize: bool = True) -> "Scaling":
         """Learn the scale from rows (n, n_features); with `standardize` False only the constants.
 
+        Entries that are NaN are left out; a column of nothing else counts as a constant 0.
+
         Raises
         ------
         InputError
             When no column varies.
         """
-        mean, deviation = X.mean(axis=0), X.std(axis=0)
-        # The deviation of equal floats is rounding error, up to a few ulp of their size.
-        varies = deviation > 10 * np.finfo(np.float64).eps * np.abs(X).max(axis=0)
+        shift, scale = np.empty(X.shape[1]), np.ones(X.shape[1])
+        varies = np.empty(X.shape[1], dtype=bool)
+        for own in column_blocks(*X.shape):
+            mean, deviation, varies[own] = _measure(X[:, own])
+            shift[own] = mean
+            if standardize:
+                scale[own] = np.where(varies[own], deviation, 1.0)
+            else:
+                shift[own] = np.where(varies[own], 0.0, mean)
         if not varies.any():
             raise InputError(
                 f"{owner}: needs a column that varies, got {X.shape[1]} constant ones."
             )
-        shift = mean if standardize else np.zeros_like(mean)
-        scale = deviation if standardize else np.ones_like(mean)
-        return cls(np.where(varies, shift, X[0]), np.where(varies, scale, 1.0), varies)
+        return cls(shift, scale, varies)
 
     def forward(self, X: np.ndarray) -> np.ndarray:
         """Map rows (n, n_features) to the network's scale (n, n_varying)."""
@@ -66,3 +76,32 @@ class Scaling:
         X = np.tile(self.shift, (len(rows), 1))
         X[:, self.varies] += rows * self.scale[self.varies]
         return X
+
+
+def column_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Return slices of columns, so wide that a copy of a block stays small beside wide data.
+
+    Examples
+    --------
+    >>> list(column_blocks(10, 3))
+    [slice(0, 3, None)]
+    """
+    width = max(16, BLOCK_ENTRIES // max(1, n_rows))
+    return (slice(start, min(start + width, n_columns)) for start in range(0, n_columns, width))
+
+
+def _measure(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean, or value, and deviation of each column, and whether it varies."""
+    if not np.isnan(X).any():
+        first, largest = X[0], np.abs(X).max(axis=0)
+        mean, deviation = X.mean(axis=0), X.std(axis=0)
+    else:
+        seen = ~np.isnan(X)
+        count = np.maximum(seen.sum(axis=0), 1)
+        filled = np.where(seen, X, 0.0)
+        first = filled[seen.argmax(axis=0), np.arange(X.shape[1])]
+        largest, mean = np.abs(filled).max(axis=0), filled.sum(axis=0) / count
+        deviation = np.sqrt((np.square(filled - mean) * seen).sum(axis=0) / count)
+    # The deviation of equal floats is rounding error, up to a few ulp of their size.
+    varies = deviation > 10 * np.finfo(np.float64).eps * largest
+    return np.where(varies, mean, first), deviation, varies

@@ -1,66 +1,105 @@
 """The settings of a fit, checked: what the constructor stored, as plain data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
 
-from vaega.core.checks import check_choice, check_count, check_positive
+from vaega.core.checks import check_choice, check_count, check_number, check_positive
 from vaega.core.errors import InputError
+from vaega.generative.annealing import ANNEALINGS, Annealing
 from vaega.generative.compute import pick_device
-from vaega.generative.networks import NORMS
+from vaega.generative.hierarchical import HierarchicalNetwork
+from vaega.generative.likelihoods import find_likelihood
+from vaega.generative.networks import NORMS, Network
+from vaega.generative.objective import Objective
+from vaega.generative.precision import PRECISIONS
+from vaega.generative.spread import LEARNED
 from vaega.generative.training import TrainingSettings
 
 CALIBRATIONS = ("matched", "heldout")
+VALIDATIONS = ("auto", "split", "crossfit")
+
+# Below this many rows one split holds out too few to judge by.
+FEW_ROWS = 60
 
 
 @dataclass(frozen=True)
 class FitSettings:
     """Everything a fit needs beside rows, labels and seed; fields as the parameters of `VAE`.
 
+    Attributes
+    ----------
+    kind : {"autoencoder", "vae", "conditional", "hierarchical"}
+        Which network is trained.
+
     Examples
     --------
-    >>> from vaega.generative.autoencoders import VAE
-    >>> settings = check_settings(VAE(hidden=[8], latent=2), conditional=True)
+    >>> from vaega.generative.autoencoders import ConditionalVAE
+    >>> settings = check_settings(ConditionalVAE(hidden=[8], latent=2))
     >>> settings.network_sizes(30, 3)["n_conditions"]
     3
     """
 
-    owner: str
-    conditional: bool
+    kind: str
     hidden: tuple[int, ...]
-    latent: int
+    latent: int | tuple[int, ...]
     norm: str | None
     output_norm: bool
     standardize: bool
     validation_fraction: float
+    validation: str
     calibration: str
     device: torch.device
+    precision: str
+    class_weight: Any
+    balanced_batches: bool
     training: TrainingSettings
 
+    @property
+    def owner(self) -> str:
+        """Who asks, for errors."""
+        return self.training.owner
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the network sees the label."""
+        return self.kind == "conditional"
+
+    @property
+    def architecture(self) -> type[Network] | type[HierarchicalNetwork]:
+        """The class of the network."""
+        return HierarchicalNetwork if self.kind == "hierarchical" else Network
+
+    def crosses(self, n: int) -> bool:
+        """Return whether `n` rows are split twice."""
+        return n < FEW_ROWS if self.validation == "auto" else self.validation == "crossfit"
+
     def network_sizes(self, n_features: int, n_classes: int) -> dict[str, Any]:
-        """Return the arguments of `Network` for data of this width."""
-        return {
+        """Return the arguments of `architecture` for data of this width."""
+        sizes = {
             "n_features": n_features,
             "hidden": self.hidden,
             "latent": self.latent,
             "norm": self.norm,
             "output_norm": self.output_norm,
-            "n_conditions": n_classes if self.conditional else 0,
         }
+        if self.kind == "hierarchical":
+            return sizes
+        n_conditions = n_classes if self.conditional else 0
+        return {**sizes, "n_conditions": n_conditions, "stochastic": self.kind != "autoencoder"}
 
 
-def check_settings(model: Any, *, conditional: bool) -> FitSettings:
+def check_settings(model: Any) -> FitSettings:
     """Return the checked settings of an autoencoder.
 
     Parameters
     ----------
     model : estimator
         Anything with the parameters of `VAE` as attributes.
-    conditional : bool
-        Whether the networks see the label.
 
     Returns
     -------
@@ -74,41 +113,86 @@ def check_settings(model: Any, *, conditional: bool) -> FitSettings:
     Examples
     --------
     >>> from vaega.generative.autoencoders import VAE
-    >>> check_settings(VAE(latent=0), conditional=False)
+    >>> check_settings(VAE(latent=0))
     Traceback (most recent call last):
     vaega.core.errors.InputError: VAE: latent must be a whole number, at least 1, got 0.
     """
-    owner = type(model).__name__
+    owner, kind = type(model).__name__, model._kind
     return FitSettings(
-        owner=owner,
-        conditional=conditional,
-        hidden=_check_widths(model.hidden, owner),
-        latent=check_count(model.latent, "latent", owner=owner),
+        kind=kind,
+        hidden=_check_widths(model.hidden, "hidden", owner),
+        latent=_check_latent(model.latent, kind, owner),
         norm=None if model.norm is None else check_choice(model.norm, "norm", NORMS, owner=owner),
         output_norm=_check_flag(model.output_norm, "output_norm", owner),
-        standardize=_check_flag(model.standardize, "standardize", owner),
+        standardize=_check_flag(model.standardize, "standardize", owner)
+        and model.likelihood != "bernoulli",
         validation_fraction=_check_fraction(model.validation_fraction, owner),
+        validation=check_choice(model.validation, "validation", VALIDATIONS, owner=owner),
         calibration=check_choice(model.calibration, "calibration", CALIBRATIONS, owner=owner),
         device=pick_device(model.device, owner=owner),
-        training=_check_training(model, owner),
+        precision=check_choice(model.precision, "precision", PRECISIONS, owner=owner),
+        class_weight=_check_class_weight(model.class_weight, owner),
+        balanced_batches=_check_flag(model.balanced_batches, "balanced_batches", owner),
+        training=_check_training(model, kind, owner),
     )
 
 
-def _check_training(model: Any, owner: str) -> TrainingSettings:
+def _check_training(model: Any, kind: str, owner: str) -> TrainingSettings:
+    beta, free_bits = 0.0, 0.0
+    annealing, n_draws = Annealing(), 1
+    if kind != "autoencoder":  # no latent noise, no KL
+        beta = check_positive(model.beta, "beta", owner=owner)
+        free_bits = _check_free_bits(model.free_bits, owner)
+        annealing = _check_annealing(model, owner)
+        n_draws = check_count(model.n_draws, "n_draws", owner=owner)
+    least = 2 if model.norm == "batch" else 1
     return TrainingSettings(
+        objective=Objective(find_likelihood(model.likelihood, owner=owner), beta, free_bits),
         learning_rate=check_positive(model.learning_rate, "learning_rate", owner=owner),
-        batch_size=check_count(model.batch_size, "batch_size", owner=owner, minimum=2),
+        batch_size=check_count(model.batch_size, "batch_size", owner=owner, minimum=least),
         max_epochs=check_count(model.max_epochs, "max_epochs", owner=owner),
         patience=check_count(model.patience, "patience", owner=owner),
-        beta=check_positive(model.beta, "beta", owner=owner),
         sigma=_check_sigma(model.sigma, owner),
+        n_draws=n_draws,
+        annealing=annealing,
+        owner=owner,
     )
 
 
-def _check_widths(hidden: Any, owner: str) -> tuple[int, ...]:
-    if isinstance(hidden, str) or not isinstance(hidden, Sequence) or not hidden:
-        raise InputError(f"{owner}: hidden must be a tuple of one or more widths, got {hidden!r}.")
-    return tuple(check_count(width, "each width in hidden", owner=owner) for width in hidden)
+def _check_annealing(model: Any, owner: str) -> Annealing:
+    if model.annealing is not None:
+        check_choice(model.annealing, "annealing", ANNEALINGS[1:], owner=owner)
+    n_epochs = check_count(model.annealing_epochs, "annealing_epochs", owner=owner)
+    n_cycles = check_count(model.n_cycles, "n_cycles", owner=owner)
+    if n_cycles > n_epochs:
+        raise InputError(
+            f"{owner}: n_cycles must be at most annealing_epochs, which is {n_epochs}, "
+            f"got {n_cycles}."
+        )
+    return Annealing(model.annealing, n_epochs, n_cycles)
+
+
+def _check_free_bits(value: Any, owner: str) -> float:
+    if check_number(value, "free_bits", owner=owner) < 0.0:
+        raise InputError(f"{owner}: free_bits must be 0 or more nats, got {value!r}.")
+    return float(value)
+
+
+def _check_latent(latent: Any, kind: str, owner: str) -> int | tuple[int, ...]:
+    if kind != "hierarchical":
+        return check_count(latent, "latent", owner=owner)
+    if isinstance(latent, Integral):
+        latent = (latent, check_count(latent, "latent", owner=owner, minimum=2) // 2)
+    sizes = _check_widths(latent, "latent", owner)
+    if len(sizes) < 2:
+        raise InputError(f"{owner}: latent must name two layers or more, got {latent!r}.")
+    return sizes
+
+
+def _check_widths(widths: Any, name: str, owner: str) -> tuple[int, ...]:
+    if isinstance(widths, str) or not isinstance(widths, Sequence) or not widths:
+        raise InputError(f"{owner}: {name} must be a tuple of one or more widths, got {widths!r}.")
+    return tuple(check_count(width, f"each width in {name}", owner=owner) for width in widths)
 
 
 def _check_flag(value: Any, name: str, owner: str) -> bool:
@@ -123,8 +207,25 @@ def _check_fraction(value: Any, owner: str) -> float:
     return float(value)
 
 
-def _check_sigma(value: Any, owner: str) -> float | None:
+def _check_sigma(value: Any, owner: str) -> float | str:
     if isinstance(value, str):
-        check_choice(value, "sigma", ("heldout",), owner=owner)
-        return None
+        return str(check_choice(value, "sigma", ("heldout", *LEARNED), owner=owner))
     return check_positive(value, "sigma", owner=owner)
+
+
+def _check_class_weight(value: Any, owner: str) -> Any:
+    if value is None or isinstance(value, str):
+        return (
+            None
+            if value is None
+            else check_choice(value, "class_weight", ("balanced",), owner=owner)
+        )
+    if not isinstance(value, Mapping):
+        raise InputError(
+            f"{owner}: class_weight must be None, 'balanced' or a mapping of label to weight, "
+            f"got {value!r}."
+        )
+    return {
+        label: check_positive(weight, f"class_weight[{label!r}]", owner=owner)
+        for label, weight in value.items()
+    }

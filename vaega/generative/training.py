@@ -1,128 +1,230 @@
 """The training loop of the autoencoders: Adam on the negative ELBO, stopped on held-out rows."""
 
 import math
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from vaega.core.errors import InputError
+from vaega.generative.annealing import Annealing
+from vaega.generative.history import History
 from vaega.generative.networks import Network
+from vaega.generative.objective import Objective
+from vaega.generative.precision import products_in
+from vaega.generative.rows import Rows, shuffled_batches
+from vaega.generative.spread import Spread
 
-# Keeps log(sigma^2) finite when held-out rows are reproduced exactly.
-SMALLEST_VARIANCE = 1e-6
+Callback = Callable[[int, History], Any]
+
+# A latent dimension is active when its posterior means vary more than this over rows.
+ACTIVE = 0.01
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How to train; fields as the parameters of `VAE`, `sigma` None following held-out rows.
+    """How to train; fields as the parameters of `VAE`.
 
     Examples
     --------
-    >>> TrainingSettings(1e-3, 256, 1000, 40, beta=1.0, sigma=None).patience
+    >>> from vaega.generative.likelihoods import Gaussian
+    >>> TrainingSettings(Objective(Gaussian())).patience
     40
     """
 
-    learning_rate: float
-    batch_size: int
-    max_epochs: int
-    patience: int
-    beta: float
-    sigma: float | None
+    objective: Objective
+    learning_rate: float = 1e-3
+    batch_size: int = 256
+    max_epochs: int = 1000
+    patience: int = 40
+    sigma: float | str = "heldout"
+    n_draws: int = 1
+    annealing: Annealing = field(default_factory=Annealing)
+    products: torch.dtype = torch.float32
+    owner: str = "VAE"
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows on the device, with the one-hot condition that belongs to them.
-
-    Attributes
-    ----------
-    values : torch.Tensor of shape (n, n_features)
-        On the network's scale.
-    condition : torch.Tensor of shape (n, n_conditions) or None
-        None for a network without condition.
-
-    Examples
-    --------
-    >>> import torch
-    >>> Rows(torch.eye(3)).take(torch.tensor([2])).values
-    tensor([[0., 0., 1.]])
-    """
-
-    values: Tensor
-    condition: Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def take(self, index: Tensor) -> "Rows":
-        """Return the rows that `index` names."""
-        return Rows(self.values[index], None if self.condition is None else self.condition[index])
-
-
-@dataclass(frozen=True)
-class History:
-    """What each epoch left behind, per row on the network's scale.
-
-    `elbo` and `heldout_elbo` are evidence lower bounds in nats, with the KL weighted by beta, at
-    the decoder's sigma of that epoch; `error` is the squared error summed over features. Training
-    figures are means over the epoch's steps; held-out ones belong to the weights at its end.
-
-    Examples
-    --------
-    >>> history = History()
-    >>> history.append([-9.0, 8.0, 1.0, -9.5, 8.5, 1.0])
-    >>> history.append([-8.0, 7.0, 1.0, -9.9, 8.9, 1.0])
-    >>> history.best_epoch
-    0
-    """
-
-    elbo: list[float] = field(default_factory=list)
-    error: list[float] = field(default_factory=list)
-    kl: list[float] = field(default_factory=list)
-    heldout_elbo: list[float] = field(default_factory=list)
-    heldout_error: list[float] = field(default_factory=list)
-    heldout_kl: list[float] = field(default_factory=list)
-
-    @property
-    def best_epoch(self) -> int:
-        """Number of the epoch, from 0, whose weights were kept."""
-        return self.heldout_elbo.index(max(self.heldout_elbo))
-
-    def append(self, record: list[float]) -> None:
-        """Add one epoch, in the order of the fields."""
-        for name, value in zip(fields(self), record, strict=True):
-            getattr(self, name.name).append(value)
-
-
-def fit_loop(
-    network: Network,
-    training: Rows,
-    heldout: Rows,
-    settings: TrainingSettings,
-    *,
-    generator: torch.Generator,
-    owner: str = "VAE",
-) -> History:
-    """Train `network` in place; leave it with a copy of the weights of its best held-out epoch.
-
-    Every epoch ends with the ELBO of the held-out rows, through one fixed draw of noise and its
-    negative, so that epochs differ by their weights alone. With ``settings.sigma`` None the
-    decoder's variance is the mean squared held-out residual of the epoch before: training assumes
-    the noise that generated rows will need.
+class Trainee:
+    """A network in training, with its rows, its optimizer and its best weights.
 
     Parameters
     ----------
     network : Network
-        On the device of the rows.
-    training, heldout : Rows
-        At least two, and at least one.
+        On the device of the rows; trained in place.
+    training : Rows
+        At least two for a network with batch norms.
+    heldout : Rows or None
+        Never trained on; None when epochs are counted beforehand.
     settings : TrainingSettings
         How to train.
     generator : torch.Generator
         Of that device; the order of rows and all noise come from it.
-    owner : str, default="VAE"
-        Who asks, for the error.
+    chances : torch.Tensor of shape (n_training,), optional
+        Chances of the rows to be drawn, as `shuffled_batches` takes them.
+
+    Examples
+    --------
+    >>> from vaega.generative.likelihoods import Gaussian
+    >>> from vaega.generative.networks import build_network
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> network = build_network(generator, 4, (3,), 2)
+    >>> rows = Rows(torch.randn(12, 4, generator=generator))
+    >>> settings = TrainingSettings(Objective(Gaussian()), max_epochs=5)
+    >>> trainee = Trainee(network, rows, rows, settings, generator)
+    >>> trainee.run_epoch(share=1.0).shape  # reconstruction, error, KL, active units
+    torch.Size([4])
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        training: Rows,
+        heldout: Rows | None,
+        settings: TrainingSettings,
+        generator: torch.Generator,
+        *,
+        chances: Tensor | None = None,
+    ):
+        self.network, self.training, self.settings = network, training, settings
+        self.generator, self.chances = generator, chances
+        self.spread = self._first_spread(heldout or training)
+        self.optimizer = torch.optim.Adam(
+            [*network.parameters(), *self.spread.parameters],
+            lr=settings.learning_rate,
+            fused=True,
+        )
+        self._least = 2 if network.norm == "batch" else 1
+        self._kept: dict[str, Tensor] = {}
+        if heldout is not None:
+            noise = self._noise(len(heldout))
+            # One draw and its negative, for ever: epochs differ by their weights alone.
+            self.heldout, self.heldout_noise = heldout.repeated(2), torch.cat([noise, -noise])
+
+    def run_epoch(self, *, share: float) -> Tensor:
+        """Pass once over the training rows with `share` of the KL's weight.
+
+        Returns
+        -------
+        torch.Tensor of shape (4,)
+            Reconstruction, error, KL and active units, means per row.
+        """
+        self.network.train()
+        total: Tensor | float = 0.0
+        sums = torch.zeros(3, device=self._device)
+        moments = torch.zeros(2, self.network.latent, device=self._device)
+        for batch in shuffled_batches(
+            self.training,
+            self.settings.batch_size,
+            self.generator,
+            least=self._least,
+            chances=self.chances,
+        ):
+            rows = batch.repeated(self.settings.n_draws)
+            own, mean = self.run_step(rows, share=share)
+            sums, total = sums + own, total + rows.total_weight()
+            moments = moments + torch.stack([mean.sum(dim=0), mean.square().sum(dim=0)])
+        n_rows = len(self.training) * self.settings.n_draws
+        first, second = moments / n_rows
+        active = (second - first.square() > ACTIVE).sum()
+        return torch.cat([sums / total, active[None].to(sums)])
+
+    def run_step(self, rows: Rows, *, share: float) -> tuple[Tensor, Tensor]:
+        """Move the weights once.
+
+        Returns
+        -------
+        sums : torch.Tensor of shape (3,)
+            Reconstruction, error and KL, summed over rows, detached.
+        mean : torch.Tensor of shape (n, latent)
+            Posterior means, detached.
+        """
+        objective, noise = self.settings.objective, self._noise(len(rows))
+        with products_in(self.settings.products, self._device):
+            raw, mean, log_variance = self.network(rows.values, noise, rows.condition)
+        parts = objective.measure(rows, raw, mean, log_variance, self.spread.value)
+        loss = objective.loss(parts, rows.total_weight(), share)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        sums = [part.detach().sum() for part in parts]
+        return torch.stack(sums), mean.detach().float()
+
+    @torch.no_grad()
+    def judge(self) -> Tensor:
+        """Return reconstruction, error and KL of the held-out rows, and their weight, (4,)."""
+        self.network.eval()
+        rows = self.heldout
+        with products_in(self.settings.products, self._device):
+            raw, mean, log_variance = self.network(rows.values, self.heldout_noise, rows.condition)
+        parts = self.settings.objective.measure(rows, raw, mean, log_variance, self.spread.value)
+        weight = torch.as_tensor(rows.total_weight(), device=self._device)
+        return torch.stack([*(part.sum() for part in parts), weight])
+
+    def rejudge(self, verdict: Tensor, entries: Tensor) -> Tensor:
+        """Return `verdict` with the reconstruction that the sigma of now gives its error."""
+        likelihood, sigma = self.settings.objective.likelihood, self.spread.value
+        cost = likelihood.rate(sigma) * verdict[1] + likelihood.constant(sigma) * entries
+        return torch.cat([-cost[None], verdict[1:]])
+
+    def keep(self) -> None:
+        """Copy the weights of now; a reference would go on changing with the training."""
+        weights = self._weights()
+        if not self._kept:
+            self._kept = {name: value.clone() for name, value in weights.items()}
+        for name, value in weights.items():
+            self._kept[name].copy_(value)
+
+    def restore(self) -> None:
+        """Take back the weights that were kept, for use."""
+        kept = dict(self._kept)
+        self.spread.set(kept.pop("sigma"))
+        self.network.load_state_dict(kept)
+        self.network.eval()
+
+    @property
+    def _device(self) -> torch.device:
+        return self.training.values.device
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {**self.network.state_dict(), "sigma": self.spread.value.detach()}
+
+    def _noise(self, n: int) -> Tensor:
+        if not self.network.stochastic:
+            return torch.zeros(n, self.network.latent, device=self._device)
+        return torch.randn(
+            n, self.network.latent, generator=self.generator, device=self.generator.device
+        )
+
+    def _first_spread(self, rows: Rows) -> Spread:
+        """Return sigma as if every row were decoded to the training rows' mean."""
+        likelihood = self.settings.objective.likelihood
+        if self.training.seen is None:
+            mean = self.training.values.mean(dim=0)
+        else:
+            mean = self.training.values.sum(dim=0) / self.training.seen.sum(dim=0).clamp_min(1)
+        errors = rows.sum_entries(likelihood.error(rows.values, mean), by_feature=True)
+        counts = rows.count_entries(by_feature=True)
+        return Spread(
+            self.settings.sigma, likelihood, errors / torch.as_tensor(counts).clamp_min(1)
+        )
+
+
+def fit_loop(trainees: Sequence[Trainee], callback: Callback | None = None) -> History:
+    """Train networks in step; leave each with the weights of the epoch that was best for all.
+
+    Every epoch ends with the ELBO of the held-out rows of all trainees. With `sigma` "heldout" it
+    is judged by, and the next epoch trained with, the sigma that their errors show: training
+    assumes the noise that generated rows will need.
+
+    Parameters
+    ----------
+    trainees : sequence of Trainee
+        With held-out rows.
+    callback : callable, optional
+        Called as ``callback(epoch, history)`` after each epoch, counted from 0; training ends when
+        it returns True.
 
     Returns
     -------
@@ -135,246 +237,107 @@ def fit_loop(
 
     Examples
     --------
-    >>> import torch
+    >>> from vaega.generative.likelihoods import Gaussian
     >>> from vaega.generative.networks import build_network
     >>> generator = torch.Generator().manual_seed(0)
     >>> network = build_network(generator, 4, (3,), 2)
     >>> rows = Rows(torch.randn(12, 4, generator=generator))
-    >>> settings = TrainingSettings(1e-3, 256, 5, 5, beta=1.0, sigma=None)
-    >>> history = fit_loop(network, rows, rows, settings, generator=generator)
+    >>> settings = TrainingSettings(Objective(Gaussian()), max_epochs=5)
+    >>> history = fit_loop([Trainee(network, rows, rows, settings, generator)])
     >>> len(history.elbo)
     5
     """
-    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, fused=True)
-    judge = HeldoutJudge(network, heldout, settings, generator)
-    variance = _first_variance(training, heldout, settings)
-    history, best, waited = History(), -math.inf, 0
-    kept: dict[str, Tensor] = {}
-    for _ in range(settings.max_epochs):
-        trained = run_epoch(network, training, optimizer, settings, variance, generator)
-        judged, variance = judge(variance)
-        history.append(torch.cat([trained, judged]).tolist())  # the epoch's one synchronisation
-        _check_finite(history, settings, owner)
+    settings, history = trainees[0].settings, History()
+    best, waited = -math.inf, 0
+    for epoch in range(settings.max_epochs):
+        share = settings.annealing.share(epoch)
+        trained = torch.stack([trainee.run_epoch(share=share) for trainee in trainees]).mean(dim=0)
+        judged = _judge_all(trainees)
+        sigma = torch.stack([t.spread.value.detach().square().mean() for t in trainees]).mean()
+        figures = torch.cat([trained, judged, sigma.sqrt()[None]])
+        _record(history, figures.tolist(), settings, share)  # the epoch's one synchronisation
+        _check_finite(history, settings)
         waited += 1
         if history.heldout_elbo[-1] > best:
-            best, kept, waited = history.heldout_elbo[-1], _copy_weights(network, kept), 0
-        if waited >= settings.patience:
+            best, waited = history.heldout_elbo[-1], 0
+            for trainee in trainees:
+                trainee.keep()
+        enough = waited >= settings.patience and epoch >= settings.annealing.length
+        if (callback is not None and callback(epoch, history) is True) or enough:
             break
-    network.load_state_dict(kept)
-    network.eval()
+    for trainee in trainees:
+        trainee.restore()
     return history
 
 
-def run_epoch(
-    network: Network,
-    rows: Rows,
-    optimizer: torch.optim.Optimizer,
-    settings: TrainingSettings,
-    variance: Tensor,
-    generator: torch.Generator,
-) -> Tensor:
-    """Pass once over `rows` in random order; return mean ELBO, squared error and KL, (3,).
-
-    Examples
-    --------
-    >>> import torch
-    >>> from vaega.generative.networks import build_network
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> network = build_network(generator, 4, (3,), 2)
-    >>> rows = Rows(torch.randn(12, 4, generator=generator))
-    >>> settings = TrainingSettings(1e-3, 256, 5, 5, beta=1.0, sigma=None)
-    >>> adam = torch.optim.Adam(network.parameters())
-    >>> run_epoch(network, rows, adam, settings, torch.tensor(1.0), generator).shape
-    torch.Size([3])
-    """
-    network.train()
-    total = torch.zeros(2, device=rows.values.device)
-    for batch in shuffled_batches(rows, settings.batch_size, generator):
-        total += train_step(network, batch, optimizer, settings.beta, variance, generator)
-    error, kl = total / len(rows)
-    return torch.stack([elbo(error, kl, variance, rows.values.shape[1], settings.beta), error, kl])
-
-
-def train_step(
-    network: Network,
-    batch: Rows,
-    optimizer: torch.optim.Optimizer,
-    beta: float,
-    variance: Tensor,
-    generator: torch.Generator,
-) -> Tensor:
-    """Move the weights once; return the batch's squared error and KL, summed, (2,), detached.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from vaega.generative.networks import build_network
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> network = build_network(generator, 4, (3,), 2)
-    >>> rows = Rows(torch.randn(12, 4, generator=generator))
-    >>> adam = torch.optim.Adam(network.parameters())
-    >>> train_step(network, rows, adam, 1.0, torch.tensor(1.0), generator).shape
-    torch.Size([2])
-    """
-    sums = error_and_kl(network, batch, _draw_noise(network, len(batch), generator))
-    loss = (0.5 * sums[0] / variance + beta * sums[1]) / len(batch)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
-    return sums.detach()
-
-
-class HeldoutJudge:
-    """Judges the weights on the held-out rows, through noise drawn once: equal weights, equal word.
+def repeat_loop(trainee: Trainee, history: History) -> None:
+    """Train a network without held-out rows as long as others were, with their sigmas.
 
     Parameters
     ----------
-    network : Network
-        What is judged.
-    heldout : Rows
-        Never trained on.
-    settings : TrainingSettings
-        Gives beta and sigma.
-    generator : torch.Generator
-        Draws the noise, here and never again.
+    trainee : Trainee
+        Without held-out rows.
+    history : History
+        Of `fit_loop` with the same settings, on parts of the rows.
 
     Examples
     --------
-    >>> import torch
+    >>> from vaega.generative.likelihoods import Gaussian
     >>> from vaega.generative.networks import build_network
     >>> generator = torch.Generator().manual_seed(0)
-    >>> network = build_network(generator, 4, (3,), 2)
     >>> rows = Rows(torch.randn(12, 4, generator=generator))
-    >>> settings = TrainingSettings(1e-3, 256, 5, 5, beta=1.0, sigma=None)
-    >>> judge = HeldoutJudge(network, rows, settings, generator)
-    >>> one, two = judge(torch.tensor(1.0)), judge(torch.tensor(1.0))
-    >>> torch.equal(one[0], two[0])
-    True
+    >>> settings = TrainingSettings(Objective(Gaussian()), max_epochs=5)
+    >>> networks = [build_network(generator, 4, (3,), 2) for _ in range(2)]
+    >>> history = fit_loop([Trainee(networks[0], rows, rows, settings, generator)])
+    >>> repeat_loop(Trainee(networks[1], rows, None, settings, generator), history)
+    >>> networks[1].training
+    False
     """
-
-    def __init__(
-        self,
-        network: Network,
-        heldout: Rows,
-        settings: TrainingSettings,
-        generator: torch.Generator,
-    ):
-        noise = _draw_noise(network, len(heldout), generator)
-        twice = torch.arange(len(heldout), device=noise.device).repeat(2)
-        self.network, self.rows, self.settings = network, heldout.take(twice), settings
-        self.noise = torch.cat([noise, -noise])
-
-    @torch.no_grad()
-    def __call__(self, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean ELBO, squared error and KL, (3,), and the variance for the next epoch."""
-        self.network.eval()
-        error, kl = error_and_kl(self.network, self.rows, self.noise) / len(self.rows)
-        n_features = self.rows.values.shape[1]
-        if self.settings.sigma is None:
-            variance = (error / n_features).clamp_min(SMALLEST_VARIANCE)
-        bound = elbo(error, kl, variance, n_features, self.settings.beta)
-        return torch.stack([bound, error, kl]), variance
+    settings, follows = trainee.settings, trainee.spread.rule == "heldout"
+    for epoch in range(history.best_epoch + 1):
+        trainee.run_epoch(share=settings.annealing.share(epoch))
+        if follows:
+            trainee.spread.set(torch.full_like(trainee.spread.value, history.sigma[epoch]))
+    trainee.network.eval()
 
 
-def shuffled_batches(rows: Rows, batch_size: int, generator: torch.Generator) -> list[Rows]:
-    """Return `rows` in random order, in batches of nearly equal size of at least two rows.
-
-    One row has no variance for a batch norm, so that there are never more batches than pairs of
-    rows: where only a batch of one would keep all within `batch_size`, one batch has a row more.
-
-    Examples
-    --------
-    >>> import torch
-    >>> batches = shuffled_batches(Rows(torch.zeros(9, 1)), 4, torch.Generator().manual_seed(0))
-    >>> [len(batch) for batch in batches]
-    [3, 3, 3]
-    """
-    n_batches = min(math.ceil(len(rows) / batch_size), len(rows) // 2)
-    if n_batches == 1:
-        return [rows]  # the order within a batch says nothing
-    order = torch.randperm(len(rows), generator=generator, device=rows.values.device)
-    return [rows.take(index) for index in order.tensor_split(n_batches)]
+def _judge_all(trainees: Sequence[Trainee]) -> Tensor:
+    """Return reconstruction, error and KL of all held-out rows, means per row, (3,)."""
+    verdicts = [trainee.judge() for trainee in trainees]
+    if trainees[0].spread.rule == "heldout":
+        entries = [_entries(trainee) for trainee in trainees]
+        error = torch.stack([verdict[1] for verdict in verdicts]).sum() / torch.stack(entries).sum()
+        for trainee in trainees:
+            trainee.spread.follow(error)
+        verdicts = [
+            trainee.rejudge(verdict, count)
+            for trainee, verdict, count in zip(trainees, verdicts, entries, strict=True)
+        ]
+    total = torch.stack(verdicts).sum(dim=0)
+    return total[:3] / total[3]
 
 
-def error_and_kl(network: Network, rows: Rows, noise: Tensor) -> Tensor:
-    """Return squared error and KL, each summed over features and rows, (2,).
-
-    Summed, never averaged over features: a mean would weigh the KL n_features times too much.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from vaega.generative.networks import build_network
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> network = build_network(generator, 4, (3,), 2)
-    >>> rows = Rows(torch.randn(12, 4, generator=generator))
-    >>> error_and_kl(network, rows, torch.zeros(12, 2)).shape
-    torch.Size([2])
-    """
-    decoded, mean, log_variance = network(rows.values, noise, rows.condition)
-    error = (rows.values - decoded).square().sum()
-    return torch.stack([error, gaussian_kl(mean, log_variance).sum()])
+def _entries(trainee: Trainee) -> Tensor:
+    rows = trainee.heldout
+    return torch.as_tensor(rows.count_entries(by_feature=False), device=rows.values.device)
 
 
-def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Return KL(N(mean, exp(log_variance)) || N(0, I)) of each row, in nats.
-
-    Parameters
-    ----------
-    mean, log_variance : torch.Tensor of shape (n, latent)
-        The posteriors.
-
-    Returns
-    -------
-    torch.Tensor of shape (n,)
-        Summed over dimensions; Kingma and Welling (2014), appendix B.
-
-    Examples
-    --------
-    >>> import torch
-    >>> gaussian_kl(torch.ones(1, 2), torch.zeros(1, 2))
-    tensor([1.])
-    """
-    return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum(dim=1)
+def _record(
+    history: History, figures: Sequence[float], settings: TrainingSettings, share: float
+) -> None:
+    names = ("reconstruction", "error", "kl", "active_units")
+    record = dict(zip(names, figures[:4], strict=True))
+    heldout = ("heldout_reconstruction", "heldout_error", "heldout_kl")
+    record |= dict(zip(heldout, figures[4:7], strict=True))
+    beta = settings.objective.beta
+    record["elbo"] = record["reconstruction"] - beta * record["kl"]
+    record["heldout_elbo"] = record["heldout_reconstruction"] - beta * record["heldout_kl"]
+    history.append(**record, sigma=figures[7], kl_weight=beta * share)
 
 
-def elbo(error: Tensor, kl: Tensor, variance: Tensor, n_features: int, beta: float) -> Tensor:
-    """Return the ELBO in nats per row from squared error, KL and the decoder's variance.
-
-    Examples
-    --------
-    >>> import torch
-    >>> elbo(torch.tensor(0.0), torch.tensor(2.0), torch.tensor(1 / (2 * math.pi)), 3, beta=1.0)
-    tensor(-2.)
-    """
-    constant = 0.5 * n_features * torch.log(2 * math.pi * variance)
-    return -(0.5 * error / variance + constant) - beta * kl
-
-
-def _draw_noise(network: Network, n: int, generator: torch.Generator) -> Tensor:
-    return torch.randn(n, network.latent, generator=generator, device=generator.device)
-
-
-def _first_variance(training: Rows, heldout: Rows, settings: TrainingSettings) -> Tensor:
-    if settings.sigma is not None:
-        return torch.tensor(settings.sigma**2, device=training.values.device)
-    around_mean = heldout.values - training.values.mean(dim=0)
-    return around_mean.square().mean().clamp_min(SMALLEST_VARIANCE)
-
-
-def _copy_weights(network: Network, kept: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copy the weights, reusing `kept`; a reference would go on changing with the training."""
-    weights = network.state_dict()
-    if not kept:
-        return {name: value.clone() for name, value in weights.items()}
-    for name, value in weights.items():
-        kept[name].copy_(value)
-    return kept
-
-
-def _check_finite(history: History, settings: TrainingSettings, owner: str) -> None:
+def _check_finite(history: History, settings: TrainingSettings) -> None:
     if not math.isfinite(history.elbo[-1] + history.heldout_elbo[-1]):
         raise InputError(
-            f"{owner}: the loss is not finite in epoch {len(history.elbo)}; lower learning_rate, "
-            f"which is {settings.learning_rate:g}."
+            f"{settings.owner}: the loss is not finite in epoch {len(history.elbo)}; lower "
+            f"learning_rate, which is {settings.learning_rate:g}."
         )

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from tests.generative.data import blobs
+from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
+from vaega.generative.calibration import measure_residuals
+from vaega.generative.noise import within_class_variance
+from vaega.generative.table import Table
+
+KINDS = [Autoencoder, VAE, ConditionalVAE, HierarchicalVAE]
+
+
+def ratio(model, X, y):
+    labels = np.unique(y).tolist()
+    rows, classes = model.sample(dict.fromkeys(labels, 2000), random_state=9)
+    return within_class_variance(rows, classes).sum() / within_class_variance(X, y).sum()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [40, 120])
+def test_every_kind_is_calibrated(kind, n):
+    X, y = blobs(n, 50)
+    assert 0.9 <= ratio(kind(random_state=0).fit(X, y), X, y) <= 1.1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"likelihood": "laplace"}, {"sigma": "shared"}, {"sigma": "feature"}, {"sigma": 0.5}],
+)
+def test_every_noise_is_calibrated(settings):
+    X, y = blobs(120, 50)
+    model = VAE(random_state=0, **settings).fit(X, y)
+    assert 0.9 <= ratio(model, X, y) <= 1.1
+
+
+def test_sigma_is_what_was_asked_for():
+    X, y = blobs(80)
+    assert VAE(sigma=0.5, max_epochs=3).fit(X, y).engine_.sigma == pytest.approx(np.full(12, 0.5))
+    shared = VAE(sigma="shared", max_epochs=30, random_state=0).fit(X, y).engine_.sigma
+    assert np.unique(shared).size == 1
+    own = VAE(sigma="feature", max_epochs=30, random_state=0).fit(X, y).engine_.sigma
+    assert np.unique(own).size == 12
+
+
+def test_residuals_are_of_rows_that_were_held_out():
+    X, y = blobs(60)
+    engine = VAE(max_epochs=3, random_state=0).fit(X, y).engine_
+    table = Table.of(X, y, engine.scaling, labelled=True)
+    found = measure_residuals([engine.codec], table, [np.arange(300) % 60], seed=0)
+    means = engine.codec.posterior(table.values, y)[0]
+    plain = np.square(table.values - engine.codec.decode(means, y)).mean(axis=0)
+    assert found.counts.tolist() == [300] * 12
+    assert (found.squares > 0.9 * plain).all()  # latent noise adds to it
+
+
+def test_missing_entries_have_no_residual():
+    X, y = blobs(60)
+    X[:, 3] = np.where(np.arange(60) % 2, X[:, 3], np.nan)
+    engine = VAE(max_epochs=3, random_state=0).fit(X, y).engine_
+    table = Table.of(X, y, engine.scaling, labelled=True)
+    found = measure_residuals([engine.codec], table, [np.arange(60)], seed=0)
+    assert found.counts.tolist() == [60, 60, 60, 30] + [60] * 8
+    assert found.squares[3] > 0.3
+
+
+def test_binary_rows_are_generated_binary_with_their_means():
+    rng = np.random.default_rng(0)
+    X = (rng.random((150, 20)) < np.linspace(0.1, 0.9, 20)).astype(float)
+    model = VAE(likelihood="bernoulli", random_state=0).fit(X)
+    rows = model.sample(4000, random_state=0)
+    assert set(np.unique(rows)) == {0.0, 1.0}
+    np.testing.assert_allclose(rows.mean(axis=0), X.mean(axis=0), atol=0.12)
+    quiet = model.sample(10, noise=False, random_state=0)
+    assert ((quiet > 0) & (quiet < 1)).all()

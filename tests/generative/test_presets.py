@@ -1,0 +1,33 @@
+import pytest
+from torch import nn
+
+from vaega.core.errors import InputError
+from vaega.generative.autoencoders import VAE, ConditionalVAE
+from vaega.generative.networks import Network
+from vaega.generative.presets import PRESETS, find_preset
+from vaega.generative.settings import check_settings
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_each_preset_is_valid(name):
+    check_settings(VAE.from_preset(name))
+
+
+def test_the_thesis_network_is_as_published():
+    settings = check_settings(ConditionalVAE.from_preset("thesis"))
+    network = Network(**settings.network_sizes(7129, 2))
+    kinds = [nn.Linear, nn.BatchNorm1d, nn.ReLU] * 3
+    assert [type(layer) for layer in network.encoder.body] == kinds
+    assert [type(layer) for layer in network.decoder.body] == kinds
+    widths = [layer.out_features for layer in network.encoder.body if isinstance(layer, nn.Linear)]
+    assert widths == [346, 178, 178]
+    assert isinstance(network.decoder.output_norm, nn.BatchNorm1d)
+
+
+def test_changes_win():
+    assert VAE.from_preset("thesis_madelon", latent=7).latent == 7
+
+
+def test_an_unknown_preset_is_one_sentence():
+    with pytest.raises(InputError, match=r"^VAE: preset must be .* got 'best'"):
+        find_preset("best", owner="VAE")

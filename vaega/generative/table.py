@@ -1,0 +1,99 @@
+"""The rows of a fit, on the network's scale."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vaega.core.errors import InputError
+from vaega.generative.noise import class_means, within_class_variance
+from vaega.generative.scaling import Scaling, column_blocks
+
+if TYPE_CHECKING:
+    from vaega.generative.settings import FitSettings
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with their classes, in single precision, as networks are trained.
+
+    Attributes
+    ----------
+    values : numpy.ndarray of float32, shape (n, n_varying)
+        The rows; 0, the mean, where nothing was measured.
+    codes : numpy.ndarray of int, shape (n,)
+        Their classes, all zero without labels.
+    class_share : numpy.ndarray of shape (n_classes,)
+        Share of each class.
+    seen : numpy.ndarray of bool, shape (n, n_varying), or None
+        Which entries were measured; None when all were.
+    labelled : bool
+        Whether there were labels.
+
+    Examples
+    --------
+    >>> X = np.array([[1.0, 7.0], [3.0, 7.0], [np.nan, 7.0]])
+    >>> table = Table.of(X, np.zeros(3, int), Scaling.fitted(X, owner="VAE"), labelled=False)
+    >>> table.values
+    array([[-1.],
+           [ 1.],
+           [ 0.]], dtype=float32)
+    """
+
+    values: np.ndarray
+    codes: np.ndarray
+    class_share: np.ndarray
+    seen: np.ndarray | None
+    labelled: bool
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @classmethod
+    def of(cls, X: np.ndarray, codes: np.ndarray, scaling: Scaling, *, labelled: bool) -> "Table":
+        """Put rows (n, n_features) on the network's scale."""
+        columns = np.flatnonzero(scaling.varies)
+        values = np.empty((len(X), len(columns)), dtype=np.float32)
+        seen, complete = np.empty(0, dtype=bool), True
+        for own in column_blocks(len(X), len(columns)):
+            block = (X[:, columns[own]] - scaling.shift[columns[own]]) / scaling.scale[columns[own]]
+            gaps = np.isnan(block)
+            if gaps.any():
+                if complete:
+                    seen, complete = np.ones(values.shape, dtype=bool), False
+                seen[:, own] = ~gaps
+                block[gaps] = 0.0
+            values[:, own] = block
+        share = np.bincount(codes) / len(codes)
+        return cls(values, codes, share, None if complete else seen, labelled)
+
+    def check_values(self, settings: "FitSettings") -> None:
+        """Refuse rows that the likelihood is not for.
+
+        Raises
+        ------
+        InputError
+            When entries of a Bernoulli likelihood are not in [0, 1].
+        """
+        likelihood = settings.training.objective.likelihood
+        if likelihood.has_sigma:
+            return
+        for extreme in (self.values.min(), self.values.max()):
+            if not 0.0 <= extreme <= 1.0:
+                raise InputError(
+                    f"{settings.owner}: likelihood {likelihood.name!r} is for values from 0 to 1, "
+                    f"got {extreme:g}."
+                )
+
+    def take(self, index: np.ndarray) -> np.ndarray:
+        """Return the values of some rows; not copied where these are all."""
+        whole = len(index) == len(self) and bool((index == np.arange(len(self))).all())
+        return self.values if whole else self.values[index]
+
+    def within_class_variance(self) -> np.ndarray:
+        """Return the variance around the class means of what was measured, (n_varying,)."""
+        return within_class_variance(self.values, self.codes, self.seen)
+
+    def class_means(self) -> np.ndarray:
+        """Return the mean of each class over what was measured, (n_classes, n_varying)."""
+        return class_means(self.values, self.codes, self.seen)
