@@ -11,7 +11,7 @@ def generator(seed=0):
 @pytest.mark.parametrize(("n", "size"), [(2, 256), (3, 2), (9, 4), (257, 256), (5, 2), (512, 256)])
 def test_batches_hold_every_row_once_and_never_one_row(n, size):
     rows = Rows(torch.arange(n, dtype=torch.float32)[:, None])
-    batches = shuffled_batches(rows, size, generator())
+    batches = list(shuffled_batches(rows, size, generator()))
     assert sorted(torch.cat([b.values for b in batches]).flatten().tolist()) == list(range(n))
     assert min(len(batch) for batch in batches) >= 2
     assert max(len(batch) for batch in batches) <= max(size, 3)
@@ -33,7 +33,7 @@ def test_batches_keep_what_belongs_to_a_row():
 def test_chances_balance_the_classes():
     codes = torch.tensor([0] * 90 + [1] * 10)
     chances = 1.0 / torch.bincount(codes)[codes]
-    batches = shuffled_batches(Rows(codes[:, None].float()), 25, generator(), chances=chances)
+    batches = list(shuffled_batches(Rows(codes[:, None].float()), 25, generator(), chances=chances))
     share = torch.cat([batch.values for batch in batches]).mean().item()
     assert sum(len(batch) for batch in batches) == 100
     assert 0.35 < share < 0.65

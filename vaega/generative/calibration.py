@@ -26,8 +26,9 @@ CALIBRATION_ROWS = 512
 LEAST_OF_A_CLASS = 32
 # Pairs of noise and its negative behind an expectation over the posterior.
 POSTERIOR_PAIRS = 4
-# Rows decoded at once.
-BLOCK_ROWS = 128
+# Entries decoded at once, about: 40 MiB. Smaller arrays come from the heap, which small tensors that
+# stay in between keep from being used again (half a GiB at 6000 x 16000).
+BLOCK_ENTRIES = 5 << 20
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,7 @@ def posterior_outputs(
     8
     """
     rng = derive_rng(seed, "residuals")
-    for start in range(0, len(index), BLOCK_ROWS):
-        block = index[start : start + BLOCK_ROWS]
+    for block in blocks_of(index, table):
         values, codes = table.values[block].astype(np.float64), table.codes[block]
         rows = codec.tensor(values)
         seen = None if table.seen is None else codec.tensor(table.seen[block])
@@ -117,6 +117,19 @@ def posterior_outputs(
             for own in (noise, -noise):
                 points, _ = codec.infer(values, codes, own)
                 yield rows, codec.raw(points, codes), seen
+
+
+def blocks_of(index: np.ndarray, table: Table) -> Iterator[np.ndarray]:
+    """Yield `index` in parts so short that what is computed of their rows stays small.
+
+    Examples
+    --------
+    >>> table = Table(np.zeros((4, 1)), np.zeros(4, int), np.ones(1), None, labelled=False)
+    >>> list(blocks_of(np.arange(4), table))
+    [array([0, 1, 2, 3])]
+    """
+    size = max(16, BLOCK_ENTRIES // table.values.shape[1])
+    return (index[start : start + size] for start in range(0, len(index), size))
 
 
 def calibrate(

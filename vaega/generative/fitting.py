@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from vaega.core.randomness import derive_rng, derive_seed
-from vaega.generative.calibration import calibrate, measure_residuals
+from vaega.generative.calibration import blocks_of, calibrate, measure_residuals
 from vaega.generative.engine import Codec, Engine
 from vaega.generative.heldout import choose_heldouts
 from vaega.generative.hierarchical import HierarchicalNetwork
@@ -24,8 +24,7 @@ from vaega.generative.settings import FitSettings
 from vaega.generative.table import Table
 from vaega.generative.training import Callback, Trainee, TrainingSettings, fit_loop, repeat_loop
 
-# Rows whose posterior is computed at once, and points drawn of each where it takes points.
-BLOCK_ROWS = 256
+# Points drawn of a posterior that has no moments in closed form.
 POSTERIOR_POINTS = 64
 
 
@@ -81,14 +80,9 @@ def fit_engine(
     (120, 30, 5)
     """
     scaling = Scaling.fitted(X, owner=settings.owner, standardize=settings.standardize)
-    table = Table.of(X, codes, scaling, labelled=labelled)
+    splits, order = _split(codes, settings, derive_rng(seed, "split"))
+    table = Table.of(X, codes, scaling, labelled=labelled, order=order)
     table.check_values(settings)
-    splits = choose_heldouts(
-        codes,
-        settings.validation_fraction,
-        crossed=settings.crosses(len(X)),
-        rng=derive_rng(seed, "split"),
-    )
     fit = _Fit(table, settings, class_weights, seed)
     trainees = [fit.trainee(*split, turn) for turn, split in enumerate(splits)]
     history = fit_loop(trainees, callback)
@@ -106,6 +100,22 @@ def fit_engine(
     engine = calibrate(engine, table, residuals, settings, learned[0], seed=seed)
     report = write_report(engine, codecs, table, held, history, settings, seed=seed)
     return engine, report, history
+
+
+def _split(
+    codes: np.ndarray, settings: FitSettings, rng: np.random.Generator
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
+    """Return training and held-out places, once or twice, and which row is at each place.
+
+    With one split the rows that train come first, so that neither part has to be copied.
+    """
+    crossed = settings.crosses(len(codes))
+    splits = choose_heldouts(codes, settings.validation_fraction, crossed=crossed, rng=rng)
+    if crossed:
+        return splits, np.arange(len(codes))
+    order = np.concatenate(splits[0])
+    training, heldout = np.split(np.arange(len(codes)), [len(splits[0][0])])
+    return [(training, heldout)], order
 
 
 @dataclass(frozen=True)
@@ -185,8 +195,8 @@ def _place_classes(
     layered = isinstance(codec.network, HierarchicalNetwork)
     find = partial(_sampled_moments, codec, rng) if layered else codec.posterior
     blocks = [
-        find(table.values[start : start + BLOCK_ROWS], table.codes[start : start + BLOCK_ROWS])
-        for start in range(0, len(table), BLOCK_ROWS)
+        find(table.values[block], table.codes[block])
+        for block in blocks_of(np.arange(len(table)), table)
     ]
     means, variances = (torch.cat(part) for part in zip(*blocks, strict=True))
     codes = torch.from_numpy(table.codes).to(means.device)

@@ -9,6 +9,7 @@ import numpy as np
 from vaega.core.randomness import derive_rng
 from vaega.generative.calibration import (
     POSTERIOR_PAIRS,
+    blocks_of,
     in_proportion,
     posterior_outputs,
     variance_of,
@@ -109,9 +110,7 @@ def write_report(
     >>> VAE(hidden=(8,), latent=2, max_epochs=2, random_state=0).fit(X, y).report_.n_epochs
     2
     """
-    rng, wanted = derive_rng(seed, "report"), in_proportion(table)
-    drawn = engine.draw(wanted, rng=rng)
-    drawn = engine.codec.likelihood.draw(drawn, engine.noise, rng)
+    varied = _drawn_variance(engine, table, derive_rng(seed, "report"))
     n_heldout = sum(len(index) for index in held)
     pairs = list(zip(codecs, held, strict=True))
     kl = 0.0
@@ -128,15 +127,27 @@ def write_report(
         kl=kl,
         sigma=_root_mean_square(engine.sigma),
         noise=_root_mean_square(engine.noise),
-        variance_ratio=float(variance_of(drawn, wanted).sum() / real) if real else 1.0,
+        variance_ratio=float(varied.sum() / real) if real else 1.0,
         active_units=int(history.active_units[history.best_epoch]),
         remarks=_remarks(history, settings),
     )
 
 
+def _drawn_variance(engine: Engine, table: Table, rng: np.random.Generator) -> np.ndarray:
+    """Return the within-class variance of generated rows, (n_varying,)."""
+    wanted = in_proportion(table)
+    decoded = engine.draw(wanted, rng=rng)
+    if engine.codec.likelihood.has_sigma:
+        return variance_of(decoded, wanted) + np.square(engine.noise)
+    return variance_of(engine.codec.likelihood.draw(decoded, engine.noise, rng), wanted)
+
+
 def _kl(codec: Codec, table: Table, index: np.ndarray) -> float:
-    mean, variance = codec.posterior(table.values[index], table.codes[index])
-    return float(gaussian_kl(mean, variance.log()).sum())
+    total = 0.0
+    for block in blocks_of(index, table):
+        mean, variance = codec.posterior(table.values[block], table.codes[block])
+        total += float(gaussian_kl(mean, variance.log()).sum())
+    return total
 
 
 def _density(codec: Codec, engine: Engine, table: Table, index: np.ndarray, seed: int) -> float:

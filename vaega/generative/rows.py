@@ -1,6 +1,7 @@
 """Rows on a device, as a training loop takes them."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -41,8 +42,8 @@ class Rows:
         """Columns of a row."""
         return self.values.shape[1]
 
-    def take(self, index: Tensor) -> "Rows":
-        """Return the rows that `index` names."""
+    def take(self, index: Tensor | slice) -> "Rows":
+        """Return the rows that `index` names; those of a slice are not copied."""
         parts = (self.values, self.condition, self.seen, self.weight)
         return Rows(*(None if part is None else part[index] for part in parts))  # type: ignore[arg-type]
 
@@ -85,8 +86,8 @@ def shuffled_batches(
     *,
     least: int = 2,
     chances: Tensor | None = None,
-) -> list[Rows]:
-    """Return `rows` in random order, in batches of nearly equal size.
+) -> Iterator[Rows]:
+    """Yield `rows` in random order, in batches of nearly equal size.
 
     Parameters
     ----------
@@ -101,9 +102,9 @@ def shuffled_batches(
     chances : torch.Tensor of shape (n,), optional
         Draw as many rows with replacement, each by its chance, instead of every row once.
 
-    Returns
-    -------
-    list of Rows
+    Yields
+    ------
+    Rows
 
     Examples
     --------
@@ -113,9 +114,11 @@ def shuffled_batches(
     """
     n_batches = min(math.ceil(len(rows) / batch_size), len(rows) // least)
     if n_batches == 1 and chances is None:
-        return [rows]  # the order within a batch says nothing
+        yield rows  # the order within a batch says nothing
+        return
     if chances is None:
         order = torch.randperm(len(rows), generator=generator, device=rows.values.device)
     else:
         order = torch.multinomial(chances, len(rows), replacement=True, generator=generator)
-    return [rows.take(index) for index in order.tensor_split(n_batches)]
+    for index in order.tensor_split(n_batches):  # one copy at a time
+        yield rows.take(index)

@@ -50,8 +50,18 @@ class Table:
         return len(self.values)
 
     @classmethod
-    def of(cls, X: np.ndarray, codes: np.ndarray, scaling: Scaling, *, labelled: bool) -> "Table":
-        """Put rows (n, n_features) on the network's scale."""
+    def of(
+        cls,
+        X: np.ndarray,
+        codes: np.ndarray,
+        scaling: Scaling,
+        *,
+        labelled: bool,
+        order: np.ndarray | None = None,
+    ) -> "Table":
+        """Put rows (n, n_features) on the network's scale, in the given order."""
+        order = np.arange(len(X)) if order is None else order
+        codes = codes[order]
         columns = np.flatnonzero(scaling.varies)
         values = np.empty((len(X), len(columns)), dtype=np.float32)
         seen, complete = np.empty(0, dtype=bool), True
@@ -61,9 +71,9 @@ class Table:
             if gaps.any():
                 if complete:
                     seen, complete = np.ones(values.shape, dtype=bool), False
-                seen[:, own] = ~gaps
+                seen[:, own] = ~gaps[order]
                 block[gaps] = 0.0
-            values[:, own] = block
+            values[:, own] = block[order]
         share = np.bincount(codes) / len(codes)
         return cls(values, codes, share, None if complete else seen, labelled)
 
@@ -86,9 +96,10 @@ class Table:
                 )
 
     def take(self, index: np.ndarray) -> np.ndarray:
-        """Return the values of some rows; not copied where these are all."""
-        whole = len(index) == len(self) and bool((index == np.arange(len(self))).all())
-        return self.values if whole else self.values[index]
+        """Return the values of some rows; not copied where they follow one another."""
+        first = int(index[0])
+        in_line = bool((index == np.arange(first, first + len(index))).all())
+        return self.values[first : first + len(index)] if in_line else self.values[index]
 
     def within_class_variance(self) -> np.ndarray:
         """Return the variance around the class means of what was measured, (n_varying,)."""

@@ -1,7 +1,7 @@
 """The training loop of the autoencoders: Adam on the negative ELBO, stopped on held-out rows."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from vaega.core.errors import InputError
 from vaega.generative.annealing import Annealing
 from vaega.generative.history import History
 from vaega.generative.networks import Network
-from vaega.generative.objective import Objective
+from vaega.generative.objective import Objective, Parts
 from vaega.generative.precision import products_in
 from vaega.generative.rows import Rows, shuffled_batches
 from vaega.generative.spread import Spread
@@ -21,6 +21,8 @@ Callback = Callable[[int, History], Any]
 
 # A latent dimension is active when its posterior means vary more than this over rows.
 ACTIVE = 0.01
+# Entries of held-out rows judged at once, about, and rows at least.
+JUDGED_ENTRIES, JUDGED_ROWS = 1 << 21, 32
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,8 @@ class Trainee:
         self._least = 2 if network.norm == "batch" else 1
         self._kept: dict[str, Tensor] = {}
         if heldout is not None:
-            noise = self._noise(len(heldout))
-            # One draw and its negative, for ever: epochs differ by their weights alone.
-            self.heldout, self.heldout_noise = heldout.repeated(2), torch.cat([noise, -noise])
+            # One draw, and its negative, for ever: epochs differ by their weights alone.
+            self.heldout, self.heldout_noise = heldout, self._noise(len(heldout))
 
     def run_epoch(self, *, share: float) -> Tensor:
         """Pass once over the training rows with `share` of the KL's weight.
@@ -140,11 +141,8 @@ class Trainee:
         mean : torch.Tensor of shape (n, latent)
             Posterior means, detached.
         """
-        objective, noise = self.settings.objective, self._noise(len(rows))
-        with products_in(self.settings.products, self._device):
-            raw, mean, log_variance = self.network(rows.values, noise, rows.condition)
-        parts = objective.measure(rows, raw, mean, log_variance, self.spread.value)
-        loss = objective.loss(parts, rows.total_weight(), share)
+        parts, mean = self._measure(rows, self._noise(len(rows)))
+        loss = self.settings.objective.loss(parts, rows.total_weight(), share)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
@@ -155,12 +153,14 @@ class Trainee:
     def judge(self) -> Tensor:
         """Return reconstruction, error and KL of the held-out rows, and their weight, (4,)."""
         self.network.eval()
-        rows = self.heldout
-        with products_in(self.settings.products, self._device):
-            raw, mean, log_variance = self.network(rows.values, self.heldout_noise, rows.condition)
-        parts = self.settings.objective.measure(rows, raw, mean, log_variance, self.spread.value)
-        weight = torch.as_tensor(rows.total_weight(), device=self._device)
-        return torch.stack([*(part.sum() for part in parts), weight])
+        total = torch.zeros(3, device=self._device)
+        for part in _parts(self.heldout):
+            noise = self.heldout_noise[part]
+            rows = self.heldout.take(part).repeated(2)
+            parts = self._measure(rows, torch.cat([noise, -noise]))[0]
+            total += torch.stack([value.sum() for value in parts]) / 2
+        weight = torch.as_tensor(self.heldout.total_weight(), device=self._device)
+        return torch.cat([total, weight[None]])
 
     def rejudge(self, verdict: Tensor, entries: Tensor) -> Tensor:
         """Return `verdict` with the reconstruction that the sigma of now gives its error."""
@@ -178,14 +178,27 @@ class Trainee:
 
     def restore(self) -> None:
         """Take back the weights that were kept, for use."""
-        kept = dict(self._kept)
-        self.spread.set(kept.pop("sigma"))
-        self.network.load_state_dict(kept)
+        self.spread.set(self._kept.pop("sigma"))
+        self.network.load_state_dict(self._kept)
+        self.end()
+
+    def end(self) -> None:
+        """Make the network ready for use, and let go of what only a training needs."""
         self.network.eval()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.state.clear()
+        self._kept = {}
 
     @property
     def _device(self) -> torch.device:
         return self.training.values.device
+
+    def _measure(self, rows: Rows, noise: Tensor) -> tuple[Parts, Tensor]:
+        """Return the parts of the bound, and the posterior means (n, latent)."""
+        with products_in(self.settings.products, self._device):
+            raw, mean, log_variance = self.network(rows.values, noise, rows.condition)
+        objective = self.settings.objective
+        return objective.measure(rows, raw, mean, log_variance, self.spread.value), mean
 
     def _weights(self) -> dict[str, Tensor]:
         return {**self.network.state_dict(), "sigma": self.spread.value.detach()}
@@ -204,7 +217,10 @@ class Trainee:
             mean = self.training.values.mean(dim=0)
         else:
             mean = self.training.values.sum(dim=0) / self.training.seen.sum(dim=0).clamp_min(1)
-        errors = rows.sum_entries(likelihood.error(rows.values, mean), by_feature=True)
+        errors = torch.zeros_like(mean)
+        for index in _parts(rows):
+            part = rows.take(index)
+            errors += part.sum_entries(likelihood.error(part.values, mean), by_feature=True)
         counts = rows.count_entries(by_feature=True)
         return Spread(
             self.settings.sigma, likelihood, errors / torch.as_tensor(counts).clamp_min(1)
@@ -298,7 +314,7 @@ def repeat_loop(trainee: Trainee, history: History) -> None:
         trainee.run_epoch(share=settings.annealing.share(epoch))
         if follows:
             trainee.spread.set(torch.full_like(trainee.spread.value, history.sigma[epoch]))
-    trainee.network.eval()
+    trainee.end()
 
 
 def _judge_all(trainees: Sequence[Trainee]) -> Tensor:
@@ -315,6 +331,12 @@ def _judge_all(trainees: Sequence[Trainee]) -> Tensor:
         ]
     total = torch.stack(verdicts).sum(dim=0)
     return total[:3] / total[3]
+
+
+def _parts(rows: Rows) -> Iterator[slice]:
+    """Yield slices of rows so large that what is computed of them stays small beside them."""
+    size = max(JUDGED_ROWS, JUDGED_ENTRIES // rows.n_features)
+    return (slice(start, start + size) for start in range(0, len(rows), size))
 
 
 def _entries(trainee: Trainee) -> Tensor:
