@@ -98,7 +98,7 @@ def fit_engine(
     residuals = measure_residuals(codecs, table, held, seed=seed)
     engine = _place_classes(codec, scaling, table, derive_rng(seed, "classes"))
     engine = calibrate(engine, table, residuals, settings, learned[0], seed=seed)
-    report = write_report(engine, codecs, table, held, history, settings, seed=seed)
+    report = write_report(engine, codecs, table, splits, history, settings, seed=seed)
     return engine, report, history
 
 

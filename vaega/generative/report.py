@@ -17,6 +17,7 @@ from vaega.generative.calibration import (
 from vaega.generative.engine import Codec, Engine
 from vaega.generative.history import History
 from vaega.generative.objective import gaussian_kl
+from vaega.generative.references import judge_heldout
 from vaega.generative.table import Table
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class FitReport:
         Within-class variance, summed over features, of a sample over that of the fit rows.
     active_units : int
         Latent dimensions in use at the kept epoch.
+    heldout_log_likelihood : float or None
+        Mean log density of held-out rows, whatever their class, importance-weighted, nats per row;
+        None where rows have none.
+    references : dict of str to float
+        The same of closed forms that were fitted on the same rows; empty for large tables.
     remarks : list of str
         What went wrong, a sentence each: a collapsed posterior, a training that ran away.
 
@@ -69,14 +75,28 @@ class FitReport:
     noise: float
     variance_ratio: float
     active_units: int = 0
+    heldout_log_likelihood: float | None = None
+    references: dict[str, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+
+    @property
+    def comparison(self) -> str:
+        """Which model explains held-out rows best, in a sentence; empty where none is told."""
+        if self.heldout_log_likelihood is None or not self.references:
+            return ""
+        best = max(self.references, key=self.references.__getitem__)
+        lead = self.heldout_log_likelihood - self.references[best]
+        figures = f"{abs(lead):.4g} nats a row"
+        if lead > 0.0:
+            return f"held-out rows are more likely than under {best}, by {figures}."
+        return f"{best} explains held-out rows better, by {figures}."
 
 
 def write_report(
     engine: Engine,
     codecs: Sequence[Codec],
     table: Table,
-    held: Sequence[np.ndarray],
+    splits: Sequence[tuple[np.ndarray, np.ndarray]],
     history: History,
     settings: "FitSettings",
     *,
@@ -89,11 +109,11 @@ def write_report(
     engine : Engine
         What was fitted.
     codecs : sequence of Codec
-        The networks that have not seen `held`, one each.
+        The networks, each trained on the first part of its split alone.
     table : Table
         The fit rows.
-    held : sequence of numpy.ndarray of int
-        Held-out rows.
+    splits : sequence of (training, heldout)
+        Row numbers.
     history : History
     settings : FitSettings
     seed : int
@@ -111,6 +131,7 @@ def write_report(
     2
     """
     varied = _drawn_variance(engine, table, derive_rng(seed, "report"))
+    held = [heldout for _, heldout in splits]
     n_heldout = sum(len(index) for index in held)
     pairs = list(zip(codecs, held, strict=True))
     kl = 0.0
@@ -118,6 +139,7 @@ def write_report(
         kl = sum(_kl(codec, table, index) for codec, index in pairs) / n_heldout
     density = sum(_density(codec, engine, table, index, seed) for codec, index in pairs)
     real = table.within_class_variance().sum()
+    likelihood, references = judge_heldout(engine, codecs, table, splits, seed=seed)
     return FitReport(
         n_training=len(table) if len(held) > 1 else len(table) - n_heldout,
         n_heldout=n_heldout,
@@ -129,6 +151,8 @@ def write_report(
         noise=_root_mean_square(engine.noise),
         variance_ratio=float(varied.sum() / real) if real else 1.0,
         active_units=int(history.active_units[history.best_epoch]),
+        heldout_log_likelihood=likelihood,
+        references=references,
         remarks=_remarks(history, settings),
     )
 

@@ -101,6 +101,11 @@ class Table:
         in_line = bool((index == np.arange(first, first + len(index))).all())
         return self.values[first : first + len(index)] if in_line else self.values[index]
 
+    def gappy(self, index: np.ndarray) -> np.ndarray:
+        """Return the values of some rows as float64, NaN where nothing was measured."""
+        values = self.values[index].astype(np.float64)
+        return values if self.seen is None else np.where(self.seen[index], values, np.nan)
+
     def within_class_variance(self) -> np.ndarray:
         """Return the variance around the class means of what was measured, (n_varying,)."""
         return within_class_variance(self.values, self.codes, self.seen)
