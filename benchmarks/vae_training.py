@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from vaega.generative.precision import multiplies_bfloat16
 from vaega.generative.rows import Rows
 from vaega.generative.training import Trainee, TrainingSettings
 
-# Rows, columns, widths, latent dimensions: a Madelon-like set and leukemia with the thesis's widths.
+# Rows, columns, widths, latent dimensions: like Madelon, and like leukemia in the thesis.
 CASES = {
     "2000x500": (2000, 500, (835, 308), 25),
     "38x7129": (38, 7129, (346, 178), 108),
@@ -81,7 +82,7 @@ def pythae_epoch(rows: torch.Tensor, hidden: tuple[int, ...], latent: int, folde
         return nn.Sequential(
             *(
                 layer
-                for a, b in zip(widths, widths[1:], strict=False)
+                for a, b in pairwise(widths)
                 for layer in (nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU())
             )
         )

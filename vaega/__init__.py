@@ -16,6 +16,17 @@ _HOME = {
     "make_madelon": "vaega.data.synthetic",
     "VAE": "vaega.generative.autoencoders",
     "ConditionalVAE": "vaega.generative.autoencoders",
+    "ProbabilisticPCA": "vaega.generative.closed_form",
+    "ClassGaussian": "vaega.generative.closed_form",
+    "Autoencoder": "vaega.generative.autoencoders",
+    "HierarchicalVAE": "vaega.generative.autoencoders",
+    "Bootstrap": "vaega.generative.bootstrap",
+    "GaussianJitter": "vaega.generative.jitter",
+    "SMOTE": "vaega.generative.smote",
+    "measure_quality": "vaega.generative.quality",
+    "measure_rows": "vaega.generative.quality",
+    "VAEImputer": "vaega.generative.imputer",
+    "VAEOutlierDetector": "vaega.generative.outliers",
     "GenerativeSampler": "vaega.generative.sampler",
     "GeneticSelector": "vaega.selection.genetic_selector",
     "SelectGenerateSelect": "vaega.selection.select_generate_select",
@@ -23,15 +34,26 @@ _HOME = {
 }
 
 __all__ = [
+    "SMOTE",
     "VAE",
+    "Autoencoder",
+    "Bootstrap",
+    "ClassGaussian",
     "ConditionalVAE",
     "Dataset",
+    "GaussianJitter",
     "GenerativeSampler",
     "GeneticSelector",
+    "HierarchicalVAE",
+    "ProbabilisticPCA",
     "SelectGenerateSelect",
+    "VAEImputer",
+    "VAEOutlierDetector",
     "__version__",
     "load_dataset",
     "make_madelon",
+    "measure_quality",
+    "measure_rows",
     "operators",
 ]
 
@@ -40,8 +62,15 @@ if TYPE_CHECKING:
     from vaega.data.sources import load_dataset
     from vaega.data.synthetic import make_madelon
     from vaega.evolution import operators
-    from vaega.generative.autoencoders import VAE, ConditionalVAE
+    from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
+    from vaega.generative.bootstrap import Bootstrap
+    from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
+    from vaega.generative.imputer import VAEImputer
+    from vaega.generative.jitter import GaussianJitter
+    from vaega.generative.outliers import VAEOutlierDetector
+    from vaega.generative.quality import measure_quality, measure_rows
     from vaega.generative.sampler import GenerativeSampler
+    from vaega.generative.smote import SMOTE
     from vaega.selection.genetic_selector import GeneticSelector
     from vaega.selection.select_generate_select import SelectGenerateSelect
 

@@ -147,7 +147,7 @@ def test_a_failure_is_recorded_others_go_on_and_it_is_tried_again(tmp_path, caps
     config = {
         **CONFIG,
         "arms": {
-            "smote": {"generator": {"kind": "smote", "k_neighbors": 500}, "amount": 9},
+            "broken": {"generator": {"kind": "vae", "class_weight": {99: 2.0}}, "amount": 9},
             "original": {},
         },
     }
@@ -155,13 +155,13 @@ def test_a_failure_is_recorded_others_go_on_and_it_is_tried_again(tmp_path, caps
     assert run(tmp_path) == 1
     out = capsys.readouterr()
     assert "2 of 4 runs failed" in out.out
-    assert "smote, seed 0: failed: " in out.err
+    assert "broken, seed 0: failed: " in out.err
     assert "Traceback" not in out.out + out.err
     runs = pd.read_csv(tmp_path / "results/small/runs.csv")
     assert list(runs["status"]) == ["failed", "failed", "done", "done"]
     assert runs["heldout_score"].isna().tolist() == [True, True, False, False]
     assert run(tmp_path) == 1
-    assert "[3/4] smote, seed 0: failed: " in capsys.readouterr().err
+    assert "[3/4] broken, seed 0: failed: " in capsys.readouterr().err
 
 
 def test_a_results_folder_that_cannot_be_written(tmp_path, capsys):

@@ -203,7 +203,7 @@ def test_y_is_optional_and_may_be_a_regression_target():
 
 def test_heldout_rows_are_fit_rows_that_did_not_train():
     X, y = blobs(50)
-    report = quick().fit(X, y).report_
+    report = quick(validation="split").fit(X, y).report_
     assert (report.n_training, report.n_heldout) == (40, 10)
 
 

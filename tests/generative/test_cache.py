@@ -9,9 +9,11 @@ import platformdirs
 import pytest
 
 from tests.generative.data import blobs
+from vaega.core.errors import InputError
 from vaega.generative.autoencoders import VAE, ConditionalVAE
-from vaega.generative.cache import ModelCache, default_cache_folder
-from vaega.generative.storage import DESCRIPTION, WEIGHTS
+from vaega.generative.cache import MAX_BYTES, ModelCache, default_cache_folder
+from vaega.generative.cache_entries import ABOUT, drop_entry, find_entries
+from vaega.generative.storage import DESCRIPTION, KINDS, WEIGHTS
 
 X, Y = blobs()
 
@@ -40,6 +42,43 @@ def test_cached_and_uncached_have_the_same_bits(tmp_path, trained):
         ):
             np.testing.assert_array_equal(a, b)
         assert model.report_ == models[0].report_
+
+
+OTHERS = {
+    "Autoencoder": {"hidden": (8,), "latent": 2, "max_epochs": 3, "random_state": 0},
+    "HierarchicalVAE": {"hidden": (8,), "latent": 4, "max_epochs": 3, "random_state": 0},
+    "ConditionalVAE": {"hidden": (8,), "latent": 2, "max_epochs": 3, "random_state": 0},
+    "ProbabilisticPCA": {"random_state": 0},
+    "ClassGaussian": {"random_state": 0},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.filterwarnings("ignore::vaega.generative.autoencoders.FitWarning")
+def test_models_of_every_kind_are_kept(tmp_path, monkeypatch, name):
+    kind, cache = KINDS[name], ModelCache(tmp_path)
+    first = cache.fit(kind(**OTHERS[name]), X, Y)
+    monkeypatch.setattr(kind, "fit", lambda *_: pytest.fail("was trained again"))
+    again = cache.fit(kind(**OTHERS[name]), X, Y)
+    np.testing.assert_array_equal(first.transform(X), again.transform(X))
+    for a, b in zip(*(m.sample({0: 3, 1: 3}, random_state=0) for m in (first, again)), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert find_entries(tmp_path)[0].kind == name
+
+
+def test_settings_that_are_set_after_a_hit_do_not_reach_what_was_found(tmp_path):
+    cache = ModelCache(tmp_path)
+    expected = cache.fit(quick(), X, Y).transform(X)
+    again = cache.fit(quick(), X, Y).set_params(hidden=(3, 3), latent=7)
+    np.testing.assert_array_equal(again.transform(X), expected)
+
+
+def test_a_model_that_was_found_outlives_its_entry(tmp_path):
+    cache = ModelCache(tmp_path)
+    expected = cache.fit(quick(), X, Y).transform(X)
+    again = cache.fit(quick(), X, Y)
+    assert drop_entry(entry(tmp_path))
+    np.testing.assert_array_equal(again.transform(X), expected)
 
 
 def test_the_model_given_is_the_model_returned(tmp_path):
@@ -90,7 +129,7 @@ def entry(folder):
     return found
 
 
-@pytest.mark.parametrize("name", [WEIGHTS, DESCRIPTION])
+@pytest.mark.parametrize("name", [WEIGHTS, DESCRIPTION, ABOUT])
 @pytest.mark.parametrize("damage", ["missing", "truncated", "flipped"])
 def test_a_damaged_entry_is_trained_again(tmp_path, trained, name, damage):
     cache = ModelCache(tmp_path)
@@ -113,6 +152,95 @@ def test_a_damaged_entry_is_trained_again(tmp_path, trained, name, damage):
     assert len(trained) == 2
 
 
+def test_a_changed_figure_in_the_description_is_damage(tmp_path, trained):
+    cache = ModelCache(tmp_path)
+    cache.fit(quick(), X, Y)
+    path = entry(tmp_path) / DESCRIPTION
+    description = json.loads(path.read_text())
+    description["seed"] += 1
+    path.write_text(json.dumps(description))
+    with pytest.warns(UserWarning, match="is not the file that was written"):
+        assert cache.fit(quick(), X, Y).seed_ == 0
+    assert len(trained) == 2
+
+
+def test_a_model_under_the_key_of_another_is_damage(tmp_path, trained):
+    cache = ModelCache(tmp_path)
+    cache.fit(quick(), X, Y)
+    entry(tmp_path).rename(tmp_path / cache.key(quick(random_state=1), X, Y))
+    with pytest.warns(UserWarning, match="does not belong to the model that is wanted"):
+        assert cache.fit(quick(random_state=1), X, Y).seed_ == 1
+    assert len(trained) == 2
+
+
+@pytest.mark.parametrize("thing", ["file", "folder"])
+def test_what_stands_in_the_place_of_an_entry_is_left(tmp_path, trained, thing):
+    cache = ModelCache(tmp_path)
+    place = tmp_path / cache.key(quick(), X, Y)
+    kept = place if thing == "file" else place / "thesis.txt"
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text("a year of work")
+    with pytest.warns(UserWarning, match="fitted but not kept") as caught:
+        model = cache.fit(quick(), X, Y)
+    assert ["left there" in str(w.message) for w in caught] == [True, False]
+    assert model.transform(X).shape == (60, 2)
+    assert kept.read_text() == "a year of work"
+
+
+def test_the_least_recently_used_are_evicted(tmp_path, trained):
+    probe = ModelCache(tmp_path)
+    probe.fit(quick(), X, Y)
+    size = find_entries(tmp_path)[0].size
+    cache = ModelCache(tmp_path, max_bytes=int(2.5 * size))
+    cache.fit(quick(random_state=1), X, Y)
+    cache.fit(quick(), X, Y)  # a hit: now seed 1 is the one used longest ago
+    cache.fit(quick(random_state=2), X, Y)
+    assert {found.seed for found in find_entries(tmp_path)} == {0, 2}
+    assert len(trained) == 3
+    cache.fit(quick(), X, Y)
+    assert len(trained) == 3
+
+
+def test_a_model_larger_than_the_bound_is_not_kept(tmp_path):
+    ModelCache(tmp_path).fit(quick(), X, Y)
+    with pytest.warns(UserWarning, match=r"not kept: it takes .* and the bound is 10 B"):
+        ModelCache(tmp_path, max_bytes=10).fit(quick(random_state=1), X, Y)
+    assert find_entries(tmp_path) == []
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+
+
+def test_the_bound(monkeypatch):
+    assert ModelCache("unused").max_bytes == MAX_BYTES
+    assert ModelCache("unused", max_bytes=None).max_bytes is None
+    monkeypatch.setenv("VAEGA_CACHE_SIZE", "1MiB")
+    assert ModelCache("unused").max_bytes == 2**20
+    assert ModelCache("unused", max_bytes=5).max_bytes == 5
+    monkeypatch.setenv("VAEGA_CACHE_SIZE", "plenty")
+    with pytest.raises(InputError, match=r"^ModelCache: \$VAEGA_CACHE_SIZE must be a size such"):
+        ModelCache("unused")
+    for bad in (-1, 1.5, "much"):
+        with pytest.raises(InputError, match=r"^ModelCache: max_bytes must be"):
+            ModelCache("unused", max_bytes=bad)
+
+
+def test_a_writer_killed_half_way_leaves_nothing_that_is_read(tmp_path, trained, monkeypatch):
+    def half(model, folder):
+        folder.mkdir()
+        (folder / WEIGHTS).write_text("half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("vaega.generative.cache.save_model", half)
+        patched.setattr("vaega.generative.cache.remove_files", lambda folder: None)
+        with pytest.raises(KeyboardInterrupt):
+            ModelCache(tmp_path).fit(quick(), X, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ModelCache(tmp_path).fit(quick(), X, Y)
+    assert len(list(entry(tmp_path).iterdir())) == 3
+    assert len(trained) == 2
+
+
 def test_a_folder_that_cannot_be_used_is_no_obstacle(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.warns(UserWarning, match="cannot be used as model cache"):
@@ -131,8 +259,8 @@ def test_a_model_that_cannot_be_kept_is_still_returned(tmp_path, monkeypatch):
 
 
 def test_bad_input_fails_as_without_a_cache(tmp_path):
-    with pytest.raises(ValueError, match="NaN"):
-        ModelCache(tmp_path).fit(quick(), np.full((5, 2), np.nan), None)
+    with pytest.raises(ValueError, match="infinity"):
+        ModelCache(tmp_path).fit(quick(), np.full((5, 2), np.inf), None)
     with pytest.raises(ValueError, match="latent"):
         ModelCache(tmp_path).fit(quick(latent=0), X, Y)
 
@@ -173,6 +301,40 @@ def test_two_processes_train_once(tmp_path):
     assert [process.returncode for process in processes] == [0, 0]
     assert outputs[0] == outputs[1]
     assert (tmp_path / "trained").read_text() == "once\n"
+
+
+CHURN = """
+import sys
+import numpy as np
+from vaega.generative.autoencoders import VAE
+from vaega.generative.cache import ModelCache
+X = np.random.default_rng(0).normal(size=(30, 4))
+def quick(seed):
+    return VAE((4,), 2, max_epochs=1, random_state=seed)
+whole = [quick(seed).fit(X).transform(X) for seed in range(4)]
+cache = ModelCache(sys.argv[1], max_bytes=int(sys.argv[2]))
+for seed in np.random.default_rng(int(sys.argv[3])).integers(4, size=60).tolist():
+    model = cache.fit(quick(seed), X)
+    assert (model.transform(X) == whole[seed]).all()
+"""
+
+
+def test_processes_that_evict_and_read_never_see_half_an_entry(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(30, 4))
+    ModelCache(tmp_path).fit(VAE((4,), 2, max_epochs=1, random_state=0), rows)
+    bound = int(2.5 * find_entries(tmp_path)[0].size)
+    command = [sys.executable, "-W", "error::UserWarning", "-c", CHURN, str(tmp_path), str(bound)]
+    processes = [
+        subprocess.Popen(
+            [*command, str(number)],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(3)
+    ]
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    assert errors == ["", "", ""]
+    assert sum(found.size for found in find_entries(tmp_path)) <= bound
 
 
 def test_default_folder(monkeypatch, tmp_path):

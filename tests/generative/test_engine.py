@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import torch
 
@@ -40,3 +42,46 @@ def test_noise_is_the_only_difference():
     np.testing.assert_allclose(
         plain, found.scaling.backward(found.draw(20, rng=np.random.default_rng(0)))
     )
+
+
+def test_missing_entries_are_seen_as_the_mean():
+    found = engine()
+    rows = np.full((1, 12), np.nan)
+    for a, b in zip(
+        found.codec.posterior(rows, None),
+        found.codec.posterior(np.zeros((1, 12)), None),
+        strict=True,
+    ):
+        assert torch.equal(a, b)
+
+
+def test_points_at_noise_zero_are_the_means():
+    found = engine()
+    rows = np.random.default_rng(0).normal(size=(4, 12))
+    points, log_q = found.codec.infer(rows, None, torch.zeros(4, 2).double())
+    mean, variance = found.codec.posterior(rows, None)
+    torch.testing.assert_close(points, mean)
+    expected = -0.5 * (2 * np.pi * variance).log().sum(dim=1)
+    torch.testing.assert_close(log_q, expected)
+    several, _ = found.codec.infer(rows, None, torch.zeros(3, 4, 2).double())
+    torch.testing.assert_close(several, mean.expand(3, 4, 2))
+
+
+def test_some_columns_of_a_decoded_row():
+    found = engine()
+    points = np.random.default_rng(0).normal(size=(4, 2))
+    whole = found.decode(points, None)
+    np.testing.assert_allclose(found.decode(points, None, np.array([5, 0])), whole[:, [5, 0]])
+    noisy = found.decode(points, None, rng=np.random.default_rng(0))
+    assert not np.array_equal(noisy, whole)
+
+
+def test_single_precision_is_close_and_not_kept_in_a_pickle():
+    found = engine(ConditionalVAE)
+    points, codes = torch.zeros(3, 2).double(), np.array([0, 1, 2])
+    quick = found.codec.decode(points, codes, single=True)
+    np.testing.assert_allclose(quick, found.codec.decode(points, codes), rtol=1e-5, atol=1e-5)
+    again = pickle.loads(pickle.dumps(found.codec))  # noqa: S301 - our own bytes
+    assert "_single" in vars(found.codec)
+    assert "_single" not in vars(again)
+    np.testing.assert_array_equal(again.decode(points, codes, single=True), quick)

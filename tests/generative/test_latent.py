@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaega.generative.latent import PRIOR_ROWS, ClassGaussians
+from vaega.generative.latent import PRIOR_ROWS, ClassGaussians, StandardGaussians
 
 
 def posteriors(n, latent=3, seed=0):
@@ -52,3 +52,21 @@ def test_fewer_rows_than_dimensions():
 def test_draws_are_counted(n):
     gaussians = ClassGaussians.fitted(*posteriors(6), torch.zeros(6, dtype=torch.long))
     assert gaussians.draw(0, n, rng=np.random.default_rng(0)).shape == (n, 3)
+
+
+def test_distances_are_mahalanobis():
+    means, variances = posteriors(60)
+    gaussians = ClassGaussians.fitted(means, variances, torch.arange(60) % 2)
+    found = gaussians.squared_distances(means)
+    for code in (0, 1):
+        inverse = torch.linalg.inv(gaussians.factors[code] @ gaussians.factors[code].T)
+        centred = means - gaussians.means[code]
+        torch.testing.assert_close(found[:, code], ((centred @ inverse) * centred).sum(dim=1))
+
+
+def test_standard_gaussians_are_the_prior():
+    gaussians = StandardGaussians(torch.zeros(2, 3, dtype=torch.float64))
+    drawn = gaussians.draw(1, 50_000, rng=np.random.default_rng(0))
+    torch.testing.assert_close(torch.cov(drawn.T), torch.eye(3).double(), atol=0.03, rtol=0)
+    expected = drawn[:5].square().sum(dim=1)
+    torch.testing.assert_close(gaussians.squared_distances(drawn[:5])[:, 1], expected)

@@ -10,7 +10,8 @@ from sklearn.preprocessing import StandardScaler
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, ConditionalVAE
+from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
+from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative.sampler import GenerativeSampler
 
 
@@ -167,3 +168,41 @@ def test_bad_cache_is_one_sentence():
     X, y = imbalanced()
     with pytest.raises(InputError, match=r"^GenerativeSampler: cache must be None, 'auto' or a"):
         GenerativeSampler(quick(), cache=3).fit_resample(X, y)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Autoencoder(hidden=(8,), latent=2, max_epochs=3),
+        HierarchicalVAE(hidden=(8,), latent=4, max_epochs=3),
+        ProbabilisticPCA(),
+        ClassGaussian(),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+@pytest.mark.filterwarnings("ignore::vaega.generative.autoencoders.FitWarning")
+def test_any_model(model, tmp_path):
+    X, y = imbalanced()
+    plain, cached = (
+        GenerativeSampler(model, n_per_class=4, cache=cache, random_state=0).fit_resample(X, y)
+        for cache in (None, tmp_path)
+    )
+    assert plain[0].shape == (50, 12)
+    assert np.isfinite(plain[0]).all()
+    np.testing.assert_array_equal(plain[0], cached[0])
+
+
+@pytest.mark.parametrize("source", ["posterior", "rows"])
+@pytest.mark.filterwarnings("ignore::vaega.generative.autoencoders.FitWarning")
+def test_sources(source):
+    X, y = imbalanced()
+    sampler = GenerativeSampler(quick(), source=source, random_state=0)
+    X_new, y_new = sampler.fit_resample(X, y)
+    assert X_new.shape == (60, 12)
+    assert set(y_new[42:]) == {"few"}
+
+
+def test_a_bad_source_is_one_sentence():
+    X, y = imbalanced()
+    with pytest.raises(InputError, match="source must be one of"):
+        GenerativeSampler(quick(), source="nowhere").fit_resample(X, y)

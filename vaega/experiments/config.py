@@ -8,13 +8,16 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationError,
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from vaega.core.checks import check_count
+from vaega.core.checks import check_count, check_number
 from vaega.data.steps import check_steps
 from vaega.experiments.classifiers import check_classifier, check_metric
+from vaega.experiments.generators import GeneratorError, check_generator
 from vaega.selection.select_generate_select import check_keep
 from vaega.selection.settings import SearchSettings
 
@@ -24,6 +27,13 @@ def _plain_number(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("must be a number")
     return value
+
+
+def _as_number(value: Any) -> Any:
+    try:
+        return float(_plain_number(value))
+    except (TypeError, ValueError):
+        raise ValueError(f"must be a number, got {value!r}") from None
 
 
 def _number_or_auto(value: Any) -> Any:
@@ -83,54 +93,41 @@ class ProtocolConfig(_Model):
         return self
 
 
-class _AutoencoderConfig(_Model):
-    hidden: Annotated[tuple[Count, ...] | None, Field(min_length=1)] = None
-    latent: Count | None = None
-    norm: Literal["batch", "layer"] | None = None
-    learning_rate: Annotated[Number, Field(gt=0.0)] | None = None
-    batch_size: Annotated[int | None, Field(strict=True, ge=2)] = None
-    max_epochs: Count | None = None
-    patience: Count | None = None
-    beta: Annotated[Number, Field(gt=0.0)] | None = None
+class GeneratorConfig(BaseModel):
+    """What makes the synthetic rows: a kind, and beside it what its constructor takes."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    kind: Literal[
+        "vae",
+        "conditional_vae",
+        "hierarchical_vae",
+        "autoencoder",
+        "ppca",
+        "class_gaussian",
+        "jitter",
+        "bootstrap",
+        "smote",
+    ]
 
     @model_validator(mode="after")
-    def _no_nothing(self) -> "_AutoencoderConfig":
-        for key in sorted(self.model_fields_set - {"norm"}):
-            if getattr(self, key) is None:
-                raise ValueError(f"{key} must have a value, got None; leave it out for the default")
+    def _valid_parameters(self) -> "GeneratorConfig":
+        given = self.parameters()
+        try:
+            check_generator(self.kind, given)
+        except GeneratorError as error:
+            location, value = ((error.key,), given[error.key]) if error.key else ((), given)
+            detail = InitErrorDetails(
+                type=PydanticCustomError("value_error", "{error}", {"error": str(error)}),
+                loc=location,
+                input=value,
+            )
+            raise ValidationError.from_exception_data("generator", [detail]) from error
         return self
 
     def parameters(self) -> dict[str, Any]:
-        """Return what the file sets; everything else keeps the model's own default."""
-        return self.model_dump(exclude={"kind"}, exclude_unset=True)
-
-
-class VAEConfig(_AutoencoderConfig):
-    """`vaega.VAE`, one model for all classes."""
-
-    kind: Literal["vae"]
-
-
-class ConditionalVAEConfig(_AutoencoderConfig):
-    """`vaega.ConditionalVAE`, which sees the label."""
-
-    kind: Literal["conditional_vae"]
-
-
-class SMOTEConfig(_Model):
-    """SMOTE of imbalanced-learn, a rival; needs the extra ``compare``."""
-
-    kind: Literal["smote"]
-    k_neighbors: Count = 5
-
-    def parameters(self) -> dict[str, Any]:
-        """Return SMOTE's parameters."""
-        return {"k_neighbors": self.k_neighbors}
-
-
-GeneratorConfig = Annotated[
-    VAEConfig | ConditionalVAEConfig | SMOTEConfig, Field(discriminator="kind")
-]
+        """Return what the file sets; everything else keeps the generator's own default."""
+        return dict(self.model_extra or {})
 
 
 class ArmConfig(_Model):
@@ -275,6 +272,51 @@ class SearchConfig(_Model):
         return SearchSettings(**self.model_dump(exclude={"preselect"}))
 
 
+class RangeConfig(_Model):
+    """Values from low to high: whole numbers where both are."""
+
+    low: Any
+    high: Any
+    log: Annotated[bool, Field(strict=True)] = False
+    points: Annotated[int, Field(strict=True, ge=2)] = 3
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> "RangeConfig":
+        low, high = self.ends()
+        if not low < high:
+            raise ValueError(f"low must be below high, got {self.low!r} and {self.high!r}")
+        if self.log and low <= 0:
+            raise ValueError(f"low must be above 0 where log is true, got {self.low!r}")
+        return self
+
+    def ends(self) -> tuple[float, float]:
+        """Return low and high, as int where both are whole numbers."""
+        low, high = (
+            check_number(_as_number(v), "an end", owner="it") for v in (self.low, self.high)
+        )
+        whole = isinstance(self.low, int) and isinstance(self.high, int)
+        return (int(low), int(high)) if whole else (low, high)
+
+
+class TuneConfig(_Model):
+    """What ``vaega tune`` searches; the command's options override all but the space."""
+
+    arm: str | None = None
+    trials: Count = 30
+    sampler: Literal["tpe", "grid"] = "tpe"
+    objective: Literal["elbo", "score"] = "elbo"
+    seed: Annotated[int, Field(strict=True, ge=0)] = 0
+    space: dict[str, RangeConfig | Annotated[tuple[Any, ...], Field(min_length=1)]] | None = None
+
+    @field_validator("space", mode="before")
+    @classmethod
+    def _ranges_and_choices(cls, space: Any) -> Any:
+        for key, value in space.items() if isinstance(space, dict) else ():
+            if not isinstance(value, dict | list | tuple | RangeConfig):
+                raise ValueError(f"{key} must be a list of values, or low and high, got {value!r}")
+        return space
+
+
 class ExperimentConfig(_Model):
     """One experiment: a dataset, a protocol, arms that share splits and seeds."""
 
@@ -287,6 +329,8 @@ class ExperimentConfig(_Model):
     fitness: FitnessConfig
     search: SearchConfig = SearchConfig()
     seeds: Any = 10
+    # Says nothing about a run, so that it is no part of a run's identity.
+    tune: Annotated[TuneConfig, Field(exclude=True)] = TuneConfig()
 
     @field_validator("preprocess")
     @classmethod

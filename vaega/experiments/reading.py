@@ -154,16 +154,16 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _key(location: Sequence[Any]) -> str:
-    # Behind generator and objective stands the kind that was chosen, which is no key of the file.
+    # Behind an objective stands the kind that was chosen, which is no key of the file.
     parts = [str(part) for part in location]
     return ".".join(
         part
         for place, part in enumerate(parts)
-        if place == 0 or parts[place - 1] not in ("generator", "objective") or part not in _KINDS
+        if place == 0 or parts[place - 1] != "objective" or part not in _KINDS
     )
 
 
-_KINDS = ("vae", "conditional_vae", "smote", "weighted", "penalty")
+_KINDS = ("weighted", "penalty")
 
 
 _RULES: dict[str, Callable[[ErrorDetails], str]] = {

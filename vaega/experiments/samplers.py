@@ -1,13 +1,16 @@
 """From the generator of an arm to an object with ``fit_resample``."""
 
-from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-import numpy as np
-
-from vaega.core.errors import MissingExtraError
 from vaega.experiments.config import ArmConfig
+from vaega.experiments.generators import (
+    MODELS,
+    SAMPLERS,
+    drawing,
+    make_model,
+    make_plain_sampler,
+)
+from vaega.generative.smote import find_smote
 
 
 def share_amount(amount: int, n_classes: int) -> dict[int, int]:
@@ -59,32 +62,41 @@ def make_sampler(arm: ArmConfig, n_classes: int, *, device: str, cache: Any) -> 
     """
     if arm.generator is None or arm.amount is None:
         return None
+    kind, given = arm.generator.kind, arm.generator.parameters()
     added = share_amount(arm.amount, n_classes)
-    if arm.generator.kind == "smote":
-        return _make_smote(added, arm.generator.parameters())
-    from vaega.generative.autoencoders import VAE, ConditionalVAE
+    if kind == "smote":
+        find_smote()
+    if kind in SAMPLERS:
+        return make_plain_sampler(kind, given, n_per_class=added)
     from vaega.generative.compute import pick_device
     from vaega.generative.sampler import GenerativeSampler
 
     pick_device(device, owner="--device")
-    kind = VAE if arm.generator.kind == "vae" else ConditionalVAE
-    model = kind(device=device, **arm.generator.parameters())
-    return GenerativeSampler(model, n_per_class=added, cache=cache)
+    model = make_model(kind, given, device=device)
+    return GenerativeSampler(model, n_per_class=added, cache=cache, **drawing(given))
 
 
-def _make_smote(added: Mapping[int, int], parameters: dict[str, Any]) -> Any:
-    try:
-        from imblearn.over_sampling import SMOTE
-    except ImportError as error:
-        raise MissingExtraError(
-            owner="generator smote", package="imbalanced-learn", extra="compare"
-        ) from error
-    return SMOTE(sampling_strategy=partial(_totals, added=added), **parameters)
+def make_arm_model(arm: ArmConfig, *, device: str) -> Any:
+    """Return the generative model of an arm, not fitted; None where it has none.
 
+    Parameters
+    ----------
+    arm : ArmConfig
+        One of the section ``arms``.
+    device : {"auto", "cpu", "cuda"}
+        Where autoencoders are trained.
 
-def _totals(y: np.ndarray, *, added: Mapping[int, int]) -> dict[Any, int]:
-    labels, counts = np.unique(y, return_counts=True)
-    return {
-        label: int(count) + added.get(int(label), 0)
-        for label, count in zip(labels.tolist(), counts, strict=True)
-    }
+    Returns
+    -------
+    GenerativeModel or None
+
+    Examples
+    --------
+    >>> from vaega.experiments.config import ArmConfig
+    >>> arm = ArmConfig(generator={"kind": "ppca", "latent": 3}, amount=10)
+    >>> make_arm_model(arm, device="cpu")
+    ProbabilisticPCA(latent=3)
+    """
+    if arm.generator is None or arm.generator.kind not in MODELS:
+        return None
+    return make_model(arm.generator.kind, arm.generator.parameters(), device=device)

@@ -1,7 +1,7 @@
 """Cross-validated fitness: any scikit-learn classifier, scored on inner folds through joblib."""
 
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -18,8 +18,8 @@ from vaega import __version__
 from vaega.core.errors import InputError
 from vaega.core.files import fingerprint
 from vaega.fitness.evaluation import (
+    Chunk,
     Evaluation,
-    PackedMasks,
     Task,
     evaluate_singly,
     evaluate_together,
@@ -322,23 +322,61 @@ class CrossValidatedFitness:
         task: Task,
         prefer: str | None = None,
     ) -> Evaluation:
-        n_workers = min(effective_n_jobs(self.n_jobs), len(masks))
+        n_workers, plan = min(effective_n_jobs(self.n_jobs), len(masks)), task.plan
         together = evaluate is evaluate_together
-        if n_workers == 1 or (together and task.plan is not None and task.plan.device):
-            return evaluate(self.folds, PackedMasks.of(masks, known), task)
+        if n_workers == 1 or (together and plan is not None and plan.device):
+            return evaluate(self.folds, Chunk(masks, known), task)
         parallel = Parallel(n_jobs=self.n_jobs, prefer=prefer)
         # Threads read the folds where they are, processes map them from files.
         threads = getattr(parallel._backend, "uses_threads", False)
-        folds = self.folds if threads else self._files.folder
-        n_chunks = min(len(masks), n_workers * _CHUNKS_PER_JOB)
+        # What is no training takes as long for any mask, and less than a chunk costs.
+        even = together and threads and plan is not None and plan.module.EXACT
+        n_chunks = min(len(masks), n_workers * (1 if even else _CHUNKS_PER_JOB))
         parts = np.array_split(masks, n_chunks)
         known_parts = [None] * n_chunks if known is None else np.array_split(known, n_chunks)
-        chunks = [PackedMasks.of(*part) for part in zip(parts, known_parts, strict=True)]
+        chunks = [Chunk(*part) for part in zip(parts, known_parts, strict=True)]
         with one_thread():  # here too, for a backend of threads; see there
             if threads:  # joblib looks for results every hundredth of a second: a population's time
-                with ThreadPoolExecutor(n_workers) as pool:
-                    results = list(pool.map(lambda chunk: evaluate(folds, chunk, task), chunks))
+                results = _in_threads(
+                    lambda chunk: evaluate(self.folds, chunk, task), chunks, n_workers
+                )
             else:
-                results = parallel(delayed(evaluate)(folds, chunk, task) for chunk in chunks)
+                folder = self._files.folder
+                results = parallel(delayed(evaluate)(folder, chunk, task) for chunk in chunks)
         scores = np.concatenate([result.scores for result in results])
         return Evaluation(scores, tuple(counted for each in results for counted in each.warned))
+
+
+def _in_threads(
+    evaluate: Callable[[Chunk], Evaluation], chunks: Sequence[Chunk], n_workers: int
+) -> list[Evaluation]:
+    """Evaluate chunks in threads, of which the one that asks is one."""
+    left, results = deque(enumerate(chunks)), dict[int, Evaluation]()
+    errors: dict[int, Exception] = {}
+
+    def take() -> tuple[int, Chunk] | None:
+        try:
+            return left.popleft()
+        except IndexError:
+            return None
+
+    def work() -> None:
+        with one_thread():
+            for place, chunk in iter(take, None):
+                try:
+                    results[place] = evaluate(chunk)
+                except Exception as error:  # raised below, by the thread that asks
+                    errors[place] = error
+                    left.clear()  # nobody needs the rest
+
+    with ThreadPoolExecutor(n_workers - 1) as pool:
+        others = [pool.submit(work) for _ in range(n_workers - 1)]
+        try:
+            work()
+        finally:
+            left.clear()
+    for other in others:
+        other.result()
+    if errors:
+        raise errors[min(errors)]  # whichever came first: chunks are taken in order
+    return [results[place] for place in range(len(chunks))]

@@ -67,57 +67,49 @@ class Task:
 
 
 @dataclass(frozen=True, eq=False)
-class PackedMasks:
-    """Masks as they travel to another process: packed bits, and what is known of their scores.
+class Chunk:
+    """Masks for one worker, and what is known of their scores.
+
+    On the way to another process the masks are packed bits.
 
     Parameters
     ----------
-    bits : numpy.ndarray of uint8
-        Of the masks, by row.
-    n_features : int
+    masks : numpy.ndarray of bool, shape (n_masks, n_features)
     known : numpy.ndarray of float, shape (n_masks, n_folds), optional
         Scores that need not be computed; NaN elsewhere.
 
     Examples
     --------
-    >>> packed = PackedMasks.of(np.array([[True, False, True]]))
-    >>> packed.masks
+    >>> import copy
+    >>> chunk = Chunk(np.array([[True, False, True]]))
+    >>> copy.copy(chunk).masks  # as on the way to another process
     array([[ True, False,  True]])
     """
 
-    bits: np.ndarray
-    n_features: int
+    masks: np.ndarray
     known: np.ndarray | None = None
 
-    @classmethod
-    def of(cls, masks: np.ndarray, known: np.ndarray | None = None) -> "PackedMasks":
-        """Return the packed masks.
-
-        Parameters
-        ----------
-        masks : numpy.ndarray of bool, shape (n_masks, n_features)
-        known : numpy.ndarray of float, shape (n_masks, n_folds), optional
-
-        Returns
-        -------
-        PackedMasks
-        """
-        return cls(np.packbits(masks, axis=1), masks.shape[1], known)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpack, (self.bits, self.masks.shape[1], self.known)
 
     @property
-    def masks(self) -> np.ndarray:
-        """The masks, bool of shape (n_masks, n_features)."""
-        return np.unpackbits(self.bits, axis=1, count=self.n_features).astype(bool)
+    def bits(self) -> np.ndarray:
+        """The masks as packed bits, uint8, by row: what seeds are derived from."""
+        return np.packbits(self.masks, axis=1)
 
 
-def evaluate_together(folds: Sequence[Fold] | str, packed: PackedMasks, task: Task) -> Evaluation:
+def _unpack(bits: np.ndarray, n_features: int, known: np.ndarray | None) -> Chunk:
+    return Chunk(np.unpackbits(bits, axis=1, count=n_features).view(bool), known)
+
+
+def evaluate_together(folds: Sequence[Fold] | str, chunk: Chunk, task: Task) -> Evaluation:
     """Score masks with the engine of the task's plan.
 
     Parameters
     ----------
     folds : sequence of Fold, or str
         Or the folder that holds them, for a worker in another process.
-    packed : PackedMasks
+    chunk : Chunk
     task : Task
         With a plan.
 
@@ -127,33 +119,34 @@ def evaluate_together(folds: Sequence[Fold] | str, packed: PackedMasks, task: Ta
         Scores are NaN where scikit-learn has to decide.
     """
     assert task.plan is not None
-    masks, seeds = packed.masks, None
+    masks, seeds = chunk.masks, None
     random = task.plan.module.RANDOM and task.seeded
     warned: dict[int, Counter[str]] = defaultdict(Counter)
     columns = []
     with one_thread(), counted_warnings():  # an engine names what scikit-learn would warn of
-        digests = [fingerprint(row) for row in packed.bits] if random else []
+        digests = [fingerprint(row) for row in chunk.bits] if random else []
         for place, fold in zip(task.places, _folds_of(folds, task), strict=True):
             if random:
                 seeds = np.array([_derive(task.seed, digest, place) for digest in digests])
             result = score_fold(task.plan, fold, masks, seeds)
             columns.append(result.scores)
             for text, rows in result.warned.items():
-                for row in rows:
-                    warned[int(row)][text] += 1
-    silent = Counter[str]()
-    by_mask = tuple(warned.get(row, silent) for row in range(len(masks)))
-    return Evaluation(np.stack(columns, axis=1), by_mask)
+                for row in rows.tolist():
+                    warned[row][text] += 1
+    by_mask = [Counter[str]()] * len(masks)
+    for row, counted in warned.items():
+        by_mask[row] = counted
+    return Evaluation(np.stack(columns, axis=1), tuple(by_mask))
 
 
-def evaluate_singly(folds: Sequence[Fold] | str, packed: PackedMasks, task: Task) -> Evaluation:
+def evaluate_singly(folds: Sequence[Fold] | str, chunk: Chunk, task: Task) -> Evaluation:
     """Score masks with scikit-learn, one after the other.
 
     Parameters
     ----------
     folds : sequence of Fold, or str
         Or the folder that holds them, for a worker in another process.
-    packed : PackedMasks
+    chunk : Chunk
         What is known of their scores stays.
     task : Task
 
@@ -167,17 +160,17 @@ def evaluate_singly(folds: Sequence[Fold] | str, packed: PackedMasks, task: Task
     InputError
         When the classifier fails on a mask, or gives a score that is no finite number.
     """
-    folds, masks, warned = _folds_of(folds, task), packed.masks, []
+    folds, masks, warned = _folds_of(folds, task), chunk.masks, []
+    digests = [fingerprint(row) if task.seeded else "" for row in chunk.bits]
     scores = np.full((len(masks), len(folds)), np.nan)
-    if packed.known is not None:
-        scores[:] = packed.known
+    if chunk.known is not None:
+        scores[:] = chunk.known
     with one_thread(), counted_warnings():  # entered once here, the one of each mask costs nothing
         for row, mask in enumerate(masks):
-            digest = fingerprint(packed.bits[row]) if task.seeded else ""
             with counted_warnings() as counted:
                 for column, (place, fold) in enumerate(zip(task.places, folds, strict=True)):
                     if np.isnan(scores[row, column]):
-                        scores[row, column] = _score(fold, place, mask, digest, task)
+                        scores[row, column] = _score(fold, place, mask, digests[row], task)
             warned.append(counted)
     return Evaluation(scores, tuple(warned))
 

@@ -30,25 +30,32 @@ def one_thread() -> Iterator[None]:
     ...     {library["num_threads"] for library in threadpool_info()} <= {1}
     True
     """
-    controller = _controller()
-    with controller.select(user_api="openmp").limit(limits=1):
-        _BLAS.enter(controller.select(user_api="blas"))
+    if getattr(_OWN, "limited", False):  # this thread is in such a block
+        yield
+        return
+    openmp, blas = _libraries()
+    with openmp.limit(limits=1):
+        _BLAS.enter(blas)
+        _OWN.limited = True
         try:
             yield
         finally:
+            _OWN.limited = False
             _BLAS.leave()
 
 
-def _controller() -> ThreadpoolController:
+def _libraries() -> tuple[ThreadpoolController, ThreadpoolController]:
     # Looking for the libraries takes longer than many a block; only an import brings new ones.
     global _FOUND  # noqa: PLW0603
     n_modules = len(sys.modules)
     if _FOUND is None or _FOUND[0] != n_modules:
-        _FOUND = n_modules, ThreadpoolController()
-    return _FOUND[1]
+        every = ThreadpoolController()
+        _FOUND = n_modules, every.select(user_api="openmp"), every.select(user_api="blas")
+    return _FOUND[1:]
 
 
-_FOUND: tuple[int, ThreadpoolController] | None = None
+_FOUND: tuple[int, ThreadpoolController, ThreadpoolController] | None = None
+_OWN = threading.local()
 
 
 class _SharedLimit:

@@ -1,10 +1,12 @@
-"""What every generative model offers once it is fitted: encode, decode, generate."""
+"""What every generative model offers once fitted: encode, decode, generate, judge, fill in."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     check_array,
     check_consistent_length,
@@ -12,18 +14,33 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from vaega.core.checks import check_count
+from vaega.core.checks import check_choice, check_count
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, draw_seed
+from vaega.generative import anomaly
 from vaega.generative.compute import one_thread
+from vaega.generative.density import log_densities
 from vaega.generative.engine import Engine
-from vaega.generative.labels import codes_of, repeat_codes
+from vaega.generative.generation import column_numbers, generate
+from vaega.generative.imputation import impute_draws, impute_means
+from vaega.generative.labels import codes_of
+from vaega.generative.origins import Around
+from vaega.generative.traversal import LatentPaths
 
 
-class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+def _has_density(model: Any) -> bool:
+    if model._kind == "autoencoder":
+        raise AttributeError(f"{type(model).__name__} has no density.")
+    return True
+
+
+class GenerativeModel(
+    LatentPaths, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Uses of one set of learned weights; a subclass's `fit` sets `engine_` and `classes_`.
 
-    A subclass sets `_conditional` where the model sees the label.
+    A subclass sets `_conditional` where the model sees the label, and `_kind`; an "autoencoder" has
+    no density. Its tag `allow_nan` says whether its `fit` takes rows with missing entries.
 
     Examples
     --------
@@ -33,6 +50,7 @@ class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     """
 
     _conditional = False
+    _kind = "closed form"
     engine_: Engine
     classes_: np.ndarray | None
 
@@ -82,7 +100,11 @@ class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self,
         n: int | Mapping[Any, int] = 1,
         *,
+        features: Any = None,
         noise: bool = True,
+        source: str | None = None,
+        rows: Any = None,
+        labels: Any = None,
         random_state: Any = None,
     ) -> Any:
         """Generate rows.
@@ -90,17 +112,29 @@ class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Parameters
         ----------
         n : int or mapping of label to int, default=1
-            How many rows. An int draws z from the prior N(0, I). A mapping draws z from the
-            aggregate posterior of each class: a Gaussian with the moments of its rows' posteriors.
+            How many rows.
+        features : array-like of bool, shape (n_features,), or of int, optional
+            The columns to generate, as a mask or as numbers in the order wanted; all when absent.
+            Given the latent point, columns are independent: these are rows of the exact marginal,
+            and cost their part of the last layer alone (computed in single precision).
         noise : bool, default=True
             Whether to add the decoder's noise. Without it rows are decoder means, which keep only
             part of the within-class variance.
+        source : {"prior", "posterior", "rows"}, optional
+            Where z comes from: the prior N(0, I); the aggregate posterior of the class, a Gaussian
+            with the moments of its rows' posteriors; the posteriors of `rows`, each as often as the
+            others. When absent, the prior for an int and the posterior for a mapping. An int draws
+            classes in proportion to their share of the fit rows.
+        rows : array-like of shape (n_rows, n_features), optional
+            For source "rows"; may have missing entries.
+        labels : array-like of shape (n_rows,), optional
+            Labels of `rows`; needed for a mapping.
         random_state : int, RandomState, Generator or None, default=None
             None gives new rows on every call.
 
         Returns
         -------
-        X : numpy.ndarray of shape (n_rows, n_features)
+        X : numpy.ndarray of shape (n_rows, n_features) or (n_rows, n_asked)
             The rows; for a mapping in its order, class by class.
         y : numpy.ndarray of shape (n_rows,)
             Their labels; only for a mapping.
@@ -108,28 +142,191 @@ class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Raises
         ------
         InputError
-            When a label was not in fit, a count is no whole number at least 0, or the model was
-            fitted without labels.
+            When a label was not in fit, a count is no whole number at least 0, the model was
+            fitted without labels, there is no such column, or source and rows don't go together.
         """
         check_is_fitted(self)
-        owner, rng = type(self).__name__, derive_rng(draw_seed(random_state), "sample")
+        owner, around = type(self).__name__, None
+        if rows is not None:
+            known, codes = self._known(rows, labels)
+            around = Around(self.engine_.scaling.forward(known), codes)
         with one_thread():
-            if not isinstance(n, Mapping):
-                check_count(n, "n", owner=owner, minimum=0)
-                return self.engine_.sample(n, noise=noise, rng=rng)
-            codes, labels = repeat_codes(n, self.classes_, owner=owner)
-            return self.engine_.sample(codes, noise=noise, rng=rng), labels
+            return generate(
+                self.engine_,
+                self.classes_,
+                n,
+                owner=owner,
+                noise=noise,
+                rng=derive_rng(draw_seed(random_state), "sample"),
+                features=column_numbers(features, self.n_features_in_, owner=owner),
+                source=source,
+                around=around,
+            )
+
+    @available_if(_has_density)
+    def score_samples(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        n_importance_samples: int | None = None,
+        random_state: Any = 0,
+    ) -> np.ndarray:
+        """Return the log density of rows, in nats, on the scale of X.
+
+        Missing entries are left out: the density is that of the others. Constant columns say
+        nothing.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), optional
+            Labels, for a model that sees them: the density given the class. Without, that of the
+            mixture of all classes.
+        n_importance_samples : int, optional
+            Latent points of each row; the bound (Burda et al. 2016) grows with them, and with one
+            its mean is the evidence lower bound. When absent, 64, or the exact density where there
+            is a closed form.
+        random_state : int, RandomState, Generator or None, default=0
+            Draws the latent points; the same for all rows, so that a row's score does not depend on
+            the others.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples,)
+        """
+        self._check_importance(n_importance_samples)
+        X, codes = self._known(X, y if self._conditional else None)
+        with one_thread():
+            return log_densities(
+                self.engine_,
+                X,
+                codes,
+                n_importance_samples=n_importance_samples,
+                rng=derive_rng(draw_seed(random_state), "importance"),
+            )
+
+    @available_if(_has_density)
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the mean of `score_samples`, nats per row."""
+        return float(self.score_samples(X, y).mean())
+
+    def anomaly_scores(
+        self,
+        X: Any,
+        kind: str = "reconstruction",
+        *,
+        y: Any = None,
+        reference: str = "prior",
+        n_importance_samples: int | None = None,
+        random_state: Any = 0,
+    ) -> np.ndarray:
+        """Return how unusual rows are; higher is more unusual.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; missing entries are left out.
+        kind : {"reconstruction", "latent", "likelihood"}, default="reconstruction"
+            Mean squared residual of the reconstruction on the standardised scale; squared
+            Mahalanobis distance of the posterior mean; negative log density in nats.
+        y : array-like of shape (n_samples,), optional
+            Labels, for a model that sees them. Without, the class in which a row is least unusual,
+            or the mixture for "likelihood".
+        reference : {"prior", "posterior"}, default="prior"
+            For "latent": distance to N(0, I), or to the aggregate posterior of the nearest class.
+        n_importance_samples, random_state
+            For "likelihood", as `score_samples` has them.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples,)
+        """
+        owner = type(self).__name__
+        check_choice(kind, "kind", anomaly.KINDS, owner=owner)
+        check_choice(reference, "reference", anomaly.REFERENCES, owner=owner)
+        if kind == "likelihood":
+            samples = {"n_importance_samples": n_importance_samples, "random_state": random_state}
+            return -self.score_samples(X, y, **samples)
+        X, codes = self._known(X, y if self._conditional else None)
+        with one_thread():
+            if kind == "reconstruction":
+                return anomaly.reconstruction_errors(self.engine_, X, codes)
+            return anomaly.latent_distances(self.engine_, X, codes, reference=reference)
+
+    @available_if(_has_density)
+    def impute(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        n_importance_samples: int | None = None,
+        multiple: bool = False,
+        n_imputations: int = 1,
+        random_state: Any = 0,
+    ) -> np.ndarray:
+        """Fill in missing entries, NaN, given those that are there.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), optional
+            Labels, for a model that sees them; without, classes are weighed by what they say.
+        n_importance_samples : int, optional
+            Latent points of each row, weighed as in MIWAE (Mattei and Frellsen 2019). When absent,
+            256, or the exact conditional mean where there is a closed form.
+        multiple : bool, default=False
+            Whether to draw entries, with their uncertainty, instead of taking conditional means.
+        n_imputations : int, default=1
+            How often, with `multiple`.
+        random_state : int, RandomState, Generator or None, default=0
+            Draws.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples, n_features), or (n_imputations, n_samples, n_features)
+            The second with `multiple`. Entries that were there keep their bits.
+
+        Raises
+        ------
+        InputError
+            When more than one imputation is asked for without `multiple`.
+        """
+        owner = type(self).__name__
+        self._check_importance(n_importance_samples)
+        check_count(n_imputations, "n_imputations", owner=owner)
+        if n_imputations > 1 and not multiple:
+            raise InputError(f"{owner}: n_imputations must be 1 without multiple=True.")
+        X, codes = self._known(X, y if self._conditional else None, missing=True)
+        rng = derive_rng(draw_seed(random_state), "imputation")
+        options: dict[str, Any] = {"n_importance_samples": n_importance_samples, "rng": rng}
+        with one_thread():
+            if multiple:
+                options["n_imputations"] = n_imputations
+                return impute_draws(self.engine_, X, codes, **options)
+            return impute_means(self.engine_, X, codes, **options)
 
     @property
     def _n_features_out(self) -> int:
         return self.engine_.codec.latent
 
+    def _check_importance(self, n_samples: int | None) -> None:
+        if n_samples is not None:
+            check_count(n_samples, "n_importance_samples", owner=type(self).__name__)
+
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, Any]:
-        if not self._conditional:
-            X = validate_data(self, X, dtype=np.float64, ensure_min_samples=3)
-            check_consistent_length(X, y)
-            return X, y
-        return validate_data(self, X, y, dtype=np.float64, ensure_min_samples=3)
+        rules: dict[str, Any] = {
+            "dtype": np.float64,
+            "ensure_min_samples": 3,
+            "ensure_all_finite": self._finite(),
+        }
+        if get_tags(self).target_tags.required:
+            return validate_data(self, X, y, **rules)
+        X = validate_data(self, X, **rules)
+        check_consistent_length(X, y)
+        return X, y
 
     def _transform(self, X: Any, y: Any) -> np.ndarray:
         X, codes = self._known(X, y)
@@ -150,7 +347,13 @@ class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         with one_thread():
             return self.engine_.decode(self.engine_.encode(X, codes), codes)
 
-    def _known(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    def _known(
+        self, X: Any, y: Any, *, missing: bool = False
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        finite = "allow-nan" if missing else self._finite()
+        X = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite=finite)
         return X, codes_of(y, self.classes_, len(X), owner=type(self).__name__)
+
+    def _finite(self) -> bool | str:
+        return "allow-nan" if get_tags(self).input_tags.allow_nan else True

@@ -26,8 +26,8 @@ CALIBRATION_ROWS = 512
 LEAST_OF_A_CLASS = 32
 # Pairs of noise and its negative behind an expectation over the posterior.
 POSTERIOR_PAIRS = 4
-# Entries decoded at once, about: 40 MiB. Smaller arrays come from the heap, which small tensors that
-# stay in between keep from being used again (half a GiB at 6000 x 16000).
+# Entries decoded at once, about: 40 MiB. Smaller arrays come from the heap, which small tensors
+# that stay in between keep from being used again (half a GiB at 6000 x 16000).
 BLOCK_ENTRIES = 5 << 20
 
 

@@ -83,13 +83,15 @@ def rows_from(X: Any) -> Any:
     return X.astype(sparse) if sparse else X
 
 
-def labels_from(y: Any) -> np.ndarray:
+def labels_from(y: Any, *, owner: str = "GenerativeSampler") -> np.ndarray:
     """Return class labels as one column; a one-hot matrix gives column numbers.
 
     Parameters
     ----------
     y : array-like of shape (n,), (n, 1) or (n, n_classes)
         Labels, or their one-hot form.
+    owner : str, default="GenerativeSampler"
+        Who asks.
 
     Returns
     -------
@@ -108,13 +110,13 @@ def labels_from(y: Any) -> np.ndarray:
     array([1, 0])
     """
     if y is None:
-        raise InputError("GenerativeSampler: y must hold class labels, got None.")
+        raise InputError(f"{owner}: y must hold class labels, got None.")
     check_classification_targets(y)
     if type_of_target(y) != "multilabel-indicator":
         return column_or_1d(y)
     one_hot = np.asarray(y)
     if (one_hot.sum(axis=1) != 1).any():
-        raise InputError("GenerativeSampler: y must hold one label a row, got several or none.")
+        raise InputError(f"{owner}: y must hold one label a row, got several or none.")
     return one_hot.argmax(axis=1)
 
 

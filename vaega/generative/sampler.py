@@ -4,19 +4,17 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, clone
-from sklearn.utils.validation import validate_data
+from sklearn.base import clone
 
 from vaega.core.errors import InputError
-from vaega.core.randomness import derive_seed, draw_seed
-from vaega.generative.autoencoders import VAE, BaseAutoencoder
+from vaega.core.randomness import derive_seed
+from vaega.generative.autoencoders import VAE
+from vaega.generative.base import GenerativeModel
+from vaega.generative.base_sampler import BaseSampler
 from vaega.generative.cache import ModelCache
-from vaega.generative.containers import Containers, labels_from, rows_from
-from vaega.generative.sampler_tags import as_sampler
-from vaega.generative.strategy import resolve_strategy
 
 
-class GenerativeSampler(OneToOneFeatureMixin, BaseEstimator):
+class GenerativeSampler(BaseSampler):
     """Add rows that a generative model, fitted on the rows given, draws for each class.
 
     The original rows come first, unchanged and in order, then the new ones, class by class. Works
@@ -25,8 +23,9 @@ class GenerativeSampler(OneToOneFeatureMixin, BaseEstimator):
 
     Parameters
     ----------
-    model : VAE, ConditionalVAE or None, default=None
-        Not fitted; a clone is. None is ``VAE()``.
+    model : GenerativeModel or None, default=None
+        `VAE`, `ConditionalVAE`, `HierarchicalVAE`, `Autoencoder`, `ProbabilisticPCA` or
+        `ClassGaussian`, not fitted; a clone is. None is ``VAE()``.
     sampling_strategy : str, float, mapping or callable, default="auto"
         As in imbalanced-learn's over-samplers: "auto" or "not majority", "minority",
         "not minority", "all", a ratio for two classes, ``{label: rows afterwards}``, or a callable
@@ -35,6 +34,9 @@ class GenerativeSampler(OneToOneFeatureMixin, BaseEstimator):
         Rows to add to each class, whatever `sampling_strategy` says.
     noise : bool, default=True
         Whether new rows carry the decoder's noise; see `VAE.sample`.
+    source : {"prior", "posterior", "rows"} or None, default=None
+        Where latent points come from, see `VAE.sample`: of the class's aggregate posterior for
+        None and "posterior"; "rows" draws around rows of the class.
     cache : None, "auto", str or path, default=None
         Where fitted models are kept: nowhere, in the default folder, or in that folder.
     random_state : int, RandomState, Generator or None, default=None
@@ -44,7 +46,7 @@ class GenerativeSampler(OneToOneFeatureMixin, BaseEstimator):
     ----------
     sampling_strategy_ : dict of label to int
         Rows added.
-    model_ : VAE or ConditionalVAE or None
+    model_ : GenerativeModel or None
         The fitted model; None before `fit_resample`, and when there was nothing to add.
     n_features_in_ : int
         Columns of X.
@@ -59,16 +61,14 @@ class GenerativeSampler(OneToOneFeatureMixin, BaseEstimator):
     ((180, 4), True)
     """
 
-    _estimator_type = "sampler"
-    _sampling_type = "over-sampling"
-
     def __init__(
         self,
-        model: BaseAutoencoder | None = None,
+        model: GenerativeModel | None = None,
         *,
         sampling_strategy: Any = "auto",
         n_per_class: Any = None,
         noise: bool = True,
+        source: str | None = None,
         cache: Any = None,
         random_state: Any = None,
     ):
@@ -76,6 +76,7 @@ class GenerativeSampler(OneToOneFeatureMixin, BaseEstimator):
         self.sampling_strategy = sampling_strategy
         self.n_per_class = n_per_class
         self.noise = noise
+        self.source = source
         self.cache = cache
         self.random_state = random_state
 
@@ -98,9 +99,8 @@ class GenerativeSampler(OneToOneFeatureMixin, BaseEstimator):
         InputError
             When the strategy does not fit the labels.
         """
-        self._checked(X, y)
-        self.model_: BaseAutoencoder | None = None
-        return self
+        self.model_: GenerativeModel | None = None
+        return super().fit(X, y)
 
     def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
         """Return the rows given, then as many new ones as the strategy asks for.
@@ -123,26 +123,25 @@ class GenerativeSampler(OneToOneFeatureMixin, BaseEstimator):
         InputError
             When the strategy does not fit the labels, or the model cannot be fitted.
         """
-        rows, labels = self._checked(X, y)
-        wanted = {label: n for label, n in self.sampling_strategy_.items() if n}
-        containers = Containers(X, y)
-        if not wanted:
-            self.model_ = None
-            return containers.restore(rows[:0], labels[:0])
-        seed = draw_seed(self.random_state)
-        model = self.model_ = self._fitted_model(rows, labels, derive_seed(seed, "model"))
-        drawn = model.sample(wanted, noise=self.noise, random_state=derive_seed(seed, "sample"))
-        return containers.restore(*drawn)
+        self.model_ = None
+        return super().fit_resample(X, y)
 
-    def _checked(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        labels = labels_from(y)
-        rows, labels = validate_data(self, rows_from(X), labels, dtype=np.float64)
-        self.sampling_strategy_ = resolve_strategy(self.sampling_strategy, self.n_per_class, labels)
-        return rows, labels
+    def _draw(
+        self, X: np.ndarray, y: np.ndarray, wanted: dict[Any, int], seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        model = self.model_ = self._fitted_model(X, y, derive_seed(seed, "model"))
+        how = {"noise": self.noise, "random_state": derive_seed(seed, "sample")}
+        if self.source is None:
+            return model.sample(wanted, **how)
+        given = {"rows": X, "labels": y} if self.source == "rows" else {}
+        return model.sample(wanted, source=self.source, **given, **how)
 
     def _fitted_model(self, X: np.ndarray, y: np.ndarray, seed: int) -> Any:
         model = VAE() if self.model is None else clone(self.model)
-        if self.random_state is not None or model.random_state is None:
+        params = model.get_params(deep=False)
+        if "random_state" in params and (
+            self.random_state is not None or params["random_state"] is None
+        ):
             model.set_params(random_state=seed)
         if self.cache is None:
             return model.fit(X, y)
@@ -154,6 +153,3 @@ class GenerativeSampler(OneToOneFeatureMixin, BaseEstimator):
                 f"GenerativeSampler: cache must be None, 'auto' or a folder, got {self.cache!r}."
             )
         return ModelCache(None if self.cache == "auto" else self.cache)
-
-    def __sklearn_tags__(self) -> Any:
-        return as_sampler(super().__sklearn_tags__())

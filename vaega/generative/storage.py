@@ -1,44 +1,65 @@
-"""Fitted autoencoders in a folder: weights as safetensors, all else as JSON, nothing pickled."""
+"""Fitted generative models in a folder: weights as safetensors, the rest as JSON, no pickles."""
 
 import dataclasses
-import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as tensors_from_bytes
-from safetensors.torch import save as tensors_to_bytes
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from vaega.core.errors import InputError, ResultsError
-from vaega.core.files import read_json, write_bytes, write_json
-from vaega.generative.autoencoders import VAE, BaseAutoencoder, ConditionalVAE
+from vaega.core.files import read_json, write_json
+from vaega.generative.autoencoders import (
+    VAE,
+    Autoencoder,
+    BaseAutoencoder,
+    ConditionalVAE,
+    HierarchicalVAE,
+)
+from vaega.generative.base import GenerativeModel
+from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative.engine import Codec, Engine
-from vaega.generative.latent import ClassGaussians
-from vaega.generative.networks import Network
+from vaega.generative.history import History
+from vaega.generative.latent import ClassGaussians, StandardGaussians
+from vaega.generative.likelihoods import find_likelihood
+from vaega.generative.linear import LinearCodec
+from vaega.generative.networks import empty_network
 from vaega.generative.report import FitReport
 from vaega.generative.scaling import Scaling
 from vaega.generative.settings import FitSettings, check_settings
-from vaega.generative.training import History
+from vaega.generative.stored_engine import StoredEngine
+from vaega.generative.weights import read_weights, write_weights
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, DESCRIPTION = "weights.safetensors", "model.json"
-KINDS: dict[str, type[BaseAutoencoder]] = {"VAE": VAE, "ConditionalVAE": ConditionalVAE}
+KINDS: dict[str, type[GenerativeModel]] = {
+    kind.__name__: kind
+    for kind in (
+        Autoencoder,
+        VAE,
+        ConditionalVAE,
+        HierarchicalVAE,
+        ProbabilisticPCA,
+        ClassGaussian,
+    )
+}
 
 
-def save_model(model: BaseAutoencoder, folder: str | Path) -> None:
-    """Write a fitted autoencoder to ``folder/weights.safetensors`` and ``folder/model.json``.
+def save_model(model: GenerativeModel, folder: str | Path) -> None:
+    """Write a fitted model to ``folder/weights.safetensors`` and ``folder/model.json``.
 
-    The description names the digest of the weights and is written last, so that a reader finds a
+    The description names the checksum of the weights and is written last, so that a reader finds a
     whole model or none.
 
     Parameters
     ----------
-    model : VAE or ConditionalVAE
-        Fitted.
+    model : GenerativeModel
+        Fitted; of one of the `KINDS`.
     folder : str or path
         Made when missing; a model that is there is replaced.
 
@@ -62,25 +83,24 @@ def save_model(model: BaseAutoencoder, folder: str | Path) -> None:
     True
     """
     check_is_fitted(model)
-    weights = tensors_to_bytes(_tensors(model.engine_))
-    description = _description(model, hashlib.sha256(weights).hexdigest())
-    write_bytes(Path(folder) / WEIGHTS, weights)
-    write_json(Path(folder) / DESCRIPTION, description)
+    description = _description(model)
+    checksum = write_weights(Path(folder) / WEIGHTS, _tensors(model.engine_))
+    write_json(Path(folder) / DESCRIPTION, {**description, "weights_checksum": checksum})
 
 
-def load_model(folder: str | Path, *, device: str = "auto") -> BaseAutoencoder:
-    """Read an autoencoder that `save_model` wrote.
+def load_model(folder: str | Path, *, device: str = "auto") -> GenerativeModel:
+    """Read a model that `save_model` wrote.
 
     Parameters
     ----------
     folder : str or path
         Where it is.
     device : str, default="auto"
-        Where it will compute.
+        Where it will compute; closed forms always do on the CPU.
 
     Returns
     -------
-    VAE or ConditionalVAE
+    GenerativeModel
         Fitted; on the same device type its results have the same bits as the stored model's.
 
     Raises
@@ -95,24 +115,34 @@ def load_model(folder: str | Path, *, device: str = "auto") -> BaseAutoencoder:
     vaega.core.errors.ResultsError: nowhere/model.json: cannot be read as JSON: ...
     """
     description = _read_description(Path(folder))
-    params = description["params"] | {"device": device}
-    model = KINDS[description["class"]](**params | {"hidden": tuple(params["hidden"])})
+    kind = KINDS[description["class"]]
+    params = {name: _unpacked(value) for name, value in description["params"].items()}
+    if issubclass(kind, BaseAutoencoder):
+        params["device"] = device
+    try:
+        model = kind(**params)
+    except TypeError as error:
+        raise ResultsError(f"{folder}: holds a model that cannot be read: {error!r}.") from error
     return restore_model(model, folder)
 
 
-def restore_model(model: BaseAutoencoder, folder: str | Path) -> BaseAutoencoder:
+def restore_model(
+    model: GenerativeModel, folder: str | Path, *, lazy: bool = False
+) -> GenerativeModel:
     """Give `model` everything that the model stored in `folder` had learned.
 
     Parameters
     ----------
-    model : VAE or ConditionalVAE
+    model : GenerativeModel
         With the settings of the stored one.
     folder : str or path
         Where that is.
+    lazy : bool, default=False
+        Whether to put the networks together when they are first used; the files are checked now.
 
     Returns
     -------
-    VAE or ConditionalVAE
+    GenerativeModel
         `model` itself, fitted.
 
     Raises
@@ -133,20 +163,26 @@ def restore_model(model: BaseAutoencoder, folder: str | Path) -> BaseAutoencoder
     """
     folder = Path(folder)
     description = _read_description(folder)
-    tensors = _read_weights(folder / WEIGHTS, description["weights_sha256"])
-    try:
-        settings = check_settings(model, conditional=isinstance(model, ConditionalVAE))
+    tensors = read_weights(folder / WEIGHTS, description["weights_checksum"])
+    with _readable(folder):
         learned = _learned(description)
-        learned["engine_"] = _engine(tensors, settings)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ResultsError(f"{folder}: holds a model that cannot be read: {error!r}.") from error
+        settings = check_settings(model) if isinstance(model, BaseAutoencoder) else None
+        build = partial(_engine, folder, tensors, settings, description["likelihood"])
+    learned["engine_"] = StoredEngine(build) if lazy else build()
     for name, value in learned.items():
         setattr(model, name, value)
     return model
 
 
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ResultsError(f"{folder}: holds a model that cannot be read: {error!r}.") from error
+
+
 def _tensors(engine: Engine) -> dict[str, Tensor]:
-    weights = engine.codec.network.state_dict()
     arrays = {
         "class_share": engine.codec.class_share,
         "shift": engine.scaling.shift,
@@ -157,29 +193,54 @@ def _tensors(engine: Engine) -> dict[str, Tensor]:
         "offsets": engine.offsets,
     }
     tensors = {
-        # Trained in float32: nothing is lost on the way back from float64.
-        **{f"network.{k}": v.float() if v.is_floating_point() else v for k, v in weights.items()},
+        **_codec_tensors(engine.codec),
         **{key: torch.from_numpy(value) for key, value in arrays.items()},
-        "means": engine.gaussians.means,
-        "factors": engine.gaussians.factors,
+        **engine.gaussians.tensors(),
     }
-    return {key: value.cpu().contiguous() for key, value in tensors.items()}
+    # Clones: tensors that share memory cannot be written.
+    return {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
 
 
-def _engine(tensors: dict[str, Tensor], settings: FitSettings) -> Engine:
+def _codec_tensors(codec: Codec | LinearCodec) -> dict[str, Tensor]:
+    if isinstance(codec, LinearCodec):
+        return {f"linear.{name}": getattr(codec, name) for name in ("weights", "means", "sigma")}
+    weights = codec.network.state_dict()
+    # Trained in float32: nothing is lost on the way back from float64.
+    return {f"network.{k}": v.float() if v.is_floating_point() else v for k, v in weights.items()}
+
+
+def _engine(
+    folder: Path, tensors: dict[str, Tensor], settings: FitSettings | None, likelihood: str
+) -> Engine:
+    with _readable(folder):
+        weights = _under("network", tensors)
+        # Copies: tensors in the file's buffer are not aligned as those of a fit are; weights are
+        # copied when they become float64.
+        others = {k: v.clone() for k, v in tensors.items() if not k.startswith("network.")}
+        return _put_together(weights, others, settings, likelihood)
+
+
+def _put_together(
+    weights: dict[str, Tensor],
+    tensors: dict[str, Tensor],
+    settings: FitSettings | None,
+    likelihood: str,
+) -> Engine:
     arrays = {key: value.numpy() for key, value in tensors.items() if "." not in key}
     share, varies = arrays["class_share"], arrays["varies"]
-    network = Network(**settings.network_sizes(int(varies.sum()), len(share)))
-    prefix = "network."
-    network.load_state_dict(
-        {key.removeprefix(prefix): v for key, v in tensors.items() if key.startswith(prefix)}
-    )
-    network.eval()
-    gaussians = ClassGaussians(
-        tensors["means"].to(settings.device), tensors["factors"].to(settings.device)
-    )
+    codec: Codec | LinearCodec
+    if settings is not None:
+        codec = _network_codec(weights, settings, share, int(varies.sum()))
+    else:
+        parts = _under("linear", tensors)
+        codec = LinearCodec(parts["weights"], parts["means"], parts["sigma"], share)
+    codec = dataclasses.replace(codec, likelihood=find_likelihood(likelihood, owner="load_model"))
+    means = tensors["means"].to(codec.device)
+    gaussians: ClassGaussians | StandardGaussians = StandardGaussians(means)
+    if "factors" in tensors:
+        gaussians = ClassGaussians(means, tensors["factors"].to(codec.device))
     return Engine(
-        Codec(network.double().to(settings.device), share, settings.conditional),
+        codec,
         Scaling(arrays["shift"], arrays["scale"], varies),
         gaussians,
         arrays["sigma"],
@@ -188,10 +249,28 @@ def _engine(tensors: dict[str, Tensor], settings: FitSettings) -> Engine:
     )
 
 
-def _description(model: BaseAutoencoder, digest: str) -> dict[str, Any]:
+def _network_codec(
+    weights: dict[str, Tensor], settings: FitSettings, share: np.ndarray, n_varying: int
+) -> Codec:
+    sizes = settings.network_sizes(n_varying, len(share))
+    network = empty_network(kind=settings.architecture, **sizes)
+    network.load_state_dict(weights, assign=True)
+    network.eval()
+    return Codec(network.double().to(settings.device), share, settings.conditional)
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        key.removeprefix(f"{prefix}."): value
+        for key, value in tensors.items()
+        if key.startswith(f"{prefix}.")
+    }
+
+
+def _description(model: GenerativeModel) -> dict[str, Any]:
     kind, names = type(model).__name__, getattr(model, "feature_names_in_", None)
     if KINDS.get(kind) is not type(model):
-        raise InputError(f"save_model: can store {' and '.join(KINDS)}, got {kind}.")
+        raise InputError(f"save_model: can store {', '.join(KINDS)}, got {kind}.")
     return {
         "format": FORMAT,
         "class": kind,
@@ -199,10 +278,10 @@ def _description(model: BaseAutoencoder, digest: str) -> dict[str, Any]:
         "seed": model.seed_,
         "n_features_in": model.n_features_in_,
         "feature_names_in": None if names is None else names.tolist(),
+        "likelihood": model.engine_.codec.likelihood.name,
         "classes": pack_labels(model.classes_),
         "report": dataclasses.asdict(model.report_),
         "history": dataclasses.asdict(model.history_),
-        "weights_sha256": digest,
     }
 
 
@@ -218,7 +297,7 @@ def _learned(description: dict[str, Any]) -> dict[str, Any]:
     return learned if names is None else learned | {"feature_names_in_": np.array(names, object)}
 
 
-def storable_params(model: BaseAutoencoder) -> dict[str, Any]:
+def storable_params(model: GenerativeModel) -> dict[str, Any]:
     """Return the settings as JSON can hold them; device and generators are not part of a model.
 
     Examples
@@ -227,11 +306,25 @@ def storable_params(model: BaseAutoencoder) -> dict[str, Any]:
     [8]
     """
     params = model.get_params(deep=False)
-    del params["device"]
-    params["hidden"] = [int(width) for width in params["hidden"]]
-    if not isinstance(params["random_state"], int | np.integer):
+    params.pop("device", None)
+    if not isinstance(params.get("random_state"), int | np.integer):
         params["random_state"] = None
-    return {key: v.item() if isinstance(v, np.generic) else v for key, v in params.items()}
+    return {key: _packed(value) for key, value in params.items()}
+
+
+def _packed(value: Any) -> Any:
+    """Return a setting as JSON can hold it: mappings as pairs, sequences as lists."""
+    if isinstance(value, Mapping):
+        return {"pairs": [[_packed(key), _packed(item)] for key, item in value.items()]}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_packed(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _unpacked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_unpacked(key): _unpacked(item) for key, item in value["pairs"]}
+    return tuple(_unpacked(item) for item in value) if isinstance(value, list) else value
 
 
 def pack_labels(labels: np.ndarray | None) -> dict[str, Any] | None:
@@ -271,16 +364,6 @@ def unpack_labels(packed: dict[str, Any] | None) -> np.ndarray | None:
 def _read_description(folder: Path) -> dict[str, Any]:
     description = read_json(folder / DESCRIPTION)
     known = isinstance(description, dict) and description.get("format") == FORMAT
-    if not known or description.get("class") not in KINDS or "weights_sha256" not in description:
+    if not known or description.get("class") not in KINDS or "weights_checksum" not in description:
         raise ResultsError(f"{folder / DESCRIPTION}: does not describe a model of this version.")
     return description
-
-
-def _read_weights(path: Path, digest: str) -> dict[str, Tensor]:
-    try:
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise ResultsError(f"{path}: is not the file that its description was written for.")
-        return tensors_from_bytes(content)
-    except (OSError, SafetensorError) as error:
-        raise ResultsError(f"{path}: cannot be read: {error}.") from error

@@ -28,6 +28,8 @@ CLASSIFIERS = [
     LinearDiscriminantAnalysis(tol=1e-2),
     LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.3),
     LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.9),
+    LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
+    LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto"),
 ]
 
 
@@ -50,6 +52,19 @@ def test_scores_of_real_rows_are_those_of_scikit_learn(name, rng):
 
 
 @pytest.mark.parametrize("solver", ["lsqr", "eigen"])
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [("leukemia", 0.95), ("madelon", 0.99), ("gcm1363", 0.7), ("all_leukemia_yeoh6", 0.95)],
+)
+def test_real_rows_shrunk_by_the_lemma_of_ledoit_and_wolf(solver, name, share, rng):
+    folds = folds_of(*rows_of(name, rng))
+    masks = masks_of(folds, 10, rng)
+    classifier = LinearDiscriminantAnalysis(solver=solver, shrinkage="auto")
+    assert_same(classifier, folds, masks, "balanced_accuracy")
+    assert decided_share(classifier, folds, masks) > share
+
+
+@pytest.mark.parametrize("solver", ["lsqr", "eigen"])
 @pytest.mark.parametrize("name", ["wine", "breast_cancer"])
 def test_an_unshrunk_scatter_of_full_rank(solver, name, rng):
     folds = folds_of(*rows_of(name, rng))
@@ -62,7 +77,14 @@ def test_an_unshrunk_scatter_of_full_rank(solver, name, rng):
 @pytest.mark.parametrize("name", HARD)
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"tol": 0.0}, {"solver": "lsqr", "shrinkage": 0.1}, {"solver": "lsqr"}],
+    [
+        {},
+        {"tol": 0.0},
+        {"solver": "lsqr", "shrinkage": 0.1},
+        {"solver": "lsqr", "shrinkage": "auto"},
+        {"solver": "eigen", "shrinkage": "auto"},
+        {"solver": "lsqr"},
+    ],
     ids=str,
 )
 @pytest.mark.filterwarnings("ignore")
@@ -77,7 +99,11 @@ def test_hard_rows_turn_nothing(name, settings, rng):
 
 
 @pytest.mark.parametrize("priors", [[0.3, 0.7], [0.5, 0.5]], ids=str)
-@pytest.mark.parametrize("settings", [{}, {"solver": "lsqr", "shrinkage": 0.5}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"solver": "lsqr", "shrinkage": 0.5}, {"solver": "eigen", "shrinkage": "auto"}],
+    ids=str,
+)
 def test_priors_are_those_of_scikit_learn(priors, settings, rng):
     folds = folds_of(*rows_of("breast_cancer", rng))
     masks = masks_of(folds, 20, rng)
@@ -191,7 +217,8 @@ def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
     ("settings", "reason"),
     [
         ({"shrinkage": 0.1}, "shrinkage=0.1"),
-        ({"solver": "lsqr", "shrinkage": "auto"}, "shrinkage='auto'"),
+        ({"solver": "svd", "shrinkage": "auto"}, "shrinkage='auto'"),
+        ({"solver": "lsqr", "shrinkage": "auto"}, None),
         ({"solver": "eigen", "shrinkage": 1.0}, "shrinkage=1.0"),
         ({"solver": "other"}, "solver='other'"),
         ({"n_components": 1}, "n_components=1"),

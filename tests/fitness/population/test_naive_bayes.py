@@ -124,3 +124,24 @@ def test_answers_by_doubt_are_within_it(rng):
         fitted = GaussianNB().fit(fold.X_fit.take(columns, axis=1), fold.y_fit)
         theirs = fitted.predict_proba(fold.X_validate.take(columns, axis=1))
         assert (np.abs(theirs - values) <= doubts).all()
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+@pytest.mark.parametrize("kind", ["scales", "flat in a class", "constant", "far from 0"])
+def test_labels_of_hard_columns(n_classes, kind, rng):
+    X, y = rng.normal(size=(80, 60)), np.arange(80) % n_classes
+    if kind == "scales":  # smoothing then depends on the selected columns
+        X *= 10.0 ** rng.integers(-6, 7, 60)
+    elif kind == "flat in a class":
+        X[y == 1, :20] = 0.5
+    elif kind == "constant":
+        X[:, :20] = 0.1
+    else:
+        X += 1e6
+    agree(GaussianNB(), folds_of(X, y), rng.random((40, 60)) < 0.2, "accuracy")
+
+
+def test_no_table_where_it_would_be_too_large(rng, monkeypatch):
+    X, y = rng.normal(size=(60, 20)), np.arange(60) % 3
+    monkeypatch.setattr(naive_bayes, "_LARGEST_TABLE", 0)
+    agree(GaussianNB(), folds_of(X, y), rng.random((20, 20)) < 0.3, "accuracy")

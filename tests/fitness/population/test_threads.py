@@ -73,3 +73,17 @@ def test_a_backend_of_the_users_choice_gives_the_same_scores(backend, fold, rng)
             CrossValidatedFitness(classifier, [fold], get_scorer("accuracy")) as spread,
         ):
             np.testing.assert_array_equal(spread(masks), alone(masks))
+
+
+def test_of_several_errors_the_first_masks_is_raised(fold, rng, monkeypatch):
+    masks = rng.random((64, 40)) < 0.5
+
+    def fails(plan, fold, own, seeds):
+        place = np.flatnonzero((masks == own[0]).all(axis=1))[0]
+        raise RuntimeError(f"mask {place}")
+
+    monkeypatch.setattr(evaluation, "score_fold", fails)
+    for _ in range(20):
+        fitness = CrossValidatedFitness(CLASSIFIERS[0], [fold], get_scorer("accuracy"), n_jobs=4)
+        with pytest.raises(RuntimeError, match=r"mask 0$"):
+            fitness(masks)

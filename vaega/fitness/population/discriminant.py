@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from vaega.fitness.folds import Fold
-from vaega.fitness.population.kernels import forms
+from vaega.fitness.population.kernels import forms, ledoit_wolf
+from vaega.fitness.population.kernels.directions import bound_directions, score_rows
 from vaega.fitness.population.kernels.spectral_forms import (
     ASK_NORM,
     CEILING,
@@ -20,6 +21,7 @@ from vaega.fitness.population.kernels.spectral_forms import (
 from vaega.fitness.population.margins import decide, soften
 from vaega.fitness.population.responses import LABELS, PROBABILITIES, RANKING, Responses
 from vaega.fitness.population.scatter_terms import ScatterTerms, make_scatter_terms
+from vaega.fitness.population.shrunk_scatter import ShrunkTerms, make_shrunk_terms
 
 NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
 WEIGHTS = False
@@ -31,9 +33,12 @@ _ROUNDING = 8.0 * np.finfo(float).eps  # of each term of a sum, generously
 _TYPICAL = 32.0 * np.finfo(float).eps
 _SAFE = 1e-3  # perturbations above this share of the least eigenvalue are beyond the bounds here
 _CLEAR = 4.0  # an eigenvalue this often above the border of the rank counts
+_NO_LENGTH = 1e-10  # of a direction between means, beside all: here a bound may be rounding
 
+_AUTO = "auto"  # shrinks each class by the lemma of Ledoit and Wolf
 
-_KNOWN: WeakKeyDictionary[Fold, dict[tuple[str, bool], ScatterTerms | None]] = WeakKeyDictionary()
+_Terms = ScatterTerms | ShrunkTerms | None
+_KNOWN: WeakKeyDictionary[Fold, dict[tuple[str, str], _Terms]] = WeakKeyDictionary()
 
 
 def accepts(estimator: Any) -> str | None:
@@ -50,15 +55,15 @@ def accepts(estimator: Any) -> str | None:
     Examples
     --------
     >>> accepts(LinearDiscriminantAnalysis())
-    >>> accepts(LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"))
-    "shrinkage='auto'"
+    >>> accepts(LinearDiscriminantAnalysis(solver="lsqr", shrinkage=1.0))
+    'shrinkage=1.0'
     """
     shrinkage = estimator.shrinkage
     if estimator.solver not in ("svd", "lsqr", "eigen"):
         return f"solver={estimator.solver!r}"
     if shrinkage is not None:
         shared = isinstance(shrinkage, Real) and 0.0 <= float(shrinkage) < 1.0
-        if estimator.solver == "svd" or not shared:
+        if estimator.solver == "svd" or not (shared or shrinkage == _AUTO):
             return f"shrinkage={shrinkage!r}"
     for name in ("covariance_estimator", "n_components"):
         if getattr(estimator, name) is not None:
@@ -108,16 +113,17 @@ def respond(
     >>> respond(lda, fold, np.array([[True]]), need="labels", seeds=None).codes
     array([[0, 0, 1, 1]])
     """
-    terms = _terms_of(estimator, fold)
-    if terms is None or (need == RANKING and len(terms.priors) > 2):
+    known = _terms_of(estimator, fold)
+    terms = known.scatter if isinstance(known, ShrunkTerms) else known
+    if known is None or terms is None or (need == RANKING and len(terms.priors) > 2):
         return Responses.undecided(len(masks), len(fold.y_validate))
     if estimator.solver == "svd" and not terms.moving.all():
         masks = masks & terms.moving  # the others have no weight
-    scores, doubts = _scores_of(terms, estimator, masks, careful=False)
+    scores, doubts = _scores_of(known, estimator, masks, careful=False)
     codes, decided = decide(scores, doubts)
     rest = np.flatnonzero(~decided)
     if rest.size:
-        scores[rest], doubts[rest] = _scores_of(terms, estimator, masks[rest], careful=True)
+        scores[rest], doubts[rest] = _scores_of(known, estimator, masks[rest], careful=True)
         codes[rest], decided[rest] = decide(scores[rest], doubts[rest])
     rest = np.flatnonzero(~decided)
     if rest.size and estimator.solver == "svd":
@@ -131,16 +137,27 @@ def respond(
 
 
 def _scores_of(
-    terms: ScatterTerms, estimator: LinearDiscriminantAnalysis, masks: np.ndarray, *, careful: bool
+    terms: ScatterTerms | ShrunkTerms,
+    estimator: LinearDiscriminantAnalysis,
+    masks: np.ndarray,
+    *,
+    careful: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
+    if isinstance(terms, ShrunkTerms):
+        answers, facts = terms.compute(masks, careful=careful)
+        with np.errstate(all="ignore"):  # what is not finite is undecided
+            doubts = _doubts_of_shrunk(terms.scatter, facts, answers)
+            return _finish(terms.scatter, answers, doubts, None, 0.0)
     n_contrasts, n_classes = terms.n_contrasts, len(terms.priors)
     answers = np.empty((len(masks), terms.n_rows - n_contrasts, n_classes))
-    facts = np.empty((len(masks), forms.N_FACTS))
+    facts = np.empty((len(masks), forms.N_CAREFUL_FACTS))
     is_svd = estimator.solver == "svd"
     share = 0.0 if estimator.shrinkage is None else float(estimator.shrinkage)
     forms.compute_forms(
         np.ascontiguousarray(masks),
         terms.by_feature,
+        terms.gram.found_for(masks),
+        terms.originals,
         terms.sizes,
         np.empty((n_contrasts, n_classes)),
         forms.UNSHIFTED if is_svd else forms.SHARED,
@@ -185,13 +202,15 @@ def _finish(
     rank: np.ndarray | None,
     tol: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores made of forms, in their place, and their doubts."""
-    n_classes = len(terms.priors)
-    between, scores = answers[:, :n_classes], answers[:, n_classes:]
-    scores -= 0.5 * np.einsum("mkk->mk", between)[:, None]
-    scores += np.log(terms.priors)
+    """Return scores made of forms, and their doubts."""
+    n_classes, constants = len(terms.priors), np.log(terms.priors)
+    between = answers[:, :n_classes]
+    scores = np.empty(
+        (len(answers), answers.shape[1] - n_classes, n_classes if n_classes > 2 else 1)
+    )
+    score_rows(answers, constants, scores)
     if n_classes == 2:
-        return scores[:, :, 1:] - scores[:, :, :1], 2.0 * doubts
+        return scores, 2.0 * doubts
     if rank is not None:
         doubts = np.where(_keeps_all(terms, between, doubts, rank, tol), doubts, np.inf)
     return scores, doubts
@@ -214,12 +233,18 @@ def _doubts_of_svd(terms: ScatterTerms, facts: np.ndarray, tol: float) -> np.nda
     solved = np.minimum(solved, target / floor)
     moved = rounding * raw  # of centred rows, where means are rounded
     doubts = summing * (1.0 + np.abs(np.log(terms.priors)).max() + ask * solved)
-    doubts += 4.0 * summing * trace / floor * ask * solved
-    doubts += moved * ((ask + target) / floor + 3.0 * ask * solved / scale)
+    asked = facts[:, forms.ASKED]
+    known = asked > 0.0  # then as in `_doubts_of_spectrum`, whose directions count all here
+    doubts += np.where(
+        known,
+        4.0 * (summing * trace + moved**2) * asked * solved + moved * (asked + solved),
+        4.0 * summing * trace / floor * ask * solved
+        + moved * ((ask + target) / floor + 3.0 * ask * solved / scale),
+    )
     noise = moved + rounding * np.sqrt(trace)
     safe = (rounding * trace < _SAFE * floor) & (noise < _SAFE * scale)
     safe &= floor > _CLEAR * tol**2
-    full = (count <= terms.n_contrasts) & terms.moving.all()  # else there are values of 0
+    full = (count <= terms.n_contrasts) & terms.may_be_full  # else there may be values of 0
     safe &= full | (tol > 10.0 * noise)
     return np.where(safe, doubts, np.inf)
 
@@ -249,7 +274,7 @@ def _doubts_of_spectrum(terms: ScatterTerms, facts: np.ndarray, tol: float) -> n
     doubts += 4.0 * (summing * top + moved**2) * (within + across) + moved * (asked + solved)
     safe = (rounding * top < _SAFE * gap * scale) & (noise < _SAFE * gap)
     safe &= (gap > 0.0) & (scale - noise > tol)
-    safe &= (full & terms.moving.all()) | (lost + noise < tol)
+    safe &= (full & terms.may_be_full) | (lost + noise < tol)
     return np.where(safe, doubts, np.inf)
 
 
@@ -259,35 +284,69 @@ def _keeps_all(
     """Whether no direction between the means is so short beside the longest that it is dropped."""
     n_classes = len(terms.priors)
     roots = np.sqrt(terms.n_fit * terms.priors / (n_classes - 1))
-    products = np.nan_to_num(between * roots[:, None] * roots, nan=0.0, posinf=0.0, neginf=0.0)
+    noise = 10.0 * n_classes * np.square(roots).max() * doubts
+    bounds = np.empty((len(between), 2))
+    bound_directions(between, roots, bounds)
+    kept = bounds[:, 0] > (_CLEAR * tol**2 + _NO_LENGTH) * bounds[:, 1] + noise
+    rest = np.flatnonzero(~kept & np.isfinite(noise))
+    products = np.nan_to_num(between[rest] * roots[:, None] * roots, posinf=0.0, neginf=0.0)
     lengths = np.linalg.eigvalsh(products)[:, ::-1]
-    counting = np.minimum(n_classes - 1, rank).astype(int)
-    least = lengths[np.arange(len(lengths)), np.maximum(counting, 1) - 1]
-    noise = n_classes * np.square(roots).max() * doubts
-    return least > _CLEAR * tol**2 * lengths[:, 0] + 10.0 * noise
+    counting = np.minimum(n_classes - 1, rank[rest]).astype(int)
+    least = lengths[np.arange(len(rest)), np.maximum(counting, 1) - 1]
+    kept[rest] = least > _CLEAR * tol**2 * lengths[:, 0] + noise[rest]
+    return kept
 
 
 def _doubts_of_shared(terms: ScatterTerms, facts: np.ndarray, share: float) -> np.ndarray:
     """As `_doubts_of_svd` for the other solvers, which solve with raw means."""
-    count, raw = facts[:, forms.COUNT], np.sqrt(facts[:, forms.RAW])
-    rounding = _ROUNDING * (terms.n_fit + count + 10.0)
+    count = facts[:, forms.COUNT]
     shift = share / (1.0 - share) * facts[:, forms.ENERGY] / count
     trace = facts[:, forms.ENERGY] + count * shift
-    floor = np.where(count > terms.n_contrasts, shift, facts[:, forms.FLOOR] - rounding * trace)
-    floor = np.maximum(floor, shift)
+    return _doubts_of_shift(terms, facts, trace, shift)[0] / (1.0 - share)
+
+
+def _doubts_of_shift(
+    terms: ScatterTerms, facts: np.ndarray, trace: np.ndarray, least: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the doubts of a matrix to which a diagonal is added, and its least eigenvalue."""
+    count, raw = facts[:, forms.COUNT], np.sqrt(facts[:, forms.RAW])
+    rounding = _ROUNDING * (terms.n_fit + count + 10.0)
+    floor = np.where(count > terms.n_contrasts, least, facts[:, forms.FLOOR] - rounding * trace)
+    floor = np.maximum(floor, least)
     moved, scale = rounding * raw, np.sqrt(floor)
     doubts = rounding * (1.0 + np.abs(np.log(terms.priors)).max())
     doubts = doubts + 4.0 * rounding * (1.0 + trace / floor) * raw * raw / floor
     doubts += moved * (2.0 * raw + 3.0 * raw * raw / scale) / floor
     safe = (rounding * trace < _SAFE * floor) & (moved < _SAFE * scale)
-    return np.where(safe, doubts / (1.0 - share), np.inf)
+    return np.where(safe, doubts, np.inf), floor
 
 
-def _terms_of(estimator: LinearDiscriminantAnalysis, fold: Fold) -> ScatterTerms | None:
-    is_svd = estimator.solver == "svd"
+def _doubts_of_shrunk(terms: ScatterTerms, facts: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """As `_doubts_of_shared`, where rounding moves the shares of the diagonal as well.
+
+    What that does is bounded in the columns' own units, and in those of the matrix: whichever is
+    closer.
+    """
+    least, trace = facts[:, ledoit_wolf.LEAST], facts[:, forms.TRACE]
+    shaken, turned = facts[:, ledoit_wolf.SHAKEN], facts[:, ledoit_wolf.TURNED]
+    doubts, floor = _doubts_of_shift(terms, facts, trace, least)
+    ask, target = (np.sqrt(facts[:, place]) for place in (forms.ASK, forms.TARGET))
+    dual = facts[:, forms.COUNT] > terms.n_contrasts
+    own = np.sqrt(np.einsum("mkk->mk", answers[:, : len(terms.priors)]).max(axis=1))
+    by_norm = shaken * ask / floor * np.where(dual, target / floor, facts[:, forms.NORM])
+    by_norm[~(shaken < _SAFE * floor)] = np.inf
+    by_form = np.where(turned < _SAFE, turned * ask / np.sqrt(floor) * own, np.inf)
+    return doubts + 2.0 * np.fmin(by_norm, by_form)
+
+
+def _terms_of(estimator: LinearDiscriminantAnalysis, fold: Fold) -> _Terms:
+    is_svd, auto = estimator.solver == "svd", estimator.shrinkage == _AUTO
     priors = None if estimator.priors is None else np.asarray(estimator.priors).tolist()
     known = _KNOWN.setdefault(fold, {})
-    key = (repr(priors), is_svd)
+    key = (repr(priors), "svd" if is_svd else _AUTO if auto else "shared")
     if key not in known:
-        known[key] = make_scatter_terms(estimator, fold, is_svd=is_svd)
+        if auto:
+            known[key] = make_shrunk_terms(estimator, fold)
+        else:
+            known[key] = make_scatter_terms(estimator, fold, is_svd=is_svd)
     return known[key]

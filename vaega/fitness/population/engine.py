@@ -246,7 +246,6 @@ def score_fold(
     answers = plan.respond(fold, own, seeds)
     scores[places] = score_responses(plan.metric, fold, answers)
     # scikit-learn warns itself of what it decides.
-    warned = {
-        text: places[rows & ~np.isnan(scores[places])] for text, rows in answers.warned.items()
-    }
+    silent = np.isnan(scores[places])
+    warned = {text: places[rows & ~silent] for text, rows in answers.warned.items() if rows.any()}
     return FoldScores(scores, warned)

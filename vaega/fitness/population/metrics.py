@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from vaega.fitness.folds import Fold
 from vaega.fitness.population.kernels.areas import areas_under_curves
-from vaega.fitness.population.kernels.confusions import mean_f1, mean_recall
+from vaega.fitness.population.kernels.confusions import mean_f1, mean_recall, share_right
 from vaega.fitness.population.responses import LABELS, PROBABILITIES, RANKING, Responses
 
 _EPSILON = float(np.finfo(float).eps)
@@ -156,7 +156,9 @@ def score_responses(metric: Metric, fold: Fold, answers: Responses) -> np.ndarra
     if truth is None or not rows.size:
         return scores
     if metric.need == LABELS:
-        scores[rows] = _score_codes(metric.name, truth, answers.codes[rows])
+        codes = np.ascontiguousarray(answers.codes, dtype=np.int64)
+        own = codes if rows.size == len(codes) else codes[rows]
+        scores[rows] = _score_codes(metric.name, truth, own)
     elif truth.is_of_classes and answers.values is not None:
         values = np.asarray(answers.values[rows], dtype=float)
         scores[rows] = _score_values(metric, truth, values, _doubts_of(answers, rows, values))
@@ -197,9 +199,11 @@ def _doubts_of(answers: Responses, rows: np.ndarray, values: np.ndarray) -> np.n
 
 
 def _score_codes(name: str, truth: _Truth, codes: np.ndarray) -> np.ndarray:
-    predicted, scores = truth.of_class[codes], np.empty(len(codes))
+    scores = np.empty(len(codes))
     if name == "accuracy":
-        return _average(predicted == truth.labels, truth)
+        share_right(truth.labels, truth.of_class, codes, truth.weights, scores)
+        return scores
+    predicted = truth.of_class[codes]
     if name == "f1_macro":
         mean_f1(truth.labels, predicted, truth.weights, truth.n_labels, scores)
         return scores

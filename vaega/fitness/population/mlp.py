@@ -10,10 +10,10 @@ from sklearn.neural_network import MLPClassifier
 from vaega.fitness.folds import Fold
 from vaega.fitness.population.kernels import network as networks
 from vaega.fitness.population.kernels import training
-from vaega.fitness.population.kernels.mersenne import words_of
+from vaega.fitness.population.kernels.mersenne import advance, words_of
 from vaega.fitness.population.kernels.network import Layout, Network, make_layout
+from vaega.fitness.population.kernels.network_population import fit_and_predict, initial_network
 from vaega.fitness.population.kernels.training import Outcome, Rows, Settings, predict, train
-from vaega.fitness.population.kernels.vector_code import padded
 from vaega.fitness.population.responses import LABELS, PROBABILITIES, RANKING, Responses
 
 NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
@@ -33,6 +33,7 @@ _RATES = {
     "invscaling": training.INVSCALING,
     "adaptive": training.ADAPTIVE,
 }
+_AT_ONCE = 16  # masks a call of a kernel, which no interrupt ends
 _NO_WORDS = np.zeros(0, np.int64)
 _REFUSED = "a setting that scikit-learn refuses"
 _CLIPPED = (
@@ -112,27 +113,74 @@ def respond(
     n_classes = int(rows.codes.max()) + 1
     if n_classes < 2:
         return answers
-    values = np.zeros((*answers.codes.shape, n_classes))
-    stopped = np.zeros(len(masks), dtype=bool)
-    for place, mask in enumerate(masks):
-        columns = np.flatnonzero(mask)
-        seed = estimator.random_state if seeds is None else int(seeds[place])
-        fitted = fit_network(estimator, rows, columns, seed)
-        if fitted is None:
-            continue
-        network, layout, outcome = fitted
-        out = predict(validate, columns, layout, network, _ACTIVATIONS[estimator.activation])
-        values[place] = np.hstack([1.0 - out, out]) if n_classes == 2 else out
-        answers.decided[place] = np.isfinite(out).all() and _is_finite(network)
-        stopped[place] = not outcome.converged
+    outputs = np.full((*answers.codes.shape, 1 if n_classes == 2 else n_classes), np.nan)
+    converged = np.ones(len(masks), dtype=bool)
+    if seeds is None:
+        seeds = _own_seeds(estimator, len(masks))
+    fit = _fit_singly if estimator.early_stopping else _fit_together
+    for start in range(0, len(masks), _AT_ONCE):
+        own = slice(start, start + _AT_ONCE)
+        fit(estimator, (rows, validate), masks[own], seeds[own], outputs[own], converged[own])
+    values = np.concatenate([1.0 - outputs, outputs], axis=2) if n_classes == 2 else outputs
     codes = (values[:, :, 1] > 0.5).astype(int) if n_classes == 2 else values.argmax(axis=2)
     ranking = values[:, :, 1] if need == RANKING else values
     return Responses(
         codes,
-        answers.decided,
+        np.asarray(np.isfinite(outputs).all(axis=(1, 2))),
         None if need == LABELS else ranking,
-        warned=_warned(estimator, stopped, len(rows.X)),
+        warned=_warned(estimator, ~converged, len(rows.X)),
     )
+
+
+def _own_seeds(estimator: MLPClassifier, n_masks: int) -> np.ndarray:
+    if estimator.random_state is None:
+        return np.random.default_rng().integers(2**32, size=n_masks)
+    return np.full(n_masks, estimator.random_state, dtype=np.int64)
+
+
+def _fit_together(
+    estimator: MLPClassifier,
+    tables: tuple[Rows, Rows],
+    masks: np.ndarray,
+    seeds: np.ndarray,
+    outputs: np.ndarray,
+    converged: np.ndarray,
+) -> None:
+    """Write the outputs of each mask's network for the second table, and whether it converged."""
+    rows, validate = tables
+    units = _units_of(estimator, outputs.shape[2])
+    layout = make_layout(units, max(masks.shape[1] + 1, len(rows.X)), rows.X.dtype)
+    fit_and_predict(
+        rows,
+        validate,
+        np.ascontiguousarray(masks),
+        np.asarray(seeds, dtype=np.int64),
+        layout,
+        _gain_of(estimator),
+        _settings(estimator, len(rows.X)),
+        outputs,
+        converged,
+    )
+
+
+def _fit_singly(
+    estimator: MLPClassifier,
+    tables: tuple[Rows, Rows],
+    masks: np.ndarray,
+    seeds: np.ndarray,
+    outputs: np.ndarray,
+    converged: np.ndarray,
+) -> None:
+    """Do the same where scikit-learn splits the rows first."""
+    for place, (mask, seed) in enumerate(zip(masks, seeds, strict=True)):
+        columns = np.flatnonzero(mask)
+        fitted = fit_network(estimator, tables[0], columns, int(seed))
+        if fitted is not None:
+            network, layout, outcome = fitted
+            converged[place] = outcome.converged
+            if np.isfinite(network.first).all() and np.isfinite(network.rest).all():
+                activation = _ACTIVATIONS[estimator.activation]
+                outputs[place] = predict(tables[1], columns, layout, network, activation)
 
 
 def _warned(estimator: MLPClassifier, stopped: np.ndarray, n_rows: int) -> dict[str, np.ndarray]:
@@ -142,10 +190,6 @@ def _warned(estimator: MLPClassifier, stopped: np.ndarray, n_rows: int) -> dict[
     )
     clipped = estimator.batch_size != "auto" and estimator.batch_size > n_rows
     return {unfinished: stopped, _CLIPPED: np.full(len(stopped), clipped)}
-
-
-def _is_finite(network: Network) -> bool:
-    return bool(np.isfinite(network.first).all() and np.isfinite(network.rest).all())
 
 
 _KNOWN: WeakKeyDictionary[Fold, dict[np.dtype, tuple[Rows, Rows]]] = WeakKeyDictionary()
@@ -202,8 +246,7 @@ def fit_network(
     (array([5, 3, 1]), 20)
     """
     n_classes = int(rows.codes.max()) + 1
-    hidden = np.atleast_1d(estimator.hidden_layer_sizes).astype(np.int64)
-    units = np.append(hidden, 1 if n_classes == 2 else n_classes)
+    units = _units_of(estimator, 1 if n_classes == 2 else n_classes)
     stream = np.random.RandomState(seed)
     network = _initial(estimator, len(columns), units, stream, rows.X.dtype)
     fit, held_out = np.arange(len(rows.X)), np.arange(0)
@@ -227,6 +270,15 @@ def fit_network(
     return network, layout, outcome
 
 
+def _units_of(estimator: MLPClassifier, n_outputs: int) -> np.ndarray:
+    hidden = np.atleast_1d(estimator.hidden_layer_sizes).astype(np.int64)
+    return np.append(hidden, n_outputs)
+
+
+def _gain_of(estimator: MLPClassifier) -> float:
+    return 2.0 if estimator.activation == "logistic" else 6.0
+
+
 def _initial(
     estimator: MLPClassifier,
     n_columns: int,
@@ -234,18 +286,11 @@ def _initial(
     stream: np.random.RandomState,
     dtype: np.dtype,
 ) -> Network:
-    """Draw initial weights (Glorot and Bengio 2010) in the order in which scikit-learn does."""
-    width = padded(int(units.max()) + 1, dtype)
-    first = np.zeros((units[0], padded(n_columns + 1, dtype)), dtype)
-    rest = np.zeros((units[1:].sum(), width), dtype)
-    factor = 2.0 if estimator.activation == "logistic" else 6.0
-    for layer, (n_in, n_out) in enumerate(zip([n_columns, *units[:-1]], units, strict=True)):
-        bound = np.sqrt(factor / (n_in + n_out))
-        row = units[1:layer].sum()
-        out = first if layer == 0 else rest[row : row + n_out]
-        out[:n_out, :n_in] = stream.uniform(-bound, bound, (n_in, n_out)).T
-        out[:n_out, n_in] = stream.uniform(-bound, bound, n_out)
-    return Network(first, rest)
+    """Return initial weights; the stream goes on from there."""
+    words, layout = words_of(stream), make_layout(units, 1, dtype)
+    network = initial_network(words, n_columns, layout, _gain_of(estimator), np.empty(0, dtype))
+    advance(stream, words)
+    return network
 
 
 def _settings(estimator: MLPClassifier, n_rows: int) -> Settings:

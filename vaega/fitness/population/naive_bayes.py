@@ -1,6 +1,6 @@
 """Gaussian naive Bayes: the log-likelihoods of a mask are sums over its features."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,8 +12,10 @@ from vaega.fitness.population.kernels.likelihoods import (
     joint_log_likelihoods,
     likeliest,
     shares,
+    tabulate,
 )
 from vaega.fitness.population.kernels.products import padded
+from vaega.fitness.population.kernels.verdicts import judge
 from vaega.fitness.population.responses import LABELS, PROBABILITIES, RANKING, Responses
 
 NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
@@ -22,7 +24,10 @@ EXACT = True
 RANDOM = False
 
 _LOGARITHM = 4e-13  # of a probability, from where on rounding is visible in its logarithm
-_SUMMING = 4.0 * float(np.finfo(float).eps)  # roundings a row, generously
+_EPSILON = float(np.finfo(float).eps)
+_SUMMING = 4.0 * _EPSILON  # roundings a row, generously
+_ROUNDING = 8.0 * _EPSILON  # of each term of a sum, generously
+_LARGEST_TABLE = 2**28  # bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +35,7 @@ class _Moments:
     """What no mask changes: what scikit-learn learns of each feature, and how sure it is.
 
     `rows` are those of `validate`, by feature; for `of_classes` and `spread` see the kernel.
+    `tables` holds, by the smoothing, what each feature adds to the scores of the rows.
     """
 
     validate: np.ndarray
@@ -37,6 +43,7 @@ class _Moments:
     of_classes: np.ndarray
     spread: np.ndarray
     masses: np.ndarray  # of the classes: how many fit rows they have, or the sum of their weights
+    tables: dict[float, np.ndarray] = field(default_factory=dict)
 
 
 _KNOWN: WeakKeyDictionary[Fold, _Moments | None] = WeakKeyDictionary()
@@ -95,8 +102,28 @@ def respond(
     priors = None if moments is None else _priors(estimator, moments)
     if moments is None or priors is None or (need == RANKING and len(priors) != 2):
         return Responses.undecided(*shape)
-    joint, doubt = np.empty((2, shape[0], len(priors), shape[1]))
     smoothing = float(estimator.var_smoothing)
+    if need == LABELS:
+        return _labels(moments, masks, priors, smoothing)
+    joint, doubt = _joint(moments, masks, priors, smoothing)
+    codes, decided = np.empty(shape, dtype=np.int64), np.empty(shape[0], dtype=bool)
+    likeliest(joint, doubt, codes, decided)
+    values, doubts = np.empty((2, *shape, len(priors)))
+    shares(joint, doubt, values, doubts, decided)
+    for row in np.flatnonzero(decided & _are_close(values, doubts, need)):
+        learned = _learned(moments, masks[row], priors, smoothing)
+        if learned is not None:
+            values[row], doubts[row] = learned.predict_proba(learned.rows), 0.0
+    if need == RANKING:
+        values, doubts = values[:, :, 1], doubts[:, :, 1]
+    return Responses(codes, decided, values, doubts)
+
+
+def _joint(
+    moments: _Moments, masks: np.ndarray, priors: np.ndarray, smoothing: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the joint log-likelihoods and their doubts, (n_masks, n_classes, n_rows)."""
+    joint, doubt = np.empty((2, len(masks), len(priors), len(moments.validate)))
     joint_log_likelihoods(
         np.ascontiguousarray(masks),
         moments.rows,
@@ -107,23 +134,68 @@ def respond(
         joint,
         doubt,
     )
-    codes, decided = np.empty(shape, dtype=np.int64), np.empty(shape[0], dtype=bool)
-    likeliest(joint, doubt, codes, decided)
-    if need == LABELS:
-        for row in np.flatnonzero(~decided):
-            learned = _learned(moments, masks[row], priors, smoothing)
-            if learned is not None:
-                codes[row], decided[row] = learned.predict(learned.rows), True
-        return Responses(codes, decided)
-    values, doubts = np.empty((2, *shape, len(priors)))
-    shares(joint, doubt, values, doubts, decided)
-    for row in np.flatnonzero(decided & _are_close(values, doubts, need)):
+    return joint, doubt
+
+
+def _labels(
+    moments: _Moments, masks: np.ndarray, priors: np.ndarray, smoothing: float
+) -> Responses:
+    """Return the likeliest classes, by the quickest way that is sure of those of a mask."""
+    codes = np.empty((len(masks), len(moments.validate)), dtype=np.int64)
+    decided = _add_up(moments, masks, priors, smoothing, codes)
+    unsure = np.flatnonzero(~decided)
+    if unsure.size:
+        own_codes, own_decided = codes[unsure], decided[unsure]
+        likeliest(*_joint(moments, masks[unsure], priors, smoothing), own_codes, own_decided)
+        codes[unsure], decided[unsure] = own_codes, own_decided
+    for row in np.flatnonzero(~decided):
         learned = _learned(moments, masks[row], priors, smoothing)
         if learned is not None:
-            values[row], doubts[row] = learned.predict_proba(learned.rows), 0.0
-    if need == RANKING:
-        values, doubts = values[:, :, 1], doubts[:, :, 1]
-    return Responses(codes, decided, values, doubts)
+            codes[row], decided[row] = learned.joint.argmax(axis=1), True  # as it predicts
+    return Responses(codes, decided)
+
+
+def _add_up(
+    moments: _Moments, masks: np.ndarray, priors: np.ndarray, smoothing: float, codes: np.ndarray
+) -> np.ndarray:
+    """Write the likeliest classes from sums of terms, and return of which masks that is sure."""
+    table = _table_of(moments, len(priors), smoothing)
+    if table is None:
+        return np.zeros(len(masks), dtype=bool)
+    by_row = _bounds_rows(len(priors))
+    offsets, margins = np.log(priors), np.empty(len(masks))
+    bounds = np.zeros((len(masks), 0 if by_row else 1))
+    masks = np.ascontiguousarray(masks)
+    judge(masks, table, offsets[1:] - offsets[0], by_row, codes, margins, bounds)
+    doubts = bounds.sum(axis=1) + _ROUNDING * (1.0 + np.abs(offsets).max())
+    with np.errstate(invalid="ignore"):  # False where it is not finite
+        return np.asarray(margins > 2.0 * doubts)
+
+
+def _bounds_rows(n_classes: int) -> bool:
+    # A class of few rows may have no spread in a column. Rows that are away from it are certainly
+    # of another class, though what they are told by is huge, and wrong by more than others are:
+    # among many classes there is such a one for most rows. For two a bound a row would take as
+    # long as the scores.
+    return n_classes > 2
+
+
+def _table_of(moments: _Moments, n_classes: int, smoothing: float) -> np.ndarray | None:
+    """Return what each feature adds; None where that would take too much memory, or is nothing."""
+    n_rows = len(moments.validate)
+    n_bounds = n_rows if _bounds_rows(n_classes) else 1
+    shape = len(moments.rows), padded(n_rows * (n_classes - 1) + n_bounds, np.float64)
+    if n_classes < 2 or 8 * shape[0] * shape[1] > _LARGEST_TABLE:
+        return None
+    table = moments.tables.get(smoothing)
+    if table is None:
+        table = np.zeros(shape)
+        tabulate(
+            moments.rows, moments.of_classes, moments.spread, smoothing, table, n_rows, n_bounds
+        )
+        moments.tables.clear()  # one is kept, of the smoothing at hand
+        moments.tables[smoothing] = table
+    return table
 
 
 def _are_close(values: np.ndarray, doubts: np.ndarray, need: str) -> np.ndarray:
@@ -143,6 +215,7 @@ class _Learned(GaussianNB):
     """A classifier that was told what scikit-learn would learn, and the rows it is to judge."""
 
     rows: np.ndarray
+    joint: np.ndarray  # their joint log-likelihoods
 
     def _check_X(self, X: np.ndarray) -> np.ndarray:
         return X
@@ -166,8 +239,8 @@ def _learned(
     learned.class_prior_, learned.classes_ = priors, np.arange(len(priors))
     learned.rows = moments.validate.take(columns, axis=1)
     with np.errstate(all="ignore"):
-        joint = learned._joint_log_likelihood(learned.rows)
-    return learned if np.isfinite(joint).all() else None
+        learned.joint = learned._joint_log_likelihood(learned.rows)
+    return learned if np.isfinite(learned.joint).all() else None
 
 
 def _priors(estimator: GaussianNB, moments: _Moments) -> np.ndarray | None:

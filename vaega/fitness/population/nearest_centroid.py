@@ -12,7 +12,8 @@ from vaega.fitness.folds import Fold
 from vaega.fitness.population.column_blocks import column_blocks
 from vaega.fitness.population.kernels.gathering import gather
 from vaega.fitness.population.kernels.products import padded
-from vaega.fitness.population.margins import decide, soften
+from vaega.fitness.population.kernels.verdicts import judge
+from vaega.fitness.population.margins import soften
 from vaega.fitness.population.responses import LABELS, PROBABILITIES, RANKING, Responses
 
 NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
@@ -31,9 +32,9 @@ _ZERO_SPREAD = (
 class _Terms:
     """What each column adds, and to what it adds.
 
-    The first terms of a column are by how much a validate row is nearer, squared, to each class
-    than to the first one; then its size for rounding, whether it has no spread within classes,
-    whether nobody can tell when it is alone, and 1.
+    The first terms of a column are, by class from the second on and by row, by how much a validate
+    row is nearer, squared, to the class than to the first one; then its size for rounding, whether
+    it has no spread within classes, whether nobody can tell when it is alone, and 1.
     """
 
     values: np.ndarray  # shape (n_columns, padded n_validate * (n_classes - 1) + 4)
@@ -115,17 +116,26 @@ def respond(
     terms = _terms_of(fold, priors, scaled=not equal)
     if terms is None:
         return Responses.undecided(len(masks), n_validate)
-    scores, doubts, warned = _scores_of(terms, masks, n_validate)
-    codes, decided = decide(scores, doubts)
-    answers = Responses(codes, decided, warned={_ZERO_SPREAD: warned})
+    masks = np.ascontiguousarray(masks)
+    answers = _labels(terms, masks, n_validate)
     if need == LABELS:
         return answers
-    if equal:
-        scaled = _terms_of(fold, priors, scaled=True)
-        assert scaled is not None
-        scores, doubts, _ = _scores_of(scaled, masks, n_validate)
+    scaled = _terms_of(fold, priors, scaled=True)
+    assert scaled is not None
+    scores, doubts, _ = _scores_of(scaled, masks, n_validate)
     values = np.ascontiguousarray(scores[:, :, 0]) if need == RANKING else soften(scores)
-    return Responses(codes, decided, values, doubts, answers.warned)
+    return Responses(answers.codes, answers.decided, values, doubts, answers.warned)
+
+
+def _labels(terms: _Terms, masks: np.ndarray, n_validate: int) -> Responses:
+    n_others = len(terms.log_priors)
+    codes = np.empty((len(masks), n_validate), dtype=np.int64)
+    margins, rest = np.empty(len(masks)), np.empty((len(masks), 4))
+    judge(masks, terms.values, terms.log_priors, False, codes, margins, rest)
+    doubts, warned = _doubts_of(terms, rest)
+    with np.errstate(invalid="ignore"):  # False where it is not finite
+        decided = margins > (doubts if n_others == 1 else 2.0 * doubts)
+    return Responses(codes, decided, warned={_ZERO_SPREAD: warned})
 
 
 def _scores_of(
@@ -135,15 +145,22 @@ def _scores_of(
     gather(np.ascontiguousarray(masks), terms.values, totals)
     n_others = len(terms.log_priors)
     n_scores = n_validate * n_others
-    size, without, alone, count = totals[:, n_scores : n_scores + 4].T
-    scores = totals[:, :n_scores].reshape(len(masks), n_validate, n_others) + terms.log_priors
+    doubts, warned = _doubts_of(terms, totals[:, n_scores : n_scores + 4])
+    by_class = totals[:, :n_scores].reshape(len(masks), n_others, n_validate)
+    scores = np.empty((len(masks), n_validate, n_others + (n_others > 1)))
+    scores[:, :, 0] = 0.0
+    scores[:, :, -n_others:] = by_class.transpose(0, 2, 1) + terms.log_priors
+    return scores, doubts, warned
+
+
+def _doubts_of(terms: _Terms, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much rounding may move scores, and which masks scikit-learn warns of."""
+    size, without, alone, count = rest.T
     doubts = _ROUNDING * (count + terms.n_fit + 10.0) * size
     doubts += _ROUNDING * (1.0 + np.abs(terms.log_priors).max())
     # With half of the spreads 0 their median may be 0, and scikit-learn divides by it.
     doubts[(2.0 * without >= count) | ((count == 1.0) & (alone > 0.0))] = np.inf
-    if n_others > 1:
-        scores = np.concatenate([np.zeros((len(masks), n_validate, 1)), scores], axis=2)
-    return scores, doubts, without > 0.0
+    return doubts, without > 0.0
 
 
 def _priors_of(estimator: NearestCentroid, fold: Fold) -> np.ndarray | None:
@@ -203,7 +220,8 @@ def _fill_block(values: np.ndarray, fold: Fold, own: slice, *, scaled: bool) -> 
     if scaled:
         sizes += squared.max(axis=(0, 1)) * (raw / unit)  # what rounding of the spread moves
     n_scores = len(validate) * (len(classes) - 1)
-    values[:, :n_scores] = (squared[:, :1] - squared[:, 1:]).reshape(n_scores, len(raw)).T
+    nearer = (squared[:, :1] - squared[:, 1:]).swapaxes(0, 1)
+    values[:, :n_scores] = nearer.reshape(n_scores, len(raw)).T
     for place, known in enumerate((np.where(sound, sizes, np.inf), spread == 0.0, alone, 1.0)):
         values[:, n_scores + place] = known
 

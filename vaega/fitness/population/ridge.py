@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from vaega.fitness.folds import Fold
 from vaega.fitness.population.column_blocks import column_blocks
+from vaega.fitness.population.column_gram import ColumnGram
 from vaega.fitness.population.kernels import forms
 from vaega.fitness.population.kernels.products import padded
 from vaega.fitness.population.margins import decide
@@ -37,6 +38,7 @@ class _Terms:
 
     by_feature: np.ndarray  # transposed, shape (n_columns, padded n_rows)
     n_rows: int
+    gram: ColumnGram
     sizes: np.ndarray
     targets: np.ndarray  # centred and scaled, shape (n_fit, n_targets)
     offsets: np.ndarray  # of the targets, shape (n_targets,)
@@ -134,6 +136,8 @@ def _values_of(
     forms.compute_forms(
         np.ascontiguousarray(masks),
         terms.by_feature,
+        terms.gram.found_for(masks),
+        np.empty(0, dtype=np.int64),  # copies of a column matter only without a shift
         terms.sizes,
         terms.targets,
         forms.GIVEN,
@@ -220,7 +224,8 @@ def _make_terms(estimator: RidgeClassifier, fold: Fold) -> _Terms | None:
         sizes[own, forms.ASK] = np.square(validate).max(axis=0)
         sizes[own, forms.TARGET] = 0.0
         sizes[own, forms.RAW] = np.where(sound, np.square(raw), np.inf)
-    return _Terms(by_feature, n_rows, sizes, targets, offsets, roots)
+    gram = ColumnGram(by_feature, [n_fit])
+    return _Terms(by_feature, n_rows, gram, sizes, targets, offsets, roots)
 
 
 def _centre(

@@ -1,6 +1,7 @@
 """The rows that a linear discriminant analysis asks of a fold, whatever the mask."""
 
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from scipy.linalg import helmert
@@ -9,6 +10,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from vaega.fitness.folds import Fold
 from vaega.fitness.population.column_blocks import column_blocks
+from vaega.fitness.population.column_gram import ColumnGram
 from vaega.fitness.population.kernels import forms
 from vaega.fitness.population.kernels.products import padded
 
@@ -25,6 +27,10 @@ class ScatterTerms:
     by_feature : numpy.ndarray of float64, shape (n_columns, padded n_rows)
         The rows, transposed.
     n_rows : int
+    gram : ColumnGram
+        Of the contrasts.
+    originals : numpy.ndarray of int, shape (n_columns,)
+        Of each column the first one that is equal in all rows.
     sizes : numpy.ndarray of float64, shape (n_columns, 4)
         As `vaega.fitness.population.kernels.forms` sums them up.
     moving : numpy.ndarray of bool, shape (n_columns,)
@@ -35,6 +41,8 @@ class ScatterTerms:
 
     by_feature: np.ndarray
     n_rows: int
+    gram: ColumnGram
+    originals: np.ndarray
     sizes: np.ndarray
     moving: np.ndarray
     priors: np.ndarray
@@ -44,6 +52,12 @@ class ScatterTerms:
     def n_contrasts(self) -> int:
         """How many of the rows are contrasts."""
         return self.n_fit - len(self.priors)
+
+    @property
+    def may_be_full(self) -> bool:
+        """Whether there is no column that adds nothing to others, for any mask."""
+        alone = self.originals == np.arange(len(self.originals))
+        return bool(self.moving.all() and alone.all())
 
 
 def make_scatter_terms(
@@ -99,7 +113,14 @@ def make_scatter_terms(
         sizes[own, forms.ASK] = others.max(axis=0)
         sizes[own, forms.TARGET] = others[: len(classes)].max(axis=0)
         sizes[own, forms.RAW] = np.square(block.raw / block.unit)
-    return ScatterTerms(by_feature, n_rows, sizes, moving, priors, n_fit)
+    gram, originals = ColumnGram(by_feature, [n_contrasts]), _find_originals(by_feature)
+    return ScatterTerms(by_feature, n_rows, gram, originals, sizes, moving, priors, n_fit)
+
+
+def _find_originals(by_feature: np.ndarray) -> np.ndarray:
+    seen: dict[bytes, int] = {}
+    digests = [blake2b(row, digest_size=16).digest() for row in by_feature]
+    return np.array([seen.setdefault(digest, i) for i, digest in enumerate(digests)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from vaega.fitness.population.kernels import forms
+from vaega.fitness.population.kernels.gram import compute_gram
 from vaega.fitness.population.kernels.products import padded
 
 N_FIT, N_TARGETS, N_OTHERS, N_COLUMNS = 11, 2, 5, 40
@@ -21,13 +22,28 @@ def masks(rng):
 
 
 def answers_of(rows, masks, given, kind, shift, careful=False):
+    """The same bits with inner products that are looked up, and without."""
+    results = []
+    for found in (False, True):
+        results.append(_answers_of(rows, masks, given, kind, shift, careful, found))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+    return results[0]
+
+
+def _answers_of(rows, masks, given, kind, shift, careful, found):
     by_feature = np.zeros((N_COLUMNS, padded(len(rows), float)))
     by_feature[:, : len(rows)] = rows.T
     sizes = np.zeros((N_COLUMNS, 4))
     sizes[:, forms.ENERGY] = (rows[:N_FIT] ** 2).sum(axis=0)
     answers = np.empty((len(masks), N_TARGETS + N_OTHERS, N_TARGETS))
-    facts = np.empty((len(masks), forms.N_FACTS))
-    forms.compute_forms(masks, by_feature, sizes, given, kind, shift, careful, answers, facts)
+    facts = np.empty((len(masks), forms.N_CAREFUL_FACTS))
+    gram = np.empty((int(found), N_COLUMNS, N_COLUMNS))
+    if found:
+        compute_gram(by_feature, 0, N_FIT, gram[0])
+    equal = (rows[:, :, None] == rows[:, None]).all(axis=0).argmax(axis=0)
+    settings = kind, shift, careful
+    forms.compute_forms(masks, by_feature, gram, equal, sizes, given, *settings, answers, facts)
     return answers, facts
 
 
@@ -57,6 +73,24 @@ def test_without_a_shift_it_is_the_pseudo_inverse(rows, masks):
         assert fact[forms.FLOOR] > 0.0
 
 
+@pytest.mark.parametrize("careful", [False, True])
+def test_copies_are_one_column(careful, rows, masks, rng):
+    rows[:, 2::3] = rows[:, ::3][:, : len(rows[0, 2::3])]
+    rows[:, 4] = rows[:, 0]
+    given = np.zeros((N_FIT, N_TARGETS))
+    answers, facts = answers_of(rows, masks, given, forms.UNSHIFTED, 0.0, careful)
+    for mask, answer, fact in zip(masks, answers, facts, strict=True):
+        own = rows[:, mask]
+        inverse = np.linalg.pinv(own[:N_FIT].T @ own[:N_FIT], rcond=1e-10)
+        solved = own[N_FIT:] @ inverse
+        if mask.sum() <= N_FIT:
+            np.testing.assert_allclose(answer, solved @ own[N_FIT : N_FIT + N_TARGETS].T, atol=1e-7)
+            norms = np.linalg.norm(solved, axis=1)
+            np.testing.assert_allclose(fact[forms.NORM], norms[:N_TARGETS].max(), rtol=1e-6)
+            asked = norms.max() if careful else 0.0
+            np.testing.assert_allclose(fact[forms.ASKED], asked, rtol=1e-6)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.9])
 def test_a_shift_that_is_a_share_of_the_mean_diagonal(share, rows, masks):
     answers, _ = answers_of(rows, masks, np.zeros((N_FIT, N_TARGETS)), forms.SHARED, share)
@@ -72,7 +106,6 @@ def test_a_shift_that_is_a_share_of_the_mean_diagonal(share, rows, masks):
 
 
 def test_what_cannot_be_solved_is_not_a_number(rows, masks):
-    rows[:, 1] = rows[:, 0]
     both = np.arange(N_COLUMNS)[None] < 2
     none = np.zeros((1, N_COLUMNS), dtype=bool)
     for mask in (none, both):

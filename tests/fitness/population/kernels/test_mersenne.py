@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.utils import shuffle as scikit_learns
 
-from vaega.fitness.population.kernels.mersenne import shuffle, words_of
+from vaega.fitness.population.kernels.mersenne import advance, draw, shuffle, start, words_of
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**31 - 1, 2**32 - 1])
@@ -31,3 +31,14 @@ def test_epochs_are_those_of_scikit_learn():
         shuffle(places, words)
         order = order[places]
         np.testing.assert_array_equal(order, rows)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**31 - 1, 2**32 - 1])
+def test_a_seed_starts_numpys_stream(seed):
+    words, stream = np.empty(1249, np.int64), np.random.RandomState(seed)
+    start(words, seed)
+    drawn = [draw(words) for _ in range(1000)]
+    np.testing.assert_array_equal(drawn, stream.random_sample(1000))
+    other = np.random.RandomState(5)
+    advance(other, words)
+    np.testing.assert_array_equal(other.random_sample(700), stream.random_sample(700))

@@ -7,8 +7,9 @@ from vaega.fitness.population.kernels.selection import select
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
-def test_places_are_those_of_numpy(share, rng):
-    mask = rng.random(100) < share
-    places = np.empty(100, dtype=np.int64)
+@pytest.mark.parametrize("n", [1, 63, 64, 65, 100, 128, 1000])
+def test_places_are_those_of_numpy(share, n, rng):
+    mask = rng.random(n) < share
+    places = np.empty(n, dtype=np.int64)
     count = select(mask, places)
     np.testing.assert_array_equal(places[:count], np.flatnonzero(mask))

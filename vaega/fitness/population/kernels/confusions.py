@@ -7,6 +7,36 @@ from vaega.fitness.population.kernels.sums import total
 
 
 @kernel
+def share_right(truth, of_class, codes, weights, out):  # type: ignore[no-untyped-def]
+    """Compute the share of the weights whose rows are predicted right, for each mask.
+
+    Parameters
+    ----------
+    truth : numpy.ndarray of int64, shape (n_rows,)
+        Places among the sorted labels.
+    of_class : numpy.ndarray of int64, shape (n_classes,)
+        The same of what is predicted.
+    codes : numpy.ndarray of int64, shape (n_masks, n_rows)
+        Predicted classes.
+    weights : numpy.ndarray of float64, shape (n_rows,)
+        Ones where rows have none.
+    out : numpy.ndarray of float64, shape (n_masks,)
+
+    Examples
+    --------
+    >>> truth, codes, out = np.array([0, 2, 2, 2]), np.array([[0, 1, 0, 1]]), np.empty(1)
+    >>> share_right(truth, np.array([0, 2]), codes, np.ones(4), out)
+    >>> out
+    array([0.75])
+    """
+    each, every = np.empty(len(truth)), total(weights)
+    for m in range(len(codes)):
+        for i in range(len(truth)):
+            each[i] = weights[i] if of_class[codes[m, i]] == truth[i] else 0.0
+        out[m] = total(each) / every
+
+
+@kernel
 def mean_f1(truth, predicted, weights, n_labels, out):  # type: ignore[no-untyped-def]
     """Compute the mean F1 of the labels that occur, for each mask.
 

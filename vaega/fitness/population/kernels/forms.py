@@ -28,6 +28,8 @@ GIVEN, UNSHIFTED, SHARED = 0, 1, 2
 ENERGY, ASK, TARGET, RAW = 0, 1, 2, 3  # columns of `sizes`, and of `facts` their sums
 COUNT, TRACE, FLOOR, NORM = 4, 5, 6, 7  # further columns of `facts`
 N_FACTS = 8
+ASKED = 8  # one more, where `facts` have room for it and the careful way eliminated columns
+N_CAREFUL_FACTS = 9
 
 # Below this share of the mean eigenvalue, the determinant bounds the least one too loosely.
 _BROAD = 1e-3
@@ -36,7 +38,7 @@ _GROUP = 10  # rows, twice what a product takes at once
 
 @kernel
 def compute_forms(  # type: ignore[no-untyped-def]
-    masks, by_feature, sizes, given, kind, shift, careful, answers, facts
+    masks, by_feature, gram, originals, sizes, given, kind, shift, careful, answers, facts
 ):
     """Write the forms of each mask.
 
@@ -45,6 +47,12 @@ def compute_forms(  # type: ignore[no-untyped-def]
     masks : numpy.ndarray of bool, shape (n_masks, n_columns)
     by_feature : numpy.ndarray of float64, shape (n_columns, padded number of rows)
         Fit rows, then the rows of the targets, then the other rows that ask; transposed.
+    gram : numpy.ndarray of float64, shape (1, n_columns, n_columns) or (0, 0, 0)
+        What `vaega.fitness.population.kernels.gram` makes of the fit rows, of which the upper
+        triangle counts. Without, each mask's is computed, to the same bits.
+    originals : numpy.ndarray of int64, shape (n_columns,)
+        Which columns are equal: of each the first one like it. Without a shift such copies are
+        one column, times the root of their number; else each counts.
     sizes : numpy.ndarray of float64, shape (n_columns, 4)
         Squared sizes of a column, of which the sums over a mask are told as facts.
     given : numpy.ndarray of float64, shape (n_fit, n_targets)
@@ -55,13 +63,13 @@ def compute_forms(  # type: ignore[no-untyped-def]
         Added to the diagonal; for `SHARED` the share of the mean diagonal in a convex sum with it.
     careful : bool
         Whether to bound the least eigenvalue by the inverse, not by the determinant: closer, and
-        slower.
+        slower; and to solve for all that ask, where there is room to tell their largest norm.
     answers : numpy.ndarray of float64, shape (n_masks, n_targets + n_others, n_targets)
         What is written: the targets ask first, then the others. NaN where elimination failed.
-    facts : numpy.ndarray of float64, shape (n_masks, `N_FACTS`)
+    facts : numpy.ndarray of float64, shape (n_masks, `N_FACTS` or `N_CAREFUL_FACTS`)
         What is written: sums of sizes, the number of selected columns, the trace and the least
         eigenvalue (bounded from below) of the matrix that was eliminated, and the norm of its
-        largest solution.
+        largest solution; then perhaps the norm of the largest one of all that ask.
 
     Examples
     --------
@@ -69,51 +77,121 @@ def compute_forms(  # type: ignore[no-untyped-def]
     >>> by_feature, answers, facts = np.zeros((2, 8)), np.zeros((1, 2, 1)), np.zeros((1, N_FACTS))
     >>> by_feature[:, :4] = rows.T
     >>> masks, sizes, given = np.ones((1, 2), dtype=bool), np.zeros((2, 4)), np.zeros((2, 1))
-    >>> compute_forms(masks, by_feature, sizes, given, UNSHIFTED, 0.0, False, answers, facts)
+    >>> gram, own = (rows[:2].T @ rows[:2])[None], np.arange(2)
+    >>> settings = UNSHIFTED, 0.0, False
+    >>> compute_forms(masks, by_feature, gram, own, sizes, given, *settings, answers, facts)
     >>> answers[0, 1]  # 3 / 1 + 5 / 4
     array([4.25])
     """
     n_fit, n_targets = given.shape
-    width = -(-(n_fit + n_targets) // PANEL) * PANEL
-    products = np.zeros((n_fit + answers.shape[1], width))
-    scaled, spare = np.zeros((n_fit, width)), np.zeros((PANEL, width))
-    square = np.zeros((n_fit, width))
-    wide = -(-n_targets // PANEL) * PANEL
-    solution, asked = np.zeros((n_fit, wide)), np.zeros((answers.shape[1], wide))
+    most, told = largest_count(masks), careful and facts.shape[1] > ASKED
+    side, lead = min(most, n_fit), n_fit % PANEL
+    asks = by_feature[0:, n_fit - lead :]  # from a whole vector on: `lead` fit rows ask as well
+    wide = asks.shape[1] if told else -(-n_targets // PANEL) * PANEL
+    width = -(-(side + wide) // PANEL) * PANEL
+    products, scaled = np.zeros((side, width)), np.zeros((side, width))
+    square, spare = np.zeros((0 if len(gram) else n_fit, width)), np.zeros((PANEL, width))
+    crossed = np.zeros((n_fit + n_targets if most > n_fit else 0, asks.shape[1]))
+    solution, asked = np.zeros((side, wide)), np.zeros((n_targets, asks.shape[1]))
     places, steps = np.empty(masks.shape[1], np.int64), np.arange(n_fit)
+    roots, seats = np.ones(side), np.zeros(masks.shape[1], np.int64)
+    system = products, scaled, spare, solution, steps
+    broad = 2.0 if careful else _BROAD if kind == UNSHIFTED else 0.0
     for row in range(len(masks)):
-        count = select(masks[row], places)
-        own, fact = places[:count], facts[row]
+        own, fact = places[: select(masks[row], places)], facts[row]
         sum_sizes(sizes, own, fact)
         answers[row] = np.nan
-        own_shift = shift
+        scale, own_shift = 1.0, shift
         if kind == SHARED:
-            own_shift = shift / (1.0 - shift) * fact[ENERGY] / count
-        dual = count > n_fit
-        if count == 0 or (dual and kind == SHARED and not own_shift > 0.0):
-            continue
-        if dual:
+            scale, own_shift = 1.0 - shift, shift / (1.0 - shift) * fact[ENERGY] / len(own)
+        if len(own) > n_fit:
+            if kind == SHARED and not own_shift > 0.0:
+                continue
             _fill_dual(products, by_feature, own, given, kind)
+            if not solve_system(
+                system, n_fit, n_targets, own_shift, kind == UNSHIFTED, broad, fact
+            ):
+                continue
+            _ask_dual(asked, crossed, asks, by_feature, own, system, kind, own_shift)
+        elif len(own) > 0:
+            if kind == UNSHIFTED:
+                own = own[: _merge(own, originals, roots, seats)]
+            n_sides = answers.shape[1] if told else n_targets
+            _fill_primal(products, gram, square, by_feature, own, roots, steps, n_sides)
+            if not solve_system(system, len(own), n_sides, own_shift, False, broad, fact):
+                continue
+            if told:
+                fact[ASKED] = fact[NORM]
+            _ask_primal(asked, asks, own, roots, system, fact)
         else:
-            _fill_primal(products, square, by_feature, own, steps, n_targets)
-        size = n_fit if dual else count
-        twice = dual and kind == UNSHIFTED
-        broad = 2.0 if careful else _BROAD if kind == UNSHIFTED else 0.0
-        if not _solve(
-            products, scaled, spare, solution, steps, size, n_targets, own_shift, twice, broad, fact
-        ):
             continue
-        if dual:
-            multiply(asked[0:, 0:], products[n_fit:, 0:], steps, solution[0:, 0:], steps)
+        for ask in range(answers.shape[1]):
+            for target in range(n_targets):
+                answers[row, ask, target] = asked[target, lead + ask] / scale
+
+
+@kernel
+def _ask_dual(asked, crossed, asks, by_feature, places, system, kind, shift):  # type: ignore[no-untyped-def]
+    (n_targets, _), (_, _, _, solution, steps) = asked.shape, system
+    n_fit = len(steps)
+    multiply(crossed[0:, 0:], by_feature.T[: len(crossed)], places, asks, places)
+    multiply(asked[0:, 0:], solution.T[:n_targets], steps, crossed[0:, 0:], steps)
+    if kind == SHARED:
+        asked[:] = (crossed[n_fit:] - asked) / shift
+
+
+@kernel
+def _ask_primal(asked, asks, places, roots, system, fact):  # type: ignore[no-untyped-def]
+    (n_targets, _), (_, _, _, solution, steps) = asked.shape, system
+    fact[NORM] = _largest_norm(solution, len(places), n_targets)
+    for step in range(len(places)):
+        for target in range(n_targets):
+            solution[step, target] *= roots[step]
+    multiply(asked[0:, 0:], solution.T[:n_targets], steps[: len(places)], asks, places)
+
+
+@kernel
+def _merge(places, originals, roots, seats):  # type: ignore[no-untyped-def]
+    # Keeps of equal columns the first one, tells the root of their number, returns how many are
+    # kept. A seat that was left by another mask holds another column, or lies behind the last.
+    kept = 0
+    for place in places:
+        original = originals[place]
+        seat = seats[original]
+        if seat < kept and originals[places[seat]] == original:
+            roots[seat] += 1.0
         else:
-            others = by_feature[0:, n_fit : n_fit + len(asked)].T
-            multiply(asked[0:, 0:], others, own, solution[0:, 0:], steps[:count])
-        if dual and kind == SHARED:
-            asked[:, :n_targets] = (
-                products[n_fit:, n_fit : n_fit + n_targets] - asked[:, :n_targets]
-            ) / own_shift
-        scale = 1.0 - shift if kind == SHARED else 1.0
-        answers[row] = asked[:, :n_targets] / scale
+            seats[original], places[kept], roots[kept] = kept, place, 1.0
+            kept += 1
+    for seat in range(kept):
+        roots[seat] = math.sqrt(roots[seat])
+    return kept
+
+
+@kernel
+def largest_count(masks):  # type: ignore[no-untyped-def]
+    """Return how many columns a mask selects at most.
+
+    Parameters
+    ----------
+    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> largest_count(np.array([[True, False, True], [False, False, True]]))
+    2
+    """
+    most = 0
+    for mask in masks:
+        count = 0
+        for chosen in mask:
+            count += chosen
+        most = max(most, count)
+    return most
 
 
 @kernel
@@ -142,9 +220,40 @@ def sum_sizes(sizes, places, fact):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _solve(  # type: ignore[no-untyped-def]
-    products, scaled, spare, solution, steps, size, n_targets, shift, twice, broad, fact
-):
+def solve_system(system, size, n_targets, shift, twice, broad, fact):  # type: ignore[no-untyped-def]
+    """Eliminate a matrix, and tell what is known of it.
+
+    Parameters
+    ----------
+    system : tuple
+        The matrix and the right-hand sides behind it, as
+        `vaega.fitness.population.kernels.triangle.triangulate` takes them; room for it; the
+        solutions, which are written; and the numbers from 0 on.
+    size, n_targets : int
+        Of the matrix, and of right-hand sides.
+    shift : float
+        Added to the diagonal.
+    twice : bool
+        Whether to solve for the solutions again.
+    broad : float
+        Below this share of the mean eigenvalue, the least one is bounded by the inverse.
+    fact : numpy.ndarray of float64, shape (at least `N_FACTS`,)
+        Where the trace, the least eigenvalue and the norm of the largest solution are written.
+
+    Returns
+    -------
+    bool
+        False where a pivot is not positive.
+
+    Examples
+    --------
+    >>> products, steps, fact = np.zeros((2, 8)), np.arange(2), np.empty(N_FACTS)
+    >>> products[:, :3] = [[4.0, 2.0, 10.0], [2.0, 3.0, 11.0]]
+    >>> system = products, np.zeros((2, 8)), np.zeros((8, 8)), np.zeros((2, 8)), steps
+    >>> solve_system(system, 2, 1, 0.0, False, 0.0, fact), system[3][:, 0]
+    (True, array([1., 3.]))
+    """
+    products, scaled, spare, solution, steps = system
     trace = 0.0
     for step in range(size):
         products[step, step] += shift
@@ -178,14 +287,11 @@ def _multiply_upper(products, rows, size, width, terms):  # type: ignore[no-unty
 
 @kernel
 def _fill_dual(products, by_feature, places, given, kind):  # type: ignore[no-untyped-def]
-    (n_fit, n_targets), (n_rows, width) = given.shape, products.shape
+    n_fit, n_targets = given.shape
+    width = -(-(n_fit + n_targets) // PANEL) * PANEL
     _multiply_upper(products, by_feature, n_fit, width, places)
-    others = by_feature[0:, n_fit:n_rows].T
-    multiply(products[n_fit:, 0:], others, places, by_feature[0:, 0:], places)
     if kind == GIVEN:
-        for row in range(n_fit):
-            for target in range(n_targets):
-                products[row, n_fit + target] = given[row, target]
+        products[:, n_fit : n_fit + n_targets] = given
 
 
 @kernel
@@ -214,18 +320,24 @@ def gather_rows(square, by_feature, places):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _fill_primal(products, square, by_feature, places, steps, n_targets):  # type: ignore[no-untyped-def]
+def _fill_primal(products, gram, square, by_feature, places, roots, steps, n_targets):  # type: ignore[no-untyped-def]
     n_fit, size = len(steps), len(places)
-    own = -(-size // PANEL) * PANEL
-    gather_rows(square, by_feature, places)
-    _multiply_upper(products, square, size, own, steps)
+    if len(gram) > 0:
+        for step in range(size):
+            above, line = gram[0, places[step]], products[step]
+            for other in range(step, size):
+                line[other] = above[places[other]]
+    else:
+        gather_rows(square, by_feature, places)
+        _multiply_upper(products, square, size, -(-size // PANEL) * PANEL, steps)
     used = -(-(size + n_targets) // PANEL) * PANEL
     for step in range(size):
-        for column in range(size, used):
-            target = column - size
-            products[step, column] = (
-                by_feature[places[step], n_fit + target] if target < n_targets else 0.0
-            )
+        line, own, root = products[step], by_feature[places[step]], roots[step]
+        for other in range(step, size):
+            line[other] *= root * roots[other]
+        for target in range(n_targets):
+            line[size + target] = own[n_fit + target] * root
+        line[size + n_targets : used] = 0.0
 
 
 @kernel

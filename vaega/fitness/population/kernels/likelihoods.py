@@ -102,6 +102,67 @@ def _add_columns(columns, n, rows, moments, raised, raised_error, scales, room):
 
 
 @kernel
+def tabulate(rows, moments, spread, smoothing, table, n_rows, n_bounds):  # type: ignore[no-untyped-def]
+    """Write what each column adds to the log-likelihoods of classes, less that of the first one.
+
+    All variances are raised by the same share of the largest spread of all columns. That of the
+    selected ones is less or equal, and what this changes is a part of the errors.
+
+    Parameters
+    ----------
+    rows, moments, spread, smoothing
+        As `joint_log_likelihoods` takes them.
+    table : numpy.ndarray of float64, shape (n_columns, at least last + n_bounds)
+        What is written, where `last` is ``n_rows * (n_classes - 1)``: by class from the second on
+        and by row, the differences; then by how much those may be wrong, with the rounding of sums
+        over any of the columns. 0 before.
+    n_rows : int
+        How many of the rows are no filling.
+    n_bounds : int
+        `n_rows`: a bound for the differences of each row; or 1: for those of all rows.
+
+    Examples
+    --------
+    >>> rows, moments = np.array([[1.0]]), np.array([[[0.0, 1.0, 0, 0], [1.0, 1.0, 0, 0]]])
+    >>> table = np.zeros((1, 8))
+    >>> tabulate(rows, moments, np.zeros((1, 2)), 0.0, table, 1, 1)
+    >>> table[0, :2].round(9)
+    array([0.5, 0. ])
+    """
+    n_classes, raised, raised_error = moments.shape[1], 0.0, 0.0
+    for f in range(len(rows)):
+        raised = max(raised, smoothing * spread[f, 0])
+        raised_error = max(raised_error, smoothing * spread[f, 1])
+    last, rounding = n_rows * (n_classes - 1), 2.0 * _ROUNDINGS * (len(rows) + 70.0)
+    for f in range(len(rows)):
+        own = smoothing * spread[f, 0]
+        for c in range(n_classes):
+            mean, variance, mean_error = moments[f, c, 0], moments[f, c, 1], moments[f, c, 2]
+            # The variance that is meant lies between these two.
+            precision, highest = 1.0 / (variance + raised), 1.0 / (variance + own)
+            logarithm = 0.5 * np.log(2.0 * np.pi * (variance + raised))
+            error = (moments[f, c, 3] + raised_error + (raised - own)) * highest + _ROUNDINGS
+            for i in range(n_rows):
+                away = abs(rows[f, i] - mean)
+                _subtract(table, f, i, c, n_rows, last, logarithm + 0.5 * (away * away * precision))
+                square = away * away * highest
+                wrong = error * (1.0 + square) + mean_error * highest * (away + mean_error)
+                wrong = 2.0 * wrong + rounding * (abs(logarithm) + error + square)
+                place = last + (i if n_bounds > 1 else 0)
+                if not wrong <= table[f, place]:
+                    table[f, place] = wrong if wrong > table[f, place] else np.inf  # no number
+
+
+@kernel
+def _subtract(table, f, i, c, n_rows, last, term):  # type: ignore[no-untyped-def]
+    if c > 0:
+        table[f, (c - 1) * n_rows + i] -= term
+    else:
+        for place in range(i, last, n_rows):
+            table[f, place] = term
+
+
+@kernel
 def likeliest(joint, doubt, codes, decided):  # type: ignore[no-untyped-def]
     """Name the likeliest class of each row, and the masks whose classes rounding cannot change.
 

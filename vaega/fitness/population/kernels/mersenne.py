@@ -1,4 +1,4 @@
-"""numpy's legacy random stream inside kernels, so that epochs are shuffled as scikit-learn's are.
+"""numpy's legacy random stream inside kernels: scikit-learn's initial weights and shuffles.
 
 Source: M. Matsumoto and T. Nishimura (1998), "Mersenne Twister", ACM TOMACS 8(1); the draw of a
 whole number below a bound is numpy's of before 1.17, which `numpy.random.RandomState` has frozen.
@@ -11,6 +11,7 @@ from vaega.fitness.population.kernels.compiled import kernel
 _SIZE, _AHEAD = 624, 397
 _UPPER, _LOWER, _MATRIX = 0x80000000, 0x7FFFFFFF, 0x9908B0DF
 _MASK_B, _MASK_C, _ALL = 0x9D2C5680, 0xEFC60000, 0xFFFFFFFF
+_SPREAD = 1812433253  # Knuth's multiplier, by which a seed becomes a state
 
 
 def words_of(random_state: np.random.RandomState) -> np.ndarray:
@@ -35,6 +36,83 @@ def words_of(random_state: np.random.RandomState) -> np.ndarray:
     words = np.concatenate([key, np.zeros(_SIZE), [position]]).astype(np.int64)
     _temper(words)
     return words
+
+
+def advance(random_state: np.random.RandomState, words: np.ndarray) -> None:
+    """Put a stream where a kernel left it.
+
+    Parameters
+    ----------
+    random_state : numpy.random.RandomState
+    words : numpy.ndarray of int64, shape (1249,)
+        See `words_of`.
+
+    Examples
+    --------
+    >>> stream, other = np.random.RandomState(0), np.random.RandomState(1)
+    >>> advance(other, words_of(stream))
+    >>> other.randint(1000) == stream.randint(1000)
+    True
+    """
+    key, position = words[:_SIZE].astype(np.uint32), int(words[-1])
+    random_state.set_state(("MT19937", key, position, 0, 0.0))
+
+
+@kernel
+def start(words, seed):  # type: ignore[no-untyped-def]
+    """Write the state of ``numpy.random.RandomState(seed)``.
+
+    Parameters
+    ----------
+    words : numpy.ndarray of int64, shape (1249,)
+        What is written, see `words_of`.
+    seed : int
+        At least 0 and below 2**32.
+
+    Examples
+    --------
+    >>> words = np.empty(1249, np.int64)
+    >>> start(words, 3)
+    >>> draw(words) == np.random.RandomState(3).random_sample()
+    True
+    """
+    word = seed
+    for place in range(_SIZE):
+        words[place] = word
+        word = (_SPREAD * (word ^ (word >> 30)) + place + 1) & _ALL
+    words[-1] = _SIZE  # all are used up
+
+
+@kernel
+def draw(words):  # type: ignore[no-untyped-def]
+    """Draw a number from [0, 1) as ``numpy.random.RandomState.random_sample`` does.
+
+    Parameters
+    ----------
+    words : numpy.ndarray of int64, shape (1249,)
+        State of the stream, see `words_of`; advanced.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> stream = np.random.RandomState(3)
+    >>> draw(words_of(stream)) == stream.random_sample()
+    True
+    """
+    high = _next(words) >> 5
+    return (high * 67108864.0 + (_next(words) >> 6)) / 9007199254740992.0
+
+
+@kernel
+def _next(words):  # type: ignore[no-untyped-def]
+    if words[-1] >= _SIZE:
+        _renew(words)
+        words[-1] = 0
+    words[-1] += 1
+    return words[_SIZE + words[-1] - 1]
 
 
 @kernel

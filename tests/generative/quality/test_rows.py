@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from tests.generative.quality.stubs import compared, two_classes
+from vaega.core.errors import InputError
+from vaega.generative.quality.rows import check_rows
+
+X, Y = two_classes(20)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        (1, np.zeros(20), "two classes or more, got 1"),
+        (0, np.ones((20, 20)), "a column that varies, got 20 constant"),
+        (2, X[:, :5], "X_synthetic must have 20 columns, got 5"),
+        (4, X[:, :5], "X_test must have 20 columns, got 5"),
+        (3, Y + 5, "y_synthetic must hold labels of y_fit, got 5"),
+        (5, Y[:3], "y_test must hold 20 labels, got shape"),
+        (3, np.where(np.arange(20) > 0, 0, 1), "at least two synthetic rows, got 1 of 1"),
+        (2, np.where(X > 2, np.nan, X), "NaN"),
+        (0, X[:5], "inconsistent"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(place, value, sentence):
+    parts = [X, Y, X, Y, X, Y]
+    parts[place] = value
+    with pytest.raises(ValueError, match=sentence):
+        check_rows(*parts)
+
+
+def test_input_errors_name_the_owner():
+    with pytest.raises(InputError, match="measure_rows: X_synthetic"):
+        check_rows(X, Y, X[:, :2], Y, X, Y)
+
+
+def test_labels_are_coded_by_the_fit_rows():
+    names = np.array(["b", "a"])[Y]
+    rows = check_rows(X, names, X, names.tolist(), X, names)
+    assert rows.classes.tolist() == ["a", "b"]
+    assert rows.y_synthetic.tolist() == (1 - Y).tolist()
+
+
+def test_scaled_rows_are_standardised_by_the_fit_rows_without_constant_columns():
+    rows = compared()
+    rows.X_fit[:, 7] = 3.0
+    scaled = rows.scaled()
+    assert scaled.X_fit.shape[1] == scaled.X_test.shape[1] == 19
+    assert scaled.X_fit.mean(axis=0) == pytest.approx(np.zeros(19), abs=1e-12)
+    assert scaled.X_fit.std(axis=0) == pytest.approx(np.ones(19))
+    assert np.abs(rows.scaled(limit=0.5).X_test).max() == 0.5
+
+
+def test_matched_rows_are_as_many_of_each_class_as_are_held_out():
+    rows = compared(n_test=15)
+    chosen = rows.matched(np.random.default_rng(0))
+    assert np.bincount(rows.y_synthetic[chosen]).tolist() == np.bincount(rows.y_test).tolist()

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tests.generative.data import blobs
+from vaega.core.errors import InputError
+from vaega.generative.autoencoders import VAE, ConditionalVAE
+from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative.outliers import VAEOutlierDetector
+
+QUICK = VAE((8,), 2, max_epochs=3)
+
+
+@parametrize_with_checks(
+    [
+        VAEOutlierDetector(QUICK, n_importance_samples=4),
+        VAEOutlierDetector(QUICK, kind="reconstruction"),
+        VAEOutlierDetector(ProbabilisticPCA(), contamination=0.1),
+    ]
+)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+def planted():
+    X, _ = blobs(200)
+    X[:5] += 8.0
+    return X
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        (ClassGaussian(), "combined"),
+        (ClassGaussian(), "likelihood"),
+        (ClassGaussian(), "latent"),
+        (ProbabilisticPCA(3), "likelihood"),
+        (ProbabilisticPCA(3), "latent"),
+        (VAE((8,), 2, max_epochs=60), "combined"),
+        (VAE((8,), 2, max_epochs=60), "likelihood"),
+        (VAE((8,), 2, max_epochs=60), "reconstruction"),
+        (VAE((8,), 2, max_epochs=60), "latent"),
+    ],
+)
+def test_planted_rows_are_found(model, kind):
+    detector = VAEOutlierDetector(model, kind=kind, contamination=0.05).fit(planted())
+    found = np.flatnonzero(detector.predict(planted()) == -1)
+    assert len(found) == 10
+    assert set(range(5)) <= set(found.tolist())
+
+
+def test_the_threshold_is_the_share_of_the_fit_rows():
+    X = planted()
+    detector = VAEOutlierDetector(ProbabilisticPCA(3), contamination=0.1).fit(X)
+    assert (detector.decision_function(X) < 0).mean() == pytest.approx(0.1)
+    assert detector.offset_ == np.percentile(detector.score_samples(X), 10)
+
+
+def test_without_a_share_few_rows_are_outliers():
+    detector = VAEOutlierDetector(ProbabilisticPCA(3)).fit(planted())
+    found = np.flatnonzero(detector.predict(planted()) == -1)
+    assert set(range(5)) <= set(found.tolist())
+    assert len(found) < 20
+
+
+def test_the_combined_score_is_the_larger_of_two_in_units_of_the_fit_rows():
+    X = planted()
+    detector = VAEOutlierDetector(ProbabilisticPCA(3, random_state=0)).fit(X)
+    model, units = detector.model_, []
+    for scores in (-model.score_samples(X), np.square(model.transform(X)).sum(axis=1)):
+        low, middle, high = np.percentile(scores, [25, 50, 75])
+        units.append((scores - middle) / (high - low))
+    np.testing.assert_allclose(detector.score_samples(X), -np.max(units, axis=0))
+
+
+def test_same_seed_same_bits():
+    X = planted()
+    first, second = (VAEOutlierDetector(clone(QUICK)).fit(X).score_samples(X) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_the_default_model_is_a_vae():
+    assert isinstance(VAEOutlierDetector().fit(planted()).model_, VAE)
+
+
+def test_rows_with_gaps():
+    X = planted()
+    X[10, 3] = np.nan
+    for model in (QUICK, ProbabilisticPCA(2)):
+        assert np.isfinite(VAEOutlierDetector(model).fit(X).score_samples(X)).all()
+
+
+def test_bad_settings_are_one_sentence():
+    X = planted()
+    for settings, sentence in [
+        ({"contamination": 0.6}, "contamination must be 'auto' or a share above 0, at most 0.5"),
+        (
+            {"kind": "odd"},
+            "kind must be one of combined, latent, likelihood, reconstruction; got 'odd'",
+        ),
+        ({"reference": "odd"}, "reference must be one of posterior, prior; got 'odd'"),
+    ]:
+        with pytest.raises(InputError, match=f"^VAEOutlierDetector: {sentence}"):
+            VAEOutlierDetector(QUICK, **settings).fit(X)
+
+
+def test_models_that_need_labels_say_so():
+    with pytest.raises(ValueError, match="requires y"):
+        VAEOutlierDetector(ConditionalVAE((8,), 2)).fit(planted())

@@ -1,0 +1,9 @@
+"""The command line: parse, delegate, print; what is slow to import is imported in the bodies.
+
+Each module registers the commands of one family when it is imported.
+"""
+
+from vaega.cli import cache, datasets, experiments, quality, tune
+from vaega.cli.app import main, vaega
+
+__all__ = ["cache", "datasets", "experiments", "main", "quality", "tune", "vaega"]

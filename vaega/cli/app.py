@@ -1,0 +1,167 @@
+"""The command that holds all others: its options, its exit codes, and how errors are said."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from vaega import __version__
+from vaega.core.errors import InputError
+
+DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class Debug(click.Option):
+    """``--debug``, accepted behind every command."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ["--debug"],
+            is_flag=True,
+            expose_value=False,
+            help="Show the traceback of an error.",
+            callback=lambda context, _, value: context.meta.update(
+                {"vaega.debug": value or context.meta.get("vaega.debug", False)}
+            ),
+        )
+
+
+class Command(click.Command):
+    """A command with ``--debug``."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.params.append(Debug())
+
+
+class Group(click.Group):
+    """Commands whose errors come out as one sentence."""
+
+    command_class = Command
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command that was asked for; what it raises becomes a sentence.
+
+        Parameters
+        ----------
+        context : click.Context
+            Of this group.
+
+        Returns
+        -------
+        object
+            What the command returned.
+
+        Raises
+        ------
+        click.ClickException
+            Bad input, or what was not expected, unless ``--debug`` asked for the traceback.
+        """
+        try:
+            return super().invoke(context)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if context.meta.get("vaega.debug"):
+                raise
+            if isinstance(error, InputError):
+                raise click.ClickException(str(error)) from error
+            kind = type(error).__name__
+            raise Unexpected(f"unexpected {kind}: {error} (--debug shows where)") from error
+
+
+class InterruptedCommand(click.Abort):
+    """Ctrl-C in a command that keeps what it has, with the command that goes on from there."""
+
+    def __init__(self, go_on: str) -> None:
+        super().__init__()
+        self.go_on = go_on
+
+
+class Unexpected(click.ClickException):
+    """An error that is not the user's."""
+
+    exit_code = SOME_FAILED
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process when absent.
+
+    Returns
+    -------
+    int
+        0 done, 1 some runs failed, 2 bad input, 130 interrupted.
+    """
+    try:
+        answer = vaega.main(args=arguments, prog_name="vaega", standalone_mode=False)
+    except Unexpected as error:
+        click.echo(f"vaega: {error.format_message()}", err=True)
+        return SOME_FAILED
+    except click.ClickException as error:
+        click.echo(f"vaega: {error.format_message()}", err=True)
+        return BAD_INPUT
+    except (click.Abort, KeyboardInterrupt) as error:
+        go_on = getattr(error, "go_on", None)
+        how = "the same command starts again." if go_on is None else f"go on with: {go_on}"
+        click.echo(f"vaega: interrupted; {how}", err=True)
+        return INTERRUPTED
+    return answer if isinstance(answer, int) else DONE
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="vaega")
+def vaega() -> None:
+    """Feature selection for few rows and many columns.
+
+    A genetic algorithm evolves masks of features; each is scored by a classifier that may be
+    trained on rows which a variational autoencoder generates.
+    """
+
+
+FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+SET = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key: search.elite=2."
+)
+JOBS = click.option(
+    "--jobs", type=int, default=1, show_default=True, help="Processes; -1 is all cores."
+)
+DEVICE = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where autoencoders are trained.",
+)
+
+
+def this_command() -> str:
+    """Return the command line with what was given, and not what is default.
+
+    Returns
+    -------
+    str
+        To be given to a shell.
+    """
+    context = click.get_current_context()
+    given = [
+        value
+        for parameter in context.command.params
+        if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        for value in _as_given(parameter, context.params.get(parameter.name or ""))
+    ]
+    return shlex.join(["vaega", str(context.info_name), *given])
+
+
+def _as_given(parameter: click.Parameter, value: Any) -> list[str]:
+    if isinstance(parameter, click.Argument):
+        return [str(value)]
+    values = value if parameter.multiple else [] if value is None else [value]
+    return [f"{parameter.opts[0]}={item}" for item in values]

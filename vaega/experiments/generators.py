@@ -1,0 +1,218 @@
+"""The generators that a configuration can name, and what may stand beside the name.
+
+What a generator takes is read from its constructor, and what it allows is asked of its own checks,
+so that neither is written down a second time here.
+"""
+
+import difflib
+import inspect
+import re
+from collections.abc import Collection, Mapping
+from importlib import import_module
+from typing import Any
+
+from vaega.core.checks import check_choice
+from vaega.core.errors import InputError
+
+MODELS = {
+    "vae": "vaega.generative.autoencoders.VAE",
+    "conditional_vae": "vaega.generative.autoencoders.ConditionalVAE",
+    "hierarchical_vae": "vaega.generative.autoencoders.HierarchicalVAE",
+    "autoencoder": "vaega.generative.autoencoders.Autoencoder",
+    "ppca": "vaega.generative.closed_form.ProbabilisticPCA",
+    "class_gaussian": "vaega.generative.closed_form.ClassGaussian",
+}
+SAMPLERS = {
+    "jitter": "vaega.generative.jitter.GaussianJitter",
+    "bootstrap": "vaega.generative.bootstrap.Bootstrap",
+    "smote": "vaega.generative.smote.SMOTE",
+}
+KINDS = MODELS | SAMPLERS
+AUTOENCODERS = ("vae", "conditional_vae", "hierarchical_vae", "autoencoder")
+# What the runner sets; everything else in a constructor is a key of the configuration.
+_RUNNERS = {"device", "random_state", "sampling_strategy", "n_per_class"}
+# How a model's rows are drawn: parameters of `vaega.GenerativeSampler`.
+_DRAWING = ("noise", "source")
+# The prior knows no classes unless the model sees them.
+_SOURCES: dict[str, tuple[str, ...]] = dict.fromkeys(MODELS, ("posterior", "rows"))
+_SOURCES["conditional_vae"] = ("prior", "posterior", "rows")
+
+
+class GeneratorError(InputError):
+    """A key of a generator's section breaks a rule; `key` is empty when it is none of them alone.
+
+    Examples
+    --------
+    >>> check_generator("vae", {"latent": 0})
+    Traceback (most recent call last):
+    vaega.experiments.generators.GeneratorError: must be a whole number, at least 1, got 0
+    """
+
+    def __init__(self, key: str, rule: str):
+        super().__init__(rule)
+        self.key = key
+
+
+def check_generator(kind: str, given: Mapping[str, Any]) -> None:
+    """Refuse a generator that cannot be made with these parameters.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    given : mapping of str to Any
+        What stands beside it.
+
+    Raises
+    ------
+    GeneratorError
+        For the first key that is unknown or breaks its rule.
+
+    Examples
+    --------
+    >>> check_generator("jitter", {"share": 0.5})
+    >>> check_generator("jitter", {"shares": 0.5})
+    Traceback (most recent call last):
+    vaega.experiments.generators.GeneratorError: is no known key; did you mean share?
+    """
+    known = known_keys(kind)
+    for key in given:
+        if key not in known:
+            raise GeneratorError(key, f"is no known key{_hint(key, known)}")
+    try:
+        if kind in MODELS:
+            _check_drawing(kind, given)
+            _check_model(kind, make_model(kind, given))
+        else:
+            make_plain_sampler(kind, given)._check_settings()
+    except GeneratorError:
+        raise
+    except InputError as error:
+        raise _of_its_key(str(error), given) from error
+
+
+def known_keys(kind: str) -> list[str]:
+    """Return the keys that may stand beside a kind of generator.
+
+    Examples
+    --------
+    >>> known_keys("smote"), known_keys("ppca")
+    (['k_neighbors'], ['latent', 'standardize', 'noise', 'source'])
+    """
+    names = inspect.signature(_load(kind)).parameters
+    keys = [name for name in names if name not in _RUNNERS]
+    presets = ["preset"] if kind in AUTOENCODERS else []
+    return [*keys, *presets, *(_DRAWING if kind in MODELS else ())]
+
+
+def make_model(kind: str, given: Mapping[str, Any], *, device: str = "cpu") -> Any:
+    """Return the generative model of a section, not fitted.
+
+    Parameters
+    ----------
+    kind : str
+        One of `MODELS`.
+    given : mapping of str to Any
+        What stands beside it; how rows are drawn says nothing about the model.
+    device : {"auto", "cpu", "cuda"}, default="cpu"
+        Where an autoencoder is trained.
+
+    Returns
+    -------
+    GenerativeModel
+
+    Examples
+    --------
+    >>> make_model("vae", {"preset": "thesis_madelon", "latent": 7}).latent
+    7
+    """
+    settings = {key: _as_python(value) for key, value in given.items() if key not in _DRAWING}
+    cls = _load(kind)
+    if kind not in AUTOENCODERS:
+        return cls(**settings)
+    preset = settings.pop("preset", None)
+    if preset is None:
+        return cls(device=device, **settings)
+    return cls.from_preset(preset, device=device, **settings)
+
+
+def make_plain_sampler(kind: str, given: Mapping[str, Any], **settings: Any) -> Any:
+    """Return the sampler of a section that fits no model.
+
+    Parameters
+    ----------
+    kind : str
+        One of `SAMPLERS`.
+    given : mapping of str to Any
+        What stands beside it.
+    **settings
+        What the runner sets.
+
+    Returns
+    -------
+    BaseSampler
+
+    Examples
+    --------
+    >>> make_plain_sampler("smote", {"k_neighbors": 3}, n_per_class=10)
+    SMOTE(k_neighbors=3, n_per_class=10)
+    """
+    return _load(kind)(**{key: _as_python(value) for key, value in given.items()}, **settings)
+
+
+def drawing(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a section says about how a model's rows are drawn.
+
+    Examples
+    --------
+    >>> drawing({"latent": 3, "noise": False})
+    {'noise': False}
+    """
+    return {key: given[key] for key in _DRAWING if key in given}
+
+
+def _check_drawing(kind: str, given: Mapping[str, Any]) -> None:
+    if not isinstance(given.get("noise", True), bool):
+        raise GeneratorError("noise", f"must be true or false, got {given['noise']!r}")
+    if given.get("source") is not None:
+        check_choice(given["source"], "source", _SOURCES[kind], owner=kind)
+
+
+def _check_model(kind: str, model: Any) -> None:
+    if kind not in AUTOENCODERS:
+        model._check_settings()
+        return
+    from vaega.generative.settings import check_settings
+
+    check_settings(model)
+
+
+def _of_its_key(sentence: str, given: Mapping[str, Any]) -> GeneratorError:
+    """Return the error of the key that a sentence of ours, "owner: key rule", speaks about."""
+    text = sentence.partition(": ")[2].rstrip(".")
+    found = re.match(r"(each width in )?(\w+)(?P<rest>.*)", text)
+    if found is None or found[2] not in given:
+        return GeneratorError("", text)
+    plain = found[1] is None and found["rest"].startswith(" ")
+    return GeneratorError(found[2], found["rest"].strip() if plain else text)
+
+
+def _as_python(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_as_python(item) for item in value)
+    if isinstance(value, str):  # YAML reads 1e-3 as text
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _load(kind: str) -> Any:
+    module, _, name = KINDS[kind].rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def _hint(key: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(key, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"

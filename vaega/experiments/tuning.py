@@ -1,0 +1,375 @@
+"""A study: parameters of one arm's generator, searched with Optuna, kept in a file as they come."""
+
+import logging
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from filelock import FileLock, Timeout
+
+from vaega.core.errors import ConfigError, InputError, MissingExtraError, ResultsError
+from vaega.core.files import canonical_json, fingerprint, plain, write_text
+from vaega.core.randomness import derive_seed
+from vaega.data.dataset import Dataset
+from vaega.experiments.config import ArmConfig, ExperimentConfig, GeneratorConfig, TuneConfig
+from vaega.experiments.protocols import HonestProtocol
+from vaega.experiments.reading import make_config
+from vaega.experiments.tuning_objective import Measured, Objective
+from vaega.experiments.tuning_space import Space, make_space
+
+STATEMENT = (
+    "Tuned on inner folds of the training rows of the first seed's first split; its test rows were "
+    "not read. Test rows of other seeds and splits may be among these training rows: only an "
+    "official test part, or fresh rows, judge the tuned generator without bias."
+)
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What a study has found so far.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a trial that ended: trial, state, value, best (so far), seconds, warnings, error,
+        and the parameters.
+    best : dict
+        The best parameters.
+    value : float
+        Theirs.
+    importances : pandas.DataFrame
+        Columns parameter and importance, summing to 1; empty while there is too little to tell.
+    """
+
+    table: pd.DataFrame
+    best: dict[str, Any]
+    value: float
+    importances: pd.DataFrame
+
+
+class Study:
+    """A search for the parameters of one arm's generator, which can be stopped and gone on with.
+
+    Trials are kept in ``study.sqlite3`` of `folder` as they end. What is drawn for a trial depends
+    on the seed, its place and the values before it: a study that was killed goes on with the same
+    trials as one that was not.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        The experiment; its section ``tune`` says what to search.
+    dataset : Dataset
+        Its data.
+    folder : pathlib.Path
+        Where the study is kept; made when missing.
+    device : str, default="cpu"
+        Where autoencoders are trained.
+    n_jobs : int, default=1
+        Processes among which the folds of a trial are shared.
+
+    Raises
+    ------
+    MissingExtraError
+        When Optuna is not installed.
+    ConfigError
+        When there is no such arm, or nothing to search.
+    """
+
+    def __init__(
+        self,
+        config: ExperimentConfig,
+        dataset: Dataset,
+        folder: Path,
+        *,
+        device: str = "cpu",
+        n_jobs: int = 1,
+    ):
+        self._optuna = _import_optuna()
+        self.config, self.folder = config, folder
+        self.tune: TuneConfig = config.tune
+        self.arm_name, self.generator = _tuned_arm(config)
+        self.space: Space = make_space(self.generator, self.tune.space)
+        trial = next(HonestProtocol(config.protocol).trials(dataset, config.seed_list()[0]))
+        self.objective = Objective(
+            config, trial, self.tune.objective, dataset.n_classes, device, n_jobs
+        )
+        self.objective.check(self._arm({}))
+        self.name = f"{self.arm_name}-{self._digest(dataset)}"
+
+    @property
+    def n_trials(self) -> int:
+        """Trials in all; a grid has no more than its combinations."""
+        grid = self.tune.sampler == "grid"
+        return min(self.tune.trials, self.space.size()) if grid else self.tune.trials
+
+    def run(self, on_trial: Callable[[int, StudyResult], None] | None = None) -> StudyResult:
+        """Run the trials that are missing.
+
+        Parameters
+        ----------
+        on_trial : callable, optional
+            Called after each trial with its place, from 1, and what has been found so far.
+
+        Returns
+        -------
+        StudyResult
+
+        Raises
+        ------
+        ResultsError
+            When another process runs this study, or the folder cannot be written.
+        InputError
+            When no trial could be fitted.
+        """
+        with self._opened() as study:
+            combinations = list(self.space.grid()) if self.tune.sampler == "grid" else []
+            for place in range(len(_ended(study)), self.n_trials):
+                self._run_one(study, place, combinations)
+                if on_trial is not None and _complete(study):
+                    on_trial(place + 1, self._result(study, importances=False))
+            return self._result(study)
+
+    def _run_one(self, study: Any, place: int, combinations: list[dict[str, str]]) -> None:
+        states = self._optuna.trial.TrialState
+        study.sampler = self._sampler(place)
+        if combinations:
+            study.enqueue_trial(combinations[place])
+        trial = study.ask()
+        try:
+            params = self.space.suggest(trial, grid=bool(combinations))
+            trial.set_user_attr("place", place)
+            measured = self._measured_before(study, trial.params) or self._measured_now(params)
+        except InputError as error:  # of these parameters: the others go on
+            trial.set_user_attr("error", str(error))
+            study.tell(trial, state=states.FAIL)
+        except BaseException:
+            study.tell(trial, state=states.FAIL)
+            raise
+        else:
+            _note(trial, measured)
+            study.tell(trial, measured.value)
+
+    def _measured_now(self, params: dict[str, Any]) -> Measured:
+        return self.objective.measure(self._arm(params))
+
+    def _measured_before(self, study: Any, drawn: dict[str, Any]) -> Measured | None:
+        for trial in _complete(study):  # whole numbers are often drawn twice
+            if trial.params == drawn:
+                return Measured(trial.value, tuple(trial.user_attrs["folds"]), 0.0, 0)
+        return None
+
+    def _sampler(self, place: int) -> Any:
+        seed = derive_seed(self.tune.seed, "tune", place)
+        return self._optuna.samplers.TPESampler(seed=seed)
+
+    def _arm(self, params: dict[str, Any]) -> ArmConfig:
+        generator = {"kind": self.generator.kind, **self.generator.parameters(), **params}
+        amount = self.config.arms[self.arm_name].amount
+        return ArmConfig.model_validate({"generator": generator, "amount": amount})
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / "study.lock")
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ResultsError(f"{self.folder}: another process runs this study.") from error
+        except OSError as error:
+            raise ResultsError(f"{self.folder}: cannot be written: {error.strerror}.") from error
+        try:
+            with _quiet():
+                yield self._stored()
+        finally:
+            lock.release()
+
+    def _stored(self) -> Any:
+        path = self.folder / "study.sqlite3"
+        try:
+            storage = self._optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}")
+            study = self._optuna.create_study(
+                storage=storage, study_name=self.name, direction="maximize", load_if_exists=True
+            )
+        except Exception as error:  # SQLAlchemy's, of which we import nothing
+            first = str(error).strip().split("\n", 1)[0]
+            raise ResultsError(f"{path}: cannot be used as a study: {first}") from error
+        self._give_up_what_was_killed(study)
+        return study
+
+    def _give_up_what_was_killed(self, study: Any) -> None:
+        states = self._optuna.trial.TrialState
+        while study.get_trials(deepcopy=False, states=(states.WAITING,)):
+            study.ask()
+        for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
+            study.tell(trial.number, state=states.FAIL)  # it is drawn again, the same
+
+    def _digest(self, dataset: Dataset) -> str:
+        shared = self.config.model_dump(by_alias=True, include={"preprocess", "protocol"})
+        fitness = self.config.fitness.model_dump(by_alias=True, exclude={"objective"})
+        parts = {
+            **shared,
+            "fitness": fitness if self.tune.objective == "score" else None,
+            "amount": self.config.arms[self.arm_name].amount,
+            "dataset": dataset.fingerprint,
+            "generator": {"kind": self.generator.kind, **self.generator.parameters()},
+            "seed": [self.config.seed_list()[0], self.tune.seed],
+            "how": [self.tune.sampler, self.tune.objective],
+            "space": self.space.described(),
+        }
+        return fingerprint(canonical_json(plain(parts)))[:10]
+
+    def _result(self, study: Any, *, importances: bool = True) -> StudyResult:
+        table = self._table(study)
+        done = _complete(study)
+        if not done:
+            error = table["error"].iloc[0] if len(table) else "no trial was run"
+            raise InputError(f"tune: no trial could be fitted; the first one: {error}")
+        best = max(done, key=lambda trial: trial.value)
+        found = self._importances(study) if importances else {}
+        return StudyResult(
+            table,
+            self._params(best),
+            float(best.value),
+            pd.DataFrame({"parameter": list(found), "importance": list(found.values())}),
+        )
+
+    def _table(self, study: Any) -> pd.DataFrame:
+        rows: list[dict[str, Any]] = []
+        best = -math.inf
+        for trial in _ended(study):
+            value = math.nan if trial.value is None else float(trial.value)
+            best = value if value > best else best
+            row = {
+                "trial": trial.user_attrs["place"] + 1,
+                "state": "done" if trial.value is not None else "failed",
+                "value": value,
+                "best": best if math.isfinite(best) else math.nan,
+                "seconds": trial.user_attrs.get("seconds", math.nan),
+                "warnings": trial.user_attrs.get("warnings", 0),
+                "error": trial.user_attrs.get("error", ""),
+            }
+            params = {k: _as_cell(v) for k, v in self._params(trial).items()}
+            rows.append({**row, **params})
+        return pd.DataFrame(rows)
+
+    def _params(self, trial: Any) -> dict[str, Any]:
+        fixed = self._optuna.trial.FixedTrial(trial.params)
+        return self.space.suggest(fixed, grid=self.tune.sampler == "grid")
+
+    def _importances(self, study: Any) -> dict[str, float]:
+        values = {trial.value for trial in _complete(study)}
+        if len(values) < 4 or len(self.space.dimensions) < 2:
+            return {}
+        evaluator = self._optuna.importance.FanovaImportanceEvaluator(seed=self.tune.seed)
+        try:
+            return dict(self._optuna.importance.get_param_importances(study, evaluator=evaluator))
+        except (RuntimeError, ValueError):  # a parameter that took one value alone, for instance
+            return {}
+
+
+def tuned_config(
+    config: ExperimentConfig, arm_name: str, best: dict[str, Any], *, beside: Path, out: Path
+) -> str:
+    """Return a configuration with the best parameters, as YAML that ``vaega check`` accepts.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        That was tuned.
+    arm_name : str
+        Its arm.
+    best : dict
+        The parameters.
+    beside, out : pathlib.Path
+        Folder of the configuration file that was tuned, and of the one that will be written: a
+        relative path of data is written anew for it.
+
+    Returns
+    -------
+    str
+    """
+    content = plain(config.model_dump(by_alias=True, exclude_unset=True))
+    content["name"] = f"{config.name}-tuned"[:100]
+    content["arms"][arm_name]["generator"].update(plain(best))
+    source = Path(config.dataset.source)
+    if not source.exists() and (beside / source).is_file():
+        moved = os.path.relpath((beside / source).resolve(), out.resolve())
+        content["dataset"]["source"] = Path(moved).as_posix()
+    text = yaml.safe_dump(content, sort_keys=False)
+    make_config(yaml.safe_load(text), origin="tuned configuration")
+    return "".join(f"# {line}\n" for line in STATEMENT.split(". ")) + text
+
+
+def write_study(result: StudyResult, folder: Path) -> None:
+    """Write ``trials.csv`` and ``importances.csv``.
+
+    Parameters
+    ----------
+    result : StudyResult
+        What was found.
+    folder : pathlib.Path
+        Of the study.
+    """
+    write_text(folder / "trials.csv", result.table.to_csv(index=False, lineterminator="\n"))
+    write_text(
+        folder / "importances.csv", result.importances.to_csv(index=False, lineterminator="\n")
+    )
+
+
+def _tuned_arm(config: ExperimentConfig) -> tuple[str, GeneratorConfig]:
+    having = {name: arm.generator for name, arm in config.arms.items() if arm.generator is not None}
+    wanted = config.tune.arm
+    if wanted is None and having:
+        wanted = next(iter(having))
+    if wanted not in having or wanted is None:
+        known = ", ".join(having) or "none"
+        raise ConfigError(
+            f"tune.arm: must be an arm that has a generator ({known}), got {wanted!r}."
+        )
+    return wanted, having[wanted]
+
+
+def _import_optuna() -> Any:
+    try:
+        import optuna
+    except ImportError as error:
+        raise MissingExtraError(owner="vaega tune", package="optuna", extra="tune") from error
+    return optuna
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    logger = logging.getLogger("optuna")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _ended(study: Any) -> list[Any]:
+    # A trial that failed and says not why was interrupted.
+    trials = study.get_trials(deepcopy=False)
+    ended = [t for t in trials if t.value is not None or "error" in t.user_attrs]
+    return sorted(ended, key=lambda trial: trial.user_attrs["place"])
+
+
+def _complete(study: Any) -> list[Any]:
+    return [trial for trial in _ended(study) if trial.value is not None]
+
+
+def _note(trial: Any, measured: Measured) -> None:
+    trial.set_user_attr("seconds", round(measured.seconds, 3))
+    trial.set_user_attr("warnings", measured.warnings)
+    trial.set_user_attr("folds", list(measured.folds))
+
+
+def _as_cell(value: Any) -> Any:
+    return "-".join(map(str, value)) if isinstance(value, list | tuple) else value

@@ -1,0 +1,377 @@
+"""What a folder of cached models holds: entries to list, to mark as used, to drop, to bound."""
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from filelock import FileLock, Timeout
+
+from vaega.core.errors import ResultsError
+from vaega.core.files import read_json, write_json
+
+# As `vaega.generative.storage` names them, which imports torch and so is not asked.
+DESCRIPTION, WEIGHTS, ABOUT = "model.json", "weights.safetensors", "entry.json"
+_KEY = re.compile(r"[0-9a-f]{32}")
+# An entry that is being written, or dropped: hidden, with the key it belongs to.
+_PASSING = re.compile(r"\.([0-9a-f]{32})\.[0-9a-f]{16}")
+_OURS = re.compile(rf"({ABOUT}|{DESCRIPTION}|{WEIGHTS})|\.({ABOUT}|{DESCRIPTION}|{WEIGHTS})\.\w+")
+
+
+def default_cache_folder() -> Path:
+    """Return ``$VAEGA_CACHE`` where it is set, else ``models`` in the user's cache folder.
+
+    Examples
+    --------
+    >>> default_cache_folder().is_absolute() or "VAEGA_CACHE" in os.environ
+    True
+    """
+    named = os.environ.get("VAEGA_CACHE")
+    return Path(named).expanduser() if named else platformdirs.user_cache_path("vaega") / "models"
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """One model of a cache's folder.
+
+    Attributes
+    ----------
+    key : str
+        32 hexadecimal digits.
+    size : int
+        Bytes.
+    created, used : float
+        Seconds since the epoch: when it was written, when it was last asked for.
+    kind : str or None
+        The model's class; None, as the following, where the entry is damaged.
+    n_rows, n_features : int or None
+        Shape of the rows it was fitted on.
+    seed : int or None
+        Of the fit.
+
+    Examples
+    --------
+    >>> CacheEntry("0" * 32, 21_048_261, 0.0, 5.0, "VAE", 38, 7129, 0).intact
+    True
+    """
+
+    key: str
+    size: int
+    created: float
+    used: float
+    kind: str | None
+    n_rows: int | None
+    n_features: int | None
+    seed: int | None
+
+    @property
+    def intact(self) -> bool:
+        """Whether the entry says what it is; its weights are checked when it is used."""
+        return self.kind is not None
+
+
+def find_entries(folder: Path) -> list[CacheEntry]:
+    """Return the entries of a cache's folder, the last used one first.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Need not be there. What is not ours (other names, other files inside, links) is left out.
+
+    Returns
+    -------
+    list of CacheEntry
+
+    Examples
+    --------
+    >>> find_entries(Path("nowhere"))
+    []
+    """
+    found = [_read_entry(path) for path in _children(folder) if _KEY.fullmatch(path.name)]
+    entries = [entry for entry in found if entry is not None]
+    return sorted(entries, key=lambda entry: (-entry.used, entry.key))
+
+
+def write_about(entry: Path, key: str, *, kind: str, shape: tuple[int, int], seed: Any) -> None:
+    """Write beside a model what it is, and the digest of its description.
+
+    Parameters
+    ----------
+    entry : pathlib.Path
+        Folder that holds the model.
+    key : str
+        The key it will be found by.
+    kind : str
+        The model's class.
+    shape : tuple of int
+        Rows and columns that it was fitted on.
+    seed : int or None
+        Of the fit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     _ = (folder / DESCRIPTION).write_text("{}")
+    ...     write_about(folder, "0" * 32, kind="VAE", shape=(38, 7129), seed=0)
+    ...     check_about(folder, "0" * 32)
+    """
+    about = {
+        "key": key,
+        "class": kind,
+        "rows": shape[0],
+        "columns": shape[1],
+        "seed": seed,
+        "description_sha256": _digest(entry / DESCRIPTION),
+    }
+    write_json(entry / ABOUT, about)
+
+
+def check_about(entry: Path, key: str) -> None:
+    """Check that an entry belongs to its key and its description is the one it was written with.
+
+    Parameters
+    ----------
+    entry : pathlib.Path
+        Its folder.
+    key : str
+        What it was found by.
+
+    Raises
+    ------
+    ResultsError
+        When it is missing, damaged, or was put there under another key.
+
+    Examples
+    --------
+    >>> check_about(Path("nowhere"), "0" * 32)
+    Traceback (most recent call last):
+    vaega.core.errors.ResultsError: nowhere/entry.json: cannot be read as JSON: ...
+    """
+    about = read_json(entry / ABOUT)
+    if not isinstance(about, dict) or about.get("key") != key:
+        raise ResultsError(f"{entry / ABOUT}: does not belong to the model that is wanted.")
+    if about.get("description_sha256") != _digest(entry / DESCRIPTION):
+        raise ResultsError(f"{entry / DESCRIPTION}: is not the file that was written.")
+
+
+def mark_used(entry: Path) -> None:
+    """Remember that an entry was asked for now; a folder that is read-only is no obstacle.
+
+    Examples
+    --------
+    >>> mark_used(Path("nowhere"))
+    """
+    with contextlib.suppress(OSError):
+        os.utime(entry / ABOUT)
+
+
+def staging_folder(folder: Path, key: str) -> Path:
+    """Return a new name beside the entry of `key`, under which nobody looks for it.
+
+    Examples
+    --------
+    >>> staging_folder(Path("cache"), "0" * 32).name[:34]
+    '.00000000000000000000000000000000.'
+    """
+    return folder / f".{key}.{secrets.token_hex(8)}"
+
+
+def drop_entry(entry: Path) -> bool:
+    """Remove an entry as a whole, so that a reader finds all of it or nothing.
+
+    The caller holds its lock.
+
+    Parameters
+    ----------
+    entry : pathlib.Path
+        Its folder.
+
+    Returns
+    -------
+    bool
+        False where it is not ours or cannot be removed; it is untouched then.
+
+    Examples
+    --------
+    >>> drop_entry(Path("nowhere"))
+    False
+    """
+    if not _is_ours(entry):
+        return False
+    passing = staging_folder(entry.parent, entry.name)
+    try:
+        entry.rename(passing)
+    except OSError:
+        return False
+    remove_files(passing)
+    return True
+
+
+def drop_unlocked(folder: Path, key: str) -> bool:
+    """Drop the entry of `key` unless a process is writing it.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The cache's.
+    key : str
+        Of the entry.
+
+    Returns
+    -------
+    bool
+        Whether it was dropped.
+
+    Examples
+    --------
+    >>> drop_unlocked(Path("nowhere"), "0" * 32)
+    False
+    """
+    if not _is_ours(folder / key):
+        return False
+    with _locked_now(folder, key) as ours:
+        if not ours or not drop_entry(folder / key):
+            return False
+        # A process that waits for this very file takes another one (filelock sees the unlink).
+        with contextlib.suppress(OSError):
+            (folder / f"{key}.lock").unlink()
+    return True
+
+
+def shrink(folder: Path, max_bytes: int, *, keep: str) -> list[str]:
+    """Drop the entries used longest ago until those that are left take at most `max_bytes`.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The cache's.
+    max_bytes : int
+        Size to come down to.
+    keep : str
+        Key of the entry that was just written; it goes only when it alone is too large.
+
+    Returns
+    -------
+    list of str
+        Keys of the entries dropped. Those that another process is writing are left.
+
+    Examples
+    --------
+    >>> shrink(Path("nowhere"), 0, keep="")
+    []
+    """
+    sweep(folder)
+    entries = find_entries(folder)
+    total, dropped = sum(entry.size for entry in entries), []
+    for entry in reversed(entries):
+        if total <= max_bytes:
+            break
+        if entry.key != keep and drop_unlocked(folder, entry.key):
+            dropped.append(entry.key)
+            total -= entry.size
+    return dropped
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes left that were killed while they wrote or dropped an entry.
+
+    Examples
+    --------
+    >>> sweep(Path("nowhere"))
+    """
+    for path in _children(folder):
+        found = _PASSING.fullmatch(path.name)
+        if found is None or not _is_ours(path, empty=True):
+            continue
+        with _locked_now(folder, found[1]) as ours:
+            if ours:
+                remove_files(path)
+
+
+def remove_files(passing: Path) -> None:
+    """Remove a folder that nobody looks for, and the files in it, as far as that is possible.
+
+    Examples
+    --------
+    >>> remove_files(Path("nowhere"))
+    """
+    with contextlib.suppress(OSError):
+        for inner in _children(passing):
+            inner.unlink(missing_ok=True)
+        passing.rmdir()
+
+
+@contextmanager
+def _locked_now(folder: Path, key: str) -> Iterator[bool]:
+    lock = FileLock(folder / f"{key}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except (OSError, Timeout):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _is_ours(path: Path, *, empty: bool = False) -> bool:
+    """Return whether a folder, no link, holds files of an entry and nothing else."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    inside = _children(path)
+    ours = all(_OURS.fullmatch(inner.name) and not inner.is_dir() for inner in inside)
+    return ours and (empty or bool(inside))
+
+
+def _read_entry(path: Path) -> CacheEntry | None:
+    if not _is_ours(path):
+        return None
+    about = _about(path)
+    try:
+        sizes = [inner.stat().st_size for inner in path.iterdir()]
+        marks = [inner.stat().st_mtime for inner in (path, path / ABOUT) if inner.exists()]
+    except OSError:
+        return None  # another process drops it just now
+    return CacheEntry(
+        path.name,
+        sum(sizes),
+        created=marks[0],
+        used=marks[-1],
+        kind=about.get("class"),
+        n_rows=about.get("rows"),
+        n_features=about.get("columns"),
+        seed=about.get("seed"),
+    )
+
+
+def _about(path: Path) -> dict[str, Any]:
+    try:
+        about = read_json(path / ABOUT)
+    except ResultsError:
+        return {}
+    known = isinstance(about, dict) and about.get("key") == path.name
+    return about if known else {}
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read: {error.strerror or error}.") from error

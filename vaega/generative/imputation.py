@@ -1,0 +1,210 @@
+"""Missing entries of rows, from what a generative model knows about the others."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaega.generative.density import row_log_densities
+from vaega.generative.engine import Engine
+from vaega.generative.proposal import draw_noise, log_weights, propose
+
+# Importance samples of a row when nobody says how many.
+N_IMPORTANCE_SAMPLES = 256
+# Numbers in the latent points of the rows that are treated together.
+BLOCK_ENTRIES = 1 << 22
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Latent points of a row that lacks entries, weighed by how well they explain the others.
+
+    Attributes
+    ----------
+    points : numpy.ndarray of shape (k, latent)
+        The points.
+    weights : numpy.ndarray of shape (k,)
+        Sum to one.
+    codes : numpy.ndarray of int, shape (k,), or None
+        The classes to decode them with.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Candidates(np.zeros((3, 1)), np.full(3, 1 / 3), None).codes is None
+    True
+    """
+
+    points: np.ndarray
+    weights: np.ndarray
+    codes: np.ndarray | None
+
+    def decode(
+        self,
+        engine: Engine,
+        chosen: np.ndarray,
+        columns: np.ndarray,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> np.ndarray:
+        """Return `columns` at the chosen points, with the decoder's noise where `rng` is given."""
+        codes = None if self.codes is None else self.codes[chosen]
+        return engine.decode(self.points[chosen], codes, columns, rng=rng)
+
+
+def impute_means(
+    engine: Engine,
+    X: np.ndarray,
+    codes: np.ndarray | None,
+    *,
+    n_importance_samples: int | None,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Return rows with the conditional means of their missing entries, given the others.
+
+    Parameters
+    ----------
+    engine : Engine
+        Fitted.
+    X : numpy.ndarray of shape (n, n_features)
+        Rows; NaN where missing.
+    codes : numpy.ndarray of int, shape (n,), or None
+        Classes, for a model that sees them; None weighs all classes.
+    n_importance_samples : int or None
+        Latent points of each row (and class). None takes the closed form where there is one, else
+        256.
+    rng : numpy.random.Generator
+        Draws the points.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n, n_features)
+        Entries that were there are untouched.
+
+    References
+    ----------
+    Mattei and Frellsen (2019), MIWAE: deep generative modelling and imputation of incomplete data
+    sets, ICML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vaega.generative.closed_form import ProbabilisticPCA
+    >>> X = np.outer(np.arange(9.0), [1.0, 2.0])
+    >>> engine = ProbabilisticPCA(1).fit(X).engine_
+    >>> impute_means(engine, np.array([[4.0, np.nan]]), None, n_importance_samples=None,
+    ...              rng=np.random.default_rng(0)).round(3)
+    array([[4., 8.]])
+    """
+    noise = draw_noise(engine, n_importance_samples, N_IMPORTANCE_SAMPLES, rng)
+    filled = _without_constants(engine, X)
+    for number, hole, candidates in _holes(engine, X, codes, noise):
+        # A weight this small cannot be seen in the sum.
+        kept = np.flatnonzero(candidates.weights > 1e-12 * candidates.weights.max())
+        weights = candidates.weights[kept]
+        decoded = candidates.decode(engine, kept, hole)
+        # No product of matrices: numpy's may depend on the number of threads.
+        filled[number, hole] = (weights[:, None] * decoded).sum(axis=0) / weights.sum()
+    return filled
+
+
+def impute_draws(
+    engine: Engine,
+    X: np.ndarray,
+    codes: np.ndarray | None,
+    *,
+    n_imputations: int,
+    n_importance_samples: int | None,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Return rows several times, each with other draws of their missing entries, given the others.
+
+    Latent points are drawn by their weights among the importance samples, and the decoder's noise
+    is added.
+
+    Parameters
+    ----------
+    engine, X, codes, n_importance_samples, rng
+        As `impute_means` has them.
+    n_imputations : int
+        How many times.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_imputations, n, n_features)
+        Entries that were there are untouched.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vaega.generative.closed_form import ProbabilisticPCA
+    >>> X = np.random.default_rng(0).normal(size=(50, 3))
+    >>> engine = ProbabilisticPCA(1).fit(X).engine_
+    >>> drawn = impute_draws(engine, np.array([[4.0, np.nan, 1.0]]), None, n_imputations=5,
+    ...                      n_importance_samples=None, rng=np.random.default_rng(0))
+    >>> drawn.shape, len(np.unique(drawn[:, 0, 1]))
+    ((5, 1, 3), 5)
+    """
+    noise = draw_noise(engine, n_importance_samples or N_IMPORTANCE_SAMPLES, 0, rng)
+    filled = np.repeat(_without_constants(engine, X)[None], n_imputations, axis=0)
+    for number, hole, candidates in _holes(engine, X, codes, noise):
+        chosen = rng.choice(len(candidates.weights), size=n_imputations, p=candidates.weights)
+        filled[:, number, hole] = candidates.decode(engine, chosen, hole, rng=rng)
+    return filled
+
+
+def _without_constants(engine: Engine, X: np.ndarray) -> np.ndarray:
+    """Return a copy of rows in which the missing entries of constant columns are filled in."""
+    scaling = engine.scaling
+    return np.where(np.isnan(X) & ~scaling.varies, scaling.shift, X)
+
+
+def _holes(
+    engine: Engine, X: np.ndarray, codes: np.ndarray | None, noise: Tensor | None
+) -> Iterator[tuple[int, np.ndarray, Candidates]]:
+    """Yield each row that lacks entries of varying columns: its number, which ones, candidates."""
+    lacking = np.isnan(X) & engine.scaling.varies
+    some = np.flatnonzero(lacking.any(axis=1))
+    per_row = 1 if noise is None else noise.numel()
+    width = max(1, BLOCK_ENTRIES // per_row)
+    for start in range(0, len(some), width):
+        index = some[start : start + width]
+        found = _candidates(engine, X[index], None if codes is None else codes[index], noise)
+        for number, candidates in zip(index.tolist(), found, strict=True):
+            yield number, np.flatnonzero(lacking[number]), candidates
+
+
+def _candidates(
+    engine: Engine, X: np.ndarray, codes: np.ndarray | None, noise: Tensor | None
+) -> list[Candidates]:
+    """Return the candidates of each row, of all classes where the class matters and is unknown."""
+    rows, share = engine.scaling.forward(X), engine.codec.class_share
+    classes: list[np.ndarray | None] = [codes]
+    log_share = [0.0]
+    if codes is None and engine.codec.conditional:
+        classes = [np.full(len(X), code) for code in range(len(share))]
+        log_share = np.log(share).tolist()
+    parts = [_weigh(engine, rows, own, noise) for own in classes]
+    points = np.concatenate([part[0] for part in parts])
+    log_weights = torch.cat([part[1] + log for part, log in zip(parts, log_share, strict=True)])
+    weights = log_weights.softmax(dim=0).cpu().numpy()
+    given = [np.tile(own, (len(parts[0][0]), 1)) for own in classes if own is not None]
+    known = np.concatenate(given) if given else None
+    return [
+        Candidates(points[:, i], weights[:, i], None if known is None else known[:, i])
+        for i in range(len(X))
+    ]
+
+
+def _weigh(
+    engine: Engine, rows: np.ndarray, codes: np.ndarray | None, noise: Tensor | None
+) -> tuple[np.ndarray, Tensor]:
+    """Return points (k, n, latent) and log weights (k, n); the posterior mean without noise."""
+    if noise is None:
+        points = engine.codec.posterior(rows, codes)[0][None]
+        return points.cpu().numpy(), row_log_densities(engine, rows, codes, None)[None]
+    proposal = propose(engine, rows, codes, noise)
+    points = proposal.points(engine.codec, np.arange(len(rows)))[0]
+    return points.cpu().numpy(), log_weights(engine, proposal)

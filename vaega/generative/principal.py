@@ -1,0 +1,348 @@
+"""Probabilistic principal components: their spectrum, how many, and EM where entries lack."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaega.generative.linear import LOG_TWO_PI, LinearCodec
+
+# Share of the mean variance below which the noise never falls; keeps densities finite.
+LEAST_NOISE = 1e-6
+FOLDS = 5
+# Components with which missing entries are filled in before their number is chosen.
+PILOT_LATENT = 10
+MAX_STEPS = 1000
+TOLERANCE = 1e-7
+# Entries of the largest array that an EM step holds.
+BLOCK_ENTRIES = 1 << 22
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Eigenvalues and eigenvectors of a covariance, largest first; as many as its rank.
+
+    Attributes
+    ----------
+    mean : torch.Tensor of shape (p,)
+        Of the rows.
+    values : torch.Tensor of shape (rank,)
+        Eigenvalues of the unbiased covariance.
+    vectors : torch.Tensor of shape (p, rank)
+        Orthonormal columns.
+    total : float
+        Sum of all variances.
+
+    Examples
+    --------
+    >>> import torch
+    >>> spectrum_of(torch.tensor([[0.0, 1.0], [2.0, 1.0]], dtype=torch.float64)).values
+    tensor([2.], dtype=torch.float64)
+    """
+
+    mean: Tensor
+    values: Tensor
+    vectors: Tensor
+    total: float
+
+    @property
+    def most(self) -> int:
+        """Components at most that leave variance for the noise; at least one."""
+        return max(1, len(self.values) - 1)
+
+    def noise_variances(self, most: int) -> Tensor:
+        """Return the noise variance with 1 to `most` components: the mean of what they leave.
+
+        Tipping and Bishop (1999), equation 8, over all p dimensions, also where rows are fewer.
+        """
+        p = len(self.mean)
+        left = self.total - self.values.cumsum(dim=0)
+        if most > len(left):
+            left = torch.cat([left, left[-1:].expand(most - len(left))])
+        count = p - torch.arange(1, most + 1, dtype=left.dtype)
+        floor = max(LEAST_NOISE * self.total / p, torch.finfo(left.dtype).tiny)
+        return (left[:most] / count.clamp_min(1)).clamp_min(floor)
+
+    def principal(self, latent: int) -> tuple[Tensor, float]:
+        """Return weights (p, latent) and noise variance; columns beyond the rank are zero."""
+        noise = self.noise_variances(latent)[-1]
+        kept = min(latent, len(self.values))
+        weights = torch.zeros(len(self.mean), latent, dtype=self.mean.dtype)
+        scale = (self.values[:kept] - noise).clamp_min(0.0).sqrt()
+        weights[:, :kept] = self.vectors[:, :kept] * scale
+        return weights, float(noise)
+
+    def log_densities(self, rows: Tensor, most: int) -> Tensor:
+        """Return log densities (n, most) of `rows` (n, p) under 1 to `most` components."""
+        p, numbers = rows.shape[1], torch.arange(1, most + 1)
+        centred = rows - self.mean
+        squares = (centred @ self.vectors[:, :most]).square()
+        noise, values = self.noise_variances(most), self.values[:most]
+        left = (centred.square().sum(dim=1, keepdim=True) - squares.cumsum(dim=1)).clamp_min(0.0)
+        distance = (squares / values).cumsum(dim=1) + left / noise
+        log_volume = values.log().cumsum(dim=0) + (p - numbers) * noise.log()
+        return -0.5 * (p * LOG_TWO_PI + log_volume + distance)
+
+
+def spectrum_of(rows: Tensor) -> Spectrum:
+    """Decompose the covariance of rows, by their Gram matrix when they are fewer than columns.
+
+    Parameters
+    ----------
+    rows : torch.Tensor of shape (n, p)
+        At least two, no missing entries.
+
+    Returns
+    -------
+    Spectrum
+        With at least one component.
+
+    Examples
+    --------
+    >>> import torch
+    >>> rows = torch.randn(5, 40, generator=torch.Generator().manual_seed(0))
+    >>> spectrum_of(rows.double()).vectors.shape
+    torch.Size([40, 4])
+    """
+    mean, freedom = rows.mean(dim=0), len(rows) - 1
+    centred = rows - mean
+    few = len(rows) <= rows.shape[1]
+    product = (centred @ centred.T if few else centred.T @ centred) / freedom
+    values, vectors = (part.flip(-1) for part in torch.linalg.eigh(product))
+    least = values[0] * len(values) * torch.finfo(values.dtype).eps
+    kept = max(1, min(int((values > least).sum()), freedom))
+    values, vectors = values[:kept].clamp_min(torch.finfo(values.dtype).tiny), vectors[:, :kept]
+    if few:
+        vectors = (centred.T @ vectors) / (freedom * values).sqrt()
+    return Spectrum(mean, values, vectors, float(product.diagonal().sum()))
+
+
+def draw_folds(n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return row numbers in five random folds, or in n when rows are fewer.
+
+    Examples
+    --------
+    >>> [len(fold) for fold in draw_folds(7, np.random.default_rng(0))]
+    [2, 2, 1, 1, 1]
+    """
+    return np.array_split(rng.permutation(n), min(FOLDS, n))
+
+
+def choose_latent(
+    rows: Tensor, *, latent: int | None = None, rng: np.random.Generator
+) -> tuple[int, float]:
+    """Return the number of components with the best cross-validated likelihood, and its mean.
+
+    Parameters
+    ----------
+    rows : torch.Tensor of shape (n, p)
+        At least three, no missing entries.
+    latent : int, optional
+        A number that is set already, whose likelihood alone is asked for.
+    rng : numpy.random.Generator
+        Puts the rows into folds.
+
+    Returns
+    -------
+    latent : int
+    log_density : float
+        Of rows that took no part, nats per row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from sklearn.datasets import load_iris
+    >>> rows = torch.from_numpy(load_iris(return_X_y=True)[0])
+    >>> choose_latent(rows, rng=np.random.default_rng(0))[0]
+    3
+    """
+    folds = draw_folds(len(rows), rng)
+    spectra = [spectrum_of(rows[np.setdiff1d(np.arange(len(rows)), fold)]) for fold in folds]
+    most = min(spectrum.most for spectrum in spectra)
+    total = torch.zeros(most, dtype=rows.dtype)
+    for spectrum, fold in zip(spectra, folds, strict=True):
+        total += spectrum.log_densities(rows[fold], most).sum(dim=0)
+    best = int(total.argmax()) + 1 if latent is None else latent
+    return best, float(total[min(best, most) - 1]) / len(rows)
+
+
+def fill_in(rows: Tensor) -> Tensor:
+    """Return rows (n, p) whose missing entries have their conditional means under ten components.
+
+    Examples
+    --------
+    >>> rows = torch.tensor([[1.0, 2.0], [2.0, torch.nan], [3.0, 6.0], [4.0, 8.1]]).double()
+    >>> bool(abs(fill_in(rows)[1, 1] - 4) < 0.1)
+    True
+    """
+    lacking = rows.isnan()
+    if not bool(lacking.any()):
+        return rows
+    found = fit_components(rows, min(PILOT_LATENT, *rows.shape))
+    sigma = torch.full((rows.shape[1],), found.variance**0.5, dtype=rows.dtype)
+    codec = LinearCodec(found.weights, found.mean[None], sigma, np.ones(1))
+    return torch.where(lacking, codec.raw(codec.posterior(rows.numpy(), None)[0], None), rows)
+
+
+@dataclass(frozen=True)
+class Components:
+    """What probabilistic principal components learn.
+
+    Attributes
+    ----------
+    mean : torch.Tensor of shape (p,)
+        Of the rows.
+    weights : torch.Tensor of shape (p, latent)
+        Orthogonal columns.
+    variance : float
+        Of the noise.
+
+    Examples
+    --------
+    >>> import torch
+    >>> fit_components(torch.eye(3, dtype=torch.float64), 1).weights.shape
+    torch.Size([3, 1])
+    """
+
+    mean: Tensor
+    weights: Tensor
+    variance: float
+
+
+def fit_components(rows: Tensor, latent: int) -> Components:
+    """Fit by maximum likelihood: in closed form, or by EM where entries are missing.
+
+    The closed form takes the unbiased covariance, as scikit-learn's PCA does; EM maximises the
+    likelihood of the entries that are there.
+
+    Parameters
+    ----------
+    rows : torch.Tensor of shape (n, p)
+        NaN where missing; every column has an entry.
+    latent : int
+        Components.
+
+    Returns
+    -------
+    Components
+
+    References
+    ----------
+    Ilin and Raiko (2010), Practical approaches to principal component analysis in the presence of
+    missing values, JMLR 11.
+
+    Examples
+    --------
+    >>> import torch
+    >>> rows = torch.tensor([[1.0, 2.0], [2.0, torch.nan], [3.0, 6.0], [4.0, 8.1]]).double()
+    >>> bool(fit_components(rows, 1).variance < 0.1)
+    True
+    """
+    lacking = rows.isnan()
+    if not bool(lacking.any()):
+        spectrum = spectrum_of(rows)
+        weights, variance = spectrum.principal(latent)
+        return Components(spectrum.mean, weights, variance)
+    filled = torch.where(lacking, rows.nanmean(dim=0), rows)
+    spectrum = spectrum_of(filled)
+    weights, variance = spectrum.principal(min(latent, spectrum.most))
+    found = _maximise(rows, Components(spectrum.mean, weights, variance))
+    left, scale, _ = torch.linalg.svd(found.weights, full_matrices=False)
+    weights = torch.zeros(rows.shape[1], latent, dtype=rows.dtype)
+    weights[:, : len(scale)] = left * scale
+    return Components(found.mean, weights, found.variance)
+
+
+def _maximise(rows: Tensor, found: Components) -> Components:
+    present = (~rows.isnan()).to(rows.dtype)
+    known, before = rows.nan_to_num(nan=0.0), -np.inf
+    for _ in range(MAX_STEPS):
+        found, likelihood = _step(known, present, found)
+        if likelihood - before < TOLERANCE * abs(likelihood):
+            break
+        before = likelihood
+    return found
+
+
+def _step(known: Tensor, present: Tensor, old: Components) -> tuple[Components, float]:
+    """Take one EM step; return what it found and the log likelihood before it."""
+    n, latent = len(known), old.weights.shape[1]
+    centred = (known - old.mean) * present
+    identity = torch.eye(latent, dtype=known.dtype)
+    precision = old.variance * identity + weighted_gram(present, old.weights)
+    moments = centred @ old.weights
+    factor = torch.linalg.cholesky(precision)
+    inverse = torch.cholesky_inverse(factor)
+    points = (inverse @ moments[:, :, None]).squeeze(2)
+    likelihood = _likelihood(centred, present, factor, (moments * points).sum(), old.variance)
+    # The constant 1 beside z makes the mean one more weight.
+    joined = torch.cat([points, torch.ones(n, 1, dtype=known.dtype)], dim=1)
+    second = joined[:, :, None] * joined[:, None, :]
+    second[:, :latent, :latent] += old.variance * inverse
+    products = known.T @ joined
+    weights = _solve_by_column(present, second, products)
+    error = known.square().sum() - (weights * products).sum()
+    floor = LEAST_NOISE * float(known.square().sum() / present.sum())
+    variance = max(float(error / present.sum()), floor)
+    return Components(weights[:, latent], weights[:, :latent], variance), likelihood
+
+
+def _likelihood(
+    centred: Tensor, present: Tensor, factor: Tensor, explained: Tensor, variance: float
+) -> float:
+    entries, latent = present.sum(), factor.shape[-1]
+    log_volume = 2 * factor.diagonal(dim1=1, dim2=2).log().sum()
+    log_volume += (entries - len(centred) * latent) * np.log(variance)
+    distance = (centred.square().sum() - explained) / variance
+    return float(-0.5 * (entries * LOG_TWO_PI + log_volume + distance))
+
+
+def weighted_gram(present: Tensor, weights: Tensor) -> Tensor:
+    """Return the sum of w w' over the columns that each row has, (n, latent, latent).
+
+    Parameters
+    ----------
+    present : torch.Tensor of shape (n, p)
+        1 where a row has the column, else 0.
+    weights : torch.Tensor of shape (p, latent)
+        A w for each column.
+
+    Returns
+    -------
+    torch.Tensor of shape (n, latent, latent)
+
+    Examples
+    --------
+    >>> import torch
+    >>> weighted_gram(torch.tensor([[1.0, 0.0], [1.0, 1.0]]), torch.tensor([[2.0], [3.0]]))[:, 0, 0]
+    tensor([ 4., 13.])
+    """
+    latent = weights.shape[1]
+    total = torch.zeros(len(present), latent * latent, dtype=weights.dtype)
+    for part in column_blocks(len(weights), latent):
+        outer = weights[part, :, None] * weights[part, None, :]
+        total += present[:, part] @ outer.flatten(1)
+    return total.view(-1, latent, latent)
+
+
+def _solve_by_column(present: Tensor, second: Tensor, products: Tensor) -> Tensor:
+    """Return the regression of each column (p, latent + 1) on the rows that have it."""
+    solved = torch.empty_like(products)
+    for part in column_blocks(len(products), products.shape[1]):
+        gram = (present[:, part].T @ second.flatten(1)).view(-1, *second.shape[1:])
+        solved[part] = torch.linalg.solve(gram, products[part])
+    return solved
+
+
+def column_blocks(p: int, latent: int) -> list[slice]:
+    """Return slices of columns so narrow that ``width * latent ** 2`` numbers stay few.
+
+    Examples
+    --------
+    >>> column_blocks(5, 2)
+    [slice(0, 1048576, None)]
+    """
+    width = max(1, BLOCK_ENTRIES // latent**2)
+    return [slice(start, start + width) for start in range(0, p, width)]

@@ -1,0 +1,163 @@
+"""The rows that a measurement compares: fitted on, synthetic, held out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_array, check_X_y
+
+from vaega.core.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedRows:
+    """Three sets of rows with the codes of their classes.
+
+    Attributes
+    ----------
+    X_fit, X_synthetic, X_test : numpy.ndarray of shape (n_rows, n_features)
+        Rows that the generator was fitted on, rows that it made, rows that it never saw.
+    y_fit, y_synthetic, y_test : numpy.ndarray of int, shape (n_rows,)
+        Codes into `classes`.
+    classes : numpy.ndarray of shape (n_classes,)
+        Sorted labels of the fit rows.
+
+    Examples
+    --------
+    >>> X, y = np.array([[0.0], [2.0], [5.0], [9.0]]), ["a", "a", "b", "b"]
+    >>> rows = check_rows(X, y, X + 1, y, X + 2, y)
+    >>> rows.classes.tolist(), rows.y_test.tolist()
+    (['a', 'b'], [0, 0, 1, 1])
+    """
+
+    X_fit: np.ndarray
+    y_fit: np.ndarray
+    X_synthetic: np.ndarray
+    y_synthetic: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+    classes: np.ndarray
+
+    @property
+    def varies(self) -> np.ndarray:
+        """Which columns (n_features,) vary among the fit rows."""
+        return np.ptp(self.X_fit, axis=0) > 0
+
+    def scaled(self, *, limit: float = np.inf) -> "ComparedRows":
+        """Return the rows standardised by the fit rows, without columns constant there.
+
+        Parameters
+        ----------
+        limit : float, default=inf
+            Values are clipped to plus or minus so many standard deviations: a column that hardly
+            varies among few fit rows has huge values in others, which no distance should hang on.
+        """
+        kept = self.varies
+        mean, deviation = self.X_fit[:, kept].mean(axis=0), self.X_fit[:, kept].std(axis=0)
+        # A deviation may round to 0 where the values differ in their last bits.
+        scale = np.where(deviation > 0, deviation, 1.0)
+        parts = [
+            np.clip((X[:, kept] - mean) / scale, -limit, limit)
+            for X in (self.X_fit, self.X_synthetic, self.X_test)
+        ]
+        codes = self.y_fit, self.y_synthetic, self.y_test
+        return ComparedRows(
+            parts[0], codes[0], parts[1], codes[1], parts[2], codes[2], self.classes
+        )
+
+    def matched(self, rng: np.random.Generator) -> np.ndarray:
+        """Choose synthetic rows as many in each class as are held out, or as many as there are.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Chooses.
+
+        Returns
+        -------
+        numpy.ndarray of int
+            Sorted positions in `X_synthetic`.
+        """
+        counts = np.bincount(self.y_test, minlength=len(self.classes))
+        chosen = [
+            rng.permutation(np.flatnonzero(self.y_synthetic == code))[:count]
+            for code, count in enumerate(counts)
+        ]
+        return np.sort(np.concatenate(chosen))
+
+
+def check_rows(
+    X_fit: Any,
+    y_fit: Any,
+    X_synthetic: Any,
+    y_synthetic: Any,
+    X_test: Any,
+    y_test: Any,
+    *,
+    owner: str = "measure_rows",
+) -> ComparedRows:
+    """Return the rows as arrays of equal width with labels coded by those of the fit rows.
+
+    Parameters
+    ----------
+    X_fit, X_synthetic, X_test : array-like of shape (n_rows, n_features)
+        Finite values.
+    y_fit, y_synthetic, y_test : array-like of shape (n_rows,)
+        Labels.
+    owner : str, default="measure_rows"
+        Who asks.
+
+    Returns
+    -------
+    ComparedRows
+
+    Raises
+    ------
+    InputError
+        When widths or labels differ, the fit rows have one class or no column that varies, or a
+        class has fewer than two synthetic rows.
+    ValueError
+        When a part is not what scikit-learn calls valid.
+
+    Examples
+    --------
+    >>> check_rows([[0.0], [1.0], [2.0]], [0, 0, 1], [[1.0]], [2], [[0.0]], [0])
+    Traceback (most recent call last):
+    vaega.core.errors.InputError: measure_rows: y_synthetic must hold labels of y_fit, got 2.
+    """
+    X_fit, y_fit = check_X_y(X_fit, y_fit, dtype=np.float64, ensure_min_samples=3)
+    classes, codes = np.unique(y_fit, return_inverse=True)
+    if len(classes) < 2:
+        raise InputError(f"{owner}: y_fit must hold two classes or more, got {len(classes)}.")
+    if not np.ptp(X_fit, axis=0).any():
+        raise InputError(f"{owner}: needs a column that varies, got {X_fit.shape[1]} constant.")
+    width = X_fit.shape[1]
+    X_synthetic = _checked(X_synthetic, "X_synthetic", width, owner)
+    X_test = _checked(X_test, "X_test", width, owner)
+    synthetic = _coded(y_synthetic, "y_synthetic", classes, len(X_synthetic), owner)
+    test = _coded(y_test, "y_test", classes, len(X_test), owner)
+    fewest = np.bincount(synthetic, minlength=len(classes))
+    if fewest.min() < 2:
+        raise InputError(
+            f"{owner}: every class needs at least two synthetic rows, got {fewest.min()} of "
+            f"{classes.tolist()[fewest.argmin()]!r}."
+        )
+    return ComparedRows(X_fit, codes, X_synthetic, synthetic, X_test, test, classes)
+
+
+def _checked(X: Any, name: str, width: int, owner: str) -> np.ndarray:
+    X = check_array(X, dtype=np.float64, input_name=name)
+    if X.shape[1] != width:
+        raise InputError(f"{owner}: {name} must have {width} columns, got {X.shape[1]}.")
+    return X
+
+
+def _coded(y: Any, name: str, classes: np.ndarray, n: int, owner: str) -> np.ndarray:
+    labels = np.asarray(y)
+    if labels.shape != (n,):
+        raise InputError(f"{owner}: {name} must hold {n} labels, got shape {labels.shape}.")
+    known = {label: code for code, label in enumerate(classes.tolist())}
+    unknown = [label for label in labels.tolist() if label not in known]
+    if unknown:
+        raise InputError(f"{owner}: {name} must hold labels of y_fit, got {unknown[0]!r}.")
+    return np.array([known[label] for label in labels.tolist()], dtype=int)

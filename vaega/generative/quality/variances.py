@@ -1,0 +1,100 @@
+"""Whether synthetic rows vary within their classes as much as real ones."""
+
+import numpy as np
+import pandas as pd
+
+from vaega.generative.noise import within_class_variance
+from vaega.generative.quality.rows import ComparedRows
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def variance_ratios(rows: ComparedRows) -> np.ndarray:
+    """Return each feature's within-class variance among synthetic rows over that of fit rows.
+
+    Parameters
+    ----------
+    rows : ComparedRows
+        What is compared.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_features,)
+        NaN where the fit rows do not vary within classes.
+
+    Examples
+    --------
+    >>> from vaega.generative.quality.rows import check_rows
+    >>> X, y = np.array([[0.0], [2.0], [5.0], [9.0]]), [0, 0, 1, 1]
+    >>> variance_ratios(check_rows(X, y, 2 * X, y, X, y))
+    array([4.])
+    """
+    return _ratios(
+        within_class_variance(rows.X_synthetic, rows.y_synthetic),
+        within_class_variance(rows.X_fit, rows.y_fit),
+    )
+
+
+def variance_table(rows: ComparedRows) -> pd.DataFrame:
+    """Return ratios of within-class variances, over all classes and for each.
+
+    Parameters
+    ----------
+    rows : ComparedRows
+        What is compared, columns standardised, so that all weigh the same.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``rows`` ("synthetic", or "held out": how real rows compare with the fit rows),
+        ``label`` ("all", or a class), ``ratio`` (variance summed over features, over that of the
+        fit rows), and ``q05`` to ``q95``: quantiles of the features' own ratios. Few rows make the
+        quantiles wide, which those of the held-out rows show. NaN where a side has fewer than two
+        rows of the class.
+
+    Examples
+    --------
+    >>> from vaega.generative.quality.rows import check_rows
+    >>> X, y = np.array([[0.0], [2.0], [5.0], [9.0]]), [0, 0, 1, 1]
+    >>> variance_table(check_rows(X, y, 2 * X, y, X, y))[["rows", "label", "ratio"]].values.tolist()
+    [['synthetic', 'all', 4.0], ['synthetic', '0', 4.0], ['synthetic', '1', 4.0],
+     ['held out', 'all', 1.0]]
+    """
+    everything = np.arange(len(rows.classes))
+    synthetic, heldout = (rows.X_synthetic, rows.y_synthetic), (rows.X_test, rows.y_test)
+    parts = [_part("synthetic", "all", synthetic, rows, everything)]
+    for code, label in enumerate(rows.classes.tolist()):
+        parts.append(_part("synthetic", str(label), synthetic, rows, np.array([code])))
+    parts.append(_part("held out", "all", heldout, rows, everything))
+    return pd.DataFrame(parts)
+
+
+def _part(
+    kind: str,
+    label: str,
+    other: tuple[np.ndarray, np.ndarray],
+    rows: ComparedRows,
+    codes: np.ndarray,
+) -> dict[str, object]:
+    compared, fitted = _within(*other, codes), _within(rows.X_fit, rows.y_fit, codes)
+    ratios = _ratios(compared, fitted)
+    known = ratios[np.isfinite(ratios)]
+    cuts = np.quantile(known, QUANTILES) if known.size else np.full(len(QUANTILES), np.nan)
+    total = fitted.sum()
+    return {
+        "rows": kind,
+        "label": label,
+        "ratio": float(compared.sum() / total) if total > 0 else float("nan"),
+        **{f"q{100 * q:02.0f}": float(cut) for q, cut in zip(QUANTILES, cuts, strict=True)},
+    }
+
+
+def _within(X: np.ndarray, y: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    mine = np.isin(y, codes)
+    if np.bincount(y[mine], minlength=1).max() < 2:
+        return np.full(X.shape[1], np.nan)
+    return within_class_variance(X[mine], y[mine])
+
+
+def _ratios(synthetic: np.ndarray, real: np.ndarray) -> np.ndarray:
+    return np.divide(synthetic, real, out=np.full(len(real), np.nan), where=real > 0)

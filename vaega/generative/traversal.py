@@ -1,0 +1,255 @@
+"""Paths through the latent space: along a dimension, between rows, between classes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from vaega.core.checks import check_count
+from vaega.core.errors import InputError
+from vaega.generative.compute import one_thread
+from vaega.generative.engine import Engine
+from vaega.generative.labels import codes_of
+
+# Traversals go this many standard deviations of the prior to both sides.
+REACH = 3.0
+# Below this angle a great circle is a straight line, to rounding.
+SMALLEST_ANGLE = 1e-6
+
+
+def along_dimension(
+    start: np.ndarray, dimension: Any, values: int | Sequence[float], *, owner: str
+) -> np.ndarray:
+    """Return copies of a latent point in which one coordinate takes other values.
+
+    Parameters
+    ----------
+    start : numpy.ndarray of shape (latent,)
+        The point.
+    dimension : int
+        Which coordinate, from 0.
+    values : int or sequence of float
+        What it takes; an int is that many values, evenly spaced from -3 to 3.
+    owner : str
+        Who asks.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_values, latent)
+
+    Raises
+    ------
+    InputError
+        When there is no such dimension, or values are no finite numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> along_dimension(np.zeros(2), 1, 3, owner="VAE")
+    array([[ 0., -3.],
+           [ 0.,  0.],
+           [ 0.,  3.]])
+    """
+    check_count(dimension, "dimension", owner=owner, minimum=0, maximum=len(start) - 1)
+    if isinstance(values, int | np.integer):
+        taken = np.linspace(-REACH, REACH, check_count(values, "values", owner=owner))
+    else:
+        taken = np.asarray(values, dtype=np.float64)
+    if taken.ndim != 1 or not np.isfinite(taken).all():
+        raise InputError(f"{owner}: values must be a count or finite numbers, got {values!r}.")
+    path = np.tile(start, (len(taken), 1))
+    path[:, dimension] = taken
+    return path
+
+
+def between(a: np.ndarray, b: np.ndarray, n_steps: int, *, spherical: bool) -> np.ndarray:
+    """Return points from one latent point to another, both included.
+
+    Parameters
+    ----------
+    a, b : numpy.ndarray of shape (latent,)
+        The ends.
+    n_steps : int
+        Points, at least two.
+    spherical : bool
+        Whether to go along a great circle, with lengths in between, on which a Gaussian of many
+        dimensions has its mass; straight otherwise.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_steps, latent)
+
+    References
+    ----------
+    Shoemake (1985), Animating rotation with quaternion curves, SIGGRAPH.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> between(np.array([1.0, 0.0]), np.array([0.0, 1.0]), 3, spherical=True).round(3)
+    array([[1.   , 0.   ],
+           [0.707, 0.707],
+           [0.   , 1.   ]])
+    """
+    share = np.linspace(0.0, 1.0, n_steps)[:, None]
+    lengths = np.linalg.norm(a), np.linalg.norm(b)
+    if not spherical or min(lengths) == 0.0:
+        return (1 - share) * a + share * b
+    angle = np.arccos(np.clip(a / lengths[0] @ (b / lengths[1]), -1.0, 1.0))
+    if angle < SMALLEST_ANGLE or angle > np.pi - SMALLEST_ANGLE:
+        return (1 - share) * a + share * b
+    weights = np.sin((1 - share) * angle), np.sin(share * angle)
+    direction = (weights[0] * a / lengths[0] + weights[1] * b / lengths[1]) / np.sin(angle)
+    return ((1 - share) * lengths[0] + share * lengths[1]) * direction
+
+
+def class_codes(classes: np.ndarray | None, labels: Any, *, owner: str) -> Any:
+    """Return the codes of labels to move between.
+
+    Raises
+    ------
+    InputError
+        When the model was fitted without labels, or not with these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class_codes(np.array(["a", "b"]), ["b", "a"], owner="VAE")
+    array([1, 0])
+    """
+    if classes is None:
+        raise InputError(f"{owner}: classes need a model fitted with labels, y was none.")
+    return codes_of(labels, classes, len(labels), owner=owner)
+
+
+def direction(engine: Engine, start: int, end: int) -> np.ndarray:
+    """Return the way (latent,) from the centre of one class to that of another.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from vaega.generative.closed_form import ProbabilisticPCA
+    >>> X, y = load_iris(return_X_y=True)
+    >>> direction(ProbabilisticPCA(2).fit(X, y).engine_, 0, 2).shape
+    (2,)
+    """
+    means = engine.gaussians.means
+    return (means[end] - means[start]).cpu().numpy()
+
+
+def translate_rows(engine: Engine, X: np.ndarray, start: int, end: int) -> np.ndarray:
+    """Return what rows (n, n_features) of one class decode to when moved to another.
+
+    Their latent points go the way of the classes' centres; a model that sees the class decodes them
+    with the other one.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from vaega.generative.closed_form import ClassGaussian
+    >>> X, y = load_iris(return_X_y=True)
+    >>> engine = ClassGaussian().fit(X, y).engine_
+    >>> bool(translate_rows(engine, X[:50], 0, 2)[:, 2].mean() > X[:50, 2].mean() + 3)
+    True
+    """
+    points = engine.encode(X, np.full(len(X), start)) + direction(engine, start, end)
+    return engine.decode(points, np.full(len(X), end))
+
+
+class LatentPaths:
+    """Paths through the latent space of a fitted model, decoded without noise.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from vaega.generative.closed_form import ProbabilisticPCA
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = ProbabilisticPCA(2).fit(X, y)
+    >>> model.traverse(0, [-1.0, 0.0, 1.0]).shape, model.interpolate(X[0], X[149], 5).shape
+    ((3, 4), (5, 4))
+    """
+
+    engine_: Engine
+    classes_: np.ndarray | None
+    _known: Callable[..., tuple[np.ndarray, np.ndarray | None]]
+    _transform: Callable[[Any, Any], np.ndarray]
+    _inverse_transform: Callable[[Any, Any], np.ndarray]
+
+    def traverse(
+        self,
+        dimension: int,
+        values: int | Sequence[float] = 9,
+        *,
+        around: Any = None,
+        y: Any = None,
+    ) -> np.ndarray:
+        """Decode a path along one latent dimension.
+
+        Parameters
+        ----------
+        dimension : int
+            Which one, from 0.
+        values : int or sequence of float, default=9
+            What it takes; an int is that many values, evenly spaced from -3 to 3.
+        around : array-like of shape (n_features,), optional
+            The row whose other latent coordinates are kept; zeros, the prior's mean, when absent.
+        y : label, optional
+            The class to decode with, for a model that sees it.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_values, n_features)
+        """
+        check_is_fitted(self)
+        start = np.zeros(self.engine_.codec.latent)
+        if around is not None:
+            start = self._transform(np.asarray(around)[None], None if y is None else [y])[0]
+        path = along_dimension(start, dimension, values, owner=type(self).__name__)
+        return self._inverse_transform(path, None if y is None else [y] * len(path))
+
+    def interpolate(
+        self, a: Any, b: Any, n_steps: int = 10, *, spherical: bool = False, y: Any = None
+    ) -> np.ndarray:
+        """Decode a path through the latent space from one row to another.
+
+        Parameters
+        ----------
+        a, b : array-like of shape (n_features,)
+            The rows.
+        n_steps : int, default=10
+            Points, the reconstructions of both rows included; at least 2.
+        spherical : bool, default=False
+            Whether to go along a great circle instead of straight.
+        y : label, optional
+            The class to encode and decode with, for a model that sees it.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_steps, n_features)
+        """
+        check_count(n_steps, "n_steps", owner=type(self).__name__, minimum=2)
+        labels = None if y is None else [y] * 2
+        ends = self._transform(np.stack([np.asarray(a), np.asarray(b)]), labels)
+        path = between(ends[0], ends[1], n_steps, spherical=spherical)
+        return self._inverse_transform(path, None if y is None else [y] * n_steps)
+
+    def class_direction(self, a: Any, b: Any) -> np.ndarray:
+        """Return the way (latent,) from the centre of class `a` to that of class `b`."""
+        start, end = self._class_pair(a, b)
+        return direction(self.engine_, start, end)
+
+    def translate(self, X: Any, a: Any, b: Any) -> np.ndarray:
+        """Return what rows of class `a` decode to when their latent points move to class `b`.
+
+        A model that sees the class decodes them with `b`.
+        """
+        start, end = self._class_pair(a, b)
+        X, _ = self._known(X, None)
+        with one_thread():
+            return translate_rows(self.engine_, X, start, end)
+
+    def _class_pair(self, a: Any, b: Any) -> tuple[int, int]:
+        check_is_fitted(self)
+        start, end = class_codes(self.classes_, [a, b], owner=type(self).__name__)
+        return int(start), int(end)
