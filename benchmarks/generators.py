@@ -129,10 +129,8 @@ def main():
         for seed in range(options.seeds):
             for kind in options.models:
                 rows.append(measure(dataset, seed, kind))
-                print(
-                    *(v if isinstance(v, str) else round(v, 4) for v in rows[-1].values()), sep=","
-                )
-                sys.stdout.flush()
+                cells = (v if isinstance(v, str) else round(v, 4) for v in rows[-1].values())
+                print(*cells, sep=",", flush=True)
     runs = pd.DataFrame(rows)
     if options.out:
         runs.round(5).to_csv(options.out, index=False)

@@ -102,7 +102,7 @@ class Laplace(Likelihood):
 
     Examples
     --------
-    >>> Laplace().rate(torch.tensor(2.0 ** 0.5))
+    >>> Laplace().rate(torch.tensor(2.0).sqrt())
     tensor(1.)
     """
 
