@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vaega.generative.autoencoders import VAE, FitWarning
+from vaega.generative.autoencoders import VAE
+from vaega.generative.base_autoencoder import FitWarning
 from vaega.generative.cache import ModelCache
 from vaega.generative.cache_entries import check_about
 from vaega.generative.storage import WEIGHTS, restore_model

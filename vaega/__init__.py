@@ -20,6 +20,7 @@ _HOME = {
     "ClassGaussian": "vaega.generative.closed_form",
     "Autoencoder": "vaega.generative.autoencoders",
     "HierarchicalVAE": "vaega.generative.autoencoders",
+    "FitWarning": "vaega.generative.base_autoencoder",
     "Bootstrap": "vaega.generative.bootstrap",
     "GaussianJitter": "vaega.generative.jitter",
     "SMOTE": "vaega.generative.smote",
@@ -41,6 +42,7 @@ __all__ = [
     "ClassGaussian",
     "ConditionalVAE",
     "Dataset",
+    "FitWarning",
     "GaussianJitter",
     "GenerativeSampler",
     "GeneticSelector",
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from vaega.data.synthetic import make_madelon
     from vaega.evolution import operators
     from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
+    from vaega.generative.base_autoencoder import FitWarning
     from vaega.generative.bootstrap import Bootstrap
     from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
     from vaega.generative.imputer import VAEImputer

@@ -54,7 +54,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-@pytest.mark.filterwarnings("ignore::vaega.generative.autoencoders.FitWarning")
+@pytest.mark.filterwarnings("ignore::vaega.generative.base_autoencoder.FitWarning")
 def test_models_of_every_kind_are_kept(tmp_path, monkeypatch, name):
     kind, cache = KINDS[name], ModelCache(tmp_path)
     first = cache.fit(kind(**OTHERS[name]), X, Y)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from tests.generative.data import blobs
-from vaega.generative.autoencoders import VAE, FitWarning
+from vaega.generative.autoencoders import VAE
+from vaega.generative.base_autoencoder import FitWarning
 
 
 def test_report_is_plain_data():

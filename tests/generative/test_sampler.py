@@ -180,7 +180,7 @@ def test_bad_cache_is_one_sentence():
     ],
     ids=lambda model: type(model).__name__,
 )
-@pytest.mark.filterwarnings("ignore::vaega.generative.autoencoders.FitWarning")
+@pytest.mark.filterwarnings("ignore::vaega.generative.base_autoencoder.FitWarning")
 def test_any_model(model, tmp_path):
     X, y = imbalanced()
     plain, cached = (
@@ -193,7 +193,7 @@ def test_any_model(model, tmp_path):
 
 
 @pytest.mark.parametrize("source", ["posterior", "rows"])
-@pytest.mark.filterwarnings("ignore::vaega.generative.autoencoders.FitWarning")
+@pytest.mark.filterwarnings("ignore::vaega.generative.base_autoencoder.FitWarning")
 def test_sources(source):
     X, y = imbalanced()
     sampler = GenerativeSampler(quick(), source=source, random_state=0)

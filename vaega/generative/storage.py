@@ -17,11 +17,11 @@ from vaega.core.files import read_json, write_json
 from vaega.generative.autoencoders import (
     VAE,
     Autoencoder,
-    BaseAutoencoder,
     ConditionalVAE,
     HierarchicalVAE,
 )
 from vaega.generative.base import GenerativeModel
+from vaega.generative.base_autoencoder import BaseAutoencoder
 from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative.engine import Codec, Engine
 from vaega.generative.history import History
