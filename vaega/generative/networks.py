@@ -319,7 +319,7 @@ def hidden_layers(widths: Sequence[int], norm: str | None) -> nn.Sequential:
     """
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), _norm_layer(norm, after), nn.ReLU()]
+        layers += [nn.Linear(before, after), _norm_layer(norm, after), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 
