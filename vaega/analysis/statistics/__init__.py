@@ -1,0 +1,1 @@
+"""Statistics of experiments: paired arms, effects, intervals, ranks over datasets."""
