@@ -20,7 +20,8 @@ LEVELS = {
     "selection": 3,
     "experiments": 4,
     "analysis": 5,
-    "cli": 6,
+    "thesis": 6,
+    "cli": 7,
 }
 WITHOUT_TORCH = ("core", "data", "evolution", "fitness", "selection", "analysis")
 

@@ -4,7 +4,12 @@ import pytest
 from vaega import Dataset
 from vaega.core.errors import ConfigError
 from vaega.experiments.config import ProtocolConfig
-from vaega.experiments.protocols import HonestProtocol, SealedRows
+from vaega.experiments.protocols import (
+    HonestProtocol,
+    SealedRows,
+    make_protocol,
+    statement_of,
+)
 
 
 @pytest.fixture
@@ -57,3 +62,52 @@ def test_sealed_rows_open_once():
     sealed.open()
     with pytest.raises(RuntimeError, match="read already"):
         sealed.open()
+
+
+def open_trial(data, seed=0, **config):
+    return next(iter(make_protocol(ProtocolConfig(outer="official", **config)).trials(data, seed)))
+
+
+def test_open_protocols_hand_over_the_test_rows(data):
+    for kind in ("as-described", "as-run"):
+        trial = open_trial(data, kind=kind)
+        np.testing.assert_array_equal(trial.X, data.X)
+        np.testing.assert_array_equal(trial.X_test, data.X_test)
+        np.testing.assert_array_equal(trial.y_test, data.y_test)
+
+
+def test_every_protocol_says_on_which_rows_fitness_is_computed():
+    for kind, rows in (
+        ("honest", "inner folds of the training rows"),
+        ("as-described", "the test rows"),
+        ("as-run", "the test rows and 30 % of the synthetic rows"),
+    ):
+        keys = {"synthetic_test_share": 0.3} if kind == "as-run" else {}
+        config = ProtocolConfig(kind=kind, **keys)
+        protocol = make_protocol(config)
+        assert (protocol.name, protocol.fitness_rows) == (kind, rows)
+        assert protocol.statement.startswith(f"Protocol {kind}: fitness is computed on {rows}")
+        assert statement_of({"protocol": config.model_dump()}) == protocol.statement
+
+
+def test_runs_may_share_a_generator(data):
+    def seeds(**config):
+        return [open_trial(data, seed, kind="as-run", **config).generator_seed for seed in range(4)]
+
+    assert len(set(seeds())) == 4
+    first, second, third, fourth = seeds(generators=2)
+    assert (first, second) == (third, fourth)
+    assert first != second
+
+
+def test_keys_of_another_kind_are_refused_and_not_written():
+    with pytest.raises(ValueError, match="inner_folds has no effect with kind: as-run"):
+        ProtocolConfig(kind="as-run", inner_folds=3)
+    with pytest.raises(ValueError, match="generators has no effect with kind: honest"):
+        ProtocolConfig(generators=3)
+    with pytest.raises(ValueError, match="exchange_labels has no effect with kind: as-described"):
+        ProtocolConfig(kind="as-described", exchange_labels=True)
+    assert set(ProtocolConfig().model_dump()) == {
+        "kind", "outer", "inner_folds", "test_size", "n_splits", "n_repeats",
+    }  # fmt: skip
+    assert "inner_folds" not in ProtocolConfig(kind="as-run").model_dump()

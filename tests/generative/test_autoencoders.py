@@ -13,13 +13,15 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, ConditionalVAE
+from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 
 QUICK = {"hidden": (8,), "latent": 2, "max_epochs": 3}
 BOTH = pytest.mark.parametrize("kind", [VAE, ConditionalVAE])
 
 
-@parametrize_with_checks([VAE(**QUICK), ConditionalVAE(**QUICK)])
+@parametrize_with_checks(
+    [kind(**QUICK) for kind in (VAE, ConditionalVAE, Autoencoder, HierarchicalVAE)]
+)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 

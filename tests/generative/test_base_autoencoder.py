@@ -1,9 +1,12 @@
 """What the autoencoders share: presets, class weights, warnings of a fit."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
 from vaega import FitWarning
 from vaega.core.errors import InputError
@@ -76,3 +79,20 @@ def test_a_sound_fit_warns_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error", FitWarning)
         quick(max_epochs=100).fit(X, y)
+
+
+def test_balanced_weights_are_scikit_learns_and_draw_nothing_from_python():
+    codes = np.repeat([0, 1, 2], [9, 4, 1])
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=codes)
+    found = VAE()._class_weights("balanced", np.arange(3), codes)
+    np.testing.assert_array_equal(found, expected)
+    program = """if True:
+        import random
+        import numpy as np
+        from vaega.generative.autoencoders import VAE
+        rows = np.random.default_rng(0).normal(size=(20, 3))
+        before = random.getstate()
+        VAE((4,), 2, max_epochs=2, class_weight="balanced").fit(rows, np.arange(20) % 2)
+        assert random.getstate() == before
+    """
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)

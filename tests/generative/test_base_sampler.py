@@ -8,12 +8,15 @@ from imblearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
 from vaega.generative.base_sampler import BaseSampler
 from vaega.generative.bootstrap import Bootstrap
+from vaega.generative.closed_form import ClassGaussian
 from vaega.generative.jitter import GaussianJitter
+from vaega.generative.sampler import GenerativeSampler
 from vaega.generative.smote import SMOTE
 
 KINDS = [Bootstrap, GaussianJitter, SMOTE]
@@ -29,6 +32,14 @@ CHECKS = [
 )
 @pytest.mark.filterwarnings("ignore:SMOTE. ")
 def test_imbalanced_learns_checks(kind, estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(
+    [kind(random_state=0) for kind in KINDS] + [GenerativeSampler(ClassGaussian(), random_state=0)]
+)
+@pytest.mark.filterwarnings("ignore:SMOTE. ")
+def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
 
@@ -123,7 +134,7 @@ def test_no_step_is_both_sampler_and_transformer(kind):
         ({"sampling_strategy": "most"}, None, "sampling_strategy must be one of"),
         ({"n_per_class": -1}, None, "n_per_class must be a whole number"),
         ({"n_per_class": {"none": 1}}, None, "n_per_class must name labels of y"),
-        ({}, "nothing", "y must hold class labels"),
+        ({}, "nothing", "requires y to be passed, but the target y is None"),
         ({}, "one", "sampling_strategy needs more than one class"),
     ],
 )

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import platformdirs
 import pytest
 
@@ -349,3 +350,13 @@ def test_entries_hold_no_machine_paths(tmp_path):
     description = (entry(tmp_path) / DESCRIPTION).read_text()
     assert str(Path.home()) not in description
     assert "device" not in json.loads(description)["params"]
+
+
+def test_names_of_columns_are_those_of_scikit_learn(tmp_path):
+    cache = ModelCache(tmp_path)
+    frame, model = pd.DataFrame(X), quick()
+    named = frame.rename(columns=str)
+    assert cache.key(model, frame, Y) == cache.key(model, X, Y) != cache.key(model, named, Y)
+    cache.fit(quick(), X, Y)
+    again = cache.fit(cache.fit(model, named, Y), X, Y)  # names of the first fit are gone
+    assert not hasattr(again, "feature_names_in_")

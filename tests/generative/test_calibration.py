@@ -72,3 +72,21 @@ def test_binary_rows_are_generated_binary_with_their_means():
     np.testing.assert_allclose(rows.mean(axis=0), X.mean(axis=0), atol=0.12)
     quiet = model.sample(10, noise=False, random_state=0)
     assert ((quiet > 0) & (quiet < 1)).all()
+
+
+def test_bernoulli_rows_of_a_class_have_its_means_and_so_its_variance():
+    rng, y = np.random.default_rng(0), np.repeat([0, 1, 2], 60)
+    share = rng.random((3, 20))
+    X = (rng.random((180, 20)) < share[y]).astype(float)
+    settings = {"likelihood": "bernoulli", "max_epochs": 20, "random_state": 0}
+    model = VAE((8,), 2, **settings).fit(X, y)
+    rows, labels = model.sample(dict.fromkeys(range(3), 4000), random_state=1)
+    assert set(np.unique(rows)) == {0.0, 1.0}
+    for label in range(3):
+        means = [table[codes == label].mean(axis=0) for table, codes in ((rows, labels), (X, y))]
+        assert np.abs(means[0] - means[1]).max() < 0.05
+    assert 0.95 < model.report_.variance_ratio < 1.05
+    probabilities, _ = model.sample({0: 50}, noise=False, random_state=1)
+    assert ((probabilities > 0) & (probabilities < 1)).all()
+    plain = VAE((8,), 2, calibration="heldout", **settings).fit(X, y)
+    assert not plain.engine_.offsets.any()

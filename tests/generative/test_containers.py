@@ -54,7 +54,15 @@ def test_several_labels_a_row_are_one_sentence(y):
 
 
 def test_missing_and_continuous_labels_are_refused():
-    with pytest.raises(InputError, match="got None"):
+    with pytest.raises(InputError, match="target y is None"):
         labels_from(None)
     with pytest.raises(ValueError, match="Unknown label type"):
         labels_from([0.1, 0.7])
+
+
+def test_labels_that_lack_or_are_mixed_are_one_sentence():
+    with pytest.raises(InputError, match=r"^SMOTE: y must hold a label for every row, got None"):
+        labels_from(np.array(["a", None], dtype=object), owner="SMOTE")
+    with pytest.raises(InputError, match=r"^SMOTE: y must hold labels of one type, got int, str"):
+        labels_from(np.array(["a", 1], dtype=object), owner="SMOTE")
+    assert labels_from(np.array([True, False], dtype=object)).dtype == bool

@@ -118,6 +118,9 @@ def test_same_seed_same_bits(kind):
         ({"source": "rows"}, "rows to draw around and source='rows' need each other"),
         ({"n": {0: 2}, "source": "rows", "rows": 1}, "rows of a class drawn around rows need th"),
         ({"n": {0: 2}, "source": "rows", "rows": 1, "labels": 1}, "rows must hold some of class 0"),
+        ({"labels": 1}, "labels are those of rows, and rows are not given"),
+        ({"noise": "no"}, "noise must be True or False, got 'no'"),
+        ({"features": np.zeros(0, bool)}, "features must be a mask of 12 booleans or column numb"),
         ({"n": -1}, "n must be a whole number, at least 0, got -1"),
     ],
 )
@@ -136,4 +139,5 @@ def test_no_rows_and_no_columns():
     model, _, _ = fitted(VAE)
     assert model.sample(0, features=[1]).shape == (0, 1)
     assert model.sample(3, features=np.zeros(12, dtype=bool)).shape == (3, 0)
+    assert model.sample(3, features=[]).shape == (3, 0)
     assert column_numbers(None, 3, owner="VAE") is None

@@ -128,3 +128,45 @@ def test_more_imputations_need_multiple():
     X = gaussians(60)
     with pytest.raises(InputError, match=r"^ProbabilisticPCA: n_imputations must be 1 without mul"):
         ProbabilisticPCA(2).fit(X).impute(X, n_imputations=2)
+
+
+def test_exact_draws_of_different_rows_are_independent():
+    X = gaussians(200, p=3)
+    model = ProbabilisticPCA(1).fit(X)
+    rows = np.repeat(X[:1], 4000, axis=0)
+    rows[:, 1] = np.nan
+    mean = model.impute(rows[:1])[0, 1]
+    drawn = model.impute(rows, multiple=True, n_imputations=5)[:, :, 1]
+    error = drawn.std() / np.sqrt(drawn.size)
+    assert abs(drawn.mean() - mean) < 4 * error
+    # Rubin: imputations of a column mean differ as means of independent draws do.
+    assert drawn.mean(axis=1).std(ddof=1) < 2.2 * drawn.std() / np.sqrt(4000)
+
+
+def test_exact_draws_weigh_classes_that_are_not_given():
+    X, y = blobs()
+    model = ClassGaussian().fit(X, y)
+    row = np.full((1, 12), np.nan)
+    drawn = model.impute(row, multiple=True, n_imputations=4000)[:, 0]
+    spread = model.sample(4000, random_state=0).std(axis=0)
+    np.testing.assert_allclose(drawn.mean(axis=0), X.mean(axis=0), atol=0.08 * spread.max())
+    np.testing.assert_allclose(drawn.std(axis=0), spread, rtol=0.08)
+    given = model.impute(row, [1], multiple=True, n_imputations=4000)[:, 0]
+    centre = X[y == 1].mean(axis=0)
+    np.testing.assert_allclose(given.mean(axis=0), centre, atol=0.08 * spread.max())
+
+
+@pytest.mark.parametrize(
+    "model", [VAE((8,), 2, max_epochs=2, random_state=0), ProbabilisticPCA(1), ClassGaussian()]
+)
+def test_rows_that_nothing_explains_are_filled_in_all_the_same(model):
+    X, y = blobs()
+    model.fit(X, y)
+    row = np.array([[1e200, np.nan, *X[0, 2:]]])
+    assert np.isfinite(model.impute(row)).all()
+    assert np.isfinite(model.impute(row, multiple=True)).all()
+
+
+def test_multiple_is_true_or_false():
+    with pytest.raises(InputError, match="multiple must be True or False, got 'yes'"):
+        ProbabilisticPCA(1).fit(gaussians(9)).impute(gaussians(9), multiple="yes")

@@ -1,8 +1,13 @@
+import datetime
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from vaega.core.errors import InputError
 from vaega.generative.labels import codes_of, encode_labels, repeat_codes
+
+DATES = [datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)]
 
 
 @pytest.mark.parametrize("y", [[3, -1, 3], ["b", "a", "b"], [True, False, True], [2.0, 1.0, 2.0]])
@@ -41,3 +46,47 @@ def test_unknown_labels_are_one_sentence():
 def test_nothing_asked_is_nothing_given():
     codes, labels = repeat_codes({}, np.array([1, 2]), owner="VAE")
     assert (len(codes), len(labels), labels.dtype) == (0, 0, np.array([1]).dtype)
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (np.array([True, False, True], dtype=object), [False, True]),
+        (np.array([3, -1, 3], dtype=object), [-1, 3]),
+        (np.array(["b", "a", "b"], dtype=object), ["a", "b"]),
+        (pd.Series([True, False, True], dtype="boolean"), [False, True]),
+        (pd.Series([3, -1, 3], dtype="Int64"), [-1, 3]),
+        (pd.Categorical(["b", "a", "b"], categories=["c", "b", "a"]), ["a", "b"]),
+        (np.array([["b"], ["a"], ["b"]]), ["a", "b"]),
+        (np.array(["2021-01-01", "2020-01-01", "2021-01-01"], "M8[D]"), DATES),
+    ],
+)
+@pytest.mark.parametrize("required", [True, False])
+def test_labels_of_every_type_are_labels(y, classes, required):
+    found, codes = encode_labels(y, 3, required=required)
+    assert found.tolist() == classes
+    assert [type(label) for label in found.tolist()] == [type(label) for label in classes]
+    assert codes.tolist() == [1, 0, 1]
+    assert codes_of(y, found, 3, owner="VAE").tolist() == [1, 0, 1]
+    assert repeat_codes({found[1]: 2}, found, owner="VAE")[0].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("y", "sentence"),
+    [
+        (np.array(["a", np.nan, "b"], dtype=object), "a label for every row, got nan"),
+        (np.array(["a", None, "b"], dtype=object), "a label for every row, got None"),
+        (np.array([1.0, np.nan, 2.0]), "a label for every row, got nan"),
+        (pd.Series(["a", pd.NA, "b"], dtype="string"), "a label for every row, got <NA>"),
+        (np.array([1, "a", 1], dtype=object), "labels of one type, got int, str"),
+    ],
+)
+@pytest.mark.parametrize("required", [True, False])
+def test_labels_that_lack_or_cannot_be_ordered_are_one_sentence(y, sentence, required):
+    with pytest.raises(InputError, match=f"^VAE: y must hold {sentence}"):
+        encode_labels(y, 3, required=required, owner="VAE")
+
+
+def test_labels_that_lack_are_not_among_those_of_fit():
+    with pytest.raises(InputError, match="seen in fit, got None"):
+        codes_of(np.array(["a", None], object), np.array(["a", "b"]), 2, owner="VAE")

@@ -4,7 +4,14 @@ import torch
 from scipy import stats
 
 from vaega.core.errors import InputError
-from vaega.generative.likelihoods import Bernoulli, Gaussian, Laplace, find_likelihood
+from vaega.generative.autoencoders import VAE
+from vaega.generative.likelihoods import (
+    Bernoulli,
+    Gaussian,
+    Laplace,
+    find_likelihood,
+    logit_offsets,
+)
 
 SCALED = pytest.mark.parametrize("family", [Gaussian(), Laplace()], ids=["gaussian", "laplace"])
 
@@ -60,3 +67,27 @@ def test_the_thesis_losses_are_two_of_these():
 def test_an_unknown_likelihood_is_one_sentence():
     with pytest.raises(InputError, match=r"^VAE: likelihood must be .* got 'poisson'"):
         find_likelihood("poisson", owner="VAE")
+
+
+@pytest.mark.parametrize("use", ["score_samples", "impute", "transform", "anomaly_scores"])
+def test_entries_that_bernoulli_is_not_for_are_one_sentence(use):
+    X = (np.random.default_rng(0).random((30, 4)) < 0.5).astype(float)
+    X[:, 3] = 7.0  # constant: the network never sees it
+    model = VAE((4,), 2, likelihood="bernoulli", max_epochs=2, random_state=0).fit(X)
+    getattr(model, use)(X)
+    X[2, 1] = 5.0
+    with pytest.raises(
+        InputError, match=r"^VAE: likelihood 'bernoulli' is for values from 0 to 1, "
+    ):
+        getattr(model, use)(X)
+
+
+@pytest.mark.parametrize("mean", [1e-4, 0.03, 0.5, 0.9999])
+def test_logits_are_moved_to_any_mean(mean):
+    decoded = np.random.default_rng(0).random((50, 3))
+    decoded[:4, 1] = 0.0, 1.0, 1e-20, 1.0 - 1e-16
+    decoded[:, 2] = 0.999
+    wanted = np.full(3, mean)
+    moved = Bernoulli().move(decoded, logit_offsets(decoded, wanted))
+    assert ((moved >= 0) & (moved <= 1)).all()
+    np.testing.assert_allclose(moved[:, [0, 2]].mean(axis=0), wanted[[0, 2]], atol=1e-5)

@@ -3,10 +3,13 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_iris
 
 from tests.generative.data import blobs
-from vaega.generative.autoencoders import VAE
+from vaega.generative.autoencoders import VAE, HierarchicalVAE
 from vaega.generative.base_autoencoder import FitWarning
+from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative.noise import within_class_variance
 
 
 def test_report_is_plain_data():
@@ -43,3 +46,24 @@ def test_a_good_fit_says_nothing(recwarn):
     X, y = blobs(80)
     assert VAE(random_state=0).fit(X, y).report_.remarks == []
     assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        VAE((16,), 3, max_epochs=60, random_state=0),
+        HierarchicalVAE((16,), (3, 2), max_epochs=60, random_state=0),
+        ClassGaussian(random_state=0),
+        ProbabilisticPCA(2, random_state=0),
+    ],
+)
+def test_the_variance_ratio_is_that_of_fresh_rows(model):
+    X, y = load_iris(return_X_y=True)
+    model.fit(X, y)
+    rows, labels = model.sample(dict.fromkeys(range(3), 20_000), random_state=1)
+    scale = model.engine_.scaling.scale
+    synthetic, real = (
+        within_class_variance(table / scale, codes).sum()
+        for table, codes in ((rows, labels), (X, y))
+    )
+    assert abs(model.report_.variance_ratio / (synthetic / real) - 1) < 0.03

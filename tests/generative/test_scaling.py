@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from vaega.core.errors import InputError
+from vaega.generative.autoencoders import VAE
+from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative.scaling import Scaling
 
 
@@ -32,3 +35,30 @@ def test_without_standardising_only_constants_go():
 def test_nothing_varies_is_one_sentence():
     with pytest.raises(InputError, match=r"^VAE: needs a column that varies, got 2 constant ones"):
         Scaling.fitted(np.ones((4, 2)), owner="VAE")
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e160, 1e300])
+def test_columns_of_any_size_are_standardised(size):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    units = np.array([1.0, 2.0 ** np.round(np.log2(size)), 1.0])
+    plain, scaling = (Scaling.fitted(one, owner="VAE") for one in (X, X * units))
+    np.testing.assert_allclose(scaling.forward(X * units), plain.forward(X), rtol=1e-12)
+    gappy = np.where(X > 1, np.nan, X)
+    scaling = Scaling.fitted(gappy * units, owner="VAE")
+    expected = Scaling.fitted(gappy, owner="VAE").forward(gappy)
+    np.testing.assert_allclose(scaling.forward(gappy * units), expected, rtol=1e-12)
+    np.testing.assert_allclose(scaling.backward(expected), gappy * units, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("model", "most"),
+    [(VAE((4,)), r"1e\+12"), (ClassGaussian(), r"1e\+60"), (ProbabilisticPCA(), r"1e\+60")],
+)
+def test_values_too_large_to_use_as_they_are_are_one_sentence(model, most):
+    model = clone(model).set_params(standardize=False)
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    X[3, 1], X[4, 2] = -1e200, np.nan
+    owner = type(model).__name__
+    sentence = f"^{owner}: values must be at most {most} in size when they are not standardised, go"
+    with pytest.raises(InputError, match=sentence):
+        model.fit(X)

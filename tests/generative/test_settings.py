@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
 from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
-from vaega.generative.settings import check_settings
+from vaega.generative.settings import check_flag, check_settings
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,10 @@ def test_few_rows_are_crossed():
     assert not settings.crosses(60)
     assert check_settings(VAE(validation="crossfit")).crosses(1000)
     assert not check_settings(VAE(validation="split")).crosses(6)
+
+
+@pytest.mark.parametrize("value", [1, "True", None])
+def test_a_flag_is_true_or_false(value):
+    with pytest.raises(InputError, match=r"^VAE: noise must be True or False, got"):
+        check_flag(value, "noise", owner="VAE")
+    assert check_flag(np.True_, "noise", owner="VAE") is True

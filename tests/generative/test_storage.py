@@ -173,3 +173,12 @@ def test_other_classes_are_refused(tmp_path):
         InputError, match=r"^save_model: can store Autoencoder, VAE, .*ClassGaussian, got Mine"
     ):
         save_model(fitted(Mine)[0], tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"params": 3}, {"params": {"evil": 1}}, {"class": ["VAE"]}])
+def test_a_description_of_another_shape_is_one_sentence(tmp_path, change):
+    save_model(fitted()[0], tmp_path)
+    description = json.loads((tmp_path / DESCRIPTION).read_text())
+    (tmp_path / DESCRIPTION).write_text(json.dumps(description | change))
+    with pytest.raises(ResultsError, match=r"cannot be read|does not describe a model"):
+        load_model(tmp_path)

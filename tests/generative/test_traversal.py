@@ -85,6 +85,17 @@ def test_bad_requests_are_one_sentence():
         model.traverse(2)
     with pytest.raises(InputError, match="values must be a count or finite numbers"):
         model.traverse(0, [np.nan])
+    for values in (["a"], []):
+        with pytest.raises(InputError, match="values must be a count or finite numbers"):
+            model.traverse(0, values)
+    with pytest.raises(
+        InputError, match=r"around must be a row of shape \(12,\), got shape \(1, 1"
+    ):
+        model.traverse(0, around=X[:1])
+    with pytest.raises(InputError, match=r"b must be a row of shape \(12,\), got shape \(2,\)"):
+        model.interpolate(X[0], X[1, :2])
+    with pytest.raises(InputError, match="spherical must be True or False, got 'yes'"):
+        model.interpolate(X[0], X[1], spherical="yes")
     with pytest.raises(InputError, match="n_steps must be a whole number, at least 2, got 1"):
         model.interpolate(X[0], X[1], 1)
     with pytest.raises(InputError, match="y must hold labels seen in fit, got 7"):

@@ -87,6 +87,46 @@ def plot_scores(points: Sequence[ArmPoints], ax: Axes | None = None) -> Axes:
     return ax
 
 
+def plot_values(values: pd.DataFrame, ax: Axes | None = None, *, label: str = "") -> Axes:
+    """Draw a box an arm, with one point a run: quartiles, and whiskers to the outermost.
+
+    Parameters
+    ----------
+    values : pandas.DataFrame
+        A row each run, a column each arm; missing where an arm has no value.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's when absent.
+    label : str, default=""
+        Of the values.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax if ax is not None else Figure().subplots()
+    for place, arm in enumerate(values):
+        column = values[arm].dropna().to_numpy(dtype=float)
+        colour = COLOURS[place % len(COLOURS)]
+        ax.boxplot(
+            column,
+            positions=[place],
+            widths=0.5,
+            whis=(0.0, 100.0),
+            medianprops={"color": colour, "linewidth": 2.2},
+            boxprops={"color": colour},
+            whiskerprops={"color": colour},
+            capprops={"color": colour},
+        )
+        spread = np.linspace(-0.12, 0.12, len(column)) if len(column) > 1 else np.zeros(1)
+        ax.scatter(place + spread, column, s=16, color=colour, alpha=0.5, zorder=3)
+    ax.set_xticks(range(values.shape[1]), [str(arm) for arm in values])
+    if sum(len(str(arm)) for arm in values) > 40:
+        ax.tick_params(axis="x", rotation=30)
+    ax.set_ylabel(label)
+    _clean(ax)
+    return ax
+
+
 def plot_sizes(points: Sequence[ArmPoints], ax: Axes | None = None) -> Axes:
     """Draw the number of selected features: one point a run, and the mean with its interval.
 

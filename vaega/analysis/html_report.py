@@ -11,10 +11,10 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from vaega.analysis.figures import arm_points, draw_overview, render
-from vaega.analysis.tables import HEADINGS, summary_cells
+from vaega.analysis.tables import headings_of, summary_cells
 from vaega.core.errors import ResultsError
 from vaega.core.files import path_inside, read_json, write_bytes, write_text
-from vaega.experiments.protocols import HonestProtocol
+from vaega.experiments.protocols import statement_of
 from vaega.experiments.summary import summarise
 
 
@@ -117,8 +117,8 @@ def write_report(folder: Path) -> Path:
     page = _template().render(
         name=results.config["name"],
         description=results.config.get("description", ""),
-        statement=HonestProtocol.statement,
-        headings=HEADINGS,
+        statement=statement_of(results.config),
+        headings=headings_of(results.summary),
         rows=summary_cells(results.summary),
         failures=_failures(results),
         figure=Markup(svg[svg.index("<svg") :]),

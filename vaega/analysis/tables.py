@@ -16,6 +16,29 @@ HEADINGS = (
     "masks",
     "seconds",
 )
+_SEEN = {"held-out [95 %]": "test rows, seen [95 %]", "inner": "fitness"}
+
+
+def headings_of(summary: pd.DataFrame) -> tuple[str, ...]:
+    """Return what stands above the cells of a summary.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        As in ``summary.csv``; under a protocol of the thesis it says so, and nothing in it is
+        held out.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> headings_of(pd.DataFrame({"protocol": ["as-run"]}))[2]
+    'test rows, seen [95 %]'
+    """
+    opened = "protocol" in summary and bool((summary["protocol"] != "honest").any())
+    return tuple(_SEEN.get(heading, heading) if opened else heading for heading in HEADINGS)
 
 
 def summary_cells(summary: pd.DataFrame) -> list[list[str]]:
@@ -53,7 +76,11 @@ def markdown_table(summary: pd.DataFrame) -> str:
     -------
     str
     """
-    lines = [HEADINGS, ["---"] + ["---:"] * (len(HEADINGS) - 1), *summary_cells(summary)]
+    lines = [
+        headings_of(summary),
+        ["---"] + ["---:"] * (len(HEADINGS) - 1),
+        *summary_cells(summary),
+    ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -74,7 +101,7 @@ def terminal_table(summary: pd.DataFrame, *, title: str) -> Table:
     # 80 columns wide: headings wrap, figures do not.
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
     rows = summary_cells(summary)
-    for place, heading in enumerate(HEADINGS):
+    for place, heading in enumerate(headings_of(summary)):
         widest = max((len(cells[place]) for cells in rows), default=0)
         justify: Literal["left", "right"] = "left" if place == 0 else "right"
         table.add_column(heading, justify=justify, min_width=widest)

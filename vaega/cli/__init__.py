@@ -3,7 +3,18 @@
 Each module registers the commands of one family when it is imported.
 """
 
-from vaega.cli import cache, datasets, experiments, quality, tune
+from vaega.cli import baselines, cache, compare, datasets, experiments, quality, reproduce, tune
 from vaega.cli.app import main, vaega
 
-__all__ = ["cache", "datasets", "experiments", "main", "quality", "tune", "vaega"]
+__all__ = [
+    "baselines",
+    "cache",
+    "compare",
+    "datasets",
+    "experiments",
+    "main",
+    "quality",
+    "reproduce",
+    "tune",
+    "vaega",
+]

@@ -98,7 +98,7 @@ def _run_and_show(folder: Path, config: Any, dataset: Any, options: Any, origin:
             raise InterruptedCommand(_resume(folder)) from error
         raise
     if len(summary):
-        _show_summary(dataset, summary)
+        _show_summary(config, dataset, summary)
         click.echo(f"results  {folder}\nreport   {write_report(folder)}")
     failed = runs[runs["status"] == "failed"]
     if len(failed):
@@ -116,16 +116,16 @@ def _resume(folder: Path) -> str:
     return f"vaega resume {shlex.quote(str(folder))}"
 
 
-def _show_summary(dataset: Any, summary: Any) -> None:
+def _show_summary(config: Any, dataset: Any, summary: Any) -> None:
     from rich.console import Console
 
     from vaega.analysis.tables import terminal_table
-    from vaega.experiments.protocols import HonestProtocol
+    from vaega.experiments.protocols import make_protocol
 
     title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
     Console().print(terminal_table(summary, title=title))
     click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
-    click.echo(HonestProtocol.statement)
+    click.echo(make_protocol(config.protocol).statement)
 
 
 @vaega.command()
@@ -155,6 +155,8 @@ def report(folder: Path) -> None:
     """
     from vaega.analysis.html_report import read_results, write_report
     from vaega.analysis.tables import markdown_table
+    from vaega.experiments.protocols import statement_of
 
-    click.echo(markdown_table(read_results(folder).summary))
+    results = read_results(folder)
+    click.echo(f"{markdown_table(results.summary)}\n{statement_of(results.config)}")
     click.echo(f"report   {write_report(folder)}")

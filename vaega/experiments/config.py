@@ -10,6 +10,7 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -18,6 +19,7 @@ from vaega.core.checks import check_count, check_number
 from vaega.data.steps import check_steps
 from vaega.experiments.classifiers import check_classifier, check_metric
 from vaega.experiments.generators import GeneratorError, check_generator
+from vaega.experiments.open_search import check_open_search
 from vaega.selection.select_generate_select import check_keep
 from vaega.selection.settings import SearchSettings
 
@@ -61,6 +63,13 @@ Fraction = Annotated[Number, Field(gt=0.0, lt=1.0)]
 NumberOrAuto = Annotated[Any, BeforeValidator(_number_or_auto)]
 
 
+# What one kind of protocol alone reads.
+PROTOCOL_KEYS: dict[str, set[str]] = {
+    "honest": {"inner_folds"},
+    "as-run": {"synthetic_test_share", "exchange_labels", "generators"},
+}
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -75,14 +84,17 @@ class DatasetConfig(_Model):
 
 
 class ProtocolConfig(_Model):
-    """Which rows are tested on, and how the others are split for the fitness."""
+    """Which rows fitness and test are computed on; see `vaega.experiments.protocols`."""
 
-    kind: Literal["honest"] = "honest"
+    kind: Literal["honest", "as-described", "as-run"] = "honest"
     outer: Literal["official", "holdout", "kfold"] = "holdout"
     inner_folds: Annotated[int, Field(strict=True, ge=2)] = 5
     test_size: Fraction = 0.3
     n_splits: Annotated[int, Field(strict=True, ge=2)] = 5
     n_repeats: Count = 1
+    synthetic_test_share: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.0
+    exchange_labels: Annotated[bool, Field(strict=True)] = False
+    generators: Count | None = None
 
     @model_validator(mode="after")
     def _only_what_the_split_reads(self) -> "ProtocolConfig":
@@ -90,7 +102,16 @@ class ProtocolConfig(_Model):
         idle = {"test_size", "n_splits", "n_repeats"} - reads.get(self.outer, set())
         for key in sorted(idle & self.model_fields_set):
             raise ValueError(f"{key} has no effect with outer: {self.outer}; remove it")
+        for key in sorted(self._idle() & self.model_fields_set):
+            raise ValueError(f"{key} has no effect with kind: {self.kind}; remove it")
         return self
+
+    def _idle(self) -> set[str]:
+        return set().union(*(keys for kind, keys in PROTOCOL_KEYS.items() if kind != self.kind))
+
+    @model_serializer(mode="wrap")
+    def _what_the_kind_reads(self, serialise: Any) -> dict[str, Any]:
+        return {key: value for key, value in serialise(self).items() if key not in self._idle()}
 
 
 class GeneratorConfig(BaseModel):
@@ -206,6 +227,7 @@ class PreselectConfig(_Model):
     n_searches: CountOrAuto | None = None
     population_size: CountOrAuto | None = None
     n_generations: CountOrAuto | None = None
+    initial_fraction: NumberOrAuto | None = None
 
     @field_validator("keep")
     @classmethod
@@ -358,6 +380,12 @@ class ExperimentConfig(_Model):
         if len(set(seeds)) < len(seeds):
             raise ValueError(f"seeds must differ from each other, got {list(seeds)}")
         return tuple(seeds)
+
+    @model_validator(mode="after")
+    def _search_of_an_open_protocol(self) -> "ExperimentConfig":
+        if self.protocol.kind != "honest":
+            check_open_search(self.protocol.kind, self.search)
+        return self
 
     def seed_list(self) -> list[int]:
         """Return the seeds, one a run; a number n means 0 to n - 1."""

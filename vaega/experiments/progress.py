@@ -13,7 +13,7 @@ from vaega.data.dataset import Dataset
 from vaega.evolution.callbacks import Callback
 from vaega.evolution.progress import Pace, describe_state, make_progress
 from vaega.experiments.config import ExperimentConfig
-from vaega.experiments.protocols import HonestProtocol
+from vaega.experiments.protocols import make_protocol
 from vaega.experiments.runner import Observer
 from vaega.experiments.store import Run
 
@@ -33,6 +33,12 @@ def describe_run(run: Run, metrics: dict[str, Any]) -> str:
     """
     if metrics.get("status") != "done":
         return f"{run.arm}, seed {run.seed}: failed: {metrics.get('error', 'no result')}"
+    if metrics.get("protocol", "honest") != "honest":
+        return (
+            f"{run.arm}, seed {run.seed}: {metrics['population_accuracy']:.3f} on the "
+            f"rows of the fitness, {metrics['population_n_features']:.1f} features, "
+            f"{metrics['n_distinct']} masks in {metrics['seconds']:.1f} s"
+        )
     return (
         f"{run.arm}, seed {run.seed}: held out {metrics['heldout_score']:.3f}, inner "
         f"{metrics['inner_score']:.3f}, {metrics['n_features']:.0f} features, "
@@ -70,7 +76,7 @@ def measure_run(config: ExperimentConfig, dataset: Dataset) -> RunLength:
     -------
     RunLength
     """
-    trials = list(HonestProtocol(config.protocol).trials(dataset, config.seed_list()[0]))
+    trials = list(make_protocol(config.protocol).trials(dataset, config.seed_list()[0]))
     n_rows, n_features = trials[0].X.shape
     settings = config.search.settings().resolved(n_rows=n_rows, n_features=n_features)
     return RunLength(len(trials) * int(settings.n_searches), int(settings.n_generations))

@@ -1,15 +1,16 @@
 """Protocols: which rows a search may see, and which are read once, after it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
-from vaega.core.errors import ConfigError
 from vaega.core.randomness import derive_seed
 from vaega.data.dataset import Dataset
-from vaega.data.splits import Split, holdout_split, kfold_splits, official_split
+from vaega.data.splits import Split
 from vaega.experiments.config import ProtocolConfig
+from vaega.experiments.splitting import InnerSplits, outer_splits
 
 
 class SealedRows:
@@ -88,48 +89,6 @@ class Trial:
         return [Split(fit, validate) for fit, validate in pairs]
 
 
-@dataclass(frozen=True, eq=False)
-class InnerSplits:
-    """Inner folds of some of the training rows: stratified, groups kept together.
-
-    Parameters
-    ----------
-    y : numpy.ndarray of int, shape (n_train,)
-        Class codes of all training rows.
-    groups : numpy.ndarray, shape (n_train,), or None
-        Rows that belong together.
-    class_names : sequence of str
-        For messages.
-    n_folds : int
-        Folds; fewer on a subsample where a class has fewer rows or groups.
-    """
-
-    y: np.ndarray
-    groups: np.ndarray | None
-    class_names: Sequence[str]
-    n_folds: int
-
-    def __call__(self, rows: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return (fit, validate) pairs of positions within `rows`."""
-        n_folds = self.n_folds
-        if len(rows) < len(self.y):
-            n_folds = max(2, min(n_folds, self._fewest(rows)))
-        splits = kfold_splits(
-            self.y[rows],
-            n_splits=n_folds,
-            seed=seed,
-            groups=None if self.groups is None else self.groups[rows],
-            class_names=self.class_names,
-            owner="protocol.inner_folds",
-        )
-        return [(split.train, split.test) for split in splits]
-
-    def _fewest(self, rows: np.ndarray) -> int:
-        members = rows if self.groups is None else self.groups[rows]
-        y = self.y[rows]
-        return min(len(np.unique(members[y == label])) for label in np.unique(y))
-
-
 @dataclass(frozen=True)
 class HonestProtocol:
     """Fitness on inner folds of the training rows; test rows read once, after the search.
@@ -141,6 +100,8 @@ class HonestProtocol:
     """
 
     config: ProtocolConfig
+    name = "honest"
+    fitness_rows = "inner folds of the training rows"
     statement = (
         "Protocol honest: fitness is computed on inner folds of the training rows; "
         "test rows are read once, after the mask is final."
@@ -169,7 +130,7 @@ class HonestProtocol:
             When a class has too few rows for the splits.
         """
         rows = dataset.pooled()
-        for place, split in enumerate(self._outer_splits(dataset, rows, seed)):
+        for place, split in enumerate(outer_splits(self.config, dataset, rows, seed)):
             trial_seed = derive_seed(seed, "trial", place)
             X, y = rows.X[split.train], rows.y[split.train]
             groups = None if rows.groups is None else rows.groups[split.train]
@@ -179,33 +140,186 @@ class HonestProtocol:
             trial.inner  # noqa: B018  making the splits says what is wrong with them
             yield trial
 
-    def _outer_splits(self, dataset: Dataset, rows: Dataset, seed: int) -> list[Split]:
-        if self.config.outer == "official":
-            if dataset.X_test is None:
-                raise ConfigError(
-                    f"protocol.outer: dataset {dataset.name!r} has no official test part; "
-                    "use holdout or kfold."
-                )
-            return [official_split(len(dataset.X), len(dataset.X_test))]
-        outer_seed = derive_seed(seed, "outer splits")
-        if self.config.outer == "holdout":
-            test_size = self.config.test_size
-            return [
-                holdout_split(
-                    rows.y,
-                    test_size=test_size,
-                    seed=outer_seed,
-                    groups=rows.groups,
-                    class_names=rows.class_names,
-                    owner="protocol.test_size",
-                )
-            ]
-        return kfold_splits(
-            rows.y,
-            n_splits=self.config.n_splits,
-            n_repeats=self.config.n_repeats,
-            seed=outer_seed,
-            groups=rows.groups,
-            class_names=rows.class_names,
-            owner="protocol.n_splits",
+
+@dataclass(frozen=True, eq=False)
+class OpenTrial:
+    """One outer split of a protocol whose search sees the test rows.
+
+    Parameters
+    ----------
+    X, X_test : numpy.ndarray of float, shape (n_train, n_features), (n_test, n_features)
+        Training rows and test rows.
+    y, y_test : numpy.ndarray of int, shape (n_train,), (n_test,)
+        Their labels.
+    seed : int
+        Of everything random in this trial, the same for all arms.
+    generator_seed : int
+        Of the generator, which several runs may share.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+    seed: int
+    generator_seed: int
+
+
+@dataclass(frozen=True)
+class AsDescribedProtocol:
+    """The thesis as its text describes it: the fitness of a mask is computed on the test rows.
+
+    Mutation works, no synthetic row is in the test part, and the generator never sees a test row.
+
+    Parameters
+    ----------
+    config : ProtocolConfig
+        The section ``protocol`` of a configuration.
+    """
+
+    config: ProtocolConfig
+    name = "as-described"
+    _generator = ""
+
+    @property
+    def fitness_rows(self) -> str:
+        """On which rows fitness is computed."""
+        return "the test rows"
+
+    @property
+    def statement(self) -> str:
+        """The line that every output carries."""
+        return (
+            f"Protocol {self.name}: fitness is computed on {self.fitness_rows}, and the accuracies "
+            f"shown are those of the same rows{self._generator}: optimistic, nothing is held out."
         )
+
+    def trials(self, dataset: Dataset, seed: int) -> Iterator[OpenTrial]:
+        """Yield the outer splits of a run, one after the other.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        seed : int
+            Of the run.
+
+        Yields
+        ------
+        OpenTrial
+
+        Raises
+        ------
+        ConfigError
+            When the dataset has no official test part and one is wanted.
+        DataError
+            When a class has too few rows for the splits.
+        """
+        rows = dataset.pooled()
+        for place, split in enumerate(outer_splits(self.config, dataset, rows, seed)):
+            trial_seed = derive_seed(seed, "trial", place)
+            yield OpenTrial(
+                rows.X[split.train],
+                rows.y[split.train],
+                rows.X[split.test],
+                rows.y[split.test],
+                trial_seed,
+                self._generator_seed(seed, trial_seed),
+            )
+
+    def _generator_seed(self, seed: int, trial_seed: int) -> int:
+        return derive_seed(trial_seed, "generator")
+
+
+@dataclass(frozen=True)
+class AsRunProtocol(AsDescribedProtocol):
+    """The thesis as its public code did it.
+
+    Fitness is computed on the test rows, with `synthetic_test_share` of the synthetic rows among
+    them; the generator is stopped on the test rows and drawn around them; mutated masks are
+    dropped, see `vaega.experiments.open_search.Breeding`.
+
+    Parameters
+    ----------
+    config : ProtocolConfig
+        The section ``protocol`` of a configuration.
+    """
+
+    name = "as-run"
+    _generator = ", which the generator saw too"
+
+    @property
+    def fitness_rows(self) -> str:
+        """On which rows fitness is computed."""
+        share = self.config.synthetic_test_share
+        more = f" and {100 * share:g} % of the synthetic rows" if share else ""
+        return f"the test rows{more}"
+
+    def _generator_seed(self, seed: int, trial_seed: int) -> int:
+        if self.config.generators is None:
+            return super()._generator_seed(seed, trial_seed)
+        return derive_seed(seed % self.config.generators, "generator")
+
+
+class EvaluationProtocol(Protocol):
+    """What every protocol offers."""
+
+    @property
+    def name(self) -> str:
+        """As in a configuration."""
+
+    @property
+    def fitness_rows(self) -> str:
+        """On which rows fitness is computed."""
+
+    @property
+    def statement(self) -> str:
+        """The line that every output carries."""
+
+    def trials(self, dataset: Dataset, seed: int) -> Iterator[Trial | OpenTrial]:
+        """Yield the outer splits of a run."""
+
+
+PROTOCOLS: dict[str, Callable[[ProtocolConfig], EvaluationProtocol]] = {
+    "honest": HonestProtocol,
+    "as-described": AsDescribedProtocol,
+    "as-run": AsRunProtocol,
+}
+
+
+def make_protocol(config: ProtocolConfig) -> EvaluationProtocol:
+    """Return the protocol that a configuration names.
+
+    Parameters
+    ----------
+    config : ProtocolConfig
+
+    Returns
+    -------
+    HonestProtocol, AsDescribedProtocol or AsRunProtocol
+
+    Examples
+    --------
+    >>> make_protocol(ProtocolConfig(kind="as-run", synthetic_test_share=0.3)).fitness_rows
+    'the test rows and 30 % of the synthetic rows'
+    """
+    return PROTOCOLS[config.kind](config)
+
+
+def statement_of(config: Mapping[str, Any]) -> str:
+    """Return the line that the outputs of an experiment carry.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration, as ``config.json`` holds it.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> statement_of({"protocol": {"kind": "honest"}})[:16]
+    'Protocol honest:'
+    """
+    return make_protocol(ProtocolConfig.model_construct(**config.get("protocol", {}))).statement

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
 
@@ -15,7 +16,7 @@ from vaega.data.preprocess import Preprocessor
 from vaega.evolution.callbacks import Callback
 from vaega.experiments.config import ExperimentConfig
 from vaega.experiments.plan import Origin, write_plan
-from vaega.experiments.protocols import HonestProtocol, Trial
+from vaega.experiments.protocols import OpenTrial, Trial, make_protocol
 from vaega.experiments.samplers import make_sampler
 from vaega.experiments.store import Run, Store
 from vaega.experiments.worker import Worker
@@ -173,7 +174,7 @@ def complete_runs(
 def _check(config: ExperimentConfig, dataset: Dataset, pending: Sequence[Run], device: str) -> None:
     # What fails every run the same way is said once, before any is started.
     _check_metric(config, dataset)
-    trials = HonestProtocol(config.protocol).trials(dataset, pending[0].seed)
+    trials = make_protocol(config.protocol).trials(dataset, pending[0].seed)
     _check_preparation(config, next(trials))
     for _ in trials:  # making a split is the check of it
         pass
@@ -189,8 +190,8 @@ def _check_metric(config: ExperimentConfig, dataset: Dataset) -> None:
         )
 
 
-def _check_preparation(config: ExperimentConfig, trial: Trial) -> None:
-    fit = trial.inner[0].train
+def _check_preparation(config: ExperimentConfig, trial: Trial | OpenTrial) -> None:
+    fit = trial.inner[0].train if isinstance(trial, Trial) else np.arange(len(trial.y))
     preparation = Preprocessor(list(config.preprocess), random_state=0)
     preparation.fit(trial.X[fit], trial.y[fit]).transform(trial.X)
 

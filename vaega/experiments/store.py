@@ -1,7 +1,7 @@
 """The store of results: one folder a run, every file whole or absent."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from vaega.core.errors import ResultsError
 from vaega.core.files import path_inside, read_json, write_json, write_text
-from vaega.experiments.summary import summarise
+from vaega.experiments.summary import PROTOCOL_COLUMNS, summarise
 from vaega.experiments.trial import TrialResult
 
 RUN_COLUMNS = (
@@ -28,6 +28,16 @@ RUN_COLUMNS = (
     "n_asked",
     "n_distinct",
     "seconds",
+)
+# What the thesis reports of a run: further columns under its protocols.
+OPEN_COLUMNS = (
+    "population_accuracy",
+    "population_n_features",
+    "elite_accuracy",
+    "elite_accuracy_real",
+    "elite_n_features",
+    "all_features_accuracy",
+    "all_features_accuracy_real",
 )
 _COUNTS = ("n_asked", "n_distinct", "n_scored")
 
@@ -161,6 +171,7 @@ class Store:
         feature_names: Sequence[str],
         relevant: np.ndarray | None,
         seconds: float,
+        about: Mapping[str, str] | None = None,
     ) -> None:
         """Write the result of a run; ``metrics.json`` comes last and makes it final.
 
@@ -174,11 +185,14 @@ class Store:
             The truth, where it is known.
         seconds : float
             Duration of the run.
+        about : mapping of str to str, optional
+            The protocol, and on which rows it computes fitness.
         """
         folder = self.run_folder(run.id)
         write_text(folder / "history.csv", _csv(_histories(results)))
         write_text(folder / "selected.csv", _csv(_selections(results, feature_names)))
-        write_json(folder / "metrics.json", _metrics(results, relevant, seconds))
+        metrics = _metrics(results, relevant, seconds) | dict(about or {})
+        write_json(folder / "metrics.json", metrics)
         shutil.rmtree(folder / "checkpoint", ignore_errors=True)
 
     def record_failure(self, run: Run, sentence: str, trace: str, seconds: float) -> None:
@@ -214,13 +228,19 @@ class Store:
             for run in runs
             if (metrics := self.metrics(run.id)) is not None
         ]
-        table = pd.DataFrame(rows, columns=list(RUN_COLUMNS))
+        table = pd.DataFrame(rows, columns=[*RUN_COLUMNS, *_further_columns(rows)])
         for column in ("n_asked", "n_distinct"):
             table[column] = table[column].astype("Int64")
         summary = summarise(table)
         write_text(self.folder / "runs.csv", _csv(table))
         write_text(self.folder / "summary.csv", _csv(summary))
         return table, summary
+
+
+def _further_columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    # Under the thesis's protocols every file says on which rows fitness was computed.
+    opened = any(row.get("protocol", "honest") != "honest" for row in rows)
+    return (*OPEN_COLUMNS, *PROTOCOL_COLUMNS) if opened else ()
 
 
 def _csv(table: pd.DataFrame) -> str:
@@ -276,6 +296,7 @@ def _trial_metrics(result: TrialResult, relevant: np.ndarray | None) -> dict[str
         "n_asked": result.n_asked,
         "n_distinct": result.n_distinct,
         "n_scored": result.n_scored,
+        **result.extra,
     }
     if relevant is not None:
         hits = int(relevant[result.selected].sum())

@@ -18,6 +18,9 @@ SUMMARY_COLUMNS = (
     "seconds_mean",
 )
 
+# Where a protocol of the thesis computed fitness, in every row of every table.
+PROTOCOL_COLUMNS = ("protocol", "fitness_rows")
+
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the means of each arm over its finished runs, with an interval of the held-out score.
@@ -30,14 +33,16 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row an arm, in the order in which the arms come; columns `SUMMARY_COLUMNS`.
+        One row an arm, in the order in which the arms come; columns `SUMMARY_COLUMNS`, and
+        `PROTOCOL_COLUMNS` where the runs have them.
     """
     done = runs[runs["status"] == "done"]
     rows = [
         _summarise_arm(str(dataset), str(arm), group)
         for (dataset, arm), group in done.groupby(["dataset", "arm"], sort=False)
     ]
-    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+    further = [name for name in PROTOCOL_COLUMNS if name in runs]
+    return pd.DataFrame(rows, columns=[*SUMMARY_COLUMNS, *further])
 
 
 def mean_interval(values: np.ndarray, *, confidence: float = 0.95) -> tuple[float, float, float]:
@@ -81,4 +86,5 @@ def _summarise_arm(dataset: str, arm: str, runs: pd.DataFrame) -> dict[str, obje
         "n_features_mean": float(runs["n_features"].mean()),
         "n_distinct_mean": float(runs["n_distinct"].mean()),
         "seconds_mean": float(runs["seconds"].mean()),
+        **{name: runs[name].iloc[0] for name in PROTOCOL_COLUMNS if name in runs},
     }

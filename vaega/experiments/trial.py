@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,8 @@ class TrialResult:
         Nogueira's stability over the masks of the searches, where there were several.
     warnings : dict
         How often the classifier warned of what.
+    extra : dict, default={}
+        Further figures, that only some protocols have.
     """
 
     heldout_score: float
@@ -70,6 +72,7 @@ class TrialResult:
     n_searches: int
     agreement: float | None
     warnings: dict[str, int]
+    extra: dict[str, float] = field(default_factory=dict)
 
 
 def run_trial(

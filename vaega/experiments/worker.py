@@ -7,14 +7,16 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from vaega import __version__
 from vaega.core.errors import ResultsError
 from vaega.data.dataset import Dataset
 from vaega.evolution.callbacks import Callback
-from vaega.experiments.config import ExperimentConfig
-from vaega.experiments.protocols import HonestProtocol
+from vaega.experiments.config import ArmConfig, ExperimentConfig
+from vaega.experiments.open_trial import OpenMeans, run_open_trial
+from vaega.experiments.protocols import OpenTrial, Trial, make_protocol
 from vaega.experiments.samplers import make_sampler
 from vaega.experiments.store import Run, Store
 from vaega.experiments.trial import TrialResult, run_trial
@@ -93,27 +95,48 @@ class Worker:
             seconds = time.perf_counter() - started
             self.store.record_failure(run, _sentence(error), traceback.format_exc(), seconds)
             return
-        names, relevant = self.dataset.feature_names, self.dataset.relevant
-        self.store.record_done(run, results, names, relevant, time.perf_counter() - started)
+        protocol = make_protocol(self.config.protocol)
+        self.store.record_done(
+            run,
+            results,
+            self.dataset.feature_names,
+            self.dataset.relevant,
+            time.perf_counter() - started,
+            about={
+                "protocol": protocol.name,
+                "fitness_rows": protocol.fitness_rows,
+                "statement": protocol.statement,
+            },
+        )
 
     def _trials(self, run: Run, n_jobs: int, callbacks: Iterable[Callback]) -> list[TrialResult]:
-        arm, folder = self.config.arms[run.arm], self.store.run_folder(run.id)
-        n_classes = self.dataset.n_classes
-        sampler = make_sampler(arm, n_classes, device=self.device, cache=self.cache)
+        trials = make_protocol(self.config.protocol).trials(self.dataset, run.seed)
+        folder = self.store.run_folder(run.id) / "checkpoint"
         return [
-            run_trial(
-                self.config,
-                trial,
-                sampler,
-                n_jobs=n_jobs,
-                callbacks=callbacks,
-                checkpoint=folder / "checkpoint" / f"trial-{place}",
-                store=self.memory,
-            )
-            for place, trial in enumerate(
-                HonestProtocol(self.config.protocol).trials(self.dataset, run.seed)
-            )
+            self._trial(trial, self.config.arms[run.arm], n_jobs, callbacks, folder / f"trial-{n}")
+            for n, trial in enumerate(trials)
         ]
+
+    def _trial(
+        self,
+        trial: Trial | OpenTrial,
+        arm: ArmConfig,
+        n_jobs: int,
+        callbacks: Iterable[Callback],
+        checkpoint: Path,
+    ) -> TrialResult:
+        how: dict[str, Any] = {
+            "n_jobs": n_jobs,
+            "callbacks": callbacks,
+            "checkpoint": checkpoint,
+            "store": self.memory,
+        }
+        n_classes = self.dataset.n_classes
+        if isinstance(trial, Trial):
+            sampler = make_sampler(arm, n_classes, device=self.device, cache=self.cache)
+            return run_trial(self.config, trial, sampler, **how)
+        means = OpenMeans(device=self.device, cache=self.cache, **how)
+        return run_open_trial(self.config, trial, arm, n_classes=n_classes, means=means)
 
 
 def describe_environment(device: str) -> dict[str, Any]:

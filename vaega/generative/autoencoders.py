@@ -37,7 +37,8 @@ class VAE(BaseAutoencoder):
         the half).
     calibration : {"matched", "heldout"}, default="matched"
         "matched": generated rows of a class have the class's mean and, with their noise, the
-        within-class variance of the fit rows, feature by feature. "heldout": the noise is `sigma`,
+        within-class variance of the fit rows, feature by feature, pooled over classes; for
+        "bernoulli" the mean, from which the variance follows. "heldout": the noise is `sigma`,
         and classes are where the decoder puts them; that is the likelihood's own noise, but too
         much of it when rows are few.
     learning_rate : float, default=1e-3

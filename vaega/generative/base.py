@@ -23,8 +23,9 @@ from vaega.generative.density import log_densities
 from vaega.generative.engine import Engine
 from vaega.generative.generation import column_numbers, generate
 from vaega.generative.imputation import impute_draws, impute_means
-from vaega.generative.labels import codes_of
+from vaega.generative.labels import check_labels, codes_of
 from vaega.generative.origins import Around
+from vaega.generative.settings import check_flag
 from vaega.generative.traversal import LatentPaths
 
 
@@ -143,10 +144,13 @@ class GenerativeModel(
         ------
         InputError
             When a label was not in fit, a count is no whole number at least 0, the model was
-            fitted without labels, there is no such column, or source and rows don't go together.
+            fitted without labels, there is no such column, or source, rows and labels don't go
+            together.
         """
         check_is_fitted(self)
         owner, around = type(self).__name__, None
+        if rows is None and labels is not None:
+            raise InputError(f"{owner}: labels are those of rows, and rows are not given.")
         if rows is not None:
             known, codes = self._known(rows, labels)
             around = Around(self.engine_.scaling.forward(known), codes)
@@ -156,7 +160,7 @@ class GenerativeModel(
                 self.classes_,
                 n,
                 owner=owner,
-                noise=noise,
+                noise=check_flag(noise, "noise", owner=owner),
                 rng=derive_rng(draw_seed(random_state), "sample"),
                 features=column_numbers(features, self.n_features_in_, owner=owner),
                 source=source,
@@ -295,6 +299,7 @@ class GenerativeModel(
             When more than one imputation is asked for without `multiple`.
         """
         owner = type(self).__name__
+        multiple = check_flag(multiple, "multiple", owner=owner)
         self._check_importance(n_importance_samples)
         check_count(n_imputations, "n_imputations", owner=owner)
         if n_imputations > 1 and not multiple:
@@ -323,6 +328,7 @@ class GenerativeModel(
             "ensure_all_finite": self._finite(),
         }
         if get_tags(self).target_tags.required:
+            y = check_labels(y, owner=type(self).__name__)
             return validate_data(self, X, y, **rules)
         X = validate_data(self, X, **rules)
         check_consistent_length(X, y)
@@ -353,7 +359,10 @@ class GenerativeModel(
         check_is_fitted(self)
         finite = "allow-nan" if missing else self._finite()
         X = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite=finite)
-        return X, codes_of(y, self.classes_, len(X), owner=type(self).__name__)
+        engine, owner = self.engine_, type(self).__name__
+        if not engine.codec.likelihood.has_sigma:
+            engine.codec.likelihood.check_entries(X[:, engine.scaling.varies], owner=owner)
+        return X, codes_of(y, self.classes_, len(X), owner=owner)
 
     def _finite(self) -> bool | str:
         return "allow-nan" if get_tags(self).input_tags.allow_nan else True

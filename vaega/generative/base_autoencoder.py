@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils.class_weight import compute_class_weight
 
 from vaega.core.errors import InputError
 from vaega.core.randomness import draw_seed
@@ -158,7 +157,8 @@ class BaseAutoencoder(GenerativeModel):
         settings = check_settings(self)
         X, y = self._validated(X, y)
         seed = draw_seed(self.random_state)
-        classes, codes = encode_labels(y, len(X), required=self._conditional)
+        owner = type(self).__name__
+        classes, codes = encode_labels(y, len(X), required=self._conditional, owner=owner)
         weights = self._class_weights(settings.class_weight, classes, codes)
         with one_thread():
             self.engine_, self.report_, self.history_ = fit_engine(
@@ -172,7 +172,7 @@ class BaseAutoencoder(GenerativeModel):
             )
         self.seed_, self.classes_ = seed, classes
         for remark in self.report_.remarks:
-            warnings.warn(f"{type(self).__name__}: {remark}", FitWarning, stacklevel=2)
+            warnings.warn(f"{owner}: {remark}", FitWarning, stacklevel=2)
         return self
 
     def _class_weights(
@@ -190,9 +190,8 @@ class BaseAutoencoder(GenerativeModel):
                     f"{owner}: class_weight must name labels of y, got {unknown[0]!r}."
                 )
             return np.array([float(wanted.get(label, 1.0)) for label in classes.tolist()])
-        weights: np.ndarray = compute_class_weight(
-            "balanced", classes=np.arange(len(classes)), y=codes
-        )
+        # scikit-learn's "balanced"; its function imports packages that draw from Python's generator
+        weights: np.ndarray = len(codes) / (len(classes) * np.bincount(codes).astype(np.float64))
         return weights
 
     def __sklearn_tags__(self) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from filelock import FileLock
+from sklearn.utils.validation import _get_feature_names
 
 import vaega
 from vaega.core.checks import check_count
@@ -214,13 +215,13 @@ def _key(model: GenerativeModel, X: Any, y: Any) -> str:
     described = None if labels is None else labels.dtype.str
     if labels is not None and labels.dtype.hasobject:
         labels = labels.tolist()
-    names = getattr(X, "columns", None)
+    names = _get_feature_names(X)
     place = pick_device(getattr(model, "device", "cpu"), owner=type(model).__name__)
     settings = {
         "class": type(model).__name__,
         "params": storable_params(model),
         "labels": described,
-        "columns": None if names is None else [str(name) for name in names],
+        "columns": None if names is None else names.tolist(),
         "dtype": "float32",
         "products": multiplies_bfloat16(place) and getattr(model, "precision", "") != "float32",
         "device": place.type,

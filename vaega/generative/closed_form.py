@@ -10,6 +10,7 @@ from vaega.core.checks import check_count
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, draw_seed
 from vaega.generative.base import GenerativeModel
+from vaega.generative.calibration import report_rows
 from vaega.generative.compute import one_thread
 from vaega.generative.conditional import LabelledUses
 from vaega.generative.engine import Engine
@@ -22,10 +23,9 @@ from vaega.generative.objective import gaussian_kl
 from vaega.generative.pooled import fit_pooled
 from vaega.generative.principal import choose_latent, draw_folds, fill_in, fit_components
 from vaega.generative.report import FitReport
-from vaega.generative.scaling import Scaling
+from vaega.generative.scaling import MOST_DOUBLE, Scaling, check_size
+from vaega.generative.settings import check_flag
 
-# Rows drawn for the report.
-REPORT_ROWS = 512
 # Rounds in which a fold's fit fills in missing entries: a report needs no more.
 FOLD_STEPS = 5
 
@@ -64,15 +64,14 @@ class ClosedForm(GenerativeModel):
             When X or y is not what scikit-learn calls valid.
         """
         owner = type(self).__name__
-        if not isinstance(self.standardize, bool | np.bool_):
-            raise InputError(
-                f"{owner}: standardize must be True or False, got {self.standardize!r}."
-            )
+        standardize = check_flag(self.standardize, "standardize", owner=owner)
         self._check_settings()
         X, y = self._validated(X, y)
+        if not standardize:
+            check_size(X, MOST_DOUBLE, owner=owner)
         self.seed_ = draw_seed(self.random_state)
-        self.classes_, codes = encode_labels(y, len(X), required=False)
-        scaling = Scaling.fitted(X, owner=owner, standardize=bool(self.standardize))
+        self.classes_, codes = encode_labels(y, len(X), required=False, owner=owner)
+        scaling = Scaling.fitted(X, owner=owner, standardize=standardize)
         rows = scaling.forward(X)
         with one_thread():
             codec, heldout = self._codec(torch.from_numpy(rows), codes)
@@ -269,7 +268,7 @@ def _report(
     engine: Engine, rows: np.ndarray, codes: np.ndarray, heldout: float, seed: int
 ) -> FitReport:
     rng, share = derive_rng(seed, "report"), engine.codec.class_share
-    wanted = rng.choice(len(share), size=REPORT_ROWS, p=share)
+    wanted = rng.choice(len(share), size=report_rows(rows.shape[1]), p=share)
     drawn = engine.draw(wanted, rng=rng)
     drawn = engine.codec.likelihood.draw(drawn, engine.noise, rng)
     complete = np.where(np.isnan(rows), np.nanmean(rows, axis=0), rows)

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn.base import TransformerMixin
 
 
-class LabelledUses:
+class LabelledUses(TransformerMixin):
     """Encoding and decoding for models that see the class.
 
-    Where a label is not given, the class shares of the fit rows stand in its place.
+    Where a label is not given, the class shares of the fit rows stand in its place. It is a
+    transformer itself because `set_output` wraps the methods that a transformer's class defines.
 
     Examples
     --------

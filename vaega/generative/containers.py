@@ -9,6 +9,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from vaega.core.errors import InputError
+from vaega.generative.labels import check_labels
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def labels_from(y: Any, *, owner: str = "GenerativeSampler") -> np.ndarray:
     Raises
     ------
     InputError
-        When rows have several labels.
+        When rows have several labels, none, or labels of types that cannot be put in order.
     ValueError
         When `y` holds no class labels.
 
@@ -110,7 +111,8 @@ def labels_from(y: Any, *, owner: str = "GenerativeSampler") -> np.ndarray:
     array([1, 0])
     """
     if y is None:
-        raise InputError(f"{owner}: y must hold class labels, got None.")
+        raise InputError(f"{owner}: requires y to be passed, but the target y is None.")
+    y = check_labels(y, owner=owner)
     check_classification_targets(y)
     if type_of_target(y) != "multilabel-indicator":
         return column_or_1d(y)

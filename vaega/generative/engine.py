@@ -23,7 +23,7 @@ from vaega.generative.scaling import Scaling
 class Codec:
     """A trained network as a function of rows and class codes, on the network's own scale.
 
-    Computes in float64, so that the way rows are batched cannot show in the results. Missing
+    Computes in float64, so that the way rows are batched shows in the last bits at most. Missing
     entries, NaN, are seen as 0, the mean.
 
     Attributes
@@ -201,7 +201,7 @@ class Engine:
     noise : numpy.ndarray of shape (n_varying,)
         Standard deviation of what `sample` adds.
     offsets : numpy.ndarray of shape (n_classes, n_varying)
-        What `sample` adds to the rows of each class.
+        How far `sample` moves the rows of each class: values, or logits of probabilities.
 
     Examples
     --------
@@ -281,7 +281,7 @@ class Engine:
         rows = self.codec.decode(points.values, points.codes, columns, single=single)
         chosen: Any = slice(None) if columns is None else columns
         if points.placed:
-            rows = rows + self.offsets[:, chosen][points.codes]
+            rows = self.codec.likelihood.move(rows, self.offsets[:, chosen][points.codes])
         if noise:
             rows = self.codec.likelihood.draw(rows, self.noise[chosen], rng)
         return scaling.backward(rows)

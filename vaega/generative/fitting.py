@@ -19,7 +19,7 @@ from vaega.generative.networks import Network, build_network
 from vaega.generative.precision import resolve_precision
 from vaega.generative.report import FitReport, write_report
 from vaega.generative.rows import Rows
-from vaega.generative.scaling import Scaling
+from vaega.generative.scaling import MOST_SINGLE, Scaling, check_size
 from vaega.generative.settings import FitSettings
 from vaega.generative.table import Table
 from vaega.generative.training import Callback, Trainee, TrainingSettings, fit_loop, repeat_loop
@@ -79,6 +79,8 @@ def fit_engine(
     >>> report.n_training, report.n_heldout, len(history.elbo)
     (120, 30, 5)
     """
+    if not settings.standardize:
+        check_size(X, MOST_SINGLE, owner=settings.owner)
     scaling = Scaling.fitted(X, owner=settings.owner, standardize=settings.standardize)
     splits, order = _split(codes, settings, derive_rng(seed, "split"))
     table = Table.of(X, codes, scaling, labelled=labelled, order=order)

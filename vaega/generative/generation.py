@@ -45,7 +45,9 @@ def column_numbers(features: Any, n_features: int, *, owner: str) -> np.ndarray 
     asked = np.asarray(features)
     if asked.dtype == bool and asked.shape == (n_features,):
         return np.flatnonzero(asked)
-    if asked.dtype.kind in "iu" and asked.ndim == 1 and asked.size:
+    if asked.shape == (0,) and asked.dtype != bool:
+        return np.empty(0, dtype=np.int64)
+    if asked.dtype.kind in "iu" and asked.ndim == 1:
         if asked.min() >= 0 and asked.max() < n_features:
             return asked.astype(np.int64)
         raise InputError(

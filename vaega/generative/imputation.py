@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaega.generative.density import row_log_densities
+from vaega.generative.density import class_log_densities, row_log_densities
 from vaega.generative.engine import Engine
 from vaega.generative.proposal import draw_noise, log_weights, propose
 
@@ -121,8 +121,8 @@ def impute_draws(
 ) -> np.ndarray:
     """Return rows several times, each with other draws of their missing entries, given the others.
 
-    Latent points are drawn by their weights among the importance samples, and the decoder's noise
-    is added.
+    Latent points are drawn by their weights among the importance samples, or from the posterior
+    itself where there is a closed form, and the decoder's noise is added.
 
     Parameters
     ----------
@@ -147,12 +147,55 @@ def impute_draws(
     >>> drawn.shape, len(np.unique(drawn[:, 0, 1]))
     ((5, 1, 3), 5)
     """
-    noise = draw_noise(engine, n_importance_samples or N_IMPORTANCE_SAMPLES, 0, rng)
+    noise = draw_noise(engine, n_importance_samples, N_IMPORTANCE_SAMPLES, rng)
     filled = np.repeat(_without_constants(engine, X)[None], n_imputations, axis=0)
+    if noise is None:
+        return _draw_exactly(engine, X, codes, filled, rng)
     for number, hole, candidates in _holes(engine, X, codes, noise):
         chosen = rng.choice(len(candidates.weights), size=n_imputations, p=candidates.weights)
         filled[:, number, hole] = candidates.decode(engine, chosen, hole, rng=rng)
     return filled
+
+
+def _draw_exactly(
+    engine: Engine,
+    X: np.ndarray,
+    codes: np.ndarray | None,
+    filled: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Fill in draws from the posteriors of a closed form, each row's independent of the others'.
+
+    Importance samples are shared by all rows, so that what the few of them are off shows in every
+    row, and in the mean of a column.
+    """
+    lacking = np.isnan(X) & engine.scaling.varies
+    some, times = np.flatnonzero(lacking.any(axis=1)), len(filled)
+    width = max(1, BLOCK_ENTRIES // (times * X.shape[1]))
+    for start in range(0, len(some), width):
+        index = some[start : start + width]
+        rows = np.tile(engine.scaling.forward(X[index]), (times, 1))
+        own = None if codes is None else np.tile(codes[index], times)
+        if own is None and engine.codec.conditional:
+            own = _draw_classes(engine, rows, rng)
+        noise = engine.codec.tensor(rng.standard_normal((len(rows), engine.codec.latent)))
+        points = engine.codec.infer(rows, own, noise)[0].cpu().numpy()
+        drawn = engine.decode(points, own, rng=rng).reshape(times, len(index), -1)
+        filled[:, index] = np.where(lacking[index], drawn, filled[:, index])
+    return filled
+
+
+def _draw_classes(engine: Engine, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a class of each row (n, n_varying), drawn by what its entries say."""
+    weights = _normalised(class_log_densities(engine, rows, None).T).T.cpu().numpy()
+    chosen = (rng.random((len(rows), 1)) > weights.cumsum(axis=1)).sum(axis=1)
+    return np.minimum(chosen, weights.shape[1] - 1)
+
+
+def _normalised(log_weights: Tensor) -> Tensor:
+    """Return weights (k, n) that sum to one; equal ones where no sample explains a row at all."""
+    known = torch.where(log_weights.isnan(), -torch.inf, log_weights)
+    return torch.where(known.isneginf().all(dim=0), 0.0, known).softmax(dim=0)
 
 
 def _without_constants(engine: Engine, X: np.ndarray) -> np.ndarray:
@@ -189,7 +232,7 @@ def _candidates(
     parts = [_weigh(engine, rows, own, noise) for own in classes]
     points = np.concatenate([part[0] for part in parts])
     log_weights = torch.cat([part[1] + log for part, log in zip(parts, log_share, strict=True)])
-    weights = log_weights.softmax(dim=0).cpu().numpy()
+    weights = _normalised(log_weights).cpu().numpy()
     given = [np.tile(own, (len(parts[0][0]), 1)) for own in classes if own is not None]
     known = np.concatenate(given) if given else None
     return [

@@ -7,10 +7,10 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from vaega.core.checks import check_count
-from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed, draw_seed
 from vaega.generative.autoencoders import VAE
 from vaega.generative.base import GenerativeModel
+from vaega.generative.settings import check_flag
 
 OWNER = "VAEImputer"
 
@@ -90,11 +90,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             When a parameter breaks its rule, or the model refuses the rows.
         """
         check_count(self.n_imputations, "n_imputations", owner=OWNER)
-        if not isinstance(self.keep_empty_features, bool | np.bool_):
-            raise InputError(
-                f"{OWNER}: keep_empty_features must be True or False, got "
-                f"{self.keep_empty_features!r}."
-            )
+        check_flag(self.keep_empty_features, "keep_empty_features", owner=OWNER)
         X = validate_data(
             self, X, dtype=np.float64, ensure_min_samples=3, ensure_all_finite="allow-nan"
         )

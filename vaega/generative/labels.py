@@ -1,7 +1,9 @@
 """Class labels: to codes, and counts by label."""
 
+import math
 import warnings
 from collections.abc import Mapping
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -11,18 +13,64 @@ from vaega.core.checks import check_count
 from vaega.core.errors import InputError
 
 
-def encode_labels(y: Any, n: int, *, required: bool) -> tuple[np.ndarray | None, np.ndarray]:
+def check_labels(y: Any, *, owner: str) -> Any:
+    """Return `y`, labels of objects as an array of one type; what is no column of labels as it is.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,), or anything
+        Labels.
+    owner : str
+        Who asks.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n,), or `y` itself
+
+    Raises
+    ------
+    InputError
+        When labels are missing or of types that cannot be put in order.
+
+    Examples
+    --------
+    >>> check_labels(np.array([True, False], dtype=object), owner="VAE")
+    array([ True, False])
+    """
+    labels = None if y is None else np.asarray(y)
+    if labels is None or labels.ndim != 1:
+        return y
+    missing = [label for label in labels.tolist() if _is_missing(label)]
+    if missing:
+        raise InputError(f"{owner}: y must hold a label for every row, got {missing[0]!r}.")
+    if labels.dtype != object:
+        return labels
+    if all(isinstance(label, Number | np.bool_) for label in labels):
+        return np.array(labels.tolist())
+    try:
+        np.unique(labels)
+    except TypeError:
+        kinds = ", ".join(sorted({type(label).__name__ for label in labels}))
+        raise InputError(f"{owner}: y must hold labels of one type, got {kinds}.") from None
+    return labels
+
+
+def encode_labels(
+    y: Any, n: int, *, required: bool, owner: str = "encode_labels"
+) -> tuple[np.ndarray | None, np.ndarray]:
     """Return the classes, sorted, and the code of each row.
 
     Parameters
     ----------
-    y : array-like of shape (n,) or None
+    y : array-like of shape (n,) or (n, 1), or None
         Labels.
     n : int
         Rows.
     required : bool
         Whether targets that are no class labels are an error; otherwise they are left aside, as a
         transformer of a regression pipeline must do.
+    owner : str
+        Who asks.
 
     Returns
     -------
@@ -33,6 +81,8 @@ def encode_labels(y: Any, n: int, *, required: bool) -> tuple[np.ndarray | None,
 
     Raises
     ------
+    InputError
+        When labels are missing or of types that cannot be put in order.
     ValueError
         When `required` and `y` holds no class labels.
 
@@ -41,10 +91,11 @@ def encode_labels(y: Any, n: int, *, required: bool) -> tuple[np.ndarray | None,
     >>> encode_labels(["b", "a", "b"], 3, required=True)
     (array(['a', 'b'], dtype='<U1'), array([1, 0, 1]))
     """
-    if required:
-        check_classification_targets(y)
-    labels = None if y is None else np.asarray(y)
-    if labels is None or labels.shape != (n,) or not (required or _are_classes(labels)):
+    labels = check_labels(_one_column(y), owner=owner)
+    if required and not _are_objects(labels):
+        check_classification_targets(labels)
+    given = labels is not None and np.shape(labels) == (n,)
+    if not given or not (required or _are_classes(labels)):
         return None, np.zeros(n, dtype=int)
     classes, codes = np.unique(labels, return_inverse=True)
     return classes, codes
@@ -55,7 +106,7 @@ def codes_of(y: Any, classes: np.ndarray | None, n: int, *, owner: str) -> np.nd
 
     Parameters
     ----------
-    y : array-like of shape (n,) or None
+    y : array-like of shape (n,) or (n, 1), or None
         Labels.
     classes : numpy.ndarray or None
         The classes of fit.
@@ -75,19 +126,19 @@ def codes_of(y: Any, classes: np.ndarray | None, n: int, *, owner: str) -> np.nd
 
     Examples
     --------
-    >>> import numpy as np
     >>> codes_of(["b"], np.array(["a", "b"]), 1, owner="ConditionalVAE")
     array([1])
     """
     if y is None or classes is None:
         return None
-    labels = np.asarray(y)
+    labels = _one_column(y)
     if labels.shape != (n,):
         raise InputError(f"{owner}: y must hold {n} labels, one a row, got shape {labels.shape}.")
-    unknown = [label for label in np.unique(labels).tolist() if label not in classes.tolist()]
+    known = _codes_by_label(classes)
+    unknown = [label for label in labels.tolist() if label not in known]
     if unknown:
         raise InputError(f"{owner}: y must hold labels seen in fit, got {unknown[0]!r}.")
-    return np.searchsorted(classes, labels)
+    return np.array([known[label] for label in labels.tolist()], dtype=int)
 
 
 def repeat_codes(
@@ -122,18 +173,48 @@ def repeat_codes(
     """
     if classes is None:
         raise InputError(f"{owner}: rows of a class need a model fitted with labels, y was none.")
-    known = {label: code for code, label in enumerate(classes.tolist())}
-    unknown = [label for label in counts if label not in known]
+    known = _codes_by_label(classes)
+    unknown = [label for label in counts if _plain(label) not in known]
     if unknown:
         raise InputError(f"{owner}: can generate classes seen in fit only, got {unknown[0]!r}.")
     wanted = [
         check_count(n, f"rows of {key!r}", owner=owner, minimum=0) for key, n in counts.items()
     ]
-    codes = np.repeat(np.array([known[label] for label in counts], dtype=int), wanted)
+    codes = np.repeat(np.array([known[_plain(label)] for label in counts], dtype=int), wanted)
     return codes, classes[codes]
 
 
+def _codes_by_label(classes: np.ndarray) -> dict[Any, int]:
+    return {label: code for code, label in enumerate(classes.tolist())}
+
+
+def _plain(label: Any) -> Any:
+    """Return a numpy scalar as the Python value that `tolist` makes of it."""
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _one_column(y: Any) -> Any:
+    labels = None if y is None else np.asarray(y)
+    column = labels is not None and labels.ndim == 2 and labels.shape[1] == 1
+    return labels[:, 0] if column and labels is not None else labels
+
+
+def _is_missing(label: Any) -> bool:
+    if label is None or (isinstance(label, float) and math.isnan(label)):
+        return True
+    return type(label).__name__ in ("NAType", "NaTType")  # pandas', which need not be imported
+
+
+def _are_objects(labels: Any) -> bool:
+    """Return whether labels are neither numbers nor strings; scikit-learn does not know such."""
+    if labels is None or labels.dtype != object or labels.ndim != 1:
+        return False
+    return not all(isinstance(label, str) for label in labels)
+
+
 def _are_classes(y: np.ndarray) -> bool:
+    if _are_objects(y):
+        return True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "many classes, is this a regression?" is what we ask
         return type_of_target(y) in ("binary", "multiclass")

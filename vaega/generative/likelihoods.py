@@ -5,10 +5,16 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from scipy.special import expit, logit
 from torch import Tensor
 from torch.nn import functional
 
 from vaega.core.checks import check_choice
+from vaega.core.errors import InputError
+
+# Probabilities that are searched for a class's mean: closer than this to 0 or 1 they count as this;
+# how close to the mean, and after how many steps the search ends at the latest.
+LEAST_PROBABILITY, CLOSE_MEANS, NEWTON_STEPS = 1e-12, 1e-6, 50
 
 
 class Likelihood:
@@ -36,6 +42,9 @@ class Likelihood:
     name: ClassVar[str]
     has_sigma: ClassVar[bool] = True
 
+    def check_entries(self, rows: np.ndarray, *, owner: str) -> None:
+        """Raise `InputError` for entries (NaN: missing) that the family is not for."""
+
     def location(self, raw: Tensor) -> Tensor:
         """Return the mean of each entry, of what the decoder's last layer gives."""
         return raw
@@ -55,6 +64,10 @@ class Likelihood:
     def spread(self, error: Tensor) -> Tensor:
         """Return the sigma under which entries of this mean error are most likely."""
         raise NotImplementedError
+
+    def move(self, location: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """Return locations moved by what brings a class to its mean; `offsets` are broadcast."""
+        return location + offsets
 
     def draw(self, location: np.ndarray, sigma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return an entry around each location; `sigma` is broadcast."""
@@ -141,6 +154,15 @@ class Bernoulli(Likelihood):
     name = "bernoulli"
     has_sigma = False
 
+    def check_entries(self, rows: np.ndarray, *, owner: str) -> None:
+        """Raise `InputError` for entries that are not from 0 to 1."""
+        outside = (rows < 0.0) | (rows > 1.0)  # False for NaN
+        if outside.any():
+            raise InputError(
+                f"{owner}: likelihood {self.name!r} is for values from 0 to 1, got "
+                f"{rows[outside][0]:g}."
+            )
+
     def location(self, raw: Tensor) -> Tensor:
         """Return the probability of 1."""
         return raw.sigmoid()
@@ -160,6 +182,10 @@ class Bernoulli(Likelihood):
     def spread(self, error: Tensor) -> Tensor:
         """Return 1, a place holder: entries have no sigma of their own."""
         return torch.ones_like(error)
+
+    def move(self, location: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """Return probabilities whose logits are moved, so that they stay in [0, 1]."""
+        return expit(logit(location) + offsets)
 
     def draw(self, location: np.ndarray, sigma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return 0 or 1 with the probability of 1."""
@@ -196,3 +222,35 @@ def find_likelihood(name: object, *, owner: str) -> Likelihood:
     False
     """
     return LIKELIHOODS[check_choice(name, "likelihood", LIKELIHOODS, owner=owner)]
+
+
+def logit_offsets(probabilities: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Return what added to the logits of probabilities gives them this mean, by Newton's steps.
+
+    Parameters
+    ----------
+    probabilities : numpy.ndarray of shape (n, n_features)
+        What was decoded.
+    mean : numpy.ndarray of shape (n_features,)
+        In (0, 1).
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_features,)
+
+    Examples
+    --------
+    >>> decoded = np.array([[0.2], [0.5]])
+    >>> Bernoulli().move(decoded, logit_offsets(decoded, np.array([0.6]))).mean().round(3)
+    np.float64(0.6)
+    """
+    logits = logit(probabilities.clip(LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY))
+    offsets = np.zeros(probabilities.shape[1])
+    for _ in range(NEWTON_STEPS):
+        moved = expit(logits + offsets)
+        gap, slope = mean - moved.mean(axis=0), (moved * (1.0 - moved)).mean(axis=0)
+        if np.abs(gap).max() < CLOSE_MEANS:
+            break
+        # Far out the curve is flat, and a whole step would leave it on the other side.
+        offsets += (gap / np.maximum(slope, LEAST_PROBABILITY)).clip(-1.0, 1.0)
+    return offsets

@@ -11,7 +11,14 @@ from vaega.generative.latent import ClassGaussians, StandardGaussians
 
 
 class Inference(Protocol):
-    """What drawing latent points asks of a codec; see `vaega.generative.engine.Codec`."""
+    """What drawing latent points asks of a codec; see `vaega.generative.engine.Codec`.
+
+    Examples
+    --------
+    >>> from vaega.generative.engine import Codec
+    >>> all(hasattr(Codec, name) for name in ("latent", "infer", "tensor"))
+    True
+    """
 
     @property
     def class_share(self) -> np.ndarray:

@@ -12,6 +12,7 @@ from vaega.generative.calibration import (
     blocks_of,
     in_proportion,
     posterior_outputs,
+    report_rows,
     variance_of,
 )
 from vaega.generative.engine import Codec, Engine
@@ -159,10 +160,12 @@ def write_report(
 
 def _drawn_variance(engine: Engine, table: Table, rng: np.random.Generator) -> np.ndarray:
     """Return the within-class variance of generated rows, (n_varying,)."""
-    wanted = in_proportion(table)
+    wanted = in_proportion(table, report_rows(table.values.shape[1]))
     decoded = engine.draw(wanted, rng=rng)
     if engine.codec.likelihood.has_sigma:
         return variance_of(decoded, wanted) + np.square(engine.noise)
+    if isinstance(wanted, np.ndarray):
+        decoded = engine.codec.likelihood.move(decoded, engine.offsets[wanted])
     return variance_of(engine.codec.likelihood.draw(decoded, engine.noise, rng), wanted)
 
 

@@ -9,6 +9,11 @@ from vaega.core.errors import InputError
 
 # Numbers in a block of columns, about: 8 MiB of float64.
 BLOCK_ENTRIES = 1 << 20
+# Squares of numbers of any other size may be infinite, or lose their bits.
+LEAST_SQUARED, MOST_SQUARED = 1e-130, 1e140
+# Of larger numbers, sums of squares may not be finite in single precision, as networks compute, and
+# sums of fourth powers in double precision, as closed forms do.
+MOST_SINGLE, MOST_DOUBLE = 1e12, 1e60
 
 
 @dataclass(frozen=True)
@@ -90,8 +95,49 @@ def column_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
     return (slice(start, min(start + width, n_columns)) for start in range(0, n_columns, width))
 
 
+def check_size(X: np.ndarray, most: float, *, owner: str) -> None:
+    """Refuse rows that are used as they are and too large to compute with.
+
+    Parameters
+    ----------
+    X : numpy.ndarray of shape (n, n_features)
+        Rows; NaN where missing.
+    most : float
+        The largest size allowed.
+    owner : str
+        Who asks.
+
+    Raises
+    ------
+    InputError
+        When an entry is larger in size.
+
+    Examples
+    --------
+    >>> check_size(np.array([[1.0, -2.0]]), 5.0, owner="VAE")
+    """
+    for own in column_blocks(*X.shape):
+        largest = float(np.fmax.reduce(np.abs(X[:, own]), axis=None, initial=0.0))
+        if largest > most:
+            raise InputError(
+                f"{owner}: values must be at most {most:g} in size when they are not standardised, "
+                f"got {largest:g}."
+            )
+
+
 def _measure(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mean, or value, and deviation of each column, and whether it varies."""
+    largest = np.fmax.reduce(np.abs(X), axis=0)
+    extreme = (largest > MOST_SQUARED) | ((largest < LEAST_SQUARED) & (largest > 0.0))
+    if not extreme.any():
+        return _moments(X)
+    # A power of two: dividing by it loses nothing.
+    unit = np.where(extreme, np.exp2(np.floor(np.log2(np.where(extreme, largest, 1.0)))), 1.0)
+    mean, deviation, varies = _moments(X / unit)
+    return mean * unit, deviation * unit, varies
+
+
+def _moments(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not np.isnan(X).any():
         first, largest = X[0], np.abs(X).max(axis=0)
         mean, deviation = X.mean(axis=0), X.std(axis=0)

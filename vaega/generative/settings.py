@@ -123,8 +123,8 @@ def check_settings(model: Any) -> FitSettings:
         hidden=_check_widths(model.hidden, "hidden", owner),
         latent=_check_latent(model.latent, kind, owner),
         norm=None if model.norm is None else check_choice(model.norm, "norm", NORMS, owner=owner),
-        output_norm=_check_flag(model.output_norm, "output_norm", owner),
-        standardize=_check_flag(model.standardize, "standardize", owner)
+        output_norm=check_flag(model.output_norm, "output_norm", owner=owner),
+        standardize=check_flag(model.standardize, "standardize", owner=owner)
         and model.likelihood != "bernoulli",
         validation_fraction=_check_fraction(model.validation_fraction, owner),
         validation=check_choice(model.validation, "validation", VALIDATIONS, owner=owner),
@@ -132,7 +132,7 @@ def check_settings(model: Any) -> FitSettings:
         device=pick_device(model.device, owner=owner),
         precision=check_choice(model.precision, "precision", PRECISIONS, owner=owner),
         class_weight=_check_class_weight(model.class_weight, owner),
-        balanced_batches=_check_flag(model.balanced_batches, "balanced_batches", owner),
+        balanced_batches=check_flag(model.balanced_batches, "balanced_batches", owner=owner),
         training=_check_training(model, kind, owner),
     )
 
@@ -195,7 +195,19 @@ def _check_widths(widths: Any, name: str, owner: str) -> tuple[int, ...]:
     return tuple(check_count(width, f"each width in {name}", owner=owner) for width in widths)
 
 
-def _check_flag(value: Any, name: str, owner: str) -> bool:
+def check_flag(value: Any, name: str, *, owner: str) -> bool:
+    """Return `value` as a bool when it is one.
+
+    Raises
+    ------
+    InputError
+        When it is something else, also when that could stand for a bool.
+
+    Examples
+    --------
+    >>> check_flag(True, "standardize", owner="VAE")
+    True
+    """
     if not isinstance(value, bool | np.bool_):
         raise InputError(f"{owner}: {name} must be True or False, got {value!r}.")
     return bool(value)

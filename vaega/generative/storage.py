@@ -116,13 +116,11 @@ def load_model(folder: str | Path, *, device: str = "auto") -> GenerativeModel:
     """
     description = _read_description(Path(folder))
     kind = KINDS[description["class"]]
-    params = {name: _unpacked(value) for name, value in description["params"].items()}
-    if issubclass(kind, BaseAutoencoder):
-        params["device"] = device
-    try:
+    with _readable(Path(folder)):
+        params = {name: _unpacked(value) for name, value in dict(description["params"]).items()}
+        if issubclass(kind, BaseAutoencoder):
+            params["device"] = device
         model = kind(**params)
-    except TypeError as error:
-        raise ResultsError(f"{folder}: holds a model that cannot be read: {error!r}.") from error
     return restore_model(model, folder)
 
 
@@ -169,6 +167,7 @@ def restore_model(
         settings = check_settings(model) if isinstance(model, BaseAutoencoder) else None
         build = partial(_engine, folder, tensors, settings, description["likelihood"])
     learned["engine_"] = StoredEngine(build) if lazy else build()
+    model.__dict__.pop("feature_names_in_", None)  # of another fit, where this one had no names
     for name, value in learned.items():
         setattr(model, name, value)
     return model
@@ -364,6 +363,7 @@ def unpack_labels(packed: dict[str, Any] | None) -> np.ndarray | None:
 def _read_description(folder: Path) -> dict[str, Any]:
     description = read_json(folder / DESCRIPTION)
     known = isinstance(description, dict) and description.get("format") == FORMAT
-    if not known or description.get("class") not in KINDS or "weights_checksum" not in description:
+    kind = description.get("class") if known else None
+    if not isinstance(kind, str) or kind not in KINDS or "weights_checksum" not in description:
         raise ResultsError(f"{folder / DESCRIPTION}: does not describe a model of this version.")
     return description

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vaega.core.errors import InputError
 from vaega.generative.noise import class_means, within_class_variance
 from vaega.generative.scaling import Scaling, column_blocks
 
@@ -86,14 +85,7 @@ class Table:
             When entries of a Bernoulli likelihood are not in [0, 1].
         """
         likelihood = settings.training.objective.likelihood
-        if likelihood.has_sigma:
-            return
-        for extreme in (self.values.min(), self.values.max()):
-            if not 0.0 <= extreme <= 1.0:
-                raise InputError(
-                    f"{settings.owner}: likelihood {likelihood.name!r} is for values from 0 to 1, "
-                    f"got {extreme:g}."
-                )
+        likelihood.check_entries(self.values, owner=settings.owner)
 
     def take(self, index: np.ndarray) -> np.ndarray:
         """Return the values of some rows; not copied where they follow one another."""

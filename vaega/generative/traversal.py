@@ -11,6 +11,7 @@ from vaega.core.errors import InputError
 from vaega.generative.compute import one_thread
 from vaega.generative.engine import Engine
 from vaega.generative.labels import codes_of
+from vaega.generative.settings import check_flag
 
 # Traversals go this many standard deviations of the prior to both sides.
 REACH = 3.0
@@ -55,12 +56,20 @@ def along_dimension(
     if isinstance(values, int | np.integer):
         taken = np.linspace(-REACH, REACH, check_count(values, "values", owner=owner))
     else:
-        taken = np.asarray(values, dtype=np.float64)
-    if taken.ndim != 1 or not np.isfinite(taken).all():
+        taken = _numbers(values)
+    if taken.ndim != 1 or not len(taken) or not np.isfinite(taken).all():
         raise InputError(f"{owner}: values must be a count or finite numbers, got {values!r}.")
     path = np.tile(start, (len(taken), 1))
     path[:, dimension] = taken
     return path
+
+
+def _numbers(values: Any) -> np.ndarray:
+    """Return values as floats; NaN in the place of what are none."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.array([np.nan])
 
 
 def between(a: np.ndarray, b: np.ndarray, n_steps: int, *, spherical: bool) -> np.ndarray:
@@ -172,6 +181,7 @@ class LatentPaths:
 
     engine_: Engine
     classes_: np.ndarray | None
+    n_features_in_: int
     _known: Callable[..., tuple[np.ndarray, np.ndarray | None]]
     _transform: Callable[[Any, Any], np.ndarray]
     _inverse_transform: Callable[[Any, Any], np.ndarray]
@@ -204,7 +214,8 @@ class LatentPaths:
         check_is_fitted(self)
         start = np.zeros(self.engine_.codec.latent)
         if around is not None:
-            start = self._transform(np.asarray(around)[None], None if y is None else [y])[0]
+            row = self._rows_of(around=around)
+            start = self._transform(row, None if y is None else [y])[0]
         path = along_dimension(start, dimension, values, owner=type(self).__name__)
         return self._inverse_transform(path, None if y is None else [y] * len(path))
 
@@ -228,9 +239,12 @@ class LatentPaths:
         -------
         numpy.ndarray of shape (n_steps, n_features)
         """
-        check_count(n_steps, "n_steps", owner=type(self).__name__, minimum=2)
+        owner = type(self).__name__
+        check_is_fitted(self)
+        check_count(n_steps, "n_steps", owner=owner, minimum=2)
+        spherical = check_flag(spherical, "spherical", owner=owner)
         labels = None if y is None else [y] * 2
-        ends = self._transform(np.stack([np.asarray(a), np.asarray(b)]), labels)
+        ends = self._transform(self._rows_of(a=a, b=b), labels)
         path = between(ends[0], ends[1], n_steps, spherical=spherical)
         return self._inverse_transform(path, None if y is None else [y] * n_steps)
 
@@ -248,6 +262,17 @@ class LatentPaths:
         X, _ = self._known(X, None)
         with one_thread():
             return translate_rows(self.engine_, X, start, end)
+
+    def _rows_of(self, **given: Any) -> np.ndarray:
+        """Return single rows as a table."""
+        wanted = (self.n_features_in_,)
+        for name, row in given.items():
+            if np.shape(row) != wanted:
+                raise InputError(
+                    f"{type(self).__name__}: {name} must be a row of shape {wanted}, got shape "
+                    f"{np.shape(row)}."
+                )
+        return np.stack([np.asarray(row) for row in given.values()])
 
     def _class_pair(self, a: Any, b: Any) -> tuple[int, int]:
         check_is_fitted(self)

@@ -81,12 +81,17 @@ class ArmComparison:
         return self.adjusted_p_value < self.alpha
 
     @property
+    def effect(self) -> str:
+        """The usual word for the size of `delta`."""
+        return magnitude(self.delta)
+
+    @property
     def sentence(self) -> str:
         """What the comparison says, in words."""
         interval = "" if np.isnan(self.low) else f" [{self.low:.3f}, {self.high:.3f}]"
         p = f"{self.test.name}, p = {self.adjusted_p_value:.3g}"
         if self.differs:
-            return f"{self._higher} ({p}); effect: {magnitude(self.delta)}."
+            return f"{self._higher} ({p}); effect: {self.effect}."
         shown = f"No difference shown between {self.first} and {self.second}"
         figures = f"{self.difference:+.3f}{interval} over {self.n_pairs} pairs, {p}"
         if self.test.least_p_value >= self.alpha:
@@ -194,7 +199,7 @@ def comparison_table(comparisons: Sequence[ArmComparison]) -> pd.DataFrame:
             "adjusted_p_value": found.adjusted_p_value,
             "superiority": found.superiority,
             "cliffs_delta": found.delta,
-            "effect": magnitude(found.delta),
+            "effect": found.effect,
         }
         for found in comparisons
     ]

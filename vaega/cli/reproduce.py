@@ -1,0 +1,113 @@
+"""The command that reproduces published work: ``vaega reproduce thesis``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vaega.cli.app import (
+    DEVICE,
+    DONE,
+    JOBS,
+    Command,
+    Group,
+    InterruptedCommand,
+    this_command,
+    vaega,
+)
+
+
+@vaega.group(cls=Group)
+def reproduce() -> None:
+    """Put published figures and ours side by side."""
+
+
+@reproduce.command(cls=Command)
+@click.option("--table", "tables", multiple=True, metavar="NAME", help="2.1 to 4.4, 4, groups, ...")
+@click.option("--figure", "figures", multiple=True, metavar="NAME", help="3.5, 4.7 to 4.17, ...")
+@click.option(
+    "--dataset", "datasets", multiple=True, metavar="NAME", help="As the thesis names it."
+)
+@click.option(
+    "--group", "groups", multiple=True, metavar="NAME", help="Of chapter 4: leukemia_001, gcm_45."
+)
+@click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    metavar="NAME",
+    help="as-run, as-described or honest; all three, if not given.",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(["smoke", "small", "full"]),
+    default="small",
+    show_default=True,
+    help="full: the thesis's population, generations and number of runs.",
+)
+@click.option("--runs", "n_runs", type=int, help="Runs a group, in place of the scale's.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results/thesis"),
+    show_default=True,
+    help="Folder of runs, tables and figures.",
+)
+@JOBS
+@DEVICE
+def thesis(tables: tuple[str, ...], figures: tuple[str, ...], **given: Any) -> int:
+    r"""Print tables of the thesis, published and reproduced, and write them and its figures.
+
+    What is finished is not computed again. Without a table or figure, all of them are made.
+
+    \b
+    vaega reproduce thesis --scale smoke --out /tmp/thesis
+    vaega reproduce thesis --table 4 --dataset leukemia --protocol as-run --scale full
+    """
+    from vaega.thesis.registry import PICTURES, TABLES
+
+    request, command = _request(given), this_command().replace("vaega", "vaega reproduce", 1)
+    if not tables and not figures:
+        tables, figures = tuple(TABLES), tuple(PICTURES)
+    try:
+        for name in tables:
+            _show_table(name, request, command)
+        for name in figures:
+            _show_figure(name, request, command)
+    except KeyboardInterrupt as error:
+        raise InterruptedCommand(command) from error
+    return DONE
+
+
+def _request(given: dict[str, Any]) -> Any:
+    from vaega.core.errors import InputError
+    from vaega.thesis.request import Request
+
+    if given["jobs"] == 0:
+        raise InputError("--jobs: must be a whole number other than 0, got 0.")
+    return Request(**given, tell=lambda line: click.echo(line, err=True))
+
+
+def _show_table(name: str, request: Any, command: str) -> None:
+    from vaega.experiments.progress import plain_warnings
+    from vaega.thesis.publication import as_markdown, write_table
+    from vaega.thesis.registry import make_table
+
+    with plain_warnings():
+        table = make_table(name, request)
+    page = write_table(table, request.out / "tables", command=command)
+    click.echo(as_markdown(table, command=command))
+    click.echo(f"written  {page}", err=True)
+
+
+def _show_figure(name: str, request: Any, command: str) -> None:
+    from vaega.experiments.progress import plain_warnings
+    from vaega.thesis.publication import write_picture
+    from vaega.thesis.registry import make_picture
+
+    with plain_warnings():
+        picture = make_picture(name, request)
+    page = write_picture(picture, request.out / "figures", command=command)
+    click.echo(f"figure {name}: {picture.title}: {page}")
+    for note in picture.notes:
+        click.echo(f"  {note}")

@@ -1,0 +1,230 @@
+"""The generator of the thesis's public code, which sees the test rows; for the protocol as-run."""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from vaega.core.randomness import derive_seed
+from vaega.generative.compute import one_thread, pick_device
+from vaega.generative.likelihoods import Gaussian
+from vaega.generative.networks import OUTPUT_GAIN, Network, build_network
+from vaega.generative.objective import Objective, gaussian_kl
+from vaega.generative.rows import Rows
+from vaega.generative.training import Trainee, TrainingSettings
+
+_BATCH = 1024
+_PATIENCE = 10
+
+
+class SyntheticRows(NamedTuple):
+    """Generated rows and their labels.
+
+    Attributes
+    ----------
+    X : numpy.ndarray of float, shape (n_rows, n_features)
+    y : numpy.ndarray of int, shape (n_rows,)
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+
+
+@dataclass(frozen=True)
+class AsRunGenerator:
+    """A variational autoencoder that is stopped on the test rows, and drawn around them.
+
+    Between the last hidden layer and the latent heads the public code has one more layer, as wide
+    as the latent space, mirrored in the decoder. The weights are those of the last epoch, ten
+    after the best. A latent point is drawn from one Gaussian for all rows: its mean is the mean
+    of the test rows' latent means, its standard deviation the mean of theirs. With two classes the
+    label is one more column of the input, and a generated label is 0 where the rounded value is
+    below 1, else 1. With more classes the label is a one-hot condition.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Widths of the encoder's hidden layers, without that one.
+    latent : int
+        Dimensions of the latent space.
+    learning_rate : float
+        Of Adam.
+    max_epochs : int
+        Epochs at most.
+    n_classes : int
+        Labels are 0 to n_classes - 1.
+    device : {"auto", "cpu", "cuda"}, default="cpu"
+        Where it is trained.
+    balanced : bool, default=False
+        Whether rows of each class weigh as much in all in the loss, and are drawn as often.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(40, 5)), np.tile([0, 1], 20)
+    >>> generator = AsRunGenerator((8,), 2, learning_rate=1e-3, max_epochs=3, n_classes=2)
+    >>> rows = generator.draw(X[:30], y[:30], X[30:], y[30:], 6, seed=0)
+    >>> rows.X.shape, rows.y.shape
+    ((6, 5), (6,))
+    """
+
+    hidden: tuple[int, ...]
+    latent: int
+    learning_rate: float
+    max_epochs: int
+    n_classes: int
+    device: str = "cpu"
+    balanced: bool = False
+
+    @classmethod
+    def of(cls, model: Any, n_classes: int, *, device: str) -> "AsRunGenerator":
+        """Return the generator with the sizes and the training of an autoencoder.
+
+        Parameters
+        ----------
+        model : VAE or ConditionalVAE
+            Not fitted.
+        n_classes : int
+        device : str
+
+        Returns
+        -------
+        AsRunGenerator
+
+        Examples
+        --------
+        >>> from vaega.generative.autoencoders import VAE
+        >>> AsRunGenerator.of(VAE.from_preset("thesis_madelon"), 2, device="cpu").latent
+        25
+        """
+        return cls(
+            tuple(model.hidden),
+            model.latent,
+            learning_rate=model.learning_rate,
+            max_epochs=model.max_epochs,
+            n_classes=n_classes,
+            device=device,
+            balanced=model.balanced_batches,
+        )
+
+    def draw(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        X_test: np.ndarray,
+        y_test: np.ndarray,
+        n_rows: int,
+        *,
+        seed: int,
+    ) -> SyntheticRows:
+        """Train, and draw rows.
+
+        Parameters
+        ----------
+        X : numpy.ndarray of float, shape (n_train, n_features)
+            Training rows, standardised.
+        y : numpy.ndarray of int, shape (n_train,)
+            Their labels.
+        X_test, y_test : numpy.ndarray
+            Test rows, which stop the training and place the latent points.
+        n_rows : int
+            Rows to draw; with many classes shared evenly, the first ones take what is left over.
+        seed : int
+            Of weights, training and draws.
+
+        Returns
+        -------
+        SyntheticRows
+        """
+        device = pick_device(self.device, owner="as-run generator")
+        with one_thread():
+            training, test = self._rows(X, y, device), self._rows(X_test, y_test, device)
+            chances = torch.as_tensor(1.0 / np.bincount(y)[y], dtype=torch.float32, device=device)
+            if self.balanced:
+                weight = chances * (len(y) / self.n_classes)
+                network = self._train(replace(training, weight=weight), test, seed, chances)
+            else:
+                network = self._train(training, test, seed, None)
+            return self._draw(network, test, n_rows, derive_seed(seed, "draw"))
+
+    @property
+    def _joined(self) -> bool:
+        return self.n_classes == 2
+
+    def _rows(self, X: np.ndarray, y: np.ndarray, device: Any) -> Rows:
+        values, one_hot = X, None
+        if self._joined:
+            values = np.column_stack([X, y])
+        else:
+            one_hot = torch.as_tensor(np.eye(self.n_classes)[y], dtype=torch.float32, device=device)
+        return Rows(torch.as_tensor(values, dtype=torch.float32, device=device), one_hot)
+
+    def _train(
+        self, training: Rows, test: Rows, seed: int, chances: torch.Tensor | None
+    ) -> Network:
+        network = build_network(
+            torch.Generator().manual_seed(derive_seed(seed, "weights")),
+            training.n_features,
+            (*self.hidden, self.latent),
+            self.latent,
+            output_norm=True,
+            n_conditions=0 if self._joined else self.n_classes,
+        )
+        _start_as_there(network)
+        network.to(training.values.device)
+        settings = TrainingSettings(
+            Objective(Gaussian()),
+            learning_rate=self.learning_rate,
+            batch_size=_BATCH,
+            sigma=2**-0.5,  # squared error without the half
+        )
+        generator = torch.Generator(device=training.values.device)
+        generator.manual_seed(derive_seed(seed, "training"))
+        trainee = Trainee(network, training, None, settings, generator, chances=chances)
+        best, waited = np.inf, 0
+        for _ in range(self.max_epochs):
+            trainee.run_epoch(share=1.0)
+            loss = _loss(network, test)
+            best, waited = (loss, 0) if loss < best else (best, waited + 1)
+            if waited == _PATIENCE:
+                break
+        trainee.end()
+        return network
+
+    @torch.no_grad()
+    def _draw(self, network: Network, test: Rows, n_rows: int, seed: int) -> SyntheticRows:
+        mean, log_variance = network.encode(test.values, test.condition)
+        centre, spread = mean.mean(dim=0), torch.exp(log_variance / 2).mean(dim=0)
+        noise = torch.randn(n_rows, self.latent, generator=torch.Generator().manual_seed(seed)).to(
+            centre.device
+        )
+        points = centre + spread * noise
+        if self._joined:
+            table = network.decode(points).cpu().numpy().astype(np.float64)
+            labels = np.where(np.round(table[:, -1]) < 1, 0, 1)
+            return SyntheticRows(table[:, :-1], labels)
+        labels = np.sort(np.arange(n_rows) % self.n_classes)
+        condition = torch.as_tensor(np.eye(self.n_classes)[labels], dtype=torch.float32)
+        table = network.decode(points, condition.to(centre.device)).cpu().numpy()
+        return SyntheticRows(table.astype(np.float64), labels)
+
+
+@torch.no_grad()
+def _start_as_there(network: Network) -> None:
+    # When the training stops depends on it: the batch norms begin with a variance of one, and the
+    # loss of the test rows is computed with what they have come to.
+    network.decoder.output.weight.div_(OUTPUT_GAIN)
+    for module in network.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.bias.zero_()
+
+
+@torch.no_grad()
+def _loss(network: Network, test: Rows) -> float:
+    # In evaluation the public code decodes the latent mean, without noise.
+    network.eval()
+    mean, log_variance = network.encode(test.values, test.condition)
+    decoded = network.decode(mean, test.condition)
+    error = (decoded - test.values).square().sum()
+    return float(error + gaussian_kl(mean, log_variance).sum())

@@ -1,0 +1,266 @@
+"""Every model on every dataset: finished ones are skipped, failed ones recorded and retried."""
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from joblib import Parallel, delayed, effective_n_jobs
+
+from vaega.core.errors import DataError, InputError, ResultsError
+from vaega.core.files import canonical_json, fingerprint, plain, write_json
+from vaega.data.dataset import Dataset
+from vaega.data.sources import available_datasets, load_dataset
+from vaega.experiments.baselines.evaluation import BaselineSettings, evaluate
+from vaega.experiments.baselines.models import BaselineModel, find_model
+from vaega.experiments.store import Run, Store
+from vaega.experiments.worker import describe_environment
+
+
+@dataclass(frozen=True)
+class BaselineTask:
+    """One model on one split of one dataset.
+
+    Parameters
+    ----------
+    run : Run
+        Its identity; the arm is the model.
+    source : str
+        What `load_dataset` takes.
+    settings : BaselineSettings
+        Split and search.
+
+    Examples
+    --------
+    >>> task = BaselineTask(Run("iris-knn-000-1", "iris", "knn", 0, {}), "sklearn:iris",
+    ...     BaselineSettings())
+    >>> task.model.title
+    'kNN'
+    """
+
+    run: Run
+    source: str
+    settings: BaselineSettings
+
+    @property
+    def model(self) -> BaselineModel:
+        """The model."""
+        return find_model(self.run.arm)
+
+
+def loadable_sources() -> list[str]:
+    """Return the datasets that are here: files by name, then scikit-learn's, the network left out.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> "sklearn:wine" in loadable_sources()
+    True
+    """
+    return [entry.source for entry in available_datasets() if "network" not in entry.where]
+
+
+def plan_tasks(
+    source: str,
+    dataset: Dataset,
+    models: Sequence[str],
+    settings: BaselineSettings,
+    seeds: Sequence[int],
+) -> list[BaselineTask]:
+    """Return a dataset's tasks: seeds in order, models in order.
+
+    Parameters
+    ----------
+    source : str
+        What `load_dataset` takes.
+    dataset : Dataset
+        What it gives.
+    models : sequence of str
+        Short names.
+    settings : BaselineSettings
+        Split and search.
+    seeds : sequence of int
+        One split each; an official test part is the same for all.
+
+    Returns
+    -------
+    list of BaselineTask
+        A task's id is a digest of all that its result depends on.
+
+    Examples
+    --------
+    >>> iris = load_dataset("sklearn:iris")
+    >>> len(plan_tasks("sklearn:iris", iris, ["knn", "lda"], BaselineSettings(), [0, 1]))
+    4
+    """
+    tasks = []
+    for seed in seeds:
+        for name in models:
+            model = find_model(name)
+            resolved = {
+                "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
+                "model": name,
+                "grid": plain(model.grid_for(dataset.n_features)),
+                "fixed": plain(model.fixed),
+                "settings": asdict(settings),
+                "seed": seed,
+            }
+            digest = fingerprint(canonical_json(resolved))[:10]
+            run = Run(
+                f"{dataset.name}-{name}-{seed:03d}-{digest}", dataset.name, name, seed, resolved
+            )
+            tasks.append(BaselineTask(run, source, settings))
+    return tasks
+
+
+def complete_baselines(
+    sources: Sequence[str],
+    models: Sequence[str],
+    folder: Path,
+    *,
+    settings: BaselineSettings | None = None,
+    seeds: Sequence[int] = (0,),
+    jobs: int = 1,
+    tell: Callable[[str], None] = lambda line: None,
+) -> tuple[list[BaselineTask], dict[str, str]]:
+    """Compute what is not finished.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Datasets, as `load_dataset` takes them.
+    models : sequence of str
+        Short names, of `vaega.experiments.baselines.models.MODELS`.
+    folder : pathlib.Path
+        Gets ``runs/ID/`` with ``config.json``, ``environment.json`` and ``metrics.json``.
+    settings : BaselineSettings, optional
+        Split and search.
+    seeds : sequence of int, default=(0,)
+        One split each.
+    jobs : int, default=1
+        Processes, a task each; the results are the same.
+    tell : callable, optional
+        Is given a line for each task that ends.
+
+    Returns
+    -------
+    tasks : list of BaselineTask
+        All that were asked for, in the order in which tables show them.
+    unloaded : dict of str to str
+        For each dataset that does not load, why.
+
+    Raises
+    ------
+    ResultsError
+        When the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> tasks, unloaded = complete_baselines(["sklearn:iris", "no_such"], ["knn"], folder)
+    >>> Store(folder).metrics(tasks[0].run.id)["status"], list(unloaded)
+    ('done', ['no_such'])
+    """
+    settings, store = settings or BaselineSettings(), Store(folder)
+    tasks: list[BaselineTask] = []
+    unloaded: dict[str, str] = {}
+    for source in dict.fromkeys(sources):
+        try:
+            dataset = load_dataset(source)
+        except DataError as error:
+            unloaded[source] = str(error)
+            tell(f"{source}: not loaded: {error}")
+            continue
+        planned = plan_tasks(source, dataset, models, settings, seeds)
+        tasks += planned
+        _complete(planned, dataset, store, jobs, tell)
+    return tasks, unloaded
+
+
+def _complete(
+    planned: Sequence[BaselineTask],
+    dataset: Dataset,
+    store: Store,
+    jobs: int,
+    tell: Callable[[str], None],
+) -> None:
+    pending = [task for task in planned if not store.is_done(task.run.id)]
+    finished = len(planned) - len(pending)
+    if finished:
+        tell(f"{dataset.name}: {finished} of {len(planned)} were finished before and are skipped")
+    for task in _computed(pending, dataset, store, jobs):
+        finished += 1
+        outcome = describe_task(task, store.metrics(task.run.id) or {})
+        tell(f"[{finished}/{len(planned)}] {outcome}")
+
+
+def _computed(
+    pending: Sequence[BaselineTask], dataset: Dataset, store: Store, jobs: int
+) -> Iterator[BaselineTask]:
+    if min(effective_n_jobs(jobs), len(pending)) <= 1:
+        for task in pending:
+            yield _compute(task, dataset, store)
+        return
+    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+    yield from parallel(delayed(_compute)(task, dataset, store) for task in pending)
+
+
+def _compute(task: BaselineTask, dataset: Dataset, store: Store) -> BaselineTask:
+    run = task.run
+    with store.claim(run.id, wait=True):
+        if store.is_done(run.id):
+            return task
+        started = time.perf_counter()
+        store.record_start(run, describe_environment("cpu"))
+        try:
+            metrics = evaluate(task.model, dataset, task.settings, run.seed)
+        except ResultsError:
+            raise
+        except Exception as error:
+            seconds = time.perf_counter() - started
+            store.record_failure(run, _sentence(error), traceback.format_exc(), seconds)
+            return task
+        content = {"status": "done", "seconds": time.perf_counter() - started, **metrics}
+        write_json(store.run_folder(run.id) / "metrics.json", content)
+    return task
+
+
+def _sentence(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
+
+
+def describe_task(task: BaselineTask, metrics: dict[str, Any]) -> str:
+    """Return one line on a task that ended.
+
+    Parameters
+    ----------
+    task : BaselineTask
+        Which one.
+    metrics : dict
+        As in ``metrics.json``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> task = BaselineTask(Run("i", "iris", "knn", 3, {}), "sklearn:iris", BaselineSettings())
+    >>> describe_task(task, {"status": "failed", "error": "too few rows."})
+    'iris, kNN, seed 3: failed: too few rows.'
+    """
+    name = f"{task.run.dataset}, {task.model.title}, seed {task.run.seed}"
+    if metrics.get("status") != "done":
+        return f"{name}: failed: {metrics.get('error', 'no result')}"
+    what = "AUC" if metrics["metric"] == "roc_auc" else "macro-F1"
+    return (
+        f"{name}: {what} {metrics['score']:.3f}, inner {metrics['inner_score']:.3f}, "
+        f"{metrics['seconds']:.1f} s"
+    )

@@ -1,0 +1,252 @@
+"""The thesis's genetic algorithm, for protocols under which a search sees the test rows."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vaega.core.errors import InputError
+from vaega.core.files import canonical_json, fingerprint, plain
+from vaega.core.randomness import derive_rng
+from vaega.evolution.algorithms.generational import Generational
+from vaega.evolution.callbacks import Callback
+from vaega.evolution.checkpoint import (
+    SaveCheckpoint,
+    load_latest_checkpoint,
+    restore_callbacks,
+)
+from vaega.evolution.loop import evolve
+from vaega.evolution.state import EvolutionState
+from vaega.fitness.objective import Objective, ObjectiveFitness
+from vaega.selection.scoring import SearchScores
+from vaega.selection.settings import SearchSettings
+from vaega.selection.toolbox import build_toolbox
+
+# What such a search reads of the section ``search``; all else belongs to searches of our own.
+READ = {
+    "algorithm",
+    "population_size",
+    "n_generations",
+    "n_searches",
+    "initial_fraction",
+    "guide",
+    "selection",
+    "tournament_size",
+    "crossover",
+    "crossover_probability",
+    "mutation",
+    "flip_probability",
+    "elite",
+    "min_features",
+    "preselect",
+}
+_FIXED = {"algorithm": "generational", "n_searches": 1, "guide": "none"}
+
+
+def check_open_search(kind: str, search: Any) -> None:
+    """Refuse settings of a search that has no place under a protocol of the thesis.
+
+    Parameters
+    ----------
+    kind : str
+        Of the protocol.
+    search : SearchConfig
+        The section ``search``.
+
+    Raises
+    ------
+    InputError
+        For the first key that has no effect, or another value than it must have.
+
+    Examples
+    --------
+    >>> from vaega.experiments.config import SearchConfig
+    >>> check_open_search("as-run", SearchConfig(n_searches=1, guide="none", mutation="bitflip"))
+    """
+    for key in sorted(search.model_fields_set - READ):
+        raise InputError(f"search.{key} has no effect with protocol {kind}; remove it")
+    for key, wanted in _FIXED.items():
+        if getattr(search, key) != wanted:
+            raise InputError(
+                f"search.{key} must be {wanted} with protocol {kind}, got {getattr(search, key)!r}"
+            )
+
+
+@dataclass(frozen=True)
+class Breeding:
+    """In what the breeding of the public code differs from the thesis's text.
+
+    Parameters
+    ----------
+    mutates : bool
+        Whether mutated masks are kept; the public code drops them.
+    redraws_parents : bool
+        Whether parents are drawn with replacement, two by two, from a pool of as many winners of
+        tournaments as there are masks, as in the public code; else each is a winner of its own.
+    """
+
+    mutates: bool
+    redraws_parents: bool
+
+
+def breeding_of(kind: str) -> Breeding:
+    """Return how masks are bred under a protocol of the thesis.
+
+    Parameters
+    ----------
+    kind : {"as-described", "as-run"}
+
+    Returns
+    -------
+    Breeding
+
+    Examples
+    --------
+    >>> breeding_of("as-run").mutates
+    False
+    """
+    as_run = kind == "as-run"
+    return Breeding(mutates=not as_run, redraws_parents=as_run)
+
+
+@dataclass(frozen=True, eq=False)
+class OpenSearch:
+    """One run of the genetic algorithm.
+
+    Parameters
+    ----------
+    objective : Objective
+        What is maximised.
+    settings : SearchSettings
+        Resolved.
+    breeding : Breeding
+        Of the protocol.
+    seed : int
+        Of everything random.
+    callbacks : iterable of Callback, default=()
+        Called each generation.
+    folder : pathlib.Path, optional
+        Where the state is kept.
+    """
+
+    objective: Objective
+    settings: SearchSettings
+    breeding: Breeding
+    seed: int
+    callbacks: Iterable[Callback] = ()
+    folder: Path | None = None
+
+    def run(self, scores: SearchScores, *, digest: str | None) -> EvolutionState:
+        """Evolve masks until the last generation.
+
+        Parameters
+        ----------
+        scores : SearchScores
+            The metric of masks.
+        digest : str or None
+            Of the rows and the classifier; without, no state is kept.
+
+        Returns
+        -------
+        EvolutionState
+            The last one.
+        """
+        algorithm = self._algorithm(scores.n_features)
+        hooks = list(self.callbacks)
+        for callback in hooks:
+            callback.search = 0
+        if self.folder is not None and digest is not None:
+            hooks.append(self._resumed(algorithm, scores, hooks, digest))
+        return evolve(
+            algorithm,
+            ObjectiveFitness(scores, self.objective),
+            n_generations=int(self.settings.n_generations),
+            callbacks=hooks,
+        )
+
+    def _algorithm(self, n_features: int) -> Generational:
+        rng = derive_rng(self.seed, "search")
+        toolbox = build_toolbox(self.settings, np.ones(n_features), rng)
+        if not self.breeding.mutates:
+            toolbox.register("mutate", _unchanged)
+        if self.breeding.redraws_parents:
+            toolbox.register("select", _redrawn, select=toolbox.select, rng=rng)
+        return Generational(
+            toolbox,
+            rng=rng,
+            population_size=int(self.settings.population_size),
+            crossover_probability=self.settings.crossover_probability,
+            elite=self.settings.elite,
+        )
+
+    def _resumed(
+        self,
+        algorithm: Generational,
+        scores: SearchScores,
+        hooks: Sequence[Callback],
+        digest: str,
+    ) -> SaveCheckpoint:
+        settings = canonical_json(plain(asdict(self.settings)))
+        own = [digest, settings, repr(self.objective), repr(self.breeding), self.seed]
+        identity = fingerprint(*own)
+        path = Path(str(self.folder)) / f"search-{identity[:12]}.npz"
+        found, _ = load_latest_checkpoint(path, identity=identity)
+        if found is not None:
+            state, arrays = found
+            algorithm.restore(state)
+            scores.restore(arrays)
+            restore_callbacks(hooks, arrays)
+        return SaveCheckpoint(path, extra=scores.to_arrays, callbacks=hooks, identity=identity)
+
+
+def mean_metric(mean: float, n_features: float, objective: Objective, n_all: int) -> float:
+    """Return the metric behind a value of the objective.
+
+    Parameters
+    ----------
+    mean : float
+        Value, of one mask or the mean of many.
+    n_features : float
+        Selected features, or their mean.
+    objective : Objective
+        Linear in the metric and in the number of features.
+    n_all : int
+        Features in all.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> from vaega.fitness.objective import WeightedObjective
+    >>> round(mean_metric(0.775, 1, WeightedObjective(0.5), 4), 6)
+    0.8
+    """
+    none, full = np.zeros((1, n_all), dtype=bool), np.ones((1, n_all), dtype=bool)
+    value = partial(_value, objective)
+    slope = value(1.0, none) - value(0.0, none)
+    price = (value(0.0, full) - value(0.0, none)) / n_all
+    return float((mean - value(0.0, none) - price * n_features) / slope) if slope else float("nan")
+
+
+def _value(objective: Objective, score: float, masks: np.ndarray) -> float:
+    return float(objective(np.array([score]), masks)[0])
+
+
+def _unchanged(mask: np.ndarray) -> tuple[np.ndarray]:
+    return (mask,)
+
+
+def _redrawn(
+    individuals: Sequence[Any],
+    k: int,
+    *,
+    select: Callable[..., list[Any]],
+    rng: np.random.Generator,
+) -> list[Any]:
+    pool = select(individuals, len(individuals))
+    return [pool[place] for place in rng.integers(len(pool), size=k)]

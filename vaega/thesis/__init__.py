@@ -1,0 +1,1 @@
+"""The thesis that the toolkit reproduces: published facts, experiments, tables and figures."""

@@ -1,0 +1,188 @@
+"""The runs of chapter 4: computed where they are missing, read back as one table."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from vaega.core.errors import DataError
+from vaega.core.files import read_json
+from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.loading import load_configured
+from vaega.experiments.plan import Origin
+from vaega.experiments.progress import describe_run
+from vaega.experiments.protocols import make_protocol
+from vaega.experiments.runner import Observer, RunnerOptions, complete_runs, plan_runs
+from vaega.experiments.store import Run, Store
+from vaega.thesis.groups import GROUPS, Group, config_folder, find_group
+from vaega.thesis.request import Request
+from vaega.thesis.scaled_configs import scaled_config
+from vaega.thesis.stand_ins import stand_in_note
+
+# Columns of the table of runs: whose, then what the thesis reports of the last population.
+COLUMNS = (
+    "group",
+    "dataset",
+    "data",
+    "size",
+    "protocol",
+    "arm",
+    "seed",
+    "accuracy",
+    "n_features",
+    "elite_accuracy",
+    "elite_n_features",
+    "all_features_accuracy",
+    "elite_accuracy_real",
+    "all_features_accuracy_real",
+    "inner_score",
+    "n_distinct",
+    "seconds",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class GroupRuns:
+    """The runs of some groups under some protocols.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a run, columns `COLUMNS`. Under the thesis's protocols ``accuracy`` and
+        ``n_features`` are means of the last population, as the thesis reports them; under
+        ``honest`` they are the final model's on test rows that nothing else saw.
+    folders : dict of tuple of str to list of pathlib.Path
+        By group, protocol and arm: the folders of the runs, in the order of the table.
+    n_all : dict of str to int
+        By group: features of the data.
+    notes : tuple of str
+        On which rows fitness was computed, what stands in for what, what could not be run.
+    """
+
+    table: pd.DataFrame
+    folders: dict[tuple[str, str, str], list[Path]]
+    n_all: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def complete_groups(
+    request: Request, groups: Sequence[Group] = GROUPS, protocols: Sequence[str] | None = None
+) -> GroupRuns:
+    """Run what is missing of the groups of a request, and read everything back.
+
+    Parameters
+    ----------
+    request : Request
+    groups : sequence of Group, optional
+        Those of the thesis, less those that were not asked for.
+    protocols : sequence of str, optional
+        Those of the request.
+
+    Returns
+    -------
+    GroupRuns
+        Finished runs are read, not repeated; failed ones are noted, and tried again next time.
+    """
+    found = _Found()
+    for group, protocol in _wanted(request, groups, protocols):
+        request.tell(f"{group.name}, {protocol}")
+        try:
+            _complete(group, protocol, request, found)
+        except DataError as error:
+            found.notes.append(f"{group.name}: not run: {error}")
+    table = pd.DataFrame(found.rows, columns=list(COLUMNS))
+    notes = dict.fromkeys([*found.notes, *_origin(table, found.folders)])
+    return GroupRuns(table, found.folders, found.n_all, tuple(notes))
+
+
+@dataclass
+class _Found:
+    """What has been read back so far."""
+
+    rows: list[dict[str, object]] = field(default_factory=list)
+    folders: dict[tuple[str, str, str], list[Path]] = field(default_factory=dict)
+    n_all: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def _wanted(
+    request: Request, groups: Sequence[Group], protocols: Sequence[str] | None
+) -> Iterator[tuple[Group, str]]:
+    for name in request.groups:
+        find_group(name)
+    for group in groups:
+        if request.groups and group.name not in request.groups:
+            continue
+        for protocol in protocols or request.wanted_protocols():
+            # Without an augmented arm a group is there to be compared with the published one.
+            if request.wants(group.dataset) and (group.augmented or protocol == "as-run"):
+                yield group, protocol
+
+
+def _complete(group: Group, protocol: str, request: Request, found: _Found) -> None:
+    config = scaled_config(group, protocol, request)
+    dataset = load_configured(config.dataset, beside=config_folder())
+    folder = request.out / "runs" / request.scale / config.name
+    command = f"vaega reproduce thesis --dataset {group.dataset} --protocol {protocol}"
+    complete_runs(
+        folder,
+        config,
+        dataset,
+        options=RunnerOptions(jobs=request.jobs, device=request.device),
+        observer=_Teller(request),
+        origin=Origin(config_folder(), Path.cwd(), f"{command} --scale {request.scale}"),
+    )
+    store = Store(folder)
+    found.n_all[group.name] = dataset.n_features
+    whose = {"group": group.name, "dataset": group.dataset, "data": dataset.name}
+    for run in plan_runs(config, dataset):
+        metrics = store.metrics(run.id) or {}
+        if metrics.get("status") != "done":
+            found.notes.append(f"{group.name}, {protocol}: {describe_run(run, metrics)}")
+            continue
+        own = {"size": group.size, "protocol": protocol, "arm": run.arm, "seed": run.seed}
+        found.rows.append(whose | own | _figures(metrics))
+        key = (group.name, protocol, run.arm)
+        found.folders.setdefault(key, []).append(store.run_folder(run.id))
+    found.notes += _notes(group, config, dataset.name)
+
+
+def _figures(metrics: dict[str, float]) -> dict[str, float]:
+    kept = {name: metrics[name] for name in COLUMNS if name in metrics}
+    if "population_accuracy" in metrics:
+        own = {"accuracy": "population_accuracy", "n_features": "population_n_features"}
+    else:
+        own = {"accuracy": "heldout_score", "n_features": "n_features"}
+    return kept | {name: metrics[source] for name, source in own.items()}
+
+
+def _notes(group: Group, config: ExperimentConfig, data: str) -> list[str]:
+    note = stand_in_note(group.dataset, data)
+    return [make_protocol(config.protocol).statement, *([note] if note else [])]
+
+
+class _Teller(Observer):
+    """Gives a line for each run to the request."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__()
+        self.request = request
+
+    def on_run_end(self, run: Run, metrics: dict[str, object]) -> None:
+        """Say how the run ended."""
+        self.request.tell(f"  {describe_run(run, metrics)}")
+
+
+def _origin(table: pd.DataFrame, folders: dict[tuple[str, str, str], list[Path]]) -> list[str]:
+    """Return the line on seeds, versions and duration."""
+    places = [place for part in folders.values() for place in part]
+    if not places:
+        return []
+    environment = read_json(places[0] / "environment.json")
+    packages = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
+    return [
+        f"{len(table)} runs, seeds {table['seed'].min()} to {table['seed'].max()}, "
+        f"{table['seconds'].sum():.0f} s in all; vaega {environment['vaega']}, Python "
+        f"{environment['python']}, {packages}."
+    ]

@@ -1,0 +1,214 @@
+"""Tables and figures as files: CSV, Markdown, LaTeX, PNG and SVG."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vaega.analysis.figures import render
+from vaega.core.files import write_bytes, write_text
+from vaega.thesis.record import Picture, Table
+
+# A column of every CSV that has results of several protocols.
+FITNESS_ROWS = {
+    "as-run": "test rows, and 30 % of the synthetic rows with two classes",
+    "as-described": "test rows",
+    "honest": "inner folds of the training rows",
+}
+_NOTHING = "–"
+_LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "–": "--"}
+
+
+def write_table(table: Table, folder: Path, *, command: str) -> Path:
+    """Write a table as CSV, Markdown and LaTeX.
+
+    Parameters
+    ----------
+    table : Table
+    folder : pathlib.Path
+        Files are named ``table_NAME``.
+    command : str
+        That makes it, for the Markdown.
+
+    Returns
+    -------
+    pathlib.Path
+        Of the Markdown.
+    """
+    stem = folder / f"table_{table.name}"
+    write_text(stem.with_name(f"{stem.name}.csv"), as_csv(table.rows))
+    write_text(stem.with_name(f"{stem.name}.tex"), as_latex(table))
+    page = stem.with_name(f"{stem.name}.md")
+    write_text(page, as_markdown(table, command=command))
+    return page
+
+
+def write_picture(picture: Picture, folder: Path, *, command: str) -> Path:
+    """Write a figure as PNG and SVG, its points as CSV, and a page that says what it shows.
+
+    Parameters
+    ----------
+    picture : Picture
+    folder : pathlib.Path
+        Files are named ``figure_NAME``.
+    command : str
+        That makes it, for the Markdown.
+
+    Returns
+    -------
+    pathlib.Path
+        Of the PNG.
+    """
+    name = f"figure_{picture.name}"
+    figure = picture.draw(picture.rows)
+    for line in picture.notes:
+        if line.startswith("Protocol as-"):
+            figure.text(0.01, -0.03 * (1 + len(figure.texts)), line, fontsize=6, va="top")
+    for kind in ("png", "svg"):
+        write_bytes(folder / f"{name}.{kind}", render(figure, kind))
+    write_text(folder / f"{name}.csv", as_csv(picture.rows))
+    lines = [f"# Figure {picture.name}: {picture.title}", f"![{picture.title}]({name}.png)"]
+    write_text(folder / f"{name}.md", _page(lines, picture.notes, command))
+    return folder / f"{name}.png"
+
+
+def as_csv(rows: pd.DataFrame) -> str:
+    r"""Return rows as CSV; where there are protocols, with the rows of their fitness.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> as_csv(pd.DataFrame({"protocol": ["as-described"], "mean": [0.5]}))
+    'protocol,mean,fitness_rows\nas-described,0.5,test rows\n'
+    """
+    whose = "protocol" if "protocol" in rows else "source" if "source" in rows else None
+    if whose is not None and "fitness_rows" not in rows:
+        rows = rows.assign(fitness_rows=rows[whose].map(FITNESS_ROWS))
+    return rows.to_csv(index=False, lineterminator="\n")
+
+
+def as_markdown(table: Table, *, command: str) -> str:
+    """Return a table as a Markdown page.
+
+    Parameters
+    ----------
+    table : Table
+    command : str
+        That makes it.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> made = Table("9", "Title", pd.DataFrame({"arm": ["a"], "mean": [0.12345]}), ("A note.",))
+    >>> print(as_markdown(made, command="vaega"), end="")
+    # Table 9: Title
+    <BLANKLINE>
+    | arm | mean |
+    | --- | ---: |
+    | a | 0.123 |
+    <BLANKLINE>
+    - A note.
+    <BLANKLINE>
+    Command: `vaega`
+    """
+    heads = [str(column).replace("_", " ") for column in table.rows.columns]
+    rule = ["---:" if _numeric(table.rows[column]) else "---" for column in table.rows.columns]
+    lines = [heads, rule, *cells_of(table)]
+    grid = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return _page([f"# Table {table.name}: {table.title}", grid], table.notes, command)
+
+
+def as_latex(table: Table) -> str:
+    r"""Return a table as LaTeX, with the rules of the package booktabs.
+
+    Parameters
+    ----------
+    table : Table
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> made = Table("9", "Title", pd.DataFrame({"arm": ["a_b"]}), ("Half: 50 %.",))
+    >>> print(as_latex(made), end="")
+    % Table 9: Title
+    % Half: 50 %.
+    \begin{tabular}{l}
+    \toprule
+    arm \\
+    \midrule
+    a\_b \\
+    \bottomrule
+    \end{tabular}
+    """
+    columns = table.rows.columns
+    sides = "".join("r" if _numeric(table.rows[column]) else "l" for column in columns)
+    heads = [str(column).replace("_", " ") for column in columns]
+    body = [_latex_line(line) for line in [heads, *cells_of(table)]]
+    comments = [f"% {line}" for line in (f"Table {table.name}: {table.title}", *table.notes)]
+    rules = [r"\begin{tabular}{" + sides + "}", r"\toprule", body[0], r"\midrule", *body[1:]]
+    return "\n".join([*comments, *rules, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def cells_of(table: Table) -> list[list[str]]:
+    """Return the cells of a table as text.
+
+    Parameters
+    ----------
+    table : Table
+
+    Returns
+    -------
+    list of list of str
+        One list a row; a dash where there is no number.
+
+    Examples
+    --------
+    >>> cells_of(Table("9", "Title", pd.DataFrame({"n": [3], "sd": [float("nan")]})))
+    [['3', '–']]
+    """
+    shown = [_shower(table, column) for column in table.rows.columns]
+    return [
+        [show(value) for show, value in zip(shown, row, strict=True)]
+        for row in table.rows.itertuples(index=False, name=None)
+    ]
+
+
+def _shower(table: Table, column: Any) -> Callable[[Any], str]:
+    whole = pd.api.types.is_integer_dtype(table.rows[column])
+
+    def show(value: Any) -> str:
+        if value is None or (isinstance(value, float) and pd.isna(value)):
+            return _NOTHING
+        if isinstance(value, float) and not whole:
+            return f"{value:.{table.decimals}f}" if abs(value) < 100 else f"{value:.1f}"
+        return str(value)
+
+    return show
+
+
+def _numeric(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column)) and column.dtype != bool
+
+
+def _latex_line(cells: list[str]) -> str:
+    escaped = ["".join(_LATEX.get(letter, letter) for letter in cell) for cell in cells]
+    return " & ".join(escaped) + r" \\"
+
+
+def _page(parts: list[str], notes: tuple[str, ...], command: str) -> str:
+    listed = "\n".join(f"- {note}" for note in notes)
+    return "\n\n".join([*parts, *([listed] if listed else []), f"Command: `{command}`"]) + "\n"

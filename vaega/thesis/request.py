@@ -1,0 +1,73 @@
+"""What a reader asked of ``vaega reproduce thesis``: data, protocols and scale, and where to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vaega.core.checks import check_choice
+
+SCALES = ("smoke", "small", "full")
+PROTOCOLS = ("as-run", "as-described", "honest")
+DATASETS = ("leukemia", "madelon", "gisette", "gcm", "all-leukemia")
+
+
+def _silent(line: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to reproduce, and with how much effort.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        Folder of the runs, tables and figures; what is finished in it is not computed again.
+    datasets : tuple of str, default=()
+        Of `DATASETS`, as the thesis names them; empty for all.
+    protocols : tuple of str, default=()
+        Of `PROTOCOLS`; empty for all.
+    scale : {"smoke", "small", "full"}, default="small"
+        Seconds, minutes, or the thesis's population, generations and number of runs.
+    jobs : int, default=1
+        Processes; -1 is one a core.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+        Where autoencoders are trained.
+    n_runs : int, optional
+        Runs a group, in place of the scale's.
+    groups : tuple of str, default=()
+        Groups of chapter 4, by the names of their configurations; empty for all.
+    tell : callable, optional
+        Is given a line of progress.
+
+    Examples
+    --------
+    >>> Request(Path("out"), datasets=("madelon",)).wants("leukemia")
+    False
+    """
+
+    out: Path
+    datasets: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
+    scale: str = "small"
+    jobs: int = 1
+    device: str = "auto"
+    n_runs: int | None = None
+    groups: tuple[str, ...] = ()
+    tell: Callable[[str], None] = _silent
+
+    def __post_init__(self) -> None:
+        owner = "reproduce thesis"
+        check_choice(self.scale, "--scale", SCALES, owner=owner)
+        for name in self.datasets:
+            check_choice(name, "--dataset", DATASETS, owner=owner)
+        for name in self.protocols:
+            check_choice(name, "--protocol", PROTOCOLS, owner=owner)
+
+    def wants(self, dataset: str) -> bool:
+        """Return whether a dataset was asked for, by the thesis's name for it."""
+        return not self.datasets or dataset in self.datasets
+
+    def wanted_protocols(self) -> tuple[str, ...]:
+        """Return the protocols asked for, in the order of `PROTOCOLS`."""
+        return tuple(name for name in PROTOCOLS if not self.protocols or name in self.protocols)
