@@ -215,7 +215,7 @@ def test_groups_stay_together(tmp_path):
 
 
 def test_the_report_knows_only_the_runs_of_the_present_plan(copied):
-    from vaega.analysis.html_report import read_results
+    from vaega.analysis.results_folder import read_results
 
     assert run(copied, "--set", "dataset.source=sklearn:iris", "--set", "arms={original: {}}") == 0
     features = read_results(copied / "results/small").features

@@ -153,7 +153,8 @@ def report(folder: Path) -> None:
     \b
     vaega report results/quickstart
     """
-    from vaega.analysis.html_report import read_results, write_report
+    from vaega.analysis.html_report import write_report
+    from vaega.analysis.results_folder import read_results
     from vaega.analysis.tables import markdown_table
     from vaega.experiments.protocols import statement_of
 

@@ -191,7 +191,8 @@ class Store:
         folder = self.run_folder(run.id)
         write_text(folder / "history.csv", _csv(_histories(results)))
         write_text(folder / "selected.csv", _csv(_selections(results, feature_names)))
-        metrics = _metrics(results, relevant, seconds) | dict(about or {})
+        metrics = _metrics(results, relevant, seconds) | {"n_columns": len(feature_names)}
+        metrics |= dict(about or {})
         write_json(folder / "metrics.json", metrics)
         shutil.rmtree(folder / "checkpoint", ignore_errors=True)
 

@@ -1,0 +1,40 @@
+"""Results read back: what was selected, how often, and how stably."""
+
+import pytest
+
+from tests.analysis.experiments import run_small
+from vaega.analysis.results_folder import read_results
+from vaega.core.errors import ResultsError
+from vaega.selection.stability import nogueira_interval
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return read_results(run_small(tmp_path_factory.mktemp("results"), seeds=3))
+
+
+def test_every_arm_has_features_and_a_history(results):
+    assert list(results.features) == list(results.histories) == ["original", "jitter", "bootstrap"]
+    for table in results.features.values():
+        assert table["share"].between(0, 1).all()
+        assert table["share"].is_monotonic_decreasing
+
+
+def test_stability_is_nogueiras_over_all_columns(results):
+    import numpy as np
+    import pandas as pd
+
+    masks = np.zeros((3, 13), dtype=bool)
+    for seed, place in enumerate(sorted((results.folder / "runs").glob("jitter-*"))):
+        masks[seed, pd.read_csv(place / "selected.csv")["feature"]] = True
+    assert results.stability["jitter"] == nogueira_interval(masks)
+
+
+def test_one_run_has_no_stability(tmp_path):
+    alone = read_results(run_small(tmp_path, seeds=1, arms={"original": {}}))
+    assert alone.stability == {}
+
+
+def test_no_results_there(tmp_path):
+    with pytest.raises(ResultsError, match=r"is no results folder, it has no runs\.csv\.$"):
+        read_results(tmp_path)

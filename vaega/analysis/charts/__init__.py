@@ -1,0 +1,1 @@
+"""Charts of the report as SVG, styled by the page, so that they follow its mode."""
