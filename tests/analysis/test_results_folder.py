@@ -35,6 +35,12 @@ def test_one_run_has_no_stability(tmp_path):
     assert alone.stability == {}
 
 
+def test_a_run_that_was_killed_between_its_files_is_left_out(tmp_path):
+    folder = run_small(tmp_path, seeds=3, arms={"original": {}})
+    next((folder / "runs").glob("original-001-*/metrics.json")).unlink()
+    assert read_results(folder).histories["original"].shape[1] == 2
+
+
 def test_no_results_there(tmp_path):
     with pytest.raises(ResultsError, match=r"is no results folder, it has no runs\.csv\.$"):
         read_results(tmp_path)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from vaega.core.errors import ResultsError
 from vaega.core.files import path_inside, read_json
+from vaega.experiments.store import Store
 from vaega.experiments.summary import summarise
 from vaega.selection.stability import StabilityEstimate, nogueira_interval
 
@@ -82,7 +83,8 @@ def _read(folder: Path) -> Results:
     first = next((place for places in by_arm.values() for place in places), None)
     environment = {} if first is None else read_json(first / "environment.json")
     histories = {arm: _best_by_generation(places) for arm, places in by_arm.items() if places}
-    selections = {arm: _read_selections(places) for arm, places in by_arm.items() if places}
+    selections = {arm: _selected_by_trial(places) for arm, places in by_arm.items() if places}
+    stability = {arm: _stability(trials, by_arm[arm][0]) for arm, trials in selections.items()}
     return Results(
         folder=folder,
         config=config,
@@ -91,8 +93,8 @@ def _read(folder: Path) -> Results:
         runs=runs,
         summary=summarise(runs),
         histories=histories,
-        features={arm: _selection_share(table) for arm, table in selections.items()},
-        stability=_stabilities(selections, by_arm),
+        features={arm: _selection_share(trials) for arm, trials in selections.items()},
+        stability={arm: found for arm, found in stability.items() if found is not None},
     )
 
 
@@ -104,9 +106,10 @@ def _read_command(folder: Path) -> str:
 def _folders_by_arm(folder: Path, arms: Sequence[str]) -> dict[str, list[Path]]:
     # Only runs of the present plan: folders of other settings or of other data stay beside them.
     by_arm: dict[str, list[Path]] = {arm: [] for arm in arms}
+    store = Store(folder)
     for run_id in read_json(folder / "plan.json")["runs"]:
         place = path_inside(folder / "runs", run_id)
-        if (place / "selected.csv").is_file() and (place / "config.json").is_file():
+        if store.is_done(run_id):  # another may be killed between its files
             arm = read_json(place / "config.json")["arm"]["name"]
             if arm in by_arm:
                 by_arm[arm].append(place)
@@ -122,34 +125,28 @@ def _best_by_generation(places: Sequence[Path]) -> pd.DataFrame:
     return pd.concat(columns, axis=1, ignore_index=True).ffill()
 
 
-def _read_selections(places: Sequence[Path]) -> pd.DataFrame:
-    """Return the selected features of every trial, one row each, with the number of its run."""
-    tables = [
-        pd.read_csv(place / "selected.csv", dtype={"name": str}).assign(run=number)
-        for number, place in enumerate(places)
-    ]
-    return pd.concat(tables, ignore_index=True)
+def _selected_by_trial(places: Sequence[Path]) -> list[pd.DataFrame]:
+    """Return the selected features of every trial; a trial may have selected none."""
+    trials = []
+    for place in places:
+        table = pd.read_csv(place / "selected.csv", dtype={"name": str})
+        n_trials = len(read_json(place / "metrics.json")["trials"])
+        trials += [table[table["trial"] == number] for number in range(n_trials)]
+    return trials
 
 
-def _selection_share(selections: pd.DataFrame) -> pd.DataFrame:
-    n_trials = selections[["run", "trial"]].drop_duplicates().shape[0]
-    counts = selections["name"].value_counts(sort=False)
-    table = (counts / max(n_trials, 1)).rename("share").rename_axis("name").reset_index()
+def _selection_share(trials: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    counts = pd.concat(trials)["name"].value_counts(sort=False)
+    table = (counts / len(trials)).rename("share").rename_axis("name").reset_index()
     return table.sort_values(["share", "name"], ascending=[False, True], ignore_index=True)
 
 
-def _stabilities(
-    selections: dict[str, pd.DataFrame], by_arm: dict[str, list[Path]]
-) -> dict[str, StabilityEstimate]:
-    found = {}
-    for arm, table in selections.items():
-        n_columns = read_json(by_arm[arm][0] / "metrics.json").get("n_columns")
-        trials = [trial["feature"].to_numpy() for _, trial in table.groupby(["run", "trial"])]
-        if n_columns is None or len(trials) < 2:  # of an earlier version, or nothing to agree with
-            continue
-        masks = np.zeros((len(trials), int(n_columns)), dtype=bool)
-        for mask, selected in zip(masks, trials, strict=True):
-            mask[selected] = True
-        if not masks.all() and masks.any():
-            found[arm] = nogueira_interval(masks)
-    return found
+def _stability(trials: Sequence[pd.DataFrame], place: Path) -> StabilityEstimate | None:
+    """Return how far trials agree; None where they cannot, or nobody knows among how many."""
+    n_columns = read_json(place / "metrics.json").get("n_columns")
+    if n_columns is None or len(trials) < 2:
+        return None
+    masks = np.zeros((len(trials), int(n_columns)), dtype=bool)
+    for mask, trial in zip(masks, trials, strict=True):
+        mask[trial["feature"].to_numpy(dtype=np.intp)] = True
+    return nogueira_interval(masks) if masks.any() and not masks.all() else None
