@@ -3,7 +3,17 @@
 Each module registers the commands of one family when it is imported.
 """
 
-from vaega.cli import baselines, cache, compare, datasets, experiments, quality, reproduce, tune
+from vaega.cli import (
+    baselines,
+    cache,
+    compare,
+    datasets,
+    experiments,
+    quality,
+    reproduce,
+    standing,
+    tune,
+)
 from vaega.cli.app import main, vaega
 
 __all__ = [
@@ -15,6 +25,7 @@ __all__ = [
     "main",
     "quality",
     "reproduce",
+    "standing",
     "tune",
     "vaega",
 ]
