@@ -96,3 +96,8 @@ def test_balanced_weights_are_scikit_learns_and_draw_nothing_from_python():
         assert random.getstate() == before
     """
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
+
+
+def test_a_callback_must_be_callable():
+    with pytest.raises(InputError, match=r"^VAE: callback must be callable, got 3"):
+        quick().fit(rows()[0], callback=3)

@@ -12,6 +12,7 @@ import pytest
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
 from vaega.generative.autoencoders import VAE, ConditionalVAE
+from vaega.generative.base_autoencoder import FitWarning
 from vaega.generative.cache import MAX_BYTES, ModelCache, default_cache_folder
 from vaega.generative.cache_entries import ABOUT, drop_entry, find_entries
 from vaega.generative.storage import DESCRIPTION, KINDS, WEIGHTS
@@ -360,3 +361,12 @@ def test_names_of_columns_are_those_of_scikit_learn(tmp_path):
     cache.fit(quick(), X, Y)
     again = cache.fit(cache.fit(model, named, Y), X, Y)  # names of the first fit are gone
     assert not hasattr(again, "feature_names_in_")
+
+
+def test_a_model_that_is_found_says_what_its_fit_said(tmp_path):
+    cache, said, noise = ModelCache(tmp_path), [], np.random.default_rng(0).normal(size=(80, 20))
+    for _ in range(2):
+        with pytest.warns(FitWarning, match="the posterior collapsed") as caught:
+            cache.fit(quick(learning_rate=1e-2, beta=50.0, max_epochs=1000), noise)
+        said.append([str(one.message) for one in caught])
+    assert said[0] == said[1]

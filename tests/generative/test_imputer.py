@@ -1,13 +1,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, ConditionalVAE
+from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE
 from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative.imputer import VAEImputer
 
@@ -104,3 +105,14 @@ def test_bad_settings_are_one_sentence():
     ]:
         with pytest.raises(InputError, match=f"^VAEImputer: {sentence}"):
             VAEImputer(QUICK, **settings).fit(holed)
+
+
+@pytest.mark.parametrize("model", [3, PCA(1), VAE, Autoencoder()])
+def test_models_that_cannot_impute_are_one_sentence(model):
+    with pytest.raises(InputError, match=r"^VAEImputer: model must be a generative model with imp"):
+        VAEImputer(model).fit(with_gaps()[1])
+
+
+def test_nothing_at_all_is_one_sentence():
+    with pytest.raises(InputError, match=r"^VAEImputer: needs a column with entries, got 2 w"):
+        VAEImputer(ProbabilisticPCA(1)).fit(np.full((5, 2), np.nan))

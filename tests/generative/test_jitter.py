@@ -48,3 +48,13 @@ def test_a_bad_share_is_one_sentence(share):
     X, y = blobs(20)
     with pytest.raises(InputError, match=r"^GaussianJitter: share must be "):
         GaussianJitter(share, n_per_class=1).fit_resample(X, y)
+
+
+@pytest.mark.parametrize("size", [2.0**-1000, 2.0**1000])
+def test_columns_of_any_size_get_their_noise(size):
+    X, y = blobs(20)
+    plain, other = (
+        GaussianJitter(n_per_class=3, random_state=0).fit_resample(table, y)[0]
+        for table in (X, X * size)
+    )
+    np.testing.assert_allclose(other / size, plain, rtol=1e-12)

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, ConditionalVAE
+from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE
 from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative.outliers import VAEOutlierDetector
 
@@ -108,3 +109,13 @@ def test_bad_settings_are_one_sentence():
 def test_models_that_need_labels_say_so():
     with pytest.raises(ValueError, match="requires y"):
         VAEOutlierDetector(ConditionalVAE((8,), 2)).fit(planted())
+
+
+@pytest.mark.parametrize("model", [3, PCA(1), VAE, Autoencoder()])
+def test_models_that_cannot_score_are_one_sentence(model):
+    sentence = r"^VAEOutlierDetector: model must be a generative model with anomaly_scores and sc"
+    with pytest.raises(InputError, match=sentence):
+        VAEOutlierDetector(model).fit(planted())
+    quick = Autoencoder((4,), 1, max_epochs=2, random_state=0)
+    found = VAEOutlierDetector(quick, kind="reconstruction").fit_predict(planted())
+    assert set(found) <= {-1, 1}

@@ -6,7 +6,7 @@ from tests.generative.data import blobs
 from vaega.generative.autoencoders import VAE
 from vaega.generative.closed_form import ProbabilisticPCA
 from vaega.generative.compute import one_thread
-from vaega.generative.proposal import SAFETY, draw_noise, propose
+from vaega.generative.proposal import SAFETY, draw_noise, log_weights, propose
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +62,17 @@ def test_closed_forms_need_no_noise_unless_asked():
     assert draw_noise(found, None, 9, rng) is None
     assert draw_noise(found, 5, 9, rng).shape == (5, 2)
     assert draw_noise(engine()[0], None, 9, rng).shape == (9, 2)
+
+
+def test_noise_of_each_row_is_used_for_that_row():
+    found, rows = engine()
+    rows[::3, 0] = np.nan
+    shared = torch.from_numpy(np.random.default_rng(0).standard_normal((5, 2)))
+    own = shared[:, None].repeat(1, len(rows), 1)
+    expected = log_weights(found, propose(found, rows, None, shared))
+    torch.testing.assert_close(log_weights(found, propose(found, rows, None, own)), expected)
+    own[:, 4] += 0.5
+    changed = log_weights(found, propose(found, rows, None, own))
+    others = np.arange(len(rows)) != 4
+    torch.testing.assert_close(changed[:, others], expected[:, others])
+    assert not torch.allclose(changed[:, 4], expected[:, 4])

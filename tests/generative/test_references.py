@@ -4,6 +4,7 @@ import pytest
 from tests.generative.data import blobs
 from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative.references import _network_density
 
 
 @pytest.mark.parametrize("kind", [VAE, ConditionalVAE, HierarchicalVAE])
@@ -45,3 +46,14 @@ def test_missing_entries_and_columns_constant_where_trained():
     X[1:, 5] = 1.0
     report = VAE((8,), 2, max_epochs=3, random_state=0).fit(X, y).report_
     assert np.isfinite([report.heldout_log_likelihood, *report.references.values()]).all()
+
+
+def test_errors_of_the_importance_samples_average_out_over_rows():
+    X, _ = blobs(256)
+    engine = VAE((8,), 4, max_epochs=30, random_state=0).fit(X).engine_
+    rows = engine.scaling.forward(X)
+    few, many = (
+        np.std([_network_density(engine, rows[:n], seed) / n for seed in range(12)])
+        for n in (4, 256)
+    )
+    assert many < 0.4 * few

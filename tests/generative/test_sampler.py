@@ -4,6 +4,7 @@ import pytest
 from imblearn.pipeline import make_pipeline
 from imblearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import StandardScaler
@@ -206,3 +207,11 @@ def test_a_bad_source_is_one_sentence():
     X, y = imbalanced()
     with pytest.raises(InputError, match="source must be one of"):
         GenerativeSampler(quick(), source="nowhere").fit_resample(X, y)
+
+
+@pytest.mark.parametrize("model", [3, PCA(1), VAE])
+def test_models_that_make_no_rows_are_one_sentence(model):
+    X, y = imbalanced()
+    sentence = r"^GenerativeSampler: model must be a generative model with sample, got "
+    with pytest.raises(InputError, match=sentence):
+        GenerativeSampler(model).fit(X, y)

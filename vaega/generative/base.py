@@ -35,6 +35,36 @@ def _has_density(model: Any) -> bool:
     return True
 
 
+def check_model(model: Any, *uses: str, owner: str) -> None:
+    """Refuse what is no generative model, or none that has the uses asked for.
+
+    Parameters
+    ----------
+    model : Any
+        What the user gave.
+    *uses : str
+        Names of methods.
+    owner : str
+        Who asks.
+
+    Raises
+    ------
+    InputError
+        When it is a class, or lacks a method.
+
+    Examples
+    --------
+    >>> check_model(None, "sample", owner="Mine")
+    Traceback (most recent call last):
+    vaega.core.errors.InputError: Mine: model must be a generative model with sample, got None.
+    """
+    lacking = [use for use in ("fit", "get_params", *uses) if not hasattr(model, use)]
+    if lacking or isinstance(model, type):
+        raise InputError(
+            f"{owner}: model must be a generative model with {' and '.join(uses)}, got {model!r}."
+        )
+
+
 class GenerativeModel(
     LatentPaths, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
@@ -194,7 +224,7 @@ class GenerativeModel(
             is a closed form.
         random_state : int, RandomState, Generator or None, default=0
             Draws the latent points; the same for all rows, so that a row's score does not depend on
-            the others.
+            the others. What they are off by is left in the mean over rows: more points lessen it.
 
         Returns
         -------

@@ -27,6 +27,35 @@ class FitWarning(UserWarning):
     """
 
 
+def say_remarks(model: GenerativeModel, *, stacklevel: int) -> None:
+    """Warn of what the report of a fit remarks.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        Fitted.
+    stacklevel : int
+        Of the warning, counted from here.
+
+    Warns
+    -----
+    FitWarning
+        For each remark.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from types import SimpleNamespace
+    >>> model = SimpleNamespace(report_=SimpleNamespace(remarks=["the posterior collapsed."]))
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     say_remarks(model, stacklevel=2)
+    >>> str(caught[0].message)
+    'SimpleNamespace: the posterior collapsed.'
+    """
+    for remark in model.report_.remarks:
+        warnings.warn(f"{type(model).__name__}: {remark}", FitWarning, stacklevel=stacklevel)
+
+
 class BaseAutoencoder(GenerativeModel):
     """What the autoencoders share; a subclass names its network in `_kind`.
 
@@ -155,6 +184,8 @@ class BaseAutoencoder(GenerativeModel):
             When the posterior collapsed or the training ran away.
         """
         settings = check_settings(self)
+        if callback is not None and not callable(callback):
+            raise InputError(f"{type(self).__name__}: callback must be callable, got {callback!r}.")
         X, y = self._validated(X, y)
         seed = draw_seed(self.random_state)
         owner = type(self).__name__
@@ -171,8 +202,7 @@ class BaseAutoencoder(GenerativeModel):
                 callback=callback,
             )
         self.seed_, self.classes_ = seed, classes
-        for remark in self.report_.remarks:
-            warnings.warn(f"{owner}: {remark}", FitWarning, stacklevel=2)
+        say_remarks(self, stacklevel=3)
         return self
 
     def _class_weights(

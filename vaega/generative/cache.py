@@ -16,6 +16,7 @@ from vaega.core.errors import InputError, ResultsError
 from vaega.core.files import fingerprint
 from vaega.core.quantities import parse_bytes, say_bytes
 from vaega.generative.base import GenerativeModel
+from vaega.generative.base_autoencoder import say_remarks
 from vaega.generative.cache_entries import (
     check_about,
     default_cache_folder,
@@ -93,6 +94,8 @@ class ModelCache:
         -----
         UserWarning
             When an entry is damaged or the folder cannot be used; the model is fitted anyway.
+        FitWarning
+            When something is wrong with the fit, found or made.
         """
         key = self.key(model, X, y)
         if key is None:
@@ -181,6 +184,7 @@ def _restored(model: GenerativeModel, folder: Path, key: str) -> GenerativeModel
     check_about(entry, key)
     restore_model(model, entry, lazy=True)
     mark_used(entry)
+    say_remarks(model, stacklevel=4)
     return model
 
 

@@ -7,9 +7,10 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from vaega.core.checks import check_count
+from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed, draw_seed
 from vaega.generative.autoencoders import VAE
-from vaega.generative.base import GenerativeModel
+from vaega.generative.base import GenerativeModel, check_model
 from vaega.generative.settings import check_flag
 
 OWNER = "VAEImputer"
@@ -87,15 +88,19 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         InputError
-            When a parameter breaks its rule, or the model refuses the rows.
+            When a parameter breaks its rule, no column has entries, or the model refuses the rows.
         """
         check_count(self.n_imputations, "n_imputations", owner=OWNER)
         check_flag(self.keep_empty_features, "keep_empty_features", owner=OWNER)
+        if self.model is not None:
+            check_model(self.model, "impute", owner=OWNER)
         X = validate_data(
             self, X, dtype=np.float64, ensure_min_samples=3, ensure_all_finite="allow-nan"
         )
         self.seed_ = draw_seed(self.random_state)
         self.present_ = ~np.isnan(X).all(axis=0)
+        if not self.present_.any():
+            raise InputError(f"{OWNER}: needs a column with entries, got {X.shape[1]} without any.")
         model = VAE() if self.model is None else clone(self.model)
         if "random_state" in model.get_params() and model.random_state is None:
             model.set_params(random_state=derive_seed(self.seed_, "model"))

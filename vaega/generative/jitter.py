@@ -9,6 +9,7 @@ from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng
 from vaega.generative.base_sampler import BaseSampler
 from vaega.generative.noise import within_class_variance
+from vaega.generative.scaling import binary_units
 
 
 class GaussianJitter(BaseSampler):
@@ -67,7 +68,8 @@ class GaussianJitter(BaseSampler):
         self, X: np.ndarray, y: np.ndarray, wanted: dict[Any, int], seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
         rng, codes = derive_rng(seed, "sample"), np.unique(y, return_inverse=True)[1]
-        deviation = np.sqrt(within_class_variance(X, codes))
+        unit = binary_units(np.abs(X).max(axis=0))  # so that no square is infinite, or nothing
+        deviation = np.sqrt(within_class_variance(X / unit, codes)) * unit
         chosen = np.concatenate([_evenly(y == label, n, rng) for label, n in wanted.items()])
         noise = rng.standard_normal((len(chosen), X.shape[1]))
         return X[chosen] + self.share * deviation * noise, y[chosen]

@@ -13,7 +13,7 @@ from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed, draw_seed
 from vaega.generative.anomaly import KINDS, REFERENCES
 from vaega.generative.autoencoders import VAE
-from vaega.generative.base import GenerativeModel
+from vaega.generative.base import GenerativeModel, check_model
 
 OWNER = "VAEOutlierDetector"
 COMBINED = ("likelihood", "latent")
@@ -107,6 +107,10 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         check_choice(self.kind, "kind", ("combined", *KINDS), owner=OWNER)
         check_choice(self.reference, "reference", REFERENCES, owner=OWNER)
         _check_contamination(self.contamination)
+        if self.model is not None:
+            scored = self.kind in ("combined", "likelihood")
+            uses = ("score_samples",) if scored else ()
+            check_model(self.model, "anomaly_scores", *uses, owner=OWNER)
         model = VAE() if self.model is None else clone(self.model)
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=3, **self._rules())
         self.seed_ = draw_seed(self.random_state)

@@ -23,6 +23,7 @@ class Proposal:
     """Rows to which importance samples are drawn, and the noise that all rows share.
 
     Shared noise makes the score of a row a function of the row alone, whatever rows come with it.
+    Its error is shared too; where the mean over rows is all that is asked for, each has its own.
 
     Attributes
     ----------
@@ -32,7 +33,7 @@ class Proposal:
         What the encoder is shown: missing entries filled in.
     codes : numpy.ndarray of int, shape (n,), or None
         Classes.
-    noise : torch.Tensor of shape (k, latent)
+    noise : torch.Tensor of shape (k, latent) or (k, n, latent)
         Standard normal.
     widths : torch.Tensor of shape (n, latent)
         How many times as far as the encoder says points are drawn.
@@ -62,7 +63,8 @@ class Proposal:
     def points(self, codec: Codec | LinearCodec, index: np.ndarray) -> tuple[Tensor, Tensor]:
         """Return latent points (k, m, latent) of rows `index` (m,) and their log density (k, m)."""
         widths = self.widths[torch.from_numpy(index).to(self.widths.device)]
-        noise = self.noise[:, None].expand(-1, len(index), -1)
+        noise = self.noise
+        noise = noise[:, index] if noise.ndim == 3 else noise[:, None].expand(-1, len(index), -1)
         wide = noise * widths
         points, log_q = codec.infer(self.seen[index], self.codes_of(index), wide)
         # That is the density had the wide noise been standard normal.
@@ -120,8 +122,8 @@ def propose(engine: Engine, rows: np.ndarray, codes: np.ndarray | None, noise: T
         On the network's scale; NaN where missing.
     codes : numpy.ndarray of int, shape (n,), or None
         Classes.
-    noise : torch.Tensor of shape (k, latent)
-        Standard normal.
+    noise : torch.Tensor of shape (k, latent) or (k, n, latent)
+        Standard normal; of all rows, or of each.
 
     Returns
     -------

@@ -12,7 +12,6 @@ from vaega.generative.engine import Codec, Engine
 from vaega.generative.linear import LinearCodec
 from vaega.generative.pooled import fit_pooled
 from vaega.generative.principal import choose_latent, fill_in, fit_components
-from vaega.generative.proposal import draw_noise
 from vaega.generative.table import Table
 
 # Importance samples of a row, and held-out rows that are judged at most.
@@ -73,7 +72,9 @@ def judge_heldout(
 
 
 def _network_density(engine: Engine, rows: np.ndarray, seed: int) -> float:
-    noise = draw_noise(engine, N_SAMPLES, N_SAMPLES, derive_rng(seed, "heldout density"))
+    rng = derive_rng(seed, "heldout density")
+    shape = (N_SAMPLES, len(rows), engine.codec.latent)
+    noise = engine.codec.tensor(rng.standard_normal(shape))  # of each row: errors average out
     if engine.codec.conditional:
         found = class_log_densities(engine, rows, noise).logsumexp(dim=1)
     else:

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed
 from vaega.generative.autoencoders import VAE
-from vaega.generative.base import GenerativeModel
+from vaega.generative.base import GenerativeModel, check_model
 from vaega.generative.base_sampler import BaseSampler
 from vaega.generative.cache import ModelCache
 
@@ -125,6 +125,10 @@ class GenerativeSampler(BaseSampler):
         """
         self.model_ = None
         return super().fit_resample(X, y)
+
+    def _check_settings(self) -> None:
+        if self.model is not None:
+            check_model(self.model, "sample", owner="GenerativeSampler")
 
     def _draw(
         self, X: np.ndarray, y: np.ndarray, wanted: dict[Any, int], seed: int

@@ -125,14 +125,24 @@ def check_size(X: np.ndarray, most: float, *, owner: str) -> None:
             )
 
 
+def binary_units(largest: np.ndarray) -> np.ndarray:
+    """Return powers of two near the largest sizes of columns, to divide them by without a loss.
+
+    Examples
+    --------
+    >>> binary_units(np.array([0.0, 1.0, 9.0]))
+    array([1., 1., 8.])
+    """
+    return np.exp2(np.floor(np.log2(np.where(largest > 0.0, largest, 1.0))))
+
+
 def _measure(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mean, or value, and deviation of each column, and whether it varies."""
     largest = np.fmax.reduce(np.abs(X), axis=0)
     extreme = (largest > MOST_SQUARED) | ((largest < LEAST_SQUARED) & (largest > 0.0))
     if not extreme.any():
         return _moments(X)
-    # A power of two: dividing by it loses nothing.
-    unit = np.where(extreme, np.exp2(np.floor(np.log2(np.where(extreme, largest, 1.0)))), 1.0)
+    unit = binary_units(np.where(extreme, largest, 1.0))
     mean, deviation, varies = _moments(X / unit)
     return mean * unit, deviation * unit, varies
 

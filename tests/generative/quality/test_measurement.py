@@ -1,6 +1,7 @@
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE
 from sklearn.naive_bayes import GaussianNB
@@ -10,7 +11,7 @@ from tests.generative.data import leukemia
 from tests.generative.quality.stubs import DiagonalGaussian, two_classes
 from vaega.core.errors import InputError
 from vaega.generative.autoencoders import VAE
-from vaega.generative.closed_form import ProbabilisticPCA
+from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative.quality import densities, measure_quality, measure_rows
 from vaega.generative.sampler import GenerativeSampler
 
@@ -138,3 +139,15 @@ def test_leukemia_in_five_seconds():
     report = measure_rows(X[fit], y[fit], S, y[fit][place], X[test], y[test])
     assert time.process_time() - start < 5.0
     assert report.n_features == 7129
+
+
+@pytest.mark.parametrize("exponent", [-70, 700])
+def test_the_unit_of_the_columns_changes_nothing(exponent):
+    X, y = two_classes(40)
+    plain, other = (
+        measure_quality(ClassGaussian(), X * unit, y, classifiers=NB, references=False)
+        for unit in (1.0, 2.0**exponent)
+    )
+    for name in ("fidelity", "columns", "variances", "two_sample"):
+        expected, found = getattr(plain, name), getattr(other, name)
+        pd.testing.assert_frame_equal(expected, found, rtol=1e-6)

@@ -3,7 +3,7 @@ import pytest
 
 from tests.generative.quality.stubs import compared, two_classes
 from vaega.core.errors import InputError
-from vaega.generative.quality.rows import check_rows
+from vaega.generative.quality.rows import check_labelled, check_rows
 
 X, Y = two_classes(20)
 
@@ -55,3 +55,28 @@ def test_matched_rows_are_as_many_of_each_class_as_are_held_out():
     rows = compared(n_test=15)
     chosen = rows.matched(np.random.default_rng(0))
     assert np.bincount(rows.y_synthetic[chosen]).tolist() == np.bincount(rows.y_test).tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        (np.array(["a", None] * 10, dtype=object), "must hold a label for every row, got None"),
+        (np.array(["a", 1] * 10, dtype=object), "must hold labels of one type, got int, str"),
+        (None, "y must hold a label for every row, got None"),
+    ],
+)
+def test_labels_that_are_none_are_one_sentence(labels, sentence):
+    with pytest.raises(InputError, match=f"^measure_quality: y {sentence.removeprefix('y ')}"):
+        check_labelled(X, labels, "y", owner="measure_quality")
+
+
+def test_columns_of_extreme_size_come_near_one_and_others_stay():
+    sizes = np.ones(20)
+    sizes[:3] = 2.0**-200, 2.0**500, 0.0
+    rows = check_rows(X * sizes, Y, X * sizes, Y, X * sizes, Y).in_units()
+    largest = np.abs(rows.X_fit).max(axis=0)
+    assert ((largest[:2] >= 1) & (largest[:2] < 2)).all()
+    for table in (rows.X_fit, rows.X_synthetic, rows.X_test):
+        np.testing.assert_array_equal(table[:, 2:], (X * sizes)[:, 2:])
+    plain = check_rows(X, Y, X, Y, X, Y)
+    assert plain.in_units() is plain

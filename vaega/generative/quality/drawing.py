@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import check_is_fitted, check_X_y
+from sklearn.utils.validation import check_is_fitted
 
 from vaega.core.checks import check_count
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed
 from vaega.data.splits import holdout_split
-from vaega.generative.quality.rows import ComparedRows, check_rows
+from vaega.generative.quality.rows import ComparedRows, check_labelled, check_rows
 
 OWNER = "measure_quality"
 # Rows that are drawn at least, where nobody says how many: shares and variances get steady there.
@@ -90,7 +90,7 @@ def draw_rows(
             f"{OWNER}: needs a generative model (fit and sample) or a sampler (fit_resample), "
             f"got {generator!r}."
         )
-    X, y = check_X_y(X, y, dtype=np.float64, ensure_min_samples=3)
+    X, y = check_labelled(X, y, "y", owner=OWNER)
     X_fit, y_fit, X_test, y_test, split = _parts(X, y, X_test, y_test, test_size, seed)
     wanted = share_rows(y_fit, _total(n_synthetic, len(X_fit), y_fit))
     if _is_sampler(generator):

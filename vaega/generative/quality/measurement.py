@@ -221,14 +221,15 @@ def _parts(
     clock: "_Clock",
 ) -> dict[str, Any]:
     rows, model = drawn.rows, drawn.model
-    scaled, clipped = rows.scaled(), rows.scaled(limit=CLIPPED_AT)
+    plain = rows.in_units()
+    scaled, clipped = plain.scaled(), plain.scaled(limit=CLIPPED_AT)
     references = references and hasattr(model, "score_samples")
     measures: dict[str, Callable[[], Any]] = {
         "transfer": lambda: measure_transfer(
             scaled, classifiers, seed=derive_seed(seed, "transfer")
         ),
-        "fidelity": lambda: fidelity_table(rows, seed=seed),
-        "columns": lambda: column_table(rows),
+        "fidelity": lambda: fidelity_table(plain, seed=seed),
+        "columns": lambda: column_table(plain),
         "variances": lambda: variance_table(clipped),
         "two_sample": lambda: compare_samples(clipped, rng=derive_rng(seed, "two samples")),
         "copies": lambda: check_copies(clipped, rng=derive_rng(seed, "copies")),

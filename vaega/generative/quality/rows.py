@@ -1,12 +1,17 @@
 """The rows that a measurement compares: fitted on, synthetic, held out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_array, check_X_y
 
 from vaega.core.errors import InputError
+from vaega.generative.labels import check_labels
+from vaega.generative.scaling import binary_units
+
+# Smaller numbers are nothing to measures that round, larger ones too much for squares.
+LEAST_SIZE, MOST_SIZE = 1e-6, 1e100
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +47,21 @@ class ComparedRows:
     def varies(self) -> np.ndarray:
         """Which columns (n_features,) vary among the fit rows."""
         return np.ptp(self.X_fit, axis=0) > 0
+
+    def in_units(self) -> "ComparedRows":
+        """Return the rows with columns of extreme size divided by a power of two, near 1.
+
+        Nothing else changes: shapes of distributions and correlations stay what they are, and can
+        be computed.
+        """
+        largest = np.abs(self.X_fit).max(axis=0)
+        extreme = ((largest > 0.0) & (largest < LEAST_SIZE)) | (largest > MOST_SIZE)
+        if not extreme.any():
+            return self
+        unit = binary_units(np.where(extreme, largest, 1.0))
+        parts = [X / unit for X in (self.X_fit, self.X_synthetic, self.X_test)]
+        names = ("X_fit", "X_synthetic", "X_test")
+        return replace(self, **dict(zip(names, parts, strict=True)))
 
     def scaled(self, *, limit: float = np.inf) -> "ComparedRows":
         """Return the rows standardised by the fit rows, without columns constant there.
@@ -125,7 +145,7 @@ def check_rows(
     Traceback (most recent call last):
     vaega.core.errors.InputError: measure_rows: y_synthetic must hold labels of y_fit, got 2.
     """
-    X_fit, y_fit = check_X_y(X_fit, y_fit, dtype=np.float64, ensure_min_samples=3)
+    X_fit, y_fit = check_labelled(X_fit, y_fit, "y_fit", owner=owner)
     classes, codes = np.unique(y_fit, return_inverse=True)
     if len(classes) < 2:
         raise InputError(f"{owner}: y_fit must hold two classes or more, got {len(classes)}.")
@@ -143,6 +163,44 @@ def check_rows(
             f"{classes.tolist()[fewest.argmin()]!r}."
         )
     return ComparedRows(X_fit, codes, X_synthetic, synthetic, X_test, test, classes)
+
+
+def check_labelled(X: Any, y: Any, name: str, *, owner: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows and their labels as arrays.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_features)
+        Finite values; three rows or more.
+    y : array-like of shape (n_rows,)
+        Labels.
+    name : str
+        What the labels are called.
+    owner : str
+        Who asks.
+
+    Returns
+    -------
+    X : numpy.ndarray of float64, shape (n_rows, n_features)
+    y : numpy.ndarray of shape (n_rows,)
+
+    Raises
+    ------
+    InputError
+        When labels are missing or of types that cannot be put in order.
+    ValueError
+        When X or y is not what scikit-learn calls valid.
+
+    Examples
+    --------
+    >>> check_labelled([[0], [1], [2]], ["a", "b", "a"], "y", owner="measure_quality")[0].shape
+    (3, 1)
+    """
+    if y is None:
+        raise InputError(f"{owner}: {name} must hold a label for every row, got None.")
+    labels = check_labels(y, owner=owner)
+    X, labels = check_X_y(X, labels, dtype=np.float64, ensure_min_samples=3)
+    return X, labels
 
 
 def _checked(X: Any, name: str, width: int, owner: str) -> np.ndarray:
