@@ -34,6 +34,7 @@ class Command(click.Command):
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
+        self.help = _with_paragraphs(self.help)
         self.params.append(Debug())
 
 
@@ -41,6 +42,10 @@ class Group(click.Group):
     """Commands whose errors come out as one sentence."""
 
     command_class = Command
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.help = _with_paragraphs(self.help)
 
     def invoke(self, context: click.Context) -> Any:
         """Run the command that was asked for; what it raises becomes a sentence.
@@ -71,6 +76,11 @@ class Group(click.Group):
                 raise click.ClickException(str(error)) from error
             kind = type(error).__name__
             raise Unexpected(f"unexpected {kind}: {error} (--debug shows where)") from error
+
+
+def _with_paragraphs(text: str | None) -> str | None:
+    # Click leaves the lines behind a backspace as they are; docstrings write it as two letters.
+    return None if text is None else text.replace("\\b", "\b")
 
 
 class InterruptedCommand(click.Abort):

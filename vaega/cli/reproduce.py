@@ -19,7 +19,11 @@ from vaega.cli.app import (
 
 @vaega.group(cls=Group)
 def reproduce() -> None:
-    """Put published figures and ours side by side."""
+    r"""Put published figures and ours side by side.
+
+    \b
+    vaega reproduce thesis --scale smoke
+    """
 
 
 @reproduce.command(cls=Command)
@@ -45,6 +49,7 @@ def reproduce() -> None:
     show_default=True,
     help="full: the thesis's population, generations and number of runs.",
 )
+@click.option("--finished", is_flag=True, help="Show finished runs of chapter 4, run nothing.")
 @click.option("--runs", "n_runs", type=int, help="Runs a group, in place of the scale's.")
 @click.option(
     "--out",
@@ -66,7 +71,7 @@ def thesis(tables: tuple[str, ...], figures: tuple[str, ...], **given: Any) -> i
     """
     from vaega.thesis.registry import PICTURES, TABLES
 
-    request, command = _request(given), this_command().replace("vaega", "vaega reproduce", 1)
+    request, command = _request(given), _command()
     if not tables and not figures:
         tables, figures = tuple(TABLES), tuple(PICTURES)
     try:
@@ -77,6 +82,11 @@ def thesis(tables: tuple[str, ...], figures: tuple[str, ...], **given: Any) -> i
     except KeyboardInterrupt as error:
         raise InterruptedCommand(command) from error
     return DONE
+
+
+def _command() -> str:
+    command = this_command().replace("vaega", "vaega reproduce", 1)
+    return command.replace("--finished=True", "--finished")
 
 
 def _request(given: dict[str, Any]) -> Any:
