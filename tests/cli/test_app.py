@@ -53,3 +53,13 @@ def test_unknown_commands_and_options_are_one_sentence(capsys):
 def test_the_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("vaega, version ")
+
+
+def test_a_shell_completes_commands(monkeypatch, capsys):
+    monkeypatch.setenv("_VAEGA_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "vaega comp")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    with pytest.raises(SystemExit) as stop:
+        vaega.main(prog_name="vaega")
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == "plain,compare\n"

@@ -5,6 +5,7 @@ import pytest
 
 from tests.thesis.conftest import smoke, smoke_out, tiny_data  # noqa: F401
 from vaega.cli import main
+from vaega.thesis.registry import PICTURES, TABLES
 
 
 def reproduce(out, *arguments):
@@ -30,6 +31,35 @@ def test_a_figure(smoke, capsys):  # noqa: F811
     assert reproduce(smoke.out, "--figure", "4.7", "--protocol", "as-run") == 0
     assert "Protocol as-run: fitness is computed on" in capsys.readouterr().out
     assert (smoke.out / "figures/figure_4.7.png").is_file()
+
+
+def test_the_command_can_be_given_again(smoke, capsys):  # noqa: F811
+    chosen = ["--table", "groups", "--group", "madelon", "--protocol", "as-run", "--finished"]
+    assert reproduce(smoke.out, *chosen) == 0
+    text = capsys.readouterr().out
+    command = text.split("Command: `vaega ")[1].split("`")[0]
+    assert main(command.split()) == 0
+    assert capsys.readouterr().out == text
+
+
+def test_all_of_chapter_4_at_once(smoke, capsys):  # noqa: F811
+    own = "vaega.thesis.chapter4"
+    tables = [name for name, place in TABLES.items() if place.startswith(own)]
+    figures = [name for name, place in PICTURES.items() if place.startswith(own)]
+    assert len(tables) >= 7
+    assert len(figures) == 12
+    chosen = [f"--table={name}" for name in tables] + [f"--figure={name}" for name in figures]
+    chosen += ["--protocol=as-run", "--protocol=as-described"]
+    assert reproduce(smoke.out, *chosen) == 0
+    text = capsys.readouterr().out
+    for name in tables:
+        assert f"# Table {name}: " in text
+        assert {path.suffix for path in (smoke.out / "tables").glob(f"table_{name}.*")} == {
+            ".csv", ".md", ".tex",
+        }  # fmt: skip
+    for name in figures:
+        assert (smoke.out / "figures" / f"figure_{name}.svg").is_file()
+        assert "Protocol as-" in (smoke.out / "figures" / f"figure_{name}.md").read_text()
 
 
 @pytest.mark.parametrize(
