@@ -20,6 +20,7 @@ from vaega.data.steps import check_steps
 from vaega.experiments.classifiers import check_classifier, check_metric
 from vaega.experiments.generators import GeneratorError, check_generator
 from vaega.experiments.open_search import check_open_search
+from vaega.selection.classical import ClassicalSelection
 from vaega.selection.select_generate_select import check_keep
 from vaega.selection.settings import SearchSettings
 
@@ -151,11 +152,41 @@ class GeneratorConfig(BaseModel):
         return dict(self.model_extra or {})
 
 
+class SelectorConfig(_Model):
+    """A classical selection in place of the search; see `vaega.selection.classical`."""
+
+    kind: Literal[
+        "f_classif", "mutual_info", "l1", "extra_trees", "rfe", "forward", "random", "all"
+    ]
+    size: Count | str = "auto"
+    n_masks: Count | None = None
+
+    @model_validator(mode="after")
+    def _only_what_the_kind_reads(self) -> "SelectorConfig":
+        if self.kind == "all" and self.size != "auto":
+            raise ValueError(f"size has no effect with kind: all, got {self.size!r}; remove it")
+        if self.kind != "random" and self.n_masks is not None:
+            raise ValueError(f"n_masks has no effect with kind: {self.kind}; remove it")
+        return self
+
+    @property
+    def size_of(self) -> str | None:
+        """The arm whose size it takes, seed by seed and trial by trial."""
+        return self.size if isinstance(self.size, str) and self.size != "auto" else None
+
+    def selection(self, size: int | None = None) -> ClassicalSelection:
+        """Return the selection, of `size` features where another arm says how many."""
+        own = self.size if isinstance(self.size, int) else size
+        given = {} if self.n_masks is None else {"n_masks": self.n_masks}
+        return ClassicalSelection(self.kind, own, **given)
+
+
 class ArmConfig(_Model):
-    """One way of fitting: on real rows alone, or with `amount` synthetic rows added."""
+    """One way of fitting: what is added to the real rows, and what selects the features."""
 
     generator: GeneratorConfig | None = None
     amount: Count | None = None
+    selector: SelectorConfig | None = None
 
     @model_validator(mode="after")
     def _generator_and_amount_go_together(self) -> "ArmConfig":
@@ -367,6 +398,26 @@ class ExperimentConfig(_Model):
             if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
                 raise ValueError(f"an arm's name has letters, digits, - and _ alone, got {name!r}")
         return arms
+
+    @model_validator(mode="after")
+    def _sizes_of_arms_that_search(self) -> "ExperimentConfig":
+        for name, arm in self.arms.items():
+            if arm.selector is None:
+                continue
+            if self.protocol.kind != "honest":
+                raise ValueError(f"arms.{name}: a selector needs protocol.kind honest")
+            other = arm.selector.size_of
+            if other is not None and (other not in self.arms or other == name):
+                arms = [arm for arm in self.arms if arm != name]
+                raise ValueError(
+                    f"arms.{name}.selector.size must be auto, a number, or another arm "
+                    f"({', '.join(arms) or 'there is none'}), got {other!r}"
+                )
+            if other is not None and (theirs := self.arms[other].selector) and theirs.size_of:
+                raise ValueError(
+                    f"arms.{name}.selector.size: {other} takes its size of an arm itself"
+                )
+        return self
 
     @field_validator("seeds")
     @classmethod

@@ -83,6 +83,9 @@ def plan_runs(config: ExperimentConfig, dataset: Dataset) -> list[Run]:
     for arm, content in config.arms.items():
         for seed in config.seed_list():
             arm_content = plain(content.model_dump(exclude_unset=True))
+            if content.selector is not None and content.selector.size_of is not None:
+                other = config.arms[content.selector.size_of]
+                arm_content["size_of"] = plain(other.model_dump(exclude_unset=True))
             resolved = {**shared, "arm": {"name": arm, **arm_content}, "seed": seed}
             digest = fingerprint(canonical_json(resolved))[:10]
             runs.append(Run(f"{arm}-{seed:03d}-{digest}", dataset.name, arm, seed, resolved))
@@ -164,7 +167,7 @@ def complete_runs(
     origin = origin or Origin(beside=Path.cwd(), started_in=Path.cwd())
     write_plan(folder, config, [run.id for run in runs], origin)
     memory = ScoreStore(folder / "memory.sqlite3")
-    worker = Worker(config, dataset, store, options.device, options.cache, memory)
+    worker = Worker(config, dataset, store, options.device, options.cache, memory, runs=tuple(runs))
     for run in _complete(pending, worker, options.jobs, observer):
         observer.on_run_end(run, store.metrics(run.id) or {})
         store.tabulate(runs)

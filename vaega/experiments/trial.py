@@ -24,6 +24,7 @@ from vaega.fitness.objective import Objective, PenaltyObjective, WeightedObjecti
 from vaega.fitness.score_store import ScoreStore
 from vaega.fitness.seeding import seed_unset
 from vaega.fitness.warned import counted_warnings
+from vaega.selection.classical import ClassicalSelection
 from vaega.selection.finding import Search
 from vaega.selection.inner import InnerValidation
 from vaega.selection.result import SearchResult, widen_result
@@ -84,6 +85,7 @@ def run_trial(
     callbacks: Iterable[Callback] = (),
     checkpoint: Path | None = None,
     store: ScoreStore | None = None,
+    selection: ClassicalSelection | None = None,
 ) -> TrialResult:
     """Search, fit the final model on the mask, and read the test rows once.
 
@@ -103,6 +105,8 @@ def run_trial(
         Folder where the search keeps its state.
     store : ScoreStore, optional
         Where scores are kept for other runs of the experiment, other processes and a resume.
+    selection : ClassicalSelection, optional
+        Selects in place of the search, on the same folds.
 
     Returns
     -------
@@ -129,7 +133,9 @@ def run_trial(
         objective_of(config.fitness), config.search.settings(), tuple(callbacks), checkpoint, store
     )
     columns = np.arange(trial.X.shape[1])
-    if config.search.preselect is None:
+    if selection is not None:
+        found = selection.run(inner, search.objective, store)
+    elif config.search.preselect is None:
         found = search.run(inner)
     else:
         first = _preselect(search, config.search.preselect, inner)

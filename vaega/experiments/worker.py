@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from vaega import __version__
-from vaega.core.errors import ResultsError
+from vaega.core.errors import InputError, ResultsError
 from vaega.data.dataset import Dataset
 from vaega.evolution.callbacks import Callback
-from vaega.experiments.config import ArmConfig, ExperimentConfig
+from vaega.experiments.config import ArmConfig, ExperimentConfig, SelectorConfig
 from vaega.experiments.open_trial import OpenMeans, run_open_trial
 from vaega.experiments.protocols import OpenTrial, Trial, make_protocol
 from vaega.experiments.samplers import make_sampler
@@ -43,6 +43,8 @@ class Worker:
         Where trained autoencoders are kept.
     memory : ScoreStore, optional
         Scores that the runs of the experiment share and that outlive a run which is killed.
+    runs : tuple of Run
+        All runs; an arm may take the size of its selection from another.
     """
 
     config: ExperimentConfig
@@ -51,6 +53,7 @@ class Worker:
     device: str
     cache: Any
     memory: ScoreStore | None = None
+    runs: tuple[Run, ...] = ()
 
     def complete(
         self,
@@ -110,12 +113,31 @@ class Worker:
         )
 
     def _trials(self, run: Run, n_jobs: int, callbacks: Iterable[Callback]) -> list[TrialResult]:
+        arm = self.config.arms[run.arm]
+        sizes = self._sizes(run, arm.selector, n_jobs)
         trials = make_protocol(self.config.protocol).trials(self.dataset, run.seed)
         folder = self.store.run_folder(run.id) / "checkpoint"
-        return [
-            self._trial(trial, self.config.arms[run.arm], n_jobs, callbacks, folder / f"trial-{n}")
-            for n, trial in enumerate(trials)
-        ]
+        results = []
+        for n, trial in enumerate(trials):
+            size = None if sizes is None else max(1, sizes[n])
+            results.append(self._trial(trial, arm, n_jobs, callbacks, folder / f"trial-{n}", size))
+        return results
+
+    def _sizes(self, run: Run, selector: SelectorConfig | None, n_jobs: int) -> list[int] | None:
+        """Return how many features another arm selected with this seed, trial by trial."""
+        if selector is None or selector.size_of is None:
+            return None
+        other = next(
+            one for one in self.runs if (one.arm, one.seed) == (selector.size_of, run.seed)
+        )
+        self.complete(other, wait=True, n_jobs=n_jobs)
+        metrics = self.store.metrics(other.id) or {}
+        if metrics.get("status") != "done":
+            raise InputError(
+                f"arms.{run.arm}.selector.size: is that of {other.arm}, whose run with seed "
+                f"{run.seed} failed: {metrics.get('error', 'it has no result')}"
+            )
+        return [int(trial["n_features"]) for trial in metrics["trials"]]
 
     def _trial(
         self,
@@ -124,6 +146,7 @@ class Worker:
         n_jobs: int,
         callbacks: Iterable[Callback],
         checkpoint: Path,
+        size: int | None,
     ) -> TrialResult:
         how: dict[str, Any] = {
             "n_jobs": n_jobs,
@@ -134,7 +157,8 @@ class Worker:
         n_classes = self.dataset.n_classes
         if isinstance(trial, Trial):
             sampler = make_sampler(arm, n_classes, device=self.device, cache=self.cache)
-            return run_trial(self.config, trial, sampler, **how)
+            selection = None if arm.selector is None else arm.selector.selection(size)
+            return run_trial(self.config, trial, sampler, selection=selection, **how)
         means = OpenMeans(device=self.device, cache=self.cache, **how)
         return run_open_trial(self.config, trial, arm, n_classes=n_classes, means=means)
 
