@@ -55,3 +55,14 @@ def test_convergence_by_generation(smoke):
     assert set(picture.rows["generation"]) == {1, 2}
     assert picture.rows["mean_accuracy"].between(0.0, 1.0).all()
     assert picture.draw(picture.rows).axes
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [(box_plots, "4.8"), (by_size, "4.12"), (all_datasets, "4.17"), (convergence, "convergence")],
+)
+def test_nothing_to_show_is_an_empty_figure(make, name, smoke, tmp_path):
+    request = replace(smoke, datasets=("leukemia",), protocols=("honest",), groups=("madelon",))
+    picture = make(name, request)
+    assert picture.rows.empty or set(picture.rows["source"]) == {"published"}
+    write_picture(picture, tmp_path, command="vaega")

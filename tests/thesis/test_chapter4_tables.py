@@ -20,6 +20,7 @@ from vaega.thesis.chapter4_tables import (
 )
 from vaega.thesis.group_runs import GroupRuns
 from vaega.thesis.groups import find_group
+from vaega.thesis.publication import write_table
 from vaega.thesis.published import published_groups, published_runs
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -112,3 +113,19 @@ def test_frequencies_are_shares(smoke):
     rows = frequencies("frequencies", replace(smoke, datasets=("madelon",))).rows
     assert rows[["share_of_runs", "frequency_there"]].stack().between(0.0, 1.0).all()
     assert rows.groupby(["group", "protocol", "arm"]).size().max() == 10
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (by_group, "groups"),
+        (final_populations, "4"),
+        (gisette_sizes, "4.2"),
+        (stability, "stability"),
+        (frequencies, "frequencies"),
+    ],
+)
+def test_nothing_to_show_is_an_empty_table(make, name, smoke, tmp_path):
+    table = make(name, replace(smoke, datasets=("leukemia",), groups=("madelon",)))
+    assert table.rows.empty
+    write_table(table, tmp_path, command="vaega")

@@ -75,3 +75,13 @@ def test_data_that_are_not_here_are_noted(request_for, monkeypatch, tmp_path):
 def test_datasets_asked_for(smoke, dataset):
     found = complete_groups(replace(smoke, datasets=(dataset,), protocols=("as-run",)))
     assert set(found.table["dataset"]) == {dataset}
+
+
+def test_finished_runs_alone_are_shown(smoke, tmp_path):
+    complete_groups(smoke, LEUKEMIA)
+    request = replace(smoke, finished=True, n_runs=9, protocols=("as-run",))
+    assert complete_groups(request, LEUKEMIA).table["seed"].nunique() in (2, 3)
+    nothing = complete_groups(replace(request, out=tmp_path), LEUKEMIA)
+    assert nothing.table.empty
+    assert nothing.notes == ()
+    assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from vaega.cli import vaega
+from vaega.thesis.groups import GROUPS
 from vaega.thesis.registry import PICTURES, TABLES
 from vaega.thesis.request import DATASETS, PROTOCOLS, SCALES
 
@@ -17,6 +18,7 @@ KNOWN = {
     "--dataset": DATASETS,
     "--protocol": PROTOCOLS,
     "--scale": SCALES,
+    "--group": tuple(group.name for group in GROUPS),
 }
 COMMANDS = sorted(set(re.findall(r"vaega reproduce thesis[^`\n#]*", PAGE)))
 

@@ -66,3 +66,19 @@ def test_table_4_2_is_that_of_the_runs():
     for arm, figures in GISETTE_SIZES.items():
         assert own.mean()[arm] == pytest.approx(figures["mean"], abs=0.001)
         assert own.std()[arm] == pytest.approx(figures["sd"], abs=0.001)
+
+
+def test_published_populations_had_become_uniform():
+    """Without mutation a population converges: its mean is its elite, in nearly every run."""
+    runs = published_runs()
+    two = runs[runs["dataset"].isin(["leukemia", "madelon", "gisette"])]
+    same = (two["population_n_features"] - two["elite_n_features"]).abs() < 0.5
+    assert len(two) == 284
+    assert same.mean() > 0.97
+
+
+def test_madelons_test_rows_doubled_between_the_arms():
+    groups = published_groups().set_index("experiment_group")["all_features_accuracy"]
+    correct = groups["mandelon_synthetic"] * 1200  # of 600 real and 600 synthetic rows
+    assert groups["mandelon_base_0023"] * 600 == pytest.approx(320, abs=0.3)
+    assert correct > 320 + 600  # real rows as before, every synthetic one, and a few more

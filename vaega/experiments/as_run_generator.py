@@ -25,10 +25,13 @@ class SyntheticRows(NamedTuple):
     ----------
     X : numpy.ndarray of float, shape (n_rows, n_features)
     y : numpy.ndarray of int, shape (n_rows,)
+    epochs : int
+        How long the network was trained.
     """
 
     X: np.ndarray
     y: np.ndarray
+    epochs: int
 
 
 @dataclass(frozen=True)
@@ -143,10 +146,11 @@ class AsRunGenerator:
             chances = torch.as_tensor(1.0 / np.bincount(y)[y], dtype=torch.float32, device=device)
             if self.balanced:
                 weight = chances * (len(y) / self.n_classes)
-                network = self._train(replace(training, weight=weight), test, seed, chances)
+                trained = self._train(replace(training, weight=weight), test, seed, chances)
             else:
-                network = self._train(training, test, seed, None)
-            return self._draw(network, test, n_rows, derive_seed(seed, "draw"))
+                trained = self._train(training, test, seed, None)
+            X_new, y_new = self._draw(trained[0], test, n_rows, derive_seed(seed, "draw"))
+            return SyntheticRows(X_new, y_new, trained[1])
 
     @property
     def _joined(self) -> bool:
@@ -162,7 +166,7 @@ class AsRunGenerator:
 
     def _train(
         self, training: Rows, test: Rows, seed: int, chances: torch.Tensor | None
-    ) -> Network:
+    ) -> tuple[Network, int]:
         network = build_network(
             torch.Generator().manual_seed(derive_seed(seed, "weights")),
             training.n_features,
@@ -182,18 +186,20 @@ class AsRunGenerator:
         generator = torch.Generator(device=training.values.device)
         generator.manual_seed(derive_seed(seed, "training"))
         trainee = Trainee(network, training, None, settings, generator, chances=chances)
-        best, waited = np.inf, 0
-        for _ in range(self.max_epochs):
+        best, waited, epochs = np.inf, 0, 0
+        for epochs in range(1, self.max_epochs + 1):  # noqa: B007  the last one is told
             trainee.run_epoch(share=1.0)
             loss = _loss(network, test)
             best, waited = (loss, 0) if loss < best else (best, waited + 1)
             if waited == _PATIENCE:
                 break
         trainee.end()
-        return network
+        return network, epochs
 
     @torch.no_grad()
-    def _draw(self, network: Network, test: Rows, n_rows: int, seed: int) -> SyntheticRows:
+    def _draw(
+        self, network: Network, test: Rows, n_rows: int, seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         mean, log_variance = network.encode(test.values, test.condition)
         centre, spread = mean.mean(dim=0), torch.exp(log_variance / 2).mean(dim=0)
         noise = torch.randn(n_rows, self.latent, generator=torch.Generator().manual_seed(seed)).to(
@@ -203,11 +209,11 @@ class AsRunGenerator:
         if self._joined:
             table = network.decode(points).cpu().numpy().astype(np.float64)
             labels = np.where(np.round(table[:, -1]) < 1, 0, 1)
-            return SyntheticRows(table[:, :-1], labels)
+            return table[:, :-1], labels
         labels = np.sort(np.arange(n_rows) % self.n_classes)
         condition = torch.as_tensor(np.eye(self.n_classes)[labels], dtype=torch.float32)
         table = network.decode(points, condition.to(centre.device)).cpu().numpy()
-        return SyntheticRows(table.astype(np.float64), labels)
+        return table.astype(np.float64), labels
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from vaega.experiments.baselines.models import MODELS
 from vaega.experiments.baselines.runner import complete_baselines
 from vaega.experiments.baselines.tables import METRICS, tabulate_classes, tabulate_tasks
 from vaega.experiments.store import Store
+from vaega.thesis.provenance import describe_runs
 from vaega.thesis.record import Table
 from vaega.thesis.reports import published_models, published_value
 from vaega.thesis.request import Request
@@ -23,7 +24,10 @@ _SMOKE_MODELS = ("extra_tree", "bernoulli_nb", "gaussian_nb")
 _SLOW_ON_GISETTE = ("lda", "qda", "adaboost", "bagging", "gradient_boosting", "mlp")
 _SLOW = "Scale small: models that take hours on gisette are left out there."
 N_SPLITS = {"smoke": 1, "small": 1, "full": 5}
+_SETTINGS = BaselineSettings("pooled")
+_SMOKE_SETTINGS = BaselineSettings("pooled", n_folds=2, search_rows=100)
 _POOLED = "As in the thesis, official parts are pooled and split anew, 80 to 20."
+_INTERVAL = "low, high: 95 % interval of the mean over splits; with one split, over its test rows."
 _NO_DATASET = f"reproduce thesis: --dataset must be one of {', '.join(_DATASETS)} for table 2.1."
 _SMOKE = "Scale smoke: three quick models."
 
@@ -48,7 +52,7 @@ def classical_models(name: str, request: Request) -> Table:
     DataError
         When none of the datasets asked for is here.
     """
-    tables, notes = [], [STATEMENT, _POOLED]
+    tables, notes = [], [STATEMENT, _POOLED, _INTERVAL]
     for thesis_name in (each for each in _DATASETS if request.wants(each)):
         try:
             table, _, said = _computed(thesis_name, _models(thesis_name, request), request)
@@ -58,7 +62,7 @@ def classical_models(name: str, request: Request) -> Table:
         tables.append(table.assign(thesis_name=thesis_name))
         notes += said
     if not tables:
-        raise DataError(" ".join(notes[2:]) or _NO_DATASET)
+        raise DataError(" ".join(notes[3:]) or _NO_DATASET)
     notes += {"smoke": [_SMOKE], "small": [_SLOW]}.get(request.scale, [])
     found = pd.concat(tables)
     title = "Classical models on all features: AUC, macro-F1 for gcm"
@@ -96,12 +100,14 @@ def model_rows(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        dataset, metric, model, published, mean, sd, n, low, high, standard_errors.
+        dataset, metric, model, published, mean, sd, n, low, high, standard_errors; with one split
+        the interval is that over resampled test rows.
 
     Examples
     --------
     >>> table = pd.DataFrame([{"thesis_name": "madelon", "dataset": "madelon", "model": "bagging",
-    ...     "status": "done", "metric": "roc_auc", "score": 0.9}])
+    ...     "status": "done", "metric": "roc_auc", "score": 0.9, "score_low": 0.8,
+    ...     "score_high": 0.95}])
     >>> model_rows(table)[["model", "published", "mean"]].values.tolist()
     [['Bagging', 0.91, 0.9]]
     """
@@ -116,6 +122,8 @@ def model_rows(table: pd.DataFrame) -> pd.DataFrame:
         place = {"dataset": dataset, "metric": METRICS[found["metric"].iloc[0]]}
         published = float(printed.get((model, thesis_name), float("nan")))
         means = mean_beside(published, found["score"].tolist())
+        if len(found) == 1:
+            means |= {"low": found["score_low"].iloc[0], "high": found["score_high"].iloc[0]}
         rows.append({**place, "model": MODELS[model].title, **means})
     return pd.DataFrame(rows)
 
@@ -177,7 +185,7 @@ def _computed(
         [source],
         models,
         folder,
-        settings=BaselineSettings("pooled", search_rows=200 if request.scale == "smoke" else 1000),
+        settings=_SMOKE_SETTINGS if request.scale == "smoke" else _SETTINGS,
         seeds=range(n_splits),
         jobs=request.jobs,
         tell=request.tell,
@@ -185,7 +193,11 @@ def _computed(
     if unloaded:
         raise DataError(unloaded[source])
     table = tabulate_tasks(Store(folder), tasks)
-    notes = [stand_in_note(thesis_name, tasks[0].run.dataset) or ""]
+    folders = [Store(folder).run_folder(task.run.id) for task in tasks]
+    notes = [
+        stand_in_note(thesis_name, tasks[0].run.dataset) or "",
+        f"{thesis_name}: {describe_runs(table, folders)}",
+    ]
     notes += [
         f"{row['dataset']}, {MODELS[str(row['model'])].title}, seed {row['seed']}: {row['error']}"
         for _, row in table[table["status"] == "failed"].iterrows()

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from vaega.analysis.figures import COLOURS
 from vaega.thesis.group_runs import GroupRuns, complete_groups
@@ -117,8 +118,8 @@ def convergence(name: str, request: Request) -> Picture:
             history = history[history["selection"] == history["selection"].max()]
             kept = history[["generation", "mean_accuracy", "mean_n_features", "diversity"]]
             tables.append(kept.assign(group=group, protocol=protocol, arm=arm, run=run))
-    rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     keys = ["group", "protocol", "arm", "generation"]
+    rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*keys, "run"])
     rows = rows.groupby(keys, sort=False).mean().drop(columns="run").reset_index()
     title = "Means of the population by generation, over runs"
     return Picture(name, title, rows, draw_convergence, runs.notes if runs else ())
@@ -237,6 +238,7 @@ def _draw_lines(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
         colour = COLOURS[1] if arm == "augmented" else COLOURS[0]
         style = styles[str(protocol)]
         ax.plot(line["generation"], line[measure], style, color=colour, label=f"{arm}, {protocol}")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("generation")
     ax.set_ylabel(measure.replace("_", " "))
     ax.legend(frameon=False, fontsize=7)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
 from vaega.core.errors import DataError
 from vaega.core.files import read_json
+from vaega.data.dataset import Dataset
 from vaega.experiments.config import ExperimentConfig
 from vaega.experiments.loading import load_configured
 from vaega.experiments.plan import Origin
@@ -85,10 +87,9 @@ def complete_groups(
         Finished runs are read, not repeated; failed ones are noted, and tried again next time.
     """
     found = _Found()
-    for group, protocol in _wanted(request, groups, protocols):
-        request.tell(f"{group.name}, {protocol}")
+    for group, protocol in _wanted(request, groups, protocols or request.wanted_protocols()):
         try:
-            _complete(group, protocol, request, found)
+            found.add(_complete(group, protocol, request))
         except DataError as error:
             found.notes.append(f"{group.name}: not run: {error}")
     table = pd.DataFrame(found.rows, columns=list(COLUMNS))
@@ -105,47 +106,70 @@ class _Found:
     n_all: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    def add(self, other: "_Found") -> None:
+        self.rows += other.rows
+        self.folders |= other.folders
+        self.n_all |= other.n_all
+        self.notes += other.notes
+
 
 def _wanted(
-    request: Request, groups: Sequence[Group], protocols: Sequence[str] | None
+    request: Request, groups: Sequence[Group], protocols: Sequence[str]
 ) -> Iterator[tuple[Group, str]]:
     for name in request.groups:
         find_group(name)
     for group in groups:
         if request.groups and group.name not in request.groups:
             continue
-        for protocol in protocols or request.wanted_protocols():
+        for protocol in protocols:
             # Without an augmented arm a group is there to be compared with the published one.
             if request.wants(group.dataset) and (group.augmented or protocol == "as-run"):
                 yield group, protocol
 
 
-def _complete(group: Group, protocol: str, request: Request, found: _Found) -> None:
+@lru_cache(maxsize=100)  # the tables and figures of one command are made of the same runs
+def _complete(group: Group, protocol: str, request: Request) -> _Found:
+    request.tell(f"{group.name}, {protocol}")
+    found = _Found()
     config = scaled_config(group, protocol, request)
     dataset = load_configured(config.dataset, beside=config_folder())
-    folder = request.out / "runs" / request.scale / config.name
-    command = f"vaega reproduce thesis --dataset {group.dataset} --protocol {protocol}"
+    store = Store(request.out / "runs" / request.scale / config.name)
+    if not request.finished:
+        _run(group, protocol, request, config, dataset, store)
+    whose = {"group": group.name, "dataset": group.dataset, "data": dataset.name}
+    for run in plan_runs(config, dataset):
+        metrics = store.metrics(run.id) or {}
+        if metrics.get("status") != "done":
+            if not request.finished:
+                found.notes.append(f"{group.name}, {protocol}: {describe_run(run, metrics)}")
+            continue
+        own = {"size": group.size, "protocol": protocol, "arm": run.arm, "seed": run.seed}
+        found.rows.append(whose | own | _figures(metrics))
+        key = (group.name, protocol, run.arm)
+        found.folders.setdefault(key, []).append(store.run_folder(run.id))
+    if found.rows:
+        found.n_all[group.name] = dataset.n_features
+        found.notes += _notes(group, config, dataset.name)
+    return found
+
+
+def _run(
+    group: Group,
+    protocol: str,
+    request: Request,
+    config: ExperimentConfig,
+    dataset: Dataset,
+    store: Store,
+) -> None:
+    command = f"vaega reproduce thesis --group {group.name} --protocol {protocol}"
     complete_runs(
-        folder,
+        store.folder,
         config,
         dataset,
         options=RunnerOptions(jobs=request.jobs, device=request.device),
         observer=_Teller(request),
         origin=Origin(config_folder(), Path.cwd(), f"{command} --scale {request.scale}"),
     )
-    store = Store(folder)
-    found.n_all[group.name] = dataset.n_features
-    whose = {"group": group.name, "dataset": group.dataset, "data": dataset.name}
-    for run in plan_runs(config, dataset):
-        metrics = store.metrics(run.id) or {}
-        if metrics.get("status") != "done":
-            found.notes.append(f"{group.name}, {protocol}: {describe_run(run, metrics)}")
-            continue
-        own = {"size": group.size, "protocol": protocol, "arm": run.arm, "seed": run.seed}
-        found.rows.append(whose | own | _figures(metrics))
-        key = (group.name, protocol, run.arm)
-        found.folders.setdefault(key, []).append(store.run_folder(run.id))
-    found.notes += _notes(group, config, dataset.name)
 
 
 def _figures(metrics: dict[str, float]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import pandas as pd
@@ -62,9 +63,10 @@ def write_picture(picture: Picture, folder: Path, *, command: str) -> Path:
     """
     name = f"figure_{picture.name}"
     figure = picture.draw(picture.rows)
-    for line in picture.notes:
-        if line.startswith("Protocol as-"):
-            figure.text(0.01, -0.03 * (1 + len(figure.texts)), line, fontsize=6, va="top")
+    said = [line for line in picture.notes if line.startswith("Protocol as-")]
+    if said:
+        lines = [part for line in said for part in wrap(line, 150)]
+        figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=6)
     for kind in ("png", "svg"):
         write_bytes(folder / f"{name}.{kind}", render(figure, kind))
     write_text(folder / f"{name}.csv", as_csv(picture.rows))

@@ -23,6 +23,7 @@ TABLES: dict[str, str] = {
     "groups": "vaega.thesis.chapter4_tables:by_group",
     "stability": "vaega.thesis.chapter4_tables:stability",
     "frequencies": "vaega.thesis.chapter4_tables:frequencies",
+    "generators": "vaega.thesis.generator_tables:generators",
     "paired": "vaega.thesis.paired_tables:paired_differences",
 }
 # The same for figures: ``function(name: str, request: Request) -> Picture``.

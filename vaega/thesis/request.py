@@ -37,6 +37,8 @@ class Request:
         Runs a group, in place of the scale's.
     groups : tuple of str, default=()
         Groups of chapter 4, by the names of their configurations; empty for all.
+    finished : bool, default=False
+        Whether to show the runs of chapter 4 that are finished, and to run nothing.
     tell : callable, optional
         Is given a line of progress.
 
@@ -54,6 +56,7 @@ class Request:
     device: str = "auto"
     n_runs: int | None = None
     groups: tuple[str, ...] = ()
+    finished: bool = False
     tell: Callable[[str], None] = _silent
 
     def __post_init__(self) -> None:

@@ -24,6 +24,7 @@ from vaega.fitness.thread_limit import one_thread
 from vaega.fitness.warned import counted_warnings
 from vaega.generative.quality.rows import check_rows
 from vaega.generative.quality.transfer import measure_transfer
+from vaega.thesis.provenance import describe_runs
 from vaega.thesis.request import Request
 from vaega.thesis.stand_ins import load_thesis_dataset
 from vaega.thesis.synthetic_rows import TITLES, RealRows, draw_synthetic
@@ -51,10 +52,11 @@ def complete_tasks(
     Returns
     -------
     pandas.DataFrame
-        One row a task and line of a report: thesis_name, dataset, protocol, generator, n_drawn,
-        seed, n_fit, n_test, trained_on, tested_on, label, precision, recall, f1, support. Lines
-        are classes, then "accuracy" (under f1) and "macro average". A failed task has one line,
-        whose label is "failed", and a column error.
+        One row a task and line of a report: run, thesis_name, dataset, protocol, generator,
+        n_drawn, seed, seconds, n_fit, n_test, trained_on, tested_on, label, precision, recall, f1,
+        support. Lines are classes, then "accuracy" (under f1) and "macro average". A failed task
+        has one line, whose label is "failed", and a column error. ``attrs["runs"]`` says from which
+        runs all that is.
 
     Raises
     ------
@@ -73,8 +75,11 @@ def complete_tasks(
     pending = [task for task in tasks if not store.is_done(task.run.id)]
     for place, task in enumerate(_computed(pending, dataset, store, request.jobs), 1):
         request.tell(f"[{place}/{len(pending)}] {_describe(task, store)}")
-    lines = [line for task in tasks for line in _lines(task, store)]
-    return pd.DataFrame(lines)
+    lines = pd.DataFrame([line for task in tasks for line in _lines(task, store)])
+    runs = lines.drop_duplicates("run")
+    folders = [store.run_folder(task.run.id) for task in tasks]
+    lines.attrs["runs"] = describe_runs(runs, folders)
+    return lines
 
 
 def _computed(
@@ -251,6 +256,7 @@ def _lines(task: SyntheticTask, store: Store) -> list[dict[str, Any]]:
     if metrics is None:
         return []
     place = {
+        "run": task.run.id,
         "thesis_name": task.thesis_name,
         "dataset": task.run.dataset,
         "protocol": task.protocol,

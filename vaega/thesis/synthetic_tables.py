@@ -96,11 +96,11 @@ def by_class(name: str, request: Request) -> Table:
     """
     thesis_name, n_training = _TABLES[name]
     lines = _lines(thesis_name, n_training, request)
-    lines = lines[lines["tested_on"] == "real"]
+    tested = lines[lines["tested_on"] == "real"]
     return Table(
         name,
         f"MLP on real and on synthetic rows by class: {thesis_name}",
-        class_rows(name, lines, align=thesis_name in ("leukemia", "madelon")),
+        class_rows(name, tested, align=thesis_name in ("leukemia", "madelon")),
         tuple(notes_of(lines, request)),
     )
 
@@ -206,6 +206,8 @@ def notes_of(lines: pd.DataFrame, request: Request) -> list[str]:
         notes.append("Scale smoke: few rows, columns and epochs; figures say nothing.")
     if request.scale == "small" and "gisette" in set(lines["thesis_name"]):
         notes.append("Scale small: the thesis's network for gisette has an eighth of its widths.")
+    if "runs" in lines.attrs:
+        notes.append(f"{lines['thesis_name'].iloc[0]}: {lines.attrs['runs']}")
     failed = lines[lines["label"] == "failed"]
     notes += [
         f"{row['dataset']}, {TITLES[row['generator']]}, seed {row['seed']}: {row['error']}"

@@ -27,6 +27,7 @@ def test_every_parameter_of_a_grid_is_one_of_the_pipeline(name):
         assert set(grid) <= set(known)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_each_fits_in_its_first_settings_and_gives_what_a_score_needs(name, two_clouds):
     X, y = two_clouds

@@ -8,6 +8,7 @@ from typing import Any
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from vaega.core.checks import check_choice
 
@@ -34,7 +35,7 @@ class BaselineModel:
         Dotted path of its class.
     grid : mapping of str to sequence
         Values of its parameters, all combinations of which are tried; ``reduce__n_components`` puts
-        principal components between scaler and model.
+        principal components between scaler and model, ``estimator__...`` are those of its trees.
     fixed : mapping of str to Any
         Parameters that are not searched.
     wide_grid : mapping of str to sequence, optional
@@ -99,6 +100,8 @@ class BaselineModel:
         """
         module, _, kind = self.path.rpartition(".")
         model = getattr(import_module(module), kind)(**self.fixed)
+        if any(name.startswith("estimator__") for name in self.grid):
+            model.set_params(estimator=DecisionTreeClassifier(max_depth=1))
         if "random_state" in model.get_params(deep=False):
             model.set_params(random_state=seed)
         steps = [("scale", StandardScaler()), ("model", model)]
@@ -162,8 +165,9 @@ MODELS: dict[str, BaselineModel] = {
             "adaboost",
             "AdaBoost",
             "ensemble.AdaBoostClassifier",
-            {"n_estimators": (50, 200), "learning_rate": (0.1, 1.0)},
-            wide={"n_estimators": (50,), "learning_rate": (0.1, 1.0)},
+            {"estimator__max_depth": (1, 4), "learning_rate": (0.1, 1.0)},
+            wide={"learning_rate": (0.1, 1.0)},
+            n_estimators=50,
         ),
         _model(
             "bagging",
