@@ -117,7 +117,7 @@ def draw_accuracies(rows: pd.DataFrame) -> Figure:
     >>> [line.get_label() for line in draw_accuracies(rows).axes[0].get_lines()][-1]
     'real rows'
     """
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    figure = Figure(figsize=(8.0, 4.0), layout="constrained")
     axes = figure.subplots()
     for generator, group in rows[rows["generator"] != "real rows"].groupby("generator", sort=False):
         means = group["mean"]
@@ -131,5 +131,5 @@ def draw_accuracies(rows: pd.DataFrame) -> Figure:
     axes.set_xticks(SIZES, [str(size) for size in SIZES])
     axes.minorticks_off()
     if len(rows):
-        axes.legend(frameon=False, fontsize="small")
+        axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
