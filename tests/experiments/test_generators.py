@@ -3,7 +3,7 @@ import pytest
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.experiments.config import ArmConfig, GeneratorConfig
+from vaega.experiments.arm_config import ArmConfig, GeneratorConfig
 from vaega.experiments.generators import (
     AUTOENCODERS,
     KINDS,

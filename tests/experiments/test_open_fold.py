@@ -3,7 +3,8 @@ import pytest
 
 from vaega.core.errors import ConfigError
 from vaega.data.preprocess import Preprocessor
-from vaega.experiments.config import ArmConfig, ProtocolConfig
+from vaega.experiments.arm_config import ArmConfig
+from vaega.experiments.config import ProtocolConfig
 from vaega.experiments.open_fold import make_open_fold, with_synthetic_rows
 from vaega.experiments.protocols import OpenTrial
 from vaega.fitness.folds import Fold

@@ -21,7 +21,8 @@ from vaega.core.files import write_bytes, write_text
 from vaega.core.randomness import derive_seed
 from vaega.data.dataset import Dataset
 from vaega.data.preprocess import Preprocessor
-from vaega.experiments.config import ArmConfig, ExperimentConfig
+from vaega.experiments.arm_config import ArmConfig
+from vaega.experiments.config import ExperimentConfig
 from vaega.experiments.protocols import HonestProtocol
 from vaega.experiments.samplers import make_sampler
 from vaega.fitness.seeding import seed_unset

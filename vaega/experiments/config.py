@@ -5,64 +5,29 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_serializer,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from vaega.core.checks import check_count, check_number
 from vaega.data.steps import check_steps
+from vaega.experiments.arm_config import ArmConfig
 from vaega.experiments.classifiers import check_classifier, check_metric
-from vaega.experiments.generators import GeneratorError, check_generator
+from vaega.experiments.config_types import (
+    Count,
+    CountOrAuto,
+    Fraction,
+    Number,
+    NumberOrAuto,
+    Section,
+    as_number,
+)
 from vaega.experiments.open_search import check_open_search
-from vaega.selection.classical import ClassicalSelection
 from vaega.selection.select_generate_select import check_keep
 from vaega.selection.settings import SearchSettings
-
-
-def _plain_number(value: Any) -> Any:
-    # YAML reads 1e-3 as text and true as a value that Python counts as 1.
-    if isinstance(value, bool):
-        raise ValueError("must be a number")
-    return value
-
-
-def _as_number(value: Any) -> Any:
-    try:
-        return float(_plain_number(value))
-    except (TypeError, ValueError):
-        raise ValueError(f"must be a number, got {value!r}") from None
-
-
-def _number_or_auto(value: Any) -> Any:
-    # One type rather than a union of two, so that an error has one place and one sentence.
-    if value == "auto":
-        return value
-    try:
-        return float(_plain_number(value))
-    except (TypeError, ValueError):
-        raise ValueError(f'must be a number or "auto", got {value!r}') from None
-
-
-def _count_or_auto(value: Any) -> Any:
-    if value == "auto":
-        return value
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f'must be a whole number of at least 1 or "auto", got {value!r}')
-    return value
-
-
-Count = Annotated[int, Field(strict=True, ge=1)]
-CountOrAuto = Annotated[Any, BeforeValidator(_count_or_auto)]
-Number = Annotated[float, BeforeValidator(_plain_number), Field(allow_inf_nan=False)]
-Fraction = Annotated[Number, Field(gt=0.0, lt=1.0)]
-NumberOrAuto = Annotated[Any, BeforeValidator(_number_or_auto)]
-
 
 # What one kind of protocol alone reads.
 PROTOCOL_KEYS: dict[str, set[str]] = {
@@ -71,11 +36,7 @@ PROTOCOL_KEYS: dict[str, set[str]] = {
 }
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DatasetConfig(_Model):
+class DatasetConfig(Section):
     """Where the rows come from; see `vaega.load_dataset`."""
 
     source: Annotated[str, Field(min_length=1)]
@@ -84,7 +45,7 @@ class DatasetConfig(_Model):
     categorical: Literal["error", "one_hot", "drop"] = "error"
 
 
-class ProtocolConfig(_Model):
+class ProtocolConfig(Section):
     """Which rows fitness and test are computed on; see `vaega.experiments.protocols`."""
 
     kind: Literal["honest", "as-described", "as-run"] = "honest"
@@ -115,97 +76,14 @@ class ProtocolConfig(_Model):
         return {key: value for key, value in serialise(self).items() if key not in self._idle()}
 
 
-class GeneratorConfig(BaseModel):
-    """What makes the synthetic rows: a kind, and beside it what its constructor takes."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    kind: Literal[
-        "vae",
-        "conditional_vae",
-        "hierarchical_vae",
-        "autoencoder",
-        "ppca",
-        "class_gaussian",
-        "jitter",
-        "bootstrap",
-        "smote",
-    ]
-
-    @model_validator(mode="after")
-    def _valid_parameters(self) -> "GeneratorConfig":
-        given = self.parameters()
-        try:
-            check_generator(self.kind, given)
-        except GeneratorError as error:
-            location, value = ((error.key,), given[error.key]) if error.key else ((), given)
-            detail = InitErrorDetails(
-                type=PydanticCustomError("value_error", "{error}", {"error": str(error)}),
-                loc=location,
-                input=value,
-            )
-            raise ValidationError.from_exception_data("generator", [detail]) from error
-        return self
-
-    def parameters(self) -> dict[str, Any]:
-        """Return what the file sets; everything else keeps the generator's own default."""
-        return dict(self.model_extra or {})
-
-
-class SelectorConfig(_Model):
-    """A classical selection in place of the search; see `vaega.selection.classical`."""
-
-    kind: Literal[
-        "f_classif", "mutual_info", "l1", "extra_trees", "rfe", "forward", "random", "all"
-    ]
-    size: Count | str = "auto"
-    n_masks: Count | None = None
-
-    @model_validator(mode="after")
-    def _only_what_the_kind_reads(self) -> "SelectorConfig":
-        if self.kind == "all" and self.size != "auto":
-            raise ValueError(f"size has no effect with kind: all, got {self.size!r}; remove it")
-        if self.kind != "random" and self.n_masks is not None:
-            raise ValueError(f"n_masks has no effect with kind: {self.kind}; remove it")
-        return self
-
-    @property
-    def size_of(self) -> str | None:
-        """The arm whose size it takes, seed by seed and trial by trial."""
-        return self.size if isinstance(self.size, str) and self.size != "auto" else None
-
-    def selection(self, size: int | None = None) -> ClassicalSelection:
-        """Return the selection, of `size` features where another arm says how many."""
-        own = self.size if isinstance(self.size, int) else size
-        given = {} if self.n_masks is None else {"n_masks": self.n_masks}
-        return ClassicalSelection(self.kind, own, **given)
-
-
-class ArmConfig(_Model):
-    """One way of fitting: what is added to the real rows, and what selects the features."""
-
-    generator: GeneratorConfig | None = None
-    amount: Count | None = None
-    selector: SelectorConfig | None = None
-
-    @model_validator(mode="after")
-    def _generator_and_amount_go_together(self) -> "ArmConfig":
-        if (self.generator is None) != (self.amount is None):
-            missing = "generator" if self.generator is None else "amount"
-            raise ValueError(
-                f"an arm has both generator and amount, or neither; {missing} is missing"
-            )
-        return self
-
-
-class WeightedConfig(_Model):
+class WeightedConfig(Section):
     """``alpha * metric + (1 - alpha) * (1 - selected / all)``."""
 
     kind: Literal["weighted"]
     alpha: Annotated[Number, Field(ge=0.0, le=1.0)] = 0.9
 
 
-class PenaltyConfig(_Model):
+class PenaltyConfig(Section):
     """``metric - per_feature * selected``."""
 
     kind: Literal["penalty"]
@@ -251,7 +129,7 @@ class FitnessConfig(BaseModel):
         return {**(self.model_extra or {}), **self.parameters}
 
 
-class PreselectConfig(_Model):
+class PreselectConfig(Section):
     """A first selection on real rows; the arm's generator is fitted on what it leaves."""
 
     keep: Any = "auto"
@@ -272,7 +150,7 @@ class PreselectConfig(_Model):
         return replace(search, **given)
 
 
-class SearchConfig(_Model):
+class SearchConfig(Section):
     """The search; the keys are those of `vaega.selection.settings.SearchSettings`."""
 
     algorithm: str = "generational"
@@ -325,7 +203,7 @@ class SearchConfig(_Model):
         return SearchSettings(**self.model_dump(exclude={"preselect"}))
 
 
-class RangeConfig(_Model):
+class RangeConfig(Section):
     """Values from low to high: whole numbers where both are."""
 
     low: Any
@@ -345,13 +223,13 @@ class RangeConfig(_Model):
     def ends(self) -> tuple[float, float]:
         """Return low and high, as int where both are whole numbers."""
         low, high = (
-            check_number(_as_number(v), "an end", owner="it") for v in (self.low, self.high)
+            check_number(as_number(v), "an end", owner="it") for v in (self.low, self.high)
         )
         whole = isinstance(self.low, int) and isinstance(self.high, int)
         return (int(low), int(high)) if whole else (low, high)
 
 
-class TuneConfig(_Model):
+class TuneConfig(Section):
     """What ``vaega tune`` searches; the command's options override all but the space."""
 
     arm: str | None = None
@@ -370,7 +248,7 @@ class TuneConfig(_Model):
         return space
 
 
-class ExperimentConfig(_Model):
+class ExperimentConfig(Section):
     """One experiment: a dataset, a protocol, arms that share splits and seeds."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -378,7 +256,9 @@ class ExperimentConfig(_Model):
     dataset: DatasetConfig
     preprocess: tuple[Any, ...] = ()
     protocol: ProtocolConfig = ProtocolConfig()
-    arms: Annotated[dict[str, ArmConfig], Field(min_length=1)] = {"original": ArmConfig()}
+    arms: Annotated[dict[str, ArmConfig], Field(min_length=1)] = Field(
+        default_factory=lambda: {"original": ArmConfig()}
+    )
     fitness: FitnessConfig
     search: SearchConfig = SearchConfig()
     seeds: Any = 10

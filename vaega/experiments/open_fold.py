@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from vaega.core.errors import ConfigError
-from vaega.experiments.config import ArmConfig, ProtocolConfig
+from vaega.experiments.arm_config import ArmConfig
+from vaega.experiments.config import ProtocolConfig
 from vaega.experiments.protocols import OpenTrial
 from vaega.experiments.samplers import make_arm_model, make_sampler
 from vaega.fitness.folds import Fold, Preparation, prepare_fold

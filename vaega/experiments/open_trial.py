@@ -14,7 +14,8 @@ from vaega.core.randomness import derive_seed
 from vaega.data.preprocess import Preprocessor
 from vaega.evolution.callbacks import Callback
 from vaega.evolution.state import EvolutionState
-from vaega.experiments.config import ArmConfig, ExperimentConfig
+from vaega.experiments.arm_config import ArmConfig
+from vaega.experiments.config import ExperimentConfig
 from vaega.experiments.open_fold import make_open_fold
 from vaega.experiments.open_search import OpenSearch, breeding_of, mean_metric
 from vaega.experiments.protocols import OpenTrial

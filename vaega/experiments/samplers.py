@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vaega.experiments.config import ArmConfig
+from vaega.experiments.arm_config import ArmConfig
 from vaega.experiments.generators import (
     MODELS,
     SAMPLERS,
@@ -92,7 +92,7 @@ def make_arm_model(arm: ArmConfig, *, device: str) -> Any:
 
     Examples
     --------
-    >>> from vaega.experiments.config import ArmConfig
+    >>> from vaega.experiments.arm_config import ArmConfig
     >>> arm = ArmConfig(generator={"kind": "ppca", "latent": 3}, amount=10)
     >>> make_arm_model(arm, device="cpu")
     ProbabilisticPCA(latent=3)

@@ -17,7 +17,8 @@ from vaega.core.errors import ConfigError, InputError, MissingExtraError, Result
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
 from vaega.core.randomness import derive_seed
 from vaega.data.dataset import Dataset
-from vaega.experiments.config import ArmConfig, ExperimentConfig, GeneratorConfig, TuneConfig
+from vaega.experiments.arm_config import ArmConfig, GeneratorConfig
+from vaega.experiments.config import ExperimentConfig, TuneConfig
 from vaega.experiments.protocols import HonestProtocol
 from vaega.experiments.reading import make_config
 from vaega.experiments.tuning_objective import Measured, Objective

@@ -15,7 +15,8 @@ from threadpoolctl import threadpool_limits
 from vaega.core.errors import ConfigError, InputError
 from vaega.core.randomness import derive_seed
 from vaega.data.preprocess import Preprocessor
-from vaega.experiments.config import ArmConfig, ExperimentConfig
+from vaega.experiments.arm_config import ArmConfig
+from vaega.experiments.config import ExperimentConfig
 from vaega.experiments.generators import MODELS
 from vaega.experiments.protocols import Trial
 from vaega.experiments.samplers import make_arm_model, make_sampler

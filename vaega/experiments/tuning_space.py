@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from vaega.core.errors import ConfigError
-from vaega.experiments.config import GeneratorConfig, RangeConfig
+from vaega.experiments.arm_config import GeneratorConfig
+from vaega.experiments.config import RangeConfig
 from vaega.experiments.generators import (
     AUTOENCODERS,
     GeneratorError,

@@ -14,7 +14,8 @@ from vaega import __version__
 from vaega.core.errors import InputError, ResultsError
 from vaega.data.dataset import Dataset
 from vaega.evolution.callbacks import Callback
-from vaega.experiments.config import ArmConfig, ExperimentConfig, SelectorConfig
+from vaega.experiments.arm_config import ArmConfig, SelectorConfig
+from vaega.experiments.config import ExperimentConfig
 from vaega.experiments.open_trial import OpenMeans, run_open_trial
 from vaega.experiments.protocols import OpenTrial, Trial, make_protocol
 from vaega.experiments.samplers import make_sampler

@@ -4,7 +4,8 @@ from typing import Any
 
 import yaml
 
-from vaega.experiments.config import ArmConfig, ExperimentConfig
+from vaega.experiments.arm_config import ArmConfig
+from vaega.experiments.config import ExperimentConfig
 from vaega.experiments.reading import read_config
 from vaega.thesis.groups import Group
 from vaega.thesis.request import Request
