@@ -3,6 +3,7 @@ import warnings
 
 import numpy as np
 import pytest
+from joblib import effective_n_jobs, parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -214,3 +215,27 @@ def test_without_a_stable_text_there_is_no_digest_and_one_warning(folds):
     fitness = CrossValidatedFitness(GaussianNB(), folds, lambda *_: 0.0, engine="sklearn")
     with pytest.warns(UserWarning, match="GaussianNB: scores are not kept on disk: the scorer"):
         assert fitness.digest is None
+
+
+class HowManyJobs(ClassifierMixin, BaseEstimator):
+    """Is right where a classifier within it would compute alone."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        alone = effective_n_jobs(None) == 1
+        return np.full(len(X), self.classes_[1 if alone else 0])
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+@pytest.mark.parametrize("n_masks", [1, 9])
+def test_what_the_caller_chose_is_for_masks_not_for_what_is_within_them(backend, n_masks):
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    folds = prepare_folds(X, y, [(np.arange(20), np.arange(21, 40, 2))], seed=0)
+    masks = np.ones((n_masks, 3), dtype=bool)
+    with parallel_config(backend=backend, n_jobs=2):
+        fitness = CrossValidatedFitness(HowManyJobs(), folds, get_scorer("accuracy"))
+        with fitness:
+            assert fitness(masks).tolist() == [1.0] * n_masks

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
@@ -165,7 +166,10 @@ def evaluate_singly(folds: Sequence[Fold] | str, chunk: Chunk, task: Task) -> Ev
     scores = np.full((len(masks), len(folds)), np.nan)
     if chunk.known is not None:
         scores[:] = chunk.known
-    with one_thread(), counted_warnings():  # entered once here, the one of each mask costs nothing
+    # What the caller chose is for masks. A forest would take it for its trees as well, and add up
+    # their votes in the order in which threads end. Counting is entered once here: the one of each
+    # mask costs nothing then.
+    with one_thread(), parallel_config(n_jobs=1), counted_warnings():
         for row, mask in enumerate(masks):
             with counted_warnings() as counted:
                 for column, (place, fold) in enumerate(zip(task.places, folds, strict=True)):
