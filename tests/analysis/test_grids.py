@@ -20,6 +20,6 @@ def test_latex_escapes(text, expected):
 
 
 def test_latex_columns():
-    page = latex_grid(["a", "b", "c"], [["x", "y", "1"]], n_left=2)
+    page = latex_grid(["a", "b", "c"], [["x", "y", "1"]], left=(0, 1))
     assert r"\begin{tabular}{llr}" in page
     assert r"x & y & 1 \\" in page

@@ -151,7 +151,7 @@ def as_latex(found: Comparison, *, command: str) -> str:
         [one.dataset, *cells] for one in found.datasets for cells in pair_cells(one.comparisons)
     ]
     said = [f"% {latex_text(line)}\n" for line in found.sentences]
-    grid = latex_grid(["dataset", *PAIR_HEADINGS], rows, n_left=2)
+    grid = latex_grid(["dataset", *PAIR_HEADINGS], rows, left=(0, 1))
     return "".join([f"% {found.measure}; {command}\n", *said, grid])
 
 

@@ -1,6 +1,6 @@
 """Cells of text as a table in Markdown or LaTeX."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -20,7 +20,7 @@ _LATEX = {
 
 
 def markdown_grid(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], *, n_left: int = 1
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)
 ) -> str:
     r"""Return cells as a Markdown table.
 
@@ -29,8 +29,8 @@ def markdown_grid(
     headings : sequence of str
     rows : sequence of sequence of str
         As long as the headings.
-    n_left : int, default=1
-        Columns of text, from the left; the others are aligned to the right.
+    left : collection of int, default=(0,)
+        Columns of text; the others are aligned to the right.
 
     Returns
     -------
@@ -43,13 +43,15 @@ def markdown_grid(
     | --- | ---: |
     | a\|b | 0.5 |
     """
-    rule = ["---" if place < n_left else "---:" for place in range(len(headings))]
+    rule = ["---" if place in left else "---:" for place in range(len(headings))]
     lines = [[cell.replace("|", r"\|") for cell in line] for line in [headings, *rows]]
     lines.insert(1, rule)
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def latex_grid(headings: Sequence[str], rows: Sequence[Sequence[str]], *, n_left: int = 1) -> str:
+def latex_grid(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)
+) -> str:
     r"""Return cells as a LaTeX table with the rules of the package booktabs.
 
     Parameters
@@ -57,8 +59,8 @@ def latex_grid(headings: Sequence[str], rows: Sequence[Sequence[str]], *, n_left
     headings : sequence of str
     rows : sequence of sequence of str
         As long as the headings.
-    n_left : int, default=1
-        Columns of text, from the left; the others are aligned to the right.
+    left : collection of int, default=(0,)
+        Columns of text; the others are aligned to the right.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def latex_grid(headings: Sequence[str], rows: Sequence[Sequence[str]], *, n_left
     \bottomrule
     \end{tabular}
     """
-    sides = "l" * n_left + "r" * (len(headings) - n_left)
+    sides = "".join("l" if place in left else "r" for place in range(len(headings)))
     head, *body = (_latex_line(line) for line in [headings, *rows])
     start = [r"\begin{tabular}{" + sides + "}", r"\toprule", head, r"\midrule"]
     return "\n".join([*start, *body, r"\bottomrule", r"\end{tabular}"]) + "\n"

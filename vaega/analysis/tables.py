@@ -6,6 +6,8 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from vaega.analysis.grids import markdown_grid
+
 HEADINGS = (
     "arm",
     "runs",
@@ -76,12 +78,7 @@ def markdown_table(summary: pd.DataFrame) -> str:
     -------
     str
     """
-    lines = [
-        headings_of(summary),
-        ["---"] + ["---:"] * (len(HEADINGS) - 1),
-        *summary_cells(summary),
-    ]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return markdown_grid(headings_of(summary), summary_cells(summary))
 
 
 def terminal_table(summary: pd.DataFrame, *, title: str) -> Table:

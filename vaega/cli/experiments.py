@@ -108,10 +108,6 @@ def _run_and_show(folder: Path, config: Any, dataset: Any, options: Any, origin:
     return SOME_FAILED if len(failed) else DONE
 
 
-def _how_to_try_again(folder: Path) -> str:
-    return f"try them again with: {_resume(folder)}"
-
-
 def _resume(folder: Path) -> str:
     return f"vaega resume {shlex.quote(str(folder))}"
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from vaega.analysis.figures import render
+from vaega.analysis.grids import latex_grid, markdown_grid
 from vaega.core.files import write_bytes, write_text
 from vaega.thesis.record import Picture, Table
 
@@ -18,7 +19,6 @@ FITNESS_ROWS = {
     "honest": "inner folds of the training rows",
 }
 _NOTHING = "–"
-_LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "–": "--"}
 
 
 def write_table(table: Table, folder: Path, *, command: str) -> Path:
@@ -124,10 +124,7 @@ def as_markdown(table: Table, *, command: str) -> str:
     <BLANKLINE>
     Command: `vaega`
     """
-    heads = [str(column).replace("_", " ") for column in table.rows.columns]
-    rule = ["---:" if _numeric(table.rows[column]) else "---" for column in table.rows.columns]
-    lines = [heads, rule, *cells_of(table)]
-    grid = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    grid = markdown_grid(*_grid(table), left=_text_columns(table)).rstrip("\n")
     return _page([f"# Table {table.name}: {table.title}", grid], table.notes, command)
 
 
@@ -156,13 +153,8 @@ def as_latex(table: Table) -> str:
     \bottomrule
     \end{tabular}
     """
-    columns = table.rows.columns
-    sides = "".join("r" if _numeric(table.rows[column]) else "l" for column in columns)
-    heads = [str(column).replace("_", " ") for column in columns]
-    body = [_latex_line(line) for line in [heads, *cells_of(table)]]
-    comments = [f"% {line}" for line in (f"Table {table.name}: {table.title}", *table.notes)]
-    rules = [r"\begin{tabular}{" + sides + "}", r"\toprule", body[0], r"\midrule", *body[1:]]
-    return "\n".join([*comments, *rules, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    comments = [f"% {line}\n" for line in (f"Table {table.name}: {table.title}", *table.notes)]
+    return "".join([*comments, latex_grid(*_grid(table), left=_text_columns(table))])
 
 
 def cells_of(table: Table) -> list[list[str]]:
@@ -206,9 +198,13 @@ def _numeric(column: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(column)) and column.dtype != bool
 
 
-def _latex_line(cells: list[str]) -> str:
-    escaped = ["".join(_LATEX.get(letter, letter) for letter in cell) for cell in cells]
-    return " & ".join(escaped) + r" \\"
+def _grid(table: Table) -> tuple[list[str], list[list[str]]]:
+    return [str(column).replace("_", " ") for column in table.rows.columns], cells_of(table)
+
+
+def _text_columns(table: Table) -> list[int]:
+    columns = table.rows.columns
+    return [place for place, column in enumerate(columns) if not _numeric(table.rows[column])]
 
 
 def _page(parts: list[str], notes: tuple[str, ...], command: str) -> str:
