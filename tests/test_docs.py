@@ -1,24 +1,127 @@
-"""The pages under docs keep their word: their Python runs, the files they name exist."""
+"""The pages under docs keep their word: code and commands run, links lead on, the site builds."""
 
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import vaega
+from vaega.cli import main
+
 ROOT = Path(__file__).parents[1]
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+FENCED = re.compile(r"^```([\w{}-]*)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def name_of(page):
+    return page.relative_to(DOCS).as_posix()
+
+
+def blocks(page, *languages):
+    found = FENCED.findall(page.read_text(encoding="utf-8"))
+    return [(language, text) for language, text in found if language in languages]
+
+
+def is_story(page):
+    """Tell whether the blocks of a page build on each other and its commands are to be run."""
+    return page.parent.name in ("tutorials", "explanation")
+
+
+ALONE = [page for page in PAGES if not is_story(page) and blocks(page, "python")]
+STORIES = [page for page in PAGES if is_story(page)]
+
+
+@pytest.mark.parametrize("page", ALONE, ids=name_of)
 def test_the_python_blocks_run_by_themselves(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert blocks
-    for block in blocks:
+    for _, block in blocks(page, "python"):
         exec(compile(block, page.name, "exec"), {})
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", STORIES, ids=name_of)
+def test_a_story_runs_from_top_to_bottom(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    steps = blocks(page, "python", "yaml", "sh")
+    assert steps
+    for language, text in steps:
+        if language == "python":
+            exec(compile(text, page.name, "exec"), namespace)
+        elif language == "yaml":
+            Path(re.match(r"# ([\w.]+)\n", text)[1]).write_text(text, encoding="utf-8")
+        else:
+            run_commands(text)
+
+
+def run_commands(text):
+    for line in text.splitlines():
+        words = shlex.split(line, comments=True)
+        assert words[0] == "vaega", line
+        assert main(words[1:]) == 0, line
+
+
+def test_the_configuration_for_a_csv_has_ten_lines_at_most():
+    (text,) = (text for _, text in blocks(DOCS / "tutorials/own_csv.md", "yaml"))
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert len(lines) <= 10
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_the_tables_that_it_points_to_are_here(page):
     named = re.findall(r"`(results/benchmarks/[\w.]+)`", page.read_text(encoding="utf-8"))
     assert not [name for name in named if not (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_its_links_lead_to_files_that_are_here(page):
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text)]
+    local = [link for link in links if link and "://" not in link]
+    assert not [link for link in local if not (page.parent / link).is_file()]
+
+
+def test_the_reference_has_every_public_name():
+    text = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md"))
+    described = set(re.findall(r"^\.\. auto\w+:: vaega\.(\w+)$", text, flags=re.MULTILINE))
+    assert described == set(vaega.__all__) - {"__version__", "operators"}
+    assert "automodule:: vaega.evolution.operators" in text
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site, built as ``make docs`` does: a warning is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q"]
+    done = subprocess.run(
+        [*command, "-d", folder / "doctrees", DOCS, folder / "html"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    yield folder / "html"
+    shutil.rmtree(folder)
+
+
+def test_every_page_is_in_the_site(site):
+    assert not [page for page in PAGES if not (site / name_of(page)).with_suffix(".html").is_file()]
+
+
+def test_readers_need_no_network(site):
+    fetched = re.compile(r"""<(?:link|script|img|iframe)[^>]*(?:href|src)=["'](?:https?:)?//""")
+    pages = list(site.rglob("*.html"))
+    assert not [page.name for page in pages if fetched.search(page.read_text(encoding="utf-8"))]
+    sheets = "".join(sheet.read_text(encoding="utf-8") for sheet in site.rglob("*.css"))
+    assert not re.search(r"""(?:@import|url\()\s*["']?(?:https?:)?//""", sheets)
+
+
+def test_the_reference_is_searched_and_has_the_docstrings(site):
+    text = (site / "api/selectors.html").read_text(encoding="utf-8")
+    assert 'id="vaega.GeneticSelector"' in text
+    assert "Select features by a genetic search over masks" in text
+    assert "geneticselector" in (site / "searchindex.js").read_text(encoding="utf-8").lower()

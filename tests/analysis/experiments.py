@@ -11,8 +11,10 @@ ARMS = {
 }
 
 
-def run_small(folder, *, source="sklearn:wine", name="small", arms=ARMS, seeds=6, **protocol):
-    """Run the arms with a search of two generations; return the results folder."""
+def run_small(
+    folder, *, source="sklearn:wine", name="small", arms=ARMS, seeds=6, n_searches=1, **protocol
+):
+    """Run the arms with searches of two generations; return the results folder."""
     config = ExperimentConfig(
         name=name,
         dataset={"source": source},
@@ -20,7 +22,7 @@ def run_small(folder, *, source="sklearn:wine", name="small", arms=ARMS, seeds=6
         protocol={"inner_folds": 2, **protocol},
         arms=arms,
         fitness={"classifier": "gaussian_nb"},
-        search={"population_size": 6, "n_generations": 2, "n_searches": 1},
+        search={"population_size": 6, "n_generations": 2, "n_searches": n_searches},
         seeds=seeds,
     )
     run_experiment(config, load_dataset(source), folder)

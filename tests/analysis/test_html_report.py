@@ -1,20 +1,75 @@
 """The report in a browser: no error, no request, tables sort, points speak, wide and narrow."""
 
+import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from tests.analysis.experiments import run_small
+from vaega import load_dataset, make_madelon
 from vaega.analysis.html_report import write_report
+from vaega.experiments.loading import load_configured
+from vaega.experiments.reading import make_config, read_config
+from vaega.experiments.runner import run_experiment
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 
 
+QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
+THREE_ARMS = {
+    "name": "madelon",
+    "dataset": {"source": "madelon"},
+    "preprocess": ["standardize"],
+    "protocol": {"outer": "holdout", "inner_folds": 2},
+    "arms": {
+        "original": {},
+        "augmented": {
+            "generator": {"kind": "vae", "hidden": [32], "latent": 5, "max_epochs": 5},
+            "amount": 100,
+        },
+        "smote": {"generator": {"kind": "smote"}, "amount": 100},
+    },
+    "fitness": {"classifier": "knn", "n_neighbors": 10},
+    "search": {"population_size": 8, "n_generations": 2, "n_searches": 1},
+    "seeds": 2,
+}
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     return write_report(run_small(tmp_path_factory.mktemp("results"), seeds=3))
+
+
+def quickstart(folder):
+    small = ["search.population_size=8", "search.n_generations=2", "search.n_searches=1"]
+    small += ["seeds=2", "arms.augmented.generator.max_epochs=10", "protocol.inner_folds=2"]
+    small += ["null=1"]
+    config = read_config(QUICKSTART, small)
+    run_experiment(config, load_configured(config.dataset, beside=QUICKSTART.parent), folder)
+    return write_report(folder / "quickstart")
+
+
+def madelon(folder):
+    """Three arms on the real rows where they are here, on planted ones of that kind otherwise."""
+    there = (Path(os.environ.get("VAEGA_DATA", "")) / "madelon.npz").is_file()
+    data = load_dataset("madelon") if there else make_madelon(300, 50, random_state=0)
+    run_experiment(make_config(THREE_ARMS), data, folder)
+    return write_report(folder / "madelon")
+
+
+@pytest.fixture(scope="module", params=[quickstart, madelon], ids=["quickstart", "madelon"])
+def real_report(request, tmp_path_factory):
+    return request.param(tmp_path_factory.mktemp("results"))
+
+
+VIEWS = {
+    f"{name}-{mode}": (width, mode)
+    for name, width in (("wide", 1280), ("narrow", 390))
+    for mode in ("light", "dark")
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +84,17 @@ def browser():
         opened.close()
 
 
-@pytest.fixture(
-    params=[(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")],
-    ids=["wide-light", "wide-dark", "narrow-light", "narrow-dark"],
-)
+@pytest.fixture(params=VIEWS.values(), ids=VIEWS)
 def page(request, browser, report):
-    width, mode = request.param
+    yield from opened(browser, report, *request.param)
+
+
+@pytest.fixture(params=VIEWS.values(), ids=VIEWS)
+def real_page(request, browser, real_report):
+    yield from opened(browser, real_report, *request.param)
+
+
+def opened(browser, report, width, mode):
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=mode)
     page = context.new_page()
     page.complaints = []
@@ -76,6 +136,39 @@ def test_points_say_their_values(page):
     assert re.match(r"original, seed 0: heldout score [\d.]+$", tip.inner_text())
     page.mouse.move(1, 1)
     assert not tip.is_visible()
+
+
+def test_pages_of_real_experiments(real_page, real_report):
+    page = real_page
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    for table in page.locator("table.sortable:visible").all():
+        for column, heading in enumerate(table.locator("th button").all()):
+            heading.click()
+            assert heading.locator("..").get_attribute("aria-sort") == "ascending"
+            cells = table.locator(f"tbody tr td:nth-child({column + 1})").all_inner_texts()
+            numbers = [float(text.replace("+", "")) for text in cells if is_number(text)]
+            assert numbers == sorted(numbers)
+    for chart in page.locator("svg").all():
+        point = chart.locator("[data-tip]").last
+        point.scroll_into_view_if_needed()
+        page.evaluate(TWO_FRAMES)  # a page that still scrolls hides what a point says
+        point.dispatch_event("pointerover")
+        assert page.locator("#tip").inner_text() == point.get_attribute("data-tip")
+        box = page.locator("#tip").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= page.viewport_size["width"]
+    assert page.complaints in ([real_report.as_uri()], [real_report.as_uri(), "data:,"])
+    text = page.inner_text("body")
+    for word in ("Synthetic rows", "Latent space of", "memory, MB", "Brier"):
+        assert word in text
+    assert len(real_report.read_bytes()) < 5_000_000
+
+
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def is_number(text):
+    return re.fullmatch(r"[+-]?\d+(\.\d+)?", text) is not None
 
 
 def test_the_mode_changes_the_colours(browser, report):

@@ -41,6 +41,14 @@ def test_a_run_that_was_killed_between_its_files_is_left_out(tmp_path):
     assert read_results(folder).histories["original"].shape[1] == 2
 
 
+def test_searches_that_vote_have_a_curve_each(tmp_path):
+    found = read_results(run_small(tmp_path, seeds=2, arms={"original": {}}, n_searches=3))
+    curves = found.histories["original"]
+    assert curves.shape[1] == 2 * 3
+    assert curves.index.is_unique
+    assert curves.index.is_monotonic_increasing
+
+
 def test_no_results_there(tmp_path):
     with pytest.raises(ResultsError, match=r"is no results folder, it has no runs\.csv\.$"):
         read_results(tmp_path)

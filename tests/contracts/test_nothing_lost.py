@@ -45,7 +45,8 @@ def contents(folder):
 
 def independent(metrics):
     """Return what does not tell how long it took and how much of it was done before."""
-    kept = {key: value for key, value in metrics.items() if key not in ("seconds", "n_scored")}
+    changing = ("seconds", "n_scored", "peak_memory_mb")
+    kept = {key: value for key, value in metrics.items() if key not in changing}
     for trial in kept["trials"]:
         trial.pop("n_scored", None)
     return kept

@@ -1,11 +1,22 @@
 """Classical rankings: what is planted comes first, the same bits each time."""
 
+import sys
+
 import numpy as np
 import pytest
 from sklearn.feature_selection import SelectKBest, f_classif
 
-from vaega.core.errors import InputError
+from vaega.core.errors import InputError, MissingExtraError
+from vaega.core.randomness import derive_seed
+from vaega.selection import rankings
 from vaega.selection.rankings import RANKINGS, rank_features
+
+
+@pytest.fixture(autouse=True)
+def _small_forests(monkeypatch):
+    pytest.importorskip("boruta", reason="boruta is not installed (extra compare)")
+    monkeypatch.setattr(rankings, "_N_FOREST", 30)
+    monkeypatch.setattr(rankings, "_N_ROUNDS", 15)
 
 
 def planted(n=80, columns=20, seed=0):
@@ -60,3 +71,27 @@ def test_ties_are_for_the_earlier_column():
 def test_unknown_criteria_are_one_sentence():
     with pytest.raises(InputError, match=r"^rank_features: kind must be one of"):
         rank_features("relief", *planted(), seed=0)
+
+
+def test_boruta_puts_what_it_confirms_first():
+    X, y = planted()
+    boruta = rankings.find_boruta()
+    from sklearn.ensemble import RandomForestClassifier
+
+    found = boruta(
+        RandomForestClassifier(max_depth=5, class_weight="balanced"),
+        n_estimators=30,
+        max_iter=15,
+        random_state=derive_seed(0, "ranking", "boruta") % 2**32,
+    ).fit(X, y)
+    order = rank_features("boruta", X, y, seed=0)
+    confirmed = np.flatnonzero(found.support_)
+    assert {3, 11} <= set(confirmed.tolist())
+    assert set(order[: len(confirmed)].tolist()) == set(confirmed.tolist())
+
+
+def test_without_boruta_one_sentence_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "boruta", None)
+    X, y = planted()
+    with pytest.raises(MissingExtraError, match=r"pip install 'vaega\[compare\]'\.$"):
+        rank_features("boruta", X, y, seed=0)

@@ -115,11 +115,20 @@ def compare_experiments(
     Raises
     ------
     InputError
-        When a folder holds no results, or there is nothing to compare.
+        When a folder holds no results or comes twice, or there is nothing to compare.
     """
+    _check_folders(folders)
     scores = [read_trial_scores(folder) for folder in folders]
     datasets = [_compare(group, measure, against, alpha) for group in _same_splits(scores, measure)]
     return Comparison(measure, datasets, _ranks(datasets, alpha))
+
+
+def _check_folders(folders: Sequence[Path]) -> None:
+    seen: set[Path] = set()
+    for folder in folders:
+        if folder.resolve() in seen:
+            raise InputError(f"compare: each folder must come once, got {folder} twice.")
+        seen.add(folder.resolve())
 
 
 def _same_splits(scores: Sequence[TrialScores], measure: str) -> Iterator[list[TrialScores]]:

@@ -155,6 +155,26 @@ def as_latex(found: Comparison, *, command: str) -> str:
     return "".join([f"% {found.measure}; {command}\n", *said, grid])
 
 
+def comparison_text(found: Comparison, kind: str, *, command: str) -> str:
+    """Return a comparison as text.
+
+    Parameters
+    ----------
+    found : Comparison
+    kind : {"markdown", "latex", "csv"}
+        A page, the table of pairs, or every figure of the pairs in full.
+    command : str
+        That makes it.
+
+    Returns
+    -------
+    str
+    """
+    if kind == "csv":
+        return _csv(found.table)
+    return (as_markdown if kind == "markdown" else as_latex)(found, command=command)
+
+
 def draw_arms(found: Comparison) -> Figure:
     """Draw a box a dataset and arm, with one point a run.
 

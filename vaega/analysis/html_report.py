@@ -15,6 +15,7 @@ from vaega.analysis.charts.dots import dot_chart, scatter_chart
 from vaega.analysis.comparison import DatasetComparison, compare_experiments
 from vaega.analysis.comparison_tables import PAIR_HEADINGS, pair_cells
 from vaega.analysis.figures import arm_points, draw_overview, render
+from vaega.analysis.report_sections import further_sections
 from vaega.analysis.results_folder import Results, read_results
 from vaega.analysis.tables import headings_of, summary_cells
 from vaega.core.errors import InputError
@@ -72,6 +73,7 @@ def write_report(folder: Path) -> Path:
         notes=[] if compared is None else compared.notes,
         charts=_charts(results),
         features=_feature_charts(results),
+        sections=further_sections(results),
         run_headings=[name.replace("_", " ") for name in _RUN_COLUMNS],
         runs=_run_cells(results.runs),
         failures=_failures(results),

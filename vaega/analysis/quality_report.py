@@ -117,7 +117,11 @@ def measure_arms(
 
 
 def _chosen(config: ExperimentConfig, names: Sequence[str]) -> dict[str, ArmConfig]:
-    generating = {name: arm for name, arm in config.arms.items() if arm.generator is not None}
+    generating = {
+        name: arm
+        for name, arm in config.arms.items()
+        if arm.generator is not None and not arm.gated
+    }
     if not generating:
         raise ConfigError("arms: none has a generator, so that there is nothing to measure.")
     for name in names:

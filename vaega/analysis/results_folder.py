@@ -1,18 +1,19 @@
 """What a results folder holds, read back for reports."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from vaega.core.errors import ResultsError
 from vaega.core.files import path_inside, read_json
+from vaega.experiments.agreement import measure_agreement, read_masks
+from vaega.experiments.null import NULL_COLUMNS
 from vaega.experiments.store import Store
 from vaega.experiments.summary import summarise
-from vaega.selection.stability import StabilityEstimate, nogueira_interval
+from vaega.selection.stability import StabilityEstimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +33,17 @@ class Results:
     runs, summary : pandas.DataFrame
         As in ``runs.csv`` and ``summary.csv``.
     histories : dict of pandas.DataFrame
-        By arm, the best objective: one row a generation, one column a trial.
+        By arm, the best objective: one row a generation, one column a search of a trial.
     features : dict of pandas.DataFrame
         By arm, how many trials selected each feature: ``name``, ``share``.
     stability : dict of StabilityEstimate
         By arm with at least two trials, how far its selections agree.
+    null : pandas.DataFrame
+        As in ``null.csv``; without rows where no labels were permuted.
+    metrics : dict of list of dict
+        By arm, what each of its runs recorded.
+    generators : dict of dict
+        By arm that adds rows, how good they are; see `vaega.experiments.generator_record`.
     """
 
     folder: Path
@@ -48,6 +55,9 @@ class Results:
     histories: dict[str, pd.DataFrame]
     features: dict[str, pd.DataFrame]
     stability: dict[str, StabilityEstimate]
+    null: pd.DataFrame = field(default_factory=pd.DataFrame)
+    metrics: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    generators: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def read_results(folder: Path) -> Results:
@@ -84,18 +94,49 @@ def _read(folder: Path) -> Results:
     environment = {} if first is None else read_json(first / "environment.json")
     histories = {arm: _best_by_generation(places) for arm, places in by_arm.items() if places}
     selections = {arm: _selected_by_trial(places) for arm, places in by_arm.items() if places}
-    stability = {arm: _stability(trials, by_arm[arm][0]) for arm, trials in selections.items()}
+    metrics = {
+        arm: [read_json(place / "metrics.json") for place in places]
+        for arm, places in by_arm.items()
+    }
+    agreement = {
+        arm: measure_agreement(
+            [read_masks(place, one) for place, one in zip(places, metrics[arm], strict=True)]
+        )
+        for arm, places in by_arm.items()
+    }
+    null = _read_null(folder)
     return Results(
         folder=folder,
         config=config,
         environment=environment,
         command=_read_command(folder),
         runs=runs,
-        summary=summarise(runs),
+        summary=summarise(runs, agreement, null),
         histories=histories,
         features={arm: _selection_share(trials) for arm, trials in selections.items()},
-        stability={arm: found for arm, found in stability.items() if found is not None},
+        stability={arm: found for arm, found in agreement.items() if found is not None},
+        null=null,
+        metrics=metrics,
+        generators=_read_generators(by_arm),
     )
+
+
+def _read_null(folder: Path) -> pd.DataFrame:
+    # Only where the present configuration asks for it: a table of an earlier one may lie there.
+    wanted = read_json(folder / "config.json").get("null") is not None
+    if not wanted or not (folder / "null.csv").is_file():
+        return pd.DataFrame(columns=NULL_COLUMNS)
+    return pd.read_csv(folder / "null.csv")
+
+
+def _read_generators(by_arm: Mapping[str, Sequence[Path]]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for arm, places in by_arm.items():
+        files = [place / "generator.json" for place in places]
+        first = next((file for file in files if file.is_file()), None)
+        if first is not None:
+            found[arm] = dict(read_json(first))
+    return found
 
 
 def _read_command(folder: Path) -> str:
@@ -110,9 +151,9 @@ def _folders_by_arm(folder: Path, arms: Sequence[str]) -> dict[str, list[Path]]:
     for run_id in read_json(folder / "plan.json")["runs"]:
         place = path_inside(folder / "runs", run_id)
         if store.is_done(run_id):  # another may be killed between its files
-            arm = read_json(place / "config.json")["arm"]["name"]
-            if arm in by_arm:
-                by_arm[arm].append(place)
+            config = read_json(place / "config.json")
+            if config["arm"]["name"] in by_arm and "permutation" not in config:
+                by_arm[config["arm"]["name"]].append(place)
     return by_arm
 
 
@@ -120,8 +161,10 @@ def _best_by_generation(places: Sequence[Path]) -> pd.DataFrame:
     columns = []
     for place in places:
         history = pd.read_csv(place / "history.csv")
-        for _, trial in history.groupby("trial"):
-            columns.append(trial.set_index("generation")["best"].cummax())
+        # Searches that vote count their generations each for itself.
+        counted = [name for name in ("trial", "search") if name in history]
+        for _, search in history.groupby(counted):
+            columns.append(search.set_index("generation")["best"].cummax())
     return pd.concat(columns, axis=1, ignore_index=True).ffill()
 
 
@@ -139,14 +182,3 @@ def _selection_share(trials: Sequence[pd.DataFrame]) -> pd.DataFrame:
     counts = pd.concat(trials)["name"].value_counts(sort=False)
     table = (counts / len(trials)).rename("share").rename_axis("name").reset_index()
     return table.sort_values(["share", "name"], ascending=[False, True], ignore_index=True)
-
-
-def _stability(trials: Sequence[pd.DataFrame], place: Path) -> StabilityEstimate | None:
-    """Return how far trials agree; None where they cannot, or nobody knows among how many."""
-    n_columns = read_json(place / "metrics.json").get("n_columns")
-    if n_columns is None or len(trials) < 2:
-        return None
-    masks = np.zeros((len(trials), int(n_columns)), dtype=bool)
-    for mask, trial in zip(masks, trials, strict=True):
-        mask[trial["feature"].to_numpy(dtype=np.intp)] = True
-    return nogueira_interval(masks) if masks.any() and not masks.all() else None

@@ -103,7 +103,7 @@ def read_trial_scores(folder: Path) -> TrialScores:
     try:
         config = read_json(folder / "config.json")
         runs = [_read_run(folder, run_id) for run_id in read_json(folder / "plan.json")["runs"]]
-        done = [run for run in runs if run is not None]
+        done = [run for run in runs if run is not None and "permutation" not in run[0]]
         if not done:
             raise ResultsError(f"{folder}: holds no finished run.")
         rows = [row for run in done for row in _rows(*run)]

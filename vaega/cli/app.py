@@ -12,6 +12,8 @@ from vaega import __version__
 from vaega.core.errors import InputError
 
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+# A group of commands by itself; older versions of click print its help on their own.
+_HELP_WANTED = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
 class Debug(click.Option):
@@ -108,15 +110,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 some runs failed, 2 bad input, 130 interrupted.
+        0 done, 1 some runs failed or were left by a budget, 2 bad input, 130 interrupted.
     """
     try:
         answer = vaega.main(args=arguments, prog_name="vaega", standalone_mode=False)
     except Unexpected as error:
-        click.echo(f"vaega: {error.format_message()}", err=True)
+        click.echo(f"vaega: {_printable(error.format_message())}", err=True)
         return SOME_FAILED
+    except _HELP_WANTED as error:
+        click.echo(error.format_message(), err=True)
+        return BAD_INPUT
     except click.ClickException as error:
-        click.echo(f"vaega: {error.format_message()}", err=True)
+        click.echo(f"vaega: {_printable(error.format_message())}", err=True)
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt) as error:
         go_on = getattr(error, "go_on", None)
@@ -124,6 +129,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(f"vaega: interrupted; {how}", err=True)
         return INTERRUPTED
     return answer if isinstance(answer, int) else DONE
+
+
+def _printable(message: str) -> str:
+    # What a file or an argument holds is quoted; it must not command the terminal.
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in message
+    )
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -142,6 +155,9 @@ SET = click.option(
 )
 JOBS = click.option(
     "--jobs", type=int, default=1, show_default=True, help="Processes; -1 is all cores."
+)
+JSON = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON for a script, and nothing else."
 )
 DEVICE = click.option(
     "--device",
@@ -172,6 +188,8 @@ def this_command() -> str:
 
 def _as_given(parameter: click.Parameter, value: Any) -> list[str]:
     if isinstance(parameter, click.Argument):
-        return [str(value)]
+        return [str(item) for item in (value if isinstance(value, tuple) else [value])]
+    if isinstance(parameter, click.Option) and parameter.is_flag:
+        return [parameter.opts[0]] if value else []
     values = value if parameter.multiple else [] if value is None else [value]
     return [f"{parameter.opts[0]}={item}" for item in values]

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from vaega.cli.app import this_command, vaega
+from vaega.cli.app import JSON, this_command, vaega
+from vaega.cli.report import FORMAT, OUT
 
 
 @vaega.command()
@@ -26,17 +27,15 @@ from vaega.cli.app import this_command, vaega
     show_default=True,
     help="Chance of any false difference on a dataset.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for CSV, Markdown, LaTeX and figures.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the pairs as JSON instead.")
+@FORMAT
+@OUT
+@JSON
 def compare(
     folders: tuple[Path, ...],
     measure: str,
     against: str | None,
     alpha: float,
+    kind: str,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -45,18 +44,21 @@ def compare(
     \b
     vaega compare results/quickstart
     vaega compare results/leukemia results/gcm1363 results/madelon --against original --out paper
+    vaega compare results/leukemia --format latex > comparison.tex
     """
     from vaega.analysis.comparison import compare_experiments
-    from vaega.analysis.comparison_tables import write_comparison
+    from vaega.analysis.comparison_tables import comparison_text, write_comparison
 
     found = compare_experiments(folders, measure=measure, against=against, alpha=alpha)
     if as_json:
         click.echo(found.table.to_json(orient="records", indent=2, double_precision=15))
-    else:
+    elif kind == "terminal":
         _show(found)
+    else:
+        click.echo(comparison_text(found, kind, command=this_command()), nl=False)
     if out is not None:
         write_comparison(found, out, command=this_command())
-        click.echo(f"tables and figures  {out}", err=as_json)
+        click.echo(f"tables and figures  {out}", err=as_json or kind != "terminal")
 
 
 def _show(found: Any) -> None:

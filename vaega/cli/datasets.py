@@ -1,23 +1,33 @@
 """Commands of datasets: the list of them, and the card of one."""
 
+import json
+from dataclasses import asdict
+from typing import Any
+
 import click
 
-from vaega.cli.app import Group, vaega
+from vaega.cli.app import JSON, Group, vaega
 
 
 @vaega.group(cls=Group, invoke_without_command=True)
+@JSON
 @click.pass_context
-def datasets(context: click.Context) -> None:
+def datasets(context: click.Context, as_json: bool) -> None:
     r"""List the datasets that can be loaded from here.
 
     \b
     vaega datasets
+    vaega datasets --json
     vaega datasets show madelon
     """
     if context.invoked_subcommand is None:
         from vaega.data.sources import available_datasets
 
-        for entry in available_datasets():
+        entries = available_datasets()
+        if as_json:
+            click.echo(json.dumps([asdict(entry) for entry in entries], indent=2))
+            return
+        for entry in entries:
             click.echo(f"{entry.source:24} {entry.where:28} {entry.title}")
 
 
@@ -32,13 +42,34 @@ def datasets(context: click.Context) -> None:
     show_default=True,
     help="What to do with text columns of a table.",
 )
-def show(source: str, target: str | None, groups: str | None, categorical: str) -> None:
+@JSON
+def show(
+    source: str, target: str | None, groups: str | None, categorical: str, as_json: bool
+) -> None:
     r"""Print the card of a dataset.
 
     \b
     vaega datasets show sklearn:wine
+    vaega datasets show patients.csv --target diagnosis --categorical one_hot
     """
     from vaega.data.sources import load_dataset
 
     dataset = load_dataset(source, target=target, groups=groups, categorical=categorical)
-    click.echo(dataset.card())
+    click.echo(json.dumps(_as_record(dataset), indent=2) if as_json else dataset.card())
+
+
+def _as_record(dataset: Any) -> dict[str, Any]:
+    import numpy as np
+
+    rows = [len(dataset.y), 0 if dataset.y_test is None else len(dataset.y_test)]
+    counts = np.bincount(dataset.y, minlength=dataset.n_classes).tolist()
+    return {
+        "name": dataset.name,
+        "rows": rows[0],
+        "test_rows": rows[1],
+        "features": list(dataset.feature_names),
+        "classes": dict(zip(dataset.class_names, counts, strict=True)),
+        "missing": dataset.n_missing,
+        "fingerprint": dataset.fingerprint,
+        "notes": list(dataset.notes),
+    }

@@ -1,5 +1,6 @@
-"""Commands of experiments: run, resume, check, report."""
+"""Commands of experiments: run, resume, check."""
 
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -7,17 +8,17 @@ from typing import Any
 import click
 
 from vaega.cli.app import (
-    DEVICE,
     DONE,
     FILE,
-    JOBS,
+    JSON,
     SET,
     SOME_FAILED,
     InterruptedCommand,
     this_command,
     vaega,
 )
-from vaega.core.errors import InputError
+from vaega.cli.means import runner_options, with_means
+from vaega.cli.report import print_record
 
 
 @vaega.command()
@@ -29,68 +30,67 @@ from vaega.core.errors import InputError
     show_default=True,
     help="Folder of all experiments; this one writes to a folder of its name.",
 )
-@JOBS
-@DEVICE
+@with_means
 @SET
-def run(file: Path, results: Path, jobs: int, device: str, overrides: tuple[str, ...]) -> int:
+@JSON
+def run(file: Path, results: Path, overrides: tuple[str, ...], as_json: bool, **means: Any) -> int:
     r"""Run an experiment; runs that are finished are skipped.
 
     \b
     vaega run configs/quickstart.yaml
     vaega run configs/madelon.yaml --jobs 2 --set seeds=3
+    vaega run configs/madelon.yaml --jobs -1 --max-hours 8
+    vaega run configs/madelon.yaml --backend dask --scheduler tcp://head:8786
     """
     from vaega.core.files import path_inside
     from vaega.experiments.loading import load_configured
     from vaega.experiments.plan import Origin
     from vaega.experiments.reading import read_config
 
-    options = _options(jobs, device)
+    options = runner_options(**means)
     config = read_config(file, overrides)
     dataset = load_configured(config.dataset, beside=file.parent)
     origin = Origin(file.parent, Path.cwd(), this_command())
-    return _run_and_show(path_inside(results, config.name), config, dataset, options, origin)
+    folder = path_inside(results, config.name)
+    return _run_and_show(folder, config, dataset, options, origin, as_json=as_json)
 
 
 @vaega.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@JOBS
-@DEVICE
-def resume(folder: Path, jobs: int, device: str) -> int:
+@with_means
+@JSON
+def resume(folder: Path, as_json: bool, **means: Any) -> int:
     r"""Go on with an experiment in a results folder, from what is in it.
 
     \b
     vaega resume results/madelon --jobs 2
+    vaega resume results/madelon --max-evaluations 100000
     """
     from vaega.experiments.plan import read_plan
     from vaega.experiments.runner import plan_runs
 
-    options = _options(jobs, device)
+    options = runner_options(**means)
     plan = read_plan(folder)
     dataset = plan.load_dataset()
     plan.check_runs([run.id for run in plan_runs(plan.config, dataset)])
-    return _run_and_show(folder, plan.config, dataset, options, plan.origin)
+    return _run_and_show(folder, plan.config, dataset, options, plan.origin, as_json=as_json)
 
 
-def _options(jobs: int, device: str) -> Any:
-    from vaega.experiments.runner import RunnerOptions
-
-    if jobs == 0:
-        raise InputError("--jobs: must be a whole number other than 0, got 0.")
-    return RunnerOptions(jobs=jobs, device=device)
-
-
-def _run_and_show(folder: Path, config: Any, dataset: Any, options: Any, origin: Any) -> int:
+def _run_and_show(
+    folder: Path, config: Any, dataset: Any, options: Any, origin: Any, *, as_json: bool
+) -> int:
     from rich.console import Console
 
     from vaega.analysis.html_report import write_report
     from vaega.experiments.plan import is_planned
     from vaega.experiments.progress import make_observer, measure_run, plain_warnings
     from vaega.experiments.runner import complete_runs, plan_runs
+    from vaega.experiments.standing import read_standing
 
     length = measure_run(config, dataset)
     try:
         with plain_warnings(), make_observer(Console(stderr=True), length=length) as observer:
-            runs, summary = complete_runs(
+            _, summary = complete_runs(
                 folder, config, dataset, options=options, observer=observer, origin=origin
             )
     except KeyboardInterrupt as error:
@@ -98,14 +98,27 @@ def _run_and_show(folder: Path, config: Any, dataset: Any, options: Any, origin:
             raise InterruptedCommand(_resume(folder)) from error
         raise
     if len(summary):
-        _show_summary(config, dataset, summary)
-        click.echo(f"results  {folder}\nreport   {write_report(folder)}")
-    failed = runs[runs["status"] == "failed"]
-    if len(failed):
+        page = write_report(folder)
+        if not as_json:
+            _show_summary(config, dataset, summary)
+            click.echo(f"results  {folder}\nreport   {page}")
+    if as_json:
+        print_record(folder)
+    # Runs on permuted labels, which stand in a table of their own, count as all others do.
+    states = [run.state for run in read_standing(folder).runs]
+    n_failed, n_recorded = states.count("failed"), states.count("failed") + states.count("done")
+    if n_failed:
         click.echo(
-            f"{len(failed)} of {len(runs)} runs failed; try them again with: {_resume(folder)}"
+            f"{n_failed} of {n_recorded} runs failed; try them again with: {_resume(folder)}",
+            err=as_json,
         )
-    return SOME_FAILED if len(failed) else DONE
+    if n_recorded < len(states):
+        click.echo(
+            f"the budget is spent: {n_recorded} of {len(states)} runs are recorded; "
+            f"go on with: {_resume(folder)}",
+            err=as_json,
+        )
+    return SOME_FAILED if n_failed or n_recorded < len(states) else DONE
 
 
 def _resume(folder: Path) -> str:
@@ -127,33 +140,23 @@ def _show_summary(config: Any, dataset: Any, summary: Any) -> None:
 @vaega.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
 @SET
-def check(files: tuple[Path, ...], overrides: tuple[str, ...]) -> None:
+@JSON
+def check(files: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool) -> None:
     r"""Check configuration files without running anything.
 
     \b
     vaega check configs/*.yaml
+    vaega check configs/madelon.yaml --json
     """
     from vaega.experiments.reading import read_config
 
+    records = []
     for file in files:
         config = read_config(file, overrides)
-        arms, seeds = len(config.arms), len(config.seed_list())
-        click.echo(f"{file}: valid, {arms} arms x {seeds} seeds on {config.dataset.source}")
-
-
-@vaega.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-def report(folder: Path) -> None:
-    r"""Write report.html anew from a results folder.
-
-    \b
-    vaega report results/quickstart
-    """
-    from vaega.analysis.html_report import write_report
-    from vaega.analysis.results_folder import read_results
-    from vaega.analysis.tables import markdown_table
-    from vaega.experiments.protocols import statement_of
-
-    results = read_results(folder)
-    click.echo(f"{markdown_table(results.summary)}\n{statement_of(results.config)}")
-    click.echo(f"report   {write_report(folder)}")
+        arms, seeds, source = list(config.arms), config.seed_list(), config.dataset.source
+        named = {"file": str(file), "name": config.name, "dataset": source}
+        records.append({**named, "arms": arms, "seeds": list(seeds)})
+        if not as_json:
+            click.echo(f"{file}: valid, {len(arms)} arms x {len(seeds)} seeds on {source}")
+    if as_json:
+        click.echo(json.dumps(records, indent=2))

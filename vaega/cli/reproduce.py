@@ -85,8 +85,7 @@ def thesis(tables: tuple[str, ...], figures: tuple[str, ...], **given: Any) -> i
 
 
 def _command() -> str:
-    command = this_command().replace("vaega", "vaega reproduce", 1)
-    return command.replace("--finished=True", "--finished")
+    return this_command().replace("vaega", "vaega reproduce", 1)
 
 
 def _request(given: dict[str, Any]) -> Any:

@@ -131,17 +131,27 @@ def _refuse_columns(owner: str, columns: dict[str, str | None]) -> None:
             )
 
 
-def _load_file(
-    path: Path, *, target: str | None, groups: str | None, categorical: str, name: str | None
+def _load_file(path: Path, *, name: str | None, **columns: Any) -> Dataset:
+    label = name or stem_of(path)
+    try:
+        return _with_facts(_read_file(path, label=label, **columns), stem_of(path))
+    except DataError as error:  # what a dataset says of itself, said of the file it came from
+        sentence = str(error).removeprefix(f"dataset {label!r}: ")
+        if sentence == str(error):
+            raise
+        raise DataError(f"{path}: {sentence}") from error
+
+
+def _read_file(
+    path: Path, *, label: str, target: str | None, groups: str | None, categorical: str
 ) -> Dataset:
     owner = str(path)
     suffix = _check_file(path)
-    label = name or stem_of(path)
     if suffix == ".npz":
         _refuse_columns(owner, {"target": target, "groups": groups})
-        return _with_facts(read_npz(path, name=label, origin=path.name), stem_of(path))
+        return read_npz(path, name=label, origin=path.name)
     table = _READERS[suffix](path) if suffix in _READERS else read_delimited(path, target=target)
-    dataset = dataset_from_table(
+    return dataset_from_table(
         table,
         target=target,
         groups=groups,
@@ -150,7 +160,6 @@ def _load_file(
         origin=path.name,
         owner=owner,
     )
-    return _with_facts(dataset, stem_of(path))
 
 
 def _check_file(path: Path) -> str:

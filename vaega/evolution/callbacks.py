@@ -46,7 +46,10 @@ class Callback:
         """After each generation; True ends the loop."""
 
     def on_decision(self, algorithm: Any, *, stopped: bool) -> None:
-        """After all callbacks have had their say on a generation; `stopped` is what came of it."""
+        """After all callbacks have had their say on a generation; `stopped` is what came of it.
+
+        Called in reverse order: what the first callback does here comes behind the checkpoint.
+        """
 
     def on_end(self, algorithm: Any) -> None:
         """After the last generation."""

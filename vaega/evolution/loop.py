@@ -55,7 +55,7 @@ def evolve(
     while not stopped and algorithm.state.generation < n_generations:
         algorithm.tell(fitness(algorithm.ask()))
         stopped = any([callback.on_generation(algorithm) for callback in callbacks])  # noqa: C419
-        for callback in callbacks:
+        for callback in reversed(callbacks):  # one that raises does so behind the checkpoint
             callback.on_decision(algorithm, stopped=stopped)
     for callback in callbacks:
         callback.on_end(algorithm)

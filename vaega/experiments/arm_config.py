@@ -2,10 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_serializer, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from vaega.experiments.config_types import Count, Section
+from vaega.experiments.config_types import Count, CountOrAuto, Section
 from vaega.experiments.generators import GeneratorError, check_generator
 from vaega.selection.classical import ClassicalSelection
 
@@ -25,6 +25,7 @@ class GeneratorConfig(BaseModel):
         "jitter",
         "bootstrap",
         "smote",
+        "auto",
     ]
 
     @model_validator(mode="after")
@@ -46,12 +47,26 @@ class GeneratorConfig(BaseModel):
         """Return what the file sets; everything else keeps the generator's own default."""
         return dict(self.model_extra or {})
 
+    @property
+    def is_auto(self) -> bool:
+        """Whether it is one of several, chosen trial by trial."""
+        return self.kind == "auto"
+
 
 class SelectorConfig(Section):
     """A classical selection in place of the search; see `vaega.selection.classical`."""
 
     kind: Literal[
-        "f_classif", "mutual_info", "l1", "extra_trees", "rfe", "forward", "random", "all"
+        "f_classif",
+        "mutual_info",
+        "relieff",
+        "l1",
+        "extra_trees",
+        "boruta",
+        "rfe",
+        "forward",
+        "random",
+        "all",
     ]
     size: Count | str = "auto"
     n_masks: Count | None = None
@@ -80,8 +95,14 @@ class ArmConfig(Section):
     """One way of fitting: what is added to the real rows, and what selects the features."""
 
     generator: GeneratorConfig | None = None
-    amount: Count | None = None
+    amount: CountOrAuto | None = None
+    candidates: tuple[GeneratorConfig, ...] | None = None
     selector: SelectorConfig | None = None
+
+    @property
+    def gated(self) -> bool:
+        """Whether generator and amount are chosen trial by trial; see `vaega.experiments.gate`."""
+        return self.amount == "auto" or (self.generator is not None and self.generator.is_auto)
 
     @model_validator(mode="after")
     def _generator_and_amount_go_together(self) -> "ArmConfig":
@@ -90,4 +111,19 @@ class ArmConfig(Section):
             raise ValueError(
                 f"an arm has both generator and amount, or neither; {missing} is missing"
             )
+        if self.candidates is not None and not self.gated:
+            raise ValueError(
+                "candidates has no effect without amount: auto or generator: {kind: auto}; "
+                "remove it"
+            )
+        if any(one.is_auto for one in self.candidates or ()):
+            raise ValueError("candidates must be generators of other kinds than auto")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_candidates_where_none_are_set(self, serialise: Any) -> dict[str, Any]:
+        # A run's identity is what its arm says: a key that says nothing is no part of it.
+        content: dict[str, Any] = serialise(self)
+        if self.candidates is None:
+            content.pop("candidates", None)
+        return content

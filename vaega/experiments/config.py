@@ -262,8 +262,17 @@ class ExperimentConfig(Section):
     fitness: FitnessConfig
     search: SearchConfig = SearchConfig()
     seeds: Any = 10
+    null: Count | None = None
     # Says nothing about a run, so that it is no part of a run's identity.
     tune: Annotated[TuneConfig, Field(exclude=True)] = TuneConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_a_word(cls, content: Any) -> Any:
+        # YAML reads the key null as nothing at all.
+        if isinstance(content, dict) and None in content:
+            return {"null" if key is None else key: value for key, value in content.items()}
+        return content
 
     @field_validator("preprocess")
     @classmethod
@@ -282,6 +291,8 @@ class ExperimentConfig(Section):
     @model_validator(mode="after")
     def _sizes_of_arms_that_search(self) -> "ExperimentConfig":
         for name, arm in self.arms.items():
+            if arm.gated and self.protocol.kind != "honest":
+                raise ValueError(f"arms.{name}: auto needs protocol.kind honest")
             if arm.selector is None:
                 continue
             if self.protocol.kind != "honest":
@@ -316,8 +327,29 @@ class ExperimentConfig(Section):
     def _search_of_an_open_protocol(self) -> "ExperimentConfig":
         if self.protocol.kind != "honest":
             check_open_search(self.protocol.kind, self.search)
+            if self.null is not None:
+                raise ValueError("null: needs protocol.kind honest; remove it")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_null_where_none_is_set(self, serialise: Any) -> dict[str, Any]:
+        content: dict[str, Any] = serialise(self)
+        if self.null is None:
+            content.pop("null", None)
+        return content
 
     def seed_list(self) -> list[int]:
         """Return the seeds, one a run; a number n means 0 to n - 1."""
         return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+
+    def run_list(self) -> list[tuple[str, int, int | None]]:
+        """Return arm, seed and permutation of every run; None where labels are not permuted.
+
+        Permutations come last, and take the seeds in turn.
+        """
+        seeds = self.seed_list()
+        permuted = [(place, seeds[place % len(seeds)]) for place in range(self.null or 0)]
+        return [
+            *((arm, seed, None) for arm in self.arms for seed in seeds),
+            *((arm, seed, place) for arm in self.arms for place, seed in permuted),
+        ]

@@ -75,6 +75,10 @@ def check_generator(kind: str, given: Mapping[str, Any]) -> None:
     Traceback (most recent call last):
     vaega.experiments.generators.GeneratorError: is no known key; did you mean share?
     """
+    if kind == "auto":  # the candidates are made with their defaults
+        for key in given:
+            raise GeneratorError(key, "has no effect with kind: auto; name the kind, or remove it")
+        return
     known = known_keys(kind)
     for key in given:
         if key not in known:

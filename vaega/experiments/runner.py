@@ -1,72 +1,71 @@
 """The runner: every arm with every seed, each run claimed once, finished ones skipped."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, effective_n_jobs
 
 from vaega.core.errors import ConfigError
 from vaega.core.files import canonical_json, fingerprint, path_inside, plain
 from vaega.data.dataset import Dataset
 from vaega.data.preprocess import Preprocessor
-from vaega.evolution.callbacks import Callback
+from vaega.experiments.budget import Budget
 from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.dispatch import Dispatcher, Means
+from vaega.experiments.gate import candidate_arms
+from vaega.experiments.observer import Observer
 from vaega.experiments.plan import Origin, write_plan
 from vaega.experiments.protocols import OpenTrial, Trial, make_protocol
 from vaega.experiments.samplers import make_sampler
 from vaega.experiments.store import Run, Store
 from vaega.experiments.worker import Worker
 from vaega.fitness.score_store import ScoreStore
+from vaega.selection.rankings import find_boruta
+from vaega.selection.search import check_fits
 
 
 @dataclass(frozen=True)
-class RunnerOptions:
-    """What a run does not depend on: where and how fast.
+class RunnerOptions(Means):
+    """What a run does not depend on: where, how fast, and how much of the work in this call.
 
     Parameters
     ----------
     jobs : int, default=1
-        Processes; -1 is one a core. Several pending runs share them run by run, a single one
-        fold by fold and mask by mask. The results are the same.
+        Processes; -1 is one a core.
+    parallel : {"auto", "runs", "fitness"}, default="auto"
+        What the processes share, see `Means`.
+    backend : {"processes", "dask"}, default="processes"
+        Processes of this machine, or the workers of a Dask cluster.
+    scheduler : str, optional
+        Address of the cluster's scheduler; a cluster of `jobs` processes is started when absent.
     device : {"auto", "cpu", "cuda"}, default="auto"
         Where autoencoders are trained.
     cache : path or "auto" or None, default="auto"
         Where trained autoencoders are kept.
+    max_seconds : float, optional
+        Wall time of the call. Runs that are under way then are left after their generation and
+        go on from there in the next call.
+    max_evaluations : int, optional
+        Masks that the runs of the call may ask for, together.
+
+    Examples
+    --------
+    >>> RunnerOptions(jobs=4, parallel="runs", max_seconds=3600.0).backend
+    'processes'
     """
 
-    jobs: int = 1
     device: str = "auto"
     cache: Any = "auto"
-
-
-@dataclass
-class Observer:
-    """Hears of the progress of an experiment; every hook is empty.
-
-    Parameters
-    ----------
-    callbacks : tuple of Callback, default=()
-        Handed to searches that run in this process.
-    """
-
-    callbacks: tuple[Callback, ...] = field(default=())
-
-    def on_plan(self, runs: Sequence[Run], n_done: int) -> None:
-        """Before the first run: all runs, and how many were done before."""
-
-    def on_run_start(self, run: Run) -> None:
-        """Before a run that is computed in this process."""
-
-    def on_run_end(self, run: Run, metrics: dict[str, Any]) -> None:
-        """After a run: what it recorded."""
+    max_seconds: float | None = None
+    max_evaluations: int | None = None
 
 
 def plan_runs(config: ExperimentConfig, dataset: Dataset) -> list[Run]:
-    """Return every run of an experiment: arms in order, seeds in order.
+    """Return every run of an experiment: arms in order, seeds in order, permuted labels last.
 
     Parameters
     ----------
@@ -77,19 +76,29 @@ def plan_runs(config: ExperimentConfig, dataset: Dataset) -> list[Run]:
     -------
     list of Run
     """
-    shared = plain(config.model_dump(by_alias=True, exclude={"arms", "seeds", "description"}))
+    shared = plain(
+        config.model_dump(by_alias=True, exclude={"arms", "seeds", "description", "null"})
+    )
     shared["dataset"] = {**shared["dataset"], "fingerprint": dataset.fingerprint}
     runs = []
-    for arm, content in config.arms.items():
-        for seed in config.seed_list():
-            arm_content = plain(content.model_dump(exclude_unset=True))
-            if content.selector is not None and content.selector.size_of is not None:
-                other = config.arms[content.selector.size_of]
-                arm_content["size_of"] = plain(other.model_dump(exclude_unset=True))
-            resolved = {**shared, "arm": {"name": arm, **arm_content}, "seed": seed}
-            digest = fingerprint(canonical_json(resolved))[:10]
-            runs.append(Run(f"{arm}-{seed:03d}-{digest}", dataset.name, arm, seed, resolved))
+    for arm, seed, permutation in config.run_list():
+        resolved = {**shared, "arm": {"name": arm, **_arm_content(config, arm)}, "seed": seed}
+        name = f"{arm}-{seed:03d}"
+        if permutation is not None:
+            resolved["permutation"] = permutation
+            name = f"{name}-null-{permutation:03d}"
+        digest = fingerprint(canonical_json(resolved))[:10]
+        runs.append(Run(f"{name}-{digest}", dataset.name, arm, seed, resolved, permutation))
     return runs
+
+
+def _arm_content(config: ExperimentConfig, arm: str) -> dict[str, Any]:
+    content = config.arms[arm]
+    found: dict[str, Any] = plain(content.model_dump(exclude_unset=True))
+    if content.selector is not None and content.selector.size_of is not None:
+        other = config.arms[content.selector.size_of]
+        found["size_of"] = plain(other.model_dump(exclude_unset=True))
+    return found
 
 
 def run_experiment(
@@ -112,7 +121,7 @@ def run_experiment(
     results : pathlib.Path
         Folder of all experiments; this one writes to ``results / config.name``.
     options : RunnerOptions, optional
-        Processes, device, cache.
+        Processes, device, cache, budget.
     observer : Observer, optional
         Hears of the progress.
     origin : Origin, optional
@@ -158,6 +167,8 @@ def complete_runs(
         See `run_experiment`.
     """
     options, observer = options or RunnerOptions(), observer or Observer()
+    options.check()
+    budget = Budget(options.max_seconds, options.max_evaluations)
     store = Store(folder)
     runs = plan_runs(config, dataset)
     pending = [run for run in runs if not store.is_done(run.id)]
@@ -168,21 +179,27 @@ def complete_runs(
     write_plan(folder, config, [run.id for run in runs], origin)
     memory = ScoreStore(folder / "memory.sqlite3")
     worker = Worker(config, dataset, store, options.device, options.cache, memory, runs=tuple(runs))
-    for run in _complete(pending, worker, options.jobs, observer):
-        observer.on_run_end(run, store.metrics(run.id) or {})
-        store.tabulate(runs)
+    with options.open() if pending else nullcontext() as cluster:
+        for run in Dispatcher(worker, options, budget, observer, cluster).complete(pending):
+            observer.on_run_end(run, store.metrics(run.id) or {})
+            store.tabulate(runs)
     return store.tabulate(runs)
 
 
 def _check(config: ExperimentConfig, dataset: Dataset, pending: Sequence[Run], device: str) -> None:
     # What fails every run the same way is said once, before any is started.
     _check_metric(config, dataset)
+    if any(arm.selector is None for arm in config.arms.values()):
+        check_fits(config.search.settings(), dataset.n_features, owner="search")
     trials = make_protocol(config.protocol).trials(dataset, pending[0].seed)
     _check_preparation(config, next(trials))
     for _ in trials:  # making a split is the check of it
         pass
     for arm in config.arms.values():
-        make_sampler(arm, dataset.n_classes, device=device, cache=None)
+        for one in candidate_arms(arm, len(dataset.X)) if arm.gated else [arm]:
+            make_sampler(one, dataset.n_classes, device=device, cache=None)
+        if arm.selector is not None and arm.selector.kind == "boruta":
+            find_boruta()
 
 
 def _check_metric(config: ExperimentConfig, dataset: Dataset) -> None:
@@ -197,34 +214,3 @@ def _check_preparation(config: ExperimentConfig, trial: Trial | OpenTrial) -> No
     fit = trial.inner[0].train if isinstance(trial, Trial) else np.arange(len(trial.y))
     preparation = Preprocessor(list(config.preprocess), random_state=0)
     preparation.fit(trial.X[fit], trial.y[fit]).transform(trial.X)
-
-
-def _complete(
-    pending: Sequence[Run], worker: Worker, jobs: int, observer: Observer
-) -> Iterator[Run]:
-    held_elsewhere = []
-    for run, completed in _first_pass(pending, worker, jobs, observer):
-        if completed:
-            yield run
-        else:
-            held_elsewhere.append(run)
-    for run in held_elsewhere:  # wait for the other process, and take over where it died
-        worker.complete(run, wait=True)
-        yield run
-
-
-def _first_pass(
-    pending: Sequence[Run], worker: Worker, jobs: int, observer: Observer
-) -> Iterator[tuple[Run, bool]]:
-    n_processes = min(effective_n_jobs(jobs), len(pending))
-    if n_processes <= 1:
-        for run in pending:
-            observer.on_run_start(run)
-            yield run, worker.complete(run, n_jobs=jobs, callbacks=observer.callbacks)
-        return
-    parallel = Parallel(n_jobs=n_processes, return_as="generator_unordered", batch_size=1)
-    yield from parallel(delayed(_complete_elsewhere)(worker, run) for run in pending)
-
-
-def _complete_elsewhere(worker: Worker, run: Run) -> tuple[Run, bool]:
-    return run, worker.complete(run)

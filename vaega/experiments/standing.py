@@ -140,7 +140,8 @@ def clean_results(
 
 
 def _arms_and_seeds(plan: Plan) -> Iterator[tuple[str, int]]:
-    return ((arm, seed) for arm in plan.config.arms for seed in plan.config.seed_list())
+    for arm, seed, permutation in plan.config.run_list():
+        yield arm if permutation is None else f"{arm}, labels permuted", seed
 
 
 def _standing(store: Store, run_id: str, arm: str, seed: int) -> RunStanding:

@@ -13,8 +13,11 @@ from filelock import FileLock, Timeout
 
 from vaega.core.errors import ResultsError
 from vaega.core.files import path_inside, read_json, write_json, write_text
+from vaega.experiments.agreement import measure_agreement, read_masks
+from vaega.experiments.null import NULL_COLUMNS
 from vaega.experiments.summary import PROTOCOL_COLUMNS, summarise
 from vaega.experiments.trial import TrialResult
+from vaega.selection.stability import StabilityEstimate
 
 RUN_COLUMNS = (
     "dataset",
@@ -28,6 +31,10 @@ RUN_COLUMNS = (
     "n_asked",
     "n_distinct",
     "seconds",
+    "n_reused",
+    "brier",
+    "precision",
+    "recall",
 )
 # What the thesis reports of a run: further columns under its protocols.
 OPEN_COLUMNS = (
@@ -39,7 +46,7 @@ OPEN_COLUMNS = (
     "all_features_accuracy",
     "all_features_accuracy_real",
 )
-_COUNTS = ("n_asked", "n_distinct", "n_scored")
+_COUNTS = ("n_asked", "n_distinct", "n_scored", "n_reused")
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,9 @@ class Run:
         Of everything random in the run.
     resolved : dict
         The resolved configuration, the dataset's fingerprint included.
+    permutation : int, optional
+        Which permutation of the training labels, see `vaega.experiments.null`; None for a run on
+        the labels as they are.
     """
 
     id: str
@@ -63,6 +73,19 @@ class Run:
     arm: str
     seed: int
     resolved: dict[str, Any]
+    permutation: int | None = None
+
+    @property
+    def title(self) -> str:
+        """Arm and seed, for people.
+
+        Examples
+        --------
+        >>> Run("original-000-null-003-0123456789", "wine", "original", 0, {}, 3).title
+        'original, seed 0, permutation 3'
+        """
+        permuted = "" if self.permutation is None else f", permutation {self.permutation}"
+        return f"{self.arm}, seed {self.seed}{permuted}"
 
 
 class Store:
@@ -89,6 +112,19 @@ class Store:
         pathlib.Path
         """
         return path_inside(self.folder / "runs", run_id)
+
+    def checkpoints(self, run_id: str) -> Path:
+        """Return the folder of what a run keeps while it is under way.
+
+        Parameters
+        ----------
+        run_id : str
+
+        Returns
+        -------
+        pathlib.Path
+        """
+        return self.run_folder(run_id) / "checkpoint"
 
     def metrics(self, run_id: str) -> dict[str, Any] | None:
         """Return what a run recorded of itself.
@@ -122,7 +158,9 @@ class Store:
         return metrics is not None and metrics.get("status") == "done"
 
     @contextmanager
-    def claim(self, run_id: str, *, wait: bool) -> Iterator[bool]:
+    def claim(
+        self, run_id: str, *, wait: bool, seconds: float | None = None, name: str = ".claim"
+    ) -> Iterator[bool]:
         """Hold a run for this process, so that no other works on it.
 
         Parameters
@@ -130,6 +168,10 @@ class Store:
         run_id : str
         wait : bool
             Wait for another process to let go of it; otherwise give up at once.
+        seconds : float, optional
+            Wait no longer.
+        name : str, default=".claim"
+            Of the file that is locked; locks of other names are other claims.
 
         Yields
         ------
@@ -139,7 +181,8 @@ class Store:
         folder = self.run_folder(run_id)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder / ".claim", timeout=-1 if wait else 0)
+            patience = (-1 if seconds is None else seconds) if wait else 0
+            lock = FileLock(folder / name, timeout=patience)
             lock.acquire()
         except Timeout:
             yield False
@@ -171,7 +214,7 @@ class Store:
         feature_names: Sequence[str],
         relevant: np.ndarray | None,
         seconds: float,
-        about: Mapping[str, str] | None = None,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Write the result of a run; ``metrics.json`` comes last and makes it final.
 
@@ -185,16 +228,19 @@ class Store:
             The truth, where it is known.
         seconds : float
             Duration of the run.
-        about : mapping of str to str, optional
-            The protocol, and on which rows it computes fitness.
+        about : mapping of str to Any, optional
+            The protocol, on which rows it computes fitness, names of the classes, peak memory.
         """
         folder = self.run_folder(run.id)
         write_text(folder / "history.csv", _csv(_histories(results)))
         write_text(folder / "selected.csv", _csv(_selections(results, feature_names)))
         metrics = _metrics(results, relevant, seconds) | {"n_columns": len(feature_names)}
         metrics |= dict(about or {})
+        described = [result.generator for result in results if result.generator is not None]
+        if described:
+            write_json(folder / "generator.json", described[0])
         write_json(folder / "metrics.json", metrics)
-        shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+        shutil.rmtree(self.checkpoints(run.id), ignore_errors=True)
 
     def record_failure(self, run: Run, sentence: str, trace: str, seconds: float) -> None:
         """Write why a run failed; it is tried again on the next call.
@@ -213,7 +259,9 @@ class Store:
         write_json(self.run_folder(run.id) / "metrics.json", content)
 
     def tabulate(self, runs: Sequence[Run]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Write ``runs.csv`` and ``summary.csv`` from what the runs recorded.
+        """Write ``runs.csv``, ``summary.csv`` and ``null.csv`` from what the runs recorded.
+
+        Runs with permuted labels stand in ``null.csv`` alone, which is there where there are any.
 
         Parameters
         ----------
@@ -224,18 +272,34 @@ class Store:
         -------
         runs, summary : pandas.DataFrame
         """
-        rows = [
-            {"dataset": run.dataset, "arm": run.arm, "seed": run.seed, **metrics}
-            for run in runs
-            if (metrics := self.metrics(run.id)) is not None
-        ]
+        recorded = [(run, metrics) for run in runs if (metrics := self.metrics(run.id)) is not None]
+        rows = [_row(run, metrics) for run, metrics in recorded if run.permutation is None]
         table = pd.DataFrame(rows, columns=[*RUN_COLUMNS, *_further_columns(rows)])
-        for column in ("n_asked", "n_distinct"):
+        for column in ("n_asked", "n_distinct", "n_reused"):
             table[column] = table[column].astype("Int64")
-        summary = summarise(table)
+        nulls = [_row(run, metrics) for run, metrics in recorded if run.permutation is not None]
+        null = pd.DataFrame(nulls, columns=NULL_COLUMNS)
+        summary = summarise(table, self._agreement(recorded), null)
         write_text(self.folder / "runs.csv", _csv(table))
         write_text(self.folder / "summary.csv", _csv(summary))
+        if nulls:
+            write_text(self.folder / "null.csv", _csv(null))
         return table, summary
+
+    def _agreement(
+        self, recorded: Sequence[tuple[Run, Mapping[str, Any]]]
+    ) -> dict[str, StabilityEstimate | None]:
+        masks: dict[str, list[np.ndarray | None]] = {}
+        for run, metrics in recorded:
+            if run.permutation is None and metrics.get("status") == "done":
+                found = read_masks(self.run_folder(run.id), metrics)
+                masks.setdefault(run.arm, []).append(found)
+        return {arm: measure_agreement(of_arm) for arm, of_arm in masks.items()}
+
+
+def _row(run: Run, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    where = {"dataset": run.dataset, "arm": run.arm, "seed": run.seed}
+    return {**where, "permutation": run.permutation, **metrics}
 
 
 def _further_columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -285,7 +349,23 @@ def _metrics(
         "seconds": seconds,
         "trials": trials,
         "warnings": warned,
+        **_records(results),
     }
+
+
+def _records(results: Sequence[TrialResult]) -> dict[str, Any]:
+    """Return what is no figure of a trial alone: its classes, and what its gate chose."""
+    classes = [
+        {"trial": place, **figures}
+        for place, result in enumerate(results)
+        for figures in result.classes
+    ]
+    gates = [
+        {"trial": place, **result.gate}
+        for place, result in enumerate(results)
+        if result.gate is not None
+    ]
+    return ({"classes": classes} if classes else {}) | ({"gate": gates} if gates else {})
 
 
 def _trial_metrics(result: TrialResult, relevant: np.ndarray | None) -> dict[str, Any]:
@@ -297,8 +377,11 @@ def _trial_metrics(result: TrialResult, relevant: np.ndarray | None) -> dict[str
         "n_asked": result.n_asked,
         "n_distinct": result.n_distinct,
         "n_scored": result.n_scored,
+        "n_reused": result.n_asked - result.n_distinct,
         **result.extra,
     }
+    if result.brier is not None:
+        metrics["brier"] = result.brier
     if relevant is not None:
         hits = int(relevant[result.selected].sum())
         metrics["precision"] = hits / max(len(result.selected), 1)

@@ -1,8 +1,13 @@
 """From runs to one row an arm."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from scipy import stats
+
+from vaega.experiments.null import NULL_FIGURES, null_figures
+from vaega.selection.stability import StabilityEstimate
 
 SUMMARY_COLUMNS = (
     "dataset",
@@ -16,33 +21,52 @@ SUMMARY_COLUMNS = (
     "n_features_mean",
     "n_distinct_mean",
     "seconds_mean",
+    "brier_mean",
+    "precision_mean",
+    "recall_mean",
+    "stability",
+    "stability_low",
+    "stability_high",
 )
 
 # Where a protocol of the thesis computed fitness, in every row of every table.
 PROTOCOL_COLUMNS = ("protocol", "fitness_rows")
 
 
-def summarise(runs: pd.DataFrame) -> pd.DataFrame:
+def summarise(
+    runs: pd.DataFrame,
+    agreement: Mapping[str, StabilityEstimate | None] | None = None,
+    null: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Return the means of each arm over its finished runs, with an interval of the held-out score.
 
     Parameters
     ----------
     runs : pandas.DataFrame
-        As in ``runs.csv``.
+        As in ``runs.csv``; of an earlier version some columns may be absent.
+    agreement : mapping of str to StabilityEstimate or None, optional
+        By arm, how far its selections agree.
+    null : pandas.DataFrame, optional
+        As in ``null.csv``.
 
     Returns
     -------
     pandas.DataFrame
-        One row an arm, in the order in which the arms come; columns `SUMMARY_COLUMNS`, and
-        `PROTOCOL_COLUMNS` where the runs have them.
+        One row an arm, in the order in which the arms come; columns `SUMMARY_COLUMNS`,
+        `vaega.experiments.null.NULL_FIGURES` where there is a null, and `PROTOCOL_COLUMNS` where
+        the runs have them.
     """
     done = runs[runs["status"] == "done"]
     rows = [
-        _summarise_arm(str(dataset), str(arm), group)
+        _summarise_arm(str(dataset), str(arm), group) | _stability((agreement or {}).get(str(arm)))
         for (dataset, arm), group in done.groupby(["dataset", "arm"], sort=False)
     ]
     further = [name for name in PROTOCOL_COLUMNS if name in runs]
-    return pd.DataFrame(rows, columns=[*SUMMARY_COLUMNS, *further])
+    summary = pd.DataFrame(rows, columns=[*SUMMARY_COLUMNS, *further])
+    if null is None or null.empty:
+        return summary
+    summary = summary.merge(null_figures(runs, null), on="arm", how="left")
+    return summary[[*SUMMARY_COLUMNS, *NULL_FIGURES, *further]]
 
 
 def mean_interval(values: np.ndarray, *, confidence: float = 0.95) -> tuple[float, float, float]:
@@ -86,5 +110,16 @@ def _summarise_arm(dataset: str, arm: str, runs: pd.DataFrame) -> dict[str, obje
         "n_features_mean": float(runs["n_features"].mean()),
         "n_distinct_mean": float(runs["n_distinct"].mean()),
         "seconds_mean": float(runs["seconds"].mean()),
+        **{f"{name}_mean": _mean(runs, name) for name in ("brier", "precision", "recall")},
         **{name: runs[name].iloc[0] for name in PROTOCOL_COLUMNS if name in runs},
     }
+
+
+def _mean(runs: pd.DataFrame, column: str) -> float:
+    return float(runs[column].astype(float).mean()) if column in runs else float("nan")
+
+
+def _stability(found: StabilityEstimate | None) -> dict[str, float]:
+    names = ("stability", "stability_low", "stability_high")
+    values = (float("nan"),) * 3 if found is None else (found.value, found.low, found.high)
+    return dict(zip(names, values, strict=True))

@@ -18,6 +18,8 @@ from vaega.data.preprocess import Preprocessor
 from vaega.evolution.callbacks import Callback
 from vaega.experiments.classifiers import make_classifier
 from vaega.experiments.config import ExperimentConfig, FitnessConfig, PreselectConfig
+from vaega.experiments.generator_record import describe_generator
+from vaega.experiments.heldout_figures import AnsweredOnce, brier_score, class_figures
 from vaega.experiments.protocols import Trial
 from vaega.fitness.folds import Preparation, augment
 from vaega.fitness.objective import Objective, PenaltyObjective, WeightedObjective
@@ -60,6 +62,16 @@ class TrialResult:
         How often the classifier warned of what.
     extra : dict, default={}
         Further figures, that only some protocols have.
+    brier : float or None
+        Of the final model on the test rows, see `vaega.experiments.heldout_figures.brier_score`;
+        None for a classifier without probabilities.
+    classes : list of dict
+        Precision, recall and F1 of the final model on the test rows, class by class.
+    gate : dict or None
+        What was chosen where generator or amount is "auto", see `vaega.experiments.gate`.
+    generator : dict or None
+        How good synthetic rows were, where it was asked for, see
+        `vaega.experiments.generator_record`.
     """
 
     heldout_score: float
@@ -74,6 +86,10 @@ class TrialResult:
     agreement: float | None
     warnings: dict[str, int]
     extra: dict[str, float] = field(default_factory=dict)
+    brier: float | None = None
+    classes: list[dict[str, Any]] = field(default_factory=list)
+    gate: dict[str, Any] | None = None
+    generator: dict[str, Any] | None = None
 
 
 def run_trial(
@@ -86,6 +102,7 @@ def run_trial(
     checkpoint: Path | None = None,
     store: ScoreStore | None = None,
     selection: ClassicalSelection | None = None,
+    describe: bool = False,
 ) -> TrialResult:
     """Search, fit the final model on the mask, and read the test rows once.
 
@@ -107,6 +124,8 @@ def run_trial(
         Where scores are kept for other runs of the experiment, other processes and a resume.
     selection : ClassicalSelection, optional
         Selects in place of the search, on the same folds.
+    describe : bool, default=False
+        Measure the sampler's rows on an inner split of the training rows.
 
     Returns
     -------
@@ -147,8 +166,11 @@ def run_trial(
             search.settings,
         )
         found = _select_among(search, columns, inner, first)
+    described = None
+    if describe and sampler is not None:
+        described = describe_generator(trial, sampler, preparation)
     final = score_heldout(trial, found.mask, classifier, scorer, preparation, sampler, columns)
-    return _result(found, final)
+    return replace(_result(found, final), generator=described)
 
 
 def _preselect(search: Search, preselect: PreselectConfig, inner: InnerValidation) -> SearchResult:
@@ -192,11 +214,17 @@ class FinalModel:
         Features it was fitted on: those of the mask that its preparation kept.
     warnings : collections.Counter
         How often its classifier warned of what.
+    classes : list of dict
+        See `vaega.experiments.heldout_figures.class_figures`.
+    brier : float or None
+        See `vaega.experiments.heldout_figures.brier_score`.
     """
 
     score: float
     selected: np.ndarray
     warnings: Counter[str]
+    classes: list[dict[str, Any]] = field(default_factory=list)
+    brier: float | None = None
 
 
 def score_heldout(
@@ -241,14 +269,25 @@ def score_heldout(
         X, y = augment(X, y, sampler, seed=derive_seed(trial.seed, "final sampler"))
     features = columns[fitted.columns_]
     kept = np.flatnonzero(mask[features])
-    final = clone(classifier) if kept.size else DummyClassifier(strategy="prior")
-    seed_unset(final, derive_seed(trial.seed, "final classifier"))
+    final = AnsweredOnce(clone(classifier) if kept.size else DummyClassifier(strategy="prior"))
+    seed_unset(final.classifier, derive_seed(trial.seed, "final classifier"))
     with threadpool_limits(limits=1), counted_warnings() as counted:
-        final.fit(_columns(X, kept), y)
+        final.classifier.fit(_columns(X, kept), y)
         X_test, y_test = trial.test.open()
-        X_test = fitted.transform(X_test[:, columns])
-        score = float(scorer(final, _columns(X_test, kept), y_test))
-    return FinalModel(score, features[kept], counted)
+        X_test = _columns(fitted.transform(X_test[:, columns]), kept)
+        score = float(scorer(final, X_test, y_test))
+    return FinalModel(score, features[kept], counted, *_figures(final, X_test, y_test, trial.y))
+
+
+def _figures(
+    final: AnsweredOnce, X_test: np.ndarray, y_test: np.ndarray, y_train: np.ndarray
+) -> tuple[list[dict[str, Any]], float | None]:
+    n_classes = int(max(y_train.max(), y_test.max())) + 1
+    with threadpool_limits(limits=1), counted_warnings():  # said once, by the score
+        classes = class_figures(y_test, final.predict(X_test), n_classes)
+        if not hasattr(final, "predict_proba"):
+            return classes, None
+        return classes, brier_score(y_test, final.predict_proba(X_test), final.classes_)
 
 
 def _columns(X: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -299,4 +338,6 @@ def _result(found: SearchResult, final: FinalModel) -> TrialResult:
         n_searches=len(found.masks),
         agreement=nogueira(found.masks) if several else None,
         warnings=dict(found.warnings + final.warnings),
+        brier=final.brier,
+        classes=final.classes,
     )

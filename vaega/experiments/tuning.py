@@ -324,7 +324,11 @@ def write_study(result: StudyResult, folder: Path) -> None:
 
 
 def _tuned_arm(config: ExperimentConfig) -> tuple[str, GeneratorConfig]:
-    having = {name: arm.generator for name, arm in config.arms.items() if arm.generator is not None}
+    having = {
+        name: arm.generator
+        for name, arm in config.arms.items()
+        if arm.generator is not None and not arm.gated
+    }
     wanted = config.tune.arm
     if wanted is None and having:
         wanted = next(iter(having))

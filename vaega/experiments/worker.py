@@ -4,8 +4,9 @@ import os
 import platform
 import time
 import traceback
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,15 @@ from vaega import __version__
 from vaega.core.errors import InputError, ResultsError
 from vaega.data.dataset import Dataset
 from vaega.evolution.callbacks import Callback
-from vaega.experiments.arm_config import ArmConfig, SelectorConfig
+from vaega.experiments.activity import WriteActivity
+from vaega.experiments.arm_config import ArmConfig
+from vaega.experiments.budget import Allowance, BudgetSpentError, Meter
 from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.gate import choose_candidate
+from vaega.experiments.null import permute_labels
 from vaega.experiments.open_trial import OpenMeans, run_open_trial
+from vaega.experiments.outcome import Completion, Outcome
+from vaega.experiments.peak_memory import PeakMemory
 from vaega.experiments.protocols import OpenTrial, Trial, make_protocol
 from vaega.experiments.samplers import make_sampler
 from vaega.experiments.store import Run, Store
@@ -63,8 +70,9 @@ class Worker:
         wait: bool = False,
         n_jobs: int = 1,
         callbacks: Iterable[Callback] = (),
-    ) -> bool:
-        """Compute a run, unless it is done or another process holds it.
+        allowance: Allowance | None = None,
+    ) -> Completion:
+        """Compute a run, unless it is done or another process holds it, and record what came.
 
         Parameters
         ----------
@@ -75,63 +83,160 @@ class Worker:
             Processes within the run.
         callbacks : iterable of Callback
             Called each generation.
+        allowance : Allowance, optional
+            What the run may use; it is left where it stands when that is spent.
 
         Returns
         -------
-        bool
-            False when another process holds the run.
+        Completion
         """
-        with self.store.claim(run.id, wait=wait) as ours:
+        allowance, asked_at = allowance or Allowance(), time.monotonic()
+        with self.store.claim(run.id, wait=wait, seconds=allowance.seconds) as ours:
             if not ours:
-                return False
-            if not self.store.is_done(run.id):
-                self._compute(run, n_jobs, callbacks)
-        return True
+                return Completion(held=True)
+            if self.store.is_done(run.id):
+                return Completion()
+            self.store.record_start(run, describe_environment(self.device))
+            folder = self.store.checkpoints(run.id)
+            outcome = self.compute(
+                run,
+                partial(self.sizes, run),
+                n_jobs=n_jobs,
+                callbacks=callbacks,
+                allowance=allowance.after(time.monotonic() - asked_at),
+                folder=folder,
+            )
+            self.record(run, outcome)
+        return Completion(stopped=outcome.stopped, n_asked=outcome.n_asked)
 
-    def _compute(self, run: Run, n_jobs: int, callbacks: Iterable[Callback]) -> None:
-        started = time.perf_counter()
-        self.store.record_start(run, describe_environment(self.device))
+    def compute(
+        self,
+        run: Run,
+        sizes: Callable[[], list[int] | None],
+        *,
+        n_jobs: int = 1,
+        callbacks: Iterable[Callback] = (),
+        allowance: Allowance | None = None,
+        folder: Path | None = None,
+    ) -> Outcome:
+        """Compute a run and record nothing.
+
+        Parameters
+        ----------
+        run : Run
+        sizes : callable
+            Gives what `Worker.sizes` gives.
+        n_jobs, callbacks, allowance
+            See `complete`.
+        folder : pathlib.Path, optional
+            Where checkpoints are kept; none are without.
+
+        Returns
+        -------
+        Outcome
+
+        Raises
+        ------
+        ResultsError
+            When that folder fails.
+        """
+        started, meter = time.perf_counter(), Meter(allowance or Allowance())
+        peak = PeakMemory()
+        hooks = [meter, *callbacks, *([] if folder is None else [WriteActivity(folder)])]
+        results, error, trace, stopped = None, "", "", False
         try:
-            results = self._trials(run, n_jobs, callbacks)
+            results = self._trials(run, sizes(), n_jobs, hooks, folder)
+        except BudgetSpentError:
+            stopped = True
         except ResultsError:
             raise  # the folder itself fails: no use in trying to write that into it
-        except Exception as error:
-            seconds = time.perf_counter() - started
-            self.store.record_failure(run, _sentence(error), traceback.format_exc(), seconds)
+        except Exception as exception:
+            error, trace = _sentence(exception), traceback.format_exc()
+        n_asked = meter.n_asked
+        if results is not None:  # selections in place of a search have no generations
+            n_asked = max(0, sum(result.n_asked for result in results) - meter.n_restored)
+        seconds = time.perf_counter() - started
+        return Outcome(
+            seconds, n_asked, results, error, trace, stopped, peak_memory=peak.megabytes()
+        )
+
+    def record(self, run: Run, outcome: Outcome) -> None:
+        """Record what came of a run: a result, a failure, or nothing when it was stopped.
+
+        Parameters
+        ----------
+        run : Run
+        outcome : Outcome
+        """
+        if outcome.stopped:
+            return
+        if outcome.results is None:
+            self.store.record_failure(run, outcome.error, outcome.trace, outcome.seconds)
             return
         protocol = make_protocol(self.config.protocol)
         self.store.record_done(
             run,
-            results,
+            outcome.results,
             self.dataset.feature_names,
             self.dataset.relevant,
-            time.perf_counter() - started,
+            outcome.seconds,
             about={
                 "protocol": protocol.name,
                 "fitness_rows": protocol.fitness_rows,
                 "statement": protocol.statement,
+                "class_names": [str(name) for name in self.dataset.class_names],
+                "peak_memory_mb": outcome.peak_memory,
             },
         )
 
-    def _trials(self, run: Run, n_jobs: int, callbacks: Iterable[Callback]) -> list[TrialResult]:
+    def _trials(
+        self,
+        run: Run,
+        sizes: list[int] | None,
+        n_jobs: int,
+        callbacks: Iterable[Callback],
+        folder: Path | None,
+    ) -> list[TrialResult]:
         arm = self.config.arms[run.arm]
-        sizes = self._sizes(run, arm.selector, n_jobs)
-        trials = make_protocol(self.config.protocol).trials(self.dataset, run.seed)
-        folder = self.store.run_folder(run.id) / "checkpoint"
+        # One trial of an arm shows how good its synthetic rows are.
+        described = run.permutation is None and run.seed == self.config.seed_list()[0]
         results = []
-        for n, trial in enumerate(trials):
+        for n, trial in enumerate(self._splits(run)):
             size = None if sizes is None else max(1, sizes[n])
-            results.append(self._trial(trial, arm, n_jobs, callbacks, folder / f"trial-{n}", size))
+            place = None if folder is None else folder / f"trial-{n}"
+            describe = described and n == 0
+            results.append(self._trial(trial, arm, n_jobs, callbacks, place, size, describe))
         return results
 
-    def _sizes(self, run: Run, selector: SelectorConfig | None, n_jobs: int) -> list[int] | None:
-        """Return how many features another arm selected with this seed, trial by trial."""
+    def _splits(self, run: Run) -> Iterator[Trial | OpenTrial]:
+        for trial in make_protocol(self.config.protocol).trials(self.dataset, run.seed):
+            if run.permutation is not None and isinstance(trial, Trial):
+                yield permute_labels(trial, run.permutation)
+            else:
+                yield trial
+
+    def sizes(self, run: Run) -> list[int] | None:
+        """Return how many features another arm selected with this seed, trial by trial.
+
+        Parameters
+        ----------
+        run : Run
+
+        Returns
+        -------
+        list of int or None
+            None where the arm's size is its own.
+
+        Raises
+        ------
+        InputError
+            When the run of the other arm has no result; the runner completes those first.
+        """
+        selector = self.config.arms[run.arm].selector
         if selector is None or selector.size_of is None:
             return None
-        other = next(
-            one for one in self.runs if (one.arm, one.seed) == (selector.size_of, run.seed)
-        )
-        self.complete(other, wait=True, n_jobs=n_jobs)
+        wanted = (selector.size_of, run.seed, run.permutation)
+        other = next(one for one in self.runs if (one.arm, one.seed, one.permutation) == wanted)
         metrics = self.store.metrics(other.id) or {}
         if metrics.get("status") != "done":
             raise InputError(
@@ -146,8 +251,9 @@ class Worker:
         arm: ArmConfig,
         n_jobs: int,
         callbacks: Iterable[Callback],
-        checkpoint: Path,
+        checkpoint: Path | None,
         size: int | None,
+        describe: bool,
     ) -> TrialResult:
         how: dict[str, Any] = {
             "n_jobs": n_jobs,
@@ -155,13 +261,19 @@ class Worker:
             "checkpoint": checkpoint,
             "store": self.memory,
         }
-        n_classes = self.dataset.n_classes
-        if isinstance(trial, Trial):
-            sampler = make_sampler(arm, n_classes, device=self.device, cache=self.cache)
-            selection = None if arm.selector is None else arm.selector.selection(size)
-            return run_trial(self.config, trial, sampler, selection=selection, **how)
-        means = OpenMeans(device=self.device, cache=self.cache, **how)
-        return run_open_trial(self.config, trial, arm, n_classes=n_classes, means=means)
+        n_classes, where = self.dataset.n_classes, {"device": self.device, "cache": self.cache}
+        if not isinstance(trial, Trial):
+            means = OpenMeans(**where, **how)
+            return run_open_trial(self.config, trial, arm, n_classes=n_classes, means=means)
+        gate = None
+        if arm.gated:
+            gate = choose_candidate(
+                self.config, trial, arm, n_classes=n_classes, n_jobs=n_jobs, **where
+            )
+        sampler = make_sampler(arm if gate is None else gate.arm, n_classes, **where)
+        how["selection"] = None if arm.selector is None else arm.selector.selection(size)
+        result = run_trial(self.config, trial, sampler, describe=describe, **how)
+        return result if gate is None else replace(result, gate=gate.record)
 
 
 def describe_environment(device: str) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import scipy
 import sklearn
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed
 
 from vaega import __version__
 from vaega.core.errors import InputError
 from vaega.core.files import fingerprint
+from vaega.fitness.cluster import Alone, client_of, count_workers, make_parallel
 from vaega.fitness.evaluation import (
     Chunk,
     Evaluation,
@@ -28,6 +29,7 @@ from vaega.fitness.fold_files import FoldFiles, hash_fold
 from vaega.fitness.folds import Fold
 from vaega.fitness.population.engine import Plan, recognise
 from vaega.fitness.seeding import unset_seeds
+from vaega.fitness.sent_folds import ClusterFolds
 from vaega.fitness.stable_text import stable_text
 from vaega.fitness.thread_limit import one_thread
 
@@ -79,9 +81,9 @@ class CrossValidatedFitness:
 
     Notes
     -----
-    Workers read the folds from memory-mapped files, written once; masks travel as packed bits, in
-    chunks. Inside an evaluation the classifier's own threads are limited to one, in this process
-    too, so that a score does not depend on `n_jobs`.
+    Workers read the folds from memory-mapped files, written once; those of a cluster are sent them
+    once. Masks travel as packed bits, in chunks. Inside an evaluation the classifier's own threads
+    are limited to one, in this process too, so that a score does not depend on `n_jobs`.
 
     A mask that keeps no column in a fold is scored by the class frequencies alone, and no
     classifier ever sees it.
@@ -111,6 +113,7 @@ class CrossValidatedFitness:
         self._n_features = max(int(fold.columns.max()) + 1 for fold in self.folds)
         self._places = tuple(range(len(self.folds)))
         self._files = FoldFiles(self.folds)
+        self._sent = ClusterFolds(self.folds)
         self._hashes: dict[int, str | None] = {}
         self._is_view = False
         self._plan = self._make_plan()
@@ -150,6 +153,7 @@ class CrossValidatedFitness:
         """Remove the memory-mapped files, if there are any and they are not those of another."""
         if not self._is_view:
             self._files.close()
+            self._sent.close()
 
     def subset(self, fold_places: Sequence[int]) -> "CrossValidatedFitness":
         """Return the fitness on some of the folds.
@@ -189,7 +193,7 @@ class CrossValidatedFitness:
         view = replace(self, folds=[self.folds[place] for place in places])
         view._places = tuple(self._places[place] for place in places)
         view._n_features, view._is_view = self._n_features, True
-        view._files, view._hashes = self._files, self._hashes
+        view._files, view._sent, view._hashes = self._files, self._sent, self._hashes
         return view
 
     @property
@@ -322,11 +326,11 @@ class CrossValidatedFitness:
         task: Task,
         prefer: str | None = None,
     ) -> Evaluation:
-        n_workers, plan = min(effective_n_jobs(self.n_jobs), len(masks)), task.plan
+        n_workers, plan = min(count_workers(self.n_jobs), len(masks)), task.plan
         together = evaluate is evaluate_together
         if n_workers == 1 or (together and plan is not None and plan.device):
             return evaluate(self.folds, Chunk(masks, known), task)
-        parallel = Parallel(n_jobs=self.n_jobs, prefer=prefer)
+        parallel = make_parallel(self.n_jobs, prefer)
         # Threads read the folds where they are, processes map them from files.
         threads = getattr(parallel._backend, "uses_threads", False)
         # What is no training takes as long for any mask, and less than a chunk costs.
@@ -341,10 +345,16 @@ class CrossValidatedFitness:
                     lambda chunk: evaluate(self.folds, chunk, task), chunks, n_workers
                 )
             else:
-                folder = self._files.folder
-                results = parallel(delayed(evaluate)(folder, chunk, task) for chunk in chunks)
+                work, folds = self._for_workers(evaluate, parallel)
+                results = parallel(delayed(work)(folds, chunk, task) for chunk in chunks)
         scores = np.concatenate([result.scores for result in results])
         return Evaluation(scores, tuple(counted for each in results for counted in each.warned))
+
+    def _for_workers(self, evaluate: Callable[..., Any], parallel: Parallel) -> tuple[Any, Any]:
+        client = client_of(parallel)
+        if client is None:
+            return evaluate, self._files.folder
+        return Alone(evaluate), self._sent.sent_to(client)
 
 
 def _in_threads(

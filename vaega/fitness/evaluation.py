@@ -17,8 +17,11 @@ from vaega.core.randomness import derive_seed
 from vaega.fitness.fold_files import open_folds
 from vaega.fitness.folds import Fold
 from vaega.fitness.population.engine import Plan, score_fold
+from vaega.fitness.sent_folds import SentFolds
 from vaega.fitness.thread_limit import one_thread
 from vaega.fitness.warned import counted_warnings
+
+Folds = Sequence[Fold] | str | SentFolds
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,13 +106,14 @@ def _unpack(bits: np.ndarray, n_features: int, known: np.ndarray | None) -> Chun
     return Chunk(np.unpackbits(bits, axis=1, count=n_features).view(bool), known)
 
 
-def evaluate_together(folds: Sequence[Fold] | str, chunk: Chunk, task: Task) -> Evaluation:
+def evaluate_together(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
     """Score masks with the engine of the task's plan.
 
     Parameters
     ----------
-    folds : sequence of Fold, or str
-        Or the folder that holds them, for a worker in another process.
+    folds : sequence of Fold, str or SentFolds
+        Or the folder that holds them, for a worker in another process; or what was sent to it,
+        for one on another machine.
     chunk : Chunk
     task : Task
         With a plan.
@@ -140,13 +144,14 @@ def evaluate_together(folds: Sequence[Fold] | str, chunk: Chunk, task: Task) -> 
     return Evaluation(np.stack(columns, axis=1), tuple(by_mask))
 
 
-def evaluate_singly(folds: Sequence[Fold] | str, chunk: Chunk, task: Task) -> Evaluation:
+def evaluate_singly(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
     """Score masks with scikit-learn, one after the other.
 
     Parameters
     ----------
-    folds : sequence of Fold, or str
-        Or the folder that holds them, for a worker in another process.
+    folds : sequence of Fold, str or SentFolds
+        Or the folder that holds them, for a worker in another process; or what was sent to it,
+        for one on another machine.
     chunk : Chunk
         What is known of their scores stays.
     task : Task
@@ -169,7 +174,7 @@ def evaluate_singly(folds: Sequence[Fold] | str, chunk: Chunk, task: Task) -> Ev
     # What the caller chose is for masks. A forest would take it for its trees as well, and add up
     # their votes in the order in which threads end. Counting is entered once here: the one of each
     # mask costs nothing then.
-    with one_thread(), parallel_config(n_jobs=1), counted_warnings():
+    with one_thread(), parallel_config(backend="sequential", n_jobs=1), counted_warnings():
         for row, mask in enumerate(masks):
             with counted_warnings() as counted:
                 for column, (place, fold) in enumerate(zip(task.places, folds, strict=True)):
@@ -179,10 +184,10 @@ def evaluate_singly(folds: Sequence[Fold] | str, chunk: Chunk, task: Task) -> Ev
     return Evaluation(scores, tuple(warned))
 
 
-def _folds_of(folds: Sequence[Fold] | str, task: Task) -> Sequence[Fold]:
-    if not isinstance(folds, str):
+def _folds_of(folds: Folds, task: Task) -> Sequence[Fold]:
+    if not isinstance(folds, str | SentFolds):
         return folds
-    kept = open_folds(folds)
+    kept = open_folds(folds) if isinstance(folds, str) else folds.folds
     return [kept[place] for place in task.places]
 
 

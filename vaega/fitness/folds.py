@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from sklearn.base import clone
 
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed
+from vaega.fitness.cluster import Alone, client_of, make_parallel
 from vaega.fitness.seeding import seed_unset
 
 
@@ -201,8 +202,10 @@ def prepare_folds(
     -------
     list of Fold
     """
+    parallel = make_parallel(n_jobs)
+    prepare = prepare_fold if client_of(parallel) is None else Alone(prepare_fold)
     tasks = [
-        delayed(prepare_fold)(
+        delayed(prepare)(
             X,
             y,
             fit_rows,
@@ -214,4 +217,6 @@ def prepare_folds(
         )
         for place, (fit_rows, validate_rows) in enumerate(splits)
     ]
-    return list(Parallel(n_jobs=n_jobs if sampler is not None else 1)(tasks))
+    if sampler is None:
+        return [function(*given, **named) for function, given, named in tasks]
+    return list(parallel(tasks))

@@ -41,7 +41,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ----------
     model_ : GenerativeModel
         The fitted model, of the columns that are kept and have entries.
-    present_ : numpy.ndarray of bool, shape (n_features_in_,)
+    present_ : numpy.ndarray of bool, shape (n_features,)
         Columns that had entries in fit.
     n_features_in_ : int
         Columns of fit.

@@ -143,19 +143,19 @@ default="uniform"
 
     Attributes
     ----------
-    support_ : numpy.ndarray of bool, shape (n_features_in_,)
+    support_ : numpy.ndarray of bool, shape (n_features,)
         The selected features.
     best_score_ : float
         Inner score of the selected mask. It was maximised, so it is optimistic: judge a selection
         on rows that `fit` never saw. After a vote it is the mean score that the searches' own
         features had, at the size selected, on rows that their search did not see.
-    frequencies_ : numpy.ndarray of float, shape (n_features_in_,)
+    frequencies_ : numpy.ndarray of float, shape (n_features,)
         Share of the searches that select each feature; of the last population, for a single one.
-    weights_ : numpy.ndarray of float, shape (n_features_in_,)
+    weights_ : numpy.ndarray of float, shape (n_features,)
         Chance of each feature to be drawn, from the guide.
     stability_ : StabilityEstimate or None
         Nogueira's measure over the searches' masks, with interval; None for a single search.
-    masks_ : numpy.ndarray of bool, shape (n_searches, n_features_in_)
+    masks_ : numpy.ndarray of bool, shape (n_searches, n_features)
         The best mask of each search.
     n_searches_ : int
         How many searches there were.
@@ -175,7 +175,7 @@ default="uniform"
         How often the classifier warned of what.
     n_features_in_ : int
         Features seen by `fit`.
-    feature_names_in_ : numpy.ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of str, shape (n_features,)
         Their names, where `fit` was given a DataFrame.
 
     See Also

@@ -1,19 +1,24 @@
 """Classical rankings of features, the best first: by filters, linear models and trees."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.feature_selection import RFE, f_classif, mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC, l1_min_c
 
 from vaega.core.checks import check_choice
+from vaega.core.errors import MissingExtraError
 from vaega.core.randomness import derive_seed
+from vaega.selection.relieff import relieff_statistic
 
 # Of the strengths at which features enter an L1 model: from the first one on, a thousandfold.
 _N_STRENGTHS, _STRONGEST = 16, 3.0
 _N_TREES = 500
+# Of Boruta: depth that its authors recommend, trees in a forest, and forests.
+_DEPTH, _N_FOREST, _N_ROUNDS = 5, 100, 50
 
 
 def rank_features(kind: str, X: np.ndarray, y: np.ndarray, *, seed: int) -> np.ndarray:
@@ -21,11 +26,12 @@ def rank_features(kind: str, X: np.ndarray, y: np.ndarray, *, seed: int) -> np.n
 
     Parameters
     ----------
-    kind : {"f_classif", "mutual_info", "l1", "extra_trees", "rfe"}
-        One-way F statistic; mutual information with the class; the order in which an L1-penalised
-        linear support vector machine takes features in as the penalty falls; mean decrease of
-        impurity in 500 extremely randomised trees; recursive elimination by a logistic regression,
-        a tenth of the features a step.
+    kind : {"f_classif", "mutual_info", "relieff", "l1", "extra_trees", "boruta", "rfe"}
+        One-way F statistic; mutual information with the class; ReliefF with ten neighbours; the
+        order in which an L1-penalised linear support vector machine takes features in as the
+        penalty falls; mean decrease of impurity in 500 extremely randomised trees; Boruta with
+        random forests, those it confirms first; recursive elimination by a logistic regression, a
+        tenth of the features a step.
     X : numpy.ndarray of float, shape (n_rows, n_features)
         Fit rows, on one scale.
     y : numpy.ndarray, shape (n_rows,)
@@ -41,7 +47,7 @@ def rank_features(kind: str, X: np.ndarray, y: np.ndarray, *, seed: int) -> np.n
     Raises
     ------
     InputError
-        When there is no such criterion.
+        When there is no such criterion, or "boruta" is wanted and its package is not installed.
 
     Examples
     --------
@@ -65,6 +71,10 @@ def _mutual_information(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
     return information
 
 
+def _neighbourhood(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
+    return relieff_statistic(X, y, seed=seed)
+
+
 def _entry(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
     """Return how early each feature enters; those that enter together by their weights."""
     strengths = l1_min_c(X, y, loss="squared_hinge") * np.logspace(0.05, _STRONGEST, _N_STRENGTHS)
@@ -83,6 +93,39 @@ def _impurity(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
     return importances
 
 
+def find_boruta() -> Any:
+    """Return boruta's selector.
+
+    Returns
+    -------
+    type
+
+    Raises
+    ------
+    MissingExtraError
+        When the package is not installed.
+
+    Examples
+    --------
+    >>> find_boruta().__name__
+    'BorutaPy'
+    """
+    try:
+        from boruta import BorutaPy
+    except ImportError as error:
+        raise MissingExtraError(owner="boruta", package="boruta", extra="compare") from error
+    return BorutaPy
+
+
+def _confirmation(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
+    forest = RandomForestClassifier(max_depth=_DEPTH, class_weight="balanced")
+    found = find_boruta()(
+        forest, n_estimators=_N_FOREST, max_iter=_N_ROUNDS, random_state=seed
+    ).fit(X, y)
+    # Confirmed ones first, then doubtful ones, then the others by how they did.
+    return -found.ranking_.astype(float) + _below_all(X, y, np.ones(X.shape[1], dtype=bool))
+
+
 def _elimination(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
     model = LogisticRegression(max_iter=1000)
     ranking = RFE(model, n_features_to_select=1, step=0.1).fit(X, y).ranking_
@@ -99,7 +142,9 @@ def _below_all(X: np.ndarray, y: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 RANKINGS: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {
     "f_classif": _f_statistic,
     "mutual_info": _mutual_information,
+    "relieff": _neighbourhood,
     "l1": _entry,
     "extra_trees": _impurity,
+    "boruta": _confirmation,
     "rfe": _elimination,
 }

@@ -44,13 +44,13 @@ class SelectGenerateSelect(MaskSelector):
 
     Attributes
     ----------
-    support_ : numpy.ndarray of bool, shape (n_features_in_,)
+    support_ : numpy.ndarray of bool, shape (n_features,)
         The selected features.
-    kept_ : numpy.ndarray of bool, shape (n_features_in_,)
+    kept_ : numpy.ndarray of bool, shape (n_features,)
         Those that the first selection left.
     first_, second_ : GeneticSelector
         Fitted; the second one on the columns of `kept_`.
-    frequencies_ : numpy.ndarray of float, shape (n_features_in_,)
+    frequencies_ : numpy.ndarray of float, shape (n_features,)
         Of the second selection; 0 for features that it did not see.
     best_score_ : float
         Inner score of the second selection. It is doubly optimistic: the first selection saw all

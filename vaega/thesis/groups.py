@@ -57,7 +57,7 @@ def _gcm(size: str, original: str, augmented: str) -> Group:
 
 def _all(size: str, original: str, augmented: str) -> Group:
     names = (f"all_leukemia_base_{original}",), (f"all_leukemia_base_{augmented}",)
-    return Group(f"all_{size}", "all-leukemia", size, *names)
+    return Group(f"all_{size}", "all-leukemia", size, *names, inner_folds=3)
 
 
 def _leukemia(name: str, size: str, original: str, augmented: str) -> Group:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vaega.core.checks import check_choice
+from vaega.core.checks import check_choice, check_count
+from vaega.thesis.groups import GROUPS
 
 SCALES = ("smoke", "small", "full")
 PROTOCOLS = ("as-run", "as-described", "honest")
@@ -66,6 +67,10 @@ class Request:
             check_choice(name, "--dataset", DATASETS, owner=owner)
         for name in self.protocols:
             check_choice(name, "--protocol", PROTOCOLS, owner=owner)
+        for name in self.groups:
+            check_choice(name, "--group", [group.name for group in GROUPS], owner=owner)
+        if self.n_runs is not None:
+            check_count(self.n_runs, "--runs", owner=owner)
 
     def wants(self, dataset: str) -> bool:
         """Return whether a dataset was asked for, by the thesis's name for it."""

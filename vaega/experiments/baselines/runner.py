@@ -156,6 +156,8 @@ def complete_baselines(
 
     Raises
     ------
+    DataError
+        When there is one dataset, and it does not load.
     ResultsError
         When the folder cannot be written.
 
@@ -174,6 +176,8 @@ def complete_baselines(
         try:
             dataset = load_dataset(source)
         except DataError as error:
+            if len(set(sources)) == 1:
+                raise
             unloaded[source] = str(error)
             tell(f"{source}: not loaded: {error}")
             continue

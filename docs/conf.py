@@ -1,0 +1,104 @@
+"""How the pages of this folder become a site: ``make docs`` writes it to ``build/docs``.
+
+The pages are plain Markdown, so that they read as well without it. The navigation is taken from
+the lists of links in ``index.md``; nothing is fetched, neither to build the site nor to read it.
+"""
+
+import re
+import sys
+import warnings
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+import vaega  # noqa: E402  the folder above has to be found first
+
+project, author, copyright = "vaega", "vaega", "BSD 3-Clause licence"
+release = version = vaega.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
+suppress_warnings = ["ref.python"]  # a name that two classes share, `fit` say, is no mistake
+myst_heading_anchors = 3
+nitpicky = False
+
+autodoc_default_options = {"members": True, "inherited-members": True}
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings say shapes and units, which types cannot
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+
+highlight_language = "text"  # blocks without a language are what a terminal shows
+pygments_dark_style = "a11y-high-contrast-dark"
+
+html_theme = "furo"
+html_title = f"vaega {release}"
+html_copy_source = False
+html_show_sphinx = False
+html_static_path = ["_static"]
+html_favicon = "_static/mask.svg"
+html_css_files = ["site.css"]
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+warnings.filterwarnings("ignore", module="joblib")
+
+
+def navigation(page: str) -> str:
+    r"""Return a page with a tree of contents for each of its sections that is a list of pages.
+
+    Parameters
+    ----------
+    page : str
+        Markdown with headings of the second level and links to other pages.
+
+    Returns
+    -------
+    str
+        The same, with hidden ``toctree`` directives behind it.
+
+    Examples
+    --------
+    >>> print(navigation("## Start\n- [Here](first.md): the first."))
+    ## Start
+    - [Here](first.md): the first.
+    <BLANKLINE>
+    ```{toctree}
+    :hidden:
+    :caption: Start
+    first
+    ```
+    """
+    trees = [page]
+    for section in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
+        caption = section.splitlines()[0]
+        linked = re.findall(r"^- \[[^]]*\]\(([\w/]+)\.md\)", section, flags=re.MULTILINE)
+        if linked:
+            trees.append(
+                "\n".join(["\n```{toctree}", ":hidden:", f":caption: {caption}", *linked, "```"])
+            )
+    return "\n".join(trees)
+
+
+def add_navigation(_: object, name: str, source: list[str]) -> None:
+    """Give the first page its trees of contents, before it is parsed."""
+    if name == "index":
+        source[0] = navigation(source[0])
+
+
+def skip_foreign(_: object, __: str, name: str, member: object, skip: bool, *___: object) -> bool:
+    """Leave out the methods of scikit-learn, DEAP and numpy: they are described there."""
+    home = getattr(member, "__module__", None) or "vaega"
+    return skip or not home.startswith("vaega") or name.endswith("_request")
+
+
+def setup(app: object) -> None:
+    """Register what this file adds to Sphinx."""
+    app.connect("source-read", add_navigation)  # type: ignore[attr-defined]
+    app.connect("autodoc-skip-member", skip_foreign)  # type: ignore[attr-defined]

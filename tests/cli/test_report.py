@@ -1,0 +1,76 @@
+"""`vaega report`: what it prints in each form, what it writes, what it refuses."""
+
+import io
+import json
+
+import pandas as pd
+import pytest
+
+from tests.analysis.experiments import run_small
+from vaega.cli import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return run_small(tmp_path_factory.mktemp("results"), seeds=3)
+
+
+def test_a_terminal_gets_the_table_the_protocol_and_the_page(folder, capsys):
+    (folder / "report.html").unlink(missing_ok=True)
+    assert main(["report", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "held-out [95 %]" in out
+    assert "Protocol honest: " in out
+    assert out.endswith(f"report   {folder / 'report.html'}\n")
+    assert (folder / "report.html").is_file()
+
+
+def test_markdown_and_latex_can_be_sent_to_a_file(folder, capsys):
+    assert main(["report", str(folder), "--format", "markdown"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("| arm | runs | held-out [95 %] |")
+    assert "report.html" in said.err
+    assert main(["report", str(folder), "--format", "latex"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("% Protocol honest")
+    assert said.rstrip().endswith(r"\end{tabular}")
+
+
+def test_csv_is_the_summary_in_full(folder, capsys):
+    assert main(["report", str(folder), "--format", "csv"]) == 0
+    printed = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert list(printed["arm"]) == ["original", "jitter", "bootstrap"]
+    assert {"heldout_mean", "heldout_low", "stability"} <= set(printed)
+
+
+def test_json_is_json_alone_and_has_arms_and_runs(folder, capsys):
+    assert main(["report", str(folder), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert found["name"] == "small"
+    assert found["protocol"] == "honest"
+    assert [arm["arm"] for arm in found["arms"]] == ["original", "jitter", "bootstrap"]
+    assert len(found["runs"]) == 9
+    assert {run["status"] for run in found["runs"]} == {"done"}
+
+
+def test_tables_and_figures_are_written(folder, tmp_path, capsys):
+    out = tmp_path / "paper"
+    assert main(["report", str(folder), "--out", str(out)]) == 0
+    names = {path.name for path in out.iterdir()}
+    stems = ["scores", "sizes", "evolution", "front", "stability", "frequencies_original"]
+    assert {f"{stem}.{kind}" for stem in stems for kind in ("png", "svg", "pdf")} <= names
+    assert {"summary.csv", "summary.md", "summary.tex"} <= names
+    assert f"--out={out}" in (out / "summary.md").read_text()
+    assert str(out) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("argument", ["--format=word", "--format"])
+def test_an_unknown_format_is_one_sentence(folder, argument, capsys):
+    assert main(["report", str(folder), argument]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_file_where_the_folder_should_be(folder, tmp_path, capsys):
+    (tmp_path / "paper").write_text("")
+    assert main(["report", str(folder), "--out", str(tmp_path / "paper")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,57 @@
+"""Figures of the final model against scikit-learn's own."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss, classification_report, get_scorer
+from sklearn.naive_bayes import GaussianNB
+
+from vaega.experiments.heldout_figures import AnsweredOnce, brier_score, class_figures
+
+
+def rows(n_classes, n=60):
+    rng = np.random.default_rng(n_classes)
+    y = np.arange(n) % n_classes
+    return rng.normal(size=(n, 3)) + 0.7 * y[:, None], y
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_classes_are_scikit_learns(n_classes):
+    X, y = rows(n_classes)
+    predicted = GaussianNB().fit(X, y).predict(X)
+    expected = classification_report(y, predicted, output_dict=True)
+    for figures in class_figures(y, predicted, n_classes):
+        theirs = expected[str(figures["code"])]
+        assert figures["n_rows"] == theirs["support"]
+        assert [figures[key] for key in ("precision", "recall", "f1")] == pytest.approx(
+            [theirs[key] for key in ("precision", "recall", "f1-score")]
+        )
+
+
+def test_brier_for_two_classes_is_scikit_learns():
+    X, y = rows(2)
+    chances = GaussianNB().fit(X, y).predict_proba(X)
+    assert brier_score(y, chances, np.arange(2)) == pytest.approx(
+        brier_score_loss(y, chances[:, 1])
+    )
+
+
+def test_brier_for_more_classes_goes_from_0_to_2():
+    y = np.array([0, 1, 2])
+    assert brier_score(y, np.eye(3), np.arange(3)) == 0.0
+    assert brier_score(y, np.roll(np.eye(3), 1, axis=1), np.arange(3)) == 2.0
+    assert brier_score(y, np.full((3, 3), 1 / 3), np.arange(3)) == pytest.approx(2 / 3)
+
+
+def test_a_class_that_never_came_has_no_precision():
+    figures = class_figures(np.array([0, 0]), np.array([0, 0]), 2)
+    assert figures[1] == {"code": 1, "n_rows": 0, "precision": 0.0, "recall": 0.0, "f1": 0.0}
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "neg_log_loss", "roc_auc"])
+def test_answers_are_the_classifiers_and_given_once(metric):
+    X, y = rows(2)
+    model = GaussianNB().fit(X, y)
+    asked = AnsweredOnce(model)
+    assert get_scorer(metric)(asked, X, y) == get_scorer(metric)(model, X, y)
+    assert asked.predict_proba(X) is asked.predict_proba(X)
+    assert not hasattr(asked, "decision_function")

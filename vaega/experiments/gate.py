@@ -1,0 +1,285 @@
+"""The gate: which generator adds how many rows, if any, chosen on the training rows of a trial."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from joblib import delayed
+from sklearn.base import clone
+from threadpoolctl import threadpool_limits
+
+from vaega.core.randomness import derive_seed
+from vaega.data.preprocess import Preprocessor
+from vaega.experiments.arm_config import ArmConfig, GeneratorConfig
+from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.protocols import Trial
+from vaega.experiments.samplers import make_sampler
+from vaega.experiments.trial import classifier_of
+from vaega.fitness.cluster import Alone, client_of, make_parallel
+from vaega.fitness.folds import prepare_fold
+from vaega.fitness.seeding import seed_unset
+from vaega.fitness.warned import counted_warnings
+from vaega.selection.choice import choose_one_standard_error
+from vaega.selection.rankings import rank_features
+from vaega.selection.settings import FEW_ROWS
+
+# Of ``generator: {kind: auto}``, and beside the arm's own generator where the file names no others.
+_GENERATORS, _OTHERS = ("ppca", "class_gaussian", "vae"), ("smote",)
+# Synthetic rows for each training row. Few rows leave room for many, many rows need few.
+_MULTIPLES, _MULTIPLES_OF_FEW = (0.5, 1.0, 2.0), (1.0, 3.0, 10.0)
+# Partitions into inner folds: few rows say little in one.
+_REPEATS, _REPEATS_OF_FEW = 1, 3
+# Features by the F statistic of the real fit rows: as few and as many as masks usually have.
+_SIZES = (10, 30, 100)
+# Share of an even guess in every probability: one row that a classifier rules out, as nearest
+# neighbours and naive Bayes do, must not outweigh all others.
+_DOUBT = 0.02
+# Metrics in which a class counts by its rows; in the others classes count alike.
+_BY_ROWS = ("accuracy", "f1_weighted", "neg_log_loss")
+
+
+@dataclass(frozen=True, eq=False)
+class GateChoice:
+    """What the gate chose, and why.
+
+    Attributes
+    ----------
+    arm : ArmConfig
+        Generator and amount; neither where nothing is added.
+    record : dict
+        ``generator`` ("none" where nothing is added), ``settings``, ``amount``, ``loss`` (the name
+        of what was compared) and ``candidates``: for each the mean ``loss`` on inner validate rows,
+        by how much it is ``worse`` than the best one's, and the ``standard_error`` of that.
+    """
+
+    arm: ArmConfig
+    record: dict[str, Any]
+
+
+def candidate_arms(arm: ArmConfig, n_rows: int) -> list[ArmConfig]:
+    """Return what an arm whose generator or amount is "auto" may come to, nothing at all first.
+
+    Parameters
+    ----------
+    arm : ArmConfig
+        A gated one.
+    n_rows : int
+        Training rows, of which amounts are multiples.
+
+    Returns
+    -------
+    list of ArmConfig
+        Each with generator and amount, but for the first.
+
+    Examples
+    --------
+    >>> arm = ArmConfig(generator={"kind": "ppca"}, amount="auto")
+    >>> [one.amount for one in candidate_arms(arm, 1000)]
+    [None, 500, 1000, 2000, 500, 1000, 2000]
+    """
+    assert arm.generator is not None
+    own = [arm.generator]
+    if arm.generator.is_auto:
+        own = [GeneratorConfig.model_validate({"kind": kind}) for kind in _GENERATORS]
+    others = arm.candidates
+    if others is None:
+        others = tuple(GeneratorConfig.model_validate({"kind": kind}) for kind in _OTHERS)
+    generators = [*own, *(other for other in others if other not in own)]
+    multiples = _MULTIPLES_OF_FEW if n_rows < FEW_ROWS else _MULTIPLES
+    amounts = [arm.amount]
+    if arm.amount == "auto":
+        amounts = [max(1, round(multiple * n_rows)) for multiple in multiples]
+    made = [ArmConfig(generator=one, amount=amount) for one in generators for amount in amounts]
+    return [ArmConfig(), *made]
+
+
+def choose_candidate(
+    config: ExperimentConfig,
+    trial: Trial,
+    arm: ArmConfig,
+    *,
+    n_classes: int,
+    device: str = "cpu",
+    cache: Any = None,
+    n_jobs: int = 1,
+) -> GateChoice:
+    """Choose the simplest candidate within one standard error of the best on inner folds.
+
+    The experiment's classifier is fitted on the fit rows with what a candidate adds, on the 10, 30
+    and 100 features with the highest F statistic among the real fit rows, and judged on the real
+    validate rows by a loss that does not saturate as accuracy does: the log loss, in which every
+    probability has a share of doubt; for classifiers without probabilities the squared hinge loss
+    of their decision values. Nothing is simpler than to add nothing; then come fewer rows.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        Preprocessing, classifier and metric, which says whether classes count alike.
+    trial : Trial
+        Its training rows alone are looked at.
+    arm : ArmConfig
+        A gated one.
+    n_classes : int
+        Of the dataset.
+    device : {"auto", "cpu", "cuda"}, default="cpu"
+        Where autoencoders are trained.
+    cache : path or "auto" or None, default=None
+        Where trained autoencoders are kept.
+    n_jobs : int, default=1
+        Processes.
+
+    Returns
+    -------
+    GateChoice
+
+    References
+    ----------
+    Breiman, Friedman, Olshen and Stone (1984), for the rule.
+    """
+    arms = candidate_arms(arm, len(trial.y))
+    with _kept(cache) as folder:
+        samplers = [make_sampler(one, n_classes, device=device, cache=folder) for one in arms]
+        found = [_Bench(config, trial, n_classes).losses(sampler, n_jobs) for sampler in samplers]
+    losses = np.array(found) * _weights(trial.y, config.fitness.metric)
+    amounts = [one.amount or 0 for one in arms]
+    chosen = arms[choose_one_standard_error(amounts, -losses)]
+    worse = losses - losses[np.argmin(losses.mean(axis=1))]
+    errors = worse.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
+    figures = zip(losses.mean(axis=1), worse.mean(axis=1), errors, strict=True)
+    record = {
+        **_named(chosen),
+        "loss": _loss_name(classifier_of(config.fitness)),
+        "candidates": [
+            {**_named(one), "loss": float(a), "worse": float(b), "standard_error": float(c)}
+            for one, (a, b, c) in zip(arms, figures, strict=True)
+        ],
+    }
+    return GateChoice(chosen, record)
+
+
+def _named(arm: ArmConfig) -> dict[str, Any]:
+    if arm.generator is None:
+        return {"generator": "none", "settings": {}, "amount": 0}
+    settings = arm.generator.parameters()
+    return {"generator": arm.generator.kind, "settings": settings, "amount": arm.amount}
+
+
+@contextmanager
+def _kept(cache: Any) -> Iterator[Any]:
+    # Amounts of one generator share its fits, also where the caller keeps none.
+    if cache is not None:
+        yield cache
+        return
+    with tempfile.TemporaryDirectory(prefix="vaega-gate-") as folder:
+        yield folder
+
+
+def _weights(y: np.ndarray, metric: str) -> np.ndarray:
+    if metric in _BY_ROWS:
+        return np.ones(len(y))
+    counts = np.bincount(y)
+    weights: np.ndarray = len(y) / (np.count_nonzero(counts) * counts[y])
+    return weights
+
+
+@dataclass(frozen=True, eq=False)
+class _Bench:
+    config: ExperimentConfig
+    trial: Trial
+    n_classes: int
+
+    def losses(self, sampler: Any, n_jobs: int) -> np.ndarray:
+        """Return the loss of every training row where it was validated on, (n_rows,)."""
+        n_rows = len(self.trial.y)
+        n_repeats = _REPEATS_OF_FEW if n_rows < FEW_ROWS else _REPEATS
+        tasks = []
+        for repeat in range(n_repeats):
+            seed = derive_seed(self.trial.seed, "gate", repeat)
+            for place, split in enumerate(self.trial.split(np.arange(n_rows), seed)):
+                tasks.append((*split, derive_seed(seed, place)))
+        # Without a generator to train, starting processes costs more than the fits.
+        processes = make_parallel(1 if sampler is None else n_jobs)
+        fold = self._fold if client_of(processes) is None else Alone(self._fold)
+        parts = processes(delayed(fold)(sampler, *task) for task in tasks)
+        losses = np.zeros(n_rows)
+        for (_, validate, _), part in zip(tasks, parts, strict=True):
+            losses[validate] += part / n_repeats
+        return losses
+
+    def _fold(self, sampler: Any, fit: np.ndarray, validate: np.ndarray, seed: int) -> np.ndarray:
+        with threadpool_limits(limits=1), counted_warnings():
+            fold = prepare_fold(
+                self.trial.X,
+                self.trial.y,
+                fit,
+                validate,
+                preparation=Preprocessor(list(self.config.preprocess)),
+                sampler=sampler,
+                seed=seed,
+            )
+            X, y = fold.X_fit[: len(fit)], fold.y_fit[: len(fit)]
+            order = rank_features("f_classif", X, y, seed=seed)
+            sizes = sorted({min(size, len(order)) for size in _SIZES})
+            losses = []
+            for size in sizes:
+                classifier = clone(classifier_of(self.config.fitness))
+                seed_unset(classifier, derive_seed(seed, "classifier"))
+                columns = order[:size]
+                classifier.fit(fold.X_fit[:, columns], fold.y_fit)
+                losses.append(
+                    row_losses(
+                        classifier, fold.X_validate[:, columns], fold.y_validate, self.n_classes
+                    )
+                )
+        return np.mean(losses, axis=0)
+
+
+def row_losses(classifier: Any, X: np.ndarray, y: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return what a fitted classifier loses on each row, by a loss that does not saturate.
+
+    Parameters
+    ----------
+    classifier : scikit-learn classifier
+        Fitted on codes.
+    X : numpy.ndarray of float, shape (n_rows, n_features)
+        Rows.
+    y : numpy.ndarray of int, shape (n_rows,)
+        Their class codes.
+    n_classes : int
+        Codes are 0 to n_classes - 1.
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (n_rows,)
+        Log loss with a share of doubt; without probabilities the squared hinge loss, the mean over
+        classes; without decision values either, 1 for an error.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> X, y = np.array([[0.0], [0.1], [9.0], [9.1]]), np.array([0, 0, 1, 1])
+    >>> row_losses(GaussianNB().fit(X, y), X, y, 2).round(2).tolist()
+    [0.01, 0.01, 0.01, 0.01]
+    """
+    rows = np.arange(len(y))
+    if hasattr(classifier, "predict_proba"):
+        known = np.zeros((len(y), n_classes))
+        known[:, classifier.classes_] = classifier.predict_proba(X)
+        found: np.ndarray = -np.log((1.0 - _DOUBT) * known[rows, y] + _DOUBT / n_classes)
+        return found
+    if not hasattr(classifier, "decision_function"):
+        return (classifier.predict(X) != y).astype(float)
+    values = classifier.decision_function(X)
+    values = np.column_stack([-values, values]) if values.ndim == 1 else values
+    signs = np.where(y[:, None] == classifier.classes_[None, :], 1.0, -1.0)
+    lost: np.ndarray = np.square(np.maximum(0.0, 1.0 - signs * values)).mean(axis=1)
+    return lost
+
+
+def _loss_name(classifier: Any) -> str:
+    if hasattr(classifier, "predict_proba"):
+        return "log loss"
+    return "squared hinge loss" if hasattr(classifier, "decision_function") else "error rate"

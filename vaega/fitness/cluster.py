@@ -1,0 +1,156 @@
+"""Masks that are scored on the workers of a Dask cluster: what travels, and what when one dies.
+
+joblib's Dask backend leaves four things to its callers. Workers do not see the files of this
+machine, so the folds are sent to them, once (`vaega.fitness.sent_folds`). In a block of
+``parallel_config`` every classifier would give its own work to the cluster, a forest its trees, and
+add up their votes in the order in which they come; so only the folds and masks of a search go there
+(`work_on`), and within a worker everything is computed alone. And where the workers that were given
+some work died one after the other, joblib would wait for it for ever; here that is an error.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from joblib import Parallel, effective_n_jobs, parallel_config
+
+from vaega.core.errors import InputError
+
+_BACKEND: ContextVar[Any] = ContextVar("_BACKEND", default=None)
+
+
+def make_cluster_backend(client: Any) -> Any:
+    """Return what `work_on` takes to compute on a cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+
+    Returns
+    -------
+    joblib's Dask backend
+        Its work fails with an `InputError` where the cluster could not complete it.
+    """
+    from joblib._dask import DaskDistributedBackend
+
+    class ClusterBackend(DaskDistributedBackend):
+        def submit(self, func: Any, callback: Any = None) -> Any:
+            future = super().submit(func, callback)
+            future.add_done_callback(lambda done: _hand_over(done, callback))
+            return future
+
+        def retrieve_result_callback(self, out: Any) -> Any:
+            if isinstance(out, BaseException):  # of the cluster; those of the work are wrapped
+                raise InputError(f"the cluster could not complete the work: {_first_line(out)}")
+            return super().retrieve_result_callback(out)
+
+    return ClusterBackend(client=client)
+
+
+def _hand_over(done: Any, callback: Any) -> None:
+    error = done.exception()
+    if error is not None and callback is not None:
+        callback(error)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0] or type(error).__name__
+
+
+@contextmanager
+def work_on(backend: Any) -> Iterator[None]:
+    """Give the folds and masks of the searches in the block to a cluster, and nothing else.
+
+    Parameters
+    ----------
+    backend : joblib backend
+        As `make_cluster_backend` gives it.
+    """
+    token = _BACKEND.set(backend)
+    try:
+        yield
+    finally:
+        _BACKEND.reset(token)
+
+
+def make_parallel(n_jobs: int | None, prefer: str | None = None) -> Parallel:
+    """Return what computes folds and masks: the cluster of `work_on`, else what joblib chooses.
+
+    Parameters
+    ----------
+    n_jobs : int, optional
+        Processes, as in joblib.
+    prefer : {"processes", "threads"}, optional
+        As in joblib.
+
+    Returns
+    -------
+    joblib.Parallel
+    """
+    backend = None if n_jobs == 1 else _BACKEND.get()
+    return Parallel(n_jobs=n_jobs, prefer=prefer, backend=backend)
+
+
+def count_workers(n_jobs: int | None) -> int:
+    """Return how many workers that is.
+
+    Parameters
+    ----------
+    n_jobs : int, optional
+        Processes, as in joblib.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> count_workers(3)
+    3
+    """
+    backend = None if n_jobs == 1 else _BACKEND.get()
+    return int(effective_n_jobs(n_jobs) if backend is None else backend.effective_n_jobs(n_jobs))
+
+
+def client_of(parallel: Parallel) -> Any:
+    """Return the client of the cluster on which a `Parallel` computes.
+
+    Parameters
+    ----------
+    parallel : joblib.Parallel
+
+    Returns
+    -------
+    distributed.Client or None
+        None where it computes on this machine.
+
+    Examples
+    --------
+    >>> client_of(Parallel(n_jobs=2)) is None
+    True
+    """
+    return getattr(parallel._backend, "client", None)
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A function that on a worker computes alone, whatever it gives to joblib.
+
+    Parameters
+    ----------
+    function : callable
+
+    Examples
+    --------
+    >>> Alone(max)(3, 5)
+    5
+    """
+
+    function: Callable[..., Any]
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Call the function."""
+        with parallel_config(backend="sequential"):
+            return self.function(*arguments, **keywords)
