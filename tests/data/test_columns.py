@@ -80,3 +80,19 @@ def test_duplicate_column_labels_are_told_apart_by_position():
     X, names, _ = numeric_features(frame, ["a", "a"], [0, 1], categorical="error", owner="t")
     assert X.tolist() == [[1, 2], [3, 4]]
     assert names == ["a", "a"]
+
+
+@pytest.mark.parametrize("categorical", ["error", "one_hot"])
+def test_a_stray_word_among_numbers_is_named(categorical):
+    frame = pd.DataFrame({"age": [*map(str, range(60)), "unknown", ""]})
+    with pytest.raises(DataError, match=r"'age' has numbers but for 'unknown' \(empty cells"):
+        numeric_features(frame, ["age"], [0], categorical=categorical, owner="toy")
+
+
+def test_a_stray_word_is_named_in_the_note_of_what_was_dropped():
+    frame = pd.DataFrame({"age": [*map(str, range(20)), "unknown"], "x": range(21)})
+    _, _, notes = numeric_features(frame, ["age", "x"], [0, 1], categorical="drop", owner="toy")
+    assert notes == (
+        "1 text column dropped ('age'); 'age' has numbers but for 'unknown' (empty cells are "
+        "missing values).",
+    )

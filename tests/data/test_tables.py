@@ -87,3 +87,16 @@ def test_duplicate_features_get_a_note():
     dataset = build(table(("x", "x", "class")))
     assert dataset.feature_names == ("x", "x.1")
     assert "x.1" in dataset.notes[-1]
+
+
+def test_columns_that_are_ignored_are_neither_features_nor_refused():
+    frame = pd.DataFrame({0: ["p1", "p2"], 1: [1, 2], 2: ["a", "b"]})
+    dataset = dataset_from_table(Table(frame, ("id", "x", "class")), ignore=["id"], owner="toy")
+    assert dataset.feature_names == ("x",)
+    assert dataset.notes == ("Columns left out as asked: 'id'.",)
+
+
+def test_an_ignored_column_must_be_there():
+    table = Table(pd.DataFrame({0: [1, 2], 1: ["a", "b"]}), ("x", "class"))
+    with pytest.raises(DataError, match=r"^toy: ignore must name exactly one column, but 'id' is"):
+        dataset_from_table(table, ignore=["id"], owner="toy")

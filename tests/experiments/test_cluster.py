@@ -101,17 +101,20 @@ def test_a_budget_reaches_the_workers(project, address, tmp_path, capsys):
     check_equal(tmp_path / "small", project / "alone/small")
 
 
-def longer(config):
-    search = {**config["search"], "n_generations": 12}
-    return make_config({**config, "arms": {"original": {}}, "search": search, "seeds": 4})
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory):
+    """Return an experiment that takes a while, its data, and its results from one process."""
+    search = {**CONFIG["search"], "n_generations": 15}
+    config = make_config({**CONFIG, "arms": {"original": {}}, "search": search, "seeds": 2})
+    folder = tmp_path_factory.mktemp("longer")
+    data = load_configured(config.dataset, beside=folder)
+    run_experiment(config, data, folder)
+    return config, data, folder / "small"
 
 
 @pytest.mark.parametrize("parallel", ["runs", "fitness"])
-def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path, monkeypatch, parallel):
-    config = longer(CONFIG)
-    data = load_configured(config.dataset, beside=tmp_path)
-    run_experiment(config, data, tmp_path / "alone")
-    pids, killed = [], []
+def test_a_worker_killed_in_the_middle_changes_nothing(longer, tmp_path, monkeypatch, parallel):
+    (config, data, alone), pids, killed = longer, [], []
 
     class Watched(clusters.Cluster):
         def __init__(self, client, name):
@@ -132,7 +135,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path, monkeypatch, pa
     thread.join()
     assert killed
     assert (runs["status"] == "done").all()
-    check_equal(tmp_path / "dask/small", tmp_path / "alone/small")
+    check_equal(tmp_path / "dask/small", alone)
 
 
 def test_a_scheduler_that_dies_is_one_sentence_and_what_is_done_is_kept(tmp_path, capsys):

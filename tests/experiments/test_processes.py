@@ -78,11 +78,11 @@ def test_a_run_that_kills_every_process_is_a_failure(project, capsys):
     assert "Traceback" not in out.err
 
 
-@pytest.mark.parametrize("how", [["--parallel", "runs"], ["--parallel", "fitness"], []])
-def test_however_they_share_the_bits_are_the_same(project, how):
+def test_however_they_share_the_bits_are_the_same(project):
     fitness = {"classifier": "mlp", "hidden_layer_sizes": [3], "max_iter": 5, "engine": "sklearn"}
     code, expected = run(project, "alone", fitness)
     assert code == 0
-    code, results = run(project, "shared", fitness, "--jobs", "4" if not how else "2", *how)
-    assert code == 0
-    check_equal(results, expected)
+    for jobs, how in (("2", "runs"), ("2", "fitness"), ("6", "auto")):
+        code, results = run(project, how, fitness, "--jobs", jobs, "--parallel", how)
+        assert code == 0
+        check_equal(results, expected)

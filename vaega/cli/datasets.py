@@ -42,19 +42,18 @@ def datasets(context: click.Context, as_json: bool) -> None:
     show_default=True,
     help="What to do with text columns of a table.",
 )
+@click.option("--ignore", multiple=True, metavar="COLUMN", help="Column to leave out, for a table.")
 @JSON
-def show(
-    source: str, target: str | None, groups: str | None, categorical: str, as_json: bool
-) -> None:
+def show(source: str, as_json: bool, **columns: Any) -> None:
     r"""Print the card of a dataset.
 
     \b
     vaega datasets show sklearn:wine
-    vaega datasets show patients.csv --target diagnosis --categorical one_hot
+    vaega datasets show patients.csv --target diagnosis --categorical one_hot --ignore id
     """
     from vaega.data.sources import load_dataset
 
-    dataset = load_dataset(source, target=target, groups=groups, categorical=categorical)
+    dataset = load_dataset(source, **columns)
     click.echo(json.dumps(_as_record(dataset), indent=2) if as_json else dataset.card())
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 CATEGORICAL = ("error", "one_hot", "drop")
 MAX_VALUES = 50
+_FEW = 0.1  # share of cells
 _MISSING_TEXTS = ("", "?", "na", "n/a", "nan", "null")
 
 
@@ -72,7 +73,7 @@ def numeric_features(
         raise DataError(
             f"{owner}: feature columns must be numeric, got text in {len(texts)} of "
             f"{len(positions)} ({quoted(names[i] for i in texts)}); set categorical to one_hot or "
-            "drop to take or leave them."
+            f"drop to take or leave them{_nearly(frame, names, texts)}."
         )
     if texts and categorical == "drop":
         positions = [i for i in positions if numbers[i] is not None]
@@ -147,11 +148,26 @@ def _one_hot(column: "pd.Series", name: str, *, owner: str) -> tuple[np.ndarray,
     if len(values) > MAX_VALUES:
         raise DataError(
             f"{owner}: one_hot takes columns with at most {MAX_VALUES} different values, got "
-            f"{len(values)} in {name!r}; drop that column or set categorical to drop."
+            f"{len(values)} in {name!r}; name that column in ignore or set categorical to drop"
+            f"{_nearly(column.to_frame(), [name], [0])}."
         )
     cells = texts.to_numpy()
     block = np.stack([cells == value for value in values], axis=1).astype(np.float64)
     return block, [f"{name}={value}" for value in values]
+
+
+def _nearly(frame: "pd.DataFrame", names: Sequence[str], texts: Sequence[int]) -> str:
+    # One "unknown" among two hundred ages makes the column text, which nobody expects.
+    import pandas as pd
+
+    said = ""
+    for i in texts:
+        cells = _texts(frame.iloc[:, i]).dropna()
+        odd = cells[pd.to_numeric(cells, errors="coerce").isna()]
+        if 0 < len(odd) <= _FEW * len(cells):
+            others = quoted(dict.fromkeys(odd), limit=3)
+            said += f"; {names[i]!r} has numbers but for {others} (empty cells are missing values)"
+    return said
 
 
 def _notes(
@@ -162,7 +178,7 @@ def _notes(
     listed = quoted(names[i] for i in texts)
     columns = "1 text column" if len(texts) == 1 else f"{len(texts)} text columns"
     if categorical == "drop":
-        return (f"{columns} dropped ({listed}).",)
+        return (f"{columns} dropped ({listed}){_nearly(frame, names, texts)}.",)
     n_missing = sum(int(_texts(frame.iloc[:, i]).isna().sum()) for i in texts)
     blank = f"; {n_missing} missing cells are all-zero rows there" if n_missing else ""
     return (f"{columns} spread into 0/1 columns ({listed}){blank}.",)

@@ -3,7 +3,7 @@
 import datetime
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ def load_openml(
     target: str | None = None,
     groups: str | None = None,
     categorical: str = "error",
+    ignore: Sequence[str] = (),
     name: str | None = None,
     expected_name: str | None = None,
 ) -> Dataset:
@@ -40,7 +41,7 @@ def load_openml(
         ``ID``, ``NAME`` or ``NAME@VERSION``; a name alone means its oldest active version.
     target : str, optional
         The target column; default: the one OpenML declares.
-    groups, categorical : str
+    groups, categorical, ignore : str, str, sequence of str
         As in `dataset_from_table`.
     name : str, optional
         The dataset's name; default: its name on OpenML.
@@ -82,6 +83,7 @@ def load_openml(
         target=target,
         groups=groups,
         categorical=categorical,
+        ignore=ignore,
         name=name or about["name"],
         origin=f"OpenML {about['id']}, {about['name']} version {about['version']}, {bunch.url}",
         licence=about.get("licence") or "not stated",

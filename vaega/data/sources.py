@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ def load_dataset(
     target: str | None = None,
     groups: str | None = None,
     categorical: str = "error",
+    ignore: Sequence[str] = (),
     name: str | None = None,
 ) -> Dataset:
     """Load a dataset.
@@ -54,6 +55,8 @@ def load_dataset(
         A column of a table whose equal values mark rows that belong together.
     categorical : {"error", "one_hot", "drop"}, default="error"
         What happens to text columns of a table.
+    ignore : sequence of str
+        Columns of a table that are left out.
     name : str, optional
         The dataset's name; default: from the source.
 
@@ -74,7 +77,7 @@ def load_dataset(
     """
     check_choice(categorical, "categorical", CATEGORICAL, owner=_OWNER)
     text = os.fspath(source)
-    columns = {"target": target, "groups": groups}
+    columns: dict[str, Any] = {"target": target, "groups": groups, "ignore": tuple(ignore)}
     if text.startswith("sklearn:"):
         _refuse_columns(text, columns)
         return load_bundled(text.removeprefix("sklearn:"), name=name)
@@ -122,9 +125,9 @@ def _is_path(text: str) -> bool:
     return named or any(mark in text for mark in "/\\~")
 
 
-def _refuse_columns(owner: str, columns: dict[str, str | None]) -> None:
+def _refuse_columns(owner: str, columns: Mapping[str, Any]) -> None:
     for role, column in columns.items():
-        if column is not None:
+        if column:
             raise DataError(
                 f"{owner}: {role} names a column of a table, which this source is not; "
                 f"got {column!r}."
@@ -142,24 +145,17 @@ def _load_file(path: Path, *, name: str | None, **columns: Any) -> Dataset:
         raise DataError(f"{path}: {sentence}") from error
 
 
-def _read_file(
-    path: Path, *, label: str, target: str | None, groups: str | None, categorical: str
-) -> Dataset:
-    owner = str(path)
+def _read_file(path: Path, *, label: str, categorical: str, **columns: Any) -> Dataset:
+    owner, whose = str(path), {"name": label, "origin": path.name}
     suffix = _check_file(path)
     if suffix == ".npz":
-        _refuse_columns(owner, {"target": target, "groups": groups})
-        return read_npz(path, name=label, origin=path.name)
-    table = _READERS[suffix](path) if suffix in _READERS else read_delimited(path, target=target)
-    return dataset_from_table(
-        table,
-        target=target,
-        groups=groups,
-        categorical=categorical,
-        name=label,
-        origin=path.name,
-        owner=owner,
-    )
+        _refuse_columns(owner, columns)
+        return read_npz(path, **whose)
+    if suffix in _READERS:
+        table = _READERS[suffix](path)
+    else:
+        table = read_delimited(path, target=columns["target"])
+    return dataset_from_table(table, **columns, categorical=categorical, **whose, owner=owner)
 
 
 def _check_file(path: Path) -> str:

@@ -50,6 +50,7 @@ def dataset_from_table(
     target: str | None = None,
     groups: str | None = None,
     categorical: str = "error",
+    ignore: Sequence[str] = (),
     name: str = "data",
     origin: str = "",
     licence: str = "not stated",
@@ -67,6 +68,8 @@ def dataset_from_table(
         A column whose equal values mark rows that belong together; it is no feature then.
     categorical : {"error", "one_hot", "drop"}, default="error"
         What happens to text columns.
+    ignore : sequence of str
+        Columns that are left out: identifiers, dates, what nobody knows before the diagnosis.
     name, origin, licence : str
         As in `Dataset`.
     owner : str
@@ -89,6 +92,7 @@ def dataset_from_table(
     ('a', 'b')
     """
     check_choice(categorical, "categorical", CATEGORICAL, owner=owner)
+    table = _without(table, ignore, owner=owner)
     if not len(table.frame):
         raise DataError(f"{owner}: at least two rows are needed, got a header without rows.")
     at_target = _find_target(table.names, target, owner=owner)
@@ -113,6 +117,16 @@ def dataset_from_table(
         licence=licence,
         notes=(*table.notes, *notes),
     )
+
+
+def _without(table: Table, ignore: Sequence[str], *, owner: str) -> Table:
+    if not ignore:
+        return table
+    left_out = {_find_column(table.names, name, "ignore", owner=owner) for name in ignore}
+    kept = [i for i in range(len(table.names)) if i not in left_out]
+    note = f"Columns left out as asked: {quoted(ignore)}."
+    names = tuple(table.names[i] for i in kept)
+    return Table(table.frame.iloc[:, kept], names, (*table.notes, note))
 
 
 def _find_target(names: Sequence[str], target: str | None, *, owner: str) -> int:

@@ -43,6 +43,13 @@ class DatasetConfig(Section):
     target: str | None = None
     groups: str | None = None
     categorical: Literal["error", "one_hot", "drop"] = "error"
+    ignore: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _what_is_set(self, serialise: Any) -> dict[str, Any]:
+        # Later than the others: runs without it keep their identity.
+        content: dict[str, Any] = serialise(self)
+        return content if self.ignore else {k: v for k, v in content.items() if k != "ignore"}
 
 
 class ProtocolConfig(Section):

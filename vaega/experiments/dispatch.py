@@ -1,6 +1,6 @@
 """Which runs are computed where and when: in this process, in others, on a cluster."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -112,7 +112,7 @@ class Dispatcher:
     observer: Observer
     cluster: Cluster | None = None
 
-    def complete(self, pending: Sequence[Run]) -> Iterator[Run]:
+    def complete(self, pending: Sequence[Run]) -> Generator[Run]:
         """Compute runs until all are recorded or the budget is spent.
 
         Parameters

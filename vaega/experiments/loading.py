@@ -29,5 +29,9 @@ def load_configured(config: DatasetConfig, *, beside: Path) -> Dataset:
     if not Path(source).exists() and (beside / source).is_file():
         source = str(beside / source)
     return load_dataset(
-        source, target=config.target, groups=config.groups, categorical=config.categorical
+        source,
+        target=config.target,
+        groups=config.groups,
+        categorical=config.categorical,
+        ignore=config.ignore,
     )

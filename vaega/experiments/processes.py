@@ -1,12 +1,16 @@
 """Processes of this machine that take whole runs, and what happens when one of them dies."""
 
+import os
 import warnings
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Protocol
 
-from joblib import Parallel, delayed
+from joblib import cpu_count
+from joblib.externals.loky import ProcessPoolExecutor
 
 from vaega.experiments.budget import Allowance, Budget
 from vaega.experiments.observer import Observer
@@ -14,6 +18,15 @@ from vaega.experiments.outcome import Completion, Outcome
 from vaega.experiments.store import Run
 from vaega.experiments.worker import Worker
 
+_IDLE = 300.0  # seconds after which a process that has nothing to do ends
+_THREADS = (  # of numeric libraries, so that processes do not take each other's cores
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
 _DEATHS = 2  # that a run may have a part in before it gets a process for itself alone
 
 
@@ -38,7 +51,7 @@ class ProcessPool:
 
     Notes
     -----
-    When the system kills a process (no memory left, say), joblib ends all of them. The runs that
+    When the system kills a process (no memory left, say), all of them are ended. The runs that
     were under way go on from their checkpoints in new ones. A run that was under way twice when
     that happened gets a process for itself; when that one is killed too it is the run's own doing,
     and recorded as its failure.
@@ -98,22 +111,20 @@ class ProcessPool:
         budget: Budget,
         observer: Observer,
     ) -> Iterator[tuple[Run, Completion]]:
-        parallel = Parallel(
-            n_jobs=self.n_processes,
-            return_as="generator_unordered",
-            batch_size=1,
-            pre_dispatch=self.n_processes,  # a run is taken when a process is free for it
-        )
-
-        def tasks() -> Iterator[object]:
-            for run in list(runs):
-                if budget.is_spent:
+        left, under_way = deque(runs), dict[Future[Completion], Run]()
+        with _processes(self.n_processes) as executor:
+            while left or under_way:
+                # One is taken when a process is free for it: what may be used is known then.
+                while left and len(under_way) < self.n_processes and not budget.is_spent:
+                    run = left.popleft()
+                    taken[run.id] = run
+                    observer.on_run_start(run, worker.store.checkpoints(run.id))
+                    given = (worker, run, self.n_jobs, budget.allowance())
+                    under_way[executor.submit(_complete, *given)] = run
+                if not under_way:
                     return
-                taken[run.id] = run
-                observer.on_run_start(run, worker.store.checkpoints(run.id))
-                yield delayed(_complete)(worker, run, self.n_jobs, budget.allowance())
-
-        yield from parallel(tasks())
+                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                    yield under_way.pop(future), future.result()
 
     def _alone(self, run: Run, worker: Worker, budget: Budget, observer: Observer) -> Completion:
         try:
@@ -130,14 +141,26 @@ class ProcessPool:
         return completion
 
 
-def _complete(
-    worker: Worker, run: Run, n_jobs: int, allowance: Allowance
-) -> tuple[Run, Completion]:
-    return run, worker.complete(run, n_jobs=n_jobs, allowance=allowance)
+@contextmanager
+def _processes(n_processes: int) -> Iterator[Executor]:
+    # Started here and not through joblib, which takes runs before a process is free for them.
+    n_threads = str(max(1, cpu_count() // n_processes))
+    environment = {name: n_threads for name in _THREADS if name not in os.environ}
+    executor = ProcessPoolExecutor(n_processes, timeout=_IDLE, env=environment)
+    try:
+        yield executor
+    except BaseException:  # nobody waits for the other runs; they go on from their checkpoints
+        executor.shutdown(wait=True, kill_workers=True)
+        raise
+    executor.shutdown(wait=True)
 
 
-def _say_died(runs: object) -> None:
-    titles = " and ".join(run.title for run in runs)  # type: ignore[attr-defined]
+def _complete(worker: Worker, run: Run, n_jobs: int, allowance: Allowance) -> Completion:
+    return worker.complete(run, n_jobs=n_jobs, allowance=allowance)
+
+
+def _say_died(runs: Iterable[Run]) -> None:
+    titles = " and ".join(run.title for run in runs)
     warnings.warn(
         f"a process was killed while these were computed: {titles}; they go on from their "
         "checkpoints.",

@@ -1,7 +1,7 @@
 """The runner: every arm with every seed, each run claimed once, finished ones skipped."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,9 +180,11 @@ def complete_runs(
     memory = ScoreStore(folder / "memory.sqlite3")
     worker = Worker(config, dataset, store, options.device, options.cache, memory, runs=tuple(runs))
     with options.open() if pending else nullcontext() as cluster:
-        for run in Dispatcher(worker, options, budget, observer, cluster).complete(pending):
-            observer.on_run_end(run, store.metrics(run.id) or {})
-            store.tabulate(runs)
+        dispatcher = Dispatcher(worker, options, budget, observer, cluster)
+        with closing(dispatcher.complete(pending)) as completed:
+            for run in completed:
+                observer.on_run_end(run, store.metrics(run.id) or {})
+                store.tabulate(runs)
     return store.tabulate(runs)
 
 
