@@ -140,7 +140,9 @@ def _row(name: str, kernel: np.ndarray, origin: np.ndarray, folds: np.ndarray) -
         if len(np.unique(origin[train])) < 2 or not len(test):
             n_right += len(test) // 2
             continue
-        machine = SVC(kernel="precomputed").fit(kernel[np.ix_(train, train)], origin[train])
+        machine = SVC(kernel="precomputed", random_state=0).fit(
+            kernel[np.ix_(train, train)], origin[train]
+        )
         n_right += int((machine.predict(kernel[np.ix_(test, train)]) == origin[test]).sum())
     p_value = float(binom.sf(n_right - 1, n_rows, 0.5))
     return {
