@@ -27,8 +27,14 @@ def test_from_command_to_tables(tmp_path, capsys):
 
 
 def test_a_dataset_that_does_not_load_is_exit_code_1(capsys):
-    assert main(["baselines", "--dataset", "no_such", "--models", "lda"]) == 1
+    both = ["--dataset", "no_such", "--dataset", "sklearn:wine"]
+    assert main(["baselines", *both, "--models", "lda", "--out", "out"]) == 1
     assert "no_such: not loaded: " in capsys.readouterr().err
+
+
+def test_a_single_dataset_that_does_not_load_is_bad_input(capsys):
+    assert main(["baselines", "--dataset", "no_such", "--models", "lda"]) == 2
+    assert "no dataset is called 'no_such'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
