@@ -158,13 +158,9 @@ def run_trial(
         found = search.run(inner)
     else:
         first = _preselect(search, config.search.preselect, inner)
-        columns = frequent_columns(
-            first.frequencies,
-            first.weights,
-            first.mask,
-            config.search.preselect.keep,
-            search.settings,
-        )
+        keep = config.search.preselect.keep
+        found_first = (first.frequencies, first.weights, first.mask)
+        columns = frequent_columns(*found_first, keep, search.settings)
         found = _select_among(search, columns, inner, first)
     described = None
     if describe and sampler is not None:
