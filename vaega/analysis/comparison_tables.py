@@ -23,21 +23,7 @@ _KINDS = ("png", "svg", "pdf")
 
 
 def arm_cells(one: DatasetComparison) -> list[list[str]]:
-    """Return a row of text each arm, under `ARM_HEADINGS`.
-
-    Parameters
-    ----------
-    one : DatasetComparison
-
-    Returns
-    -------
-    list of list of str
-
-    Examples
-    --------
-    >>> arm_cells(DatasetComparison("wine", pd.DataFrame({"a": [0.5, 1.0, None]}), [], []))
-    [['a', '2', '0.750', '0.750', '0.500', '1.000']]
-    """
+    """Return a row of text each arm, under `ARM_HEADINGS`."""
     return [
         [str(arm), str(len(values))]
         + [_figure(value) for value in (values.mean(), values.median(), values.min(), values.max())]
@@ -46,22 +32,7 @@ def arm_cells(one: DatasetComparison) -> list[list[str]]:
 
 
 def pair_cells(comparisons: Sequence[ArmComparison]) -> list[list[str]]:
-    """Return a row of text each pair of arms, under `PAIR_HEADINGS`.
-
-    Parameters
-    ----------
-    comparisons : sequence of ArmComparison
-
-    Returns
-    -------
-    list of list of str
-
-    Examples
-    --------
-    >>> from vaega.analysis.statistics.arms import compare_arms
-    >>> pair_cells(compare_arms(pd.DataFrame({"a": [0.9, 0.8], "b": [0.8, 0.7]})))
-    [['b - a', '2', '-0.100', '[-0.100, -0.100]', '0.500', '0.12', 'large']]
-    """
+    """Return a row of text each pair of arms, under `PAIR_HEADINGS`."""
     rows = []
     for found in comparisons:
         known = not np.isnan(found.low)
@@ -83,20 +54,7 @@ def pair_cells(comparisons: Sequence[ArmComparison]) -> list[list[str]]:
 def terminal_grid(
     headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = ""
 ) -> Table:
-    """Return cells as a table for a terminal.
-
-    Parameters
-    ----------
-    headings : sequence of str
-    rows : sequence of sequence of str
-        As long as the headings; the first column is text.
-    title : str, default=""
-        Above the table.
-
-    Returns
-    -------
-    rich.table.Table
-    """
+    """Return cells as a table for a terminal."""
     table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, padding=0)
     for place, heading in enumerate(headings):
         justify: Literal["left", "right"] = "left" if place == 0 else "right"
@@ -107,18 +65,7 @@ def terminal_grid(
 
 
 def as_markdown(found: Comparison, *, command: str) -> str:
-    """Return a comparison as a Markdown page.
-
-    Parameters
-    ----------
-    found : Comparison
-    command : str
-        That makes it.
-
-    Returns
-    -------
-    str
-    """
+    """Return a comparison as a Markdown page."""
     parts = [f"# Comparison: {found.measure}\n"]
     for one in found.datasets:
         parts.append(f"## {one.dataset}\n")
@@ -135,18 +82,7 @@ def as_markdown(found: Comparison, *, command: str) -> str:
 
 
 def as_latex(found: Comparison, *, command: str) -> str:
-    """Return the pairs of a comparison as one LaTeX table (package booktabs).
-
-    Parameters
-    ----------
-    found : Comparison
-    command : str
-        That makes it.
-
-    Returns
-    -------
-    str
-    """
+    """Return the pairs of a comparison as one LaTeX table (package booktabs)."""
     rows = [
         [one.dataset, *cells] for one in found.datasets for cells in pair_cells(one.comparisons)
     ]
@@ -156,36 +92,14 @@ def as_latex(found: Comparison, *, command: str) -> str:
 
 
 def comparison_text(found: Comparison, kind: str, *, command: str) -> str:
-    """Return a comparison as text.
-
-    Parameters
-    ----------
-    found : Comparison
-    kind : {"markdown", "latex", "csv"}
-        A page, the table of pairs, or every figure of the pairs in full.
-    command : str
-        That makes it.
-
-    Returns
-    -------
-    str
-    """
+    """Return a comparison as text."""
     if kind == "csv":
         return _csv(found.table)
     return (as_markdown if kind == "markdown" else as_latex)(found, command=command)
 
 
 def draw_arms(found: Comparison) -> Figure:
-    """Draw a box a dataset and arm, with one point a run.
-
-    Parameters
-    ----------
-    found : Comparison
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw a box a dataset and arm, with one point a run."""
     n = len(found.datasets)
     width = max(3.2, 0.9 * max(one.scores.shape[1] for one in found.datasets) + 0.8)
     figure = Figure(figsize=(min(n, 3) * width, 3.4 * -(-n // 3)), layout="constrained")
@@ -199,21 +113,7 @@ def draw_arms(found: Comparison) -> Figure:
 
 
 def write_comparison(found: Comparison, folder: Path, *, command: str) -> list[Path]:
-    """Write a comparison: CSV, Markdown, LaTeX, and figures as PNG, SVG and PDF.
-
-    Parameters
-    ----------
-    found : Comparison
-    folder : pathlib.Path
-        Made when missing.
-    command : str
-        That makes it.
-
-    Returns
-    -------
-    list of pathlib.Path
-        What was written.
-    """
+    """Write a comparison: CSV, Markdown, LaTeX, and figures as PNG, SVG and PDF."""
     texts = {
         "comparison.csv": _csv(found.table),
         "means.csv": _csv(found.means.rename_axis("dataset").reset_index()),

@@ -20,50 +20,13 @@ _SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv"}
 
 
 def values_by_arm(runs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return a figure of the finished runs: one row a seed, one column an arm.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        As in ``runs.csv``.
-    column : str
-        One of its columns.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Arms in the order in which they come; missing where an arm has no run of a seed.
-
-    Examples
-    --------
-    >>> runs = pd.DataFrame({"arm": ["b", "a"], "seed": [0, 0], "status": "done", "score": [1, 2]})
-    >>> values_by_arm(runs, "score").to_dict("list")
-    {'b': [1], 'a': [2]}
-    """
+    """Return a figure of the finished runs: one row a seed, one column an arm."""
     done = runs[runs["status"] == "done"]
     return done.pivot(index="seed", columns="arm", values=column)[list(done["arm"].unique())]
 
 
 def find_front(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the finished runs that no other beats in both size and held-out score.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        As in ``runs.csv``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Some of its rows, the smallest mask first.
-
-    Examples
-    --------
-    >>> runs = pd.DataFrame({"status": "done", "n_features": [3, 5, 9],
-    ...     "heldout_score": [0.8, 0.9, 0.85]})
-    >>> find_front(runs)["n_features"].tolist()
-    [3, 5]
-    """
+    """Return the finished runs that no other beats in both size and held-out score."""
     done = runs[runs["status"] == "done"]
     ordered = done.sort_values(["n_features", "heldout_score"], ascending=[True, False])
     scores = ordered["heldout_score"].to_numpy(dtype=float)
@@ -72,21 +35,7 @@ def find_front(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def plot_front(runs: pd.DataFrame, ax: Axes | None = None, *, label: str = "") -> Axes:
-    """Draw score against size, one point a run, and the front of those that none beats in both.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        As in ``runs.csv``.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's when absent.
-    label : str, default=""
-        Of the scores.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw score against size, one point a run, and the front of those that none beats in both."""
     ax = ax if ax is not None else Figure().subplots()
     done, front = runs[runs["status"] == "done"], find_front(runs)
     ax.step(front["n_features"], front["heldout_score"], where="post", color="#999999", zorder=1)
@@ -99,21 +48,7 @@ def plot_front(runs: pd.DataFrame, ax: Axes | None = None, *, label: str = "") -
 
 
 def plot_frequencies(features: pd.DataFrame, ax: Axes | None = None, *, colour: str = "") -> Axes:
-    """Draw how many trials selected each feature, the most frequent on top.
-
-    Parameters
-    ----------
-    features : pandas.DataFrame
-        ``name``, ``share``; the most frequent first.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's when absent.
-    colour : str, default=""
-        Of the bars; the first of `vaega.analysis.figures.COLOURS` when empty.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw how many trials selected each feature, the most frequent on top."""
     ax = ax if ax is not None else Figure().subplots()
     shown = features.head(MOST_FEATURES)[::-1]
     ax.barh(shown["name"].astype(str), shown["share"], color=colour or COLOURS[0])
@@ -123,19 +58,7 @@ def plot_frequencies(features: pd.DataFrame, ax: Axes | None = None, *, colour: 
 
 
 def plot_stability(stability: Mapping[str, StabilityEstimate], ax: Axes | None = None) -> Axes:
-    """Draw Nogueira's stability of each arm with its interval.
-
-    Parameters
-    ----------
-    stability : mapping of str to StabilityEstimate
-        By arm.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's when absent.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw Nogueira's stability of each arm with its interval."""
     ax = ax if ax is not None else Figure().subplots()
     for place, found in enumerate(stability.values()):
         colour = COLOURS[place % len(COLOURS)]
@@ -149,18 +72,7 @@ def plot_stability(stability: Mapping[str, StabilityEstimate], ax: Axes | None =
 
 
 def draw_experiment(results: Results) -> dict[str, Figure]:
-    """Return the figures of an experiment by name.
-
-    Parameters
-    ----------
-    results : Results
-
-    Returns
-    -------
-    dict of str to matplotlib.figure.Figure
-        ``scores`` and ``sizes`` (a box an arm, a point a run), ``evolution``, ``front``, one
-        ``frequencies_ARM`` an arm, and ``stability`` where an arm has two trials or more.
-    """
+    """Return the figures of an experiment by name."""
     honest = results.config["protocol"]["kind"] == "honest"
     label = "held-out score" if honest else "score of test rows that were seen"
     width = max(3.2, 0.9 * results.runs["arm"].nunique() + 0.8)
@@ -182,26 +94,7 @@ def draw_experiment(results: Results) -> dict[str, Figure]:
 
 
 def write_experiment(results: Results, folder: Path, *, command: str) -> list[Path]:
-    """Write an experiment's summary as CSV, Markdown and LaTeX, its figures as PNG, SVG and PDF.
-
-    Parameters
-    ----------
-    results : Results
-    folder : pathlib.Path
-        Made when missing.
-    command : str
-        That makes them.
-
-    Returns
-    -------
-    list of pathlib.Path
-        What was written.
-
-    Raises
-    ------
-    ResultsError
-        When nothing can be written there.
-    """
+    """Write an experiment's summary as CSV, Markdown and LaTeX, its figures as PNG, SVG and PDF."""
     written = []
     for kind in TEXT_FORMATS:
         written.append(folder / f"summary.{_SUFFIXES[kind]}")

@@ -14,21 +14,7 @@ TEXT_FORMATS = ("markdown", "latex", "csv")
 
 
 def summary_text(results: Results, kind: str, *, command: str = "") -> str:
-    r"""Return the summary of an experiment as a table in text, with what it was computed on.
-
-    Parameters
-    ----------
-    results : Results
-    kind : {"markdown", "latex", "csv"}
-        LaTeX needs the package booktabs; CSV has every column of ``summary.csv`` in full.
-    command : str, default=""
-        That makes it; named behind a Markdown table and in a comment before a LaTeX one.
-
-    Returns
-    -------
-    str
-        Ends in a line break.
-    """
+    r"""Return the summary of an experiment as a table in text, with what it was computed on."""
     if kind == "csv":
         return results.summary.to_csv(index=False, lineterminator="\n")
     statement = statement_of(results.config)
@@ -41,18 +27,7 @@ def summary_text(results: Results, kind: str, *, command: str = "") -> str:
 
 
 def summary_record(results: Results) -> dict[str, Any]:
-    """Return an experiment as what JSON can hold: its arms, its runs, where it lies.
-
-    Parameters
-    ----------
-    results : Results
-
-    Returns
-    -------
-    dict
-        ``name``, ``folder``, ``protocol`` and its ``statement``; ``arms`` as in ``summary.csv``
-        and ``runs`` as in ``runs.csv``, one dictionary a row; what is missing is None.
-    """
+    """Return an experiment as what JSON can hold: its arms, its runs, where it lies."""
     return {
         "name": results.config["name"],
         "folder": str(results.folder),

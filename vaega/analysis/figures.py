@@ -22,34 +22,16 @@ _DATED = {"svg": ("Creator", "Date", "Format", "Type"), "pdf": ("CreationDate",)
 
 @dataclass(frozen=True, eq=False)
 class ArmPoints:
-    """The runs of one arm, one value each.
+    """The runs of one arm, one value each."""
 
-    Parameters
-    ----------
-    arm : str
-        Its name.
-    heldout, inner, n_features : numpy.ndarray of float, shape (n_runs,)
-        As in ``runs.csv``.
-    """
-
-    arm: str
-    heldout: np.ndarray
-    inner: np.ndarray
-    n_features: np.ndarray
+    arm: str  # Its name
+    heldout: np.ndarray  # As in ``runs.csv``
+    inner: np.ndarray  # As in ``runs.csv``
+    n_features: np.ndarray  # As in ``runs.csv``
 
 
 def arm_points(runs: pd.DataFrame) -> list[ArmPoints]:
-    """Return the finished runs by arm, in the order in which the arms come.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        As in ``runs.csv``.
-
-    Returns
-    -------
-    list of ArmPoints
-    """
+    """Return the finished runs by arm, in the order in which the arms come."""
     done = runs[runs["status"] == "done"]
     return [
         ArmPoints(
@@ -63,18 +45,7 @@ def arm_points(runs: pd.DataFrame) -> list[ArmPoints]:
 
 
 def plot_scores(points: Sequence[ArmPoints], ax: Axes | None = None) -> Axes:
-    """Draw held-out beside inner scores: one point a run, and the mean with its interval.
-
-    Parameters
-    ----------
-    points : sequence of ArmPoints
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's when absent.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw held-out beside inner scores: one point a run, and the mean with its interval."""
     ax = ax if ax is not None else Figure().subplots()
     for place, arm in enumerate(points):
         colour = COLOURS[place % len(COLOURS)]
@@ -88,21 +59,7 @@ def plot_scores(points: Sequence[ArmPoints], ax: Axes | None = None) -> Axes:
 
 
 def plot_values(values: pd.DataFrame, ax: Axes | None = None, *, label: str = "") -> Axes:
-    """Draw a box an arm, with one point a run: quartiles, and whiskers to the outermost.
-
-    Parameters
-    ----------
-    values : pandas.DataFrame
-        A row each run, a column each arm; missing where an arm has no value.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's when absent.
-    label : str, default=""
-        Of the values.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw a box an arm, with one point a run: quartiles, and whiskers to the outermost."""
     ax = ax if ax is not None else Figure().subplots()
     for place, arm in enumerate(values):
         column = values[arm].dropna().to_numpy(dtype=float)
@@ -128,18 +85,7 @@ def plot_values(values: pd.DataFrame, ax: Axes | None = None, *, label: str = ""
 
 
 def plot_sizes(points: Sequence[ArmPoints], ax: Axes | None = None) -> Axes:
-    """Draw the number of selected features: one point a run, and the mean with its interval.
-
-    Parameters
-    ----------
-    points : sequence of ArmPoints
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's when absent.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw the number of selected features: one point a run, and the mean with its interval."""
     ax = ax if ax is not None else Figure().subplots()
     for place, arm in enumerate(points):
         _draw_values(ax, arm.n_features, place, COLOURS[place % len(COLOURS)], filled=True)
@@ -149,19 +95,7 @@ def plot_sizes(points: Sequence[ArmPoints], ax: Axes | None = None) -> Axes:
 
 
 def plot_history(histories: dict[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
-    """Draw the best objective by generation, mean and range over runs.
-
-    Parameters
-    ----------
-    histories : dict of pandas.DataFrame
-        By arm: one row a generation, one column a run.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's when absent.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw the best objective by generation, mean and range over runs."""
     ax = ax if ax is not None else Figure().subplots()
     for place, (arm, table) in enumerate(histories.items()):
         colour = COLOURS[place % len(COLOURS)]
@@ -177,18 +111,7 @@ def plot_history(histories: dict[str, pd.DataFrame], ax: Axes | None = None) -> 
 
 
 def draw_overview(points: Sequence[ArmPoints], histories: dict[str, pd.DataFrame]) -> Figure:
-    """Return the figure of an experiment: scores, sizes, evolution.
-
-    Parameters
-    ----------
-    points : sequence of ArmPoints
-    histories : dict of pandas.DataFrame
-        See `plot_history`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Return the figure of an experiment: scores, sizes, evolution."""
     figure = Figure(figsize=(11.0, 3.9), layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=[1.25, 1.0, 1.15])
     plot_scores(points, axes[0])
@@ -198,17 +121,7 @@ def draw_overview(points: Sequence[ArmPoints], histories: dict[str, pd.DataFrame
 
 
 def render(figure: Figure, kind: str) -> bytes:
-    """Return a figure as a file's content, the same bytes each time.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    kind : {"svg", "png", "pdf"}
-
-    Returns
-    -------
-    bytes
-    """
+    """Return a figure as a file's content, the same bytes each time."""
     content = io.BytesIO()
     metadata = dict.fromkeys(_DATED.get(kind, ()))
     with rc_context({"svg.hashsalt": "vaega", "svg.fonttype": "none"}):

@@ -24,37 +24,15 @@ INSIDE = 0.99
 
 @dataclass(frozen=True, eq=False)
 class LossCurves:
-    """What a training left behind, ready to draw.
+    """What a training left behind, ready to draw."""
 
-    Attributes
-    ----------
-    panels : dict of str to (list of float, list of float)
-        Training and held-out figures of every epoch, by title; a part may be empty.
-    kept : int or None
-        Number of the kept epoch, from 1.
-    """
-
+    # Training and held-out figures of every epoch, by title; a part may be empty
     panels: dict[str, tuple[list[float], list[float]]]
-    kept: int | None
+    kept: int | None  # Number of the kept epoch, from 1
 
 
 def loss_curves(model: Any) -> LossCurves:
-    """Read the curves of a fitted autoencoder.
-
-    Parameters
-    ----------
-    model : fitted autoencoder
-        With `history_`.
-
-    Returns
-    -------
-    LossCurves
-
-    Raises
-    ------
-    InputError
-        When it has no epochs: it is a closed form, or was loaded without its history.
-    """
+    """Read the curves of a fitted autoencoder."""
     history = getattr(model, "history_", None)
     if history is None or not history.elbo:
         raise InputError(f"loss curves: {type(model).__name__} has no epochs to draw.")
@@ -68,17 +46,7 @@ def loss_curves(model: Any) -> LossCurves:
 
 
 def draw_losses(model: Any) -> Figure:
-    """Draw training and held-out figures of every epoch, and which epoch was kept.
-
-    Parameters
-    ----------
-    model : fitted autoencoder
-        With `history_`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw training and held-out figures of every epoch, and which epoch was kept."""
     curves = loss_curves(model)
     figure = Figure(figsize=(3.5 * len(curves.panels), 2.9), layout="constrained")
     axes = figure.subplots(1, len(curves.panels), squeeze=False)[0]
@@ -109,39 +77,16 @@ def _settled_range(lists: Sequence[Sequence[float]]) -> tuple[float, float]:
 
 @dataclass(frozen=True, eq=False)
 class LatentCloud:
-    """Rows in two latent dimensions.
+    """Rows in two latent dimensions."""
 
-    Attributes
-    ----------
-    name : str
-        The model's.
-    points : numpy.ndarray of shape (n_rows, 2)
-        Posterior means; of more than two dimensions, the first two principal components.
-    variational : bool
-        Whether rows are meant to fill N(0, I).
-    """
-
-    name: str
+    name: str  # The model's
+    # Posterior means; of more than two dimensions, the first two principal components
     points: np.ndarray
-    variational: bool
+    variational: bool  # Whether rows are meant to fill N(0, I)
 
 
 def latent_cloud(name: str, model: Any, X: Any) -> LatentCloud:
-    """Encode rows, and reduce them to two dimensions where there are more.
-
-    Parameters
-    ----------
-    name : str
-        What the picture calls the model.
-    model : fitted generative model
-        With `transform`.
-    X : array-like of shape (n_rows, n_features)
-        Rows.
-
-    Returns
-    -------
-    LatentCloud
-    """
+    """Encode rows, and reduce them to two dimensions where there are more."""
     points = np.asarray(model.transform(X), dtype=float)
     if points.shape[1] > 2:
         points = points @ _main_axes(points)[0].T
@@ -157,21 +102,6 @@ def draw_latent_spaces(
 
     The autoencoder puts classes wherever it likes, with gaps that decode to nothing; the VAE fills
     the standard normal, whose circles at one and two standard deviations are drawn.
-
-    Parameters
-    ----------
-    models : mapping of str to fitted model
-        By the name to show.
-    X : array-like of shape (n_rows, n_features)
-        Rows.
-    y : array-like of shape (n_rows,)
-        Labels.
-    class_names : sequence of str, optional
-        Names of the sorted labels; the labels themselves when absent.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     clouds = [latent_cloud(name, model, X) for name, model in models.items()]
     figure = Figure(figsize=(4.2 * len(clouds) + 0.9, 4.1), layout="constrained")
@@ -203,33 +133,15 @@ def _frame(ax: Axes, cloud: LatentCloud) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """Real and synthetic rows in the principal components of the real ones.
+    """Real and synthetic rows in the principal components of the real ones."""
 
-    Attributes
-    ----------
-    real, synthetic : numpy.ndarray of shape (n_rows, 2)
-        Coordinates.
-    shares : numpy.ndarray of shape (2,)
-        Share of the real rows' variance that each component has.
-    """
-
-    real: np.ndarray
-    synthetic: np.ndarray
-    shares: np.ndarray
+    real: np.ndarray  # Coordinates
+    synthetic: np.ndarray  # Coordinates
+    shares: np.ndarray  # Share of the real rows' variance that each component has
 
 
 def principal_components(real: Any, synthetic: Any) -> Components:
-    """Project rows on the first two principal components of the real ones, standardised.
-
-    Parameters
-    ----------
-    real, synthetic : array-like of shape (n_rows, n_features)
-        Rows; two columns or more.
-
-    Returns
-    -------
-    Components
-    """
+    """Project rows on the first two principal components of the real ones, standardised."""
     real, synthetic = np.asarray(real, dtype=float), np.asarray(synthetic, dtype=float)
     mean, deviation = real.mean(axis=0), real.std(axis=0)
     scale = np.where(deviation > 0, deviation, np.inf)  # constant columns say nothing
@@ -245,21 +157,7 @@ def draw_components(
     y_synthetic: Any,
     class_names: Sequence[str] | None = None,
 ) -> Figure:
-    """Draw real and synthetic rows, side by side, in the principal components of the real ones.
-
-    Parameters
-    ----------
-    real, synthetic : array-like of shape (n_rows, n_features)
-        Rows.
-    y_real, y_synthetic : array-like of shape (n_rows,)
-        Their labels.
-    class_names : sequence of str, optional
-        Names of the sorted labels; the labels themselves when absent.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw real and synthetic rows, side by side, in the principal components of the real ones."""
     found, labels = principal_components(real, synthetic), np.unique(y_real)
     figure = Figure(figsize=(8.8, 3.9), layout="constrained")
     axes = figure.subplots(1, 2, sharex=True, sharey=True)

@@ -22,27 +22,7 @@ _LATEX = {
 def markdown_grid(
     headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)
 ) -> str:
-    r"""Return cells as a Markdown table.
-
-    Parameters
-    ----------
-    headings : sequence of str
-    rows : sequence of sequence of str
-        As long as the headings.
-    left : collection of int, default=(0,)
-        Columns of text; the others are aligned to the right.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> print(markdown_grid(["arm", "mean"], [["a|b", "0.5"]]), end="")
-    | arm | mean |
-    | --- | ---: |
-    | a\|b | 0.5 |
-    """
+    r"""Return cells as a Markdown table."""
     rule = ["---" if place in left else "---:" for place in range(len(headings))]
     lines = [[cell.replace("|", r"\|") for cell in line] for line in [headings, *rows]]
     lines.insert(1, rule)
@@ -52,31 +32,7 @@ def markdown_grid(
 def latex_grid(
     headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)
 ) -> str:
-    r"""Return cells as a LaTeX table with the rules of the package booktabs.
-
-    Parameters
-    ----------
-    headings : sequence of str
-    rows : sequence of sequence of str
-        As long as the headings.
-    left : collection of int, default=(0,)
-        Columns of text; the others are aligned to the right.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> print(latex_grid(["arm", "mean"], [["a_b", "50 %"]]), end="")
-    \begin{tabular}{lr}
-    \toprule
-    arm & mean \\
-    \midrule
-    a\_b & 50 \% \\
-    \bottomrule
-    \end{tabular}
-    """
+    r"""Return cells as a LaTeX table with the rules of the package booktabs."""
     sides = "".join("l" if place in left else "r" for place in range(len(headings)))
     head, *body = (_latex_line(line) for line in [headings, *rows])
     start = [r"\begin{tabular}{" + sides + "}", r"\toprule", head, r"\midrule"]
@@ -84,13 +40,7 @@ def latex_grid(
 
 
 def latex_text(text: str) -> str:
-    r"""Return text with what LaTeX would take for a command escaped.
-
-    Examples
-    --------
-    >>> latex_text("a_b: 50 %")
-    'a\\_b: 50 \\%'
-    """
+    r"""Return text with what LaTeX would take for a command escaped."""
     return "".join(_LATEX.get(letter, letter) for letter in text)
 
 

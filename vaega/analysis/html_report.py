@@ -39,23 +39,7 @@ _RUN_COLUMNS = {
 
 
 def write_report(folder: Path) -> Path:
-    """Write ``report.html`` and ``figures/overview`` from what is in the folder.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        ``results/NAME``.
-
-    Returns
-    -------
-    pathlib.Path
-        Of the page.
-
-    Raises
-    ------
-    ResultsError
-        When it is no results folder, or cannot be read back.
-    """
+    """Write ``report.html`` and ``figures/overview`` from what is in the folder."""
     results = read_results(folder)
     figure = draw_overview(arm_points(results.runs), results.histories)
     for kind in ("svg", "png", "pdf"):

@@ -13,25 +13,7 @@ GAP = np.nan
 
 
 def image_sheet(rows: Sequence[Any], shape: tuple[int, int]) -> np.ndarray:
-    """Put images into one, a list of them a line.
-
-    Parameters
-    ----------
-    rows : sequence of array-like of shape (n_images, height * width)
-        One array a line; lines may differ in length.
-    shape : (int, int)
-        Height and width.
-
-    Returns
-    -------
-    numpy.ndarray
-        NaN between images.
-
-    Raises
-    ------
-    InputError
-        When a row has not as many values as an image.
-    """
+    """Put images into one, a list of them a line."""
     lines = [np.asarray(line, dtype=float) for line in rows]
     for line in lines:
         if line.ndim != 2 or line.shape[1] != shape[0] * shape[1]:
@@ -56,23 +38,7 @@ def draw_images(
     limits: tuple[float, float] | None = None,
     scale: float = 0.6,
 ) -> Figure:
-    """Draw lines of images, each under its name: real rows above synthetic ones, say.
-
-    Parameters
-    ----------
-    lines : mapping of str to array-like of shape (n_images, height * width)
-        By the name that stands on the left.
-    shape : (int, int)
-        Height and width of an image.
-    limits : (float, float), optional
-        Values that are white and black; the range of nearly all values when absent.
-    scale : float, default=0.6
-        Inches that an image is high.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw lines of images, each under its name: real rows above synthetic ones, say."""
     sheet = image_sheet(list(lines.values()), shape)
     margin = 0.1 * max(len(name) for name in lines) + 0.2
     inches = scale / shape[0]
@@ -92,24 +58,7 @@ def draw_images(
 def class_samples(
     model: Any, X: Any, y: Any, *, n_lines: int = 3, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Return real rows and synthetic ones, one of each class a line.
-
-    Parameters
-    ----------
-    model : fitted generative model
-        Fitted with labels.
-    X, y : array-like of shape (n_rows, n_features) and (n_rows,)
-        Real rows; the first ones of each class are taken.
-    n_lines : int, default=3
-        Lines of each kind.
-    seed : int, default=0
-        Of the synthetic rows.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray of shape (n_classes, n_features)
-        For `draw_images`.
-    """
+    """Return real rows and synthetic ones, one of each class a line."""
     X, y = np.asarray(X, dtype=float), np.asarray(y)
     labels = np.unique(y).tolist()
     first = np.array([np.flatnonzero(y == label)[:n_lines] for label in labels])
@@ -122,24 +71,7 @@ def class_samples(
 def traversal_lines(
     model: Any, row: Any, *, dimensions: Sequence[int], values: Sequence[float]
 ) -> dict[str, np.ndarray]:
-    """Decode a row with one latent dimension changed at a time.
-
-    Parameters
-    ----------
-    model : fitted autoencoder
-        With `traverse`.
-    row : array-like of shape (n_features,)
-        Where the other dimensions stay.
-    dimensions : sequence of int
-        One line each.
-    values : sequence of float
-        What the dimension takes.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray of shape (n_values, n_features)
-        For `draw_images`.
-    """
+    """Decode a row with one latent dimension changed at a time."""
     return {
         f"z{dimension}": np.asarray(model.traverse(dimension, list(values), around=row))
         for dimension in dimensions
@@ -147,42 +79,13 @@ def traversal_lines(
 
 
 def busiest_dimensions(model: Any, X: Any, n: int) -> list[int]:
-    """Return the latent dimensions in which rows differ most, the first ones first.
-
-    Parameters
-    ----------
-    model : fitted generative model
-        With `transform`.
-    X : array-like of shape (n_rows, n_features)
-        Rows.
-    n : int
-        How many.
-
-    Returns
-    -------
-    list of int
-    """
+    """Return the latent dimensions in which rows differ most, the first ones first."""
     variances = np.asarray(model.transform(X)).var(axis=0)
     return np.argsort(-variances, kind="stable")[:n].tolist()
 
 
 def plane_lines(model: Any, limits: tuple[float, float], *, n: int = 12) -> dict[str, np.ndarray]:
-    """Decode a square of a two-dimensional latent space.
-
-    Parameters
-    ----------
-    model : fitted autoencoder
-        With two latent dimensions.
-    limits : (float, float)
-        From where to where, in both.
-    n : int, default=12
-        Points a side.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray of shape (n, n_features)
-        For `draw_images`; the second dimension grows upwards.
-    """
+    """Decode a square of a two-dimensional latent space."""
     steps = np.linspace(*limits, n)
     points = np.array([[across, up] for up in steps[::-1] for across in steps])
     decoded = np.asarray(model.inverse_transform(points)).reshape(n, n, -1)

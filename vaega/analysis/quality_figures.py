@@ -18,42 +18,16 @@ REAL, SYNTHETIC = COLOURS[0], COLOURS[1]
 
 @dataclass(frozen=True, eq=False)
 class ClassFigures:
-    """Precision, recall and F1 of each class on held-out rows, for both kinds of training rows.
+    """Precision, recall and F1 of each class on held-out rows, for both kinds of training rows."""
 
-    Attributes
-    ----------
-    classifier : str
-        Whose.
-    labels : list of str
-        The classes, with the number of their held-out rows.
-    real, synthetic : pandas.DataFrame of shape (n_classes, 3)
-        Trained on real and on synthetic rows.
-    """
-
-    classifier: str
-    labels: list[str]
-    real: pd.DataFrame
-    synthetic: pd.DataFrame
+    classifier: str  # Whose
+    labels: list[str]  # The classes, with the number of their held-out rows
+    real: pd.DataFrame  # Trained on real and on synthetic rows
+    synthetic: pd.DataFrame  # Trained on real and on synthetic rows
 
 
 def class_figures(report: Any, classifier: str | None = None) -> ClassFigures:
-    """Pick a classifier's figures out of a report.
-
-    Parameters
-    ----------
-    report : QualityReport
-    classifier : str, optional
-        One of the report's; its first when absent.
-
-    Returns
-    -------
-    ClassFigures
-
-    Raises
-    ------
-    InputError
-        When the report has no such classifier.
-    """
+    """Pick a classifier's figures out of a report."""
     table = report.by_class
     known = table["classifier"].unique().tolist()
     name = known[0] if classifier is None else classifier
@@ -74,18 +48,7 @@ def class_figures(report: Any, classifier: str | None = None) -> ClassFigures:
 
 
 def draw_classes(report: Any, classifier: str | None = None) -> Figure:
-    """Draw how well each class is recognised after training on real and on synthetic rows.
-
-    Parameters
-    ----------
-    report : QualityReport
-    classifier : str, optional
-        One of the report's; its first when absent.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw how well each class is recognised after training on real and on synthetic rows."""
     found = class_figures(report, classifier)
     height = 1.7 + 0.34 * len(found.labels)
     figure = Figure(figsize=(8.8, height), layout="constrained")
@@ -116,16 +79,7 @@ def draw_classes(report: Any, classifier: str | None = None) -> Figure:
 
 
 def draw_columns(report: Any) -> Figure:
-    """Draw, over columns, how alike distributions and within-class variances are.
-
-    Parameters
-    ----------
-    report : QualityReport
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw, over columns, how alike distributions and within-class variances are."""
     figure = Figure(figsize=(8.8, 3.1), layout="constrained")
     left, right = figure.subplots(1, 2)
     columns = report.columns

@@ -34,21 +34,11 @@ from vaega.generative.quality.verdict import transfer_means
 
 @dataclass(frozen=True, eq=False)
 class MeasuredArm:
-    """One arm's generator.
+    """One arm's generator."""
 
-    Attributes
-    ----------
-    name : str
-        The arm's.
-    report : QualityReport
-        The figures.
-    drawn : DrawnRows
-        The rows they were measured on.
-    """
-
-    name: str
-    report: QualityReport
-    drawn: DrawnRows
+    name: str  # The arm's
+    report: QualityReport  # The figures
+    drawn: DrawnRows  # The rows they were measured on
 
 
 def measure_arms(
@@ -64,30 +54,6 @@ def measure_arms(
 
     Preprocessing and generators are fitted on the training rows of that split; the test rows are
     held out.
-
-    Parameters
-    ----------
-    config : ExperimentConfig
-        The experiment.
-    dataset : Dataset
-        Its data.
-    names : sequence of str, optional
-        Arms to measure; all that have a generator when absent.
-    device : {"auto", "cpu", "cuda"}, default="auto"
-        Where autoencoders are trained.
-    cache : path or "auto" or None, default="auto"
-        Where trained autoencoders are kept.
-    observer : callable, optional
-        Told the name of each arm before it is measured.
-
-    Returns
-    -------
-    list of MeasuredArm
-
-    Raises
-    ------
-    ConfigError
-        When an arm is not there or has no generator.
     """
     arms = _chosen(config, names)
     trial = next(iter(HonestProtocol(config.protocol).trials(dataset, config.seed_list()[0])))
@@ -132,18 +98,7 @@ def _chosen(config: ExperimentConfig, names: Sequence[str]) -> dict[str, ArmConf
 
 
 def comparison(measured: Sequence[MeasuredArm]) -> pd.DataFrame:
-    """Put arms side by side, one figure a row, beside what real held-out rows have.
-
-    Parameters
-    ----------
-    measured : sequence of MeasuredArm
-        One at least.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``figure``, ``real`` and a column for each arm; text, ready to be shown.
-    """
+    """Put arms side by side, one figure a row, beside what real held-out rows have."""
     lines = [_figures(arm.report) for arm in measured]
     table = pd.DataFrame({"figure": list(lines[0])})
     table["real"] = [show_cell(lines[0][figure][0]) for figure in table["figure"]]
@@ -191,19 +146,7 @@ def _density_figures(report: QualityReport) -> dict[str, tuple[float, float]]:
 
 
 def terminal_table(measured: Sequence[MeasuredArm], *, title: str) -> Table:
-    """Return `comparison` as a table for a terminal.
-
-    Parameters
-    ----------
-    measured : sequence of MeasuredArm
-        One at least.
-    title : str
-        Above the table.
-
-    Returns
-    -------
-    rich.table.Table
-    """
+    """Return `comparison` as a table for a terminal."""
     cells = comparison(measured)
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
     for place, heading in enumerate(cells.columns):
@@ -220,23 +163,7 @@ EXPLANATION = (
 
 
 def write_quality(folder: Path, measured: Sequence[MeasuredArm], *, title: str) -> None:
-    """Write Markdown, JSON, tables and figures.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Gets ``quality.md``, ``quality.csv`` (the comparison), and for each arm a folder with
-        ``report.md``, ``report.json``, one CSV a table, and ``figures/`` as SVG and PNG.
-    measured : sequence of MeasuredArm
-        One at least.
-    title : str
-        Heading of the Markdown.
-
-    Raises
-    ------
-    ResultsError
-        When the folder cannot be written.
-    """
+    """Write Markdown, JSON, tables and figures."""
     table = comparison(measured)
     verdicts = "\n\n".join(f"**{arm.name}**: {arm.report.verdict}" for arm in measured)
     text = f"# {title}\n\n{markdown_table(table)}\n{EXPLANATION}\n\n{verdicts}\n"

@@ -10,30 +10,7 @@ _GROUP = "#0072B2"
 
 
 def plot_ranks(found: RankComparison, ax: Axes | None = None) -> Axes:
-    """Draw mean ranks on a line, the best to the left, and a bar under what may be alike.
-
-    Parameters
-    ----------
-    found : RankComparison
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's when absent.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    References
-    ----------
-    Demsar (2006), Statistical comparisons of classifiers over multiple data sets, JMLR 7.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from vaega.analysis.statistics.ranks import rank_arms
-    >>> scores = pd.DataFrame({"a": [3.0, 2.0, 3.0], "b": [2.0, 3.0, 2.0], "c": [1.0, 1.0, 1.0]})
-    >>> len(plot_ranks(rank_arms(scores)).texts)  # three arms, three figures of the axis, the CD
-    7
-    """
+    """Draw mean ranks on a line, the best to the left, and a bar under what may be alike."""
     ax = ax if ax is not None else Figure().subplots()
     k = len(found.ranks)
     half = (k + 1) // 2
@@ -61,16 +38,7 @@ def plot_ranks(found: RankComparison, ax: Axes | None = None) -> Axes:
 
 
 def draw_ranks(found: RankComparison) -> Figure:
-    """Return the diagram as a figure of its own, as high as it needs to be.
-
-    Parameters
-    ----------
-    found : RankComparison
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Return the diagram as a figure of its own, as high as it needs to be."""
     height = 1.0 + 0.28 * ((len(found.ranks) + 1) // 2 + len(found.groups))
     figure = Figure(figsize=(7.0, height), layout="constrained")
     plot_ranks(found, figure.subplots())

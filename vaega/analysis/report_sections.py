@@ -40,45 +40,19 @@ GENERATOR_HEADINGS = (
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A part of the page.
+    """A part of the page."""
 
-    Attributes
-    ----------
-    title : str
-        Above it.
-    sentences : list of str
-        What was found.
-    headings, rows : sequence of str, list of list of str
-        Its table.
-    note : str
-        How it is to be read.
-    charts : list of (str, markupsafe.Markup)
-        Captions and drawings.
-    folded : bool
-        Whether the reader opens it.
-    """
-
-    title: str
-    sentences: Sequence[str]
-    headings: Sequence[str]
-    rows: list[list[str]]
-    note: str
-    charts: Sequence[tuple[str, Markup]] = ()
-    folded: bool = False
+    title: str  # Above it
+    sentences: Sequence[str]  # What was found
+    headings: Sequence[str]  # Its table
+    rows: list[list[str]]  # Its table
+    note: str  # How it is to be read
+    charts: Sequence[tuple[str, Markup]] = ()  # Captions and drawings
+    folded: bool = False  # Whether the reader opens it
 
 
 def further_sections(results: Results) -> list[Section]:
-    """Return the sections for which the results hold something.
-
-    Parameters
-    ----------
-    results : Results
-        Of this version or an earlier one.
-
-    Returns
-    -------
-    list of Section
-    """
+    """Return the sections for which the results hold something."""
     makers: tuple[Callable[[Results], Section], ...] = (
         figure_section,
         class_section,
@@ -234,15 +208,7 @@ def generator_section(results: Results) -> Section:
 
 
 def class_names(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the names of the classes that runs recorded; their codes where they recorded none.
-
-    Examples
-    --------
-    >>> class_names([{"class_names": ["ill", "well"]}])
-    ['ill', 'well']
-    >>> class_names([{}])[:2]
-    ['class 0', 'class 1']
-    """
+    """Return the names of the classes that runs recorded; their codes where they recorded none."""
     for run in runs:
         if run.get("class_names"):
             return [str(name) for name in run["class_names"]]

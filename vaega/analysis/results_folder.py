@@ -18,65 +18,30 @@ from vaega.selection.stability import StabilityEstimate
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What a results folder holds, read back.
+    """What a results folder holds, read back."""
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        ``results/NAME``.
-    config : dict
-        The experiment's configuration.
-    environment : dict
-        Versions and machine of one of its runs.
-    command : str
-        The command that was given last.
-    runs, summary : pandas.DataFrame
-        As in ``runs.csv`` and ``summary.csv``.
-    histories : dict of pandas.DataFrame
-        By arm, the best objective: one row a generation, one column a search of a trial.
-    features : dict of pandas.DataFrame
-        By arm, how many trials selected each feature: ``name``, ``share``.
-    stability : dict of StabilityEstimate
-        By arm with at least two trials, how far its selections agree.
-    null : pandas.DataFrame
-        As in ``null.csv``; without rows where no labels were permuted.
-    metrics : dict of list of dict
-        By arm, what each of its runs recorded.
-    generators : dict of dict
-        By arm that adds rows, how good they are; see `vaega.experiments.generator_record`.
-    """
-
-    folder: Path
-    config: dict[str, Any]
-    environment: dict[str, Any]
-    command: str
-    runs: pd.DataFrame
-    summary: pd.DataFrame
+    folder: Path  # ``results/NAME``
+    config: dict[str, Any]  # The experiment's configuration
+    environment: dict[str, Any]  # Versions and machine of one of its runs
+    command: str  # The command that was given last
+    runs: pd.DataFrame  # As in ``runs.csv`` and ``summary.csv``
+    summary: pd.DataFrame  # As in ``runs.csv`` and ``summary.csv``
+    # By arm, the best objective: one row a generation, one column a search of a trial
     histories: dict[str, pd.DataFrame]
+    # By arm, how many trials selected each feature: ``name``, ``share``
     features: dict[str, pd.DataFrame]
+    # By arm with at least two trials, how far its selections agree
     stability: dict[str, StabilityEstimate]
+    # As in ``null.csv``; without rows where no labels were permuted
     null: pd.DataFrame = field(default_factory=pd.DataFrame)
+    # By arm, what each of its runs recorded
     metrics: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    # By arm that adds rows, how good they are; see `vaega.experiments.generator_record`
     generators: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def read_results(folder: Path) -> Results:
-    """Read a results folder.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        ``results/NAME``.
-
-    Returns
-    -------
-    Results
-
-    Raises
-    ------
-    ResultsError
-        When it is no results folder, or holds no finished run.
-    """
+    """Read a results folder."""
     if not (folder / "runs.csv").is_file():
         raise ResultsError(f"{folder}: is no results folder, it has no runs.csv.")
     try:

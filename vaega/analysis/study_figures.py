@@ -17,40 +17,12 @@ _ABOUT = ("trial", "state", "value", "best", "seconds", "warnings", "error")
 
 
 def parameters_of(table: pd.DataFrame) -> list[str]:
-    """Return the names of the parameters that a study's table holds.
-
-    Examples
-    --------
-    >>> parameters_of(pd.DataFrame(columns=["trial", "value", "latent"]))
-    ['latent']
-    """
+    """Return the names of the parameters that a study's table holds."""
     return [str(name) for name in table.columns if name not in _ABOUT]
 
 
 def draw_study(table: pd.DataFrame, importances: pd.DataFrame, *, label: str) -> Figure:
-    """Return the figure of a study.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row a trial, as in ``trials.csv``.
-    importances : pandas.DataFrame
-        As in ``importances.csv``; may be empty.
-    label : str
-        What the values are.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"trial": [1, 2], "state": "done", "value": [0.5, 0.7],
-    ...                       "best": [0.5, 0.7], "latent": [2, 8]})
-    >>> figure = draw_study(table, pd.DataFrame(), label="nats per row")
-    >>> len(figure.axes)
-    2
-    """
+    """Return the figure of a study."""
     names = parameters_of(table)
     n_axes = 1 + (len(importances) > 0) + len(names)
     n_columns = min(3, n_axes)
@@ -68,41 +40,14 @@ def draw_study(table: pd.DataFrame, importances: pd.DataFrame, *, label: str) ->
 
 
 def study_png(table: pd.DataFrame, importances: pd.DataFrame, *, label: str) -> bytes:
-    """Return the figure of `draw_study` as the bytes of a PNG file.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"trial": [1], "state": "done", "value": [0.5], "best": [0.5]})
-    >>> study_png(table, pd.DataFrame(), label="score")[1:4]
-    b'PNG'
-    """
+    """Return the figure of `draw_study` as the bytes of a PNG file."""
     buffer = io.BytesIO()
     draw_study(table, importances, label=label).savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()
 
 
 def study_table(table: pd.DataFrame, *, label: str, n_rows: int = 10) -> Table:
-    """Return the best trials for a terminal.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row a trial.
-    label : str
-        What the values are.
-    n_rows : int, default=10
-        How many.
-
-    Returns
-    -------
-    rich.table.Table
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"trial": [1], "state": "done", "value": [0.5], "latent": [2]})
-    >>> study_table(table, label="score").row_count
-    1
-    """
+    """Return the best trials for a terminal."""
     names = parameters_of(table)
     shown = Table(box=box.SIMPLE, title=f"{len(table)} trials, the best first")
     for name in ("trial", label, *names):
@@ -118,14 +63,7 @@ def _short(value: Any) -> str:
 
 
 def draw_history(ax: Axes, table: pd.DataFrame, *, label: str) -> Axes:
-    """Draw the value of each trial, and the best so far.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"trial": [1], "state": "done", "value": [0.5], "best": [0.5]})
-    >>> draw_history(Figure().subplots(), table, label="score").get_ylabel()
-    'score'
-    """
+    """Draw the value of each trial, and the best so far."""
     done = table[table["state"] == "done"]
     ax.plot(done["trial"], done["value"], "o", ms=4, color=COLOURS[0], label="trial")
     ax.step(table["trial"], table["best"], where="post", color=COLOURS[1], label="best so far")
@@ -136,14 +74,7 @@ def draw_history(ax: Axes, table: pd.DataFrame, *, label: str) -> Axes:
 
 
 def draw_importances(ax: Axes, importances: pd.DataFrame) -> Axes:
-    """Draw the share of the values' variance that each parameter explains.
-
-    Examples
-    --------
-    >>> importances = pd.DataFrame({"parameter": ["latent"], "importance": [1.0]})
-    >>> draw_importances(Figure().subplots(), importances).get_xlabel()
-    'importance (fANOVA)'
-    """
+    """Draw the share of the values' variance that each parameter explains."""
     ordered = importances.sort_values("importance")
     ax.barh(ordered["parameter"], ordered["importance"], color=COLOURS[2])
     ax.set_xlabel("importance (fANOVA)")
@@ -151,15 +82,7 @@ def draw_importances(ax: Axes, importances: pd.DataFrame) -> Axes:
 
 
 def draw_slice(ax: Axes, table: pd.DataFrame, name: str, *, label: str) -> Axes:
-    """Draw the values over one parameter; later trials are darker.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"trial": [1, 2], "state": "done", "value": [0.5, 0.7],
-    ...                       "latent": [2, 64]})
-    >>> draw_slice(Figure().subplots(), table, "latent", label="score").get_xscale()
-    'log'
-    """
+    """Draw the values over one parameter; later trials are darker."""
     done = table[table["state"] == "done"]
     values: Any = done[name]
     numeric = pd.api.types.is_numeric_dtype(values)

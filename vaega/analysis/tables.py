@@ -22,79 +22,23 @@ _SEEN = {"held-out [95 %]": "test rows, seen [95 %]", "inner": "fitness"}
 
 
 def headings_of(summary: pd.DataFrame) -> tuple[str, ...]:
-    """Return what stands above the cells of a summary.
-
-    Parameters
-    ----------
-    summary : pandas.DataFrame
-        As in ``summary.csv``; under a protocol of the thesis it says so, and nothing in it is
-        held out.
-
-    Returns
-    -------
-    tuple of str
-
-    Examples
-    --------
-    >>> headings_of(pd.DataFrame({"protocol": ["as-run"]}))[2]
-    'test rows, seen [95 %]'
-    """
+    """Return what stands above the cells of a summary."""
     opened = "protocol" in summary and bool((summary["protocol"] != "honest").any())
     return tuple(_SEEN.get(heading, heading) if opened else heading for heading in HEADINGS)
 
 
 def summary_cells(summary: pd.DataFrame) -> list[list[str]]:
-    """Return the summary as text, one row an arm, under `HEADINGS`.
-
-    Parameters
-    ----------
-    summary : pandas.DataFrame
-        As in ``summary.csv``.
-
-    Returns
-    -------
-    list of list of str
-
-    Examples
-    --------
-    >>> summary = pd.DataFrame([{"arm": "original", "n_runs": 2, "heldout_mean": 0.9,
-    ...     "heldout_low": 0.8, "heldout_high": 1.0, "inner_mean": 0.95, "optimism_mean": 0.05,
-    ...     "n_features_mean": 7.0, "n_distinct_mean": 310.0, "seconds_mean": 2.04}])
-    >>> summary_cells(summary)
-    [['original', '2', '0.900 [0.800, 1.000]', '0.950', '+0.050', '7.0', '310', '2.0']]
-    """
+    """Return the summary as text, one row an arm, under `HEADINGS`."""
     return [_cells(row) for _, row in summary.iterrows()]
 
 
 def markdown_table(summary: pd.DataFrame) -> str:
-    """Return the summary as a Markdown table.
-
-    Parameters
-    ----------
-    summary : pandas.DataFrame
-        As in ``summary.csv``.
-
-    Returns
-    -------
-    str
-    """
+    """Return the summary as a Markdown table."""
     return markdown_grid(headings_of(summary), summary_cells(summary))
 
 
 def terminal_table(summary: pd.DataFrame, *, title: str) -> Table:
-    """Return the summary as a table for a terminal.
-
-    Parameters
-    ----------
-    summary : pandas.DataFrame
-        As in ``summary.csv``.
-    title : str
-        Above the table.
-
-    Returns
-    -------
-    rich.table.Table
-    """
+    """Return the summary as a table for a terminal."""
     # 80 columns wide: headings wrap, figures do not.
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
     rows = summary_cells(summary)

@@ -14,30 +14,14 @@ from vaega.experiments.protocols import statement_of
 
 @dataclass(frozen=True, eq=False)
 class TrialScores:
-    """The trials of one experiment, one row each.
+    """The trials of one experiment, one row each."""
 
-    Attributes
-    ----------
-    name : str
-        Of the experiment.
-    dataset : str
-        Its name.
-    fingerprint : str
-        Of the dataset.
-    protocol : dict
-        As configured.
-    statement : str
-        On which rows fitness was computed, where it was not on training rows alone.
-    rows : pandas.DataFrame
-        ``arm``, ``seed``, ``trial`` and the figures of each trial.
-    """
-
-    name: str
-    dataset: str
-    fingerprint: str
-    protocol: dict[str, Any]
-    statement: str
-    rows: pd.DataFrame
+    name: str  # Of the experiment
+    dataset: str  # Its name
+    fingerprint: str  # Of the dataset
+    protocol: dict[str, Any]  # As configured
+    statement: str  # On which rows fitness was computed, where it was not on training rows alone
+    rows: pd.DataFrame  # ``arm``, ``seed``, ``trial`` and the figures of each trial
 
     @property
     def arms(self) -> list[str]:
@@ -55,23 +39,7 @@ class TrialScores:
         return size / (1.0 - size)
 
     def by_pair(self, measure: str) -> pd.DataFrame:
-        """Return a figure with a row each seed and trial, and a column each arm.
-
-        Parameters
-        ----------
-        measure : str
-            A column of `rows`.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Missing where an arm has no finished run of the seed.
-
-        Raises
-        ------
-        InputError
-            When trials have no such figure.
-        """
+        """Return a figure with a row each seed and trial, and a column each arm."""
         known = [str(name) for name in self.rows if name not in ("arm", "seed", "trial")]
         if measure not in known:
             raise InputError(
@@ -82,22 +50,7 @@ class TrialScores:
 
 
 def read_trial_scores(folder: Path) -> TrialScores:
-    """Read the finished runs of a results folder.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        ``results/NAME``.
-
-    Returns
-    -------
-    TrialScores
-
-    Raises
-    ------
-    ResultsError
-        When it is no results folder, is damaged, or holds no finished run.
-    """
+    """Read the finished runs of a results folder."""
     if not (folder / "plan.json").is_file():
         raise ResultsError(f"{folder}: is no results folder, it has no plan.json.")
     try:

@@ -50,23 +50,7 @@ class Group(click.Group):
         self.help = _with_paragraphs(self.help)
 
     def invoke(self, context: click.Context) -> Any:
-        """Run the command that was asked for; what it raises becomes a sentence.
-
-        Parameters
-        ----------
-        context : click.Context
-            Of this group.
-
-        Returns
-        -------
-        object
-            What the command returned.
-
-        Raises
-        ------
-        click.ClickException
-            Bad input, or what was not expected, unless ``--debug`` asked for the traceback.
-        """
+        """Run the command that was asked for; what it raises becomes a sentence."""
         try:
             return super().invoke(context)
         except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
@@ -169,13 +153,7 @@ DEVICE = click.option(
 
 
 def this_command() -> str:
-    """Return the command line with what was given, and not what is default.
-
-    Returns
-    -------
-    str
-        To be given to a shell.
-    """
+    """Return the command line with what was given, and not what is default."""
     context = click.get_current_context()
     given = [
         value

@@ -48,46 +48,14 @@ _OPTIONS = (
 
 
 def with_means(command: Decorated) -> Decorated:
-    """Add the options to a command, which takes them as keywords for `runner_options`.
-
-    Parameters
-    ----------
-    command : callable
-
-    Returns
-    -------
-    callable
-    """
+    """Add the options to a command, which takes them as keywords for `runner_options`."""
     return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
 
 
 def runner_options(
     *, max_hours: float | None, max_seconds: float | None, max_evaluations: int | None, **means: Any
 ) -> Any:
-    """Return what was given as `vaega.experiments.runner.RunnerOptions`.
-
-    Parameters
-    ----------
-    max_hours, max_seconds : float, optional
-        At most one of them.
-    max_evaluations : int, optional
-    **means : object
-        The other options.
-
-    Returns
-    -------
-    RunnerOptions
-
-    Raises
-    ------
-    InputError
-        When they break a rule or do not go together.
-
-    Examples
-    --------
-    >>> runner_options(max_hours=2.0, max_seconds=None, max_evaluations=None, jobs=2).max_seconds
-    7200.0
-    """
+    """Return what was given as `vaega.experiments.runner.RunnerOptions`."""
     from vaega.experiments.runner import RunnerOptions
 
     if max_hours is not None and max_seconds is not None:

@@ -51,13 +51,7 @@ def report(folder: Path, kind: str, out: Path | None, as_json: bool) -> None:
 
 
 def print_record(folder: Path) -> None:
-    """Print what a results folder holds as JSON.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        ``results/NAME``.
-    """
+    """Print what a results folder holds as JSON."""
     from vaega.analysis.experiment_tables import summary_record
     from vaega.analysis.results_folder import read_results
 

@@ -11,30 +11,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def parse_bytes(text: Any, name: str, *, owner: str) -> int:
-    """Return the bytes that a text such as ``500MB`` or ``2GiB`` says.
-
-    Parameters
-    ----------
-    text : str
-        A number at least 0 and a unit: B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, in any case; bytes
-        without one.
-    name, owner : str
-        What it is called and who asks, for messages.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    InputError
-        When it says no size.
-
-    Examples
-    --------
-    >>> parse_bytes("1.5 KiB", "VAEGA_CACHE_SIZE", owner="ModelCache")
-    1536
-    """
+    """Return the bytes that a text such as ``500MB`` or ``2GiB`` says."""
     found = _product(text, {"": 1, **_BYTES})
     if found is None:
         raise InputError(f"{owner}: {name} must be a size such as 500MB or 2GiB, got {text!r}.")
@@ -42,29 +19,7 @@ def parse_bytes(text: Any, name: str, *, owner: str) -> int:
 
 
 def parse_seconds(text: Any, name: str, *, owner: str) -> float:
-    """Return the seconds that a text such as ``12h`` or ``30d`` says.
-
-    Parameters
-    ----------
-    text : str
-        A number at least 0 and a unit: s, m (minutes), h, d or w.
-    name, owner : str
-        What it is called and who asks, for messages.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    InputError
-        When it says no span of time.
-
-    Examples
-    --------
-    >>> parse_seconds("2h", "--older-than", owner="vaega cache clear")
-    7200.0
-    """
+    """Return the seconds that a text such as ``12h`` or ``30d`` says."""
     found = _product(text, _SECONDS)
     if found is None:
         raise InputError(f"{owner}: {name} must be a time such as 12h or 30d, got {text!r}.")
@@ -72,13 +27,7 @@ def parse_seconds(text: Any, name: str, *, owner: str) -> float:
 
 
 def say_bytes(size: int) -> str:
-    """Return a size as people read it.
-
-    Examples
-    --------
-    >>> say_bytes(21_048_261), say_bytes(900)
-    ('20.1 MiB', '900 B')
-    """
+    """Return a size as people read it."""
     if size < 2**10:
         return f"{size} B"
     power = min((size.bit_length() - 1) // 10, 4)
@@ -86,13 +35,7 @@ def say_bytes(size: int) -> str:
 
 
 def say_seconds(seconds: float) -> str:
-    """Return a span of time in its largest whole unit.
-
-    Examples
-    --------
-    >>> say_seconds(7300.0), say_seconds(3 * 86400), say_seconds(0.2)
-    ('2 h', '3 d', '0 s')
-    """
+    """Return a span of time in its largest whole unit."""
     whole = max(0, int(seconds))
     for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
         if whole >= unit:

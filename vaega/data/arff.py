@@ -20,33 +20,7 @@ _VALUE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,][^,]*""")
 
 
 def read_arff(path: Path) -> Table:
-    r"""Read a dense ARFF file.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file, UTF-8. Numeric, nominal, string and date attributes are known; ``?`` is missing.
-
-    Returns
-    -------
-    Table
-        One column an attribute, in order.
-
-    Raises
-    ------
-    DataError
-        When the file is no dense ARFF, or a cell is not what its attribute declares.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> lines = ["@relation toy", "@attribute a real", "@attribute class {x,y}", "@data", "1,x"]
-    >>> with TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "toy.arff"
-    ...     _ = path.write_text("\n".join(lines))
-    ...     read_arff(path).names
-    ('a', 'class')
-    """
+    r"""Read a dense ARFF file."""
     owner = str(path)
     attributes, lines = _split(read_text(path).splitlines(), owner=owner)
     body = "\n".join(lines)
@@ -62,35 +36,7 @@ def read_arff(path: Path) -> Table:
 
 
 def parse_attribute(line: str, *, owner: str) -> tuple[str, str | frozenset[str]]:
-    """Read one declaration.
-
-    Parameters
-    ----------
-    line : str
-        ``@attribute name type``.
-    owner : str
-        Who asks, for the error messages.
-
-    Returns
-    -------
-    name : str
-        Without quotes.
-    kind : str or frozenset of str
-        The type in lower case, or the values of a nominal attribute.
-
-    Raises
-    ------
-    DataError
-        When the line is no declaration of a known type.
-
-    Examples
-    --------
-    >>> parse_attribute("@ATTRIBUTE 'cell size' REAL", owner="toy.arff")
-    ('cell size', 'real')
-    >>> name, values = parse_attribute("@attribute class {ALL, 'AML'}", owner="toy.arff")
-    >>> sorted(values)
-    ['ALL', 'AML']
-    """
+    """Read one declaration."""
     found = _ATTRIBUTE.match(line.strip())
     name, kind = (_unquoted(found[1]), found[2].strip()) if found else ("", "")
     if kind.startswith("{") and kind.endswith("}"):

@@ -12,29 +12,7 @@ BUNDLED = {
 
 
 def load_bundled(key: str, *, name: str | None = None) -> Dataset:
-    """Load a dataset that ships inside scikit-learn.
-
-    Parameters
-    ----------
-    key : {"breast_cancer", "digits", "iris", "wine"}
-        Which one.
-    name : str, optional
-        The dataset's name; default: `key`.
-
-    Returns
-    -------
-    Dataset
-
-    Raises
-    ------
-    DataError
-        When scikit-learn ships no such classification set.
-
-    Examples
-    --------
-    >>> load_bundled("iris").class_names
-    ('setosa', 'versicolor', 'virginica')
-    """
+    """Load a dataset that ships inside scikit-learn."""
     if key not in BUNDLED:
         raise DataError(
             f"sklearn:{key}: the classification sets inside scikit-learn are "

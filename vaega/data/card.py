@@ -61,25 +61,7 @@ class DatasetLike(Protocol):
 
 
 def write_card(dataset: DatasetLike) -> str:
-    """Return the card of a dataset, plain text of several lines.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        What to describe.
-
-    Returns
-    -------
-    str
-        The name, then one indented line a fact, then the notes.
-
-    Examples
-    --------
-    >>> from vaega.data.dataset import Dataset
-    >>> dataset = Dataset.from_arrays([[1, 7], [2, 7]], ["a", "b"], name="toy")
-    >>> write_card(dataset).splitlines()[:2]
-    ['toy', '  training     2 rows x 2 features']
-    """
+    """Return the card of a dataset, plain text of several lines."""
     lines = [dataset.name]
     lines += [f"  {key:<12} {value}" for key, value in _facts(dataset)]
     for note in dataset.notes:

@@ -7,55 +7,23 @@ from vaega.data.names import quoted
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """One line of ``vaega datasets``.
+    """One line of ``vaega datasets``."""
 
-    Parameters
-    ----------
-    source : str
-        What `load_dataset` takes.
-    title : str
-        What it is, with its size where that is known.
-    where : str
-        The file, "scikit-learn", or "OpenML, needs the network".
-
-    Examples
-    --------
-    >>> DatasetEntry("sklearn:iris", "Iris", "scikit-learn").source
-    'sklearn:iris'
-    """
-
-    source: str
-    title: str
-    where: str
+    source: str  # What `load_dataset` takes
+    title: str  # What it is, with its size where that is known
+    where: str  # The file, "scikit-learn", or "OpenML, needs the network"
 
 
 @dataclass(frozen=True)
 class KnownDataset:
-    """Facts about a published dataset, or about a stand-in for one.
+    """Facts about a published dataset, or about a stand-in for one."""
 
-    Parameters
-    ----------
-    title, citation, licence : str
-        What it is, whom to cite, under which terms it may be used.
-    n_features : int
-        Its number of columns; a file with another number is not this dataset.
-    note : str
-        What one must know before using it.
-    openml : tuple of (int, str), optional
-        Number and name on OpenML, where it is there.
-
-    Examples
-    --------
-    >>> KNOWN["madelon"].openml
-    (1485, 'madelon')
-    """
-
-    title: str
-    citation: str
-    licence: str
-    n_features: int
-    note: str = ""
-    openml: tuple[int, str] | None = None
+    title: str  # What it is, whom to cite, under which terms it may be used
+    citation: str  # What it is, whom to cite, under which terms it may be used
+    licence: str  # What it is, whom to cite, under which terms it may be used
+    n_features: int  # Its number of columns; a file with another number is not this dataset
+    note: str = ""  # What one must know before using it
+    openml: tuple[int, str] | None = None  # Number and name on OpenML, where it is there
 
 
 _GOLUB = "Golub et al. (1999), Molecular classification of cancer, Science 286:531-537"
@@ -146,49 +114,13 @@ KNOWN: dict[str, KnownDataset] = {
 
 
 def known_dataset(name: str, n_features: int) -> KnownDataset | None:
-    """Return the facts about a dataset when name and number of columns agree.
-
-    Parameters
-    ----------
-    name : str
-        A name of the catalogue, perhaps.
-    n_features : int
-        The number of columns found.
-
-    Returns
-    -------
-    KnownDataset or None
-
-    Examples
-    --------
-    >>> known_dataset("madelon", 500).licence
-    'CC BY 4.0 (UCI)'
-    >>> known_dataset("madelon", 20) is None
-    True
-    """
+    """Return the facts about a dataset when name and number of columns agree."""
     known = KNOWN.get(name)
     return known if known is not None and known.n_features == n_features else None
 
 
 def describe_shapes(shapes: dict[str, tuple[int, ...]]) -> str:
-    """Write the sizes of a dataset's arrays for a list.
-
-    Parameters
-    ----------
-    shapes : dict of str to tuple of int
-        Shapes by array name, as in an archive.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> describe_shapes({"X_train": (38, 7129), "X_test": (34, 7129)})
-    '38 rows (+ 34 test rows) x 7129 features'
-    >>> describe_shapes({"weights": (3,)})
-    "arrays 'weights'"
-    """
+    """Write the sizes of a dataset's arrays for a list."""
     train = shapes.get("X_train", shapes.get("X", ()))
     test = shapes.get("X_test", ())
     if len(train) != 2:

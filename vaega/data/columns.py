@@ -25,48 +25,7 @@ def numeric_features(
     categorical: str,
     owner: str,
 ) -> tuple[np.ndarray, list[str], tuple[str, ...]]:
-    """Turn columns into numbers.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame of shape (n_rows, n_columns)
-        The cells.
-    names : sequence of str
-        One name a column of `frame`.
-    positions : sequence of int
-        Which columns are features.
-    categorical : {"error", "one_hot", "drop"}
-        What happens to text columns: one sentence, one 0/1 column a value (``column=value``, all
-        zero where the value is missing), or nothing is kept of them.
-    owner : str
-        Who asks, for the error messages.
-
-    Returns
-    -------
-    X : float64 array of shape (n_rows, n_features)
-        Missing cells are NaN.
-    feature_names : list of str
-        One a column of `X`.
-    notes : tuple of str
-        What was changed.
-
-    Raises
-    ------
-    DataError
-        When text columns are there and not allowed, hold too many values, or nothing is left.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> frame = pd.DataFrame({"size": ["1", "?"], "colour": ["red", "blue"]})
-    >>> X, names, notes = numeric_features(
-    ...     frame, list(frame), [0, 1], categorical="one_hot", owner="toy")
-    >>> names
-    ['size', 'colour=blue', 'colour=red']
-    >>> X
-    array([[ 1.,  0.,  1.],
-           [nan,  1.,  0.]])
-    """
+    """Turn columns into numbers."""
     numbers = {i: column_numbers(frame.iloc[:, i]) for i in positions}
     texts = [i for i in positions if numbers[i] is None]
     if texts and categorical == "error":
@@ -92,28 +51,7 @@ def numeric_features(
 
 
 def column_numbers(column: "pd.Series") -> np.ndarray | None:
-    """Return a column as numbers when every cell is a number, a boolean or missing.
-
-    Parameters
-    ----------
-    column : pandas.Series of shape (n_rows,)
-        Cells of any kind; dates count as text.
-
-    Returns
-    -------
-    float64 array of shape (n_rows,) or None
-        None when a cell is other text.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> column_numbers(pd.Series(["1e3", " 2", "NA"]))
-    array([1000.,    2.,   nan])
-    >>> column_numbers(pd.Series(["True", "false"]))
-    array([1., 0.])
-    >>> column_numbers(pd.Series(["a", "1"])) is None
-    True
-    """
+    """Return a column as numbers when every cell is a number, a boolean or missing."""
     import pandas as pd
 
     if pd.api.types.is_complex_dtype(column.dtype):

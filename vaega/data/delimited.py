@@ -19,36 +19,7 @@ MISSING_TEXTS = ["", "?", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 
 
 def read_delimited(path: Path, *, target: str | None = None) -> Table:
-    r"""Read a CSV or TSV file with a header line.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file, UTF-8, perhaps gzipped. Tabs separate where the name says so; else the commonest
-        of comma, semicolon and tab in the header does. Empty cells, ``?``, ``NA`` and ``NaN`` are
-        missing.
-    target : str, optional
-        A name the header must hold; a header of nothing but numbers is refused without it.
-
-    Returns
-    -------
-    Table
-        A first column without a name is left out, with a note: it holds row labels.
-
-    Raises
-    ------
-    DataError
-        When the file is no table: empty, binary, ragged, without a header.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "toy.csv"
-    ...     _ = path.write_text("size,class\n1,a\n2,b\n")
-    ...     read_delimited(path).names
-    ('size', 'class')
-    """
+    r"""Read a CSV or TSV file with a header line."""
     owner = str(path)
     stream = io.StringIO(read_text(path), newline="")
     header, delimiter = _header(stream, path, owner=owner)
@@ -65,31 +36,7 @@ def read_delimited(path: Path, *, target: str | None = None) -> Table:
 
 
 def read_text(path: Path) -> str:
-    """Read a text file as UTF-8, gunzipped when its name ends in ``.gz``.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    DataError
-        When it cannot be read, is empty, or is no UTF-8 text.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "toy.csv"
-    ...     _ = path.write_text("size,class")
-    ...     read_text(path)
-    'size,class'
-    """
+    """Read a text file as UTF-8, gunzipped when its name ends in ``.gz``."""
     try:
         content = path.read_bytes()
         if path.suffix.lower() == ".gz":
@@ -118,38 +65,7 @@ def read_rows(
     escape: str | None = None,
     owner: str,
 ) -> "pd.DataFrame":
-    r"""Parse rows without a header; every row must have the same number of cells.
-
-    Parameters
-    ----------
-    body : str
-        The lines; empty ones are skipped.
-    n_columns : int
-        How many cells a row must have.
-    delimiter, quote : str
-        One character each.
-    escape : str, optional
-        The character that takes a quote's meaning away.
-    owner : str
-        Who asks, for the error messages.
-
-    Returns
-    -------
-    pandas.DataFrame of shape (n_rows, n_columns)
-        Columns are numbered.
-
-    Raises
-    ------
-    DataError
-        When a row has another number of cells, or a quote is never closed.
-
-    Examples
-    --------
-    >>> read_rows("1,a\n?,b\n", 2, delimiter=",", owner="toy")
-         0  1
-    0  1.0  a
-    1  NaN  b
-    """
+    r"""Parse rows without a header; every row must have the same number of cells."""
     import pandas as pd
 
     names = list(range(n_columns))

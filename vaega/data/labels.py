@@ -11,34 +11,7 @@ from vaega.data.names import quoted
 
 
 def encode_labels(y: Any, *, owner: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Turn labels of any kind into codes and class names.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_rows,)
-        Text, whole numbers, whole floats or booleans. The float ``1.0`` and the int ``1`` are the
-        same label ``"1"``.
-    owner : str
-        Who asks, for the error messages.
-
-    Returns
-    -------
-    codes : int64 array of shape (n_rows,)
-        Positions in `class_names`.
-    class_names : tuple of str
-        Sorted; by value when all names are numbers.
-
-    Raises
-    ------
-    DataError
-        When a label is missing, when there is one class only, or when `y` holds measurements or
-        identifiers instead of classes.
-
-    Examples
-    --------
-    >>> encode_labels(["10", "9", "10"], owner="toy")
-    (array([1, 0, 1]), ('9', '10'))
-    """
+    """Turn labels of any kind into codes and class names."""
     values = _label_vector(y, owner=owner)
     _refuse_missing(values, owner=owner)
     _refuse_measurements(values, owner=owner)
@@ -52,31 +25,7 @@ def encode_labels(y: Any, *, owner: str) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def encode_known_labels(y: Any, class_names: Sequence[str], *, owner: str) -> np.ndarray:
-    """Turn the labels of test rows into codes of the training classes.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_rows,)
-        Labels as in `encode_labels`.
-    class_names : sequence of str
-        The training classes.
-    owner : str
-        Who asks, for the error messages.
-
-    Returns
-    -------
-    int64 array of shape (n_rows,)
-
-    Raises
-    ------
-    DataError
-        When a label is missing or does not occur in training.
-
-    Examples
-    --------
-    >>> encode_known_labels([1.0, -1.0], ("-1", "1"), owner="toy")
-    array([1, 0])
-    """
+    """Turn the labels of test rows into codes of the training classes."""
     values = _label_vector(y, owner=owner)
     _refuse_missing(values, owner=owner)
     texts = [_text(value) for value in values]
@@ -90,24 +39,7 @@ def encode_known_labels(y: Any, class_names: Sequence[str], *, owner: str) -> np
 
 
 def sort_class_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Sort class names, by value when every one of them is a finite number.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Distinct names.
-
-    Returns
-    -------
-    tuple of str
-
-    Examples
-    --------
-    >>> sort_class_names({"10", "9", "-1"})
-    ('-1', '9', '10')
-    >>> sort_class_names({"B", "10", "9"})
-    ('10', '9', 'B')
-    """
+    """Sort class names, by value when every one of them is a finite number."""
     listed = list(names)
     numbers = [_number(name) for name in listed]
     if any(number is None for number in numbers):
@@ -116,22 +48,7 @@ def sort_class_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_missing(value: Any) -> bool:
-    """Tell whether a single cell is None, not-a-number, pandas' NA or NaT, or blank text.
-
-    Parameters
-    ----------
-    value : Any
-        One cell.
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> [is_missing(value) for value in (None, float("nan"), " ", 0, "no")]
-    [True, True, True, False, False]
-    """
+    """Tell whether a single cell is None, not-a-number, pandas' NA or NaT, or blank text."""
     if isinstance(value, str):
         return not value.strip()
     if value is None or type(value).__name__ in ("NAType", "NaTType"):

@@ -4,25 +4,7 @@ from collections.abc import Iterable, Sequence
 
 
 def unique_names(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Make duplicate names different the way pandas does.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Names, perhaps with duplicates.
-
-    Returns
-    -------
-    names : tuple of str
-        The same names; the second ``a`` is ``a.1`` (or the next one that is free).
-    renamed : tuple of str
-        The new ones among them.
-
-    Examples
-    --------
-    >>> unique_names(["a", "a", "b", "a.1"])
-    (('a', 'a.2', 'b', 'a.1'), ('a.2',))
-    """
+    """Make duplicate names different the way pandas does."""
     taken, seen = set(names), set()
     unique, renamed = [], []
     counts: dict[str, int] = {}
@@ -39,24 +21,7 @@ def unique_names(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]
 
 
 def quoted(names: Iterable[str], *, limit: int = 5) -> str:
-    """Write the first names for an error message, and how many more there are.
-
-    Parameters
-    ----------
-    names : iterable of str
-        What to list.
-    limit : int, default=5
-        How many to write out.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> quoted(["a", "b", "c"], limit=2)
-    "'a', 'b' and 1 more"
-    """
+    """Write the first names for an error message, and how many more there are."""
     listed = [repr(str(name)) for name in names]
     rest = f" and {len(listed) - limit} more" if len(listed) > limit else ""
     return ", ".join(listed[:limit]) + rest

@@ -19,38 +19,7 @@ _KNOWN = (
 
 
 def read_npz(path: Path, *, name: str, **about: Any) -> Dataset:
-    """Read a dataset from a NumPy archive.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        An archive with ``X_train`` (n_rows, n_features) and ``y_train`` (n_rows,), or ``X`` and
-        ``y``; where there are any also ``X_test``, ``y_test``, ``feature_names``, ``groups``, and
-        the truth about the columns, ``relevant`` or its contrary ``is_probe``.
-    name : str
-        The dataset's name.
-    **about
-        `origin` and `licence` of the dataset.
-
-    Returns
-    -------
-    Dataset
-        Arrays under other names are left out, with a note.
-
-    Raises
-    ------
-    DataError
-        When the file is no such archive.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "toy.npz"
-    ...     np.savez(path, X_train=np.eye(3), y_train=["a", "b", "a"])
-    ...     read_npz(path, name="toy").class_names
-    ('a', 'b')
-    """
+    """Read a dataset from a NumPy archive."""
     arrays = _read_arrays(path)
     X_key, y_key = _training_keys(arrays, path)
     relevant = arrays.get("relevant")
@@ -72,23 +41,7 @@ def read_npz(path: Path, *, name: str, **about: Any) -> Dataset:
 
 
 def read_npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Read the shapes of the arrays in an archive without reading their values.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The archive.
-
-    Returns
-    -------
-    dict of str to tuple of int
-        Empty when the file is no archive.
-
-    Examples
-    --------
-    >>> read_npz_shapes(Path("no_such_file.npz"))
-    {}
-    """
+    """Read the shapes of the arrays in an archive without reading their values."""
     shapes = {}
     try:
         with zipfile.ZipFile(path) as archive:

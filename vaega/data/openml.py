@@ -33,40 +33,7 @@ def load_openml(
     name: str | None = None,
     expected_name: str | None = None,
 ) -> Dataset:
-    """Load a dataset of OpenML, from the cache where it was fetched before.
-
-    Parameters
-    ----------
-    reference : str
-        ``ID``, ``NAME`` or ``NAME@VERSION``; a name alone means its oldest active version.
-    target : str, optional
-        The target column; default: the one OpenML declares.
-    groups, categorical, ignore : str, str, sequence of str
-        As in `dataset_from_table`.
-    name : str, optional
-        The dataset's name; default: its name on OpenML.
-    expected_name : str, optional
-        The name OpenML must give it, whatever the case of the letters.
-
-    Returns
-    -------
-    Dataset
-
-    Raises
-    ------
-    DataError
-        When OpenML cannot be reached, has no such dataset, or sends other content than at the
-        first fetch, whose digest is kept beside the cache.
-
-    Examples
-    --------
-    >>> load_openml("1485").X.shape  # doctest: +SKIP
-    (2600, 500)
-    >>> load_openml("../1485")
-    Traceback (most recent call last):
-        ...
-    vaega.core.errors.DataError: openml:../1485: must be openml:ID, ..., got '../1485'.
-    """
+    """Load a dataset of OpenML, from the cache where it was fetched before."""
     owner = f"openml:{reference}"
     bunch, remarks = _fetch(reference, owner=owner)
     about = bunch.details
@@ -92,22 +59,7 @@ def load_openml(
 
 
 def record_path(data_id: int | str) -> Path:
-    """Return where the record of a fetched dataset is kept.
-
-    Parameters
-    ----------
-    data_id : int or str
-        The dataset's number on OpenML.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Examples
-    --------
-    >>> record_path(1485).name
-    '1485.json'
-    """
+    """Return where the record of a fetched dataset is kept."""
     return cache_folder() / "openml" / "records" / f"{int(data_id)}.json"
 
 
@@ -220,25 +172,7 @@ def _record(
 
 
 def content_digest(frame: "pd.DataFrame") -> str:
-    """Return the SHA-256 of a frame's names and cells, the same for any storage type.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame of shape (n_rows, n_columns)
-        Numbers and text that is a number count alike.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> numbers, texts = pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": ["1", "2"]})
-    >>> content_digest(numbers) == content_digest(texts)
-    True
-    """
+    """Return the SHA-256 of a frame's names and cells, the same for any storage type."""
     parts: list[Any] = [[str(column) for column in frame.columns]]
     for position in range(len(frame.columns)):
         column = frame.iloc[:, position]

@@ -7,30 +7,7 @@ from vaega.data.tables import Table
 
 
 def read_parquet(path: Path) -> Table:
-    """Read a Parquet file.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-
-    Returns
-    -------
-    Table
-        One column a field; a stored pandas index is left out.
-
-    Raises
-    ------
-    MissingExtraError
-        When pyarrow is not installed.
-    DataError
-        When the file is no Parquet.
-
-    Examples
-    --------
-    >>> read_parquet(Path("expression.parquet")).names  # doctest: +SKIP
-    ('gene_1', 'gene_2', 'class')
-    """
+    """Read a Parquet file."""
     try:
         import pyarrow
         from pyarrow import parquet

@@ -14,30 +14,7 @@ IMPUTE_STRATEGIES = ("median", "mean", "most_frequent")
 
 
 def check_steps(steps: Any, *, owner: str = "preprocess") -> list[Any]:
-    """Return the steps when each of them can be made; no data is needed.
-
-    Parameters
-    ----------
-    steps : sequence
-        As `Preprocessor` takes them.
-    owner : str, default="preprocess"
-        Who asks, for the error messages.
-
-    Returns
-    -------
-    list
-        The steps as they came.
-
-    Raises
-    ------
-    InputError
-        When a step is unknown, its values are wrong, or its class cannot be imported.
-
-    Examples
-    --------
-    >>> check_steps([{"clip": [20, 16000]}, "log2", "standardize"])
-    [{'clip': [20, 16000]}, 'log2', 'standardize']
-    """
+    """Return the steps when each of them can be made; no data is needed."""
     if isinstance(steps, str | bytes | dict) or not isinstance(steps, Sequence):
         raise InputError(f"{owner}: the steps must be a list, got {steps!r}.")
     for number, step in enumerate(steps, start=1):
@@ -46,30 +23,7 @@ def check_steps(steps: Any, *, owner: str = "preprocess") -> list[Any]:
 
 
 def make_step(step: Any, *, owner: str) -> Any:
-    """Make the unfitted transformer that a step names.
-
-    Parameters
-    ----------
-    step : str or dict
-        ``"log2"``, ``{"clip": [20, 16000]}``, ``{"class": "package.Class", "parameter": value}``.
-    owner : str
-        Who asks, for the error messages.
-
-    Returns
-    -------
-    transformer
-        Something with `fit` and `transform`.
-
-    Raises
-    ------
-    InputError
-        When the step is unknown or its values are wrong.
-
-    Examples
-    --------
-    >>> make_step({"class": "sklearn.preprocessing.PowerTransformer"}, owner="step 1")
-    PowerTransformer()
-    """
+    """Make the unfitted transformer that a step names."""
     if isinstance(step, dict) and "class" in step:
         return _make_class(step, owner=owner)
     if isinstance(step, str) and step in _PLAIN:
@@ -85,22 +39,7 @@ def make_step(step: Any, *, owner: str) -> Any:
 
 
 def step_name(step: Any) -> str:
-    """Return how messages call a step.
-
-    Parameters
-    ----------
-    step : str or dict
-        As in `make_step`.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> step_name({"clip": [20, 16000]}), step_name({"class": "sklearn.decomposition.PCA"})
-    ('clip', 'PCA')
-    """
+    """Return how messages call a step."""
     if isinstance(step, dict):
         return str(step["class"]).rpartition(".")[2] if "class" in step else next(iter(step))
     return str(step)
@@ -120,13 +59,7 @@ class _Columnwise(ABC):
 
 
 class Log2(_Columnwise):
-    """Logarithm to base 2 of values above zero.
-
-    Examples
-    --------
-    >>> Log2().fit(np.array([[8.0]])).transform(np.array([[8.0]]))
-    array([[3.]])
-    """
+    """Logarithm to base 2 of values above zero."""
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return the logarithms, shape (n_rows, n_features)."""
@@ -137,13 +70,7 @@ class Log2(_Columnwise):
 
 
 class Clip(_Columnwise):
-    """Values below `low` become `low`, values above `high` become `high`.
-
-    Examples
-    --------
-    >>> Clip(0.0, 1.0).transform(np.array([[-5.0, 0.5, 5.0]]))
-    array([[0. , 0.5, 1. ]])
-    """
+    """Values below `low` become `low`, values above `high` become `high`."""
 
     def __init__(self, low: float | None, high: float | None) -> None:
         self.low = low
@@ -159,19 +86,6 @@ class Scale(_Columnwise):
 
     A column without spread says nothing that was seen in training, so it is zero in new rows too,
     whatever they hold there.
-
-    Parameters
-    ----------
-    robust : bool, default=False
-        Mean and standard deviation, or median and interquartile range (the standard deviation
-        where that range is 0).
-
-    Examples
-    --------
-    >>> X = np.array([[1.0, 5.0], [3.0, 5.0]])
-    >>> Scale().fit(X).transform(np.array([[2.0, 9.0], [4.0, 5.0]]))
-    array([[0., 0.],
-           [2., 0.]])
     """
 
     def __init__(self, robust: bool = False) -> None:
@@ -197,13 +111,7 @@ class Scale(_Columnwise):
 
 
 class DropConstant:
-    """Keeps the columns that hold at least two different values in training.
-
-    Examples
-    --------
-    >>> DropConstant().fit(np.array([[1.0, 5.0], [3.0, 5.0]])).get_support()
-    array([ True, False])
-    """
+    """Keeps the columns that hold at least two different values in training."""
 
     takes_missing = True
 
@@ -222,14 +130,7 @@ class DropConstant:
 
 
 class Impute(_Columnwise):
-    """Fills missing values with the column's median, mean or commonest value in training.
-
-    Examples
-    --------
-    >>> X = np.array([[1.0], [3.0], [np.nan]])
-    >>> Impute("mean").fit(X).transform(X).ravel()
-    array([1., 3., 2.])
-    """
+    """Fills missing values with the column's median, mean or commonest value in training."""
 
     def __init__(self, strategy: str) -> None:
         self.strategy = strategy
@@ -253,22 +154,7 @@ class Impute(_Columnwise):
 
 
 def constant_columns(X: np.ndarray) -> np.ndarray:
-    """Tell which columns hold one value only, missing values aside.
-
-    Parameters
-    ----------
-    X : float array of shape (n_rows, n_features)
-        May hold NaN.
-
-    Returns
-    -------
-    bool array of shape (n_features,)
-
-    Examples
-    --------
-    >>> constant_columns(np.array([[1.0, 5.0], [3.0, 5.0]]))
-    array([False,  True])
-    """
+    """Tell which columns hold one value only, missing values aside."""
     return ~(np.fmax.reduce(X, axis=0) > np.fmin.reduce(X, axis=0))
 
 

@@ -21,27 +21,11 @@ TARGET_NAMES = ("class", "target", "label", "y")
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Columns as read, before any of them is the target.
+    """Columns as read, before any of them is the target."""
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame of shape (n_rows, n_columns)
-        The cells; its own column labels are not used.
-    names : tuple of str
-        One name a column, in order; duplicates are possible.
-    notes : tuple of str
-        What reading changed.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> Table(pd.DataFrame({0: [1, 2], 1: ["a", "b"]}), ("x", "class")).names
-    ('x', 'class')
-    """
-
-    frame: "pd.DataFrame"
-    names: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    frame: "pd.DataFrame"  # The cells; its own column labels are not used
+    names: tuple[str, ...]  # One name a column, in order; duplicates are possible
+    notes: tuple[str, ...] = ()  # What reading changed
 
 
 def dataset_from_table(
@@ -56,41 +40,7 @@ def dataset_from_table(
     licence: str = "not stated",
     owner: str,
 ) -> Dataset:
-    """Make a dataset of a table: one column is the target, one may hold groups.
-
-    Parameters
-    ----------
-    table : Table
-        What was read.
-    target : str, optional
-        The target column; default: the only column called class, target, label or y.
-    groups : str, optional
-        A column whose equal values mark rows that belong together; it is no feature then.
-    categorical : {"error", "one_hot", "drop"}, default="error"
-        What happens to text columns.
-    ignore : sequence of str
-        Columns that are left out: identifiers, dates, what nobody knows before the diagnosis.
-    name, origin, licence : str
-        As in `Dataset`.
-    owner : str
-        Who asks, for the error messages.
-
-    Returns
-    -------
-    Dataset
-
-    Raises
-    ------
-    DataError
-        When the table cannot be a classification dataset; the message is one sentence.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> table = Table(pd.DataFrame({0: [1, 2], 1: ["a", "b"]}), ("x", "class"))
-    >>> dataset_from_table(table, owner="toy.csv").class_names
-    ('a', 'b')
-    """
+    """Make a dataset of a table: one column is the target, one may hold groups."""
     check_choice(categorical, "categorical", CATEGORICAL, owner=owner)
     table = _without(table, ignore, owner=owner)
     if not len(table.frame):

@@ -83,17 +83,7 @@ class SaveCheckpoint(Callback):
 
 
 def callback_arrays(callbacks: Iterable[Callback]) -> Arrays:
-    """Return the state of callbacks, named by their places and classes.
-
-    Parameters
-    ----------
-    callbacks : iterable of Callback
-        Those without a state of their own give nothing.
-
-    Returns
-    -------
-    dict of numpy.ndarray
-    """
+    """Return the state of callbacks, named by their places and classes."""
     return {
         f"{_owner(place, callback)}{name}": array
         for place, callback in enumerate(callbacks)
@@ -102,15 +92,7 @@ def callback_arrays(callbacks: Iterable[Callback]) -> Arrays:
 
 
 def restore_callbacks(callbacks: Iterable[Callback], extra: Mapping[str, np.ndarray]) -> None:
-    """Give callbacks back what `SaveCheckpoint` kept of them.
-
-    Parameters
-    ----------
-    callbacks : iterable of Callback
-        The same classes in the same order as when it was saved.
-    extra : mapping of numpy.ndarray
-        As `load_checkpoint` returns it.
-    """
+    """Give callbacks back what `SaveCheckpoint` kept of them."""
     for place, callback in enumerate(callbacks):
         owner = _owner(place, callback)
         arrays = {
@@ -133,19 +115,7 @@ def save_checkpoint(
     *,
     identity: str = "",
 ) -> None:
-    """Write a state so that a crash at any byte leaves a whole one, this or the one before.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file to write. One that is there is kept as the previous one.
-    state : EvolutionState
-        What to save.
-    extra : dict of numpy.ndarray, optional
-        Arrays to save beside it.
-    identity : str, default=""
-        Digest of the search's settings.
-    """
+    """Write a state so that a crash at any byte leaves a whole one, this or the one before."""
     upcoming = _beside(path, "next")
     write_bytes(upcoming, _encode(state, extra or {}, identity))
     try:
@@ -158,26 +128,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: Path, *, identity: str = "") -> tuple[EvolutionState, Arrays]:
-    """Read what `save_checkpoint` wrote.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file to read.
-    identity : str, default=""
-        Digest of the search's settings; nothing is compared when it is empty.
-
-    Returns
-    -------
-    state : EvolutionState
-    extra : dict of numpy.ndarray
-        What was saved beside it.
-
-    Raises
-    ------
-    ResultsError
-        When the file is damaged, of another version, or of another search.
-    """
+    """Read what `save_checkpoint` wrote."""
     try:
         with np.load(path, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
@@ -195,22 +146,7 @@ def load_checkpoint(path: Path, *, identity: str = "") -> tuple[EvolutionState, 
 def load_latest_checkpoint(
     path: Path, *, identity: str = ""
 ) -> tuple[tuple[EvolutionState, Arrays] | None, list[str]]:
-    """Read the newest checkpoint that is whole.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        As it was given to `SaveCheckpoint`.
-    identity : str, default=""
-        Digest of the search's settings; nothing is compared when it is empty.
-
-    Returns
-    -------
-    found : (EvolutionState, dict of numpy.ndarray), or None
-        As `load_checkpoint` returns them; None where no checkpoint can be used.
-    sentences : list of str
-        On each newer one that cannot be used, why. Empty when there is none at all.
-    """
+    """Read the newest checkpoint that is whole."""
     sentences: list[str] = []
     for candidate in (_beside(path, "next"), path, _beside(path, "previous")):
         if candidate.exists():

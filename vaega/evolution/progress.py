@@ -67,51 +67,19 @@ class ProgressBar(Callback):
 
 
 class Pace:
-    """How fast an evolution goes, measured from where this process took it up.
-
-    Parameters
-    ----------
-    clock : callable, optional
-        Seconds; the monotonic clock when absent.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> seconds = iter([10.0, 12.0])
-    >>> pace = Pace(clock=lambda: next(seconds))
-    >>> pace.start(SimpleNamespace(history=()))
-    >>> pace.masks_per_second(SimpleNamespace(history=({"n_asked": 100},)))
-    50.0
-    """
+    """How fast an evolution goes, measured from where this process took it up."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._asked = 0.0
 
     def start(self, state: EvolutionState) -> None:
-        """Begin to measure.
-
-        Parameters
-        ----------
-        state : EvolutionState
-            Where the evolution stands; what a resumed one asked for before does not count.
-        """
+        """Begin to measure."""
         self._started = self._clock()
         self._asked = _n_asked(state) or 0.0
 
     def masks_per_second(self, state: EvolutionState) -> float | None:
-        """Return the masks asked for in a second, on average since the start.
-
-        Parameters
-        ----------
-        state : EvolutionState
-            Where the evolution stands now.
-
-        Returns
-        -------
-        float or None
-            None where the history does not say how many masks were asked for.
-        """
+        """Return the masks asked for in a second, on average since the start."""
         asked = _n_asked(state)
         seconds = self._clock() - self._started
         return None if asked is None or seconds <= 0.0 else (asked - self._asked) / seconds
@@ -122,18 +90,7 @@ def _n_asked(state: EvolutionState) -> float | None:
 
 
 def make_progress(console: Console) -> Progress:
-    """Return the bar that all of vaega's progress displays share.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-        Where to draw.
-
-    Returns
-    -------
-    rich.progress.Progress
-        Its tasks need a field ``figures``, the text below the bars.
-    """
+    """Return the bar that all of vaega's progress displays share."""
     return _BarsAndFigures(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -154,19 +111,7 @@ class _BarsAndFigures(Progress):
 
 
 def describe_state(state: EvolutionState, *, masks_per_second: float | None = None) -> str:
-    """Return the figures of the last generation in one line.
-
-    Parameters
-    ----------
-    state : EvolutionState
-        After at least one generation.
-    masks_per_second : float, optional
-        See `Pace`; left out when absent.
-
-    Returns
-    -------
-    str
-    """
+    """Return the figures of the last generation in one line."""
     record = state.history[-1]
     figures = (
         f"best {state.best_score:.3f} with {int(state.best_mask.sum())} features, "

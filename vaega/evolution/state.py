@@ -69,23 +69,7 @@ class EvolutionState:
 
 
 def start_state(rng_state: Mapping[str, Any]) -> EvolutionState:
-    """Return the state before the first generation.
-
-    Parameters
-    ----------
-    rng_state : mapping
-        State of the algorithm's random stream.
-
-    Returns
-    -------
-    EvolutionState
-        Without masks.
-
-    Examples
-    --------
-    >>> start_state({}).best_score
-    -inf
-    """
+    """Return the state before the first generation."""
     nothing = np.zeros(0, dtype=bool)
     return EvolutionState(
         generation=0,
@@ -98,95 +82,24 @@ def start_state(rng_state: Mapping[str, Any]) -> EvolutionState:
 
 
 def find_best(scores: np.ndarray) -> int:
-    """Return the position of the best score, the first of equals.
-
-    Parameters
-    ----------
-    scores : numpy.ndarray of float, shape (n_masks,) or (n_masks, n_objectives)
-        Higher is better. With several objectives the first decides, among equals the next.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> find_best(np.array([0.5, 0.9, 0.9]))
-    1
-    >>> find_best(np.array([[0.9, -4.0], [0.9, -2.0], [0.1, -1.0]]))
-    1
-    """
+    """Return the position of the best score, the first of equals."""
     if scores.ndim == 1:
         return int(np.argmax(scores))
     return int(np.lexsort(-scores.T[::-1])[0])
 
 
 def count_asked(state: EvolutionState) -> int:
-    """Return how many masks an evolution has asked for, those before a resume included.
-
-    Parameters
-    ----------
-    state : EvolutionState
-        Any state.
-
-    Returns
-    -------
-    int
-        Repeated masks count each time.
-
-    Examples
-    --------
-    >>> count_asked(start_state({}))
-    0
-    """
+    """Return how many masks an evolution has asked for, those before a resume included."""
     return int(state.history[-1].get("n_asked", 0)) if state.history else 0
 
 
 def restarts(state: EvolutionState) -> np.ndarray:
-    """Return the generations after which an evolution was restarted.
-
-    Parameters
-    ----------
-    state : EvolutionState
-        Any state.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (n_restarts,)
-        Rising.
-
-    Examples
-    --------
-    >>> restarts(start_state({})).size
-    0
-    """
+    """Return the generations after which an evolution was restarted."""
     return np.asarray(state.extra.get(RESTARTS, np.zeros(0)), dtype=np.int64)
 
 
 def describe_population(masks: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-    """Return the figures of one generation.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (population_size, n_features)
-        The population.
-    scores : numpy.ndarray of float, shape (population_size,) or (population_size, n_objectives)
-        Their scores.
-
-    Returns
-    -------
-    dict
-        ``best`` and ``mean`` score (of several objectives the first), ``best_n_features`` and
-        ``mean_n_features``, and ``diversity``: in how many features two random members differ, on
-        average.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> masks = np.array([[True, False], [False, True]])
-    >>> describe_population(masks, np.array([0.5, 0.7]))["diversity"]
-    2.0
-    """
+    """Return the figures of one generation."""
     n_masks = len(masks)
     share = masks.view(np.uint8).sum(axis=0, dtype=np.uint32) / n_masks  # thrice as fast as mean
     sizes = np.array([np.count_nonzero(mask) for mask in masks])
@@ -205,47 +118,14 @@ def describe_population(masks: np.ndarray, scores: np.ndarray) -> dict[str, floa
 def amend_last(
     history: Sequence[Mapping[str, float]], changes: Mapping[str, float]
 ) -> tuple[Mapping[str, float], ...]:
-    """Return a history whose last record has other figures.
-
-    Parameters
-    ----------
-    history : sequence of mapping
-        Not changed; an empty one comes back empty.
-    changes : mapping
-        Figures to set in the last record.
-
-    Returns
-    -------
-    tuple of mapping
-
-    Examples
-    --------
-    >>> amend_last([{"best": 0.5}, {"best": 0.6}], {"best": 0.7})
-    ({'best': 0.5}, {'best': 0.7})
-    """
+    """Return a history whose last record has other figures."""
     if not history:
         return ()
     return (*history[:-1], {**history[-1], **changes})
 
 
 def logbook(state: EvolutionState) -> tools.Logbook:
-    """Return the history of a state as DEAP's logbook.
-
-    Parameters
-    ----------
-    state : EvolutionState
-        Any state.
-
-    Returns
-    -------
-    deap.tools.Logbook
-        One record a generation.
-
-    Examples
-    --------
-    >>> len(logbook(start_state({})))
-    0
-    """
+    """Return the history of a state as DEAP's logbook."""
     book = tools.Logbook()
     for record in state.history:
         book.record(**record)

@@ -17,36 +17,15 @@ _SECONDS = 0.25  # between two writes
 
 @dataclass(frozen=True)
 class Activity:
-    """How far a run has come.
+    """How far a run has come."""
 
-    Parameters
-    ----------
-    n_searches : int
-        Searches begun, in all trials so far.
-    generation : int
-        Of the last one.
-    figures : str, default=""
-        Its last generation in words.
-    """
-
-    n_searches: int
-    generation: int
-    figures: str = ""
+    n_searches: int  # Searches begun, in all trials so far
+    generation: int  # Of the last one
+    figures: str = ""  # Its last generation in words
 
 
 class WriteActivity(Callback):
-    """Write how far a run has come, at most four times a second.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The run's checkpoints; the file goes with them when the run is done.
-
-    Notes
-    -----
-    The file is replaced at once and never forced to the disk: it is no result, and where it
-    cannot be written nothing happens.
-    """
+    """Write how far a run has come, at most four times a second."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
@@ -80,23 +59,7 @@ class WriteActivity(Callback):
 
 
 def read_activity(folder: Path) -> Activity | None:
-    """Return how far a run has come.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The run's checkpoints.
-
-    Returns
-    -------
-    Activity or None
-        None where nothing was written yet, or nothing that can be read.
-
-    Examples
-    --------
-    >>> read_activity(Path("no such folder")) is None
-    True
-    """
+    """Return how far a run has come."""
     try:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return Activity(

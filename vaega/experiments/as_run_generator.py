@@ -19,88 +19,29 @@ _PATIENCE = 10
 
 
 class SyntheticRows(NamedTuple):
-    """Generated rows and their labels.
-
-    Attributes
-    ----------
-    X : numpy.ndarray of float, shape (n_rows, n_features)
-    y : numpy.ndarray of int, shape (n_rows,)
-    epochs : int
-        How long the network was trained.
-    """
+    """Generated rows and their labels."""
 
     X: np.ndarray
     y: np.ndarray
-    epochs: int
+    epochs: int  # How long the network was trained
 
 
 @dataclass(frozen=True)
 class AsRunGenerator:
-    """A variational autoencoder that is stopped on the test rows, and drawn around them.
+    """A variational autoencoder that is stopped on the test rows, and drawn around them."""
 
-    Between the last hidden layer and the latent heads the public code has one more layer, as wide
-    as the latent space, mirrored in the decoder. The weights are those of the last epoch, ten
-    after the best. A latent point is drawn from one Gaussian for all rows: its mean is the mean
-    of the test rows' latent means, its standard deviation the mean of theirs. With two classes the
-    label is one more column of the input, and a generated label is 0 where the rounded value is
-    below 1, else 1. With more classes the label is a one-hot condition.
-
-    Parameters
-    ----------
-    hidden : tuple of int
-        Widths of the encoder's hidden layers, without that one.
-    latent : int
-        Dimensions of the latent space.
-    learning_rate : float
-        Of Adam.
-    max_epochs : int
-        Epochs at most.
-    n_classes : int
-        Labels are 0 to n_classes - 1.
-    device : {"auto", "cpu", "cuda"}, default="cpu"
-        Where it is trained.
-    balanced : bool, default=False
-        Whether rows of each class weigh as much in all in the loss, and are drawn as often.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> X, y = rng.normal(size=(40, 5)), np.tile([0, 1], 20)
-    >>> generator = AsRunGenerator((8,), 2, learning_rate=1e-3, max_epochs=3, n_classes=2)
-    >>> rows = generator.draw(X[:30], y[:30], X[30:], y[30:], 6, seed=0)
-    >>> rows.X.shape, rows.y.shape
-    ((6, 5), (6,))
-    """
-
-    hidden: tuple[int, ...]
-    latent: int
-    learning_rate: float
-    max_epochs: int
-    n_classes: int
-    device: str = "cpu"
+    hidden: tuple[int, ...]  # Widths of the encoder's hidden layers, without that one
+    latent: int  # Dimensions of the latent space
+    learning_rate: float  # Of Adam
+    max_epochs: int  # Epochs at most
+    n_classes: int  # Labels are 0 to n_classes - 1
+    device: str = "cpu"  # Where it is trained
+    # Whether rows of each class weigh as much in all in the loss, and are drawn as often
     balanced: bool = False
 
     @classmethod
     def of(cls, model: Any, n_classes: int, *, device: str) -> "AsRunGenerator":
-        """Return the generator with the sizes and the training of an autoencoder.
-
-        Parameters
-        ----------
-        model : VAE or ConditionalVAE
-            Not fitted.
-        n_classes : int
-        device : str
-
-        Returns
-        -------
-        AsRunGenerator
-
-        Examples
-        --------
-        >>> from vaega.generative.autoencoders import VAE
-        >>> AsRunGenerator.of(VAE.from_preset("thesis_madelon"), 2, device="cpu").latent
-        25
-        """
+        """Return the generator with the sizes and the training of an autoencoder."""
         return cls(
             tuple(model.hidden),
             model.latent,
@@ -121,25 +62,7 @@ class AsRunGenerator:
         *,
         seed: int,
     ) -> SyntheticRows:
-        """Train, and draw rows.
-
-        Parameters
-        ----------
-        X : numpy.ndarray of float, shape (n_train, n_features)
-            Training rows, standardised.
-        y : numpy.ndarray of int, shape (n_train,)
-            Their labels.
-        X_test, y_test : numpy.ndarray
-            Test rows, which stop the training and place the latent points.
-        n_rows : int
-            Rows to draw; with many classes shared evenly, the first ones take what is left over.
-        seed : int
-            Of weights, training and draws.
-
-        Returns
-        -------
-        SyntheticRows
-        """
+        """Train, and draw rows."""
         device = pick_device(self.device, owner="as-run generator")
         with one_thread():
             training, test = self._rows(X, y, device), self._rows(X_test, y_test, device)

@@ -19,62 +19,18 @@ class BudgetSpentError(Exception):
 
 @dataclass(frozen=True)
 class Allowance:
-    """What one run may use of what is left; None is no limit.
-
-    Parameters
-    ----------
-    seconds : float, optional
-    n_asked : int, optional
-        Masks.
-    """
+    """What one run may use of what is left; None is no limit."""
 
     seconds: float | None = None
-    n_asked: int | None = None
+    n_asked: int | None = None  # Masks
 
     def after(self, seconds: float) -> "Allowance":
-        """Return what is left of it some time later.
-
-        Parameters
-        ----------
-        seconds : float
-
-        Returns
-        -------
-        Allowance
-
-        Examples
-        --------
-        >>> Allowance(60.0).after(45.0)
-        Allowance(seconds=15.0, n_asked=None)
-        """
+        """Return what is left of it some time later."""
         return self if self.seconds is None else replace(self, seconds=self.seconds - seconds)
 
 
 class Budget:
-    """What a call may use; the clock starts when it is made.
-
-    Parameters
-    ----------
-    max_seconds : float, optional
-        Wall time. Runs that are under way when it is over are left after their generation.
-    max_evaluations : int, optional
-        Masks that all runs of the call together may ask for.
-
-    Raises
-    ------
-    InputError
-        When one is not positive.
-
-    Examples
-    --------
-    >>> budget = Budget(max_evaluations=500)
-    >>> budget.use(400)
-    >>> budget.is_spent, budget.allowance().n_asked
-    (False, 100)
-    >>> budget.use(150)
-    >>> budget.is_spent
-    True
-    """
+    """What a call may use; the clock starts when it is made."""
 
     def __init__(
         self, max_seconds: float | None = None, max_evaluations: int | None = None
@@ -89,22 +45,11 @@ class Budget:
         self._started = time.monotonic()
 
     def use(self, n_asked: int) -> None:
-        """Count masks that a run has asked for.
-
-        Parameters
-        ----------
-        n_asked : int
-        """
+        """Count masks that a run has asked for."""
         self.n_asked += n_asked
 
     def allowance(self) -> Allowance:
-        """Return what a run that starts now may use.
-
-        Returns
-        -------
-        Allowance
-            Runs that start side by side may each use all that is left.
-        """
+        """Return what a run that starts now may use."""
         seconds = n_asked = None
         if self.max_seconds is not None:
             seconds = max(0.0, self.max_seconds - (time.monotonic() - self._started))
@@ -120,18 +65,7 @@ class Budget:
 
 
 class Meter(Callback):
-    """Counts the masks that the searches of a run ask for, and leaves the run when it must.
-
-    Parameters
-    ----------
-    allowance : Allowance
-        What the run may use.
-
-    Notes
-    -----
-    A search that was told to stop would be over for good, and its result another one. So this
-    raises, as Ctrl-C does: the checkpoint stays that of a search which is under way.
-    """
+    """Counts the masks that the searches of a run ask for, and leaves the run when it must."""
 
     def __init__(self, allowance: Allowance) -> None:
         self.allowance = allowance

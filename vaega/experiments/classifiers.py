@@ -40,22 +40,7 @@ _FROM_PROBABILITIES = ("neg_log_loss", "roc_auc_ovo", "roc_auc_ovr")
 
 
 def check_metric(name: str) -> None:
-    """Refuse a metric that is no classification score of ours.
-
-    Parameters
-    ----------
-    name : str
-        As scikit-learn names its scorers.
-
-    Raises
-    ------
-    InputError
-        When it is not known.
-
-    Examples
-    --------
-    >>> check_metric("balanced_accuracy")
-    """
+    """Refuse a metric that is no classification score of ours."""
     if name not in METRICS:
         raise InputError(f"metric must be one of {', '.join(METRICS)}{_hint(name, METRICS)}")
 
@@ -63,28 +48,7 @@ def check_metric(name: str) -> None:
 def check_classifier(
     name: str | None, path: str | None, parameters: dict[str, Any], *, metric: str
 ) -> None:
-    """Refuse a classifier that cannot be made with these parameters, or not judged by the metric.
-
-    Parameters
-    ----------
-    name : str or None
-        Short name.
-    path : str or None
-        Dotted path of a class, used when there is no name.
-    parameters : dict
-        The classifier's own.
-    metric : str
-        One of `METRICS`.
-
-    Raises
-    ------
-    InputError
-        One sentence on the first thing that is wrong.
-
-    Examples
-    --------
-    >>> check_classifier("knn", None, {"n_neighbors": 10}, metric="accuracy")
-    """
+    """Refuse a classifier that cannot be made with these parameters, or not scored by the metric."""
     classifier = make_classifier(name, path, parameters)
     if metric in _FROM_PROBABILITIES and not hasattr(classifier, "predict_proba"):
         kind = type(classifier).__name__
@@ -92,31 +56,7 @@ def check_classifier(
 
 
 def make_classifier(name: str | None, path: str | None, parameters: dict[str, Any]) -> Any:
-    """Return an unfitted classifier.
-
-    Parameters
-    ----------
-    name : str or None
-        Short name, one of `CLASSIFIERS`.
-    path : str or None
-        Dotted path of a class, used when there is no name.
-    parameters : dict
-        The classifier's own; lists become tuples, as scikit-learn wants them.
-
-    Returns
-    -------
-    scikit-learn classifier
-
-    Raises
-    ------
-    InputError
-        When the name, the path, a parameter or its value is refused.
-
-    Examples
-    --------
-    >>> make_classifier("knn", None, {"n_neighbors": 10})
-    KNeighborsClassifier(n_neighbors=10)
-    """
+    """Return an unfitted classifier."""
     if name is not None and name not in CLASSIFIERS:
         known = ", ".join(sorted(CLASSIFIERS))
         raise InputError(f"classifier must be one of {known}{_hint(name, CLASSIFIERS)}")

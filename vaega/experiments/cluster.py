@@ -38,25 +38,7 @@ _ONE_RUN = threading.Lock()  # torch's random state is the process's: one run at
 
 @contextmanager
 def open_cluster(scheduler: str | None, jobs: int) -> Iterator["Cluster"]:
-    """Connect to a cluster, or start one of processes of this machine.
-
-    Parameters
-    ----------
-    scheduler : str or None
-        Address of a Dask scheduler, ``tcp://host:8786``; None starts processes here.
-    jobs : int
-        How many; -1 is one a core.
-
-    Yields
-    ------
-    Cluster
-        Closed at the end, and the processes with it.
-
-    Raises
-    ------
-    InputError
-        When Dask is missing, nobody answers at the address, or its workers have another vaega.
-    """
+    """Connect to a cluster, or start one of processes of this machine."""
     if find_spec("distributed") is None:
         raise MissingExtraError(owner="--backend dask", package="dask", extra="dask")
     with ExitStack() as stack:
@@ -128,14 +110,7 @@ def _version() -> str:
 
 
 class Cluster:
-    """A cluster that computes runs, or the masks of one run.
-
-    Parameters
-    ----------
-    client : distributed.Client
-    name : str
-        For messages.
-    """
+    """A cluster that computes runs, or the masks of one run."""
 
     def __init__(self, client: Any, name: str) -> None:
         self.client = client
@@ -143,12 +118,7 @@ class Cluster:
         self._backend: Any = None
 
     def shared_work(self) -> AbstractContextManager[Any]:
-        """Return a block in which the folds and masks of searches are the cluster's work.
-
-        Returns
-        -------
-        context manager
-        """
+        """Return a block in which the folds and masks of searches are the cluster's work."""
         if self._backend is None:
             self._backend = make_cluster_backend(self.client)
         return work_on(self._backend)
@@ -156,25 +126,7 @@ class Cluster:
     def complete(
         self, runs: Sequence[Run], worker: Worker, budget: Budget, observer: Observer
     ) -> Iterator[tuple[Run, Completion]]:
-        """Compute runs, one at a time on each worker, and yield each as it ends.
-
-        Parameters
-        ----------
-        runs : sequence of Run
-        worker : Worker
-        budget : Budget
-        observer : Observer
-
-        Yields
-        ------
-        run : Run
-        completion : Completion
-
-        Raises
-        ------
-        ResultsError
-            When the results folder fails, or the connection to the cluster.
-        """
+        """Compute runs, one at a time on each worker, and yield each as it ends."""
         left, sender = list(runs), _Sender(self, worker)
         under_way: dict[Future[Outcome], tuple[Run, ExitStack]] = {}
         try:

@@ -22,37 +22,12 @@ BACKENDS = ("processes", "dask")
 
 @dataclass(frozen=True)
 class Means:
-    """What the runs of a call are computed with; the results are the same with any.
+    """What the runs of a call are computed with; the results are the same with any."""
 
-    Parameters
-    ----------
-    jobs : int, default=1
-        Processes; -1 is one a core.
-    parallel : {"auto", "runs", "fitness"}, default="auto"
-        "runs": each process takes whole runs. "fitness": one run at a time, its folds and masks
-        shared by the processes. "auto": the first where several runs are pending, and processes
-        that are left over help within them; the second for a single one.
-    backend : {"processes", "dask"}, default="processes"
-        Processes of this machine, or the workers of a Dask cluster.
-    scheduler : str, optional
-        Address of the cluster's scheduler; a cluster of `jobs` processes is started when absent.
-
-    Raises
-    ------
-    InputError
-        When they do not go together.
-
-    Examples
-    --------
-    >>> Means(jobs=8).split(3)
-    (3, 2)
-    >>> Means(jobs=8).split(1)
-    (1, 8)
-    """
-
-    jobs: int = 1
+    jobs: int = 1  # Processes; -1 is one a core
     parallel: str = "auto"
-    backend: str = "processes"
+    backend: str = "processes"  # Processes of this machine, or the workers of a Dask cluster
+    # Address of the cluster's scheduler; a cluster of `jobs` processes is started when absent
     scheduler: str | None = None
 
     def check(self) -> None:
@@ -65,16 +40,7 @@ class Means:
             raise InputError(f"--scheduler: needs --backend dask, got {self.scheduler!r} alone.")
 
     def split(self, n_runs: int) -> tuple[int, int]:
-        """Return how many of so many runs go side by side, and the processes within each.
-
-        Parameters
-        ----------
-        n_runs : int
-
-        Returns
-        -------
-        n_processes, n_jobs : int
-        """
+        """Return how many of so many runs go side by side, and the processes within each."""
         jobs = int(effective_n_jobs(self.jobs))
         if self.parallel == "fitness":
             return 1, jobs
@@ -82,12 +48,7 @@ class Means:
         return n_processes, 1 if self.parallel == "runs" else jobs // n_processes
 
     def open(self) -> AbstractContextManager[Cluster | None]:
-        """Return a block with the cluster, where there is to be one.
-
-        Returns
-        -------
-        context manager
-        """
+        """Return a block with the cluster, where there is to be one."""
         if self.backend == "dask":
             return open_cluster(self.scheduler, self.jobs)
         return nullcontext()
@@ -95,16 +56,7 @@ class Means:
 
 @dataclass(frozen=True, eq=False)
 class Dispatcher:
-    """Gives the runs of a call to what computes them.
-
-    Parameters
-    ----------
-    worker : Worker
-    means : Means
-    budget : Budget
-    observer : Observer
-    cluster : Cluster, optional
-    """
+    """Gives the runs of a call to what computes them."""
 
     worker: Worker
     means: Means
@@ -113,17 +65,7 @@ class Dispatcher:
     cluster: Cluster | None = None
 
     def complete(self, pending: Sequence[Run]) -> Generator[Run]:
-        """Compute runs until all are recorded or the budget is spent.
-
-        Parameters
-        ----------
-        pending : sequence of Run
-
-        Yields
-        ------
-        Run
-            Recorded, by this call or by another process.
-        """
+        """Compute runs until all are recorded or the budget is spent."""
         for wave in self._waves(pending):
             held_elsewhere = []
             for run, completion in self._first_pass(wave):

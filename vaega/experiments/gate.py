@@ -43,43 +43,14 @@ _BY_ROWS = ("accuracy", "f1_weighted", "neg_log_loss")
 
 @dataclass(frozen=True, eq=False)
 class GateChoice:
-    """What the gate chose, and why.
+    """What the gate chose, and why."""
 
-    Attributes
-    ----------
-    arm : ArmConfig
-        Generator and amount; neither where nothing is added.
-    record : dict
-        ``generator`` ("none" where nothing is added), ``settings``, ``amount``, ``loss`` (the name
-        of what was compared) and ``candidates``: for each the mean ``loss`` on inner validate rows,
-        by how much it is ``worse`` than the best one's, and the ``standard_error`` of that.
-    """
-
-    arm: ArmConfig
+    arm: ArmConfig  # Generator and amount; neither where nothing is added
     record: dict[str, Any]
 
 
 def candidate_arms(arm: ArmConfig, n_rows: int) -> list[ArmConfig]:
-    """Return what an arm whose generator or amount is "auto" may come to, nothing at all first.
-
-    Parameters
-    ----------
-    arm : ArmConfig
-        A gated one.
-    n_rows : int
-        Training rows, of which amounts are multiples.
-
-    Returns
-    -------
-    list of ArmConfig
-        Each with generator and amount, but for the first.
-
-    Examples
-    --------
-    >>> arm = ArmConfig(generator={"kind": "ppca"}, amount="auto")
-    >>> [one.amount for one in candidate_arms(arm, 1000)]
-    [None, 500, 1000, 2000, 500, 1000, 2000]
-    """
+    """Return what an arm whose generator or amount is "auto" may come to, nothing at all first."""
     assert arm.generator is not None
     own = [arm.generator]
     if arm.generator.is_auto:
@@ -106,39 +77,7 @@ def choose_candidate(
     cache: Any = None,
     n_jobs: int = 1,
 ) -> GateChoice:
-    """Choose the simplest candidate within one standard error of the best on inner folds.
-
-    The experiment's classifier is fitted on the fit rows with what a candidate adds, on the 10, 30
-    and 100 features with the highest F statistic among the real fit rows, and judged on the real
-    validate rows by a loss that does not saturate as accuracy does: the log loss, in which every
-    probability has a share of doubt; for classifiers without probabilities the squared hinge loss
-    of their decision values. Nothing is simpler than to add nothing; then come fewer rows.
-
-    Parameters
-    ----------
-    config : ExperimentConfig
-        Preprocessing, classifier and metric, which says whether classes count alike.
-    trial : Trial
-        Its training rows alone are looked at.
-    arm : ArmConfig
-        A gated one.
-    n_classes : int
-        Of the dataset.
-    device : {"auto", "cpu", "cuda"}, default="cpu"
-        Where autoencoders are trained.
-    cache : path or "auto" or None, default=None
-        Where trained autoencoders are kept.
-    n_jobs : int, default=1
-        Processes.
-
-    Returns
-    -------
-    GateChoice
-
-    References
-    ----------
-    Breiman, Friedman, Olshen and Stone (1984), for the rule.
-    """
+    """Choose the simplest candidate within one standard error of the best on inner folds."""
     arms = candidate_arms(arm, len(trial.y))
     with _kept(cache) as folder:
         samplers = [make_sampler(one, n_classes, device=device, cache=folder) for one in arms]
@@ -238,32 +177,7 @@ class _Bench:
 
 
 def row_losses(classifier: Any, X: np.ndarray, y: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return what a fitted classifier loses on each row, by a loss that does not saturate.
-
-    Parameters
-    ----------
-    classifier : scikit-learn classifier
-        Fitted on codes.
-    X : numpy.ndarray of float, shape (n_rows, n_features)
-        Rows.
-    y : numpy.ndarray of int, shape (n_rows,)
-        Their class codes.
-    n_classes : int
-        Codes are 0 to n_classes - 1.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_rows,)
-        Log loss with a share of doubt; without probabilities the squared hinge loss, the mean over
-        classes; without decision values either, 1 for an error.
-
-    Examples
-    --------
-    >>> from sklearn.naive_bayes import GaussianNB
-    >>> X, y = np.array([[0.0], [0.1], [9.0], [9.1]]), np.array([0, 0, 1, 1])
-    >>> row_losses(GaussianNB().fit(X, y), X, y, 2).round(2).tolist()
-    [0.01, 0.01, 0.01, 0.01]
-    """
+    """Return what a fitted classifier loses on each row, by a loss that does not saturate."""
     rows = np.arange(len(y))
     if hasattr(classifier, "predict_proba"):
         known = np.zeros((len(y), n_classes))

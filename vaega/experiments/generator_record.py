@@ -19,25 +19,7 @@ _FEWEST, _MOST, _POINTS = 200, 1000, 150
 
 
 def describe_generator(trial: Trial, sampler: Any, preparation: Preparation) -> dict[str, Any]:
-    """Measure what a sampler makes of the fit rows of the first inner split.
-
-    Parameters
-    ----------
-    trial : Trial
-        Its training rows alone are looked at: the validate rows of that split are the real rows
-        that the generator did not see.
-    sampler : object with ``fit_resample``
-        Cloned, and fitted on the prepared fit rows.
-    preparation : Preparation
-        Cloned, and fitted on the fit rows.
-
-    Returns
-    -------
-    dict
-        ``name``; ``words``, sentences; ``variances``, ``two_sample``, ``densities`` and ``copies``
-        as in `vaega.generative.quality.report.QualityReport`; ``fit``, the `FitReport` of a model;
-        ``points``, see `_points`. Or ``name`` and ``error`` where it cannot be measured.
-    """
+    """Measure what a sampler makes of the fit rows of the first inner split."""
     from vaega.generative.quality.drawing import draw_rows
 
     split = trial.inner[0]

@@ -39,14 +39,7 @@ _SOURCES["conditional_vae"] = ("prior", "posterior", "rows")
 
 
 class GeneratorError(InputError):
-    """A key of a generator's section breaks a rule; `key` is empty when it is none of them alone.
-
-    Examples
-    --------
-    >>> check_generator("vae", {"latent": 0})
-    Traceback (most recent call last):
-    vaega.experiments.generators.GeneratorError: must be a whole number, at least 1, got 0
-    """
+    """A key of a generator's section breaks a rule; `key` is empty when it is no single one."""
 
     def __init__(self, key: str, rule: str):
         super().__init__(rule)
@@ -54,27 +47,7 @@ class GeneratorError(InputError):
 
 
 def check_generator(kind: str, given: Mapping[str, Any]) -> None:
-    """Refuse a generator that cannot be made with these parameters.
-
-    Parameters
-    ----------
-    kind : str
-        One of `KINDS`.
-    given : mapping of str to Any
-        What stands beside it.
-
-    Raises
-    ------
-    GeneratorError
-        For the first key that is unknown or breaks its rule.
-
-    Examples
-    --------
-    >>> check_generator("jitter", {"share": 0.5})
-    >>> check_generator("jitter", {"shares": 0.5})
-    Traceback (most recent call last):
-    vaega.experiments.generators.GeneratorError: is no known key; did you mean share?
-    """
+    """Refuse a generator that cannot be made with these parameters."""
     if kind == "auto":  # the candidates are made with their defaults
         for key in given:
             raise GeneratorError(key, "has no effect with kind: auto; name the kind, or remove it")
@@ -96,13 +69,7 @@ def check_generator(kind: str, given: Mapping[str, Any]) -> None:
 
 
 def known_keys(kind: str) -> list[str]:
-    """Return the keys that may stand beside a kind of generator.
-
-    Examples
-    --------
-    >>> known_keys("smote"), known_keys("ppca")
-    (['k_neighbors'], ['latent', 'standardize', 'noise', 'source'])
-    """
+    """Return the keys that may stand beside a kind of generator."""
     names = inspect.signature(_load(kind)).parameters
     keys = [name for name in names if name not in _RUNNERS]
     presets = ["preset"] if kind in AUTOENCODERS else []
@@ -110,26 +77,7 @@ def known_keys(kind: str) -> list[str]:
 
 
 def make_model(kind: str, given: Mapping[str, Any], *, device: str = "cpu") -> Any:
-    """Return the generative model of a section, not fitted.
-
-    Parameters
-    ----------
-    kind : str
-        One of `MODELS`.
-    given : mapping of str to Any
-        What stands beside it; how rows are drawn says nothing about the model.
-    device : {"auto", "cpu", "cuda"}, default="cpu"
-        Where an autoencoder is trained.
-
-    Returns
-    -------
-    GenerativeModel
-
-    Examples
-    --------
-    >>> make_model("vae", {"preset": "thesis_madelon", "latent": 7}).latent
-    7
-    """
+    """Return the generative model of a section, not fitted."""
     settings = {key: _as_python(value) for key, value in given.items() if key not in _DRAWING}
     cls = _load(kind)
     if kind not in AUTOENCODERS:
@@ -141,37 +89,12 @@ def make_model(kind: str, given: Mapping[str, Any], *, device: str = "cpu") -> A
 
 
 def make_plain_sampler(kind: str, given: Mapping[str, Any], **settings: Any) -> Any:
-    """Return the sampler of a section that fits no model.
-
-    Parameters
-    ----------
-    kind : str
-        One of `SAMPLERS`.
-    given : mapping of str to Any
-        What stands beside it.
-    **settings
-        What the runner sets.
-
-    Returns
-    -------
-    BaseSampler
-
-    Examples
-    --------
-    >>> make_plain_sampler("smote", {"k_neighbors": 3}, n_per_class=10)
-    SMOTE(k_neighbors=3, n_per_class=10)
-    """
+    """Return the sampler of a section that fits no model."""
     return _load(kind)(**{key: _as_python(value) for key, value in given.items()}, **settings)
 
 
 def drawing(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a section says about how a model's rows are drawn.
-
-    Examples
-    --------
-    >>> drawing({"latent": 3, "noise": False})
-    {'noise': False}
-    """
+    """Return what a section says about how a model's rows are drawn."""
     return {key: given[key] for key in _DRAWING if key in given}
 
 

@@ -9,20 +9,7 @@ from vaega.experiments.config import DatasetConfig
 
 
 def load_configured(config: DatasetConfig, *, beside: Path) -> Dataset:
-    """Load the dataset of the section ``dataset``.
-
-    Parameters
-    ----------
-    config : DatasetConfig
-        The section.
-    beside : pathlib.Path
-        Folder of the configuration file: a relative path that does not exist from here is looked
-        for there, so that a configuration can travel with its data.
-
-    Returns
-    -------
-    Dataset
-    """
+    """Load the dataset of the section ``dataset``."""
     source = config.source
     if len(source) > 1000:  # longer than any system's paths
         raise ConfigError(f"dataset.source: {source[:40]}... is too long for a name or a path.")

@@ -29,34 +29,6 @@ def permute_labels(trial: Trial, permutation: int) -> Trial:
 
     Search, choice of a generator and final model see nothing else; the test rows keep their own
     labels. Where all rows of a group have one label, groups exchange labels, not rows.
-
-    Parameters
-    ----------
-    trial : Trial
-        Of an honest protocol.
-    permutation : int
-        Its number; the same for all arms, so that they see the same labels.
-
-    Returns
-    -------
-    Trial
-
-    References
-    ----------
-    Ojala and Garriga (2010), Permutation tests for studying classifier performance, Journal of
-    Machine Learning Research 11 (their first test).
-
-    Examples
-    --------
-    >>> from vaega.data.sources import load_dataset
-    >>> from vaega.experiments.config import ProtocolConfig
-    >>> from vaega.experiments.protocols import HonestProtocol
-    >>> trial = next(HonestProtocol(ProtocolConfig()).trials(load_dataset("sklearn:wine"), 0))
-    >>> permuted = permute_labels(trial, 0)
-    >>> np.bincount(permuted.y).tolist() == np.bincount(trial.y).tolist()
-    True
-    >>> bool((permuted.y == trial.y).all())
-    False
     """
     rng = derive_rng(trial.seed, "permuted labels", permutation)
     y = _exchanged(trial.y, trial.groups, rng)
@@ -76,25 +48,7 @@ def _exchanged(y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generato
 
 
 def p_value(score: float, null_scores: np.ndarray) -> float:
-    """Return how often labels without meaning score as well, the actual ones counted among them.
-
-    Parameters
-    ----------
-    score : float
-        With the labels as they are; higher is better.
-    null_scores : numpy.ndarray of float, shape (n_permutations,)
-        With permuted labels.
-
-    Returns
-    -------
-    float
-        ``(r + 1) / (n + 1)``, where r of n permutations score as high or higher.
-
-    Examples
-    --------
-    >>> p_value(0.9, np.array([0.5, 0.4, 0.6]))
-    0.25
-    """
+    """Return how often labels without meaning score as well, the actual ones counted among them."""
     null_scores = np.asarray(null_scores, dtype=float)
     return (int((null_scores >= score).sum()) + 1) / (len(null_scores) + 1)
 
@@ -104,26 +58,6 @@ def null_figures(runs: pd.DataFrame, nulls: pd.DataFrame) -> pd.DataFrame:
 
     The mean held-out score of an arm's runs is compared with the scores of single permuted runs. A
     mean varies less than a single run does, so that p is rather too large than too small.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        As in ``runs.csv``.
-    nulls : pandas.DataFrame
-        As in ``null.csv``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``arm`` and `NULL_FIGURES`, one row an arm with finished runs on both sides.
-
-    Examples
-    --------
-    >>> runs = pd.DataFrame({"arm": "a", "status": "done", "heldout_score": [0.9, 0.8]})
-    >>> nulls = pd.DataFrame({"arm": "a", "status": "done", "heldout_score": [0.5, 0.6, 0.4],
-    ...                       "inner_score": 0.7})
-    >>> null_figures(runs, nulls)["p_value"].tolist()
-    [0.25]
     """
     done = runs[runs["status"] == "done"]
     rows = []

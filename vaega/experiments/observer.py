@@ -11,14 +11,9 @@ from vaega.experiments.store import Run
 
 @dataclass
 class Observer:
-    """Hears of the progress of an experiment; every hook is empty.
+    """Hears of the progress of an experiment; every hook is empty."""
 
-    Parameters
-    ----------
-    callbacks : tuple of Callback, default=()
-        Handed to searches that run in this process.
-    """
-
+    # Handed to searches that run in this process
     callbacks: tuple[Callback, ...] = field(default=())
 
     def on_plan(self, runs: Sequence[Run], n_done: int) -> None:

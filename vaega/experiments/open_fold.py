@@ -16,31 +16,7 @@ from vaega.fitness.folds import Fold, Preparation, prepare_fold
 def described_fold(
     trial: OpenTrial, columns: np.ndarray, preparation: Preparation, sampler: Any
 ) -> Fold:
-    """Return the fold of ``as-described``: every synthetic row is a fit row.
-
-    Parameters
-    ----------
-    trial : OpenTrial
-    columns : numpy.ndarray of int
-        Features that preparation and sampler see.
-    preparation : Preparation
-        Fitted on the training rows.
-    sampler : object with ``fit_resample``, or None
-        Fitted on the training rows.
-
-    Returns
-    -------
-    Fold
-
-    Examples
-    --------
-    >>> from vaega.data.preprocess import Preprocessor
-    >>> X, y = np.arange(12.0).reshape(6, 2), np.tile([0, 1], 3)
-    >>> trial = OpenTrial(X[:4], y[:4], X[4:], y[4:], seed=0, generator_seed=0)
-    >>> described_fold(trial, np.arange(2), Preprocessor([]), None).X_validate
-    array([[ 8.,  9.],
-           [10., 11.]])
-    """
+    """Return the fold of ``as-described``: every synthetic row is a fit row."""
     X = np.vstack([trial.X, trial.X_test])[:, columns]
     y = np.concatenate([trial.y, trial.y_test])
     fit, test = np.split(np.arange(len(y)), [len(trial.y)])
@@ -59,36 +35,7 @@ def make_open_fold(
     device: str,
     cache: Any,
 ) -> Fold:
-    """Return the fold that a protocol makes of a trial for an arm.
-
-    Parameters
-    ----------
-    trial : OpenTrial
-    columns : numpy.ndarray of int
-        Features that preparation and generator see.
-    preparation : Preparation
-        Fitted on the training rows.
-    protocol : ProtocolConfig
-        ``as-described`` or ``as-run``.
-    arm : ArmConfig
-        Its generator and amount.
-    n_classes : int
-        Of the dataset.
-    device : {"auto", "cpu", "cuda"}
-        Where autoencoders are trained.
-    cache : path or "auto" or None
-        Where trained autoencoders of ``as-described`` are kept.
-
-    Returns
-    -------
-    Fold
-        Real rows first, in both parts.
-
-    Raises
-    ------
-    ConfigError
-        When the public code has no generator of the arm's kind.
-    """
+    """Return the fold that a protocol makes of a trial for an arm."""
     if protocol.kind == "as-described" or arm.generator is None or arm.amount is None:
         sampler = make_sampler(arm, n_classes, device=device, cache=cache)
         return described_fold(trial, columns, preparation, sampler)
@@ -114,30 +61,7 @@ def make_open_fold(
 
 
 def with_synthetic_rows(fold: Fold, X: np.ndarray, y: np.ndarray, *, test_share: float) -> Fold:
-    """Return a fold with synthetic rows behind its real ones, evenly spread over both parts.
-
-    Parameters
-    ----------
-    fold : Fold
-    X : numpy.ndarray of float, shape (n_rows, n_kept)
-        Synthetic rows.
-    y : numpy.ndarray of int, shape (n_rows,)
-        Their labels.
-    test_share : float
-        Share of them that joins the test part.
-
-    Returns
-    -------
-    Fold
-
-    Examples
-    --------
-    >>> X, y = np.zeros((2, 1)), np.array([0, 1])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=2)
-    >>> made = with_synthetic_rows(fold, np.ones((10, 1)), np.ones(10, int), test_share=0.3)
-    >>> len(made.X_fit), len(made.X_validate)
-    (9, 5)
-    """
+    """Return a fold with synthetic rows behind its real ones, evenly spread over both parts."""
     due = np.floor(np.round(np.arange(len(y) + 1) * test_share, 9))
     test = np.diff(due) > 0
     fit = ~test

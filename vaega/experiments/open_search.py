@@ -47,25 +47,7 @@ _FIXED = {"algorithm": "generational", "n_searches": 1, "guide": "none"}
 
 
 def check_open_search(kind: str, search: Any) -> None:
-    """Refuse settings of a search that has no place under a protocol of the thesis.
-
-    Parameters
-    ----------
-    kind : str
-        Of the protocol.
-    search : SearchConfig
-        The section ``search``.
-
-    Raises
-    ------
-    InputError
-        For the first key that has no effect, or another value than it must have.
-
-    Examples
-    --------
-    >>> from vaega.experiments.config import SearchConfig
-    >>> check_open_search("as-run", SearchConfig(n_searches=1, guide="none", mutation="bitflip"))
-    """
+    """Refuse settings of a search that has no place under a protocol of the thesis."""
     for key in sorted(search.model_fields_set - READ):
         raise InputError(f"search.{key} has no effect with protocol {kind}; remove it")
     for key, wanted in _FIXED.items():
@@ -77,83 +59,31 @@ def check_open_search(kind: str, search: Any) -> None:
 
 @dataclass(frozen=True)
 class Breeding:
-    """In what the breeding of the public code differs from the thesis's text.
+    """In what the breeding of the public code differs from the thesis's text."""
 
-    Parameters
-    ----------
-    mutates : bool
-        Whether mutated masks are kept; the public code drops them.
-    redraws_parents : bool
-        Whether parents are drawn with replacement, two by two, from a pool of as many winners of
-        tournaments as there are masks, as in the public code; else each is a winner of its own.
-    """
-
-    mutates: bool
+    mutates: bool  # Whether mutated masks are kept; the public code drops them
     redraws_parents: bool
 
 
 def breeding_of(kind: str) -> Breeding:
-    """Return how masks are bred under a protocol of the thesis.
-
-    Parameters
-    ----------
-    kind : {"as-described", "as-run"}
-
-    Returns
-    -------
-    Breeding
-
-    Examples
-    --------
-    >>> breeding_of("as-run").mutates
-    False
-    """
+    """Return how masks are bred under a protocol of the thesis."""
     as_run = kind == "as-run"
     return Breeding(mutates=not as_run, redraws_parents=as_run)
 
 
 @dataclass(frozen=True, eq=False)
 class OpenSearch:
-    """One run of the genetic algorithm.
+    """One run of the genetic algorithm."""
 
-    Parameters
-    ----------
-    objective : Objective
-        What is maximised.
-    settings : SearchSettings
-        Resolved.
-    breeding : Breeding
-        Of the protocol.
-    seed : int
-        Of everything random.
-    callbacks : iterable of Callback, default=()
-        Called each generation.
-    folder : pathlib.Path, optional
-        Where the state is kept.
-    """
-
-    objective: Objective
-    settings: SearchSettings
-    breeding: Breeding
-    seed: int
-    callbacks: Iterable[Callback] = ()
-    folder: Path | None = None
+    objective: Objective  # What is maximised
+    settings: SearchSettings  # Resolved
+    breeding: Breeding  # Of the protocol
+    seed: int  # Of everything random
+    callbacks: Iterable[Callback] = ()  # Called each generation
+    folder: Path | None = None  # Where the state is kept
 
     def run(self, scores: SearchScores, *, digest: str | None) -> EvolutionState:
-        """Evolve masks until the last generation.
-
-        Parameters
-        ----------
-        scores : SearchScores
-            The metric of masks.
-        digest : str or None
-            Of the rows and the classifier; without, no state is kept.
-
-        Returns
-        -------
-        EvolutionState
-            The last one.
-        """
+        """Evolve masks until the last generation."""
         algorithm = self._algorithm(scores.n_features)
         hooks = list(self.callbacks)
         for callback in hooks:
@@ -203,29 +133,7 @@ class OpenSearch:
 
 
 def mean_metric(mean: float, n_features: float, objective: Objective, n_all: int) -> float:
-    """Return the metric behind a value of the objective.
-
-    Parameters
-    ----------
-    mean : float
-        Value, of one mask or the mean of many.
-    n_features : float
-        Selected features, or their mean.
-    objective : Objective
-        Linear in the metric and in the number of features.
-    n_all : int
-        Features in all.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> from vaega.fitness.objective import WeightedObjective
-    >>> round(mean_metric(0.775, 1, WeightedObjective(0.5), 4), 6)
-    0.8
-    """
+    """Return the metric behind a value of the objective."""
     none, full = np.zeros((1, n_all), dtype=bool), np.ones((1, n_all), dtype=bool)
     value = partial(_value, objective)
     slope = value(1.0, none) - value(0.0, none)

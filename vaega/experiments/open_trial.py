@@ -32,30 +32,14 @@ from vaega.selection.settings import SearchSettings
 
 @dataclass(frozen=True, eq=False)
 class OpenMeans:
-    """What a trial uses and does not depend on.
+    """What a trial uses and does not depend on."""
 
-    Parameters
-    ----------
-    device : {"auto", "cpu", "cuda"}, default="cpu"
-        Where autoencoders are trained.
-    cache : path or "auto" or None, default=None
-        Where trained autoencoders are kept.
-    n_jobs : int, default=1
-        Processes.
-    callbacks : iterable of Callback, default=()
-        Called each generation.
-    checkpoint : pathlib.Path, optional
-        Folder where searches keep their state.
-    store : ScoreStore, optional
-        Where scores are kept for other runs.
-    """
-
-    device: str = "cpu"
-    cache: Any = None
-    n_jobs: int = 1
-    callbacks: Iterable[Callback] = ()
-    checkpoint: Path | None = None
-    store: ScoreStore | None = None
+    device: str = "cpu"  # Where autoencoders are trained
+    cache: Any = None  # Where trained autoencoders are kept
+    n_jobs: int = 1  # Processes
+    callbacks: Iterable[Callback] = ()  # Called each generation
+    checkpoint: Path | None = None  # Folder where searches keep their state
+    store: ScoreStore | None = None  # Where scores are kept for other runs
 
 
 def run_open_trial(
@@ -66,28 +50,7 @@ def run_open_trial(
     n_classes: int,
     means: OpenMeans | None = None,
 ) -> TrialResult:
-    """Search for masks whose fitness is computed on the test rows, as the thesis did.
-
-    Parameters
-    ----------
-    config : ExperimentConfig
-        Protocol, preprocessing, fitness and search.
-    trial : OpenTrial
-        Training and test rows.
-    arm : ArmConfig
-        Its generator.
-    n_classes : int
-        Of the dataset.
-    means : OpenMeans, optional
-        What else is used.
-
-    Returns
-    -------
-    TrialResult
-        Held-out and inner score are one and the same: the metric of the best mask on the rows
-        that the search saw. In ``extra`` are the figures that the thesis reports, see
-        `vaega.experiments.store.OPEN_COLUMNS`; those of real test rows alone end in ``_real``.
-    """
+    """Search for masks whose fitness is computed on the test rows, as the thesis did."""
     bench = _Bench(config, trial, n_classes, means or OpenMeans())
     columns, first = bench.preselected()
     fold = bench.fold(arm, columns)

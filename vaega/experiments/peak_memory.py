@@ -13,11 +13,6 @@ class PeakMemory:
 
     Linux sets its high-water mark back when asked. Elsewhere, and where that is forbidden, the mark
     is that of the process since it began, which may have computed other runs before.
-
-    Examples
-    --------
-    >>> PeakMemory().megabytes() > 0
-    True
     """
 
     def __init__(self) -> None:
@@ -25,12 +20,7 @@ class PeakMemory:
             _CLEAR.write_text("5")
 
     def megabytes(self) -> float | None:
-        """Return the most resident memory so far, in 1e6 bytes; None where the system does not say.
-
-        Returns
-        -------
-        float or None
-        """
+        """Return the peak resident memory so far, in 1e6 bytes; None where it is not known."""
         with suppress(OSError):
             found = re.search(r"VmHWM:\s*(\d+) kB", _STATUS.read_text(encoding="ascii"))
             if found is not None:

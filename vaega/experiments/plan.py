@@ -18,73 +18,30 @@ from vaega.experiments.reading import read_config
 
 @dataclass(frozen=True)
 class Origin:
-    """From where an experiment was started.
+    """From where an experiment was started."""
 
-    Parameters
-    ----------
-    beside : pathlib.Path
-        Folder of the configuration file, where relative paths of data are looked for.
-    started_in : pathlib.Path
-        Working folder, where they are looked for first.
-    command : str, default=""
-        The command that started it; empty where a program did.
-    """
-
-    beside: Path
-    started_in: Path
-    command: str = ""
+    beside: Path  # Folder of the configuration file, where relative paths of data are looked for
+    started_in: Path  # Working folder, where they are looked for first
+    command: str = ""  # The command that started it; empty where a program did
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a results folder was begun with.
+    """What a results folder was begun with."""
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        ``results/NAME``.
-    config : ExperimentConfig
-        The configuration, with the overrides that were given.
-    run_ids : tuple of str
-        All runs, done or not.
-    origin : Origin
-        From where it was started.
-    """
-
-    folder: Path
-    config: ExperimentConfig
-    run_ids: tuple[str, ...]
-    origin: Origin
+    folder: Path  # ``results/NAME``
+    config: ExperimentConfig  # The configuration, with the overrides that were given
+    run_ids: tuple[str, ...]  # All runs, done or not
+    origin: Origin  # From where it was started
 
     def load_dataset(self) -> Dataset:
-        """Load the data as the first call did, wherever this one is made from.
-
-        Returns
-        -------
-        Dataset
-
-        Raises
-        ------
-        InputError
-            When the data are no longer where they were.
-        """
+        """Load the data as the first call did, wherever this one is made from."""
         started_in = self.origin.started_in
         with chdir(started_in if started_in.is_dir() else Path.cwd()):
             return load_configured(self.config.dataset, beside=self.origin.beside)
 
     def check_runs(self, run_ids: Sequence[str]) -> None:
-        """Check that the experiment would still do what it was begun with.
-
-        Parameters
-        ----------
-        run_ids : sequence of str
-            What `vaega.experiments.runner.plan_runs` gives now.
-
-        Raises
-        ------
-        ResultsError
-            When data or defaults have changed since.
-        """
+        """Check that the experiment would still do what it was begun with."""
         if set(run_ids) != set(self.run_ids):
             raise ResultsError(
                 f"{self.folder}: cannot be resumed: the data, or the defaults of this version, "
@@ -95,20 +52,7 @@ class Plan:
 def write_plan(
     folder: Path, config: ExperimentConfig, run_ids: Sequence[str], origin: Origin
 ) -> None:
-    """Write ``config.json`` (resolved), ``experiment.yaml`` (as given), the command and the plan.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        ``results/NAME``.
-    config : ExperimentConfig
-        The experiment.
-    run_ids : sequence of str
-        All of its runs.
-    origin : Origin
-        From where it is started; its folders are written relative to `folder`, so that a project
-        can be moved as a whole.
-    """
+    """Write ``config.json`` (resolved), ``experiment.yaml`` (as given), command and plan."""
     write_json(folder / "config.json", plain(config.model_dump(by_alias=True)))
     # YAML, since JSON has no infinity; what was set alone, since a default that is written out
     # is not always allowed beside the other keys.
@@ -124,20 +68,7 @@ def write_plan(
 
 
 def is_planned(folder: Path, run_ids: Sequence[str]) -> bool:
-    """Return whether a results folder holds the plan of these runs.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        ``results/NAME``.
-    run_ids : sequence of str
-        The runs.
-
-    Returns
-    -------
-    bool
-        False too when the folder holds no plan that can be read.
-    """
+    """Return whether a results folder holds the plan of these runs."""
     try:
         return bool(read_json(folder / "plan.json")["runs"] == list(run_ids))
     except (ResultsError, KeyError, TypeError):
@@ -145,24 +76,7 @@ def is_planned(folder: Path, run_ids: Sequence[str]) -> bool:
 
 
 def read_plan(folder: Path) -> Plan:
-    """Read what `write_plan` wrote.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        ``results/NAME``.
-
-    Returns
-    -------
-    Plan
-
-    Raises
-    ------
-    ResultsError
-        When it is no results folder, or one of an earlier version.
-    ConfigError
-        When its configuration was changed to something that is not valid.
-    """
+    """Read what `write_plan` wrote."""
     if not (folder / "plan.json").is_file():
         raise ResultsError(f"{folder}: is no results folder, it has no plan.json.")
     command_file = folder / "command.txt"

@@ -40,22 +40,7 @@ class Pool(Protocol):
 
 
 class ProcessPool:
-    """Processes of this machine.
-
-    Parameters
-    ----------
-    n_processes : int
-        At least two.
-    n_jobs : int, default=1
-        Processes within each run.
-
-    Notes
-    -----
-    When the system kills a process (no memory left, say), all of them are ended. The runs that
-    were under way go on from their checkpoints in new ones. A run that was under way twice when
-    that happened gets a process for itself; when that one is killed too it is the run's own doing,
-    and recorded as its failure.
-    """
+    """Processes of this machine."""
 
     def __init__(self, n_processes: int, n_jobs: int = 1) -> None:
         self.n_processes = n_processes
@@ -64,26 +49,7 @@ class ProcessPool:
     def complete(
         self, runs: Sequence[Run], worker: Worker, budget: Budget, observer: Observer
     ) -> Iterator[tuple[Run, Completion]]:
-        """Compute runs, and yield each as it ends.
-
-        Parameters
-        ----------
-        runs : sequence of Run
-        worker : Worker
-        budget : Budget
-        observer : Observer
-
-        Yields
-        ------
-        run : Run
-        completion : Completion
-            Of runs that were begun; the order is that in which they end.
-
-        Raises
-        ------
-        ResultsError
-            When the results folder fails.
-        """
+        """Compute runs, and yield each as it ends."""
         left, suspects, deaths = list(runs), list[Run](), Counter[str]()
         while left and not budget.is_spent:
             taken: dict[str, Run] = {}

@@ -24,18 +24,7 @@ _MOST_BARS = 8  # of runs at once; a cluster may compute more than a terminal ha
 
 
 def describe_run(run: Run, metrics: dict[str, Any]) -> str:
-    """Return one line on a finished run.
-
-    Parameters
-    ----------
-    run : Run
-    metrics : dict
-        As in ``metrics.json``.
-
-    Returns
-    -------
-    str
-    """
+    """Return one line on a finished run."""
     if metrics.get("status") != "done":
         return f"{run.title}: failed: {metrics.get('error', 'no result')}"
     if metrics.get("protocol", "honest") != "honest":
@@ -53,34 +42,14 @@ def describe_run(run: Run, metrics: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class RunLength:
-    """How long the bar of a run is.
+    """How long the bar of a run is."""
 
-    Parameters
-    ----------
-    n_searches : int
-        Searches in all trials of the run.
-    n_generations : int
-        Of each search.
-    """
-
-    n_searches: int
-    n_generations: int
+    n_searches: int  # Searches in all trials of the run
+    n_generations: int  # Of each search
 
 
 def measure_run(config: ExperimentConfig, dataset: Dataset) -> RunLength:
-    """Return how many searches and generations each run of an experiment has.
-
-    Parameters
-    ----------
-    config : ExperimentConfig
-        The experiment.
-    dataset : Dataset
-        Its data; how many rows they have decides where a setting is "auto".
-
-    Returns
-    -------
-    RunLength
-    """
+    """Return how many searches and generations each run of an experiment has."""
     trials = list(make_protocol(config.protocol).trials(dataset, config.seed_list()[0]))
     n_rows, n_features = trials[0].X.shape
     settings = config.search.settings().resolved(n_rows=n_rows, n_features=n_features)
@@ -88,13 +57,7 @@ def measure_run(config: ExperimentConfig, dataset: Dataset) -> RunLength:
 
 
 class PlainObserver(Observer):
-    """One line a run, for logs and pipes; and one a minute on what is under way.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-        Where to print.
-    """
+    """One line a run, for logs and pipes; and one a minute on what is under way."""
 
     seconds = 60.0  # between two looks at what is under way
 
@@ -164,15 +127,7 @@ def _describe_activity(run: Run, activity: Activity | None) -> str:
 
 
 class LiveObserver(PlainObserver):
-    """A bar of all runs, and one of the generations of each that is under way, wherever it is.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-        A terminal.
-    length : RunLength
-        Of each run.
-    """
+    """A bar of all runs, and one of the generations of each that is under way, wherever it is."""
 
     seconds = 0.25
 
@@ -245,19 +200,7 @@ class LiveObserver(PlainObserver):
 
 
 def make_observer(console: Console, *, length: RunLength) -> PlainObserver:
-    """Return the display that suits the console; it is a context manager.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-        A terminal gets bars, anything else plain lines.
-    length : RunLength
-        Of each run.
-
-    Returns
-    -------
-    PlainObserver
-    """
+    """Return the display that suits the console; it is a context manager."""
     if console.is_terminal:
         return LiveObserver(console, length=length)
     return PlainObserver(console)
@@ -265,14 +208,7 @@ def make_observer(console: Console, *, length: RunLength) -> PlainObserver:
 
 @contextmanager
 def plain_warnings() -> Iterator[None]:
-    r"""Show warnings meant for people as one sentence, without the line of code that gave them.
-
-    Examples
-    --------
-    >>> with plain_warnings():
-    ...     warnings.formatwarning("the disk is full", UserWarning, "store.py", 7)
-    'vaega: the disk is full\n'
-    """
+    r"""Show warnings meant for people as one sentence, without the line of code that gave them."""
     before = warnings.formatwarning
 
     def format_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> str:

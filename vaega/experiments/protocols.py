@@ -14,40 +14,13 @@ from vaega.experiments.splitting import InnerSplits, outer_splits
 
 
 class SealedRows:
-    """Test rows that can be read once, and say so when somebody tries again.
-
-    Parameters
-    ----------
-    X : numpy.ndarray of float, shape (n_rows, n_features)
-        Test rows.
-    y : numpy.ndarray of int, shape (n_rows,)
-        Their labels.
-
-    Examples
-    --------
-    >>> sealed = SealedRows(np.zeros((1, 2)), np.zeros(1))
-    >>> X, y = sealed.open()
-    >>> sealed.open()
-    Traceback (most recent call last):
-    ...
-    RuntimeError: test rows were read already; a held-out score is computed once
-    """
+    """Test rows that can be read once, and say so when somebody tries again."""
 
     def __init__(self, X: np.ndarray, y: np.ndarray) -> None:
         self._rows: tuple[np.ndarray, np.ndarray] | None = (X, y)
 
     def open(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows and forget them.
-
-        Returns
-        -------
-        X, y : numpy.ndarray
-
-        Raises
-        ------
-        RuntimeError
-            When they were read before.
-        """
+        """Return the rows and forget them."""
         if self._rows is None:
             raise RuntimeError("test rows were read already; a held-out score is computed once")
         rows, self._rows = self._rows, None
@@ -56,31 +29,14 @@ class SealedRows:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One outer split: training rows in the open, test rows sealed.
+    """One outer split: training rows in the open, test rows sealed."""
 
-    Parameters
-    ----------
-    X : numpy.ndarray of float, shape (n_train, n_features)
-        Training rows.
-    y : numpy.ndarray of int, shape (n_train,)
-        Their class codes.
-    split : callable
-        ``split(rows, seed)`` gives inner (fit, validate) pairs of positions within these training
-        rows; those of all rows under the trial's own seed are the inner splits.
-    groups : numpy.ndarray, shape (n_train,), or None
-        Training rows that belong together.
-    test : SealedRows
-        The other rows.
-    seed : int
-        Of everything random in this trial, the same for all arms.
-    """
-
-    X: np.ndarray
-    y: np.ndarray
+    X: np.ndarray  # Training rows
+    y: np.ndarray  # Their class codes
     split: Callable[[np.ndarray, int], list[tuple[np.ndarray, np.ndarray]]]
-    groups: np.ndarray | None
-    test: SealedRows
-    seed: int
+    groups: np.ndarray | None  # Training rows that belong together
+    test: SealedRows  # The other rows
+    seed: int  # Of everything random in this trial, the same for all arms
 
     @property
     def inner(self) -> list[Split]:
@@ -91,15 +47,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class HonestProtocol:
-    """Fitness on inner folds of the training rows; test rows read once, after the search.
+    """Fitness on inner folds of the training rows; test rows read once, after the search."""
 
-    Parameters
-    ----------
-    config : ProtocolConfig
-        The section ``protocol`` of a configuration.
-    """
-
-    config: ProtocolConfig
+    config: ProtocolConfig  # The section ``protocol`` of a configuration
     name = "honest"
     fitness_rows = "inner folds of the training rows"
     statement = (
@@ -108,27 +58,7 @@ class HonestProtocol:
     )
 
     def trials(self, dataset: Dataset, seed: int) -> Iterator[Trial]:
-        """Yield the outer splits of a run, one after the other.
-
-        Parameters
-        ----------
-        dataset : Dataset
-            With ``outer: official`` its own test part is the test part; otherwise all labelled
-            rows are pooled and split anew for each seed.
-        seed : int
-            Of the run.
-
-        Yields
-        ------
-        Trial
-
-        Raises
-        ------
-        ConfigError
-            When the dataset has no official test part and one is wanted.
-        DataError
-            When a class has too few rows for the splits.
-        """
+        """Yield the outer splits of a run, one after the other."""
         rows = dataset.pooled()
         for place, split in enumerate(outer_splits(self.config, dataset, rows, seed)):
             trial_seed = derive_seed(seed, "trial", place)
@@ -143,26 +73,14 @@ class HonestProtocol:
 
 @dataclass(frozen=True, eq=False)
 class OpenTrial:
-    """One outer split of a protocol whose search sees the test rows.
+    """One outer split of a protocol whose search sees the test rows."""
 
-    Parameters
-    ----------
-    X, X_test : numpy.ndarray of float, shape (n_train, n_features), (n_test, n_features)
-        Training rows and test rows.
-    y, y_test : numpy.ndarray of int, shape (n_train,), (n_test,)
-        Their labels.
-    seed : int
-        Of everything random in this trial, the same for all arms.
-    generator_seed : int
-        Of the generator, which several runs may share.
-    """
-
-    X: np.ndarray
-    y: np.ndarray
-    X_test: np.ndarray
-    y_test: np.ndarray
-    seed: int
-    generator_seed: int
+    X: np.ndarray  # Training rows and test rows
+    y: np.ndarray  # Their labels
+    X_test: np.ndarray  # Training rows and test rows
+    y_test: np.ndarray  # Their labels
+    seed: int  # Of everything random in this trial, the same for all arms
+    generator_seed: int  # Of the generator, which several runs may share
 
 
 @dataclass(frozen=True)
@@ -170,14 +88,9 @@ class AsDescribedProtocol:
     """The thesis as its text describes it: the fitness of a mask is computed on the test rows.
 
     Mutation works, no synthetic row is in the test part, and the generator never sees a test row.
-
-    Parameters
-    ----------
-    config : ProtocolConfig
-        The section ``protocol`` of a configuration.
     """
 
-    config: ProtocolConfig
+    config: ProtocolConfig  # The section ``protocol`` of a configuration
     name = "as-described"
     _generator = ""
 
@@ -195,25 +108,7 @@ class AsDescribedProtocol:
         )
 
     def trials(self, dataset: Dataset, seed: int) -> Iterator[OpenTrial]:
-        """Yield the outer splits of a run, one after the other.
-
-        Parameters
-        ----------
-        dataset : Dataset
-        seed : int
-            Of the run.
-
-        Yields
-        ------
-        OpenTrial
-
-        Raises
-        ------
-        ConfigError
-            When the dataset has no official test part and one is wanted.
-        DataError
-            When a class has too few rows for the splits.
-        """
+        """Yield the outer splits of a run, one after the other."""
         rows = dataset.pooled()
         for place, split in enumerate(outer_splits(self.config, dataset, rows, seed)):
             trial_seed = derive_seed(seed, "trial", place)
@@ -237,11 +132,6 @@ class AsRunProtocol(AsDescribedProtocol):
     Fitness is computed on the test rows, with `synthetic_test_share` of the synthetic rows among
     them; the generator is stopped on the test rows and drawn around them; mutated masks are
     dropped, see `vaega.experiments.open_search.Breeding`.
-
-    Parameters
-    ----------
-    config : ProtocolConfig
-        The section ``protocol`` of a configuration.
     """
 
     name = "as-run"
@@ -287,39 +177,10 @@ PROTOCOLS: dict[str, Callable[[ProtocolConfig], EvaluationProtocol]] = {
 
 
 def make_protocol(config: ProtocolConfig) -> EvaluationProtocol:
-    """Return the protocol that a configuration names.
-
-    Parameters
-    ----------
-    config : ProtocolConfig
-
-    Returns
-    -------
-    HonestProtocol, AsDescribedProtocol or AsRunProtocol
-
-    Examples
-    --------
-    >>> make_protocol(ProtocolConfig(kind="as-run", synthetic_test_share=0.3)).fitness_rows
-    'the test rows and 30 % of the synthetic rows'
-    """
+    """Return the protocol that a configuration names."""
     return PROTOCOLS[config.kind](config)
 
 
 def statement_of(config: Mapping[str, Any]) -> str:
-    """Return the line that the outputs of an experiment carry.
-
-    Parameters
-    ----------
-    config : mapping
-        The configuration, as ``config.json`` holds it.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> statement_of({"protocol": {"kind": "honest"}})[:16]
-    'Protocol honest:'
-    """
+    """Return the line that the outputs of an experiment carry."""
     return make_protocol(ProtocolConfig.model_construct(**config.get("protocol", {}))).statement

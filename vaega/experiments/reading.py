@@ -14,24 +14,7 @@ from vaega.experiments.config import ExperimentConfig
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
-    """Read a configuration file.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A YAML file.
-    overrides : sequence of str
-        ``key=value`` each, the key with dots, the value in YAML: ``search.elite=2``.
-
-    Returns
-    -------
-    ExperimentConfig
-
-    Raises
-    ------
-    ConfigError
-        One sentence: the file, the key, the rule and the value.
-    """
+    """Read a configuration file."""
     content = _unshared(_load_yaml(path))
     for override in overrides:
         _apply(content, override)
@@ -39,31 +22,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
 
 
 def make_config(content: dict[str, Any], *, origin: str = "configuration") -> ExperimentConfig:
-    """Check the content of a configuration file.
-
-    Parameters
-    ----------
-    content : dict
-        As YAML gives it.
-    origin : str
-        The file, for messages.
-
-    Returns
-    -------
-    ExperimentConfig
-
-    Raises
-    ------
-    ConfigError
-        One sentence on what is wrong.
-
-    Examples
-    --------
-    >>> config = make_config({"name": "iris", "dataset": {"source": "sklearn:iris"},
-    ...                       "fitness": {"classifier": "knn"}})
-    >>> config.search.elite
-    1
-    """
+    """Check the content of a configuration file."""
     try:
         return ExperimentConfig.model_validate(content)
     except ValidationError as error:

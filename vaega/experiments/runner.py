@@ -30,52 +30,16 @@ from vaega.selection.search import check_fits
 
 @dataclass(frozen=True)
 class RunnerOptions(Means):
-    """What a run does not depend on: where, how fast, and how much of the work in this call.
+    """What a run does not depend on: where, how fast, and how much of the work in this call."""
 
-    Parameters
-    ----------
-    jobs : int, default=1
-        Processes; -1 is one a core.
-    parallel : {"auto", "runs", "fitness"}, default="auto"
-        What the processes share, see `Means`.
-    backend : {"processes", "dask"}, default="processes"
-        Processes of this machine, or the workers of a Dask cluster.
-    scheduler : str, optional
-        Address of the cluster's scheduler; a cluster of `jobs` processes is started when absent.
-    device : {"auto", "cpu", "cuda"}, default="auto"
-        Where autoencoders are trained.
-    cache : path or "auto" or None, default="auto"
-        Where trained autoencoders are kept.
-    max_seconds : float, optional
-        Wall time of the call. Runs that are under way then are left after their generation and
-        go on from there in the next call.
-    max_evaluations : int, optional
-        Masks that the runs of the call may ask for, together.
-
-    Examples
-    --------
-    >>> RunnerOptions(jobs=4, parallel="runs", max_seconds=3600.0).backend
-    'processes'
-    """
-
-    device: str = "auto"
-    cache: Any = "auto"
+    device: str = "auto"  # Where autoencoders are trained
+    cache: Any = "auto"  # Where trained autoencoders are kept
     max_seconds: float | None = None
-    max_evaluations: int | None = None
+    max_evaluations: int | None = None  # Masks that the runs of the call may ask for, together
 
 
 def plan_runs(config: ExperimentConfig, dataset: Dataset) -> list[Run]:
-    """Return every run of an experiment: arms in order, seeds in order, permuted labels last.
-
-    Parameters
-    ----------
-    config : ExperimentConfig
-    dataset : Dataset
-
-    Returns
-    -------
-    list of Run
-    """
+    """Return every run of an experiment: arms in order, seeds in order, permuted labels last."""
     shared = plain(
         config.model_dump(by_alias=True, exclude={"arms", "seeds", "description", "null"})
     )
@@ -110,35 +74,7 @@ def run_experiment(
     observer: Observer | None = None,
     origin: Origin | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Run what is not finished, and tabulate everything.
-
-    Parameters
-    ----------
-    config : ExperimentConfig
-        The experiment.
-    dataset : Dataset
-        Its data, loaded.
-    results : pathlib.Path
-        Folder of all experiments; this one writes to ``results / config.name``.
-    options : RunnerOptions, optional
-        Processes, device, cache, budget.
-    observer : Observer, optional
-        Hears of the progress.
-    origin : Origin, optional
-        From where it is started, for a resume; the working folder when absent.
-
-    Returns
-    -------
-    runs : pandas.DataFrame
-        One row a run, as in ``runs.csv``; a failed run has a status and no scores.
-    summary : pandas.DataFrame
-        One row an arm, as in ``summary.csv``.
-
-    Raises
-    ------
-    InputError
-        When the data do not fit the protocol, or the folder cannot be written.
-    """
+    """Run what is not finished, and tabulate everything."""
     folder = path_inside(results, config.name)
     return complete_runs(folder, config, dataset, options=options, observer=observer, origin=origin)
 
@@ -152,20 +88,7 @@ def complete_runs(
     observer: Observer | None = None,
     origin: Origin | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Run what is not finished in a results folder, and tabulate everything.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        ``results/NAME``; made when missing.
-    config, dataset, options, observer, origin
-        See `run_experiment`.
-
-    Returns
-    -------
-    runs, summary : pandas.DataFrame
-        See `run_experiment`.
-    """
+    """Run what is not finished in a results folder, and tabulate everything."""
     options, observer = options or RunnerOptions(), observer or Observer()
     options.check()
     budget = Budget(options.max_seconds, options.max_evaluations)

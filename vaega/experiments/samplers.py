@@ -14,52 +14,13 @@ from vaega.generative.smote import find_smote
 
 
 def share_amount(amount: int, n_classes: int) -> dict[int, int]:
-    """Divide synthetic rows evenly over the classes; the first ones take what is left over.
-
-    Parameters
-    ----------
-    amount : int
-        Synthetic rows in all.
-    n_classes : int
-        Classes, coded 0 to n_classes - 1.
-
-    Returns
-    -------
-    dict
-        Rows to add for each class.
-
-    Examples
-    --------
-    >>> share_amount(5, 2)
-    {0: 3, 1: 2}
-    """
+    """Divide synthetic rows evenly over the classes; the first ones take what is left over."""
     even, left = divmod(amount, n_classes)
     return {code: even + (code < left) for code in range(n_classes)}
 
 
 def make_sampler(arm: ArmConfig, n_classes: int, *, device: str, cache: Any) -> Any:
-    """Return the sampler of an arm, or None where the arm adds nothing.
-
-    Parameters
-    ----------
-    arm : ArmConfig
-        One of the section ``arms``.
-    n_classes : int
-        Classes of the dataset.
-    device : {"auto", "cpu", "cuda"}
-        Where autoencoders are trained.
-    cache : path or "auto" or None
-        Where trained autoencoders are kept.
-
-    Returns
-    -------
-    sampler or None
-
-    Raises
-    ------
-    InputError
-        When a device is wanted that is not here, or SMOTE and imbalanced-learn is not installed.
-    """
+    """Return the sampler of an arm, or None where the arm adds nothing."""
     if arm.generator is None or arm.amount is None:
         return None
     kind, given = arm.generator.kind, arm.generator.parameters()
@@ -77,26 +38,7 @@ def make_sampler(arm: ArmConfig, n_classes: int, *, device: str, cache: Any) -> 
 
 
 def make_arm_model(arm: ArmConfig, *, device: str) -> Any:
-    """Return the generative model of an arm, not fitted; None where it has none.
-
-    Parameters
-    ----------
-    arm : ArmConfig
-        One of the section ``arms``.
-    device : {"auto", "cpu", "cuda"}
-        Where autoencoders are trained.
-
-    Returns
-    -------
-    GenerativeModel or None
-
-    Examples
-    --------
-    >>> from vaega.experiments.arm_config import ArmConfig
-    >>> arm = ArmConfig(generator={"kind": "ppca", "latent": 3}, amount=10)
-    >>> make_arm_model(arm, device="cpu")
-    ProbabilisticPCA(latent=3)
-    """
+    """Return the generative model of an arm, not fitted; None where it has none."""
     if arm.generator is None or arm.generator.kind not in MODELS:
         return None
     return make_model(arm.generator.kind, arm.generator.parameters(), device=device)

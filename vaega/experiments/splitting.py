@@ -15,24 +15,12 @@ from vaega.experiments.config import ProtocolConfig
 
 @dataclass(frozen=True, eq=False)
 class InnerSplits:
-    """Inner folds of some of the training rows: stratified, groups kept together.
+    """Inner folds of some of the training rows: stratified, groups kept together."""
 
-    Parameters
-    ----------
-    y : numpy.ndarray of int, shape (n_train,)
-        Class codes of all training rows.
-    groups : numpy.ndarray, shape (n_train,), or None
-        Rows that belong together.
-    class_names : sequence of str
-        For messages.
-    n_folds : int
-        Folds; fewer on a subsample where a class has fewer rows or groups.
-    """
-
-    y: np.ndarray
-    groups: np.ndarray | None
-    class_names: Sequence[str]
-    n_folds: int
+    y: np.ndarray  # Class codes of all training rows
+    groups: np.ndarray | None  # Rows that belong together
+    class_names: Sequence[str]  # For messages
+    n_folds: int  # Folds; fewer on a subsample where a class has fewer rows or groups
 
     def __call__(self, rows: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return (fit, validate) pairs of positions within `rows`."""
@@ -56,28 +44,7 @@ class InnerSplits:
 
 
 def outer_splits(config: ProtocolConfig, dataset: Dataset, rows: Dataset, seed: int) -> list[Split]:
-    """Return the outer splits of a run.
-
-    Parameters
-    ----------
-    config : ProtocolConfig
-    dataset : Dataset
-        As it was loaded.
-    rows : Dataset
-        All of its labelled rows, pooled.
-    seed : int
-        Of the run.
-
-    Returns
-    -------
-    list of Split
-        Positions within the pooled rows.
-
-    Raises
-    ------
-    ConfigError
-        When the dataset has no official test part and one is wanted.
-    """
+    """Return the outer splits of a run."""
     if config.outer == "official":
         if dataset.X_test is None:
             raise ConfigError(

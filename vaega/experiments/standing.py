@@ -17,46 +17,24 @@ STATES = ("done", "failed", "running", "stopped", "waiting")
 
 @dataclass(frozen=True)
 class RunStanding:
-    """Where one run stands.
-
-    Attributes
-    ----------
-    id, arm : str
-    seed : int
-    state : str
-        One of `STATES`; "stopped": begun, and no process is on it.
-    seconds : float or None
-        How long it took, where it ended.
-    error : str
-        Why it failed.
-    """
+    """Where one run stands."""
 
     id: str
     arm: str
     seed: int
-    state: str
-    seconds: float | None = None
-    error: str = ""
+    state: str  # One of `STATES`; "stopped": begun, and no process is on it
+    seconds: float | None = None  # How long it took, where it ended
+    error: str = ""  # Why it failed
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where an experiment stands.
+    """Where an experiment stands."""
 
-    Attributes
-    ----------
-    folder : pathlib.Path
-        ``results/NAME``.
-    name : str
-    runs : tuple of RunStanding
-        In the order of the plan.
-    leftovers : tuple of pathlib.Path
-        Folders of runs that are no part of the plan: of earlier settings or data.
-    """
-
-    folder: Path
+    folder: Path  # ``results/NAME``
     name: str
-    runs: tuple[RunStanding, ...]
+    runs: tuple[RunStanding, ...]  # In the order of the plan
+    # Folders of runs that are no part of the plan: of earlier settings or data
     leftovers: tuple[Path, ...]
 
     @property
@@ -76,22 +54,7 @@ class Standing:
 
 
 def read_standing(folder: Path) -> Standing:
-    """Look at a results folder; nothing is changed, and running processes are not disturbed.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        ``results/NAME``.
-
-    Returns
-    -------
-    Standing
-
-    Raises
-    ------
-    ResultsError
-        When it is no results folder.
-    """
+    """Look at a results folder; nothing is changed, and running processes are not disturbed."""
     plan, store = read_plan(folder), Store(folder)
     runs = tuple(
         _standing(store, run_id, arm, seed)
@@ -103,26 +66,7 @@ def read_standing(folder: Path) -> Standing:
 def clean_results(
     standing: Standing, *, leftovers: bool = True, failed: bool = False, dry: bool = False
 ) -> tuple[list[Path], int]:
-    """Remove folders of runs that nobody needs; what a process holds is left.
-
-    Parameters
-    ----------
-    standing : Standing
-        Of the results folder.
-    leftovers : bool, default=True
-        Folders that are no part of the plan.
-    failed : bool, default=False
-        Failed runs too, records and checkpoints.
-    dry : bool, default=False
-        Only say what would go.
-
-    Returns
-    -------
-    folders : list of pathlib.Path
-        What went.
-    n_bytes : int
-        Of their files.
-    """
+    """Remove folders of runs that nobody needs; what a process holds is left."""
     store = Store(standing.folder)
     wanted = list(standing.leftovers) if leftovers else []
     if failed:

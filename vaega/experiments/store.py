@@ -51,109 +51,45 @@ _COUNTS = ("n_asked", "n_distinct", "n_scored", "n_reused")
 
 @dataclass(frozen=True)
 class Run:
-    """One run of an experiment: an arm and a seed, and all that they depend on.
+    """One run of an experiment: an arm and a seed, and all that they depend on."""
 
-    Parameters
-    ----------
-    id : str
-        Arm, seed and a digest of the resolved configuration.
-    dataset, arm : str
-        Names.
-    seed : int
-        Of everything random in the run.
-    resolved : dict
-        The resolved configuration, the dataset's fingerprint included.
-    permutation : int, optional
-        Which permutation of the training labels, see `vaega.experiments.null`; None for a run on
-        the labels as they are.
-    """
-
-    id: str
-    dataset: str
-    arm: str
-    seed: int
-    resolved: dict[str, Any]
+    id: str  # Arm, seed and a digest of the resolved configuration
+    dataset: str  # Names
+    arm: str  # Names
+    seed: int  # Of everything random in the run
+    resolved: dict[str, Any]  # The resolved configuration, the dataset's fingerprint included
     permutation: int | None = None
 
     @property
     def title(self) -> str:
-        """Arm and seed, for people.
-
-        Examples
-        --------
-        >>> Run("original-000-null-003-0123456789", "wine", "original", 0, {}, 3).title
-        'original, seed 0, permutation 3'
-        """
+        """Arm and seed, for people."""
         permuted = "" if self.permutation is None else f", permutation {self.permutation}"
         return f"{self.arm}, seed {self.seed}{permuted}"
 
 
 class Store:
-    """The results of one experiment in one folder.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        ``results/NAME``; made when something is written.
-    """
+    """The results of one experiment in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def run_folder(self, run_id: str) -> Path:
-        """Return the folder of a run.
-
-        Parameters
-        ----------
-        run_id : str
-
-        Returns
-        -------
-        pathlib.Path
-        """
+        """Return the folder of a run."""
         return path_inside(self.folder / "runs", run_id)
 
     def checkpoints(self, run_id: str) -> Path:
-        """Return the folder of what a run keeps while it is under way.
-
-        Parameters
-        ----------
-        run_id : str
-
-        Returns
-        -------
-        pathlib.Path
-        """
+        """Return the folder of what a run keeps while it is under way."""
         return self.run_folder(run_id) / "checkpoint"
 
     def metrics(self, run_id: str) -> dict[str, Any] | None:
-        """Return what a run recorded of itself.
-
-        Parameters
-        ----------
-        run_id : str
-
-        Returns
-        -------
-        dict or None
-            None when it recorded nothing yet, or nothing readable.
-        """
+        """Return what a run recorded of itself."""
         try:
             return dict(read_json(self.run_folder(run_id) / "metrics.json"))
         except (ResultsError, TypeError, ValueError):
             return None
 
     def is_done(self, run_id: str) -> bool:
-        """Return whether a run is finished; a failed one is not, it is tried again.
-
-        Parameters
-        ----------
-        run_id : str
-
-        Returns
-        -------
-        bool
-        """
+        """Return whether a run is finished; a failed one is not, it is tried again."""
         metrics = self.metrics(run_id)
         return metrics is not None and metrics.get("status") == "done"
 
@@ -161,23 +97,7 @@ class Store:
     def claim(
         self, run_id: str, *, wait: bool, seconds: float | None = None, name: str = ".claim"
     ) -> Iterator[bool]:
-        """Hold a run for this process, so that no other works on it.
-
-        Parameters
-        ----------
-        run_id : str
-        wait : bool
-            Wait for another process to let go of it; otherwise give up at once.
-        seconds : float, optional
-            Wait no longer.
-        name : str, default=".claim"
-            Of the file that is locked; locks of other names are other claims.
-
-        Yields
-        ------
-        bool
-            Whether it is ours. The system frees the claim of a process that dies.
-        """
+        """Hold a run for this process, so that no other works on it."""
         folder = self.run_folder(run_id)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -195,14 +115,7 @@ class Store:
             lock.release()
 
     def record_start(self, run: Run, environment: dict[str, Any]) -> None:
-        """Write down what a run is and where it runs.
-
-        Parameters
-        ----------
-        run : Run
-        environment : dict
-            Versions and machine.
-        """
+        """Write down what a run is and where it runs."""
         folder = self.run_folder(run.id)
         write_json(folder / "config.json", run.resolved)
         write_json(folder / "environment.json", environment)
@@ -216,21 +129,7 @@ class Store:
         seconds: float,
         about: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write the result of a run; ``metrics.json`` comes last and makes it final.
-
-        Parameters
-        ----------
-        run : Run
-        results : sequence of TrialResult
-            One a trial.
-        feature_names : sequence of str
-        relevant : numpy.ndarray of bool, shape (n_features,), or None
-            The truth, where it is known.
-        seconds : float
-            Duration of the run.
-        about : mapping of str to Any, optional
-            The protocol, on which rows it computes fitness, names of the classes, peak memory.
-        """
+        """Write the result of a run; ``metrics.json`` comes last and makes it final."""
         folder = self.run_folder(run.id)
         write_text(folder / "history.csv", _csv(_histories(results)))
         write_text(folder / "selected.csv", _csv(_selections(results, feature_names)))
@@ -243,18 +142,7 @@ class Store:
         shutil.rmtree(self.checkpoints(run.id), ignore_errors=True)
 
     def record_failure(self, run: Run, sentence: str, trace: str, seconds: float) -> None:
-        """Write why a run failed; it is tried again on the next call.
-
-        Parameters
-        ----------
-        run : Run
-        sentence : str
-            For people.
-        trace : str
-            For those who mend it.
-        seconds : float
-            Until it failed.
-        """
+        """Write why a run failed; it is tried again on the next call."""
         content = {"status": "failed", "error": sentence, "seconds": seconds, "traceback": trace}
         write_json(self.run_folder(run.id) / "metrics.json", content)
 
@@ -262,15 +150,6 @@ class Store:
         """Write ``runs.csv``, ``summary.csv`` and ``null.csv`` from what the runs recorded.
 
         Runs with permuted labels stand in ``null.csv`` alone, which is there where there are any.
-
-        Parameters
-        ----------
-        runs : sequence of Run
-            In the order in which they shall stand; those without a record are left out.
-
-        Returns
-        -------
-        runs, summary : pandas.DataFrame
         """
         recorded = [(run, metrics) for run in runs if (metrics := self.metrics(run.id)) is not None]
         rows = [_row(run, metrics) for run, metrics in recorded if run.permutation is None]

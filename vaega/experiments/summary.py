@@ -38,24 +38,7 @@ def summarise(
     agreement: Mapping[str, StabilityEstimate | None] | None = None,
     null: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return the means of each arm over its finished runs, with an interval of the held-out score.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        As in ``runs.csv``; of an earlier version some columns may be absent.
-    agreement : mapping of str to StabilityEstimate or None, optional
-        By arm, how far its selections agree.
-    null : pandas.DataFrame, optional
-        As in ``null.csv``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row an arm, in the order in which the arms come; columns `SUMMARY_COLUMNS`,
-        `vaega.experiments.null.NULL_FIGURES` where there is a null, and `PROTOCOL_COLUMNS` where
-        the runs have them.
-    """
+    """Return each arm's means over its finished runs, with an interval of the held-out score."""
     done = runs[runs["status"] == "done"]
     rows = [
         _summarise_arm(str(dataset), str(arm), group) | _stability((agreement or {}).get(str(arm)))
@@ -70,25 +53,7 @@ def summarise(
 
 
 def mean_interval(values: np.ndarray, *, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Return the mean and Student's interval of it.
-
-    Parameters
-    ----------
-    values : numpy.ndarray of float, shape (n_values,)
-        One a run.
-    confidence : float, default=0.95
-        Coverage of the interval.
-
-    Returns
-    -------
-    mean, low, high : float
-        The bounds are not-a-number for a single value, which says nothing of its spread.
-
-    Examples
-    --------
-    >>> [round(value, 2) for value in mean_interval(np.array([0.8, 0.9, 1.0]))]
-    [0.9, 0.65, 1.15]
-    """
+    """Return the mean and Student's interval of it."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, float("nan"), float("nan")

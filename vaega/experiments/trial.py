@@ -36,58 +36,28 @@ from vaega.selection.stability import nogueira
 
 @dataclass(frozen=True, eq=False)
 class TrialResult:
-    """What one trial gave.
+    """What one trial gave."""
 
-    Parameters
-    ----------
-    heldout_score : float
-        Metric of the final model on the test rows.
-    inner_score : float
-        Metric of the same mask on inner folds of the training rows, see `SearchResult`.
-    selected : numpy.ndarray of int, shape (n_selected,)
-        Features of the final model: the mask's, less those that its preparation dropped.
-    frequencies : numpy.ndarray of float, shape (n_features,)
-        Share of the last population that selects each feature.
-    history : pandas.DataFrame
-        One row a generation.
-    n_asked, n_distinct : int
-        Evaluations asked for, and different masks among them.
-    n_scored : int
-        Masks that were computed now: a resumed run finds the others in its memory.
-    n_searches : int
-        Searches that voted; 1 where a single one decided.
-    agreement : float or None
-        Nogueira's stability over the masks of the searches, where there were several.
-    warnings : dict
-        How often the classifier warned of what.
-    extra : dict, default={}
-        Further figures, that only some protocols have.
-    brier : float or None
-        Of the final model on the test rows, see `vaega.experiments.heldout_figures.brier_score`;
-        None for a classifier without probabilities.
-    classes : list of dict
-        Precision, recall and F1 of the final model on the test rows, class by class.
-    gate : dict or None
-        What was chosen where generator or amount is "auto", see `vaega.experiments.gate`.
-    generator : dict or None
-        How good synthetic rows were, where it was asked for, see
-        `vaega.experiments.generator_record`.
-    """
-
-    heldout_score: float
+    heldout_score: float  # Metric of the final model on the test rows
+    # Metric of the same mask on inner folds of the training rows, see `SearchResult`
     inner_score: float
+    # Features of the final model: the mask's, less those that its preparation dropped
     selected: np.ndarray
-    frequencies: np.ndarray
-    history: pd.DataFrame
-    n_asked: int
-    n_distinct: int
-    n_scored: int
-    n_searches: int
+    frequencies: np.ndarray  # Share of the last population that selects each feature
+    history: pd.DataFrame  # One row a generation
+    n_asked: int  # Evaluations asked for, and different masks among them
+    n_distinct: int  # Evaluations asked for, and different masks among them
+    n_scored: int  # Masks that were computed now: a resumed run finds the others in its memory
+    n_searches: int  # Searches that voted; 1 where a single one decided
+    # Nogueira's stability over the masks of the searches, where there were several
     agreement: float | None
-    warnings: dict[str, int]
+    warnings: dict[str, int]  # How often the classifier warned of what
+    # Further figures, that only some protocols have
     extra: dict[str, float] = field(default_factory=dict)
     brier: float | None = None
+    # Precision, recall and F1 of the final model on the test rows, class by class
     classes: list[dict[str, Any]] = field(default_factory=list)
+    # What was chosen where generator or amount is "auto", see `vaega.experiments.gate`
     gate: dict[str, Any] | None = None
     generator: dict[str, Any] | None = None
 
@@ -104,33 +74,7 @@ def run_trial(
     selection: ClassicalSelection | None = None,
     describe: bool = False,
 ) -> TrialResult:
-    """Search, fit the final model on the mask, and read the test rows once.
-
-    Parameters
-    ----------
-    config : ExperimentConfig
-        Preprocessing, fitness and search.
-    trial : Trial
-        Training rows, inner splits and sealed test rows.
-    sampler : object with ``fit_resample``, or None
-        The arm's; fitted anew on each inner fit part, and on the training rows for the final model.
-    n_jobs : int, default=1
-        Processes that train generators and score masks.
-    callbacks : iterable of Callback
-        Called each generation.
-    checkpoint : pathlib.Path, optional
-        Folder where the search keeps its state.
-    store : ScoreStore, optional
-        Where scores are kept for other runs of the experiment, other processes and a resume.
-    selection : ClassicalSelection, optional
-        Selects in place of the search, on the same folds.
-    describe : bool, default=False
-        Measure the sampler's rows on an inner split of the training rows.
-
-    Returns
-    -------
-    TrialResult
-    """
+    """Search, fit the final model on the mask, and read the test rows once."""
     classifier = classifier_of(config.fitness)
     scorer = get_scorer(config.fitness.metric)
     preparation = Preprocessor(list(config.preprocess))
@@ -200,27 +144,14 @@ def _select_among(
 
 @dataclass(frozen=True, eq=False)
 class FinalModel:
-    """What the final model, fitted on all training rows, came to.
+    """What the final model, fitted on all training rows, came to."""
 
-    Parameters
-    ----------
-    score : float
-        Metric on the test rows.
-    selected : numpy.ndarray of int, shape (n_selected,)
-        Features it was fitted on: those of the mask that its preparation kept.
-    warnings : collections.Counter
-        How often its classifier warned of what.
-    classes : list of dict
-        See `vaega.experiments.heldout_figures.class_figures`.
-    brier : float or None
-        See `vaega.experiments.heldout_figures.brier_score`.
-    """
-
-    score: float
-    selected: np.ndarray
-    warnings: Counter[str]
+    score: float  # Metric on the test rows
+    selected: np.ndarray  # Features it was fitted on: those of the mask that its preparation kept
+    warnings: Counter[str]  # How often its classifier warned of what
+    # See `vaega.experiments.heldout_figures.class_figures`
     classes: list[dict[str, Any]] = field(default_factory=list)
-    brier: float | None = None
+    brier: float | None = None  # See `vaega.experiments.heldout_figures.brier_score`
 
 
 def score_heldout(
@@ -232,31 +163,7 @@ def score_heldout(
     sampler: Any,
     columns: np.ndarray | None = None,
 ) -> FinalModel:
-    """Fit the final model on all training rows and score it on the test rows, which it opens.
-
-    Parameters
-    ----------
-    trial : Trial
-        Its test rows are read here, once.
-    mask : numpy.ndarray of bool, shape (n_features,)
-        The final mask.
-    classifier : scikit-learn classifier
-        Cloned.
-    scorer : callable
-        A scikit-learn scorer.
-    preparation : Preparation
-        Cloned, fitted on the training rows.
-    sampler : object with ``fit_resample``, or None
-        Adds rows to the training rows.
-    columns : numpy.ndarray of int, optional
-        Features that preparation and sampler see, the mask's among them; all when absent.
-
-    Returns
-    -------
-    FinalModel
-        Where the preparation keeps no feature of the mask, class frequencies decide, as they do
-        in the inner folds.
-    """
+    """Fit the final model on all training rows and score it on the test rows, which it opens."""
     columns = np.arange(trial.X.shape[1]) if columns is None else columns
     fitted = seed_unset(clone(preparation), derive_seed(trial.seed, "final preparation"))
     fitted.fit(trial.X[:, columns], trial.y)
@@ -291,30 +198,12 @@ def _columns(X: np.ndarray, kept: np.ndarray) -> np.ndarray:
 
 
 def classifier_of(fitness: FitnessConfig) -> Any:
-    """Return the classifier that the section ``fitness`` names.
-
-    Parameters
-    ----------
-    fitness : FitnessConfig
-
-    Returns
-    -------
-    scikit-learn classifier
-    """
+    """Return the classifier that the section ``fitness`` names."""
     return make_classifier(fitness.classifier, fitness.class_, fitness.classifier_parameters())
 
 
 def objective_of(fitness: FitnessConfig) -> Objective:
-    """Return the objective that the section ``fitness`` names.
-
-    Parameters
-    ----------
-    fitness : FitnessConfig
-
-    Returns
-    -------
-    Objective
-    """
+    """Return the objective that the section ``fitness`` names."""
     if fitness.objective.kind == "weighted":
         return WeightedObjective(fitness.objective.alpha)
     return PenaltyObjective(fitness.objective.per_feature)

@@ -33,24 +33,12 @@ STATEMENT = (
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a study has found so far.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        One row a trial that ended: trial, state, value, best (so far), seconds, warnings, error,
-        and the parameters.
-    best : dict
-        The best parameters.
-    value : float
-        Theirs.
-    importances : pandas.DataFrame
-        Columns parameter and importance, summing to 1; empty while there is too little to tell.
-    """
+    """What a study has found so far."""
 
     table: pd.DataFrame
-    best: dict[str, Any]
-    value: float
+    best: dict[str, Any]  # The best parameters
+    value: float  # Theirs
+    # Columns parameter and importance, summing to 1; empty while there is too little to tell
     importances: pd.DataFrame
 
 
@@ -60,26 +48,6 @@ class Study:
     Trials are kept in ``study.sqlite3`` of `folder` as they end. What is drawn for a trial depends
     on the seed, its place and the values before it: a study that was killed goes on with the same
     trials as one that was not.
-
-    Parameters
-    ----------
-    config : ExperimentConfig
-        The experiment; its section ``tune`` says what to search.
-    dataset : Dataset
-        Its data.
-    folder : pathlib.Path
-        Where the study is kept; made when missing.
-    device : str, default="cpu"
-        Where autoencoders are trained.
-    n_jobs : int, default=1
-        Processes among which the folds of a trial are shared.
-
-    Raises
-    ------
-    MissingExtraError
-        When Optuna is not installed.
-    ConfigError
-        When there is no such arm, or nothing to search.
     """
 
     def __init__(
@@ -110,24 +78,7 @@ class Study:
         return min(self.tune.trials, self.space.size()) if grid else self.tune.trials
 
     def run(self, on_trial: Callable[[int, StudyResult], None] | None = None) -> StudyResult:
-        """Run the trials that are missing.
-
-        Parameters
-        ----------
-        on_trial : callable, optional
-            Called after each trial with its place, from 1, and what has been found so far.
-
-        Returns
-        -------
-        StudyResult
-
-        Raises
-        ------
-        ResultsError
-            When another process runs this study, or the folder cannot be written.
-        InputError
-            When no trial could be fitted.
-        """
+        """Run the trials that are missing."""
         with self._opened() as study:
             combinations = list(self.space.grid()) if self.tune.sampler == "grid" else []
             for place in range(len(_ended(study)), self.n_trials):
@@ -277,24 +228,7 @@ class Study:
 def tuned_config(
     config: ExperimentConfig, arm_name: str, best: dict[str, Any], *, beside: Path, out: Path
 ) -> str:
-    """Return a configuration with the best parameters, as YAML that ``vaega check`` accepts.
-
-    Parameters
-    ----------
-    config : ExperimentConfig
-        That was tuned.
-    arm_name : str
-        Its arm.
-    best : dict
-        The parameters.
-    beside, out : pathlib.Path
-        Folder of the configuration file that was tuned, and of the one that will be written: a
-        relative path of data is written anew for it.
-
-    Returns
-    -------
-    str
-    """
+    """Return a configuration with the best parameters, as YAML that ``vaega check`` accepts."""
     content = plain(config.model_dump(by_alias=True, exclude_unset=True))
     content["name"] = f"{config.name}-tuned"[:100]
     content["arms"][arm_name]["generator"].update(plain(best))
@@ -308,15 +242,7 @@ def tuned_config(
 
 
 def write_study(result: StudyResult, folder: Path) -> None:
-    """Write ``trials.csv`` and ``importances.csv``.
-
-    Parameters
-    ----------
-    result : StudyResult
-        What was found.
-    folder : pathlib.Path
-        Of the study.
-    """
+    """Write ``trials.csv`` and ``importances.csv``."""
     write_text(folder / "trials.csv", result.table.to_csv(index=False, lineterminator="\n"))
     write_text(
         folder / "importances.csv", result.importances.to_csv(index=False, lineterminator="\n")

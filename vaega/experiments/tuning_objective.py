@@ -31,58 +31,24 @@ DENSITIES = tuple(kind for kind in MODELS if kind != "autoencoder")
 
 @dataclass(frozen=True)
 class Measured:
-    """What the inner folds say about one set of parameters.
+    """What the inner folds say about one set of parameters."""
 
-    Attributes
-    ----------
-    value : float
-        Mean over folds: nats per row, or the metric.
-    folds : tuple of float
-        One value a fold.
-    seconds : float
-        Of the wall clock.
-    warnings : int
-        How often a generator or a classifier warned.
-
-    Examples
-    --------
-    >>> Measured(0.5, (0.4, 0.6), 1.2, 0).value
-    0.5
-    """
-
-    value: float
-    folds: tuple[float, ...]
-    seconds: float
-    warnings: int
+    value: float  # Mean over folds: nats per row, or the metric
+    folds: tuple[float, ...]  # One value a fold
+    seconds: float  # Of the wall clock
+    warnings: int  # How often a generator or a classifier warned
 
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """Measures generators on the inner folds of one trial of an experiment; see `Measured`.
+    """Measures generators on the inner folds of one trial of an experiment; see `Measured`."""
 
-    Attributes
-    ----------
-    config : ExperimentConfig
-        Preprocessing, classifier and metric.
-    trial : Trial
-        Training rows and their inner splits; its test rows stay sealed.
-    kind : {"elbo", "score"}
-        The held-out log density of real validate rows, or the classifier's score on them when it
-        is fitted on the fit rows and the generator's.
-    n_classes : int
-        Of the dataset.
-    device : str
-        Where autoencoders are trained.
-    n_jobs : int
-        Processes among which the folds are shared; the results are the same.
-    """
-
-    config: ExperimentConfig
-    trial: Trial
+    config: ExperimentConfig  # Preprocessing, classifier and metric
+    trial: Trial  # Training rows and their inner splits; its test rows stay sealed
     kind: str
-    n_classes: int
-    device: str = "cpu"
-    n_jobs: int = 1
+    n_classes: int  # Of the dataset
+    device: str = "cpu"  # Where autoencoders are trained
+    n_jobs: int = 1  # Processes among which the folds are shared; the results are the same
 
     @property
     def label(self) -> str:
@@ -90,25 +56,13 @@ class Objective:
         return "nats per row" if self.kind == "elbo" else self.config.fitness.metric
 
     def check(self, arm: ArmConfig) -> None:
-        """Refuse an arm that this objective cannot judge.
-
-        Raises
-        ------
-        ConfigError
-            When its generator has no density, and the objective is one.
-        """
+        """Refuse an arm that this objective cannot judge."""
         kind = None if arm.generator is None else arm.generator.kind
         if self.kind == "elbo" and kind not in DENSITIES:
             raise ConfigError(f"tune.objective: generator {kind} has no density; use score.")
 
     def measure(self, arm: ArmConfig) -> Measured:
-        """Return what the inner folds say about the generator of `arm`.
-
-        Raises
-        ------
-        InputError
-            When the generator cannot be fitted, or a fold's value is no number.
-        """
+        """Return what the inner folds say about the generator of `arm`."""
         started = time.perf_counter()
         tasks = [delayed(self._fold)(arm, place) for place in range(len(self.trial.inner))]
         results = Parallel(n_jobs=self.n_jobs)(tasks)

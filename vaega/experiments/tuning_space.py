@@ -37,23 +37,10 @@ DEFAULT_SPACES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Dimension:
-    """One key of a generator and the values that it may take.
+    """One key of a generator and the values that it may take."""
 
-    Attributes
-    ----------
-    key : str
-        Of the generator's section.
-    values : RangeConfig or tuple
-        A range, or choices.
-
-    Examples
-    --------
-    >>> Dimension("latent", RangeConfig(low=2, high=32, log=True)).points()
-    [2, 8, 32]
-    """
-
-    key: str
-    values: Any
+    key: str  # Of the generator's section
+    values: Any  # A range, or choices
 
     def points(self) -> list[Any]:
         """Return the choices, or the points of the range that a grid visits."""
@@ -78,18 +65,7 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Space:
-    """All that a study varies.
-
-    Attributes
-    ----------
-    dimensions : tuple of Dimension
-
-    Examples
-    --------
-    >>> space = make_space(GeneratorConfig(kind="smote"), {"k_neighbors": (3, 5)})
-    >>> space.size(), list(space.grid())
-    (2, [{'k_neighbors': '3'}, {'k_neighbors': '5'}])
-    """
+    """All that a study varies."""
 
     dimensions: tuple[Dimension, ...]
 
@@ -118,29 +94,7 @@ class Space:
 
 
 def make_space(generator: GeneratorConfig, given: Mapping[str, Any] | None) -> Space:
-    """Return the space of a generator: what is given, or the default one of its kind.
-
-    Parameters
-    ----------
-    generator : GeneratorConfig
-        Of the arm; what it sets stays unless the space names it.
-    given : mapping of str to RangeConfig or tuple, or None
-        The section ``tune.space``.
-
-    Returns
-    -------
-    Space
-
-    Raises
-    ------
-    ConfigError
-        When there is nothing to vary, or a key or an end of a range is refused by the generator.
-
-    Examples
-    --------
-    >>> [dimension.key for dimension in make_space(GeneratorConfig(kind="vae"), None).dimensions]
-    ['hidden', 'latent', 'learning_rate', 'max_epochs', 'beta']
-    """
+    """Return the space of a generator: what is given, or the default one of its kind."""
     kind = generator.kind
     if given is None:
         # A preset brings widths of its own, but the search is for others.

@@ -35,33 +35,16 @@ _PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "joblib", "deap", "torc
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """Completes runs of one experiment, in this process or in another.
+    """Completes runs of one experiment, in this process or in another."""
 
-    Parameters
-    ----------
-    config : ExperimentConfig
-        The experiment.
-    dataset : Dataset
-        Its data.
-    store : Store
-        Where results go.
-    device : {"auto", "cpu", "cuda"}
-        Where autoencoders are trained.
-    cache : path or "auto" or None
-        Where trained autoencoders are kept.
-    memory : ScoreStore, optional
-        Scores that the runs of the experiment share and that outlive a run which is killed.
-    runs : tuple of Run
-        All runs; an arm may take the size of its selection from another.
-    """
-
-    config: ExperimentConfig
-    dataset: Dataset
-    store: Store
-    device: str
-    cache: Any
+    config: ExperimentConfig  # The experiment
+    dataset: Dataset  # Its data
+    store: Store  # Where results go
+    device: str  # Where autoencoders are trained
+    cache: Any  # Where trained autoencoders are kept
+    # Scores that the runs of the experiment share and that outlive a run which is killed
     memory: ScoreStore | None = None
-    runs: tuple[Run, ...] = ()
+    runs: tuple[Run, ...] = ()  # All runs; an arm may take the size of its selection from another
 
     def complete(
         self,
@@ -72,24 +55,7 @@ class Worker:
         callbacks: Iterable[Callback] = (),
         allowance: Allowance | None = None,
     ) -> Completion:
-        """Compute a run, unless it is done or another process holds it, and record what came.
-
-        Parameters
-        ----------
-        run : Run
-        wait : bool, default=False
-            Wait for another process rather than give up.
-        n_jobs : int, default=1
-            Processes within the run.
-        callbacks : iterable of Callback
-            Called each generation.
-        allowance : Allowance, optional
-            What the run may use; it is left where it stands when that is spent.
-
-        Returns
-        -------
-        Completion
-        """
+        """Compute a run, unless it is done or another process holds it, and record what came."""
         allowance, asked_at = allowance or Allowance(), time.monotonic()
         with self.store.claim(run.id, wait=wait, seconds=allowance.seconds) as ours:
             if not ours:
@@ -119,27 +85,7 @@ class Worker:
         allowance: Allowance | None = None,
         folder: Path | None = None,
     ) -> Outcome:
-        """Compute a run and record nothing.
-
-        Parameters
-        ----------
-        run : Run
-        sizes : callable
-            Gives what `Worker.sizes` gives.
-        n_jobs, callbacks, allowance
-            See `complete`.
-        folder : pathlib.Path, optional
-            Where checkpoints are kept; none are without.
-
-        Returns
-        -------
-        Outcome
-
-        Raises
-        ------
-        ResultsError
-            When that folder fails.
-        """
+        """Compute a run and record nothing."""
         started, meter = time.perf_counter(), Meter(allowance or Allowance())
         peak = PeakMemory()
         hooks = [meter, *callbacks, *([] if folder is None else [WriteActivity(folder)])]
@@ -161,13 +107,7 @@ class Worker:
         )
 
     def record(self, run: Run, outcome: Outcome) -> None:
-        """Record what came of a run: a result, a failure, or nothing when it was stopped.
-
-        Parameters
-        ----------
-        run : Run
-        outcome : Outcome
-        """
+        """Record what came of a run: a result, a failure, or nothing when it was stopped."""
         if outcome.stopped:
             return
         if outcome.results is None:
@@ -216,22 +156,7 @@ class Worker:
                 yield trial
 
     def sizes(self, run: Run) -> list[int] | None:
-        """Return how many features another arm selected with this seed, trial by trial.
-
-        Parameters
-        ----------
-        run : Run
-
-        Returns
-        -------
-        list of int or None
-            None where the arm's size is its own.
-
-        Raises
-        ------
-        InputError
-            When the run of the other arm has no result; the runner completes those first.
-        """
+        """Return how many features another arm selected with this seed, trial by trial."""
         selector = self.config.arms[run.arm].selector
         if selector is None or selector.size_of is None:
             return None
@@ -277,22 +202,7 @@ class Worker:
 
 
 def describe_environment(device: str) -> dict[str, Any]:
-    """Return the versions and the machine that a run was computed with.
-
-    Parameters
-    ----------
-    device : str
-        As asked for.
-
-    Returns
-    -------
-    dict
-
-    Examples
-    --------
-    >>> sorted(describe_environment("cpu"))
-    ['cores', 'device', 'packages', 'platform', 'python', 'vaega']
-    """
+    """Return the versions and the machine that a run was computed with."""
     return {
         "vaega": __version__,
         "python": platform.python_version(),

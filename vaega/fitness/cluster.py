@@ -22,17 +22,7 @@ _BACKEND: ContextVar[Any] = ContextVar("_BACKEND", default=None)
 
 
 def make_cluster_backend(client: Any) -> Any:
-    """Return what `work_on` takes to compute on a cluster.
-
-    Parameters
-    ----------
-    client : distributed.Client
-
-    Returns
-    -------
-    joblib's Dask backend
-        Its work fails with an `InputError` where the cluster could not complete it.
-    """
+    """Return what `work_on` takes to compute on a cluster."""
     from joblib._dask import DaskDistributedBackend
 
     class ClusterBackend(DaskDistributedBackend):
@@ -61,13 +51,7 @@ def _first_line(error: BaseException) -> str:
 
 @contextmanager
 def work_on(backend: Any) -> Iterator[None]:
-    """Give the folds and masks of the searches in the block to a cluster, and nothing else.
-
-    Parameters
-    ----------
-    backend : joblib backend
-        As `make_cluster_backend` gives it.
-    """
+    """Give the folds and masks of the searches in the block to a cluster, and nothing else."""
     token = _BACKEND.set(backend)
     try:
         yield
@@ -76,77 +60,25 @@ def work_on(backend: Any) -> Iterator[None]:
 
 
 def make_parallel(n_jobs: int | None, prefer: str | None = None) -> Parallel:
-    """Return what computes folds and masks: the cluster of `work_on`, else what joblib chooses.
-
-    Parameters
-    ----------
-    n_jobs : int, optional
-        Processes, as in joblib.
-    prefer : {"processes", "threads"}, optional
-        As in joblib.
-
-    Returns
-    -------
-    joblib.Parallel
-    """
+    """Return what computes folds and masks: the cluster of `work_on`, else what joblib chooses."""
     backend = None if n_jobs == 1 else _BACKEND.get()
     return Parallel(n_jobs=n_jobs, prefer=prefer, backend=backend)
 
 
 def count_workers(n_jobs: int | None) -> int:
-    """Return how many workers that is.
-
-    Parameters
-    ----------
-    n_jobs : int, optional
-        Processes, as in joblib.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> count_workers(3)
-    3
-    """
+    """Return how many workers that is."""
     backend = None if n_jobs == 1 else _BACKEND.get()
     return int(effective_n_jobs(n_jobs) if backend is None else backend.effective_n_jobs(n_jobs))
 
 
 def client_of(parallel: Parallel) -> Any:
-    """Return the client of the cluster on which a `Parallel` computes.
-
-    Parameters
-    ----------
-    parallel : joblib.Parallel
-
-    Returns
-    -------
-    distributed.Client or None
-        None where it computes on this machine.
-
-    Examples
-    --------
-    >>> client_of(Parallel(n_jobs=2)) is None
-    True
-    """
+    """Return the client of the cluster on which a `Parallel` computes."""
     return getattr(parallel._backend, "client", None)
 
 
 @dataclass(frozen=True)
 class Alone:
-    """A function that on a worker computes alone, whatever it gives to joblib.
-
-    Parameters
-    ----------
-    function : callable
-
-    Examples
-    --------
-    >>> Alone(max)(3, 5)
-    5
-    """
+    """A function that on a worker computes alone, whatever it gives to joblib."""
 
     function: Callable[..., Any]
 

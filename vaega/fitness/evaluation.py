@@ -26,48 +26,22 @@ Folds = Sequence[Fold] | str | SentFolds
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What the evaluation of some masks gave.
+    """What the evaluation of some masks gave."""
 
-    Parameters
-    ----------
-    scores : numpy.ndarray of float, shape (n_masks, n_folds)
-        The score of each mask in each fold.
-    warned : tuple of collections.Counter, length n_masks
-        How often the classifier warned of what, for each mask, so that the warnings of a result
-        don't depend on which of its masks were evaluated before. Masks may share one: not to be
-        changed.
-    """
-
-    scores: np.ndarray
+    scores: np.ndarray  # The score of each mask in each fold
     warned: tuple[Counter[str], ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What a worker needs to know beside the folds and the masks.
+    """What a worker needs to know beside the folds and the masks."""
 
-    Parameters
-    ----------
-    estimator : scikit-learn classifier
-        Not fitted.
-    scorer : callable
-        A scikit-learn scorer.
-    seed : int
-        Of all evaluations.
-    seeded : tuple of str
-        The parameters of the classifier that take a seed derived from it.
-    places : tuple of int
-        Of the folds, among all of them: seeds are derived from these.
-    plan : Plan, optional
-        Of the engine that computes the classifier, if one does.
-    """
-
-    estimator: Any
-    scorer: Any
-    seed: int
-    seeded: tuple[str, ...]
-    places: tuple[int, ...]
-    plan: Plan | None
+    estimator: Any  # Not fitted
+    scorer: Any  # A scikit-learn scorer
+    seed: int  # Of all evaluations
+    seeded: tuple[str, ...]  # The parameters of the classifier that take a seed derived from it
+    places: tuple[int, ...]  # Of the folds, among all of them: seeds are derived from these
+    plan: Plan | None  # Of the engine that computes the classifier, if one does
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,23 +49,10 @@ class Chunk:
     """Masks for one worker, and what is known of their scores.
 
     On the way to another process the masks are packed bits.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_features)
-    known : numpy.ndarray of float, shape (n_masks, n_folds), optional
-        Scores that need not be computed; NaN elsewhere.
-
-    Examples
-    --------
-    >>> import copy
-    >>> chunk = Chunk(np.array([[True, False, True]]))
-    >>> copy.copy(chunk).masks  # as on the way to another process
-    array([[ True, False,  True]])
     """
 
     masks: np.ndarray
-    known: np.ndarray | None = None
+    known: np.ndarray | None = None  # Scores that need not be computed; NaN elsewhere
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpack, (self.bits, self.masks.shape[1], self.known)
@@ -107,22 +68,7 @@ def _unpack(bits: np.ndarray, n_features: int, known: np.ndarray | None) -> Chun
 
 
 def evaluate_together(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
-    """Score masks with the engine of the task's plan.
-
-    Parameters
-    ----------
-    folds : sequence of Fold, str or SentFolds
-        Or the folder that holds them, for a worker in another process; or what was sent to it,
-        for one on another machine.
-    chunk : Chunk
-    task : Task
-        With a plan.
-
-    Returns
-    -------
-    Evaluation
-        Scores are NaN where scikit-learn has to decide.
-    """
+    """Score masks with the engine of the task's plan."""
     assert task.plan is not None
     masks, seeds = chunk.masks, None
     random = task.plan.module.RANDOM and task.seeded
@@ -145,27 +91,7 @@ def evaluate_together(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
 
 
 def evaluate_singly(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
-    """Score masks with scikit-learn, one after the other.
-
-    Parameters
-    ----------
-    folds : sequence of Fold, str or SentFolds
-        Or the folder that holds them, for a worker in another process; or what was sent to it,
-        for one on another machine.
-    chunk : Chunk
-        What is known of their scores stays.
-    task : Task
-
-    Returns
-    -------
-    Evaluation
-        Warnings are those of what was computed here.
-
-    Raises
-    ------
-    InputError
-        When the classifier fails on a mask, or gives a score that is no finite number.
-    """
+    """Score masks with scikit-learn, one after the other."""
     folds, masks, warned = _folds_of(folds, task), chunk.masks, []
     digests = [fingerprint(row) if task.seeded else "" for row in chunk.bits]
     scores = np.full((len(masks), len(folds)), np.nan)

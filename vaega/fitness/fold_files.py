@@ -16,21 +16,7 @@ _PARTS = tuple(field.name for field in fields(Fold))
 
 
 class FoldFiles:
-    """A temporary folder that holds folds, made when it is first asked for.
-
-    Parameters
-    ----------
-    folds : sequence of Fold
-        What to write.
-
-    Examples
-    --------
-    >>> fold = Fold(*(np.zeros((2, 2)), np.zeros(2)) * 2, columns=np.arange(2), n_real=2)
-    >>> files = FoldFiles([fold])
-    >>> open_folds(files.folder)[0].X_fit.shape
-    (2, 2)
-    >>> files.close()
-    """
+    """A temporary folder that holds folds, made when it is first asked for."""
 
     def __init__(self, folds: Sequence[Fold]) -> None:
         self.folds = folds
@@ -75,17 +61,7 @@ def _plain(values: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def open_folds(folder: str) -> list[Fold]:
-    """Return the folds of a folder, mapped into memory.
-
-    Parameters
-    ----------
-    folder : str
-        As `FoldFiles.folder` gives it.
-
-    Returns
-    -------
-    list of Fold
-    """
+    """Return the folds of a folder, mapped into memory."""
     n_folds = len(list(Path(folder).glob("*_columns.npy")))
     return [_open(Path(folder), place) for place in range(n_folds)]
 
@@ -97,18 +73,7 @@ def _open(folder: Path, place: int) -> Fold:
 
 
 def hash_fold(fold: Fold) -> str | None:
-    """Return the digest of everything in a fold.
-
-    Parameters
-    ----------
-    fold : Fold
-        Real rows, synthetic rows, labels, columns.
-
-    Returns
-    -------
-    str or None
-        None where labels are Python objects, which have no bytes of their own.
-    """
+    """Return the digest of everything in a fold."""
     values = [getattr(fold, part) for part in _PARTS]
     if any(isinstance(value, np.ndarray) and value.dtype.hasobject for value in values):
         return None

@@ -28,37 +28,17 @@ class Preparation(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One inner split, prepared: what classifiers fit on and what they are scored on.
+    """One inner split, prepared: what classifiers fit on and what they are scored on."""
 
-    Parameters
-    ----------
-    X_fit : numpy.ndarray of float, shape (n_fit + n_synthetic, n_kept)
-        Real fit rows first, then synthetic ones.
-    y_fit : numpy.ndarray, shape (n_fit + n_synthetic,)
-        Their labels.
-    X_validate : numpy.ndarray of float, shape (n_validate, n_kept)
-        Real rows only.
-    y_validate : numpy.ndarray, shape (n_validate,)
-        Their labels.
-    columns : numpy.ndarray of int, shape (n_kept,)
-        The feature of each column.
-    n_real : int
-        How many of the first fit rows are real for certain: all of them, where the sampler kept
-        them in front.
-    weight_fit : numpy.ndarray of float, shape (n_fit + n_synthetic,), optional
-        Weights of the fit rows; a synthetic row weighs what real rows of its class do on average.
-    weight_validate : numpy.ndarray of float, shape (n_validate,), optional
-        Weights of the validate rows in the score.
-    """
-
-    X_fit: np.ndarray
-    y_fit: np.ndarray
-    X_validate: np.ndarray
-    y_validate: np.ndarray
-    columns: np.ndarray
+    X_fit: np.ndarray  # Real fit rows first, then synthetic ones
+    y_fit: np.ndarray  # Their labels
+    X_validate: np.ndarray  # Real rows only
+    y_validate: np.ndarray  # Their labels
+    columns: np.ndarray  # The feature of each column
     n_real: int
+    # Weights of the fit rows; a synthetic row weighs what real rows of its class do on average
     weight_fit: np.ndarray | None = None
-    weight_validate: np.ndarray | None = None
+    weight_validate: np.ndarray | None = None  # Weights of the validate rows in the score
 
 
 def prepare_fold(
@@ -72,34 +52,7 @@ def prepare_fold(
     seed: int,
     sample_weight: np.ndarray | None = None,
 ) -> Fold:
-    """Fit preparation and sampler on the fit rows, and on nothing else.
-
-    Parameters
-    ----------
-    X : numpy.ndarray, shape (n_rows, n_features)
-        Training rows.
-    y : numpy.ndarray, shape (n_rows,)
-        Labels.
-    fit_rows, validate_rows : numpy.ndarray of int
-        Row indices of the split.
-    preparation : Preparation, optional
-        Cloned and fitted on the fit rows.
-    sampler : object with ``fit_resample``, optional
-        Cloned, seeded where its own seed is unset, and given the prepared fit rows.
-    seed : int
-        Of this fold.
-    sample_weight : numpy.ndarray of float, shape (n_rows,), optional
-        Weights of the training rows.
-
-    Returns
-    -------
-    Fold
-
-    Raises
-    ------
-    InputError
-        When the sampler has no ``fit_resample``, or rows have weights and it drops some.
-    """
+    """Fit preparation and sampler on the fit rows, and on nothing else."""
     X_fit, y_fit, X_validate = X[fit_rows], y[fit_rows], X[validate_rows]
     columns = np.arange(X.shape[1])
     if preparation is not None:
@@ -140,29 +93,7 @@ def _augmented_weights(weights: np.ndarray, real: np.ndarray, labels: np.ndarray
 def augment(
     X: np.ndarray, y: np.ndarray, sampler: Any, *, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows a sampler makes of `X`, with a clone of it.
-
-    Parameters
-    ----------
-    X : numpy.ndarray, shape (n_rows, n_features)
-        Real rows.
-    y : numpy.ndarray, shape (n_rows,)
-        Labels.
-    sampler : object with ``fit_resample``
-        A `vaega.GenerativeSampler` or any sampler of imbalanced-learn.
-    seed : int
-        Used where the sampler's own ``random_state`` is unset.
-
-    Returns
-    -------
-    X, y : numpy.ndarray
-        As the sampler returned them.
-
-    Raises
-    ------
-    InputError
-        When the sampler has no ``fit_resample``.
-    """
+    """Return the rows a sampler makes of `X`, with a clone of it."""
     if not hasattr(sampler, "fit_resample") or isinstance(sampler, type):
         raise InputError(
             f"sampler: must be an instance with the method fit_resample, got {sampler!r}."
@@ -181,27 +112,7 @@ def prepare_folds(
     n_jobs: int | None = None,
     sample_weight: np.ndarray | None = None,
 ) -> list[Fold]:
-    """Prepare all inner folds, the costly ones (a generator to train in each) side by side.
-
-    Parameters
-    ----------
-    X, y : numpy.ndarray
-        Training rows and labels.
-    splits : sequence of (fit_rows, validate_rows)
-        Index arrays.
-    preparation, sampler
-        See `prepare_fold`.
-    seed : int
-        Each fold's seed is derived from it and from the fold's place.
-    n_jobs : int, optional
-        Processes, as in joblib; used only where there is a sampler to fit.
-    sample_weight : numpy.ndarray of float, shape (n_rows,), optional
-        Weights of the training rows.
-
-    Returns
-    -------
-    list of Fold
-    """
+    """Prepare all inner folds, the costly ones (a generator to train in each) side by side."""
     parallel = make_parallel(n_jobs)
     prepare = prepare_fold if client_of(parallel) is None else Alone(prepare_fold)
     tasks = [

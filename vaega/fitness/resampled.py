@@ -11,24 +11,6 @@ class ResampledFitness:
     All masks of one call, that is of one generation, meet the same folds (common random numbers),
     so that they are compared fairly; an elite that is asked again is scored on fresh folds, and
     what it has is the mean over all of them.
-
-    Parameters
-    ----------
-    fitness_of : callable
-        From the number of the call, counted from 0, to the fitness of its folds: from masks
-        (n_masks, n_features) to scores (n_masks,).
-
-    Attributes
-    ----------
-    n_calls : int
-        Calls so far.
-
-    Examples
-    --------
-    >>> resampled = ResampledFitness(lambda call: lambda masks: np.full(len(masks), float(call)))
-    >>> mask = np.array([[True, False]])
-    >>> resampled(mask), resampled(mask), resampled(mask)
-    (array([0.]), array([0.5]), array([1.]))
     """
 
     def __init__(self, fitness_of: Callable[[int], Callable[[np.ndarray], np.ndarray]]) -> None:
@@ -38,16 +20,7 @@ class ResampledFitness:
         self._counts: dict[bytes, int] = {}
 
     def __call__(self, masks: np.ndarray) -> np.ndarray:
-        """Return the mean score of each mask over the calls that asked for it.
-
-        Parameters
-        ----------
-        masks : numpy.ndarray of bool, shape (n_masks, n_features)
-
-        Returns
-        -------
-        numpy.ndarray of float, shape (n_masks,)
-        """
+        """Return the mean score of each mask over the calls that asked for it."""
         keys = [row.tobytes() for row in np.packbits(masks, axis=1)]
         scores = self.fitness_of(self.n_calls)(masks)
         self.n_calls += 1
@@ -62,30 +35,14 @@ class ResampledFitness:
         return len(self._sums)
 
     def recall(self, n_features: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return everything remembered, in the order in which it was first asked for.
-
-        Parameters
-        ----------
-        n_features : int
-            Length of a mask.
-
-        Returns
-        -------
-        masks : numpy.ndarray of bool, shape (n_distinct, n_features)
-        scores : numpy.ndarray of float, shape (n_distinct,)
-        """
+        """Return everything remembered, in the order in which it was first asked for."""
         keys = np.frombuffer(b"".join(self._sums), dtype=np.uint8).reshape(self.n_distinct, -1)
         masks = np.unpackbits(keys, axis=1, count=n_features).astype(bool)
         counts = np.array(list(self._counts.values()))
         return masks, np.array(list(self._sums.values())) / np.maximum(counts, 1)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return what is remembered as plain arrays, for a checkpoint.
-
-        Returns
-        -------
-        dict of numpy.ndarray
-        """
+        """Return what is remembered as plain arrays, for a checkpoint."""
         width = max((len(key) for key in self._sums), default=0)
         keys = np.frombuffer(b"".join(self._sums), dtype=np.uint8).reshape(-1, max(width, 1))
         return {
@@ -96,12 +53,7 @@ class ResampledFitness:
         }
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `to_arrays` gave.
-
-        Parameters
-        ----------
-        arrays : dict of numpy.ndarray
-        """
+        """Take back what `to_arrays` gave."""
         keys = [key.tobytes() for key in arrays["resampled_keys"]]
         self._sums = dict(zip(keys, arrays["resampled_sums"].tolist(), strict=True))
         self._counts = dict(zip(keys, arrays["resampled_counts"].tolist(), strict=True))

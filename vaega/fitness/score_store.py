@@ -33,55 +33,14 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, eq=False)
 class ScoreEntry:
-    """What is known of one mask.
+    """What is known of one mask."""
 
-    Parameters
-    ----------
-    scores : numpy.ndarray of float, shape (n_folds,)
-        Its score in each fold.
-    warned : mapping of str to int
-        How often the classifier warned of what.
-    """
-
-    scores: np.ndarray
-    warned: Mapping[str, int]
+    scores: np.ndarray  # Its score in each fold
+    warned: Mapping[str, int]  # How often the classifier warned of what
 
 
 class ScoreStore:
-    """Scores of masks on disk, by what they depend on.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file; it and its folder are made when something is first stored or asked for.
-
-    Attributes
-    ----------
-    is_on : bool
-        False once the file turned out to be of no use: read-only, disk full, locked for good.
-
-    Notes
-    -----
-    A SQLite database, since many processes read and write it at once and any of them may be
-    killed at any byte. Its write-ahead log lets readers go on beside one writer, and makes a batch
-    of scores whole or absent; where a file system has no shared memory, SQLite keeps its default
-    journal, which is slower and as safe. Each row has a checksum: a row that does not match is
-    taken as absent. Nothing is ever unpickled.
-
-    A store never stops a search. When the file fails, one warning says so, the store switches
-    itself off, and the scores are computed. A file that is damaged or of another version is
-    renamed (``.aside`` behind its name), and a new one is begun.
-
-    Objects of this class can be pickled and survive a fork: each process connects by itself.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder, ScoreStore(Path(folder) / "scores.sqlite3") as store:
-    ...     store.put("wine", {b"mask": ScoreEntry(np.array([0.5, 0.75]), {})})
-    ...     store.get("wine", [b"mask", b"other"])[b"mask"].scores
-    array([0.5 , 0.75])
-    """
+    """Scores of masks on disk, by what they depend on."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -114,20 +73,7 @@ class ScoreStore:
                 self._connection = None
 
     def get(self, context: str, keys: Iterable[bytes]) -> dict[bytes, ScoreEntry]:
-        """Return what is stored of some masks.
-
-        Parameters
-        ----------
-        context : str
-            What the scores depend on, see `CrossValidatedFitness.digest`.
-        keys : iterable of bytes
-            Packed masks.
-
-        Returns
-        -------
-        dict of ScoreEntry
-            By packed mask; masks that are not stored, or not stored whole, are missing.
-        """
+        """Return what is stored of some masks."""
         names = {_name(key): key for key in keys}
         rows = self._use(lambda connection: _select(connection, context, list(names))) or []
         found = {}
@@ -139,15 +85,7 @@ class ScoreStore:
         return found
 
     def put(self, context: str, entries: Mapping[bytes, ScoreEntry]) -> None:
-        """Store some masks, all or none of them.
-
-        Parameters
-        ----------
-        context : str
-            What the scores depend on.
-        entries : mapping of bytes to ScoreEntry
-            By packed mask.
-        """
+        """Store some masks, all or none of them."""
         rows = [_row(context, key, entry) for key, entry in entries.items()]
         if rows:
             self._use(lambda connection: _insert(connection, rows))

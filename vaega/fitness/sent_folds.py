@@ -11,19 +11,7 @@ from vaega.fitness.folds import Fold
 
 @dataclass(frozen=True, eq=False)
 class SentFolds:
-    """All folds of a fitness, as they travel to the workers of a cluster.
-
-    Parameters
-    ----------
-    folds : sequence of Fold
-
-    Examples
-    --------
-    >>> import copy
-    >>> fold = Fold(*(np.zeros((2, 2)), np.zeros(2)) * 2, columns=np.arange(2), n_real=2)
-    >>> copy.copy(SentFolds([fold])).folds[0].X_fit.shape  # as on the way to another machine
-    (2, 2)
-    """
+    """All folds of a fitness, as they travel to the workers of a cluster."""
 
     folds: Sequence[Fold]
 
@@ -43,12 +31,7 @@ def _own(part: Any) -> Any:
 
 
 class ClusterFolds:
-    """Folds on the workers of a cluster, sent when they are first asked for.
-
-    Parameters
-    ----------
-    folds : sequence of Fold
-    """
+    """Folds on the workers of a cluster, sent when they are first asked for."""
 
     def __init__(self, folds: Sequence[Fold]) -> None:
         self.folds = folds
@@ -56,17 +39,7 @@ class ClusterFolds:
         self._future: Any = None
 
     def sent_to(self, client: Any) -> Any:
-        """Return the folds as an argument of work for a cluster.
-
-        Parameters
-        ----------
-        client : distributed.Client
-
-        Returns
-        -------
-        distributed.Future
-            The same one each time, unless all workers that had the folds are gone.
-        """
+        """Return the folds as an argument of work for a cluster."""
         if client is not self._client or self._future.status != "finished":
             self._client = client
             (self._future,) = client.scatter([SentFolds(self.folds)], broadcast=True)

@@ -15,29 +15,7 @@ _VERSIONED = ("builtins", "functools", "numpy", "scipy", "sklearn", "vaega")
 
 
 def stable_text(value: Any) -> str | None:
-    """Return a text that two objects share only if they compute the same.
-
-    Parameters
-    ----------
-    value : Any
-        Plain values, arrays, classes, functions, containers and partials of these, estimators
-        with ``get_params``, and scorers of scikit-learn.
-
-    Returns
-    -------
-    str or None
-        None where nothing can be promised: an object that could differ while it looks the same, a
-        function without a name of its own, a class whose source is not to be found.
-
-    Examples
-    --------
-    >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> one, two = KNeighborsClassifier(3), KNeighborsClassifier(n_neighbors=3)
-    >>> stable_text(one) == stable_text(two) != stable_text(KNeighborsClassifier(4))
-    True
-    >>> stable_text(lambda: 0) is None
-    True
-    """
+    """Return a text that two objects share only if they compute the same."""
     try:
         return _text(value)
     except _NoTextError:

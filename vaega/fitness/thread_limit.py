@@ -10,26 +10,7 @@ from threadpoolctl import ThreadpoolController
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Run the block with one thread in BLAS and OpenMP, also where threads run such blocks at once.
-
-    Notes
-    -----
-    OpenMP keeps its limit by thread, BLAS libraries keep theirs by process. Two overlapping
-    ``threadpool_limits`` in two threads would restore each other's: the first one out would free
-    BLAS while the other still computes, and the last one would leave the limit behind. So the
-    limit of BLAS is lifted by the last one out. The libraries are selected by hand, since
-    ``threadpool_limits(user_api=...)`` limits those it is told and restores all.
-
-    Recent versions of threadpoolctl let one thread at a time set the limit of OpenBLAS, and ignore
-    the others. So the thread that waits for workers in threads enters such a block as well.
-
-    Examples
-    --------
-    >>> from threadpoolctl import threadpool_info
-    >>> with one_thread():
-    ...     {library["num_threads"] for library in threadpool_info()} <= {1}
-    True
-    """
+    """Run the block with one thread in BLAS and OpenMP, also in several threads at once."""
     if getattr(_OWN, "limited", False):  # this thread is in such a block
         yield
         return

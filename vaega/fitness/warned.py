@@ -14,25 +14,7 @@ _SWALLOWED_INTERRUPT = "Training interrupted by user"
 
 @contextmanager
 def counted_warnings() -> Iterator[Counter[str]]:
-    """Count the warnings of the block instead of showing them.
-
-    Yields
-    ------
-    collections.Counter
-        Filled when the block ends: how often each warning came, by category and first line.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        When a classifier took an interrupt for a wish to stop training early.
-
-    Examples
-    --------
-    >>> with counted_warnings() as counted:
-    ...     warnings.warn("did not converge")
-    >>> counted
-    Counter({'UserWarning: did not converge': 1})
-    """
+    """Count the warnings of the block instead of showing them."""
     counted: Counter[str] = Counter()
     with _RECORDER.record() as caught:
         yield counted

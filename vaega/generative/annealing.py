@@ -13,26 +13,11 @@ class Annealing:
     "linear" climbs to the full weight over `n_epochs`. "cyclical" does so `n_cycles` times within
     `n_epochs`, each cycle climbing in its first half and staying in its second (Fu et al. 2019,
     Cyclical annealing schedule, NAACL). Afterwards, and without annealing, the weight is full.
-
-    Attributes
-    ----------
-    kind : {None, "linear", "cyclical"}
-    n_epochs : int
-        After how many epochs the weight stays full.
-    n_cycles : int
-        Climbs within them; one for "linear".
-
-    Examples
-    --------
-    >>> [Annealing("linear", 4).share(epoch) for epoch in range(6)]
-    [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
-    >>> [Annealing("cyclical", 8, n_cycles=2).share(epoch) for epoch in range(8)]
-    [0.5, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0]
     """
 
     kind: str | None = None
-    n_epochs: int = 0
-    n_cycles: int = 1
+    n_epochs: int = 0  # After how many epochs the weight stays full
+    n_cycles: int = 1  # Climbs within them; one for "linear"
 
     @property
     def length(self) -> int:

@@ -11,32 +11,7 @@ REFERENCES = ("prior", "posterior")
 
 
 def reconstruction_errors(engine: Engine, X: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
-    """Return the mean squared residual of each row's entries on the standardised scale.
-
-    Parameters
-    ----------
-    engine : Engine
-        Fitted.
-    X : numpy.ndarray of shape (n, n_features)
-        Rows; NaN where missing, which is left out.
-    codes : numpy.ndarray of int, shape (n,), or None
-        Classes, for a model that sees them; None takes the one that fits best.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n,)
-        0 for a row without entries.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from vaega.generative.closed_form import ProbabilisticPCA
-    >>> X = np.outer(np.arange(9.0), [1.0, 2.0])
-    >>> engine = ProbabilisticPCA(1).fit(X).engine_
-    >>> on, off = reconstruction_errors(engine, np.array([[4.0, 8.0], [4.0, 0.0]]), None)
-    >>> bool(on < 1e-6 < off)
-    True
-    """
+    """Return the mean squared residual of each row's entries on the standardised scale."""
     rows = engine.scaling.forward(X)
     counts = np.maximum(np.count_nonzero(~np.isnan(rows), axis=1), 1)
 
@@ -50,35 +25,7 @@ def reconstruction_errors(engine: Engine, X: np.ndarray, codes: np.ndarray | Non
 def latent_distances(
     engine: Engine, X: np.ndarray, codes: np.ndarray | None, *, reference: str
 ) -> np.ndarray:
-    """Return the squared Mahalanobis distance of each row's posterior mean.
-
-    Parameters
-    ----------
-    engine : Engine
-        Fitted.
-    X : numpy.ndarray of shape (n, n_features)
-        Rows; NaN where missing.
-    codes : numpy.ndarray of int, shape (n,), or None
-        Classes, for a model that sees them; None takes the one that fits best.
-    reference : {"prior", "posterior"}
-        To N(0, I), or to the aggregate posterior of the row's class, the nearest when it is not
-        given.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n,)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from vaega.generative.closed_form import ProbabilisticPCA
-    >>> X = np.outer(np.arange(9.0), [1.0, 2.0])
-    >>> engine = ProbabilisticPCA(1).fit(X).engine_
-    >>> near, far = latent_distances(engine, np.array([[4.0, 8.0], [9.0, 18.0]]), None,
-    ...                              reference="prior")
-    >>> bool(near < 1e-6 < far)
-    True
-    """
+    """Return the squared Mahalanobis distance of each row's posterior mean."""
     rows = engine.scaling.forward(X)
 
     def distances(own: np.ndarray | None) -> np.ndarray:

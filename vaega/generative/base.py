@@ -36,28 +36,7 @@ def _has_density(model: Any) -> bool:
 
 
 def check_model(model: Any, *uses: str, owner: str) -> None:
-    """Refuse what is no generative model, or none that has the uses asked for.
-
-    Parameters
-    ----------
-    model : Any
-        What the user gave.
-    *uses : str
-        Names of methods.
-    owner : str
-        Who asks.
-
-    Raises
-    ------
-    InputError
-        When it is a class, or lacks a method.
-
-    Examples
-    --------
-    >>> check_model(None, "sample", owner="Mine")
-    Traceback (most recent call last):
-    vaega.core.errors.InputError: Mine: model must be a generative model with sample, got None.
-    """
+    """Refuse what is no generative model, or none that has the uses asked for."""
     lacking = [use for use in ("fit", "get_params", *uses) if not hasattr(model, use)]
     if lacking or isinstance(model, type):
         raise InputError(
@@ -72,12 +51,6 @@ class GenerativeModel(
 
     A subclass sets `_conditional` where the model sees the label, and `_kind`; an "autoencoder" has
     no density. Its tag `allow_nan` says whether its `fit` takes rows with missing entries.
-
-    Examples
-    --------
-    >>> from vaega.generative.autoencoders import VAE
-    >>> issubclass(VAE, GenerativeModel)
-    True
     """
 
     _conditional = False

@@ -28,30 +28,7 @@ class FitWarning(UserWarning):
 
 
 def say_remarks(model: GenerativeModel, *, stacklevel: int) -> None:
-    """Warn of what the report of a fit remarks.
-
-    Parameters
-    ----------
-    model : GenerativeModel
-        Fitted.
-    stacklevel : int
-        Of the warning, counted from here.
-
-    Warns
-    -----
-    FitWarning
-        For each remark.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from types import SimpleNamespace
-    >>> model = SimpleNamespace(report_=SimpleNamespace(remarks=["the posterior collapsed."]))
-    >>> with warnings.catch_warnings(record=True) as caught:
-    ...     say_remarks(model, stacklevel=2)
-    >>> str(caught[0].message)
-    'SimpleNamespace: the posterior collapsed.'
-    """
+    """Warn of what the report of a fit remarks."""
     for remark in model.report_.remarks:
         warnings.warn(f"{type(model).__name__}: {remark}", FitWarning, stacklevel=stacklevel)
 
@@ -60,12 +37,6 @@ class BaseAutoencoder(GenerativeModel):
     """What the autoencoders share; a subclass names its network in `_kind`.
 
     What is learned is in `engine_`.
-
-    Examples
-    --------
-    >>> from vaega.generative.autoencoders import VAE
-    >>> issubclass(VAE, BaseAutoencoder)
-    True
     """
 
     _kind = "vae"

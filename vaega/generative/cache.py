@@ -37,34 +37,7 @@ MAX_BYTES = 2 * 2**30
 
 
 class ModelCache:
-    """A folder of fitted generative models, one for each data, settings and seed.
-
-    An entry's key is a digest of data, labels, column names, class, settings, seed, dtype, device
-    type and the versions of vaega and torch. Processes that want the same model train it once: the
-    first one trains, the others wait for it. A damaged entry is dropped and trained again. When
-    the folder outgrows its bound, the entries go that were used longest ago.
-
-    Parameters
-    ----------
-    folder : str or path, optional
-        Where entries are, `default_cache_folder` when absent; made when the first one is written.
-    max_bytes : int, "auto" or None, default="auto"
-        Bound of the folder's size: "auto" is ``$VAEGA_CACHE_SIZE`` (``500MB``, ``2GiB``) where it
-        is set, else 2 GiB; None is no bound. A model that is larger is fitted and not kept.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.autoencoders import VAE
-    >>> X, y = load_iris(return_X_y=True)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     cache = ModelCache(folder)
-    ...     first = cache.fit(VAE(hidden=(8,), latent=2, max_epochs=5, random_state=0), X, y)
-    ...     again = cache.fit(VAE(hidden=(8,), latent=2, max_epochs=5, random_state=0), X, y)
-    >>> bool((first.transform(X) == again.transform(X)).all())
-    True
-    """
+    """A folder of fitted generative models, one for each data, settings and seed."""
 
     def __init__(self, folder: str | Path | None = None, *, max_bytes: Any = "auto"):
         self.folder = default_cache_folder() if folder is None else Path(folder)
@@ -75,27 +48,6 @@ class ModelCache:
 
         Only an int `random_state` says which model is wanted; any other is fitted anew. A model
         without that parameter is the same whenever it is fitted.
-
-        Parameters
-        ----------
-        model : GenerativeModel
-            Not fitted, or to be fitted again.
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,), optional
-            Labels.
-
-        Returns
-        -------
-        GenerativeModel
-            `model` itself.
-
-        Warns
-        -----
-        UserWarning
-            When an entry is damaged or the folder cannot be used; the model is fitted anyway.
-        FitWarning
-            When something is wrong with the fit, found or made.
         """
         key = self.key(model, X, y)
         if key is None:
@@ -106,20 +58,7 @@ class ModelCache:
             return self._fit_once(key, model, X, y)
 
     def key(self, model: GenerativeModel, X: Any, y: Any = None) -> str | None:
-        """Return the key of the model's entry; None when it cannot have one.
-
-        Parameters
-        ----------
-        model : GenerativeModel
-            The settings.
-        X, y : array-like
-            The data.
-
-        Returns
-        -------
-        str or None
-            32 hexadecimal digits.
-        """
+        """Return the key of the model's entry; None when it cannot have one."""
         if KINDS.get(type(model).__name__) is not type(model) or not _is_determined(model):
             return None
         try:

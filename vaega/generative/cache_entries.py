@@ -26,50 +26,23 @@ _OURS = re.compile(rf"({ABOUT}|{DESCRIPTION}|{WEIGHTS})|\.({ABOUT}|{DESCRIPTION}
 
 
 def default_cache_folder() -> Path:
-    """Return ``$VAEGA_CACHE`` where it is set, else ``models`` in the user's cache folder.
-
-    Examples
-    --------
-    >>> default_cache_folder().is_absolute() or "VAEGA_CACHE" in os.environ
-    True
-    """
+    """Return ``$VAEGA_CACHE`` where it is set, else ``models`` in the user's cache folder."""
     named = os.environ.get("VAEGA_CACHE")
     return Path(named).expanduser() if named else platformdirs.user_cache_path("vaega") / "models"
 
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """One model of a cache's folder.
+    """One model of a cache's folder."""
 
-    Attributes
-    ----------
-    key : str
-        32 hexadecimal digits.
-    size : int
-        Bytes.
-    created, used : float
-        Seconds since the epoch: when it was written, when it was last asked for.
-    kind : str or None
-        The model's class; None, as the following, where the entry is damaged.
-    n_rows, n_features : int or None
-        Shape of the rows it was fitted on.
-    seed : int or None
-        Of the fit.
-
-    Examples
-    --------
-    >>> CacheEntry("0" * 32, 21_048_261, 0.0, 5.0, "VAE", 38, 7129, 0).intact
-    True
-    """
-
-    key: str
-    size: int
-    created: float
-    used: float
-    kind: str | None
-    n_rows: int | None
-    n_features: int | None
-    seed: int | None
+    key: str  # 32 hexadecimal digits
+    size: int  # Bytes
+    created: float  # Seconds since the epoch: when it was written, when it was last asked for
+    used: float  # Seconds since the epoch: when it was written, when it was last asked for
+    kind: str | None  # The model's class; None, as the following, where the entry is damaged
+    n_rows: int | None  # Shape of the rows it was fitted on
+    n_features: int | None  # Shape of the rows it was fitted on
+    seed: int | None  # Of the fit
 
     @property
     def intact(self) -> bool:
@@ -78,52 +51,14 @@ class CacheEntry:
 
 
 def find_entries(folder: Path) -> list[CacheEntry]:
-    """Return the entries of a cache's folder, the last used one first.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Need not be there. What is not ours (other names, other files inside, links) is left out.
-
-    Returns
-    -------
-    list of CacheEntry
-
-    Examples
-    --------
-    >>> find_entries(Path("nowhere"))
-    []
-    """
+    """Return the entries of a cache's folder, the last used one first."""
     found = [_read_entry(path) for path in _children(folder) if _KEY.fullmatch(path.name)]
     entries = [entry for entry in found if entry is not None]
     return sorted(entries, key=lambda entry: (-entry.used, entry.key))
 
 
 def write_about(entry: Path, key: str, *, kind: str, shape: tuple[int, int], seed: Any) -> None:
-    """Write beside a model what it is, and the digest of its description.
-
-    Parameters
-    ----------
-    entry : pathlib.Path
-        Folder that holds the model.
-    key : str
-        The key it will be found by.
-    kind : str
-        The model's class.
-    shape : tuple of int
-        Rows and columns that it was fitted on.
-    seed : int or None
-        Of the fit.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as name:
-    ...     folder = Path(name)
-    ...     _ = (folder / DESCRIPTION).write_text("{}")
-    ...     write_about(folder, "0" * 32, kind="VAE", shape=(38, 7129), seed=0)
-    ...     check_about(folder, "0" * 32)
-    """
+    """Write beside a model what it is, and the digest of its description."""
     about = {
         "key": key,
         "class": kind,
@@ -136,26 +71,7 @@ def write_about(entry: Path, key: str, *, kind: str, shape: tuple[int, int], see
 
 
 def check_about(entry: Path, key: str) -> None:
-    """Check that an entry belongs to its key and its description is the one it was written with.
-
-    Parameters
-    ----------
-    entry : pathlib.Path
-        Its folder.
-    key : str
-        What it was found by.
-
-    Raises
-    ------
-    ResultsError
-        When it is missing, damaged, or was put there under another key.
-
-    Examples
-    --------
-    >>> check_about(Path("nowhere"), "0" * 32)
-    Traceback (most recent call last):
-    vaega.core.errors.ResultsError: nowhere/entry.json: cannot be read as JSON: ...
-    """
+    """Check that an entry belongs to its key and its description is the one it was written with."""
     about = read_json(entry / ABOUT)
     if not isinstance(about, dict) or about.get("key") != key:
         raise ResultsError(f"{entry / ABOUT}: does not belong to the model that is wanted.")
@@ -164,24 +80,13 @@ def check_about(entry: Path, key: str) -> None:
 
 
 def mark_used(entry: Path) -> None:
-    """Remember that an entry was asked for now; a folder that is read-only is no obstacle.
-
-    Examples
-    --------
-    >>> mark_used(Path("nowhere"))
-    """
+    """Remember that an entry was asked for now; a folder that is read-only is no obstacle."""
     with contextlib.suppress(OSError):
         os.utime(entry / ABOUT)
 
 
 def staging_folder(folder: Path, key: str) -> Path:
-    """Return a new name beside the entry of `key`, under which nobody looks for it.
-
-    Examples
-    --------
-    >>> staging_folder(Path("cache"), "0" * 32).name[:34]
-    '.00000000000000000000000000000000.'
-    """
+    """Return a new name beside the entry of `key`, under which nobody looks for it."""
     return folder / f".{key}.{secrets.token_hex(8)}"
 
 
@@ -189,21 +94,6 @@ def drop_entry(entry: Path) -> bool:
     """Remove an entry as a whole, so that a reader finds all of it or nothing.
 
     The caller holds its lock.
-
-    Parameters
-    ----------
-    entry : pathlib.Path
-        Its folder.
-
-    Returns
-    -------
-    bool
-        False where it is not ours or cannot be removed; it is untouched then.
-
-    Examples
-    --------
-    >>> drop_entry(Path("nowhere"))
-    False
     """
     if not _is_ours(entry):
         return False
@@ -217,25 +107,7 @@ def drop_entry(entry: Path) -> bool:
 
 
 def drop_unlocked(folder: Path, key: str) -> bool:
-    """Drop the entry of `key` unless a process is writing it.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The cache's.
-    key : str
-        Of the entry.
-
-    Returns
-    -------
-    bool
-        Whether it was dropped.
-
-    Examples
-    --------
-    >>> drop_unlocked(Path("nowhere"), "0" * 32)
-    False
-    """
+    """Drop the entry of `key` unless a process is writing it."""
     if not _is_ours(folder / key):
         return False
     with _locked_now(folder, key) as ours:
@@ -248,27 +120,7 @@ def drop_unlocked(folder: Path, key: str) -> bool:
 
 
 def shrink(folder: Path, max_bytes: int, *, keep: str) -> list[str]:
-    """Drop the entries used longest ago until those that are left take at most `max_bytes`.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The cache's.
-    max_bytes : int
-        Size to come down to.
-    keep : str
-        Key of the entry that was just written; it goes only when it alone is too large.
-
-    Returns
-    -------
-    list of str
-        Keys of the entries dropped. Those that another process is writing are left.
-
-    Examples
-    --------
-    >>> shrink(Path("nowhere"), 0, keep="")
-    []
-    """
+    """Drop the entries used longest ago until those that are left take at most `max_bytes`."""
     sweep(folder)
     entries = find_entries(folder)
     total, dropped = sum(entry.size for entry in entries), []
@@ -282,12 +134,7 @@ def shrink(folder: Path, max_bytes: int, *, keep: str) -> list[str]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what processes left that were killed while they wrote or dropped an entry.
-
-    Examples
-    --------
-    >>> sweep(Path("nowhere"))
-    """
+    """Remove what processes left that were killed while they wrote or dropped an entry."""
     for path in _children(folder):
         found = _PASSING.fullmatch(path.name)
         if found is None or not _is_ours(path, empty=True):
@@ -298,12 +145,7 @@ def sweep(folder: Path) -> None:
 
 
 def remove_files(passing: Path) -> None:
-    """Remove a folder that nobody looks for, and the files in it, as far as that is possible.
-
-    Examples
-    --------
-    >>> remove_files(Path("nowhere"))
-    """
+    """Remove a folder that nobody looks for, and the files in it, as far as that is possible."""
     with contextlib.suppress(OSError):
         for inner in _children(passing):
             inner.unlink(missing_ok=True)

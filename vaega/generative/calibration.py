@@ -35,53 +35,16 @@ BLOCK_ENTRIES = 5 << 20
 
 @dataclass(frozen=True)
 class Residuals:
-    """Mean squared residual of each feature on rows that a network was not trained on.
+    """Mean squared residual of each feature on rows that a network was not trained on."""
 
-    Attributes
-    ----------
-    squares : numpy.ndarray of shape (n_varying,)
-        E[(x - decoded z)^2] over the posteriors.
-    counts : numpy.ndarray of shape (n_varying,)
-        Over how many rows.
-
-    Examples
-    --------
-    >>> Residuals(np.array([0.5]), np.array([8])).counts
-    array([8])
-    """
-
-    squares: np.ndarray
-    counts: np.ndarray
+    squares: np.ndarray  # E[(x - decoded z)^2] over the posteriors
+    counts: np.ndarray  # Over how many rows
 
 
 def measure_residuals(
     codecs: Sequence[Codec], table: Table, held: Sequence[np.ndarray], *, seed: int
 ) -> Residuals:
-    """Return the residuals of each network's held-out rows, pooled.
-
-    Parameters
-    ----------
-    codecs : sequence of Codec
-        Trained networks.
-    table : Table
-    held : sequence of numpy.ndarray of int
-        The rows that each was not trained on.
-    seed : int
-
-    Returns
-    -------
-    Residuals
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.autoencoders import VAE
-    >>> X, y = load_iris(return_X_y=True)
-    >>> engine = VAE(hidden=(8,), latent=2, max_epochs=2, random_state=0).fit(X, y).engine_
-    >>> table = Table.of(X, y, engine.scaling, labelled=True)
-    >>> measure_residuals([engine.codec], table, [np.arange(9)], seed=0).counts
-    array([9, 9, 9, 9])
-    """
+    """Return the residuals of each network's held-out rows, pooled."""
     n_features = table.values.shape[1]
     total, counts = np.zeros(n_features), np.zeros(n_features, dtype=int)
     for codec, index in zip(codecs, held, strict=True):
@@ -98,16 +61,6 @@ def posterior_outputs(
     """Yield rows, what is decoded at points of their posteriors, and which entries were seen.
 
     Each row comes ``2 * POSTERIOR_PAIRS`` times; equal seeds give equal points.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.autoencoders import VAE
-    >>> X, y = load_iris(return_X_y=True)
-    >>> engine = VAE(hidden=(8,), latent=2, max_epochs=2, random_state=0).fit(X, y).engine_
-    >>> table = Table.of(X, y, engine.scaling, labelled=True)
-    >>> len(list(posterior_outputs(engine.codec, table, np.arange(9), seed=0)))
-    8
     """
     rng = derive_rng(seed, "residuals")
     for block in blocks_of(index, table):
@@ -122,14 +75,7 @@ def posterior_outputs(
 
 
 def blocks_of(index: np.ndarray, table: Table) -> Iterator[np.ndarray]:
-    """Yield `index` in parts so short that what is computed of their rows stays small.
-
-    Examples
-    --------
-    >>> table = Table(np.zeros((4, 1)), np.zeros(4, int), np.ones(1), None, labelled=False)
-    >>> list(blocks_of(np.arange(4), table))
-    [array([0, 1, 2, 3])]
-    """
+    """Yield `index` in parts so short that what is computed of their rows stays small."""
     size = max(16, BLOCK_ENTRIES // table.values.shape[1])
     return (index[start : start + size] for start in range(0, len(index), size))
 
@@ -143,38 +89,7 @@ def calibrate(
     *,
     seed: int,
 ) -> Engine:
-    """Return `engine` with its sigma, its noise and its offsets.
-
-    Held-out residuals alone give rows that vary too much when few rows trained the decoder: part of
-    what it decodes is memorised, and held-out rows don't share it (leukemia, 38 rows: 1.24 times
-    the real variance). And a decoder stopped early draws classes together (14 classes of gcm1363,
-    3-NN on synthetic rows: 0.61 held out, 0.79 with offsets).
-
-    Parameters
-    ----------
-    engine : Engine
-        Without these.
-    table : Table
-        The fit rows.
-    residuals : Residuals
-        Of rows held out.
-    settings : FitSettings
-    learned : torch.Tensor, scalar or of shape (n_varying,)
-        The sigma of the training, for rules other than "heldout".
-    seed : int
-
-    Returns
-    -------
-    Engine
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.autoencoders import VAE
-    >>> X, y = load_iris(return_X_y=True)
-    >>> VAE(hidden=(8,), latent=2, max_epochs=2, random_state=0).fit(X, y).engine_.noise.shape
-    (4,)
-    """
+    """Return `engine` with its sigma, its noise and its offsets."""
     n_features = table.values.shape[1]
     if not engine.codec.likelihood.has_sigma:
         ones, offsets = np.ones(n_features), _probability_offsets(engine, table, settings, seed)
@@ -217,24 +132,12 @@ def report_rows(n_features: int) -> int:
 
     The variance of 512 rows in a few latent dimensions is off by 4 %, which says little of a ratio
     that should be 1.
-
-    Examples
-    --------
-    >>> report_rows(4), report_rows(500), report_rows(7129)
-    (4096, 2097, 512)
     """
     return min(REPORT_ROWS, max(CALIBRATION_ROWS, REPORT_ENTRIES // n_features))
 
 
 def in_proportion(table: Table, n_rows: int = CALIBRATION_ROWS) -> int | np.ndarray:
-    """Return what to draw to stand for the fit rows: class codes in proportion, or a number.
-
-    Examples
-    --------
-    >>> table = Table(np.zeros((4, 1)), np.zeros(4, int), np.ones(1), None, labelled=False)
-    >>> in_proportion(table)
-    512
-    """
+    """Return what to draw to stand for the fit rows: class codes in proportion, or a number."""
     if not table.labelled:
         return n_rows
     counts = np.maximum(LEAST_OF_A_CLASS, np.rint(n_rows * table.class_share))
@@ -242,12 +145,6 @@ def in_proportion(table: Table, n_rows: int = CALIBRATION_ROWS) -> int | np.ndar
 
 
 def variance_of(drawn: np.ndarray, wanted: int | np.ndarray) -> np.ndarray:
-    """Return the within-class variance of rows drawn for `wanted`, (n_varying,).
-
-    Examples
-    --------
-    >>> variance_of(np.array([[1.0], [3.0]]), 2)
-    array([2.])
-    """
+    """Return the within-class variance of rows drawn for `wanted`, (n_varying,)."""
     codes = wanted if isinstance(wanted, np.ndarray) else np.zeros(len(drawn), dtype=int)
     return within_class_variance(drawn, codes)

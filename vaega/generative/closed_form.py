@@ -31,13 +31,7 @@ FOLD_STEPS = 5
 
 
 class ClosedForm(GenerativeModel):
-    """What the closed forms share; a subclass makes a codec of standardised rows.
-
-    Examples
-    --------
-    >>> issubclass(ProbabilisticPCA, ClosedForm) and issubclass(ClassGaussian, ClosedForm)
-    True
-    """
+    """What the closed forms share; a subclass makes a codec of standardised rows."""
 
     standardize: bool
     random_state: Any

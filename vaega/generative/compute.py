@@ -22,13 +22,6 @@ def one_thread() -> Iterator[None]:
     """Run torch on `THREADS` threads, so that the bits don't depend on the process around.
 
     The count that was there before comes back when the last of the threads inside leaves.
-
-    Examples
-    --------
-    >>> import torch
-    >>> with one_thread():
-    ...     torch.get_num_threads()
-    1
     """
     global _inside, _before  # noqa: PLW0603 - torch's own setting is one per process
     with _lock:
@@ -46,29 +39,7 @@ def one_thread() -> Iterator[None]:
 
 
 def pick_device(device: Any, *, owner: str) -> torch.device:
-    """Return the torch device that `device` names.
-
-    Parameters
-    ----------
-    device : str or torch.device
-        ``"auto"`` is a CUDA device where there is one, else the CPU.
-    owner : str
-        Who asks.
-
-    Returns
-    -------
-    torch.device
-
-    Raises
-    ------
-    InputError
-        When torch knows no such device, or it is not there.
-
-    Examples
-    --------
-    >>> pick_device("cpu", owner="VAE")
-    device(type='cpu')
-    """
+    """Return the torch device that `device` names."""
     if isinstance(device, str) and device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

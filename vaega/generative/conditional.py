@@ -12,15 +12,6 @@ class LabelledUses(TransformerMixin):
 
     Where a label is not given, the class shares of the fit rows stand in its place. It is a
     transformer itself because `set_output` wraps the methods that a transformer's class defines.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.closed_form import ClassGaussian
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = ClassGaussian().fit(X, y)
-    >>> model.inverse_transform(model.transform(X, y), y).shape
-    (150, 4)
     """
 
     _transform: Callable[[Any, Any], np.ndarray]

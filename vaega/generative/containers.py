@@ -14,24 +14,10 @@ from vaega.generative.labels import check_labels
 
 @dataclass(frozen=True)
 class Containers:
-    """What X and y came in; puts new rows behind the original ones, which stay as they are.
+    """What X and y came in; puts new rows behind the original ones, which stay as they are."""
 
-    Attributes
-    ----------
-    X : array, list or DataFrame of shape (n_samples, n_features)
-        Original rows.
-    y : array, list, Series or DataFrame
-        Original labels.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> Containers([[1.0]], ["a"]).restore(np.array([[2.5]]), np.array(["b"]))
-    ([[1.0], [2.5]], ['a', 'b'])
-    """
-
-    X: Any
-    y: Any
+    X: Any  # Original rows
+    y: Any  # Original labels
 
     def restore(self, rows: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:
         """Return the originals with `rows` (n, n_features) and `labels` (n,) behind them."""
@@ -70,14 +56,7 @@ class Containers:
 
 
 def rows_from(X: Any) -> Any:
-    """Return X, a DataFrame of sparse columns as one of dense ones.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> rows_from(pd.DataFrame({"a": [0.0, 1.0]}, dtype=pd.SparseDtype(float, 0))).dtypes.tolist()
-    [dtype('float64')]
-    """
+    """Return X, a DataFrame of sparse columns as one of dense ones."""
     if not isinstance(X, pd.DataFrame):
         return X
     sparse = {name: t.subtype for name, t in X.dtypes.items() if isinstance(t, pd.SparseDtype)}
@@ -85,31 +64,7 @@ def rows_from(X: Any) -> Any:
 
 
 def labels_from(y: Any, *, owner: str = "GenerativeSampler") -> np.ndarray:
-    """Return class labels as one column; a one-hot matrix gives column numbers.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,), (n, 1) or (n, n_classes)
-        Labels, or their one-hot form.
-    owner : str, default="GenerativeSampler"
-        Who asks.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n,)
-
-    Raises
-    ------
-    InputError
-        When rows have several labels, none, or labels of types that cannot be put in order.
-    ValueError
-        When `y` holds no class labels.
-
-    Examples
-    --------
-    >>> labels_from([[0, 1, 0], [1, 0, 0]])
-    array([1, 0])
-    """
+    """Return class labels as one column; a one-hot matrix gives column numbers."""
     if y is None:
         raise InputError(f"{owner}: requires y to be passed, but the target y is None.")
     y = check_labels(y, owner=owner)

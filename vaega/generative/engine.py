@@ -25,32 +25,13 @@ class Codec:
 
     Computes in float64, so that the way rows are batched shows in the last bits at most. Missing
     entries, NaN, are seen as 0, the mean.
-
-    Attributes
-    ----------
-    network : Network
-        In float64 and evaluation mode.
-    class_share : numpy.ndarray of shape (n_classes,)
-        Share of each class in the fit rows; stands in for a label that is not given.
-    conditional : bool
-        Whether the network sees the class.
-    likelihood : Likelihood
-        What the decoder's outputs say about an entry.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.autoencoders import VAE
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = VAE(hidden=(8,), latent=2, max_epochs=2, random_state=0).fit(X, y)
-    >>> mean, variance = model.engine_.codec.posterior(model.engine_.scaling.forward(X), None)
-    >>> mean.shape, mean.dtype
-    (torch.Size([150, 2]), torch.float64)
     """
 
-    network: Network
+    network: Network  # In float64 and evaluation mode
+    # Share of each class in the fit rows; stands in for a label that is not given
     class_share: np.ndarray
-    conditional: bool
+    conditional: bool  # Whether the network sees the class
+    # What the decoder's outputs say about an entry
     likelihood: Likelihood = field(default_factory=Gaussian)
 
     # Densities and conditional means need samples of the posterior; see `LinearCodec`.
@@ -87,24 +68,7 @@ class Codec:
     def infer(
         self, rows: np.ndarray, codes: np.ndarray | None, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return points of the posteriors of rows, and the log density of each point.
-
-        Parameters
-        ----------
-        rows : numpy.ndarray of shape (n, n_varying)
-            On the network's scale.
-        codes : numpy.ndarray of int, shape (n,), or None
-            Their classes.
-        noise : torch.Tensor of shape (n, latent) or (k, n, latent)
-            Standard normal.
-
-        Returns
-        -------
-        points : torch.Tensor
-            Of the shape of `noise`.
-        log_q : torch.Tensor of shape (n,) or (k, n)
-            In nats.
-        """
+        """Return points of the posteriors of rows, and the log density of each point."""
         seen, condition = self._seen(rows), self.condition(codes, len(rows))
         if noise.ndim == 2 or isinstance(self.network, Network):
             points, _, log_variance = self.network.infer(seen, noise, condition)
@@ -186,39 +150,15 @@ class Codec:
 
 @dataclass(frozen=True)
 class Engine:
-    """All that a fit learned; encodes, decodes and generates rows of the user's scale.
+    """All that a fit learned; encodes, decodes and generates rows of the user's scale."""
 
-    Attributes
-    ----------
-    codec : Codec or LinearCodec
-        The network, or the closed form in its place.
-    scaling : Scaling
-        Between the user's rows and the network's.
-    gaussians : ClassGaussians
-        Aggregate posterior of each class.
-    sigma : numpy.ndarray of shape (n_varying,)
-        Standard deviation of the decoder's likelihood, calibrated on held-out residuals.
-    noise : numpy.ndarray of shape (n_varying,)
-        Standard deviation of what `sample` adds.
-    offsets : numpy.ndarray of shape (n_classes, n_varying)
-        How far `sample` moves the rows of each class: values, or logits of probabilities.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.autoencoders import VAE
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = VAE(hidden=(8,), latent=2, max_epochs=2, random_state=0).fit(X, y)
-    >>> rng = np.random.default_rng(0)
-    >>> model.engine_.sample(np.array([0, 2, 2]), noise=True, rng=rng).shape
-    (3, 4)
-    """
-
-    codec: Codec | LinearCodec
-    scaling: Scaling
-    gaussians: ClassGaussians | StandardGaussians
+    codec: Codec | LinearCodec  # The network, or the closed form in its place
+    scaling: Scaling  # Between the user's rows and the network's
+    gaussians: ClassGaussians | StandardGaussians  # Aggregate posterior of each class
+    # Standard deviation of the decoder's likelihood, calibrated on held-out residuals
     sigma: np.ndarray
-    noise: np.ndarray
+    noise: np.ndarray  # Standard deviation of what `sample` adds
+    # How far `sample` moves the rows of each class: values, or logits of probabilities
     offsets: np.ndarray
 
     def encode(self, X: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
@@ -254,27 +194,7 @@ class Engine:
         source: str | None = None,
         around: Around | None = None,
     ) -> np.ndarray:
-        """Generate rows.
-
-        Parameters
-        ----------
-        wanted : int or numpy.ndarray of int
-            How many rows, or the class code of each.
-        noise : bool
-            Whether to add the decoder's noise.
-        rng : numpy.random.Generator
-            Draws.
-        features : numpy.ndarray of int, optional
-            The columns to decode, all when absent; they cost their part of the last layer alone.
-        source : {"prior", "posterior", "rows"}, optional
-            As `draw_points` has it. When absent, the prior for an int and the posterior for codes.
-        around : Around, optional
-            For "rows".
-
-        Returns
-        -------
-        numpy.ndarray of shape (n, n_features) or (n, n_asked)
-        """
+        """Generate rows."""
         points = self._points(wanted, source, around, rng)
         scaling, columns = self._part(features)
         single = features is not None

@@ -38,47 +38,7 @@ def fit_engine(
     class_weights: np.ndarray | None = None,
     callback: Callback | None = None,
 ) -> tuple[Engine, FitReport, History]:
-    """Fit everything an autoencoder learns.
-
-    Parameters
-    ----------
-    X : numpy.ndarray of shape (n, n_features)
-        At least three rows; NaN where nothing was measured.
-    codes : numpy.ndarray of int, shape (n,)
-        Classes 0, 1, ..., all present.
-    settings : FitSettings
-        How to fit.
-    labelled : bool
-        Whether `codes` come from labels.
-    seed : int
-        All randomness derives from it.
-    class_weights : numpy.ndarray of shape (n_classes,), optional
-        What a row of each class counts in the loss; 1 when absent.
-    callback : callable, optional
-        As `fit_loop` calls it.
-
-    Returns
-    -------
-    engine : Engine
-    report : FitReport
-    history : History
-
-    Raises
-    ------
-    InputError
-        When no column varies, training diverges, or rows are not what the likelihood is for.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.autoencoders import VAE
-    >>> from vaega.generative.settings import check_settings
-    >>> X, y = load_iris(return_X_y=True)
-    >>> settings = check_settings(VAE(hidden=(8,), latent=2, max_epochs=5))
-    >>> engine, report, history = fit_engine(X, y, settings, labelled=True, seed=0)
-    >>> report.n_training, report.n_heldout, len(history.elbo)
-    (120, 30, 5)
-    """
+    """Fit everything an autoencoder learns."""
     if not settings.standardize:
         check_size(X, MOST_SINGLE, owner=settings.owner)
     scaling = Scaling.fitted(X, owner=settings.owner, standardize=settings.standardize)

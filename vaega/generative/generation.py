@@ -15,31 +15,7 @@ SOURCES = ("prior", "posterior", "rows")
 
 
 def column_numbers(features: Any, n_features: int, *, owner: str) -> np.ndarray | None:
-    """Return the numbers of the columns that are asked for; None for all.
-
-    Parameters
-    ----------
-    features : array-like of bool, shape (n_features,), or of int, or None
-        A mask, or numbers in the order wanted.
-    n_features : int
-        Columns there are.
-    owner : str
-        Who asks.
-
-    Returns
-    -------
-    numpy.ndarray of int or None
-
-    Raises
-    ------
-    InputError
-        When a mask has another length, or there is no such column.
-
-    Examples
-    --------
-    >>> column_numbers([False, True, True], 3, owner="VAE")
-    array([1, 2])
-    """
+    """Return the numbers of the columns that are asked for; None for all."""
     if features is None:
         return None
     asked = np.asarray(features)
@@ -72,25 +48,7 @@ def generate(
     source: str | None,
     around: Around | None,
 ) -> Any:
-    """Return rows, and labels for a mapping; see `GenerativeModel.sample`.
-
-    Raises
-    ------
-    InputError
-        When the request breaks one of the rules there.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.closed_form import ClassGaussian
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = ClassGaussian().fit(X, y)
-    >>> rows, labels = generate(model.engine_, model.classes_, {2: 3}, owner="ClassGaussian",
-    ...     noise=True, rng=np.random.default_rng(0), features=None, source=None, around=None)
-    >>> rows.shape, labels
-    ((3, 4), array([2, 2, 2]))
-    """
+    """Return rows, and labels for a mapping; see `GenerativeModel.sample`."""
     labelled = isinstance(n, Mapping)
     source = check_source(engine, source, around, labelled=labelled, owner=owner)
     options: dict[str, Any] = {
@@ -112,21 +70,7 @@ def generate(
 def check_source(
     engine: Engine, source: Any, around: Around | None, *, labelled: bool, owner: str
 ) -> str | None:
-    """Return where latent points come from; None leaves it to the engine.
-
-    Raises
-    ------
-    InputError
-        When there is no such source, or not for this model.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.closed_form import ProbabilisticPCA
-    >>> engine = ProbabilisticPCA(2).fit(load_iris(return_X_y=True)[0]).engine_
-    >>> check_source(engine, "posterior", None, labelled=False, owner="ProbabilisticPCA")
-    'posterior'
-    """
+    """Return where latent points come from; None leaves it to the engine."""
     if source is not None:
         check_choice(source, "source", SOURCES, owner=owner)
     if (source == "rows") != (around is not None):

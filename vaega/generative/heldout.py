@@ -10,28 +10,6 @@ def split_heldout(
 
     Every class keeps at least one training row, and at least one row is held out. Only when every
     class has a single row are rows held out whatever their class.
-
-    Parameters
-    ----------
-    codes : numpy.ndarray of int, shape (n,)
-        The class of each row, 0, 1, ...
-    fraction : float
-        Share of the rows to hold out.
-    rng : numpy.random.Generator
-        Chooses the rows.
-
-    Returns
-    -------
-    training, heldout : numpy.ndarray of int
-        Sorted row numbers; together all n rows, at least two and at least one.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> codes = np.repeat([0, 1], [8, 2])
-    >>> training, heldout = split_heldout(codes, 0.2, rng=np.random.default_rng(0))
-    >>> np.bincount(codes[training]), len(heldout)
-    (array([6, 2]), 2)
     """
     if np.bincount(codes).max() < 2:
         codes = np.zeros_like(codes)
@@ -47,32 +25,7 @@ def split_heldout(
 def choose_heldouts(
     codes: np.ndarray, fraction: float, *, crossed: bool, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Split rows once, or twice with other rows held out.
-
-    Parameters
-    ----------
-    codes : numpy.ndarray of int, shape (n,)
-        The class of each row, 0, 1, ...
-    fraction : float
-        Share of the rows to hold out each time.
-    crossed : bool
-        Whether to split twice; the second time none of the rows held out first, where enough
-        others are left.
-    rng : numpy.random.Generator
-        Chooses the rows.
-
-    Returns
-    -------
-    list of (training, heldout)
-        As `split_heldout` returns them.
-
-    Examples
-    --------
-    >>> codes = np.repeat([0, 1], [8, 4])
-    >>> splits = choose_heldouts(codes, 0.25, crossed=True, rng=np.random.default_rng(0))
-    >>> [len(heldout) for _, heldout in splits], len(np.unique(np.concatenate([*splits[0]])))
-    ([3, 3], 12)
-    """
+    """Split rows once, or twice with other rows held out."""
     training, heldout = split_heldout(codes, fraction, rng=rng)
     if not crossed:
         return [(training, heldout)]

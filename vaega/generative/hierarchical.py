@@ -13,44 +13,7 @@ PRIOR_GAIN = 0.1
 
 
 class HierarchicalNetwork(nn.Module):
-    """Latent layers from the rows up, each the prior of the one below.
-
-    Bottom-up, each layer summarises the one below. Top-down, the topmost layer has the prior
-    N(0, I), and each other one a Gaussian prior that the layer above sets; its posterior combines
-    that prior with what came bottom-up, weighted by their precisions (Sonderby et al. 2016, Ladder
-    variational autoencoders, NeurIPS).
-
-    Latent points are in the coordinates in which every layer's prior is N(0, I): ``z = m + s u``
-    with the prior's moments. A map of each layer alone changes no KL, so that the points of all
-    layers, side by side, are used as those of a network with one layer are: drawn from N(0, I),
-    decoded, weighed.
-
-    Parameters
-    ----------
-    n_features : int
-        Columns of a row.
-    hidden : sequence of int
-        Widths from the rows to the lowest latent layer; the decoder mirrors them. Between latent
-        layers there is one hidden layer of the last width.
-    latent : sequence of int
-        Dimensions of the latent layers, from the lowest to the topmost; two at least.
-    norm : {"batch", "layer"} or None, default="batch"
-        What follows each hidden Linear.
-    output_norm : bool, default=False
-        Whether a norm follows the decoder's last Linear too.
-
-    Attributes
-    ----------
-    latent : int
-        Dimensions of all layers together; the topmost layer's come first.
-
-    Examples
-    --------
-    >>> network = HierarchicalNetwork(5, (8,), (4, 2)).eval()
-    >>> points, mean, log_variance = network.infer(torch.zeros(3, 5), torch.zeros(3, 6))
-    >>> points.shape, network.decode(points).shape
-    (torch.Size([3, 6]), torch.Size([3, 5]))
-    """
+    """Latent layers from the rows up, each the prior of the one below."""
 
     stochastic = True
 

@@ -19,27 +19,11 @@ BLOCK_ENTRIES = 1 << 22
 
 @dataclass(frozen=True)
 class Candidates:
-    """Latent points of a row that lacks entries, weighed by how well they explain the others.
+    """Latent points of a row that lacks entries, weighed by how well they explain the others."""
 
-    Attributes
-    ----------
-    points : numpy.ndarray of shape (k, latent)
-        The points.
-    weights : numpy.ndarray of shape (k,)
-        Sum to one.
-    codes : numpy.ndarray of int, shape (k,), or None
-        The classes to decode them with.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> Candidates(np.zeros((3, 1)), np.full(3, 1 / 3), None).codes is None
-    True
-    """
-
-    points: np.ndarray
-    weights: np.ndarray
-    codes: np.ndarray | None
+    points: np.ndarray  # The points
+    weights: np.ndarray  # Sum to one
+    codes: np.ndarray | None  # The classes to decode them with
 
     def decode(
         self,
@@ -62,42 +46,7 @@ def impute_means(
     n_importance_samples: int | None,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return rows with the conditional means of their missing entries, given the others.
-
-    Parameters
-    ----------
-    engine : Engine
-        Fitted.
-    X : numpy.ndarray of shape (n, n_features)
-        Rows; NaN where missing.
-    codes : numpy.ndarray of int, shape (n,), or None
-        Classes, for a model that sees them; None weighs all classes.
-    n_importance_samples : int or None
-        Latent points of each row (and class). None takes the closed form where there is one, else
-        256.
-    rng : numpy.random.Generator
-        Draws the points.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n, n_features)
-        Entries that were there are untouched.
-
-    References
-    ----------
-    Mattei and Frellsen (2019), MIWAE: deep generative modelling and imputation of incomplete data
-    sets, ICML.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from vaega.generative.closed_form import ProbabilisticPCA
-    >>> X = np.outer(np.arange(9.0), [1.0, 2.0])
-    >>> engine = ProbabilisticPCA(1).fit(X).engine_
-    >>> impute_means(engine, np.array([[4.0, np.nan]]), None, n_importance_samples=None,
-    ...              rng=np.random.default_rng(0)).round(3)
-    array([[4., 8.]])
-    """
+    """Return rows with the conditional means of their missing entries, given the others."""
     noise = draw_noise(engine, n_importance_samples, N_IMPORTANCE_SAMPLES, rng)
     filled = _without_constants(engine, X)
     for number, hole, candidates in _holes(engine, X, codes, noise):
@@ -123,29 +72,6 @@ def impute_draws(
 
     Latent points are drawn by their weights among the importance samples, or from the posterior
     itself where there is a closed form, and the decoder's noise is added.
-
-    Parameters
-    ----------
-    engine, X, codes, n_importance_samples, rng
-        As `impute_means` has them.
-    n_imputations : int
-        How many times.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_imputations, n, n_features)
-        Entries that were there are untouched.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from vaega.generative.closed_form import ProbabilisticPCA
-    >>> X = np.random.default_rng(0).normal(size=(50, 3))
-    >>> engine = ProbabilisticPCA(1).fit(X).engine_
-    >>> drawn = impute_draws(engine, np.array([[4.0, np.nan, 1.0]]), None, n_imputations=5,
-    ...                      n_importance_samples=None, rng=np.random.default_rng(0))
-    >>> drawn.shape, len(np.unique(drawn[:, 0, 1]))
-    ((5, 1, 3), 5)
     """
     noise = draw_noise(engine, n_importance_samples, N_IMPORTANCE_SAMPLES, rng)
     filled = np.repeat(_without_constants(engine, X)[None], n_imputations, axis=0)

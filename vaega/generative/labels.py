@@ -14,29 +14,7 @@ from vaega.core.errors import InputError
 
 
 def check_labels(y: Any, *, owner: str) -> Any:
-    """Return `y`, labels of objects as an array of one type; what is no column of labels as it is.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,), or anything
-        Labels.
-    owner : str
-        Who asks.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n,), or `y` itself
-
-    Raises
-    ------
-    InputError
-        When labels are missing or of types that cannot be put in order.
-
-    Examples
-    --------
-    >>> check_labels(np.array([True, False], dtype=object), owner="VAE")
-    array([ True, False])
-    """
+    """Return `y`, object labels as an array of one type; no column of labels unchanged."""
     labels = None if y is None else np.asarray(y)
     if labels is None or labels.ndim != 1:
         return y
@@ -58,39 +36,7 @@ def check_labels(y: Any, *, owner: str) -> Any:
 def encode_labels(
     y: Any, n: int, *, required: bool, owner: str = "encode_labels"
 ) -> tuple[np.ndarray | None, np.ndarray]:
-    """Return the classes, sorted, and the code of each row.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,) or (n, 1), or None
-        Labels.
-    n : int
-        Rows.
-    required : bool
-        Whether targets that are no class labels are an error; otherwise they are left aside, as a
-        transformer of a regression pipeline must do.
-    owner : str
-        Who asks.
-
-    Returns
-    -------
-    classes : numpy.ndarray or None
-        None when there are no labels.
-    codes : numpy.ndarray of int, shape (n,)
-        All zero when there are no labels.
-
-    Raises
-    ------
-    InputError
-        When labels are missing or of types that cannot be put in order.
-    ValueError
-        When `required` and `y` holds no class labels.
-
-    Examples
-    --------
-    >>> encode_labels(["b", "a", "b"], 3, required=True)
-    (array(['a', 'b'], dtype='<U1'), array([1, 0, 1]))
-    """
+    """Return the classes, sorted, and the code of each row."""
     labels = check_labels(_one_column(y), owner=owner)
     if required and not _are_objects(labels):
         check_classification_targets(labels)
@@ -102,33 +48,7 @@ def encode_labels(
 
 
 def codes_of(y: Any, classes: np.ndarray | None, n: int, *, owner: str) -> np.ndarray | None:
-    """Return the codes of labels that fit has seen; None for None.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,) or (n, 1), or None
-        Labels.
-    classes : numpy.ndarray or None
-        The classes of fit.
-    n : int
-        Rows.
-    owner : str
-        Who asks.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (n,), or None
-
-    Raises
-    ------
-    InputError
-        When a label was not in fit or labels are not `n`.
-
-    Examples
-    --------
-    >>> codes_of(["b"], np.array(["a", "b"]), 1, owner="ConditionalVAE")
-    array([1])
-    """
+    """Return the codes of labels that fit has seen; None for None."""
     if y is None or classes is None:
         return None
     labels = _one_column(y)
@@ -144,33 +64,7 @@ def codes_of(y: Any, classes: np.ndarray | None, n: int, *, owner: str) -> np.nd
 def repeat_codes(
     counts: Mapping[Any, int], classes: np.ndarray | None, *, owner: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the code and the label of each row that `counts` asks for, label by label.
-
-    Parameters
-    ----------
-    counts : mapping of label to int
-        How many of each.
-    classes : numpy.ndarray or None
-        The classes of fit.
-    owner : str
-        Who asks.
-
-    Returns
-    -------
-    codes : numpy.ndarray of int
-    labels : numpy.ndarray
-
-    Raises
-    ------
-    InputError
-        When there are no classes, a label is not among them, or a count is no count.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> repeat_codes({"b": 2, "a": 1}, np.array(["a", "b"]), owner="VAE")
-    (array([1, 1, 0]), array(['b', 'b', 'a'], dtype='<U1'))
-    """
+    """Return the code and the label of each row that `counts` asks for, label by label."""
     if classes is None:
         raise InputError(f"{owner}: rows of a class need a model fitted with labels, y was none.")
     known = _codes_by_label(classes)

@@ -23,24 +23,10 @@ class Likelihood:
     The cost of an entry in nats is ``rate(sigma) * error + constant(sigma)``, so that a training
     step sums errors and weighs them once. `sigma` is the standard deviation of an entry, whatever
     the family; families without one ignore it.
-
-    Attributes
-    ----------
-    name : str
-        As settings call it.
-    has_sigma : bool
-        Whether entries have a standard deviation of their own.
-
-    Examples
-    --------
-    >>> likelihood = find_likelihood("gaussian", owner="VAE")
-    >>> x, decoded = torch.tensor([[1.0]]), torch.tensor([[0.0]])
-    >>> likelihood.log_density(x, decoded, torch.tensor(1.0))  # of a standard normal at 1
-    tensor([[-1.4189]])
     """
 
-    name: ClassVar[str]
-    has_sigma: ClassVar[bool] = True
+    name: ClassVar[str]  # As settings call it
+    has_sigma: ClassVar[bool] = True  # Whether entries have a standard deviation of their own
 
     def check_entries(self, rows: np.ndarray, *, owner: str) -> None:
         """Raise `InputError` for entries (NaN: missing) that the family is not for."""
@@ -79,13 +65,7 @@ class Likelihood:
 
 
 class Gaussian(Likelihood):
-    """Normal entries: squared error, as the thesis had it (with ``sigma = 2 ** -0.5``).
-
-    Examples
-    --------
-    >>> Gaussian().spread(torch.tensor(4.0))
-    tensor(2.)
-    """
+    """Normal entries: squared error, as the thesis had it (with ``sigma = 2 ** -0.5``)."""
 
     name = "gaussian"
 
@@ -111,13 +91,7 @@ class Gaussian(Likelihood):
 
 
 class Laplace(Likelihood):
-    """Double-exponential entries: absolute error, as the thesis had it (``sigma = 2 ** 0.5``).
-
-    Examples
-    --------
-    >>> round(float(Laplace().rate(torch.tensor(2.0).sqrt())), 3)
-    1.0
-    """
+    """Double-exponential entries: absolute error, as the thesis had it (``sigma = 2 ** 0.5``)."""
 
     name = "laplace"
 
@@ -143,13 +117,7 @@ class Laplace(Likelihood):
 
 
 class Bernoulli(Likelihood):
-    """Entries of 0 and 1; the decoder gives logits.
-
-    Examples
-    --------
-    >>> Bernoulli().location(torch.tensor(0.0))
-    tensor(0.5000)
-    """
+    """Entries of 0 and 1; the decoder gives logits."""
 
     name = "bernoulli"
     has_sigma = False
@@ -198,52 +166,12 @@ LIKELIHOODS: dict[str, Likelihood] = {
 
 
 def find_likelihood(name: object, *, owner: str) -> Likelihood:
-    """Return the likelihood of that name.
-
-    Parameters
-    ----------
-    name : {"gaussian", "laplace", "bernoulli"}
-        Which one.
-    owner : str
-        Who asks.
-
-    Returns
-    -------
-    Likelihood
-
-    Raises
-    ------
-    InputError
-        When there is none of that name.
-
-    Examples
-    --------
-    >>> find_likelihood("bernoulli", owner="VAE").has_sigma
-    False
-    """
+    """Return the likelihood of that name."""
     return LIKELIHOODS[check_choice(name, "likelihood", LIKELIHOODS, owner=owner)]
 
 
 def logit_offsets(probabilities: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Return what added to the logits of probabilities gives them this mean, by Newton's steps.
-
-    Parameters
-    ----------
-    probabilities : numpy.ndarray of shape (n, n_features)
-        What was decoded.
-    mean : numpy.ndarray of shape (n_features,)
-        In (0, 1).
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_features,)
-
-    Examples
-    --------
-    >>> decoded = np.array([[0.2], [0.5]])
-    >>> Bernoulli().move(decoded, logit_offsets(decoded, np.array([0.6]))).mean().round(3)
-    np.float64(0.6)
-    """
+    """Return what added to the logits of probabilities gives them this mean, by Newton's steps."""
     logits = logit(probabilities.clip(LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY))
     offsets = np.zeros(probabilities.shape[1])
     for _ in range(NEWTON_STEPS):

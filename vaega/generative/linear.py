@@ -15,34 +15,13 @@ LOG_TWO_PI = math.log(2 * math.pi)
 
 @dataclass(frozen=True)
 class Posterior:
-    """The posteriors of rows that lack the same entries; they differ by their means alone.
+    """The posteriors of rows that lack the same entries; they differ by their means alone."""
 
-    Attributes
-    ----------
-    index : torch.Tensor of int, shape (m,)
-        Which rows these are.
-    present : torch.Tensor of bool, shape (n_varying,)
-        The entries that they have.
-    mean : torch.Tensor of shape (m, latent)
-        Their means.
-    root : torch.Tensor of shape (latent, latent)
-        Times a standard normal column, plus a mean, gives a draw.
-    log_root : float
-        Log determinant of `root`.
-
-    Examples
-    --------
-    >>> import torch
-    >>> one = torch.ones(1, 1)
-    >>> Posterior(torch.tensor([3]), one[0].bool(), one, one, 0.0).root
-    tensor([[1.]])
-    """
-
-    index: Tensor
-    present: Tensor
-    mean: Tensor
-    root: Tensor
-    log_root: float
+    index: Tensor  # Which rows these are
+    present: Tensor  # The entries that they have
+    mean: Tensor  # Their means
+    root: Tensor  # Times a standard normal column, plus a mean, gives a draw
+    log_root: float  # Log determinant of `root`
 
 
 @dataclass(frozen=True)
@@ -51,41 +30,13 @@ class LinearCodec:
 
     Has what `vaega.generative.engine.Codec` has, on the same scale, and log densities besides.
     Entries that are missing, NaN, are left out: posteriors condition on the others.
-
-    Attributes
-    ----------
-    weights : torch.Tensor of shape (n_varying, latent)
-        Such that ``weights / sigma`` has orthogonal columns, so that the posterior of a whole row
-        has a diagonal covariance.
-    means : torch.Tensor of shape (n_classes, n_varying) or (1, n_varying)
-        One for each class, or one for all.
-    sigma : torch.Tensor of shape (n_varying,)
-        Standard deviation of the noise.
-    class_share : numpy.ndarray of shape (n_classes,)
-        Share of each class in the fit rows.
-    likelihood : Likelihood
-        Gaussian.
-
-    References
-    ----------
-    Tipping and Bishop (1999), Probabilistic principal component analysis, JRSS B 61(3).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import torch
-    >>> ones = torch.ones(1, 1, dtype=torch.float64)
-    >>> codec = LinearCodec(ones, 0 * ones, ones[0], np.ones(1))
-    >>> codec.posterior(np.array([[2.0], [np.nan]]), None)[0]  # variance 2: half of x is z
-    tensor([[1.],
-            [0.]], dtype=torch.float64)
     """
 
     weights: Tensor
-    means: Tensor
-    sigma: Tensor
-    class_share: np.ndarray
-    likelihood: Likelihood = field(default_factory=Gaussian)
+    means: Tensor  # One for each class, or one for all
+    sigma: Tensor  # Standard deviation of the noise
+    class_share: np.ndarray  # Share of each class in the fit rows
+    likelihood: Likelihood = field(default_factory=Gaussian)  # Gaussian
 
     exact = True
     stochastic = True
@@ -124,24 +75,7 @@ class LinearCodec:
     def infer(
         self, rows: np.ndarray, codes: np.ndarray | None, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return points of the posteriors of rows, and the log density of each point.
-
-        Parameters
-        ----------
-        rows : numpy.ndarray of shape (n, n_varying)
-            On the codec's scale.
-        codes : numpy.ndarray of int, shape (n,), or None
-            Their classes.
-        noise : torch.Tensor of shape (n, latent) or (k, n, latent)
-            Standard normal.
-
-        Returns
-        -------
-        points : torch.Tensor
-            Of the shape of `noise`.
-        log_q : torch.Tensor of shape (n,) or (k, n)
-            In nats.
-        """
+        """Return points of the posteriors of rows, and the log density of each point."""
         points = torch.empty_like(noise)
         log_q = -0.5 * (noise.square() + LOG_TWO_PI).sum(dim=-1)
         for part in self._posteriors(self.tensor(rows) - self._centres(codes, len(rows))):

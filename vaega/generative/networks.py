@@ -21,28 +21,7 @@ NORMS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 
 
 class Encoder(nn.Module):
-    """Rows to the mean and the log-variance of a diagonal Gaussian over the latent space.
-
-    Parameters
-    ----------
-    n_inputs : int
-        Columns of a row, the one-hot condition included.
-    hidden : sequence of int
-        Widths of the hidden layers, each Linear, norm, ReLU.
-    latent : int
-        Dimensions of the latent space.
-    norm : {"batch", "layer"} or None
-        What follows each hidden Linear.
-    stochastic : bool, default=True
-        Whether there is a variance; without, posteriors are points.
-
-    Examples
-    --------
-    >>> import torch
-    >>> mean, log_variance = Encoder(5, (8,), 2, norm=None)(torch.zeros(3, 5))
-    >>> mean.shape, log_variance.shape
-    (torch.Size([3, 2]), torch.Size([3, 2]))
-    """
+    """Rows to the mean and the log-variance of a diagonal Gaussian over the latent space."""
 
     def __init__(
         self,
@@ -68,27 +47,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latent points to the mean of the row they stand for; the encoder mirrored.
-
-    Parameters
-    ----------
-    n_inputs : int
-        Columns of a latent point, the one-hot condition included.
-    hidden : sequence of int
-        Widths of the hidden layers in the order of the encoder; they are used from last to first.
-    n_features : int
-        Columns of a row.
-    norm : {"batch", "layer"} or None
-        What follows each hidden Linear.
-    output_norm : bool
-        Whether a norm follows the last Linear too, as in the thesis.
-
-    Examples
-    --------
-    >>> import torch
-    >>> Decoder(2, (8,), 5, norm=None, output_norm=False)(torch.zeros(3, 2)).shape
-    torch.Size([3, 5])
-    """
+    """Latent points to the mean of the row they stand for; the encoder mirrored."""
 
     def __init__(
         self,
@@ -128,38 +87,7 @@ class Decoder(nn.Module):
 
 
 class Network(nn.Module):
-    """An encoder and a decoder that see the same optional condition.
-
-    Parameters
-    ----------
-    n_features : int
-        Columns of a row.
-    hidden : sequence of int
-        Widths of the encoder's hidden layers; the decoder mirrors them.
-    latent : int
-        Dimensions of the latent space.
-    norm : {"batch", "layer"} or None, default="batch"
-        What follows each hidden Linear.
-    output_norm : bool, default=False
-        Whether a norm follows the decoder's last Linear too.
-    n_conditions : int, default=0
-        Width of the one-hot condition that is joined to the encoder's input and to z.
-    stochastic : bool, default=True
-        Whether latent points are drawn from posteriors; without, they are the means.
-
-    Attributes
-    ----------
-    latent : int
-        Dimensions of the latent space.
-
-    Examples
-    --------
-    >>> import torch
-    >>> network = Network(5, (8, 4), 2, n_conditions=3)
-    >>> mean, _ = network.encode(torch.zeros(6, 5), torch.eye(3)[[0, 1, 2, 0, 1, 2]])
-    >>> mean.shape
-    torch.Size([6, 2])
-    """
+    """An encoder and a decoder that see the same optional condition."""
 
     def __init__(
         self,
@@ -210,24 +138,7 @@ class Network(nn.Module):
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw all weights anew from `generator`, in place: torch's defaults, a small last layer.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        On the CPU; norms are reset to their neutral state.
-    generator : torch.Generator
-        Of the CPU; the global one is not touched.
-
-    Examples
-    --------
-    >>> import torch
-    >>> a, b = Network(4, (3,), 2), Network(4, (3,), 2)
-    >>> for network in (a, b):
-    ...     initialise(network, torch.Generator().manual_seed(0))
-    >>> torch.equal(a.encoder.heads.weight, b.encoder.heads.weight)
-    True
-    """
+    """Draw all weights anew from `generator`, in place: torch's defaults, a small last layer."""
     for module in network.modules():
         if isinstance(module, nn.Linear):
             nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=generator)
@@ -243,28 +154,7 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
 def build_network(
     generator: torch.Generator, *sizes: Any, kind: Any = Network, **settings: Any
 ) -> Any:
-    """Return a network with weights from `generator`, leaving torch's global state alone.
-
-    Parameters
-    ----------
-    generator : torch.Generator
-        Of the CPU; equal generators give equal weights on every device.
-    *sizes, **settings
-        As `kind` takes them.
-    kind : type, default=Network
-        The class of the network.
-
-    Returns
-    -------
-    Network
-        On the CPU.
-
-    Examples
-    --------
-    >>> import torch
-    >>> build_network(torch.Generator().manual_seed(0), 5, (8,), 2).decoder.output.out_features
-    5
-    """
+    """Return a network with weights from `generator`, leaving torch's global state alone."""
     network = empty_network(*sizes, kind=kind, **settings)
     initialise(network, generator)
     return network
@@ -274,11 +164,6 @@ def empty_network(*sizes: Any, kind: Any = Network, **settings: Any) -> Any:
     """Return a network on the CPU whose weights are still to be filled in.
 
     Modules draw their first weights from torch's global generator, unless they are made without.
-
-    Examples
-    --------
-    >>> empty_network(5, (8,), 2).latent
-    2
     """
     with torch.device("meta"):
         network = kind(*sizes, **settings)
@@ -286,37 +171,19 @@ def empty_network(*sizes: Any, kind: Any = Network, **settings: Any) -> Any:
 
 
 def split_moments(heads: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and clamped log-variance (n, k) of the output (n, 2 k) of both heads.
-
-    Examples
-    --------
-    >>> split_moments(torch.tensor([[1.0, 99.0]]))
-    (tensor([[1.]]), tensor([[10.]]))
-    """
+    """Return mean and clamped log-variance (n, k) of the output (n, 2 k) of both heads."""
     mean, log_variance = heads.chunk(2, dim=1)
     return mean, log_variance.clamp(*LOG_VARIANCE_RANGE)
 
 
 def draw_points(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
-    """Return ``mean + sd * noise`` in the precision of the noise.
-
-    Examples
-    --------
-    >>> draw_points(torch.tensor([1.0]), torch.tensor([0.0]), torch.tensor([0.5]))
-    tensor([1.5000])
-    """
+    """Return ``mean + sd * noise`` in the precision of the noise."""
     mean, log_variance = mean.to(noise.dtype), log_variance.to(noise.dtype)
     return mean + torch.exp(0.5 * log_variance) * noise
 
 
 def hidden_layers(widths: Sequence[int], norm: str | None) -> nn.Sequential:
-    """Return Linear, norm and ReLU from each width to the next.
-
-    Examples
-    --------
-    >>> len(hidden_layers((5, 8, 4), "batch"))
-    6
-    """
+    """Return Linear, norm and ReLU from each width to the next."""
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), _norm_layer(norm, after), nn.ReLU(inplace=True)]

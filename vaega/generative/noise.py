@@ -11,24 +11,6 @@ def shrink_to_pooled(own: np.ndarray, counts: np.ndarray | int) -> np.ndarray:
     Linear empirical Bayes: the weight of a feature's own estimate is the share of the variance
     between features that the sampling error of a variance, ``2 sigma^4 / n``, leaves unexplained.
     Few rows or equal features give the pooled value, many rows the feature's own.
-
-    Parameters
-    ----------
-    own : numpy.ndarray of shape (n_features,)
-        Mean squared residual of each feature; anything where there was none.
-    counts : numpy.ndarray of shape (n_features,), or int
-        How many independent residuals each is the mean of.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_features,)
-        Variances; with equal counts of the same mean as the unshrunk ones.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> shrink_to_pooled(np.array([1.0, 3.0]), 1)
-    array([2., 2.])
     """
     counts = np.broadcast_to(counts, own.shape)
     some = counts > 0
@@ -43,28 +25,7 @@ def shrink_to_pooled(own: np.ndarray, counts: np.ndarray | int) -> np.ndarray:
 def within_class_variance(
     rows: np.ndarray, codes: np.ndarray, seen: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return each feature's variance around the class means, pooled over classes.
-
-    Parameters
-    ----------
-    rows : numpy.ndarray of shape (n, n_features)
-        The data.
-    codes : numpy.ndarray of int, shape (n,)
-        Classes; when each has one row only, all rows count as one class.
-    seen : numpy.ndarray of bool, shape (n, n_features), optional
-        Which entries were measured; all when absent.
-
-    Returns
-    -------
-    numpy.ndarray of float64, shape (n_features,)
-        Unbiased: divided by rows minus classes.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> within_class_variance(np.array([[0.0], [2.0], [7.0], [9.0]]), np.array([0, 0, 1, 1]))
-    array([2.])
-    """
+    """Return each feature's variance around the class means, pooled over classes."""
     present = np.unique(codes)
     if len(present) == len(rows):
         codes, present = np.zeros(len(rows), dtype=int), np.array([0])
@@ -87,13 +48,6 @@ def class_means(rows: np.ndarray, codes: np.ndarray, seen: np.ndarray | None = N
     """Return the mean of each class, (n_classes, n_features); codes 0, 1, ... are all present.
 
     A class of which nothing was seen in a column has the mean of the others there.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> class_means(np.array([[1.0], [3.0], [5.0]]), np.array([0, 0, 1]))
-    array([[2.],
-           [5.]])
     """
     means = np.empty((codes.max() + 1, rows.shape[1]))
     for own in column_blocks(*rows.shape):
@@ -114,21 +68,5 @@ def class_means(rows: np.ndarray, codes: np.ndarray, seen: np.ndarray | None = N
 
 
 def lacking_variance(real: np.ndarray, decoded: np.ndarray) -> np.ndarray:
-    """Return the variance that noise must add so that decoded rows vary as real ones, at least 0.
-
-    Parameters
-    ----------
-    real, decoded : numpy.ndarray of shape (n_features,)
-        Within-class variances of real rows and of decoder means.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_features,)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> lacking_variance(np.array([1.0, 0.5]), np.array([0.25, 0.75]))
-    array([0.75, 0.  ])
-    """
+    """Return the variance that noise must add for decoded rows to vary as real ones, at least 0."""
     return np.maximum(real - decoded, 0.0)

@@ -11,14 +11,7 @@ from vaega.generative.latent import ClassGaussians, StandardGaussians
 
 
 class Inference(Protocol):
-    """What drawing latent points asks of a codec; see `vaega.generative.engine.Codec`.
-
-    Examples
-    --------
-    >>> from vaega.generative.engine import Codec
-    >>> all(hasattr(Codec, name) for name in ("latent", "infer", "tensor"))
-    True
-    """
+    """What drawing latent points asks of a codec; see `vaega.generative.engine.Codec`."""
 
     @property
     def class_share(self) -> np.ndarray:
@@ -37,14 +30,7 @@ class Inference(Protocol):
 
 @dataclass(frozen=True)
 class Around:
-    """Rows to draw around, on the network's scale, and their classes where known.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> Around(np.zeros((2, 3)), None).codes is None
-    True
-    """
+    """Rows to draw around, on the network's scale, and their classes where known."""
 
     rows: np.ndarray
     codes: np.ndarray | None
@@ -52,26 +38,11 @@ class Around:
 
 @dataclass(frozen=True)
 class LatentPoints:
-    """Latent points to decode.
+    """Latent points to decode."""
 
-    Attributes
-    ----------
-    values : torch.Tensor of shape (n, latent)
-        The points.
-    codes : numpy.ndarray of int, shape (n,), or None
-        The classes to decode them with.
-    placed : bool
-        Whether they lie where the rows of these classes lie, so that class offsets apply.
-
-    Examples
-    --------
-    >>> import torch
-    >>> LatentPoints(torch.zeros(2, 1), None, placed=False).placed
-    False
-    """
-
-    values: Tensor
-    codes: np.ndarray | None
+    values: Tensor  # The points
+    codes: np.ndarray | None  # The classes to decode them with
+    # Whether they lie where the rows of these classes lie, so that class offsets apply
     placed: bool
 
 
@@ -84,40 +55,7 @@ def draw_points(
     around: Around | None,
     rng: np.random.Generator,
 ) -> LatentPoints:
-    """Return latent points, one for each row that is wanted.
-
-    Parameters
-    ----------
-    codec : Codec
-        Whose latent space.
-    gaussians : ClassGaussians
-        Where its classes are.
-    wanted : int or numpy.ndarray of int
-        How many points, or the class code of each.
-    source : {"prior", "posterior", "rows"}
-        N(0, I); the aggregate posterior of the class, for an int of classes in proportion to their
-        share; the posteriors of `around`.
-    around : Around or None
-        For "rows"; holds rows of every class that is wanted.
-    rng : numpy.random.Generator
-        Draws.
-
-    Returns
-    -------
-    LatentPoints
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.closed_form import ProbabilisticPCA
-    >>> X, y = load_iris(return_X_y=True)
-    >>> engine = ProbabilisticPCA(2).fit(X, y).engine_
-    >>> rng = np.random.default_rng(0)
-    >>> draw_points(engine.codec, engine.gaussians, np.array([2, 0]), source="posterior",
-    ...             around=None, rng=rng).values.shape
-    torch.Size([2, 2])
-    """
+    """Return latent points, one for each row that is wanted."""
     if source == "rows" and around is not None:
         return _around_rows(codec, wanted, around, rng)
     codes = wanted if isinstance(wanted, np.ndarray) else _classes(codec, wanted, rng)

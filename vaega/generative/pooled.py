@@ -19,74 +19,18 @@ TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class PooledGaussians:
-    """A Gaussian a class with one covariance, ``weights weights' + diag(variances)``.
+    """A Gaussian a class with one covariance, ``weights weights' + diag(variances)``."""
 
-    Attributes
-    ----------
-    means : torch.Tensor of shape (n_classes, p)
-        Of the classes.
-    weights : torch.Tensor of shape (p, rank)
-        ``weights / sqrt(variances)`` has orthogonal columns.
-    variances : torch.Tensor of shape (p,)
-        All equal unless entries were missing.
-    shrinkage : float
-        Weight of the scaled identity.
-
-    Examples
-    --------
-    >>> import torch
-    >>> fit_pooled(torch.eye(4, dtype=torch.float64), torch.tensor([0, 0, 1, 1])).means
-    tensor([[0.5000, 0.5000, 0.0000, 0.0000],
-            [0.0000, 0.0000, 0.5000, 0.5000]], dtype=torch.float64)
-    """
-
-    means: Tensor
-    weights: Tensor
-    variances: Tensor
-    shrinkage: float
+    means: Tensor  # Of the classes
+    weights: Tensor  # ``weights / sqrt(variances)`` has orthogonal columns
+    variances: Tensor  # All equal unless entries were missing
+    shrinkage: float  # Weight of the scaled identity
 
 
 def fit_pooled(
     rows: Tensor, codes: Tensor, n_classes: int | None = None, *, max_steps: int = MAX_STEPS
 ) -> PooledGaussians:
-    """Estimate class means and the shrunk within-class covariance.
-
-    The shrinkage is Ledoit and Wolf's, of the residuals around the class means; the covariance is
-    then multiplied by n over the degrees of freedom. When every class has one row, the covariance
-    is that around the mean of all rows. Missing entries are filled in with their conditional means,
-    whose conditional variances are added to the diagonal, until nothing changes any more; the
-    conditional covariance of two entries that one row lacks is left out.
-
-    Parameters
-    ----------
-    rows : torch.Tensor of shape (n, p)
-        At least two; NaN where missing; every column has an entry.
-    codes : torch.Tensor of int, shape (n,)
-        Their classes.
-    n_classes : int, optional
-        Classes; one that has no row has the mean of all rows. The largest code plus one when
-        absent.
-    max_steps : int, default=100
-        Rounds of filling in at most.
-
-    Returns
-    -------
-    PooledGaussians
-
-    References
-    ----------
-    Ledoit and Wolf (2004), A well-conditioned estimator for large-dimensional covariance matrices,
-    Journal of Multivariate Analysis 88.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn.covariance import ledoit_wolf
-    >>> rows = torch.randn(9, 30, generator=torch.Generator().manual_seed(0)).double()
-    >>> found = fit_pooled(rows, torch.zeros(9, dtype=torch.long))
-    >>> bool(abs(found.shrinkage - ledoit_wolf(rows.numpy())[1]) < 1e-12)
-    True
-    """
+    """Estimate class means and the shrunk within-class covariance."""
     count = int(codes.max()) + 1 if n_classes is None else n_classes
     lacking = rows.isnan()
     extra = torch.zeros(rows.shape[1], dtype=rows.dtype)

@@ -16,34 +16,7 @@ FEWEST_WEIGHTS = 500_000
 def resolve_precision(
     precision: Any, device: torch.device, n_weights: int, *, owner: str
 ) -> torch.dtype:
-    """Return the format of the products of a training step; losses are float32 in any case.
-
-    Parameters
-    ----------
-    precision : {"auto", "float32", "bfloat16"}
-        "auto" is bfloat16 for large networks where the processor or the GPU multiplies it in
-        hardware, else float32.
-    device : torch.device
-        Where the training runs.
-    n_weights : int
-        Weights of the network.
-    owner : str
-        Who asks.
-
-    Returns
-    -------
-    torch.dtype
-
-    Raises
-    ------
-    InputError
-        When the precision is none of these.
-
-    Examples
-    --------
-    >>> resolve_precision("auto", torch.device("cpu"), 1000, owner="VAE")
-    torch.float32
-    """
+    """Return the format of the products of a training step; losses are float32 in any case."""
     check_choice(precision, "precision", PRECISIONS, owner=owner)
     if precision == "auto":
         fast = n_weights >= FEWEST_WEIGHTS and multiplies_bfloat16(device)
@@ -52,13 +25,7 @@ def resolve_precision(
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Return whether the device has instructions for products of bfloat16.
-
-    Examples
-    --------
-    >>> multiplies_bfloat16(torch.device("cpu")) in (True, False)
-    True
-    """
+    """Return whether the device has instructions for products of bfloat16."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
@@ -66,15 +33,7 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 
 
 def products_in(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[Any]:
-    """Return a context in which linear layers multiply in `dtype`.
-
-    Examples
-    --------
-    >>> layer = torch.nn.Linear(2, 2)
-    >>> with products_in(torch.bfloat16, torch.device("cpu")):
-    ...     layer(torch.zeros(1, 2)).dtype
-    torch.bfloat16
-    """
+    """Return a context in which linear layers multiply in `dtype`."""
     if dtype == torch.float32:
         return nullcontext()
     return torch.autocast(device.type, dtype=dtype)

@@ -32,28 +32,5 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def find_preset(name: Any, *, owner: str) -> dict[str, Any]:
-    """Return the parameters that a preset sets.
-
-    Parameters
-    ----------
-    name : str
-        One of `PRESETS`: "thesis", the network of the thesis with the widths it has for leukemia,
-        and one for each of its datasets.
-    owner : str
-        Who asks.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    InputError
-        When there is no such preset.
-
-    Examples
-    --------
-    >>> find_preset("thesis_madelon", owner="VAE")["latent"]
-    25
-    """
+    """Return the parameters that a preset sets."""
     return dict(PRESETS[check_choice(name, "preset", PRESETS, owner=owner)])

@@ -21,30 +21,12 @@ BLOCK_ENTRIES = 1 << 22
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Eigenvalues and eigenvectors of a covariance, largest first; as many as its rank.
+    """Eigenvalues and eigenvectors of a covariance, largest first; as many as its rank."""
 
-    Attributes
-    ----------
-    mean : torch.Tensor of shape (p,)
-        Of the rows.
-    values : torch.Tensor of shape (rank,)
-        Eigenvalues of the unbiased covariance.
-    vectors : torch.Tensor of shape (p, rank)
-        Orthonormal columns.
-    total : float
-        Sum of all variances.
-
-    Examples
-    --------
-    >>> import torch
-    >>> spectrum_of(torch.tensor([[0.0, 1.0], [2.0, 1.0]], dtype=torch.float64)).values
-    tensor([2.], dtype=torch.float64)
-    """
-
-    mean: Tensor
-    values: Tensor
-    vectors: Tensor
-    total: float
+    mean: Tensor  # Of the rows
+    values: Tensor  # Eigenvalues of the unbiased covariance
+    vectors: Tensor  # Orthonormal columns
+    total: float  # Sum of all variances
 
     @property
     def most(self) -> int:
@@ -86,25 +68,7 @@ class Spectrum:
 
 
 def spectrum_of(rows: Tensor) -> Spectrum:
-    """Decompose the covariance of rows, by their Gram matrix when they are fewer than columns.
-
-    Parameters
-    ----------
-    rows : torch.Tensor of shape (n, p)
-        At least two, no missing entries.
-
-    Returns
-    -------
-    Spectrum
-        With at least one component.
-
-    Examples
-    --------
-    >>> import torch
-    >>> rows = torch.randn(5, 40, generator=torch.Generator().manual_seed(0))
-    >>> spectrum_of(rows.double()).vectors.shape
-    torch.Size([40, 4])
-    """
+    """Decompose the covariance of rows, by their Gram matrix when they are fewer than columns."""
     mean, freedom = rows.mean(dim=0), len(rows) - 1
     centred = rows - mean
     few = len(rows) <= rows.shape[1]
@@ -119,45 +83,14 @@ def spectrum_of(rows: Tensor) -> Spectrum:
 
 
 def draw_folds(n: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Return row numbers in five random folds, or in n when rows are fewer.
-
-    Examples
-    --------
-    >>> [len(fold) for fold in draw_folds(7, np.random.default_rng(0))]
-    [2, 2, 1, 1, 1]
-    """
+    """Return row numbers in five random folds, or in n when rows are fewer."""
     return np.array_split(rng.permutation(n), min(FOLDS, n))
 
 
 def choose_latent(
     rows: Tensor, *, latent: int | None = None, rng: np.random.Generator
 ) -> tuple[int, float]:
-    """Return the number of components with the best cross-validated likelihood, and its mean.
-
-    Parameters
-    ----------
-    rows : torch.Tensor of shape (n, p)
-        At least three, no missing entries.
-    latent : int, optional
-        A number that is set already, whose likelihood alone is asked for.
-    rng : numpy.random.Generator
-        Puts the rows into folds.
-
-    Returns
-    -------
-    latent : int
-    log_density : float
-        Of rows that took no part, nats per row.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import torch
-    >>> from sklearn.datasets import load_iris
-    >>> rows = torch.from_numpy(load_iris(return_X_y=True)[0])
-    >>> choose_latent(rows, rng=np.random.default_rng(0))[0]
-    3
-    """
+    """Return the number of components with the best cross-validated likelihood, and its mean."""
     folds = draw_folds(len(rows), rng)
     spectra = [spectrum_of(rows[np.setdiff1d(np.arange(len(rows)), fold)]) for fold in folds]
     most = min(spectrum.most for spectrum in spectra)
@@ -169,14 +102,7 @@ def choose_latent(
 
 
 def fill_in(rows: Tensor) -> Tensor:
-    """Return rows (n, p) whose missing entries have their conditional means under ten components.
-
-    Examples
-    --------
-    >>> rows = torch.tensor([[1.0, 2.0], [2.0, torch.nan], [3.0, 6.0], [4.0, 8.1]]).double()
-    >>> bool(abs(fill_in(rows)[1, 1] - 4) < 0.1)
-    True
-    """
+    """Return rows (n, p), missing entries filled with conditional means under ten components."""
     lacking = rows.isnan()
     if not bool(lacking.any()):
         return rows
@@ -188,27 +114,11 @@ def fill_in(rows: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Components:
-    """What probabilistic principal components learn.
+    """What probabilistic principal components learn."""
 
-    Attributes
-    ----------
-    mean : torch.Tensor of shape (p,)
-        Of the rows.
-    weights : torch.Tensor of shape (p, latent)
-        Orthogonal columns.
-    variance : float
-        Of the noise.
-
-    Examples
-    --------
-    >>> import torch
-    >>> fit_components(torch.eye(3, dtype=torch.float64), 1).weights.shape
-    torch.Size([3, 1])
-    """
-
-    mean: Tensor
-    weights: Tensor
-    variance: float
+    mean: Tensor  # Of the rows
+    weights: Tensor  # Orthogonal columns
+    variance: float  # Of the noise
 
 
 def fit_components(rows: Tensor, latent: int) -> Components:
@@ -216,29 +126,6 @@ def fit_components(rows: Tensor, latent: int) -> Components:
 
     The closed form takes the unbiased covariance, as scikit-learn's PCA does; EM maximises the
     likelihood of the entries that are there.
-
-    Parameters
-    ----------
-    rows : torch.Tensor of shape (n, p)
-        NaN where missing; every column has an entry.
-    latent : int
-        Components.
-
-    Returns
-    -------
-    Components
-
-    References
-    ----------
-    Ilin and Raiko (2010), Practical approaches to principal component analysis in the presence of
-    missing values, JMLR 11.
-
-    Examples
-    --------
-    >>> import torch
-    >>> rows = torch.tensor([[1.0, 2.0], [2.0, torch.nan], [3.0, 6.0], [4.0, 8.1]]).double()
-    >>> bool(fit_components(rows, 1).variance < 0.1)
-    True
     """
     lacking = rows.isnan()
     if not bool(lacking.any()):
@@ -300,25 +187,7 @@ def _likelihood(
 
 
 def weighted_gram(present: Tensor, weights: Tensor) -> Tensor:
-    """Return the sum of w w' over the columns that each row has, (n, latent, latent).
-
-    Parameters
-    ----------
-    present : torch.Tensor of shape (n, p)
-        1 where a row has the column, else 0.
-    weights : torch.Tensor of shape (p, latent)
-        A w for each column.
-
-    Returns
-    -------
-    torch.Tensor of shape (n, latent, latent)
-
-    Examples
-    --------
-    >>> import torch
-    >>> weighted_gram(torch.tensor([[1.0, 0.0], [1.0, 1.0]]), torch.tensor([[2.0], [3.0]]))[:, 0, 0]
-    tensor([ 4., 13.])
-    """
+    """Return the sum of w w' over the columns that each row has, (n, latent, latent)."""
     latent = weights.shape[1]
     total = torch.zeros(len(present), latent * latent, dtype=weights.dtype)
     for part in column_blocks(len(weights), latent):
@@ -337,12 +206,6 @@ def _solve_by_column(present: Tensor, second: Tensor, products: Tensor) -> Tenso
 
 
 def column_blocks(p: int, latent: int) -> list[slice]:
-    """Return slices of columns so narrow that ``width * latent ** 2`` numbers stay few.
-
-    Examples
-    --------
-    >>> column_blocks(5, 2)
-    [slice(0, 1048576, None)]
-    """
+    """Return slices of columns so narrow that ``width * latent ** 2`` numbers stay few."""
     width = max(1, BLOCK_ENTRIES // latent**2)
     return [slice(start, start + width) for start in range(0, p, width)]

@@ -24,34 +24,13 @@ class Proposal:
 
     Shared noise makes the score of a row a function of the row alone, whatever rows come with it.
     Its error is shared too; where the mean over rows is all that is asked for, each has its own.
-
-    Attributes
-    ----------
-    rows : numpy.ndarray of shape (n, n_varying)
-        On the network's scale; NaN where missing.
-    seen : numpy.ndarray of shape (n, n_varying)
-        What the encoder is shown: missing entries filled in.
-    codes : numpy.ndarray of int, shape (n,), or None
-        Classes.
-    noise : torch.Tensor of shape (k, latent) or (k, n, latent)
-        Standard normal.
-    widths : torch.Tensor of shape (n, latent)
-        How many times as far as the encoder says points are drawn.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import torch
-    >>> rows = np.zeros((3, 2))
-    >>> len(Proposal(rows, rows, None, torch.zeros(5, 1), torch.ones(3, 1)))
-    3
     """
 
-    rows: np.ndarray
-    seen: np.ndarray
-    codes: np.ndarray | None
-    noise: Tensor
-    widths: Tensor
+    rows: np.ndarray  # On the network's scale; NaN where missing
+    seen: np.ndarray  # What the encoder is shown: missing entries filled in
+    codes: np.ndarray | None  # Classes
+    noise: Tensor  # Standard normal
+    widths: Tensor  # How many times as far as the encoder says points are drawn
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -75,32 +54,7 @@ class Proposal:
 def draw_noise(
     engine: Engine, n_samples: int | None, default: int, rng: np.random.Generator
 ) -> Tensor | None:
-    """Return the noise (k, latent) of importance samples; None where a closed form does better.
-
-    Parameters
-    ----------
-    engine : Engine
-        Fitted.
-    n_samples : int or None
-        Samples; None takes the closed form where there is one, else `default`.
-    default : int
-        See there.
-    rng : numpy.random.Generator
-        Draws.
-
-    Returns
-    -------
-    torch.Tensor of shape (k, latent) or None
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.closed_form import ProbabilisticPCA
-    >>> engine = ProbabilisticPCA(2).fit(load_iris(return_X_y=True)[0]).engine_
-    >>> draw_noise(engine, None, 64, np.random.default_rng(0)) is None
-    True
-    """
+    """Return the noise (k, latent) of importance samples; None where a closed form does better."""
     if n_samples is None and engine.codec.exact:
         return None
     shape = (n_samples or default, engine.codec.latent)
@@ -113,32 +67,6 @@ def propose(engine: Engine, rows: np.ndarray, codes: np.ndarray | None, noise: T
     An encoder knows whole rows. Missing entries are first seen as 0; what the row then decodes to
     takes their place, several times. Any such choice leaves the weighted result right; a good one
     needs fewer samples. Points of rows with gaps are drawn from wider posteriors.
-
-    Parameters
-    ----------
-    engine : Engine
-        Fitted.
-    rows : numpy.ndarray of shape (n, n_varying)
-        On the network's scale; NaN where missing.
-    codes : numpy.ndarray of int, shape (n,), or None
-        Classes.
-    noise : torch.Tensor of shape (k, latent) or (k, n, latent)
-        Standard normal; of all rows, or of each.
-
-    Returns
-    -------
-    Proposal
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.closed_form import ProbabilisticPCA
-    >>> X, _ = load_iris(return_X_y=True)
-    >>> engine = ProbabilisticPCA(2).fit(X).engine_
-    >>> noise = torch.zeros(7, 2, dtype=torch.float64)
-    >>> len(propose(engine, engine.scaling.forward(X), None, noise))
-    150
     """
     codec, lacking = engine.codec, np.isnan(rows)
     widths = torch.ones(len(rows), codec.latent, dtype=noise.dtype, device=noise.device)
@@ -170,32 +98,6 @@ def log_weights(engine: Engine, proposal: Proposal, *, entries: int = BLOCK_ENTR
     Computed in blocks. Each row's samples are decoded together, and blocks are of equal size, the
     last filled up with copies, so that every product has the same shape however many rows there
     are.
-
-    Parameters
-    ----------
-    engine : Engine
-        Fitted.
-    proposal : Proposal
-        Rows and noise.
-    entries : int, default=BLOCK_ENTRIES
-        Numbers in the largest array of a block, or more where one row needs them.
-
-    Returns
-    -------
-    torch.Tensor of shape (k, n)
-        In nats on the network's scale, over the entries that are there.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.closed_form import ProbabilisticPCA
-    >>> X, _ = load_iris(return_X_y=True)
-    >>> engine = ProbabilisticPCA(2).fit(X).engine_
-    >>> noise = torch.randn(7, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    >>> found = log_weights(engine, propose(engine, engine.scaling.forward(X), None, noise))
-    >>> bool((found - found[0]).abs().max() < 1e-9)  # the posterior is exact: all weigh the same
-    True
     """
     n, k = len(proposal), len(proposal.noise)
     found = engine.codec.tensor(np.empty((k, n)))

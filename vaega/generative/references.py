@@ -26,37 +26,7 @@ Split = tuple[np.ndarray, np.ndarray]
 def judge_heldout(
     engine: Engine, codecs: Sequence[Codec], table: Table, splits: Sequence[Split], *, seed: int
 ) -> tuple[float | None, dict[str, float]]:
-    """Return mean log densities of held-out rows, whatever their class, in nats a row.
-
-    Parameters
-    ----------
-    engine : Engine
-        Calibrated.
-    codecs : sequence of Codec
-        Networks, each trained on the first part of its split alone.
-    table : Table
-        Fit rows.
-    splits : sequence of (training, heldout)
-        Row numbers.
-    seed : int
-
-    Returns
-    -------
-    own : float or None
-        Of the networks, importance-weighted; None where rows have no density under them.
-    references : dict of str to float
-        Of `ProbabilisticPCA` and `ClassGaussian` fitted on the same training rows; empty for large
-        tables.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.autoencoders import VAE
-    >>> X, y = load_iris(return_X_y=True)
-    >>> report = VAE(hidden=(8,), latent=2, max_epochs=2, random_state=0).fit(X, y).report_
-    >>> sorted(report.references)
-    ['ClassGaussian', 'ProbabilisticPCA']
-    """
+    """Return mean log densities of held-out rows, whatever their class, in nats a row."""
     if not engine.codec.has_prior or not engine.codec.likelihood.has_sigma:
         return None, {}
     splits = [(training, heldout[:MOST_HELDOUT]) for training, heldout in splits]

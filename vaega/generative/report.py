@@ -103,34 +103,7 @@ def write_report(
     *,
     seed: int,
 ) -> FitReport:
-    """Return the figures of a fit.
-
-    Parameters
-    ----------
-    engine : Engine
-        What was fitted.
-    codecs : sequence of Codec
-        The networks, each trained on the first part of its split alone.
-    table : Table
-        The fit rows.
-    splits : sequence of (training, heldout)
-        Row numbers.
-    history : History
-    settings : FitSettings
-    seed : int
-
-    Returns
-    -------
-    FitReport
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.autoencoders import VAE
-    >>> X, y = load_iris(return_X_y=True)
-    >>> VAE(hidden=(8,), latent=2, max_epochs=2, random_state=0).fit(X, y).report_.n_epochs
-    2
-    """
+    """Return the figures of a fit."""
     varied = _drawn_variance(engine, table, derive_rng(seed, "report"))
     held = [heldout for _, heldout in splits]
     n_heldout = sum(len(index) for index in held)

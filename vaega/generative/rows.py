@@ -10,29 +10,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows on the device, with what belongs to each.
+    """Rows on the device, with what belongs to each."""
 
-    Attributes
-    ----------
-    values : torch.Tensor of shape (n, n_features)
-        On the network's scale; 0, the mean, where nothing was measured.
-    condition : torch.Tensor of shape (n, n_conditions) or None
-        One-hot; None for a network without condition.
-    seen : torch.Tensor of shape (n, n_features) or None
-        1 where an entry was measured, else 0; None when all were.
-    weight : torch.Tensor of shape (n,) or None
-        What a row counts in the loss; None when all count 1.
-
-    Examples
-    --------
-    >>> Rows(torch.eye(3)).take(torch.tensor([2])).values
-    tensor([[0., 0., 1.]])
-    """
-
-    values: Tensor
-    condition: Tensor | None = None
-    seen: Tensor | None = None
-    weight: Tensor | None = None
+    values: Tensor  # On the network's scale; 0, the mean, where nothing was measured
+    condition: Tensor | None = None  # One-hot; None for a network without condition
+    seen: Tensor | None = None  # 1 where an entry was measured, else 0; None when all were
+    weight: Tensor | None = None  # What a row counts in the loss; None when all count 1
 
     def __len__(self) -> int:
         return len(self.values)
@@ -58,14 +41,7 @@ class Rows:
         return float(len(self)) if self.weight is None else self.weight.sum()
 
     def sum_entries(self, entries: Tensor, *, by_feature: bool) -> Tensor:
-        """Return the weighted sum of entries (n, n_features) that were seen: (), or (n_features,).
-
-        Examples
-        --------
-        >>> rows = Rows(torch.zeros(2, 2), weight=torch.tensor([1.0, 3.0]))
-        >>> rows.sum_entries(torch.ones(2, 2), by_feature=True)
-        tensor([4., 4.])
-        """
+        """Return the weighted sum of observed entries (n, n_features): (), or (n_features,)."""
         if self.seen is not None:
             entries = entries * self.seen
         if self.weight is not None:
@@ -87,31 +63,7 @@ def shuffled_batches(
     least: int = 2,
     chances: Tensor | None = None,
 ) -> Iterator[Rows]:
-    """Yield `rows` in random order, in batches of nearly equal size.
-
-    Parameters
-    ----------
-    rows : Rows
-    batch_size : int
-        Rows in a batch at most, except where only a batch smaller than `least` would keep to it:
-        then one batch has a row more.
-    generator : torch.Generator
-        Of the rows' device.
-    least : int, default=2
-        Rows in a batch at least: one row has no variance for a batch norm.
-    chances : torch.Tensor of shape (n,), optional
-        Draw as many rows with replacement, each by its chance, instead of every row once.
-
-    Yields
-    ------
-    Rows
-
-    Examples
-    --------
-    >>> batches = shuffled_batches(Rows(torch.zeros(9, 1)), 4, torch.Generator().manual_seed(0))
-    >>> [len(batch) for batch in batches]
-    [3, 3, 3]
-    """
+    """Yield `rows` in random order, in batches of nearly equal size."""
     n_batches = min(math.ceil(len(rows) / batch_size), len(rows) // least)
     if n_batches == 1 and chances is None:
         yield rows  # the order within a batch says nothing

@@ -8,61 +8,27 @@ from sklearn.utils import InputTags, Tags
 
 @dataclass(slots=True)
 class SamplerTags:
-    """What imbalanced-learn asks of a sampler; ours makes rows, so that none is an index.
-
-    Examples
-    --------
-    >>> SamplerTags()
-    SamplerTags(sample_indices=False)
-    """
+    """What imbalanced-learn asks of a sampler; ours makes rows, so that none is an index."""
 
     sample_indices: bool = False
 
 
 @dataclass(slots=True)
 class SamplerInputTags(InputTags):
-    """Scikit-learn's input tags and imbalanced-learn's one for DataFrames.
-
-    Examples
-    --------
-    >>> SamplerInputTags().dataframe
-    True
-    """
+    """Scikit-learn's input tags and imbalanced-learn's one for DataFrames."""
 
     dataframe: bool = True
 
 
 @dataclass(slots=True)
 class SamplerEstimatorTags(Tags):
-    """Scikit-learn's tags and imbalanced-learn's one for samplers.
-
-    Examples
-    --------
-    >>> issubclass(SamplerEstimatorTags, Tags)
-    True
-    """
+    """Scikit-learn's tags and imbalanced-learn's one for samplers."""
 
     sampler_tags: SamplerTags = field(default_factory=SamplerTags)
 
 
 def as_sampler(tags: Any) -> SamplerEstimatorTags:
-    """Return scikit-learn's `tags` as those of a sampler that needs labels.
-
-    Parameters
-    ----------
-    tags : sklearn.utils.Tags
-        Of the estimator's base.
-
-    Returns
-    -------
-    SamplerEstimatorTags
-
-    Examples
-    --------
-    >>> from sklearn.base import BaseEstimator
-    >>> as_sampler(BaseEstimator().__sklearn_tags__()).estimator_type
-    'sampler'
-    """
+    """Return scikit-learn's `tags` as those of a sampler that needs labels."""
     plain = {item.name: getattr(tags, item.name) for item in fields(tags)}
     plain |= {"estimator_type": "sampler", "transformer_tags": None}
     found = SamplerEstimatorTags(**plain)

@@ -22,40 +22,17 @@ class Scaling:
 
     A constant column teaches nothing and would dilute the decoder's noise, so that the network
     never sees it; it comes back exactly.
-
-    Attributes
-    ----------
-    shift : numpy.ndarray of shape (n_features,)
-        What is subtracted; the value itself where a column is constant.
-    scale : numpy.ndarray of shape (n_features,)
-        What is divided by, 1 where a column is constant.
-    varies : numpy.ndarray of bool, shape (n_features,)
-        The columns the network sees.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> scaling = Scaling.fitted(np.array([[1.0, 7.0], [3.0, 7.0]]), owner="VAE")
-    >>> scaling.forward(np.array([[3.0, 7.0]]))
-    array([[1.]])
-    >>> scaling.backward(np.array([[1.0]]))
-    array([[3., 7.]])
     """
 
-    shift: np.ndarray
-    scale: np.ndarray
-    varies: np.ndarray
+    shift: np.ndarray  # What is subtracted; the value itself where a column is constant
+    scale: np.ndarray  # What is divided by, 1 where a column is constant
+    varies: np.ndarray  # The columns the network sees
 
     @classmethod
     def fitted(cls, X: np.ndarray, *, owner: str, standardize: bool = True) -> "Scaling":
         """Learn the scale from rows (n, n_features); with `standardize` False only the constants.
 
         Entries that are NaN are left out; a column of nothing else counts as a constant 0.
-
-        Raises
-        ------
-        InputError
-            When no column varies.
         """
         shift, scale = np.empty(X.shape[1]), np.ones(X.shape[1])
         varies = np.empty(X.shape[1], dtype=bool)
@@ -84,38 +61,13 @@ class Scaling:
 
 
 def column_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
-    """Return slices of columns, so wide that a copy of a block stays small beside wide data.
-
-    Examples
-    --------
-    >>> list(column_blocks(10, 3))
-    [slice(0, 3, None)]
-    """
+    """Return slices of columns, so wide that a copy of a block stays small beside wide data."""
     width = max(16, BLOCK_ENTRIES // max(1, n_rows))
     return (slice(start, min(start + width, n_columns)) for start in range(0, n_columns, width))
 
 
 def check_size(X: np.ndarray, most: float, *, owner: str) -> None:
-    """Refuse rows that are used as they are and too large to compute with.
-
-    Parameters
-    ----------
-    X : numpy.ndarray of shape (n, n_features)
-        Rows; NaN where missing.
-    most : float
-        The largest size allowed.
-    owner : str
-        Who asks.
-
-    Raises
-    ------
-    InputError
-        When an entry is larger in size.
-
-    Examples
-    --------
-    >>> check_size(np.array([[1.0, -2.0]]), 5.0, owner="VAE")
-    """
+    """Refuse rows that are used as they are and too large to compute with."""
     for own in column_blocks(*X.shape):
         largest = float(np.fmax.reduce(np.abs(X[:, own]), axis=None, initial=0.0))
         if largest > most:
@@ -126,13 +78,7 @@ def check_size(X: np.ndarray, most: float, *, owner: str) -> None:
 
 
 def binary_units(largest: np.ndarray) -> np.ndarray:
-    """Return powers of two near the largest sizes of columns, to divide them by without a loss.
-
-    Examples
-    --------
-    >>> binary_units(np.array([0.0, 1.0, 9.0]))
-    array([1., 1., 8.])
-    """
+    """Return powers of two near the largest sizes of columns, to divide them by without a loss."""
     return np.exp2(np.floor(np.log2(np.where(largest > 0.0, largest, 1.0))))
 
 

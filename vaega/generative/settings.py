@@ -29,22 +29,9 @@ FEW_ROWS = 60
 
 @dataclass(frozen=True)
 class FitSettings:
-    """Everything a fit needs beside rows, labels and seed; fields as the parameters of `VAE`.
+    """Everything a fit needs beside rows, labels and seed; fields as the parameters of `VAE`."""
 
-    Attributes
-    ----------
-    kind : {"autoencoder", "vae", "conditional", "hierarchical"}
-        Which network is trained.
-
-    Examples
-    --------
-    >>> from vaega.generative.autoencoders import ConditionalVAE
-    >>> settings = check_settings(ConditionalVAE(hidden=[8], latent=2))
-    >>> settings.network_sizes(30, 3)["n_conditions"]
-    3
-    """
-
-    kind: str
+    kind: str  # Which network is trained
     hidden: tuple[int, ...]
     latent: int | tuple[int, ...]
     norm: str | None
@@ -94,29 +81,7 @@ class FitSettings:
 
 
 def check_settings(model: Any) -> FitSettings:
-    """Return the checked settings of an autoencoder.
-
-    Parameters
-    ----------
-    model : estimator
-        Anything with the parameters of `VAE` as attributes.
-
-    Returns
-    -------
-    FitSettings
-
-    Raises
-    ------
-    InputError
-        For the first parameter that breaks its rule.
-
-    Examples
-    --------
-    >>> from vaega.generative.autoencoders import VAE
-    >>> check_settings(VAE(latent=0))
-    Traceback (most recent call last):
-    vaega.core.errors.InputError: VAE: latent must be a whole number, at least 1, got 0.
-    """
+    """Return the checked settings of an autoencoder."""
     owner, kind = type(model).__name__, model._kind
     return FitSettings(
         kind=kind,
@@ -196,18 +161,7 @@ def _check_widths(widths: Any, name: str, owner: str) -> tuple[int, ...]:
 
 
 def check_flag(value: Any, name: str, *, owner: str) -> bool:
-    """Return `value` as a bool when it is one.
-
-    Raises
-    ------
-    InputError
-        When it is something else, also when that could stand for a bool.
-
-    Examples
-    --------
-    >>> check_flag(True, "standardize", owner="VAE")
-    True
-    """
+    """Return `value` as a bool when it is one."""
     if not isinstance(value, bool | np.bool_):
         raise InputError(f"{owner}: {name} must be True or False, got {value!r}.")
     return bool(value)

@@ -81,18 +81,7 @@ class SMOTE(BaseSampler):
 
 
 def find_smote() -> Any:
-    """Return imbalanced-learn's SMOTE.
-
-    Raises
-    ------
-    MissingExtraError
-        When imbalanced-learn is not installed.
-
-    Examples
-    --------
-    >>> find_smote().__name__
-    'SMOTE'
-    """
+    """Return imbalanced-learn's SMOTE."""
     try:
         from imblearn import over_sampling
     except ImportError as error:

@@ -13,25 +13,7 @@ LEARNED = ("shared", "feature")
 
 
 class Spread:
-    """Sigma, as one of four rules has it.
-
-    Parameters
-    ----------
-    rule : {"heldout", "shared", "feature"} or float
-        "heldout" is told by `follow` after each epoch; "shared" and "feature" are learned with the
-        weights, one for all features or one each; a number stays.
-    likelihood : Likelihood
-        Of which it is the standard deviation.
-    error : torch.Tensor of shape (n_features,)
-        Mean errors around the rows' mean, where sigma starts.
-
-    Examples
-    --------
-    >>> from vaega.generative.likelihoods import Gaussian
-    >>> spread = Spread("heldout", Gaussian(), torch.tensor([1.0, 7.0]))
-    >>> spread.value
-    tensor(2.)
-    """
+    """Sigma, as one of four rules has it."""
 
     def __init__(self, rule: Any, likelihood: Likelihood, error: Tensor):
         self.rule, self.likelihood = rule, likelihood

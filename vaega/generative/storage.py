@@ -55,32 +55,6 @@ def save_model(model: GenerativeModel, folder: str | Path) -> None:
 
     The description names the checksum of the weights and is written last, so that a reader finds a
     whole model or none.
-
-    Parameters
-    ----------
-    model : GenerativeModel
-        Fitted; of one of the `KINDS`.
-    folder : str or path
-        Made when missing; a model that is there is replaced.
-
-    Raises
-    ------
-    InputError
-        When the model is of a class that cannot be stored, or its labels are not numbers, booleans
-        or strings.
-    ResultsError
-        When the folder cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from sklearn.datasets import load_iris
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = VAE(hidden=(8,), latent=2, max_epochs=5, random_state=0).fit(X, y)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_model(model, folder)
-    ...     bool((load_model(folder).transform(X) == model.transform(X)).all())
-    True
     """
     check_is_fitted(model)
     description = _description(model)
@@ -89,31 +63,7 @@ def save_model(model: GenerativeModel, folder: str | Path) -> None:
 
 
 def load_model(folder: str | Path, *, device: str = "auto") -> GenerativeModel:
-    """Read a model that `save_model` wrote.
-
-    Parameters
-    ----------
-    folder : str or path
-        Where it is.
-    device : str, default="auto"
-        Where it will compute; closed forms always do on the CPU.
-
-    Returns
-    -------
-    GenerativeModel
-        Fitted; on the same device type its results have the same bits as the stored model's.
-
-    Raises
-    ------
-    ResultsError
-        When the folder holds no model, or a damaged one.
-
-    Examples
-    --------
-    >>> load_model("nowhere")
-    Traceback (most recent call last):
-    vaega.core.errors.ResultsError: nowhere/model.json: cannot be read as JSON: ...
-    """
+    """Read a model that `save_model` wrote."""
     description = _read_description(Path(folder))
     kind = KINDS[description["class"]]
     with _readable(Path(folder)):
@@ -127,38 +77,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> GenerativeModel:
 def restore_model(
     model: GenerativeModel, folder: str | Path, *, lazy: bool = False
 ) -> GenerativeModel:
-    """Give `model` everything that the model stored in `folder` had learned.
-
-    Parameters
-    ----------
-    model : GenerativeModel
-        With the settings of the stored one.
-    folder : str or path
-        Where that is.
-    lazy : bool, default=False
-        Whether to put the networks together when they are first used; the files are checked now.
-
-    Returns
-    -------
-    GenerativeModel
-        `model` itself, fitted.
-
-    Raises
-    ------
-    ResultsError
-        When the folder holds no model, or a damaged one.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from sklearn.datasets import load_iris
-    >>> X, _ = load_iris(return_X_y=True)
-    >>> settings = {"hidden": (8,), "latent": 2, "max_epochs": 2}
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_model(VAE(**settings).fit(X), folder)
-    ...     restore_model(VAE(**settings), folder).transform(X).shape
-    (150, 2)
-    """
+    """Give `model` everything that the model stored in `folder` had learned."""
     folder = Path(folder)
     description = _read_description(folder)
     tensors = read_weights(folder / WEIGHTS, description["weights_checksum"])
@@ -297,13 +216,7 @@ def _learned(description: dict[str, Any]) -> dict[str, Any]:
 
 
 def storable_params(model: GenerativeModel) -> dict[str, Any]:
-    """Return the settings as JSON can hold them; device and generators are not part of a model.
-
-    Examples
-    --------
-    >>> storable_params(VAE(hidden=(8,)))["hidden"]
-    [8]
-    """
+    """Return the settings as JSON can hold them; device and generators are not part of a model."""
     params = model.get_params(deep=False)
     params.pop("device", None)
     if not isinstance(params.get("random_state"), int | np.integer):
@@ -327,19 +240,7 @@ def _unpacked(value: Any) -> Any:
 
 
 def pack_labels(labels: np.ndarray | None) -> dict[str, Any] | None:
-    """Return labels as JSON can hold them, with the dtype that brings them back exactly.
-
-    Raises
-    ------
-    InputError
-        When they are not numbers, booleans or strings.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> pack_labels(np.array([-1, 1], dtype=np.int16))
-    {'dtype': '<i2', 'values': [-1, 1]}
-    """
+    """Return labels as JSON can hold them, with the dtype that brings them back exactly."""
     if labels is None:
         return None
     values = labels.tolist()
@@ -350,13 +251,7 @@ def pack_labels(labels: np.ndarray | None) -> dict[str, Any] | None:
 
 
 def unpack_labels(packed: dict[str, Any] | None) -> np.ndarray | None:
-    """Return the labels that `pack_labels` packed.
-
-    Examples
-    --------
-    >>> unpack_labels({"dtype": "<U1", "values": ["a", "b"]})
-    array(['a', 'b'], dtype='<U1')
-    """
+    """Return the labels that `pack_labels` packed."""
     return None if packed is None else np.array(packed["values"], dtype=np.dtype(packed["dtype"]))
 
 

@@ -12,21 +12,6 @@ class StoredEngine:
 
     To make float64 networks of stored weights takes several times as long as to find and check
     them; whoever fits a model that is stored, and never uses it, does not wait for that.
-
-    Parameters
-    ----------
-    build : callable
-        Returns the engine; called once at most.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> engine = StoredEngine(lambda: print("built") or SimpleNamespace(sigma=0.5))
-    >>> engine.sigma
-    built
-    0.5
-    >>> engine.sigma
-    0.5
     """
 
     def __init__(self, build: Callable[[], Engine]):

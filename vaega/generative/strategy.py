@@ -13,43 +13,7 @@ from vaega.core.errors import InputError
 def resolve_strategy(
     sampling_strategy: Any, n_per_class: Any, y: np.ndarray, *, owner: str = "GenerativeSampler"
 ) -> dict[Any, int]:
-    """Return how many rows to add to each class that is asked for, sorted by label.
-
-    Parameters
-    ----------
-    sampling_strategy : str, float, mapping or callable
-        As in imbalanced-learn's over-samplers. ``"auto"`` and ``"not majority"`` raise all classes
-        but the largest to its size, ``"all"`` names the largest too, ``"not minority"`` leaves out
-        the smallest, ``"minority"`` raises the smallest alone. A number in (0, 1] is the size of
-        the smaller of two classes over that of the larger. A mapping gives each label's number of
-        rows afterwards; a callable makes such a mapping from `y`.
-    n_per_class : int, mapping or None
-        Rows to add to each class, or to each label of a mapping; overrides `sampling_strategy`.
-    y : numpy.ndarray of shape (n,)
-        Labels.
-    owner : str, default="GenerativeSampler"
-        Who asks.
-
-    Returns
-    -------
-    dict of label to int
-
-    Raises
-    ------
-    InputError
-        When the strategy breaks one of these rules or there is one class only.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> y = np.array(["a"] * 5 + ["b"] * 2)
-    >>> resolve_strategy("auto", None, y)
-    {'b': 3}
-    >>> resolve_strategy({"a": 6, "b": 2}, None, y)
-    {'a': 1, 'b': 0}
-    >>> resolve_strategy("auto", 10, y)
-    {'a': 10, 'b': 10}
-    """
+    """Return how many rows to add to each class that is asked for, sorted by label."""
     labels, sizes = np.unique(y, return_counts=True)
     counts = dict(zip(labels.tolist(), sizes.tolist(), strict=True))
     if n_per_class is not None:

@@ -14,36 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with their classes, in single precision, as networks are trained.
+    """Rows with their classes, in single precision, as networks are trained."""
 
-    Attributes
-    ----------
-    values : numpy.ndarray of float32, shape (n, n_varying)
-        The rows; 0, the mean, where nothing was measured.
-    codes : numpy.ndarray of int, shape (n,)
-        Their classes, all zero without labels.
-    class_share : numpy.ndarray of shape (n_classes,)
-        Share of each class.
-    seen : numpy.ndarray of bool, shape (n, n_varying), or None
-        Which entries were measured; None when all were.
-    labelled : bool
-        Whether there were labels.
-
-    Examples
-    --------
-    >>> X = np.array([[1.0, 7.0], [3.0, 7.0], [np.nan, 7.0]])
-    >>> table = Table.of(X, np.zeros(3, int), Scaling.fitted(X, owner="VAE"), labelled=False)
-    >>> table.values
-    array([[-1.],
-           [ 1.],
-           [ 0.]], dtype=float32)
-    """
-
-    values: np.ndarray
-    codes: np.ndarray
-    class_share: np.ndarray
-    seen: np.ndarray | None
-    labelled: bool
+    values: np.ndarray  # The rows; 0, the mean, where nothing was measured
+    codes: np.ndarray  # Their classes, all zero without labels
+    class_share: np.ndarray  # Share of each class
+    seen: np.ndarray | None  # Which entries were measured; None when all were
+    labelled: bool  # Whether there were labels
 
     def __len__(self) -> int:
         return len(self.values)
@@ -77,13 +54,7 @@ class Table:
         return cls(values, codes, share, None if complete else seen, labelled)
 
     def check_values(self, settings: "FitSettings") -> None:
-        """Refuse rows that the likelihood is not for.
-
-        Raises
-        ------
-        InputError
-            When entries of a Bernoulli likelihood are not in [0, 1].
-        """
+        """Refuse rows that the likelihood is not for."""
         likelihood = settings.training.objective.likelihood
         likelihood.check_entries(self.values, owner=settings.owner)
 

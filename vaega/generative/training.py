@@ -27,14 +27,7 @@ JUDGED_ENTRIES, JUDGED_ROWS = 1 << 21, 32
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How to train; fields as the parameters of `VAE`.
-
-    Examples
-    --------
-    >>> from vaega.generative.likelihoods import Gaussian
-    >>> TrainingSettings(Objective(Gaussian())).patience
-    40
-    """
+    """How to train; fields as the parameters of `VAE`."""
 
     objective: Objective
     learning_rate: float = 1e-3
@@ -49,35 +42,7 @@ class TrainingSettings:
 
 
 class Trainee:
-    """A network in training, with its rows, its optimizer and its best weights.
-
-    Parameters
-    ----------
-    network : Network
-        On the device of the rows; trained in place.
-    training : Rows
-        At least two for a network with batch norms.
-    heldout : Rows or None
-        Never trained on; None when epochs are counted beforehand.
-    settings : TrainingSettings
-        How to train.
-    generator : torch.Generator
-        Of that device; the order of rows and all noise come from it.
-    chances : torch.Tensor of shape (n_training,), optional
-        Chances of the rows to be drawn, as `shuffled_batches` takes them.
-
-    Examples
-    --------
-    >>> from vaega.generative.likelihoods import Gaussian
-    >>> from vaega.generative.networks import build_network
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> network = build_network(generator, 4, (3,), 2)
-    >>> rows = Rows(torch.randn(12, 4, generator=generator))
-    >>> settings = TrainingSettings(Objective(Gaussian()), max_epochs=5)
-    >>> trainee = Trainee(network, rows, rows, settings, generator)
-    >>> trainee.run_epoch(share=1.0).shape  # reconstruction, error, KL, active units
-    torch.Size([4])
-    """
+    """A network in training, with its rows, its optimizer and its best weights."""
 
     def __init__(
         self,
@@ -104,13 +69,7 @@ class Trainee:
             self.heldout, self.heldout_noise = heldout, self._noise(len(heldout))
 
     def run_epoch(self, *, share: float) -> Tensor:
-        """Pass once over the training rows with `share` of the KL's weight.
-
-        Returns
-        -------
-        torch.Tensor of shape (4,)
-            Reconstruction, error, KL and active units, means per row.
-        """
+        """Pass once over the training rows with `share` of the KL's weight."""
         self.network.train()
         total: Tensor | float = 0.0
         sums = torch.zeros(3, device=self._device)
@@ -132,15 +91,7 @@ class Trainee:
         return torch.cat([sums / total, active[None].to(sums)])
 
     def run_step(self, rows: Rows, *, share: float) -> tuple[Tensor, Tensor]:
-        """Move the weights once.
-
-        Returns
-        -------
-        sums : torch.Tensor of shape (3,)
-            Reconstruction, error and KL, summed over rows, detached.
-        mean : torch.Tensor of shape (n, latent)
-            Posterior means, detached.
-        """
+        """Move the weights once."""
         parts, mean = self._measure(rows, self._noise(len(rows)))
         loss = self.settings.objective.loss(parts, rows.total_weight(), share)
         self.optimizer.zero_grad(set_to_none=True)
@@ -233,35 +184,6 @@ def fit_loop(trainees: Sequence[Trainee], callback: Callback | None = None) -> H
     Every epoch ends with the ELBO of the held-out rows of all trainees. With `sigma` "heldout" it
     is judged by, and the next epoch trained with, the sigma that their errors show: training
     assumes the noise that generated rows will need.
-
-    Parameters
-    ----------
-    trainees : sequence of Trainee
-        With held-out rows.
-    callback : callable, optional
-        Called as ``callback(epoch, history)`` after each epoch, counted from 0; training ends when
-        it returns True.
-
-    Returns
-    -------
-    History
-
-    Raises
-    ------
-    InputError
-        When the loss is not finite any more.
-
-    Examples
-    --------
-    >>> from vaega.generative.likelihoods import Gaussian
-    >>> from vaega.generative.networks import build_network
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> network = build_network(generator, 4, (3,), 2)
-    >>> rows = Rows(torch.randn(12, 4, generator=generator))
-    >>> settings = TrainingSettings(Objective(Gaussian()), max_epochs=5)
-    >>> history = fit_loop([Trainee(network, rows, rows, settings, generator)])
-    >>> len(history.elbo)
-    5
     """
     settings, history = trainees[0].settings, History()
     best, waited = -math.inf, 0
@@ -287,28 +209,7 @@ def fit_loop(trainees: Sequence[Trainee], callback: Callback | None = None) -> H
 
 
 def repeat_loop(trainee: Trainee, history: History) -> None:
-    """Train a network without held-out rows as long as others were, with their sigmas.
-
-    Parameters
-    ----------
-    trainee : Trainee
-        Without held-out rows.
-    history : History
-        Of `fit_loop` with the same settings, on parts of the rows.
-
-    Examples
-    --------
-    >>> from vaega.generative.likelihoods import Gaussian
-    >>> from vaega.generative.networks import build_network
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> rows = Rows(torch.randn(12, 4, generator=generator))
-    >>> settings = TrainingSettings(Objective(Gaussian()), max_epochs=5)
-    >>> networks = [build_network(generator, 4, (3,), 2) for _ in range(2)]
-    >>> history = fit_loop([Trainee(networks[0], rows, rows, settings, generator)])
-    >>> repeat_loop(Trainee(networks[1], rows, None, settings, generator), history)
-    >>> networks[1].training
-    False
-    """
+    """Train a network without held-out rows as long as others were, with their sigmas."""
     settings, follows = trainee.settings, trainee.spread.rule == "heldout"
     for epoch in range(history.best_epoch + 1):
         trainee.run_epoch(share=settings.annealing.share(epoch))

@@ -22,36 +22,7 @@ SMALLEST_ANGLE = 1e-6
 def along_dimension(
     start: np.ndarray, dimension: Any, values: int | Sequence[float], *, owner: str
 ) -> np.ndarray:
-    """Return copies of a latent point in which one coordinate takes other values.
-
-    Parameters
-    ----------
-    start : numpy.ndarray of shape (latent,)
-        The point.
-    dimension : int
-        Which coordinate, from 0.
-    values : int or sequence of float
-        What it takes; an int is that many values, evenly spaced from -3 to 3.
-    owner : str
-        Who asks.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_values, latent)
-
-    Raises
-    ------
-    InputError
-        When there is no such dimension, or values are no finite numbers.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> along_dimension(np.zeros(2), 1, 3, owner="VAE")
-    array([[ 0., -3.],
-           [ 0.,  0.],
-           [ 0.,  3.]])
-    """
+    """Return copies of a latent point in which one coordinate takes other values."""
     check_count(dimension, "dimension", owner=owner, minimum=0, maximum=len(start) - 1)
     if isinstance(values, int | np.integer):
         taken = np.linspace(-REACH, REACH, check_count(values, "values", owner=owner))
@@ -73,34 +44,7 @@ def _numbers(values: Any) -> np.ndarray:
 
 
 def between(a: np.ndarray, b: np.ndarray, n_steps: int, *, spherical: bool) -> np.ndarray:
-    """Return points from one latent point to another, both included.
-
-    Parameters
-    ----------
-    a, b : numpy.ndarray of shape (latent,)
-        The ends.
-    n_steps : int
-        Points, at least two.
-    spherical : bool
-        Whether to go along a great circle, with lengths in between, on which a Gaussian of many
-        dimensions has its mass; straight otherwise.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_steps, latent)
-
-    References
-    ----------
-    Shoemake (1985), Animating rotation with quaternion curves, SIGGRAPH.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> between(np.array([1.0, 0.0]), np.array([0.0, 1.0]), 3, spherical=True).round(3)
-    array([[1.   , 0.   ],
-           [0.707, 0.707],
-           [0.   , 1.   ]])
-    """
+    """Return points from one latent point to another, both included."""
     share = np.linspace(0.0, 1.0, n_steps)[:, None]
     lengths = np.linalg.norm(a), np.linalg.norm(b)
     if not spherical or min(lengths) == 0.0:
@@ -114,35 +58,14 @@ def between(a: np.ndarray, b: np.ndarray, n_steps: int, *, spherical: bool) -> n
 
 
 def class_codes(classes: np.ndarray | None, labels: Any, *, owner: str) -> Any:
-    """Return the codes of labels to move between.
-
-    Raises
-    ------
-    InputError
-        When the model was fitted without labels, or not with these.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> class_codes(np.array(["a", "b"]), ["b", "a"], owner="VAE")
-    array([1, 0])
-    """
+    """Return the codes of labels to move between."""
     if classes is None:
         raise InputError(f"{owner}: classes need a model fitted with labels, y was none.")
     return codes_of(labels, classes, len(labels), owner=owner)
 
 
 def direction(engine: Engine, start: int, end: int) -> np.ndarray:
-    """Return the way (latent,) from the centre of one class to that of another.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.closed_form import ProbabilisticPCA
-    >>> X, y = load_iris(return_X_y=True)
-    >>> direction(ProbabilisticPCA(2).fit(X, y).engine_, 0, 2).shape
-    (2,)
-    """
+    """Return the way (latent,) from the centre of one class to that of another."""
     means = engine.gaussians.means
     return (means[end] - means[start]).cpu().numpy()
 
@@ -152,32 +75,13 @@ def translate_rows(engine: Engine, X: np.ndarray, start: int, end: int) -> np.nd
 
     Their latent points go the way of the classes' centres; a model that sees the class decodes them
     with the other one.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.closed_form import ClassGaussian
-    >>> X, y = load_iris(return_X_y=True)
-    >>> engine = ClassGaussian().fit(X, y).engine_
-    >>> bool(translate_rows(engine, X[:50], 0, 2)[:, 2].mean() > X[:50, 2].mean() + 3)
-    True
     """
     points = engine.encode(X, np.full(len(X), start)) + direction(engine, start, end)
     return engine.decode(points, np.full(len(X), end))
 
 
 class LatentPaths:
-    """Paths through the latent space of a fitted model, decoded without noise.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from vaega.generative.closed_form import ProbabilisticPCA
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = ProbabilisticPCA(2).fit(X, y)
-    >>> model.traverse(0, [-1.0, 0.0, 1.0]).shape, model.interpolate(X[0], X[149], 5).shape
-    ((3, 4), (5, 4))
-    """
+    """Paths through the latent space of a fitted model, decoded without noise."""
 
     engine_: Engine
     classes_: np.ndarray | None

@@ -24,50 +24,16 @@ _IDLE_STEPS = 2  # of a forward selection, before it ends
 
 @dataclass(frozen=True)
 class ClassicalSelection:
-    """A selection without a genetic algorithm.
-
-    Parameters
-    ----------
-    kind : str
-        One of `KINDS`: a ranking (`vaega.selection.rankings.rank_features`); "forward", which adds
-        the feature that helps most; "random", the best of masks drawn at random; "all".
-    size : int, optional
-        Features to select. When absent, rankings are cut where the objective is best on inner
-        folds, each fold with the ranking of its own fit rows; "forward" ends when two features in
-        a row did not help; "random" draws sizes evenly on a logarithmic scale.
-    n_masks : int, default=1000
-        That "random" draws.
-
-    Examples
-    --------
-    >>> ClassicalSelection("f_classif", 20).size
-    20
-    """
+    """A selection without a genetic algorithm."""
 
     kind: str
     size: int | None = None
-    n_masks: int = 1000
+    n_masks: int = 1000  # That "random" draws
 
     def run(
         self, inner: InnerValidation, objective: Objective, store: ScoreStore | None = None
     ) -> SearchResult:
-        """Select features on the rows of `inner`.
-
-        Parameters
-        ----------
-        inner : InnerValidation
-            Training rows, and how masks are scored on them.
-        objective : Objective
-            What is maximised.
-        store : ScoreStore, optional
-            Where scores are kept.
-
-        Returns
-        -------
-        SearchResult
-            Its score is the metric of the selection on inner folds; for rankings the mean over
-            folds of each fold's own selection of that size.
-        """
+        """Select features on the rows of `inner`."""
         folds = inner.folds()
         if self.kind in RANKINGS:
             return self._ranked(inner, objective, folds, store)

@@ -19,28 +19,7 @@ def confirm(
     *,
     choice: str,
 ) -> SearchResult:
-    """Let a rule choose among candidates that were scored on fresh folds.
-
-    Parameters
-    ----------
-    found : SearchResult
-        Of the search.
-    masks : numpy.ndarray of bool, shape (n_candidates, n_features)
-        The candidates, see `candidates_of`.
-    inner_scores : numpy.ndarray of float, shape (n_candidates,)
-        Their metric in the search.
-    folds : numpy.ndarray of float, shape (n_candidates, n_folds)
-        Their metric in each fold of partitions that the search did not use.
-    objective : Objective
-        What the search maximised.
-    choice : {"one_standard_error", "lower_bound", "best", "knee"}
-        The rule, applied to the objective in all fresh folds.
-
-    Returns
-    -------
-    SearchResult
-        With the chosen mask, its metric on the fresh folds as the score, and the candidates.
-    """
+    """Let a rule choose among candidates that were scored on fresh folds."""
     values = np.column_stack([objective(fold, masks) for fold in folds.T])
     sizes = masks.sum(axis=1)
     chosen = RULES[choice](sizes, values)
@@ -67,27 +46,5 @@ def confirm(
 def candidates_of(
     masks: np.ndarray, scores: np.ndarray, objective: Objective, n_candidates: int
 ) -> np.ndarray:
-    """Return the positions of the masks with the highest objective, the best first.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_features)
-        Different masks.
-    scores : numpy.ndarray of float, shape (n_masks,)
-        Their metric.
-    objective : Objective
-    n_candidates : int
-        How many; fewer come where there are fewer.
-
-    Returns
-    -------
-    numpy.ndarray of int
-
-    Examples
-    --------
-    >>> from vaega.fitness.objective import PenaltyObjective
-    >>> masks = np.array([[True, True], [True, False], [False, True]])
-    >>> candidates_of(masks, np.array([0.9, 0.9, 0.5]), PenaltyObjective(0.1), 2)
-    array([1, 0])
-    """
+    """Return the positions of the masks with the highest objective, the best first."""
     return np.argsort(-objective(scores, masks), kind="stable")[:n_candidates]

@@ -27,23 +27,10 @@ _FLOOR = 0.1  # of the error of a class, so that no class is left without new ro
 
 @dataclass(frozen=True)
 class HardClasses:
-    """A sampling strategy: so many new rows in all, more of the classes that are hard.
+    """A sampling strategy: so many new rows in all, more of the classes that are hard."""
 
-    Parameters
-    ----------
-    shares : mapping of label to float
-        Share of each class in the new rows.
-    total : int
-        New rows in all.
-
-    Examples
-    --------
-    >>> HardClasses({0: 0.25, 1: 0.75}, 8)(np.array([0, 0, 0, 1]))
-    {0: 5, 1: 7}
-    """
-
-    shares: Mapping[Any, float]
-    total: int
+    shares: Mapping[Any, float]  # Share of each class in the new rows
+    total: int  # New rows in all
 
     def __call__(self, y: np.ndarray) -> dict[Any, int]:
         """Return the rows of each class afterwards, as imbalanced-learn's strategies do."""
@@ -62,23 +49,7 @@ RunPhase = Callable[
 def search_with_feedback(
     run_phase: RunPhase, settings: SearchSettings, inner: InnerValidation
 ) -> SearchResult:
-    """Search in phases, with a sampler fitted anew before each.
-
-    Parameters
-    ----------
-    run_phase : callable
-        ``run_phase(inner, settings, folds, number, initial)`` searches once on prepared folds,
-        from the initial masks.
-    settings : SearchSettings
-        Resolved; ``feedback`` is the number of generations of a phase.
-    inner : InnerValidation
-        With a sampler.
-
-    Returns
-    -------
-    SearchResult
-        Of all phases; mask and score are those of the last one, on its folds.
-    """
+    """Search in phases, with a sampler fitted anew before each."""
     n_left = int(settings.n_generations)
     columns, masks = np.arange(inner.n_features), None
     sampler, phases = inner.sampler, list[tuple[np.ndarray, SearchResult]]()
@@ -117,20 +88,7 @@ def _remaining(settings: SearchSettings, found: list[SearchResult]) -> SearchSet
 
 
 def class_errors(inner: InnerValidation, folds: list[Fold], mask: np.ndarray) -> dict[Any, float]:
-    """Return how often a mask gets each class wrong on the validate rows of the folds.
-
-    Parameters
-    ----------
-    inner : InnerValidation
-        Its estimator is fitted on each fold.
-    folds : list of Fold
-    mask : numpy.ndarray of bool, shape (n_features,)
-
-    Returns
-    -------
-    dict of label to float
-        Shares in [0, 1] of the real validate rows.
-    """
+    """Return how often a mask gets each class wrong on the validate rows of the folds."""
     wrong, seen = Counter[Any](), Counter[Any]()
     for fold in folds:
         kept = np.flatnonzero(mask[fold.columns])

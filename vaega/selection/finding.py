@@ -43,48 +43,19 @@ _MOST_FEATURES = 256  # that a ranking is cut at
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """Everything that a search for a mask needs, beside the rows.
+    """Everything that a search for a mask needs, beside the rows."""
 
-    Parameters
-    ----------
-    objective : Objective
-        What is maximised.
-    settings : SearchSettings
-        How.
-    callbacks : iterable of Callback, default=()
-        Called each generation of each search.
-    folder : pathlib.Path, optional
-        Where states are kept; a search that finds its state there goes on from it.
-    store : ScoreStore, optional
-        Where scores are kept for other searches, processes and a resume.
-    owner : str, default="search"
-        Who searches, for messages.
-    """
-
-    objective: Objective
-    settings: SearchSettings
-    callbacks: Iterable[Callback] = field(default=())
+    objective: Objective  # What is maximised
+    settings: SearchSettings  # How
+    callbacks: Iterable[Callback] = field(default=())  # Called each generation of each search
+    # Where states are kept; a search that finds its state there goes on from it
     folder: Path | None = None
+    # Where scores are kept for other searches, processes and a resume
     store: ScoreStore | None = None
-    owner: str = "search"
+    owner: str = "search"  # Who searches, for messages
 
     def run(self, inner: InnerValidation) -> SearchResult:
-        """Search for a mask on the rows of `inner`.
-
-        Parameters
-        ----------
-        inner : InnerValidation
-            Training rows, and how masks are scored on them.
-
-        Returns
-        -------
-        SearchResult
-
-        Raises
-        ------
-        InputError
-            When a setting breaks a rule or does not fit the rows.
-        """
+        """Search for a mask on the rows of `inner`."""
         self.settings.check(owner=self.owner)
         callbacks = _checked_callbacks(self.callbacks, self.owner)
         check_fits(self.settings, inner.n_features, owner=self.owner)
@@ -98,18 +69,7 @@ class Search:
         return resolved.vote(inner)
 
     def single(self, inner: InnerValidation, name: str) -> SearchResult:
-        """Search once on all rows of `inner`.
-
-        Parameters
-        ----------
-        inner : InnerValidation
-        name : str
-            Of the file that keeps the state.
-
-        Returns
-        -------
-        SearchResult
-        """
+        """Search once on all rows of `inner`."""
         if self.settings.feedback is not None and inner.sampler is not None:
             return search_with_feedback(partial(self._phase, name), self.settings, inner)
         return self.on_folds(inner, inner.folds(), name)
@@ -134,22 +94,7 @@ class Search:
         *,
         initial: np.ndarray | None = None,
     ) -> SearchResult:
-        """Search once on folds that are prepared already.
-
-        Parameters
-        ----------
-        inner : InnerValidation
-            The rows of the folds.
-        folds : list of Fold
-        name : str
-            Of the file that keeps the state.
-        initial : numpy.ndarray of bool, shape (n_masks, n_features), optional
-            The first masks of the first population.
-
-        Returns
-        -------
-        SearchResult
-        """
+        """Search once on folds that are prepared already."""
         weights = self._weights(folds, inner)
         with self._scores(inner, folds) as scores:
             saved = self._saved(inner, folds, name, weights, initial)
@@ -171,16 +116,7 @@ class Search:
         return self._confirmed(found, masks[best], metric[best], inner)
 
     def vote(self, inner: InnerValidation) -> SearchResult:
-        """Search on subsamples of the rows of `inner` and count votes.
-
-        Parameters
-        ----------
-        inner : InnerValidation
-
-        Returns
-        -------
-        SearchResult
-        """
+        """Search on subsamples of the rows of `inner` and count votes."""
         settings = self.settings
         bounds = VoteBounds.of(settings, inner.n_features)
         sizes = trial_sizes(

@@ -15,25 +15,7 @@ GUIDES = ("f_classif", "mutual_info", "none")
 
 
 def check_guide(guide: Any, *, owner: str) -> None:
-    """Refuse a guide that is neither a known filter nor weights.
-
-    Parameters
-    ----------
-    guide : {"f_classif", "mutual_info", "none"} or array-like of float
-        What the user gave.
-    owner : str
-        Who asks.
-
-    Raises
-    ------
-    InputError
-        One sentence on what is wrong.
-
-    Examples
-    --------
-    >>> check_guide("f_classif", owner="GeneticSelector")
-    >>> check_guide([0.2, 0.8], owner="GeneticSelector")
-    """
+    """Refuse a guide that is neither a known filter nor weights."""
     if isinstance(guide, str):
         check_choice(guide, "guide", GUIDES, owner=owner)
     elif guide is None or np.ndim(guide) != 1 or np.asarray(guide).dtype.kind not in "fiub":
@@ -46,41 +28,7 @@ def check_guide(guide: Any, *, owner: str) -> None:
 def guide_weights(
     folds: Sequence[Fold], n_features: int, guide: Any, *, share: float = 0.5, seed: int = 0
 ) -> np.ndarray:
-    """Return the chance of each feature to be drawn into a mask.
-
-    Parameters
-    ----------
-    folds : sequence of Fold
-        Only their real fit rows are read.
-    n_features : int
-        Length of a mask.
-    guide : {"f_classif", "mutual_info", "none"} or array-like of float, shape (n_features,)
-        One-way F statistic or mutual information, averaged over the folds; an even chance; or
-        weights of the user's own.
-    share : float, default=0.5
-        Share of the chance that follows the guide; the rest is spread evenly, so that features
-        which matter only together with others, as in Madelon, can still come in.
-    seed : int, default=0
-        Of the noise that the estimate of the mutual information adds to break ties.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_features,)
-        Sums to 1.
-
-    Raises
-    ------
-    InputError
-        When weights of the user's own do not fit the features.
-
-    Examples
-    --------
-    >>> X = np.array([[0.0, 1.0], [0.1, 2.0], [1.0, 1.0], [1.1, 2.0]])
-    >>> y = np.array([0, 0, 1, 1])
-    >>> fold = Fold(X, y, X[:1], y[:1], columns=np.arange(2), n_real=4)
-    >>> guide_weights([fold], 2, "f_classif")
-    array([0.75, 0.25])
-    """
+    """Return the chance of each feature to be drawn into a mask."""
     even = np.full(n_features, 1.0 / n_features)
     if isinstance(guide, str) and guide == "none":
         return even
@@ -94,32 +42,7 @@ def guide_weights(
 
 
 def f_statistic(X: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the one-way F statistic of each feature.
-
-    Parameters
-    ----------
-    X : numpy.ndarray of float, shape (n_rows, n_features)
-        May hold NaN, which counts as the feature's mean.
-    y : numpy.ndarray, shape (n_rows,)
-        Labels of at least two classes.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_features,)
-        Finite and at least 0; 0 for a constant feature. A feature that separates the classes
-        without any spread inside them has the largest value of those that have one.
-
-    Notes
-    -----
-    Sums of squares are taken around means, not as differences of large sums: for a column that is
-    constant but for rounding, ``sklearn.feature_selection.f_classif`` can return minus infinity.
-
-    Examples
-    --------
-    >>> X = np.array([[0.0, 5.0], [1.0, 5.0], [4.0, 5.0], [5.0, 5.0]])
-    >>> f_statistic(X, np.array([0, 0, 1, 1]))
-    array([32.,  0.])
-    """
+    """Return the one-way F statistic of each feature."""
     X = np.asarray(X, dtype=float)
     classes, counts = np.unique(y, return_counts=True)
     scale = np.nanmax(np.abs(X), axis=0, initial=0.0)

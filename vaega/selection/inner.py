@@ -15,51 +15,22 @@ Splits = Sequence[tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True, eq=False)
 class InnerValidation:
-    """The rows that a search may see, and how masks are scored on them.
+    """The rows that a search may see, and how masks are scored on them."""
 
-    Parameters
-    ----------
-    X : numpy.ndarray, shape (n_rows, n_features)
-        Training rows.
-    y : numpy.ndarray, shape (n_rows,)
-        Their labels.
-    split : callable
-        ``split(rows, seed)`` gives (fit, validate) pairs of positions within ``X[rows]``.
-    estimator : scikit-learn classifier
-        Scores a mask.
-    scorer : callable
-        A scikit-learn scorer.
-    seed : int
-        Everything random in folds and evaluations comes from it.
-    preparation : Preparation, optional
-        Fitted on the fit rows of each fold.
-    sampler : object with ``fit_resample``, optional
-        Augments the fit rows of each fold.
-    groups : numpy.ndarray, shape (n_rows,), optional
-        Rows that belong together.
-    sample_weight : numpy.ndarray of float, shape (n_rows,), optional
-        Weights of the rows, in fits and in scores.
-    n_jobs : int, optional
-        Processes, as in joblib.
-    engine : {"auto", "population", "sklearn"}, default="auto"
-        See `CrossValidatedFitness`.
-    device : str, default="cpu"
-        See `CrossValidatedFitness`.
-    """
-
-    X: np.ndarray
-    y: np.ndarray
+    X: np.ndarray  # Training rows
+    y: np.ndarray  # Their labels
+    # ``split(rows, seed)`` gives (fit, validate) pairs of positions within ``X[rows]``
     split: Callable[[np.ndarray, int], Splits]
-    estimator: Any
-    scorer: Any
-    seed: int
-    preparation: Preparation | None = None
-    sampler: Any = None
-    groups: np.ndarray | None = None
-    sample_weight: np.ndarray | None = None
-    n_jobs: int | None = None
-    engine: str = "auto"
-    device: str = "cpu"
+    estimator: Any  # Scores a mask
+    scorer: Any  # A scikit-learn scorer
+    seed: int  # Everything random in folds and evaluations comes from it
+    preparation: Preparation | None = None  # Fitted on the fit rows of each fold
+    sampler: Any = None  # Augments the fit rows of each fold
+    groups: np.ndarray | None = None  # Rows that belong together
+    sample_weight: np.ndarray | None = None  # Weights of the rows, in fits and in scores
+    n_jobs: int | None = None  # Processes, as in joblib
+    engine: str = "auto"  # See `CrossValidatedFitness`
+    device: str = "cpu"  # See `CrossValidatedFitness`
 
     @property
     def n_features(self) -> int:
@@ -67,19 +38,7 @@ class InnerValidation:
         return self.X.shape[1]
 
     def restricted(self, rows: np.ndarray, *labels: Any) -> "InnerValidation":
-        """Return the same on some of the rows, with a seed of its own.
-
-        Parameters
-        ----------
-        rows : numpy.ndarray of int
-            Which rows; the others are not seen.
-        *labels : str or int
-            What the new seed is derived from, beside this one's.
-
-        Returns
-        -------
-        InnerValidation
-        """
+        """Return the same on some of the rows, with a seed of its own."""
 
         def split(positions: np.ndarray, seed: int) -> Splits:
             return self.split(rows[positions], seed)
@@ -95,33 +54,11 @@ class InnerValidation:
         )
 
     def with_columns(self, columns: np.ndarray, *labels: Any) -> "InnerValidation":
-        """Return the same on some of the features, with a seed of its own.
-
-        Parameters
-        ----------
-        columns : numpy.ndarray of int
-            Positions of the features, rising.
-        *labels : str or int
-            What the new seed is derived from, beside this one's.
-
-        Returns
-        -------
-        InnerValidation
-        """
+        """Return the same on some of the features, with a seed of its own."""
         return replace(self, X=self.X[:, columns], seed=derive_seed(self.seed, *labels))
 
     def folds(self, repeat: int = 0) -> list[Fold]:
-        """Return the prepared folds of one partition.
-
-        Parameters
-        ----------
-        repeat : int, default=0
-            Which partition; 0 is the search's own, the others are fresh.
-
-        Returns
-        -------
-        list of Fold
-        """
+        """Return the prepared folds of one partition."""
         labels = [repeat] if repeat else []
         splits = self.split(np.arange(len(self.y)), derive_seed(self.seed, "inner splits", *labels))
         return prepare_folds(
@@ -136,20 +73,7 @@ class InnerValidation:
         )
 
     def fitness(self, folds: Sequence[Fold], repeat: int = 0) -> CrossValidatedFitness:
-        """Return the fitness of masks on prepared folds.
-
-        Parameters
-        ----------
-        folds : sequence of Fold
-            As `folds` gave them.
-        repeat : int, default=0
-            The same number.
-
-        Returns
-        -------
-        CrossValidatedFitness
-            To be closed by the caller.
-        """
+        """Return the fitness of masks on prepared folds."""
         labels = [repeat] if repeat else []
         return CrossValidatedFitness(
             self.estimator,
@@ -164,20 +88,7 @@ class InnerValidation:
     def fitness_on(
         self, fit: np.ndarray, validate: np.ndarray, *labels: Any
     ) -> CrossValidatedFitness:
-        """Return the fitness of masks on one fold of one's own.
-
-        Parameters
-        ----------
-        fit, validate : numpy.ndarray of int
-            Rows.
-        *labels : str or int
-            What the seed is derived from, beside this one's.
-
-        Returns
-        -------
-        CrossValidatedFitness
-            To be closed by the caller.
-        """
+        """Return the fitness of masks on one fold of one's own."""
         seed = derive_seed(self.seed, *labels)
         fold = prepare_fold(
             self.X,

@@ -14,26 +14,7 @@ _MOST_BARS = 25
 
 
 def draw_selector(selector: Any, kind: str, ax: Any = None) -> Any:
-    """Draw one figure of a fitted selector.
-
-    Parameters
-    ----------
-    selector : GeneticSelector
-        Fitted.
-    kind : {"history", "frequencies", "front", "sizes"}
-        Which figure.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's when absent.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    InputError
-        When `kind` is unknown, or nothing voted and "sizes" is wanted.
-    """
+    """Draw one figure of a fitted selector."""
     check_choice(kind, "kind", _FIGURES, owner=f"{type(selector).__name__}.plot")
     if kind == "sizes" and not len(selector.sizes_):
         raise InputError(
@@ -52,30 +33,7 @@ def draw_selector(selector: Any, kind: str, ax: Any = None) -> Any:
 def frequent_features(
     frequencies: np.ndarray, support: np.ndarray, names: Any, *, most: int = _MOST_BARS
 ) -> pd.DataFrame:
-    """Return the features that are selected most often, as they are drawn.
-
-    Parameters
-    ----------
-    frequencies : numpy.ndarray of float, shape (n_features,)
-        Shares in [0, 1].
-    support : numpy.ndarray of bool, shape (n_features,)
-        The final mask.
-    names : sequence of str, shape (n_features,)
-        Names of the features.
-    most : int, default=25
-        How many.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``name``, ``frequency``, ``selected``; the most frequent first.
-
-    Examples
-    --------
-    >>> frequent_features(np.array([0.2, 0.9]), np.array([False, True]), ["a", "b"], most=1)
-      name  frequency  selected
-    0    b        0.9      True
-    """
+    """Return the features that are selected most often, as they are drawn."""
     order = np.argsort(-frequencies, kind="stable")[:most]
     order = order[frequencies[order] > 0.0]
     return pd.DataFrame(

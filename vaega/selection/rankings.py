@@ -22,40 +22,7 @@ _DEPTH, _N_FOREST, _N_ROUNDS = 5, 100, 50
 
 
 def rank_features(kind: str, X: np.ndarray, y: np.ndarray, *, seed: int) -> np.ndarray:
-    """Order features by one of the classical criteria.
-
-    Parameters
-    ----------
-    kind : {"f_classif", "mutual_info", "relieff", "l1", "extra_trees", "boruta", "rfe"}
-        One-way F statistic; mutual information with the class; ReliefF with ten neighbours; the
-        order in which an L1-penalised linear support vector machine takes features in as the
-        penalty falls; mean decrease of impurity in 500 extremely randomised trees; Boruta with
-        random forests, those it confirms first; recursive elimination by a logistic regression, a
-        tenth of the features a step.
-    X : numpy.ndarray of float, shape (n_rows, n_features)
-        Fit rows, on one scale.
-    y : numpy.ndarray, shape (n_rows,)
-        Their labels.
-    seed : int
-        For the criteria that draw.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (n_features,)
-        Positions, the best first; ties in favour of the earlier one.
-
-    Raises
-    ------
-    InputError
-        When there is no such criterion, or "boruta" is wanted and its package is not installed.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> X, y = load_iris(return_X_y=True)
-    >>> rank_features("f_classif", X, y, seed=0).tolist()
-    [2, 3, 0, 1]
-    """
+    """Order features by one of the classical criteria."""
     check_choice(kind, "kind", RANKINGS, owner="rank_features")
     seed = derive_seed(seed, "ranking", kind) % 2**32
     return np.argsort(-RANKINGS[kind](X, y, seed), kind="stable")
@@ -94,22 +61,7 @@ def _impurity(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
 
 
 def find_boruta() -> Any:
-    """Return boruta's selector.
-
-    Returns
-    -------
-    type
-
-    Raises
-    ------
-    MissingExtraError
-        When the package is not installed.
-
-    Examples
-    --------
-    >>> find_boruta().__name__
-    'BorutaPy'
-    """
+    """Return boruta's selector."""
     try:
         from boruta import BorutaPy
     except ImportError as error:

@@ -12,32 +12,7 @@ MOST_JUDGES = 1000
 
 
 def relieff_statistic(X: np.ndarray, y: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """Return the weight that ReliefF gives each feature.
-
-    Parameters
-    ----------
-    X : numpy.ndarray of float, shape (n_rows, n_features)
-        Rows. Columns are scaled to a range of 1; distances are sums of absolute differences.
-    y : numpy.ndarray, shape (n_rows,)
-        Their labels. A class with fewer than 11 rows has as many neighbours as it can.
-    seed : int, default=0
-        Draws the judges where there are more than 1000 rows.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_features,)
-        Between -1 and 1; 0 and below for features that do not tell classes apart.
-
-    References
-    ----------
-    Kononenko (1994), Estimating attributes: analysis and extensions of RELIEF, ECML.
-
-    Examples
-    --------
-    >>> X = np.array([[0.0, 0.5], [0.1, 0.1], [0.9, 0.4], [1.0, 0.2]])
-    >>> relieff_statistic(X, np.array([0, 0, 1, 1])).round(2).tolist()
-    [0.8, -0.25]
-    """
+    """Return the weight that ReliefF gives each feature."""
     spread = np.ptp(X, axis=0)
     X = (X - X.min(axis=0)) / np.where(spread > 0.0, spread, 1.0)
     judges = np.arange(len(X))

@@ -17,26 +17,7 @@ _FIRST_FOLDS = 2  # of a race: enough to see who is hopeless
 
 
 class PartitionScores:
-    """Metric of masks on the folds of one partition; no mask is scored twice on a fold.
-
-    Parameters
-    ----------
-    fitness : callable
-        From masks (n_masks, n_features) to the metric (n_masks,); a race needs a
-        `CrossValidatedFitness`, which has folds.
-    n_features : int
-        Length of a mask.
-    racing : float, optional
-        Share of the masks that goes on from the first two folds to the others.
-    store : ScoreStore, optional
-        Where scores are kept for others.
-
-    Examples
-    --------
-    >>> scores = PartitionScores(lambda masks: masks.mean(axis=1), 2)
-    >>> scores(np.array([[True, False]]))
-    array([0.5])
-    """
+    """Metric of masks on the folds of one partition; no mask is scored twice on a fold."""
 
     def __init__(
         self,
@@ -112,21 +93,7 @@ class PartitionScores:
 
 
 class SearchScores:
-    """Metric of masks for a whole search, on one partition or on a fresh one each generation.
-
-    Parameters
-    ----------
-    partition_of : callable
-        From the number of a partition, counted from 0, to its fitness.
-    n_features : int
-        Length of a mask.
-    racing : float, optional
-        See `PartitionScores`.
-    fresh : bool, default=False
-        A partition of its own for each call.
-    store : ScoreStore, optional
-        See `PartitionScores`.
-    """
+    """Metric of masks for a whole search, on one partition or on a fresh one each generation."""
 
     def __init__(
         self,
@@ -182,30 +149,13 @@ class SearchScores:
         return self._past_warnings + (self._now[1].warnings_ if self._now else Counter())
 
     def recall(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return masks and their metric: those that ran all folds.
-
-        Returns
-        -------
-        masks : numpy.ndarray of bool, shape (n_known, n_features)
-        scores : numpy.ndarray of float, shape (n_known,)
-        """
+        """Return masks and their metric: those that ran all folds."""
         if self._fresh is not None:
             return self._fresh.recall(self.n_features)
         return self._partition(0).recall()
 
     def fold_scores(self, masks: np.ndarray) -> np.ndarray:
-        """Return the metric of known masks in each fold.
-
-        Parameters
-        ----------
-        masks : numpy.ndarray of bool, shape (n_masks, n_features)
-            Some of those that `recall` returns.
-
-        Returns
-        -------
-        numpy.ndarray of float, shape (n_masks, n_folds)
-            One column, the mean, where each generation had folds of its own.
-        """
+        """Return the metric of known masks in each fold."""
         if self._fresh is None:
             return self._partition(0).fold_scores(masks)
         known, scores = self._fresh.recall(self.n_features)

@@ -36,17 +36,10 @@ from vaega.selection.toolbox import build_algorithm
 
 @dataclass(frozen=True)
 class SavedState:
-    """Where a search keeps its state, and whose it is.
+    """Where a search keeps its state, and whose it is."""
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    identity : str, default=""
-        Digest of everything that the search depends on: a state of another search is refused.
-    """
-
-    path: Path
+    path: Path  # The file
+    # Digest of everything that the search depends on: a state of another search is refused
     identity: str = ""
 
 
@@ -62,51 +55,7 @@ def run_search(
     saved: SavedState | None = None,
     owner: str = "search",
 ) -> SearchResult:
-    """Search for the mask with the highest objective.
-
-    Parameters
-    ----------
-    fitness : callable or SearchScores
-        From masks (n_masks, n_features) to the metric (n_masks,).
-    objective : Objective
-        What is maximised.
-    settings : SearchSettings
-        How, resolved: nothing that depends on the rows is "auto".
-    weights : numpy.ndarray of float, shape (n_features,)
-        Chances of the features to be drawn, see `vaega.selection.guide.guide_weights`.
-    seed : int
-        Everything random in the search comes from it.
-    initial : numpy.ndarray of bool, shape (n_masks, n_features), optional
-        The first masks of the first population; the others are drawn.
-    callbacks : iterable of Callback
-        Called each generation.
-    saved : SavedState, optional
-        Where to keep the state; a search that finds its state there goes on from it.
-    owner : str, default="search"
-        Who searches, for messages.
-
-    Returns
-    -------
-    SearchResult
-
-    Raises
-    ------
-    InputError
-        When a setting breaks a rule or does not fit the number of features.
-
-    Examples
-    --------
-    >>> from vaega.fitness.objective import PenaltyObjective
-    >>> settings = SearchSettings(population_size=20, n_generations=20)
-    >>> def first_two(masks):
-    ...     return masks[:, :2].mean(axis=1)
-    >>> found = run_search(
-    ...     first_two, PenaltyObjective(0.01), settings.resolved(n_rows=500, n_features=8),
-    ...     weights=np.ones(8), seed=0,
-    ... )
-    >>> np.flatnonzero(found.mask).tolist()
-    [0, 1]
-    """
+    """Search for the mask with the highest objective."""
     settings.check(owner=owner)
     check_fits(settings, len(weights), owner=owner)
     scores = fitness
@@ -139,20 +88,7 @@ def run_search(
 
 
 def check_fits(settings: SearchSettings, n_features: int, *, owner: str) -> None:
-    """Refuse settings that no mask of `n_features` features fulfils.
-
-    Parameters
-    ----------
-    settings : SearchSettings
-    n_features : int
-    owner : str
-        Who searches.
-
-    Raises
-    ------
-    InputError
-        One sentence on the first rule that is broken.
-    """
+    """Refuse settings that no mask of `n_features` features fulfils."""
     if settings.min_features > n_features:
         raise InputError(
             f"{owner}: min_features must be at most the number of features, {n_features}, "

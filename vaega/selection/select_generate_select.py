@@ -180,24 +180,7 @@ class SelectGenerateSelect(MaskSelector):
 
 
 def check_keep(keep: Any, *, owner: str) -> None:
-    """Refuse what is neither a number of features nor a share of them nor "auto".
-
-    Parameters
-    ----------
-    keep : int, float or "auto"
-        What the user gave.
-    owner : str
-        Who asks.
-
-    Raises
-    ------
-    InputError
-        One sentence on what is wrong.
-
-    Examples
-    --------
-    >>> check_keep(0.1, owner="SelectGenerateSelect")
-    """
+    """Refuse what is neither a number of features nor a share of them nor "auto"."""
     if isinstance(keep, float):
         if not 0.0 < keep <= 1.0:
             raise InputError(f"{owner}: keep must be a share in (0, 1], got {keep!r}.")
@@ -212,33 +195,7 @@ def frequent_columns(
     keep: int | float | str,
     settings: SearchSettings | None = None,
 ) -> np.ndarray:
-    """Return the features that a first selection leaves: the most frequent ones.
-
-    Parameters
-    ----------
-    frequencies : numpy.ndarray of float, shape (n_features,)
-        Of the features in its masks.
-    weights : numpy.ndarray of float, shape (n_features,)
-        Chances of the features from the guide: the heavier of equally frequent ones comes first.
-    support : numpy.ndarray of bool, shape (n_features,)
-        Its final mask, which is among them where there is room.
-    keep : int, float or "auto"
-        How many: a number, a share, or a tenth of all (20 at least, and all of `support`).
-    settings : SearchSettings, optional
-        Of the second selection: its pinned features are kept, and as many features as it needs.
-
-    Returns
-    -------
-    numpy.ndarray of int
-        Positions, rising.
-
-    Examples
-    --------
-    >>> frequent_columns(
-    ...     np.array([0.2, 0.9, 0.0]), np.ones(3), np.array([False, True, False]), keep=2
-    ... )
-    array([0, 1])
-    """
+    """Return the features that a first selection leaves: the most frequent ones."""
     n_features = len(frequencies)
     if keep == "auto":
         size = max(_AUTO_LEAST, round(_AUTO_SHARE * n_features), int(support.sum()))

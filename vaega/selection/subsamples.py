@@ -8,32 +8,7 @@ import numpy as np
 def draw_subsample(
     y: np.ndarray, share: float, *, rng: np.random.Generator, groups: np.ndarray | None = None
 ) -> np.ndarray:
-    """Draw a share of the rows of each class, or of the groups.
-
-    Parameters
-    ----------
-    y : numpy.ndarray, shape (n_rows,)
-        Labels.
-    share : float
-        Share of the rows to draw, in (0, 1].
-    rng : numpy.random.Generator
-        Source of randomness.
-    groups : numpy.ndarray, shape (n_rows,), optional
-        Rows of one group are drawn together.
-
-    Returns
-    -------
-    numpy.ndarray of int
-        Sorted positions. Each class keeps two rows at least where it has them, and leaves one out
-        where it has three or more; with groups, each class keeps one group at least.
-
-    Examples
-    --------
-    >>> y = np.array([0, 0, 0, 0, 1, 1, 1, 1])
-    >>> rows = draw_subsample(y, 0.75, rng=np.random.default_rng(0))
-    >>> np.bincount(y[rows]).tolist()
-    [3, 3]
-    """
+    """Draw a share of the rows of each class, or of the groups."""
     if groups is not None:
         return _draw_groups(y, groups, share, rng)
     drawn = []

@@ -36,30 +36,7 @@ def build_toolbox(
     rng: np.random.Generator,
     features: np.ndarray | None = None,
 ) -> base.Toolbox:
-    """Return a DEAP toolbox with the operators that `settings` name, bound to `rng`.
-
-    Parameters
-    ----------
-    settings : SearchSettings
-        Checked and resolved.
-    weights : numpy.ndarray of float, shape (n_all_features,)
-        Chances of the features to be drawn.
-    rng : numpy.random.Generator
-        Bound to every operator.
-    features : numpy.ndarray of int, shape (n_features,), optional
-        The features that masks are over, rising; all when absent.
-
-    Returns
-    -------
-    deap.base.Toolbox
-        With ``initialize``, ``select``, ``mate``, ``mutate`` and ``repair``.
-
-    Examples
-    --------
-    >>> settings = SearchSettings().resolved(n_rows=500, n_features=40)
-    >>> build_toolbox(settings, np.ones(40), np.random.default_rng(0)).initialize().shape
-    (40,)
-    """
+    """Return a DEAP toolbox with the operators that `settings` name, bound to `rng`."""
     features = np.arange(len(weights)) if features is None else features
     own, n_features = weights[features], len(features)
     toolbox = base.Toolbox()
@@ -87,30 +64,7 @@ def build_toolbox(
 def build_algorithm(
     settings: SearchSettings, weights: np.ndarray, seed: int, initial: np.ndarray | None = None
 ) -> AskTell:
-    """Return the algorithm that `settings` name.
-
-    Parameters
-    ----------
-    settings : SearchSettings
-        Checked and resolved.
-    weights : numpy.ndarray of float, shape (n_features,)
-        Chances of the features to be drawn.
-    seed : int
-        Of the search.
-    initial : numpy.ndarray of bool, shape (n_masks, n_features), optional
-        The first masks of the first population of the first stage; the others are drawn.
-
-    Returns
-    -------
-    AskTell
-        An algorithm for masks of ``len(weights)`` features.
-
-    Examples
-    --------
-    >>> settings = SearchSettings(algorithm="steady_state").resolved(n_rows=500, n_features=40)
-    >>> build_algorithm(settings, np.ones(40), 0).ask().shape
-    (100, 40)
-    """
+    """Return the algorithm that `settings` name."""
 
     def one_stage(features: np.ndarray, stage: int) -> AskTell:
         rng = derive_rng(seed, "search", *([stage] if stage else []))

@@ -33,25 +33,7 @@ _SMOKE = "Scale smoke: three quick models."
 
 
 def classical_models(name: str, request: Request) -> Table:
-    """Make table 2.1: AUC, or macro-F1 for GCM, of 18 models tuned on all features.
-
-    Parameters
-    ----------
-    name : str
-        "2.1".
-    request : Request
-        Its protocols are not read: nothing is selected here. Runs are kept in ``runs/baselines``.
-
-    Returns
-    -------
-    Table
-        One row a dataset and model.
-
-    Raises
-    ------
-    DataError
-        When none of the datasets asked for is here.
-    """
+    """Make table 2.1: AUC, or macro-F1 for GCM, of 18 models tuned on all features."""
     tables, notes = [], [STATEMENT, _POOLED, _INTERVAL]
     for thesis_name in (each for each in _DATASETS if request.wants(each)):
         try:
@@ -70,47 +52,14 @@ def classical_models(name: str, request: Request) -> Table:
 
 
 def mlp_by_class(name: str, request: Request) -> Table:
-    """Make table 2.2: precision, recall and F1 of the MLP on each class of GCM.
-
-    Parameters
-    ----------
-    name : str
-        "2.2".
-    request : Request
-        Its datasets and protocols are not read.
-
-    Returns
-    -------
-    Table
-        One row a class, then the sums.
-    """
+    """Make table 2.2: precision, recall and F1 of the MLP on each class of GCM."""
     table, classes, notes = _computed("gcm", ("mlp",), request)
     title = "MLP on all features by class: gcm"
     return Table(name, title, class_rows(table, classes), (STATEMENT, _POOLED, *notes))
 
 
 def model_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Return means over splits beside table 2.1.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        As from `vaega.experiments.baselines.tables.tabulate_tasks`, with a column ``thesis_name``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        dataset, metric, model, published, mean, sd, n, low, high, standard_errors; with one split
-        the interval is that over resampled test rows.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame([{"thesis_name": "madelon", "dataset": "madelon", "model": "bagging",
-    ...     "status": "done", "metric": "roc_auc", "score": 0.9, "score_low": 0.8,
-    ...     "score_high": 0.95}])
-    >>> model_rows(table)[["model", "published", "mean"]].values.tolist()
-    [['Bagging', 0.91, 0.9]]
-    """
+    """Return means over splits beside table 2.1."""
     if table.empty:
         return pd.DataFrame()
     printed = published_models().set_index(["model", "dataset"])["test"]
@@ -129,27 +78,7 @@ def model_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def class_rows(table: pd.DataFrame, classes: pd.DataFrame) -> pd.DataFrame:
-    """Return means over splits beside table 2.2.
-
-    Parameters
-    ----------
-    table, classes : pandas.DataFrame
-        Of the MLP on GCM, as from `vaega.experiments.baselines.tables`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        dataset, label, then for precision, recall and F1 the published figure and our mean;
-        support, mean test rows; n, splits.
-
-    Examples
-    --------
-    >>> classes = pd.DataFrame([{"dataset": "gcm1363", "label": "CNS", "precision": 1.0,
-    ...     "recall": 0.5, "f1": 0.667, "support": 4}])
-    >>> table = pd.DataFrame({"dataset": ["gcm1363"], "accuracy": [0.6], "n_test": [38]})
-    >>> class_rows(table, classes)[["label", "f1_published", "f1"]].values.tolist()
-    [['CNS', 0.889, 0.667], ['accuracy', 0.7, 0.6], ['macro average', 0.62, 0.667]]
-    """
+    """Return means over splits beside table 2.2."""
     if classes.empty:
         return pd.DataFrame()
     columns = ("precision", "recall", "f1")

@@ -37,18 +37,7 @@ _ORDER = ("published", "as-run", "as-described", "honest")
 
 
 def box_plots(name: str, request: Request) -> Picture:
-    """Make figures 4.7 to 4.11, 4.14, 4.15: accuracy left, number of features right.
-
-    Parameters
-    ----------
-    name : str
-        One of `BOXES`.
-    request : Request
-
-    Returns
-    -------
-    Picture
-    """
+    """Make figures 4.7 to 4.11, 4.14, 4.15: accuracy left, number of features right."""
     groups = _named(BOXES[name])
     points, runs = gather_points(request, groups)
     title = f"{groups[0].dataset}: accuracy and number of features, one point a run"
@@ -56,18 +45,7 @@ def box_plots(name: str, request: Request) -> Picture:
 
 
 def by_size(name: str, request: Request) -> Picture:
-    """Make figures 4.12 and 4.13: accuracy by number of active features.
-
-    Parameters
-    ----------
-    name : str
-        One of `BY_SIZE`.
-    request : Request
-
-    Returns
-    -------
-    Picture
-    """
+    """Make figures 4.12 and 4.13: accuracy by number of active features."""
     dataset, sizes = BY_SIZE[name]
     groups = [group for size in sizes for group in GROUPS if _is(group, dataset, size)]
     points, runs = gather_points(request, groups)
@@ -77,18 +55,7 @@ def by_size(name: str, request: Request) -> Picture:
 
 
 def all_datasets(name: str, request: Request) -> Picture:
-    """Make figures 4.16 and 4.17: all datasets side by side.
-
-    Parameters
-    ----------
-    name : str
-        One of `OF_ALL`.
-    request : Request
-
-    Returns
-    -------
-    Picture
-    """
+    """Make figures 4.16 and 4.17: all datasets side by side."""
     points, runs = gather_points(request, GROUPS)
     datasets = tuple(points["dataset"].unique())
     title = f"All datasets: {LABELS[OF_ALL[name]]}"
@@ -97,18 +64,7 @@ def all_datasets(name: str, request: Request) -> Picture:
 
 
 def convergence(name: str, request: Request) -> Picture:
-    """Make the figure of accuracy and number of features by generation, means of populations.
-
-    Parameters
-    ----------
-    name : str
-    request : Request
-        Its protocols, less ``honest``, whose objective is another.
-
-    Returns
-    -------
-    Picture
-    """
+    """Make the figure of accuracy and number of features by generation, means of populations."""
     protocols = [one for one in request.wanted_protocols() if one != "honest"]
     runs = complete_groups(request, protocols=protocols) if protocols else None
     tables = []
@@ -126,20 +82,7 @@ def convergence(name: str, request: Request) -> Picture:
 
 
 def gather_points(request: Request, groups: Sequence[Group]) -> tuple[pd.DataFrame, GroupRuns]:
-    """Return one row a run of groups, published and reproduced.
-
-    Parameters
-    ----------
-    request : Request
-    groups : sequence of Group
-
-    Returns
-    -------
-    points : pandas.DataFrame
-        ``source`` ("published" or the protocol), ``group``, ``dataset``, ``size``, ``arm``,
-        ``accuracy``, ``n_features``.
-    runs : GroupRuns
-    """
+    """Return one row a run of groups, published and reproduced."""
     runs = complete_groups(request, groups)
     ours = runs.table.rename(columns={"protocol": "source"})
     published = published_runs()
@@ -159,19 +102,7 @@ def gather_points(request: Request, groups: Sequence[Group]) -> tuple[pd.DataFra
 
 
 def draw_boxes(points: pd.DataFrame, *, title: str) -> Figure:
-    """Draw box plots of accuracy and number of features, augmented beside original.
-
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        As `gather_points` gives them.
-    title : str
-        Above.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw box plots of accuracy and number of features, augmented beside original."""
     figure = Figure(figsize=(11.0, 4.4), layout="constrained")
     for ax, measure in zip(figure.subplots(1, 2), LABELS, strict=True):
         _draw_sources(ax, points, measure)
@@ -182,24 +113,7 @@ def draw_boxes(points: pd.DataFrame, *, title: str) -> Figure:
 def draw_grid(
     points: pd.DataFrame, *, column: str, values: Sequence[str], measure: str, title: str
 ) -> Figure:
-    """Draw box plots of one measure, a panel for each value of a column.
-
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        As `gather_points` gives them.
-    column : str
-        What the panels differ in.
-    values : sequence of str
-        Of that column, from left to right.
-    measure : {"accuracy", "n_features"}
-    title : str
-        Above.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw box plots of one measure, a panel for each value of a column."""
     width = max(len(values), 1)
     figure = Figure(figsize=(3.4 * width + 1.0, 4.4), layout="constrained")
     for ax, value in zip(np.ravel(figure.subplots(1, width)), values, strict=False):
@@ -210,17 +124,7 @@ def draw_grid(
 
 
 def draw_convergence(rows: pd.DataFrame) -> Figure:
-    """Draw means of the population by generation.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        As `convergence` gives them.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw means of the population by generation."""
     groups = list(rows["group"].unique())
     figure = Figure(figsize=(9.0, 2.6 * max(len(groups), 1)), layout="constrained")
     axes = figure.subplots(max(len(groups), 1), 2, squeeze=False)

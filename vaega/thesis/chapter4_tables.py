@@ -35,18 +35,7 @@ _ERRORS = (
 
 
 def by_group(name: str, request: Request) -> Table:
-    """Make the table of all groups: accuracy and features, published and reproduced.
-
-    Parameters
-    ----------
-    name : str
-    request : Request
-
-    Returns
-    -------
-    Table
-        One row a group, protocol, arm and measure.
-    """
+    """Make the table of all groups: accuracy and features, published and reproduced."""
     runs = complete_groups(request)
     rows = [
         {**whose, "measure": measure, **_compared(found, whose, measure)}
@@ -59,19 +48,7 @@ def by_group(name: str, request: Request) -> Table:
 
 
 def final_populations(name: str, request: Request) -> Table:
-    """Make table 4: each dataset's runs of all sizes together, as chapter 4 sums them up.
-
-    Parameters
-    ----------
-    name : str
-        "4".
-    request : Request
-
-    Returns
-    -------
-    Table
-        One row a dataset, protocol, arm and measure; IQR: distance between the quartiles.
-    """
+    """Make table 4: each dataset's runs of all sizes together, as chapter 4 sums them up."""
     runs = complete_groups(request)
     rows = []
     keys = ["dataset", "data", "protocol", "arm"]
@@ -91,26 +68,7 @@ def final_populations(name: str, request: Request) -> Table:
 
 
 def networks(name: str, request: Request) -> Table:
-    """Make table 4.1: the networks, published and as presets.
-
-    Parameters
-    ----------
-    name : str
-        "4.1".
-    request : Request
-        Its datasets.
-
-    Returns
-    -------
-    Table
-        One row a dataset; "same" where the preset has the published numbers.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> bool(networks("4.1", Request(Path("out"))).rows["same"].all())
-    True
-    """
+    """Make table 4.1: the networks, published and as presets."""
     rows = []
     for network in NETWORKS:
         if not request.wants(network["dataset"]):
@@ -131,19 +89,7 @@ def networks(name: str, request: Request) -> Table:
 
 
 def gisette_sizes(name: str, request: Request) -> Table:
-    """Make table 4.2: selected features of Gisette.
-
-    Parameters
-    ----------
-    name : str
-        "4.2".
-    request : Request
-
-    Returns
-    -------
-    Table
-        One row a protocol and arm.
-    """
+    """Make table 4.2: selected features of Gisette."""
     runs = complete_groups(request, [find_group("gisette")])
     rows = []
     for whose, found in _by_arm(runs):
@@ -162,19 +108,7 @@ def gisette_sizes(name: str, request: Request) -> Table:
 
 
 def gcm_rows(name: str, request: Request) -> Table:
-    """Make table 4.3: experiments on GCM by number of training rows.
-
-    Parameters
-    ----------
-    name : str
-        "4.3".
-    request : Request
-
-    Returns
-    -------
-    Table
-        Published counts, then the runs here by protocol and arm.
-    """
+    """Make table 4.3: experiments on GCM by number of training rows."""
     rows: list[dict[str, Any]] = [
         {"source": "published", "training_rows": n_rows, "experiments": count}
         for n_rows, count in GCM_EXPERIMENTS.items()
@@ -195,19 +129,7 @@ def gcm_rows(name: str, request: Request) -> Table:
 
 
 def stability(name: str, request: Request) -> Table:
-    """Make the table of the selections' stability over runs.
-
-    Parameters
-    ----------
-    name : str
-    request : Request
-
-    Returns
-    -------
-    Table
-        One row a group, protocol and arm: Nogueira's measure over the runs' best masks with its
-        interval, features that any run selected, and those that half of the runs did.
-    """
+    """Make the table of the selections' stability over runs."""
     runs = complete_groups(request)
     rows = []
     for (group, protocol, arm), places in runs.folders.items():
@@ -223,19 +145,7 @@ def stability(name: str, request: Request) -> Table:
 
 
 def frequencies(name: str, request: Request) -> Table:
-    """Make the table of the features that runs select most often.
-
-    Parameters
-    ----------
-    name : str
-    request : Request
-
-    Returns
-    -------
-    Table
-        The ten most frequent features of each group, protocol and arm, with the share of runs
-        whose best mask has them and their mean frequency in the last populations of those.
-    """
+    """Make the table of the features that runs select most often."""
     runs = complete_groups(request)
     tables = []
     for (group, protocol, arm), places in runs.folders.items():

@@ -36,19 +36,7 @@ _STATEMENT = (
 
 
 def generators(name: str, request: Request) -> Table:
-    """Make the table of the generators of ``as-run``, those of two classes.
-
-    Parameters
-    ----------
-    name : str
-    request : Request
-        Its protocols are not read.
-
-    Returns
-    -------
-    Table
-        One row a dataset and seed.
-    """
+    """Make the table of the generators of ``as-run``, those of two classes."""
     rows, notes = [], [_STATEMENT, _WHAT]
     for group in map(find_group, _GROUPS):
         if not request.wants(group.dataset):

@@ -46,46 +46,20 @@ COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class GroupRuns:
-    """The runs of some groups under some protocols.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row a run, columns `COLUMNS`. Under the thesis's protocols ``accuracy`` and
-        ``n_features`` are means of the last population, as the thesis reports them; under
-        ``honest`` they are the final model's on test rows that nothing else saw.
-    folders : dict of tuple of str to list of pathlib.Path
-        By group, protocol and arm: the folders of the runs, in the order of the table.
-    n_all : dict of str to int
-        By group: features of the data.
-    notes : tuple of str
-        On which rows fitness was computed, what stands in for what, what could not be run.
-    """
+    """The runs of some groups under some protocols."""
 
     table: pd.DataFrame
+    # By group, protocol and arm: the folders of the runs, in the order of the table
     folders: dict[tuple[str, str, str], list[Path]]
-    n_all: dict[str, int]
+    n_all: dict[str, int]  # By group: features of the data
+    # On which rows fitness was computed, what stands in for what, what could not be run
     notes: tuple[str, ...]
 
 
 def complete_groups(
     request: Request, groups: Sequence[Group] = GROUPS, protocols: Sequence[str] | None = None
 ) -> GroupRuns:
-    """Run what is missing of the groups of a request, and read everything back.
-
-    Parameters
-    ----------
-    request : Request
-    groups : sequence of Group, optional
-        Those of the thesis, less those that were not asked for.
-    protocols : sequence of str, optional
-        Those of the request.
-
-    Returns
-    -------
-    GroupRuns
-        Finished runs are read, not repeated; failed ones are noted, and tried again next time.
-    """
+    """Run what is missing of the groups of a request, and read everything back."""
     found = _Found()
     for group, protocol in _wanted(request, groups, protocols or request.wanted_protocols()):
         try:

@@ -9,40 +9,19 @@ from vaega.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class Group:
-    """Runs with masks of one size on one dataset, real rows alone and augmented.
+    """Runs with masks of one size on one dataset, real rows alone and augmented."""
 
-    Parameters
-    ----------
-    name : str
-        Of the configuration, ``configs/thesis/NAME.yaml``.
-    dataset : str
-        As the thesis names it.
-    size : str
-        About how many features the last masks have, as the thesis says it.
-    original, augmented : tuple of str
-        The published groups of each arm.
-    inner_folds : int, default=5
-        Under the honest protocol.
-    stand_in_keep : int, optional
-        Features that the first selection leaves where a stand-in has fewer than the thesis's data.
-    """
-
-    name: str
-    dataset: str
-    size: str
-    original: tuple[str, ...]
-    augmented: tuple[str, ...]
-    inner_folds: int = 5
+    name: str  # Of the configuration, ``configs/thesis/NAME.yaml``
+    dataset: str  # As the thesis names it
+    size: str  # About how many features the last masks have, as the thesis says it
+    original: tuple[str, ...]  # The published groups of each arm
+    augmented: tuple[str, ...]  # The published groups of each arm
+    inner_folds: int = 5  # Under the honest protocol
+    # Features that the first selection leaves where a stand-in has fewer than the thesis's data
     stand_in_keep: int | None = None
 
     def published(self, arm: str) -> tuple[str, ...]:
-        """Return the published groups of an arm; none for an arm of our own.
-
-        Examples
-        --------
-        >>> find_group("madelon").published("augmented")
-        ('mandelon_synthetic',)
-        """
+        """Return the published groups of an arm; none for an arm of our own."""
         return {"original": self.original, "augmented": self.augmented}.get(arm, ())
 
     def file(self) -> Path:
@@ -88,27 +67,7 @@ GROUPS: tuple[Group, ...] = (
 
 
 def find_group(name: str) -> Group:
-    """Return a group by its name.
-
-    Parameters
-    ----------
-    name : str
-        Of its configuration.
-
-    Returns
-    -------
-    Group
-
-    Raises
-    ------
-    ConfigError
-        When there is none.
-
-    Examples
-    --------
-    >>> find_group("gcm_45").dataset
-    'gcm'
-    """
+    """Return a group by its name."""
     for group in GROUPS:
         if group.name == name:
             return group
@@ -117,23 +76,7 @@ def find_group(name: str) -> Group:
 
 
 def config_folder() -> Path:
-    """Return the folder of the thesis's configurations.
-
-    Returns
-    -------
-    pathlib.Path
-        Inside the package where it is installed, beside it in a checkout.
-
-    Raises
-    ------
-    ConfigError
-        When it is in neither place.
-
-    Examples
-    --------
-    >>> (config_folder() / "madelon.yaml").is_file()
-    True
-    """
+    """Return the folder of the thesis's configurations."""
     package = Path(vaega.__file__).parent
     for folder in (package / "configs" / "thesis", package.parent / "configs" / "thesis"):
         if folder.is_dir():

@@ -22,19 +22,7 @@ _HOW = (
 
 
 def paired_differences(name: str, request: Request) -> Table:
-    """Make the table of paired differences between arms and original.
-
-    Parameters
-    ----------
-    name : str
-    request : Request
-
-    Returns
-    -------
-    Table
-        One row a group, protocol, measure and arm. Under honest the scores are those on held-out
-        rows; under the others those of the rows of the fitness.
-    """
+    """Make the table of paired differences between arms and original."""
     runs = complete_groups(request)
     tables = [
         _of_group(str(group), str(protocol), found, measure)

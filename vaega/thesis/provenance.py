@@ -10,24 +10,7 @@ from vaega.core.files import read_json
 
 
 def describe_runs(runs: pd.DataFrame, folders: Sequence[Path]) -> str:
-    """Return number, seeds, duration and versions of runs.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        One row a run: ``seed`` and ``seconds``.
-    folders : sequence of pathlib.Path
-        Of runs; the first with an ``environment.json`` gives the versions.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> describe_runs(pd.DataFrame({"seed": [0, 1], "seconds": [2.0, 3.1]}), [])
-    '2 runs, seeds 0 to 1, 5 s in all.'
-    """
+    """Return number, seeds, duration and versions of runs."""
     seeds = f"seeds {runs['seed'].min()} to {runs['seed'].max()}"
     text = f"{len(runs)} runs, {seeds}, {runs['seconds'].sum():.0f} s in all"
     for folder in folders:

@@ -22,21 +22,7 @@ _NOTHING = "–"
 
 
 def write_table(table: Table, folder: Path, *, command: str) -> Path:
-    """Write a table as CSV, Markdown and LaTeX.
-
-    Parameters
-    ----------
-    table : Table
-    folder : pathlib.Path
-        Files are named ``table_NAME``.
-    command : str
-        That makes it, for the Markdown.
-
-    Returns
-    -------
-    pathlib.Path
-        Of the Markdown.
-    """
+    """Write a table as CSV, Markdown and LaTeX."""
     stem = folder / f"table_{table.name}"
     write_text(stem.with_name(f"{stem.name}.csv"), as_csv(table.rows))
     write_text(stem.with_name(f"{stem.name}.tex"), as_latex(table))
@@ -46,21 +32,7 @@ def write_table(table: Table, folder: Path, *, command: str) -> Path:
 
 
 def write_picture(picture: Picture, folder: Path, *, command: str) -> Path:
-    """Write a figure as PNG and SVG, its points as CSV, and a page that says what it shows.
-
-    Parameters
-    ----------
-    picture : Picture
-    folder : pathlib.Path
-        Files are named ``figure_NAME``.
-    command : str
-        That makes it, for the Markdown.
-
-    Returns
-    -------
-    pathlib.Path
-        Of the PNG.
-    """
+    """Write a figure as PNG and SVG, its points as CSV, and a page that says what it shows."""
     name = f"figure_{picture.name}"
     figure = picture.draw(picture.rows)
     said = [line for line in picture.notes if line.startswith("Protocol as-")]
@@ -76,21 +48,7 @@ def write_picture(picture: Picture, folder: Path, *, command: str) -> Path:
 
 
 def as_csv(rows: pd.DataFrame) -> str:
-    r"""Return rows as CSV; where there are protocols, with the rows of their fitness.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> as_csv(pd.DataFrame({"protocol": ["as-described"], "mean": [0.5]}))
-    'protocol,mean,fitness_rows\nas-described,0.5,test rows\n'
-    """
+    r"""Return rows as CSV; where there are protocols, with the rows of their fitness."""
     whose = "protocol" if "protocol" in rows else "source" if "source" in rows else None
     if whose is not None and "fitness_rows" not in rows:
         rows = rows.assign(fitness_rows=rows[whose].map(FITNESS_ROWS))
@@ -98,82 +56,19 @@ def as_csv(rows: pd.DataFrame) -> str:
 
 
 def as_markdown(table: Table, *, command: str) -> str:
-    """Return a table as a Markdown page.
-
-    Parameters
-    ----------
-    table : Table
-    command : str
-        That makes it.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> made = Table("9", "Title", pd.DataFrame({"arm": ["a"], "mean": [0.12345]}), ("A note.",))
-    >>> print(as_markdown(made, command="vaega"), end="")
-    # Table 9: Title
-    <BLANKLINE>
-    | arm | mean |
-    | --- | ---: |
-    | a | 0.123 |
-    <BLANKLINE>
-    - A note.
-    <BLANKLINE>
-    Command: `vaega`
-    """
+    """Return a table as a Markdown page."""
     grid = markdown_grid(*_grid(table), left=_text_columns(table)).rstrip("\n")
     return _page([f"# Table {table.name}: {table.title}", grid], table.notes, command)
 
 
 def as_latex(table: Table) -> str:
-    r"""Return a table as LaTeX, with the rules of the package booktabs.
-
-    Parameters
-    ----------
-    table : Table
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> made = Table("9", "Title", pd.DataFrame({"arm": ["a_b"]}), ("Half: 50 %.",))
-    >>> print(as_latex(made), end="")
-    % Table 9: Title
-    % Half: 50 %.
-    \begin{tabular}{l}
-    \toprule
-    arm \\
-    \midrule
-    a\_b \\
-    \bottomrule
-    \end{tabular}
-    """
+    r"""Return a table as LaTeX, with the rules of the package booktabs."""
     comments = [f"% {line}\n" for line in (f"Table {table.name}: {table.title}", *table.notes)]
     return "".join([*comments, latex_grid(*_grid(table), left=_text_columns(table))])
 
 
 def cells_of(table: Table) -> list[list[str]]:
-    """Return the cells of a table as text.
-
-    Parameters
-    ----------
-    table : Table
-
-    Returns
-    -------
-    list of list of str
-        One list a row; a dash where there is no number.
-
-    Examples
-    --------
-    >>> cells_of(Table("9", "Title", pd.DataFrame({"n": [3], "sd": [float("nan")]})))
-    [['3', '–']]
-    """
+    """Return the cells of a table as text."""
     shown = [_shower(table, column) for column in table.rows.columns]
     return [
         [show(value) for show, value in zip(shown, row, strict=True)]

@@ -35,40 +35,13 @@ GCM_EXPERIMENTS = {133: 20, 3129: 15, 1322: 4, 1323: 4, 1304: 2, 254: 2, 6106: 1
 
 @cache
 def published_groups() -> pd.DataFrame:
-    """Return settings and means of the groups of runs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a group: ``dataset``, ``experiment_group``, ``arm``, ``n_runs``, settings,
-        ``all_features_accuracy``, mean, standard deviation and median over runs of the last
-        population's mean accuracy and number of features, and the elite's means.
-
-    Examples
-    --------
-    >>> groups = published_groups().set_index("experiment_group")
-    >>> float(groups.loc["mandelon_synthetic", "accuracy_mean"])
-    0.8278
-    """
+    """Return settings and means of the groups of runs."""
     return _read("groups.csv")
 
 
 @cache
 def published_runs() -> pd.DataFrame:
-    """Return the runs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a run: ``dataset``, ``arm``, ``experiment_group``, ``run``, ``n_train_rows``,
-        ``all_features_accuracy``, ``elite_accuracy``, ``elite_n_features``,
-        ``population_accuracy``, ``population_n_features``.
-
-    Examples
-    --------
-    >>> len(published_runs())
-    363
-    """
+    """Return the runs."""
     groups = published_groups()[["dataset", "experiment_group", "arm"]]
     return groups.merge(_read("runs.csv"), on="experiment_group", validate="one_to_many")
 

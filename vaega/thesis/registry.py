@@ -45,61 +45,13 @@ PICTURES: dict[str, str] = {
 
 
 def make_table(name: str, request: Request) -> Table:
-    """Make a table of the thesis.
-
-    Parameters
-    ----------
-    name : str
-        One of `TABLES`.
-    request : Request
-        What was asked for.
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    InputError
-        When there is no such table.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> make_table("9.9", Request(Path("out")))
-    Traceback (most recent call last):
-    vaega.core.errors.InputError: reproduce thesis: --table must be one of ...; got '9.9'.
-    """
+    """Make a table of the thesis."""
     check_choice(name, "--table", sorted(TABLES), owner="reproduce thesis")
     return _find(TABLES[name])(name, request)
 
 
 def make_picture(name: str, request: Request) -> Picture:
-    """Make a figure of the thesis.
-
-    Parameters
-    ----------
-    name : str
-        One of `PICTURES`.
-    request : Request
-        What was asked for.
-
-    Returns
-    -------
-    Picture
-
-    Raises
-    ------
-    InputError
-        When there is no such figure.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> make_picture("9.9", Request(Path("out")))
-    Traceback (most recent call last):
-    vaega.core.errors.InputError: reproduce thesis: --figure must be one of ...; got '9.9'.
-    """
+    """Make a figure of the thesis."""
     check_choice(name, "--figure", sorted(PICTURES), owner="reproduce thesis")
     return _find(PICTURES[name])(name, request)
 

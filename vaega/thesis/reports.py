@@ -14,66 +14,18 @@ import pandas as pd
 
 @cache
 def published_models() -> pd.DataFrame:
-    """Return table 2.1: AUC for two classes, macro-F1 for GCM, of models tuned on all features.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns model (our short names), dataset, train, test.
-
-    Examples
-    --------
-    >>> table = published_models().set_index(["model", "dataset"])
-    >>> float(table.loc[("bagging", "madelon"), "test"])
-    0.91
-    """
+    """Return table 2.1: AUC for two classes, macro-F1 for GCM, of models tuned on all features."""
     return _read("models.csv")
 
 
 @cache
 def published_classes() -> pd.DataFrame:
-    """Return the reports by class of the MLP: tables 2.2, 3.1 to 3.4 and 4.4.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns table, dataset, trained_on, tested_on ("real" or "synthetic"), label, precision,
-        recall, f1, support. Labels are as printed: names of classes, or their numbers; the lines
-        "accuracy" (under f1), "macro average" and "weighted average" sum them up.
-
-    Examples
-    --------
-    >>> lines = published_classes()
-    >>> sorted(lines["table"].unique())
-    ['2.2', '3.1', '3.2', '3.3', '3.4', '4.4']
-    """
+    """Return the reports by class of the MLP: tables 2.2, 3.1 to 3.4 and 4.4."""
     return _read("by_class.csv", {"table": str, "label": str})
 
 
 def published_value(table: str, trained_on: str, tested_on: str, label: str, column: str) -> float:
-    """Return one cell of the reports by class.
-
-    Parameters
-    ----------
-    table : str
-        As the thesis numbers it.
-    trained_on, tested_on : {"real", "synthetic"}
-        Which rows.
-    label : str
-        A line of the report.
-    column : {"precision", "recall", "f1", "support"}
-        Which figure.
-
-    Returns
-    -------
-    float
-        NaN where nothing is printed.
-
-    Examples
-    --------
-    >>> published_value("3.1", "synthetic", "real", "accuracy", "f1")
-    0.95
-    """
+    """Return one cell of the reports by class."""
     lines = published_classes()
     found = lines[
         (lines["table"] == table)

@@ -18,47 +18,22 @@ def _silent(line: str) -> None:
 
 @dataclass(frozen=True)
 class Request:
-    """What to reproduce, and with how much effort.
+    """What to reproduce, and with how much effort."""
 
-    Parameters
-    ----------
-    out : pathlib.Path
-        Folder of the runs, tables and figures; what is finished in it is not computed again.
-    datasets : tuple of str, default=()
-        Of `DATASETS`, as the thesis names them; empty for all.
-    protocols : tuple of str, default=()
-        Of `PROTOCOLS`; empty for all.
-    scale : {"smoke", "small", "full"}, default="small"
-        Seconds, minutes, or the thesis's population, generations and number of runs.
-    jobs : int, default=1
-        Processes; -1 is one a core.
-    device : {"auto", "cpu", "cuda"}, default="auto"
-        Where autoencoders are trained.
-    n_runs : int, optional
-        Runs a group, in place of the scale's.
-    groups : tuple of str, default=()
-        Groups of chapter 4, by the names of their configurations; empty for all.
-    finished : bool, default=False
-        Whether to show the runs of chapter 4 that are finished, and to run nothing.
-    tell : callable, optional
-        Is given a line of progress.
-
-    Examples
-    --------
-    >>> Request(Path("out"), datasets=("madelon",)).wants("leukemia")
-    False
-    """
-
+    # Folder of the runs, tables and figures; what is finished in it is not computed again
     out: Path
-    datasets: tuple[str, ...] = ()
-    protocols: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()  # Of `DATASETS`, as the thesis names them; empty for all
+    protocols: tuple[str, ...] = ()  # Of `PROTOCOLS`; empty for all
+    # Seconds, minutes, or the thesis's population, generations and number of runs
     scale: str = "small"
-    jobs: int = 1
-    device: str = "auto"
-    n_runs: int | None = None
+    jobs: int = 1  # Processes; -1 is one a core
+    device: str = "auto"  # Where autoencoders are trained
+    n_runs: int | None = None  # Runs a group, in place of the scale's
+    # Groups of chapter 4, by the names of their configurations; empty for all
     groups: tuple[str, ...] = ()
+    # Whether to show the runs of chapter 4 that are finished, and to run nothing
     finished: bool = False
-    tell: Callable[[str], None] = _silent
+    tell: Callable[[str], None] = _silent  # Is given a line of progress
 
     def __post_init__(self) -> None:
         owner = "reproduce thesis"

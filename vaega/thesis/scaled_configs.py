@@ -26,52 +26,12 @@ _SMOKE_TEST_SIZE = 0.95  # of Gisette's thousands of rows
 
 
 def scaled_config(group: Group, protocol: str, request: Request) -> ExperimentConfig:
-    """Return the configuration of a group under a protocol.
-
-    Parameters
-    ----------
-    group : Group
-    protocol : {"as-run", "as-described", "honest"}
-    request : Request
-        Its scale and number of runs.
-
-    Returns
-    -------
-    ExperimentConfig
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from vaega.thesis.groups import find_group
-    >>> request = Request(Path("out"), scale="full")
-    >>> sorted(scaled_config(find_group("madelon"), "honest", request).arms)
-    ['augmented', 'calibrated', 'original', 'smote']
-    """
+    """Return the configuration of a group under a protocol."""
     return read_config(group.file(), overrides_of(group, protocol, request))
 
 
 def overrides_of(group: Group, protocol: str, request: Request) -> list[str]:
-    """Return what a protocol and a scale change in the configuration of a group.
-
-    Parameters
-    ----------
-    group : Group
-    protocol : {"as-run", "as-described", "honest"}
-    request : Request
-
-    Returns
-    -------
-    list of str
-        For ``vaega run FILE --set ...``.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from vaega.thesis.groups import find_group
-    >>> request = Request(Path("out"), scale="full", n_runs=10)
-    >>> overrides_of(find_group("madelon"), "as-run", request)
-    ['name=madelon_as-run', 'dataset.source=madelon', 'seeds=10']
-    """
+    """Return what a protocol and a scale change in the configuration of a group."""
     base = read_config(group.file())
     changes: dict[str, Any] = {"name": f"{group.name}_{protocol}"}
     changes["dataset.source"] = find_source(group.dataset)

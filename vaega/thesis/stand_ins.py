@@ -16,74 +16,18 @@ SOURCES: dict[str, tuple[str, ...]] = {
 
 
 def find_source(name: str) -> str:
-    """Return what to load for a dataset of the thesis.
-
-    Parameters
-    ----------
-    name : str
-        As the thesis names it, one of `SOURCES`.
-
-    Returns
-    -------
-    str
-        The first that has a file; the dataset itself where none has, to be fetched.
-
-    Examples
-    --------
-    >>> find_source("madelon")
-    'madelon'
-    """
+    """Return what to load for a dataset of the thesis."""
     sources = SOURCES[check_choice(name, "dataset", SOURCES, owner="reproduce thesis")]
     return next((source for source in sources if find_file(source) is not None), sources[0])
 
 
 def load_thesis_dataset(name: str) -> Dataset:
-    """Load a dataset of the thesis, or its stand-in.
-
-    Parameters
-    ----------
-    name : str
-        As the thesis names it.
-
-    Returns
-    -------
-    Dataset
-        Under the name of what was loaded.
-
-    Raises
-    ------
-    DataError
-        When neither is here, nor to be fetched.
-
-    Examples
-    --------
-    >>> load_thesis_dataset("iris")
-    Traceback (most recent call last):
-    vaega.core.errors.InputError: reproduce thesis: dataset must be one of ...; got 'iris'.
-    """
+    """Load a dataset of the thesis, or its stand-in."""
     return load_dataset(find_source(name))
 
 
 def stand_in_note(thesis_name: str, dataset_name: str) -> str | None:
-    """Return the line that says which data were taken in place of which.
-
-    Parameters
-    ----------
-    thesis_name : str
-        As the thesis names the dataset.
-    dataset_name : str
-        What was loaded.
-
-    Returns
-    -------
-    str or None
-        None where it is the dataset itself.
-
-    Examples
-    --------
-    >>> stand_in_note("gcm", "gcm1363")
-    "gcm1363 stands in for the thesis's gcm: other columns, so figures compare in kind only."
-    """
+    """Return the line that says which data were taken in place of which."""
     if dataset_name == SOURCES[thesis_name][0]:
         return None
     return (

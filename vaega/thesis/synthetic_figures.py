@@ -23,26 +23,7 @@ _SHAPE = (
 
 
 def accuracy_by_rows(name: str, request: Request) -> Picture:
-    """Make figure 3.5: GCM, accuracy on real test rows by number of synthetic training rows.
-
-    Parameters
-    ----------
-    name : str
-        "3.5".
-    request : Request
-        Its datasets are not read.
-
-    Returns
-    -------
-    Picture
-        Rows: dataset, protocol, generator, n_training, then mean, sd, n, low, high of the accuracy;
-        one more, with generator "real rows".
-
-    Raises
-    ------
-    DataError
-        When neither GCM nor its stand-in is here.
-    """
+    """Make figure 3.5: GCM, accuracy on real test rows by number of synthetic training rows."""
     sizes = _SMOKE_SIZES if request.scale == "smoke" else SIZES
     generators = [g for protocol in request.wanted_protocols() for g in GENERATORS[protocol]]
     drawn = {rows_to_draw(size): size for size in sizes}
@@ -57,29 +38,7 @@ def accuracy_by_rows(name: str, request: Request) -> Picture:
 
 
 def accuracy_rows(lines: pd.DataFrame, drawn: dict[int, int]) -> pd.DataFrame:
-    """Return mean accuracies on real test rows by generator and number of training rows.
-
-    Parameters
-    ----------
-    lines : pandas.DataFrame
-        As from `vaega.thesis.synthetic_study.complete_tasks`.
-    drawn : dict of int to int
-        Rows drawn, and those of them that train.
-
-    Returns
-    -------
-    pandas.DataFrame
-        See `accuracy_by_rows`.
-
-    Examples
-    --------
-    >>> line = {"dataset": "gcm1363", "protocol": "honest", "generator": "smote", "n_drawn": 271,
-    ...     "label": "accuracy", "tested_on": "real"}
-    >>> lines = pd.DataFrame([{**line, "trained_on": "real", "f1": 0.6, "seed": 0},
-    ...     {**line, "trained_on": "synthetic", "f1": 0.5, "seed": 0}])
-    >>> accuracy_rows(lines, {271: 190})[["generator", "n_training", "mean"]].values.tolist()
-    [['SMOTE', 190.0, 0.5], ['real rows', nan, 0.6]]
-    """
+    """Return mean accuracies on real test rows by generator and number of training rows."""
     found = lines[(lines["label"] == "accuracy") & (lines["tested_on"] == "real")]
     synthetic = found[found["trained_on"] == "synthetic"]
     rows = []
@@ -99,24 +58,7 @@ def accuracy_rows(lines: pd.DataFrame, drawn: dict[int, int]) -> pd.DataFrame:
 
 
 def draw_accuracies(rows: pd.DataFrame) -> Figure:
-    """Draw mean accuracies with their 95 % intervals, real rows as a line.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        As from `accuracy_rows`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Examples
-    --------
-    >>> rows = pd.DataFrame([{"generator": "SMOTE", "n_training": 190, "mean": 0.5, "low": 0.4,
-    ...     "high": 0.6}, {"generator": "real rows", "mean": 0.6}])
-    >>> [line.get_label() for line in draw_accuracies(rows).axes[0].get_lines()][-1]
-    'real rows'
-    """
+    """Draw mean accuracies with their 95 % intervals, real rows as a line."""
     figure = Figure(figsize=(8.0, 4.0), layout="constrained")
     axes = figure.subplots()
     for generator, group in rows[rows["generator"] != "real rows"].groupby("generator", sort=False):

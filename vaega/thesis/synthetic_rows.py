@@ -50,44 +50,15 @@ FITNESS_ROWS = {
 
 @dataclass(frozen=True)
 class Network:
-    """The thesis's network for a dataset.
+    """The thesis's network for a dataset."""
 
-    Parameters
-    ----------
-    preset : str
-        One of `vaega.generative.presets.PRESETS`.
-    divisor : int, default=1
-        Its widths are divided by this.
-    max_epochs : int, optional
-        Epochs at most, in place of the preset's.
-    device : {"auto", "cpu", "cuda"}, default="cpu"
-        Where it is trained.
-
-    Examples
-    --------
-    >>> Network("thesis_gisette", divisor=10).model(VAE).hidden
-    (387, 298, 298)
-    """
-
-    preset: str
-    divisor: int = 1
-    max_epochs: int | None = None
-    device: str = "cpu"
+    preset: str  # One of `vaega.generative.presets.PRESETS`
+    divisor: int = 1  # Its widths are divided by this
+    max_epochs: int | None = None  # Epochs at most, in place of the preset's
+    device: str = "cpu"  # Where it is trained
 
     def model(self, kind: type[BaseAutoencoder], **changes: Any) -> Any:
-        """Return an autoencoder of these sizes, not fitted.
-
-        Parameters
-        ----------
-        kind : type
-            `VAE` or `ConditionalVAE`.
-        **changes
-            Other parameters of it.
-
-        Returns
-        -------
-        VAE or ConditionalVAE
-        """
+        """Return an autoencoder of these sizes, not fitted."""
         model = kind.from_preset(self.preset, device=self.device, **changes)
         model.set_params(hidden=tuple(max(2, width // self.divisor) for width in model.hidden))
         if self.max_epochs is not None:
@@ -97,27 +68,13 @@ class Network:
 
 @dataclass(frozen=True, eq=False)
 class RealRows:
-    """What a generator may be shown.
+    """What a generator may be shown."""
 
-    Parameters
-    ----------
-    X : numpy.ndarray of float, shape (n_fit, n_features)
-        Rows to fit on.
-    y : numpy.ndarray of int, shape (n_fit,)
-        Class codes, 0 to n_classes - 1, each at least once.
-    X_around, y_around : numpy.ndarray, shape (n_around, n_features), (n_around,)
-        Rows that stop the training and around which rows are drawn, for "thesis_code" alone.
-
-    Examples
-    --------
-    >>> X, y = np.zeros((4, 2)), np.array([0, 0, 1, 1])
-    >>> RealRows(X, y, X, y).n_classes
-    2
-    """
-
-    X: np.ndarray
-    y: np.ndarray
+    X: np.ndarray  # Rows to fit on
+    y: np.ndarray  # Class codes, 0 to n_classes - 1, each at least once
+    # Rows that stop the training and around which rows are drawn, for "thesis_code" alone
     X_around: np.ndarray
+    # Rows that stop the training and around which rows are drawn, for "thesis_code" alone
     y_around: np.ndarray
 
     @property
@@ -129,42 +86,7 @@ class RealRows:
 def draw_synthetic(
     name: str, rows: RealRows, network: Network, n: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a generator on rows that are standardised first, and draw rows on the scale given.
-
-    Parameters
-    ----------
-    name : str
-        Of `GENERATORS`. Those of the thesis have its network: with two classes the label is one
-        more column that it models, with more a condition.
-    rows : RealRows
-        Rows to fit on, and those that only "thesis_code" reads.
-    network : Network
-        For those of the thesis.
-    n : int
-        Rows in all: as many of each class where the thesis's network sees the class, in the
-        classes' shares of the fit rows for the toolkit's; the joint model draws labels itself.
-    seed : int
-        Of the fit and the draws.
-
-    Returns
-    -------
-    X : numpy.ndarray of float, shape (n, n_features)
-    y : numpy.ndarray of int, shape (n,)
-
-    Raises
-    ------
-    InputError
-        When there is no such generator, or it cannot be fitted.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> X, y = load_iris(return_X_y=True)
-    >>> rows = RealRows(X[::2], y[::2], X[1::2], y[1::2])
-    >>> X_new, y_new = draw_synthetic("class_gaussian", rows, Network("thesis"), 30, 0)
-    >>> X_new.shape, np.bincount(y_new).tolist()
-    ((30, 4), [10, 10, 10])
-    """
+    """Fit a generator on rows that are standardised first, and draw rows on the scale given."""
     check_choice(name, "generator", TITLES, owner="draw_synthetic")
     scaler = StandardScaler().fit(rows.X)
     scaled = RealRows(

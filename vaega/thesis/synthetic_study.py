@@ -36,35 +36,7 @@ OWNER = "reproduce thesis"
 def complete_tasks(
     thesis_name: str, generators: Sequence[str], sizes: Sequence[int], request: Request
 ) -> pd.DataFrame:
-    """Compute what is not finished on a dataset, and return all of it.
-
-    Parameters
-    ----------
-    thesis_name : str
-        The dataset, as the thesis names it.
-    generators : sequence of str
-        Of `vaega.thesis.synthetic_rows.TITLES`.
-    sizes : sequence of int
-        Synthetic rows to draw.
-    request : Request
-        Scale, processes, and the folder, which keeps the runs below ``runs/synthetic``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a task and line of a report: run, thesis_name, dataset, protocol, generator,
-        n_drawn, seed, seconds, n_fit, n_test, trained_on, tested_on, label, precision, recall, f1,
-        support. Lines are classes, then "accuracy" (under f1) and "macro average". A failed task
-        has one line, whose label is "failed", and a column error. ``attrs["runs"]`` says from which
-        runs all that is.
-
-    Raises
-    ------
-    DataError
-        When the dataset is not here.
-    ResultsError
-        When the folder cannot be written.
-    """
+    """Compute what is not finished on a dataset, and return all of it."""
     dataset, store = load_thesis_dataset(thesis_name), Store(request.out / "runs" / "synthetic")
     tasks = [
         plan_task(thesis_name, dataset, generator, n_drawn, seed, request)
@@ -115,36 +87,7 @@ def _compute(task: SyntheticTask, dataset: Dataset, store: Store) -> SyntheticTa
 
 
 def measure_task(task: SyntheticTask, dataset: Dataset) -> dict[str, Any]:
-    """Fit the generator, draw, train the MLP on real and on synthetic rows, test both.
-
-    Parameters
-    ----------
-    task : SyntheticTask
-        What is to be done.
-    dataset : Dataset
-        Its data.
-
-    Returns
-    -------
-    dict
-        ``n_fit``, ``n_test``, ``n_columns``, ``scores`` and ``by_class``, the records of
-        `vaega.generative.quality.transfer.Transfer`, and ``warnings``, how often each came.
-
-    Raises
-    ------
-    InputError
-        When the generator cannot be fitted, or draws fewer than two rows of a class.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from vaega.data.sources import load_dataset
-    >>> wine = load_dataset("sklearn:wine")
-    >>> task = plan_task("gcm", wine, "class_gaussian", 120, 0, Request(Path("out")))
-    >>> metrics = measure_task(task, wine)
-    >>> metrics["n_fit"], metrics["n_test"], len(metrics["scores"])
-    (125, 53, 4)
-    """
+    """Fit the generator, draw, train the MLP on real and on synthetic rows, test both."""
     seed = task.run.seed
     dataset = _reduced(dataset, task.effort)
     pooled = dataset.pooled()
@@ -172,19 +115,7 @@ def measure_task(task: SyntheticTask, dataset: Dataset) -> dict[str, Any]:
 
 
 def thesis_mlp() -> Pipeline:
-    """Return the classifier of chapter 3, not fitted; it has a scaler of its own.
-
-    Returns
-    -------
-    sklearn.pipeline.Pipeline
-        Three hidden layers of 500, 200 and 100, ReLU, Adam, L2 of 1e-3, 500 epochs at most, in
-        single precision.
-
-    Examples
-    --------
-    >>> thesis_mlp().named_steps["mlpclassifier"].hidden_layer_sizes
-    (500, 200, 100)
-    """
+    """Return the classifier of chapter 3, not fitted; it has a scaler of its own."""
     single = FunctionTransformer(np.asarray, kw_args={"dtype": np.float32})
     network = MLPClassifier((500, 200, 100), alpha=1e-3, max_iter=500)
     return make_pipeline(StandardScaler(), single, network)

@@ -33,26 +33,7 @@ _SUMS = {"accuracy": ("accuracy", "f1"), "macro-F1": ("macro average", "f1")}
 
 
 def real_and_synthetic(name: str, request: Request) -> Table:
-    """Make table 3: accuracy and macro-F1 of tables 3.1 to 3.4 in one.
-
-    Parameters
-    ----------
-    name : str
-        "3".
-    request : Request
-        What was asked for.
-
-    Returns
-    -------
-    Table
-        One row a dataset, generator, kind of training rows and measure; real rows stand once a
-        dataset and protocol.
-
-    Raises
-    ------
-    DataError
-        When no dataset that was asked for is here.
-    """
+    """Make table 3: accuracy and macro-F1 of tables 3.1 to 3.4 in one."""
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
     for table, (thesis_name, n_training) in _TABLES.items():
@@ -79,21 +60,7 @@ def real_and_synthetic(name: str, request: Request) -> Table:
 
 
 def by_class(name: str, request: Request) -> Table:
-    """Make table 3.1, 3.2, 3.3 or 3.4: precision, recall and F1 of each class.
-
-    Parameters
-    ----------
-    name : str
-        Which.
-    request : Request
-        Its datasets are not read: the table names one.
-
-    Returns
-    -------
-    Table
-        Published figures stand beside the classes of the thesis's own dataset, and beside the sums
-        of a stand-in, whose classes have other rows.
-    """
+    """Make table 3.1, 3.2, 3.3 or 3.4: precision, recall and F1 of each class."""
     thesis_name, n_training = _TABLES[name]
     lines = _lines(thesis_name, n_training, request)
     tested = lines[lines["tested_on"] == "real"]
@@ -106,20 +73,7 @@ def by_class(name: str, request: Request) -> Table:
 
 
 def trained_and_tested_on_synthetic(name: str, request: Request) -> Table:
-    """Make table 4.4: the MLP trained on synthetic rows of GCM, tested on synthetic and real ones.
-
-    Parameters
-    ----------
-    name : str
-        "4.4".
-    request : Request
-        Its datasets are not read.
-
-    Returns
-    -------
-    Table
-        One row a generator and kind of test rows.
-    """
+    """Make table 4.4: the MLP trained on synthetic GCM rows, tested on synthetic and real ones."""
     n_training = _SMOKE_ROWS if request.scale == "smoke" else None
     n_drawn = _DRAWN_FOR_4_4 if n_training is None else rows_to_draw(n_training)
     lines = complete_tasks("gcm", _generators(request), [n_drawn], request)
@@ -141,31 +95,7 @@ _PAIRS_OF_4_4 = (("synthetic", "synthetic"), ("synthetic", "real"), ("real", "re
 
 
 def class_rows(table: str, lines: pd.DataFrame, *, align: bool) -> pd.DataFrame:
-    """Return means by class beside the published report.
-
-    Parameters
-    ----------
-    table : str
-        As the thesis numbers it.
-    lines : pandas.DataFrame
-        As from `vaega.thesis.synthetic_study.complete_tasks`, tested on real rows.
-    align : bool
-        Whether our classes, in their order, are the thesis's 0, 1, ...
-
-    Returns
-    -------
-    pandas.DataFrame
-        dataset, protocol, generator, trained_on, label, then for precision, recall and F1 the
-        published figure and our mean; n, runs; support, mean test rows.
-
-    Examples
-    --------
-    >>> lines = pd.DataFrame([{"dataset": "leukemia", "protocol": "honest", "generator": "smote",
-    ...     "trained_on": "real", "label": "ALL", "precision": 0.9, "recall": 1.0, "f1": 0.95,
-    ...     "support": 14}])
-    >>> class_rows("3.1", lines, align=True)[["label", "precision_published", "recall"]].values
-    array([['ALL', 0.76, 1.0]], dtype=object)
-    """
+    """Return means by class beside the published report."""
     keys = ["dataset", "protocol", "generator", "trained_on", "label"]
     sums = ("accuracy", "macro average")
     classes = [label for label in dict.fromkeys(lines["label"]) if label not in sums]
@@ -185,20 +115,7 @@ def class_rows(table: str, lines: pd.DataFrame, *, align: bool) -> pd.DataFrame:
 
 
 def notes_of(lines: pd.DataFrame, request: Request) -> list[str]:
-    """Return what must be said under a table or figure of these runs.
-
-    Parameters
-    ----------
-    lines : pandas.DataFrame
-        As from `vaega.thesis.synthetic_study.complete_tasks`.
-    request : Request
-        Its scale may say that networks were smaller.
-
-    Returns
-    -------
-    list of str
-        On which rows scores were computed, what stands in for what, what failed.
-    """
+    """Return what must be said under a table or figure of these runs."""
     notes = [STATEMENTS[protocol] for protocol in request.wanted_protocols()]
     for thesis_name, dataset in lines[["thesis_name", "dataset"]].drop_duplicates().to_numpy():
         notes.append(stand_in_note(thesis_name, dataset) or "")

@@ -10,28 +10,7 @@ _LONGEST = 22
 
 
 def frequency_chart(features: pd.DataFrame, *, arm: str, place: int) -> Markup:
-    """Draw a bar a feature.
-
-    Parameters
-    ----------
-    features : pandas.DataFrame
-        ``name`` and ``share``, the most frequent first.
-    arm : str
-        Whose they are.
-    place : int
-        Of the arm in the order of arms.
-
-    Returns
-    -------
-    markupsafe.Markup
-        An SVG element.
-
-    Examples
-    --------
-    >>> features = pd.DataFrame({"name": ["alcohol", "hue"], "share": [1.0, 0.4]})
-    >>> frequency_chart(features, arm="original", place=0).count("<rect")
-    2
-    """
+    """Draw a bar a feature."""
     canvas = Canvas(
         _WIDTH, _ROW * max(1, len(features)) + 4, f"{arm}: share of trials that select a feature"
     )

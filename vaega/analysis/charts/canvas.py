@@ -13,31 +13,13 @@ N_COLOURS = 7
 
 @dataclass(frozen=True)
 class Scale:
-    """From values to places on the page.
+    """From values to places on the page."""
 
-    Attributes
-    ----------
-    low, high : float
-        Ends of the values.
-    start, end : float
-        Where they are drawn.
-    ticks : tuple of float
-        Round values between the ends.
-
-    Examples
-    --------
-    >>> scale = Scale.around([0.71, 0.94], 100.0, 0.0)
-    >>> scale.ticks
-    (0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
-    >>> round(scale(0.95), 6)
-    0.0
-    """
-
-    low: float
-    high: float
-    start: float
-    end: float
-    ticks: tuple[float, ...]
+    low: float  # Ends of the values
+    high: float  # Ends of the values
+    start: float  # Where they are drawn
+    end: float  # Where they are drawn
+    ticks: tuple[float, ...]  # Round values between the ends
 
     @classmethod
     def around(
@@ -72,28 +54,11 @@ class Scale:
 
 @dataclass
 class Canvas:
-    """A drawing that grows element by element.
+    """A drawing that grows element by element."""
 
-    Parameters
-    ----------
-    width, height : float
-        In its own units; the page scales it.
-    title : str
-        What it shows, for readers that cannot see it.
-
-    Examples
-    --------
-    >>> canvas = Canvas(100, 50, "Nothing & all")
-    >>> canvas.add("line", x1=0, y1=0, x2=9.128, y2=1, class_="axis")
-    >>> print(canvas.markup())
-    <svg viewBox="0 0 100 50" role="img" aria-label="Nothing &amp; all">
-    <line x1="0" y1="0" x2="9.13" y2="1" class="axis"></line>
-    </svg>
-    """
-
-    width: float
-    height: float
-    title: str
+    width: float  # In its own units; the page scales it
+    height: float  # In its own units; the page scales it
+    title: str  # What it shows, for readers that cannot see it
     elements: list[Markup] = field(default_factory=list)
 
     def add(self, name: str, text: str = "", **attributes: object) -> None:
@@ -127,35 +92,17 @@ class Canvas:
 
 
 def spread(n: int, width: float) -> np.ndarray:
-    """Return places beside each other for points of one group, the same each time, (n,).
-
-    Examples
-    --------
-    >>> spread(3, 10.0).tolist()
-    [-5.0, 0.0, 5.0]
-    """
+    """Return places beside each other for points of one group, the same each time, (n,)."""
     return np.linspace(-width / 2, width / 2, n) if n > 1 else np.zeros(n)
 
 
 def arm_class(place: int) -> str:
-    """Return the style of the arm at a place in the order of arms.
-
-    Examples
-    --------
-    >>> arm_class(8)
-    'arm-1'
-    """
+    """Return the style of the arm at a place in the order of arms."""
     return f"arm-{place % N_COLOURS}"
 
 
 def path(points: Sequence[tuple[float, float]]) -> str:
-    """Return the path through points.
-
-    Examples
-    --------
-    >>> path([(0, 1), (2.346, 3)])
-    'M0 1L2.35 3'
-    """
+    """Return the path through points."""
     return "M" + "L".join(f"{_short(x)} {_short(y)}" for x, y in points)
 
 

@@ -13,31 +13,7 @@ _MOST_NAMED, _LONGEST = 5, 12
 
 
 def cloud_chart(points: Mapping[str, Any], *, title: str, classes: Sequence[str]) -> Markup:
-    """Draw real rows as filled points and synthetic ones as hollow points, coloured by class.
-
-    Parameters
-    ----------
-    points : mapping
-        ``real`` and ``synthetic``: places on two axes and the code of the class; ``share``: of the
-        variance of the real rows on each axis.
-    title : str
-        What the chart shows, in words.
-    classes : sequence of str
-        Names of the classes, in the order of their codes.
-
-    Returns
-    -------
-    markupsafe.Markup
-        An SVG element.
-
-    Examples
-    --------
-    >>> points = {"real": [[0.0, 1.0, 0]], "synthetic": [[0.5, 0.5, 0], [2.0, 1.0, 1]],
-    ...           "share": [0.7, 0.3]}
-    >>> chart = cloud_chart(points, title="two rows", classes=["healthy", "ill"])
-    >>> chart.count("<circle"), chart.count("hollow")
-    (5, 2)
-    """
+    """Draw real rows as filled points and synthetic ones as hollow points, coloured by class."""
     canvas = Canvas(_WIDTH, _HEIGHT + _KEY, title)
     everything = [*points["real"], *points["synthetic"]]
     _draw_key(canvas, sorted({int(code) for _, _, code in everything}), classes)

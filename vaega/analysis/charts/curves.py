@@ -13,25 +13,7 @@ MOST_POINTS = 120
 
 
 def curve_chart(histories: Mapping[str, pd.DataFrame]) -> Markup:
-    """Draw the mean over trials, and a band from the least to the most.
-
-    Parameters
-    ----------
-    histories : mapping of str to pandas.DataFrame
-        By arm: one row a generation, one column a trial.
-
-    Returns
-    -------
-    markupsafe.Markup
-        An SVG element.
-
-    Examples
-    --------
-    >>> history = pd.DataFrame({0: [0.5, 0.6, 0.7], 1: [0.6, 0.6, 0.8]})
-    >>> chart = curve_chart({"original": history})
-    >>> chart.count("<path"), chart.count("<circle")
-    (2, 3)
-    """
+    """Draw the mean over trials, and a band from the least to the most."""
     canvas = Canvas(_WIDTH, _HEIGHT, "Best objective on inner folds by generation")
     tables = {arm: _thinned(table) for arm, table in histories.items()}
     values = [value for table in tables.values() for value in table.to_numpy().ravel()]

@@ -16,33 +16,7 @@ _COLUMN = 130.0
 def dot_chart(
     runs: pd.DataFrame, columns: Sequence[str], *, label: str, title: str, zero: bool = False
 ) -> Markup:
-    """Draw a group of points an arm and column, with their mean and its interval.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        Finished runs: ``arm``, ``seed`` and the columns.
-    columns : sequence of str
-        One group each beside each other; the first filled, the others hollow.
-    label : str
-        Of the values.
-    title : str
-        What the chart shows, in words.
-    zero : bool, default=False
-        Whether the scale begins at 0.
-
-    Returns
-    -------
-    markupsafe.Markup
-        An SVG element.
-
-    Examples
-    --------
-    >>> runs = pd.DataFrame({"arm": ["a", "a"], "seed": [0, 1], "heldout_score": [0.8, 0.9]})
-    >>> chart = dot_chart(runs, ["heldout_score"], label="score", title="Scores")
-    >>> chart.count("<circle")
-    2
-    """
+    """Draw a group of points an arm and column, with their mean and its interval."""
     arms = [str(arm) for arm in runs["arm"].unique()]
     width = _LEFT + max(2, len(arms)) * _COLUMN
     canvas = Canvas(width, _HEIGHT, title)
@@ -60,28 +34,7 @@ def dot_chart(
 
 
 def scatter_chart(runs: pd.DataFrame, *, x: str, y: str, labels: tuple[str, str]) -> Markup:
-    """Draw one point a run: one figure against another.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        Finished runs: ``arm``, ``seed``, `x` and `y`.
-    x, y : str
-        Columns.
-    labels : tuple of (str, str)
-        Their names.
-
-    Returns
-    -------
-    markupsafe.Markup
-        An SVG element.
-
-    Examples
-    --------
-    >>> runs = pd.DataFrame({"arm": ["a", "b"], "seed": [0, 0], "n": [3, 5], "score": [0.8, 0.9]})
-    >>> scatter_chart(runs, x="n", y="score", labels=("features", "score")).count("<circle")
-    2
-    """
+    """Draw one point a run: one figure against another."""
     width = 460.0
     canvas = Canvas(width, _HEIGHT, f"{labels[1]} against {labels[0]}, one point a run")
     across = Scale.around(runs[x], _LEFT + 10, width - 14, zero=True)

@@ -7,31 +7,7 @@ from vaega.core.errors import InputError
 
 
 def as_values(values: ArrayLike, *, owner: str, least: int = 1) -> np.ndarray:
-    """Return values as a vector of finite floats.
-
-    Parameters
-    ----------
-    values : array-like of float, shape (n,)
-        One a run.
-    owner : str
-        Who asks.
-    least : int, default=1
-        How many there must be.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n,)
-
-    Raises
-    ------
-    InputError
-        When they are too few, no vector, or one is not finite.
-
-    Examples
-    --------
-    >>> as_values([1, 2], owner="superiority")
-    array([1., 2.])
-    """
+    """Return values as a vector of finite floats."""
     found = np.asarray(values, dtype=np.float64)
     if found.ndim != 1 or len(found) < least:
         raise InputError(f"{owner}: takes a vector of at least {least}, got shape {found.shape}.")

@@ -11,43 +11,13 @@ from vaega.evolution.state import find_best
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """Different masks, none of which dominates another.
+    """Different masks, none of which dominates another."""
 
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_features)
-        In the order in which they were found.
-    scores : numpy.ndarray of float, shape (n_masks, n_objectives)
-        Their scores, higher is better.
-
-    Examples
-    --------
-    >>> masks = np.array([[True, False], [True, True], [False, True]])
-    >>> scores = np.array([[0.7, -1.0], [0.9, -2.0], [0.6, -1.0]])
-    >>> Archive(masks[:0], scores[:0]).joined(masks, scores).scores.tolist()
-    [[0.7, -1.0], [0.9, -2.0]]
-    """
-
-    masks: np.ndarray
-    scores: np.ndarray
+    masks: np.ndarray  # In the order in which they were found
+    scores: np.ndarray  # Their scores, higher is better
 
     def joined(self, masks: np.ndarray, scores: np.ndarray, size: int | None = None) -> "Archive":
-        """Return the archive of these masks and new ones.
-
-        Parameters
-        ----------
-        masks : numpy.ndarray of bool, shape (n_masks, n_features)
-            The new ones; one that is in the archive keeps the score it has there.
-        scores : numpy.ndarray of float, shape (n_masks, n_objectives)
-            Their scores.
-        size : int, optional
-            At most so many are kept: the most crowded go, one by one, never the best by the first
-            objective.
-
-        Returns
-        -------
-        Archive
-        """
+        """Return the archive of these masks and new ones."""
         all_masks = np.concatenate([self.masks, masks])
         all_scores = np.concatenate([self.scores, scores])
         n_old = len(self.masks)
@@ -61,13 +31,7 @@ class Archive:
         return Archive(all_masks[kept], all_scores[kept])
 
     def sorted(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return masks and scores, the best by the first objective first.
-
-        Returns
-        -------
-        masks : numpy.ndarray of bool, shape (n_masks, n_features)
-        scores : numpy.ndarray of float, shape (n_masks, n_objectives)
-        """
+        """Return masks and scores, the best by the first objective first."""
         order = np.lexsort(-self.scores.T[::-1]) if len(self.scores) else np.zeros(0, dtype=int)
         return self.masks[order], self.scores[order]
 

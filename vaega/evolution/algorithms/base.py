@@ -180,23 +180,7 @@ class AskTell(ABC):
 
 
 def first_distinct(masks: np.ndarray) -> np.ndarray:
-    """Return the positions of the masks that no earlier one equals.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_features)
-        Any masks.
-
-    Returns
-    -------
-    numpy.ndarray of int
-        Rising.
-
-    Examples
-    --------
-    >>> first_distinct(np.array([[True, False], [True, False], [False, True]]))
-    array([0, 2])
-    """
+    """Return the positions of the masks that no earlier one equals."""
     seen: dict[bytes, int] = {}
     for position, packed in enumerate(np.packbits(masks, axis=1)):
         seen.setdefault(packed.tobytes(), position)
@@ -204,22 +188,7 @@ def first_distinct(masks: np.ndarray) -> np.ndarray:
 
 
 def rng_state(rng: np.random.Generator) -> dict[str, Any]:
-    """Return a copy of the state of a generator, as plain data.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Not advanced.
-
-    Returns
-    -------
-    dict
-
-    Examples
-    --------
-    >>> rng_state(np.random.default_rng(0))["bit_generator"]
-    'PCG64'
-    """
+    """Return a copy of the state of a generator, as plain data."""
     return _plain_copy(rng.bit_generator.state)
 
 

@@ -5,43 +5,13 @@ from numpy.typing import ArrayLike
 
 
 def dominates(score: ArrayLike, other: ArrayLike) -> bool:
-    """Return whether `score` is nowhere worse than `other` and somewhere better.
-
-    Parameters
-    ----------
-    score, other : float or array-like of float, shape (n_objectives,)
-        Higher is better. Of single numbers the higher dominates.
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> dominates([0.9, -3], [0.9, -4]), dominates([0.9, -4], [0.8, -3]), dominates(0.5, 0.4)
-    (True, False, True)
-    """
+    """Return whether `score` is nowhere worse than `other` and somewhere better."""
     score, other = np.asarray(score), np.asarray(other)
     return bool((score >= other).all() and (score > other).any())
 
 
 def dominance(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return which of `scores` dominates which of `others`.
-
-    Parameters
-    ----------
-    scores : numpy.ndarray of float, shape (n_scores, n_objectives)
-    others : numpy.ndarray of float, shape (n_others, n_objectives)
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (n_scores, n_others)
-
-    Examples
-    --------
-    >>> dominance(np.array([[2.0, 2.0]]), np.array([[1.0, 2.0], [2.0, 2.0], [3.0, 0.0]]))
-    array([[ True, False, False]])
-    """
+    """Return which of `scores` dominates which of `others`."""
     no_worse = np.ones((len(scores), len(others)), dtype=bool)
     better = np.zeros_like(no_worse)
     for mine, theirs in zip(scores.T, others.T, strict=True):  # n_objectives is small
@@ -51,26 +21,7 @@ def dominance(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def sort_fronts(scores: np.ndarray) -> np.ndarray:
-    """Return the front of each score: 0 for those nobody dominates, 1 behind them, and so on.
-
-    Parameters
-    ----------
-    scores : numpy.ndarray of float, shape (n_scores, n_objectives)
-        Higher is better.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (n_scores,)
-
-    Notes
-    -----
-    The fast non-dominated sort of Deb, Pratap, Agarwal and Meyarivan (2002), section III A.
-
-    Examples
-    --------
-    >>> sort_fronts(np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 0.0], [1.0, 0.5]]))
-    array([0, 0, 2, 1])
-    """
+    """Return the front of each score: 0 for those nobody dominates, 1 behind them, and so on."""
     beats = dominance(scores, scores)
     n_above = beats.sum(axis=0)
     fronts = np.full(len(scores), -1)
@@ -84,29 +35,7 @@ def sort_fronts(scores: np.ndarray) -> np.ndarray:
 
 
 def crowding_distance(scores: np.ndarray) -> np.ndarray:
-    """Return how far from its neighbours each score of one front lies.
-
-    Parameters
-    ----------
-    scores : numpy.ndarray of float, shape (n_scores, n_objectives)
-        One front.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_scores,)
-        The sum over objectives of the gap between both neighbours, as a share of the range;
-        infinite at the ends.
-
-    Notes
-    -----
-    Deb, Pratap, Agarwal and Meyarivan (2002), section III B. An objective in which all are equal
-    says nothing and makes no ends.
-
-    Examples
-    --------
-    >>> crowding_distance(np.array([[0.0, 4.0], [1.0, 3.0], [4.0, 0.0]]))
-    array([inf,  2., inf])
-    """
+    """Return how far from its neighbours each score of one front lies."""
     distance = np.zeros(len(scores))
     for values in scores.T:
         order = np.argsort(values, kind="stable")
@@ -118,22 +47,7 @@ def crowding_distance(scores: np.ndarray) -> np.ndarray:
 
 
 def rank_crowded(scores: np.ndarray) -> np.ndarray:
-    """Return positions from best to worst: by front, in a front the least crowded first.
-
-    Parameters
-    ----------
-    scores : numpy.ndarray of float, shape (n_scores, n_objectives)
-        Higher is better.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (n_scores,)
-
-    Examples
-    --------
-    >>> rank_crowded(np.array([[0.0, 0.0], [1.0, 3.0], [0.0, 4.0], [4.0, 0.0]]))
-    array([2, 3, 1, 0])
-    """
+    """Return positions from best to worst: by front, in a front the least crowded first."""
     fronts = sort_fronts(scores)
     crowding = np.zeros(len(scores))
     for front in range(int(fronts.max(initial=-1)) + 1):

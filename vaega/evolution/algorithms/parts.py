@@ -10,27 +10,7 @@ from vaega.evolution.state import RESTARTS, EvolutionState
 
 
 def pack_part(state: EvolutionState, prefix: str) -> dict[str, np.ndarray]:
-    """Return what the whole's ``extra`` keeps of a part.
-
-    Parameters
-    ----------
-    state : EvolutionState
-        The part's.
-    prefix : str
-        In front of every name.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        All but masks, scores and random state, which the whole keeps elsewhere, and the marks of
-        restarts and the history, which the whole keeps for all.
-
-    Examples
-    --------
-    >>> from vaega.evolution.state import start_state
-    >>> sorted(pack_part(start_state({}), "island_0_"))
-    ['island_0_best_mask', 'island_0_best_score', 'island_0_generation']
-    """
+    """Return what the whole's ``extra`` keeps of a part."""
     arrays = {
         f"{prefix}generation": np.array(state.generation),
         f"{prefix}best_mask": state.best_mask,
@@ -49,41 +29,7 @@ def unpack_part(
     rng_state: Mapping[str, Any],
     restarting: bool,
 ) -> EvolutionState:
-    """Return the state of a part from what `pack_part` gave.
-
-    Parameters
-    ----------
-    extra : mapping of str to numpy.ndarray
-        The whole's.
-    prefix : str
-        The part's.
-    masks : numpy.ndarray of bool, shape (population_size, n_features)
-        The part's population.
-    scores : numpy.ndarray of float, shape (population_size,) or (population_size, n_objectives)
-        Its scores.
-    rng_state : mapping
-        Its random state.
-    restarting : bool
-        Whether the whole, and so the part, is marked for a restart.
-
-    Returns
-    -------
-    EvolutionState
-        Without history.
-
-    Raises
-    ------
-    InputError
-        When there is no such part.
-
-    Examples
-    --------
-    >>> from vaega.evolution.state import start_state
-    >>> start = start_state({})
-    >>> unpack_part(pack_part(start, "stage_"), "stage_", masks=start.masks, scores=start.scores,
-    ...             rng_state={}, restarting=False).generation
-    0
-    """
+    """Return the state of a part from what `pack_part` gave."""
     if f"{prefix}generation" not in extra:
         raise InputError(
             f"restore: the state must hold {prefix}generation and is one of another algorithm, "

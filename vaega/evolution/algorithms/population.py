@@ -28,18 +28,6 @@ class PopulationAlgorithm(AskTell):
     A subclass fills ``_offspring`` (new masks from the present population) and ``_survivors``
     (who of the present and the new ones makes the next population), and, where its members carry
     more than a mask, ``_extra`` (arrays of the next state) and ``_figures`` (of the history).
-
-    Parameters
-    ----------
-    toolbox : deap.base.Toolbox
-        With ``initialize() -> mask``, ``select(individuals, k)``, ``mate(a, b)``, ``mutate(mask)``
-        and, if sizes are bounded, ``repair(mask)``; all bound to the same `rng`.
-    rng : numpy.random.Generator
-        The generator to which the operators of `toolbox` are bound; its state is saved in `state`.
-    population_size : int
-        Masks in the population, at least 2.
-    crossover_probability : float
-        Chance of two parents to be mated rather than copied.
     """
 
     elite = 1

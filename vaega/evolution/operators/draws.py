@@ -16,32 +16,7 @@ _WORDS_END = 2**64 - 1
 
 
 def draw_bernoulli(n: int, probability: float, *, rng: np.random.Generator) -> np.ndarray:
-    """Toss one coin for each of `n` positions.
-
-    Parameters
-    ----------
-    n : int
-        Number of positions.
-    probability : float
-        Chance of each, in [0, 1].
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (n,)
-
-    Notes
-    -----
-    For long masks sixteen random bits decide, except in the one case of 65,536 where they equal
-    the leading bits of `probability`: there a further uniform number does. The chance is exact to
-    double precision.
-
-    Examples
-    --------
-    >>> int(draw_bernoulli(5, 1.0, rng=np.random.default_rng(0)).sum())
-    5
-    """
+    """Toss one coin for each of `n` positions."""
     if n < _MANY or probability >= 1.0:
         return rng.random(n) < probability
     if probability == 0.5:
@@ -56,32 +31,7 @@ def draw_bernoulli(n: int, probability: float, *, rng: np.random.Generator) -> n
 
 
 def draw_hits(n: int, probability: float, *, rng: np.random.Generator) -> np.ndarray:
-    """Toss one coin for each of `n` positions and return where it fell well.
-
-    Parameters
-    ----------
-    n : int
-        Number of positions.
-    probability : float
-        Chance of each, in [0, 1].
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    numpy.ndarray of int
-        The hits, rising; as many as a binomial draw gives.
-
-    Notes
-    -----
-    The gaps between the hits of independent coins are geometric, so that rare hits cost a few
-    draws whatever `n` is.
-
-    Examples
-    --------
-    >>> draw_hits(4, 1.0, rng=np.random.default_rng(0))
-    array([0, 1, 2, 3])
-    """
+    """Toss one coin for each of `n` positions and return where it fell well."""
     if probability > _SPARSE:
         return np.flatnonzero(draw_bernoulli(n, probability, rng=rng))
     if n == 0 or probability <= 0.0:
@@ -94,32 +44,7 @@ def draw_hits(n: int, probability: float, *, rng: np.random.Generator) -> np.nda
 
 
 def draw_distinct(n: int, size: int, *, rng: np.random.Generator) -> np.ndarray:
-    """Draw `size` different positions out of `n`, every set of them with the same chance.
-
-    Parameters
-    ----------
-    n : int
-        Number of positions.
-    size : int
-        How many, at most `n`.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    numpy.ndarray of int
-        Positions without repetition, in no particular order.
-
-    Notes
-    -----
-    Many are drawn by tossing a coin for each position; then chance adds what is missing or takes
-    away what is too much, see `adjust_count`.
-
-    Examples
-    --------
-    >>> sorted(draw_distinct(3, 3, rng=np.random.default_rng(0)).tolist())
-    [0, 1, 2]
-    """
+    """Draw `size` different positions out of `n`, every set of them with the same chance."""
     if size < _MANY:
         return rng.choice(n, size=size, replace=False, shuffle=False)
     hits = draw_bernoulli(n, size / n, rng=rng)
@@ -128,27 +53,7 @@ def draw_distinct(n: int, size: int, *, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_outside(marked: np.ndarray, size: int, *, rng: np.random.Generator) -> np.ndarray:
-    """Draw `size` different positions that are not marked, every set with the same chance.
-
-    Parameters
-    ----------
-    marked : numpy.ndarray of bool, shape (n,)
-        Where nothing may be drawn.
-    size : int
-        How many, at most those that are not marked.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    numpy.ndarray of int
-        Positions without repetition, in no particular order.
-
-    Examples
-    --------
-    >>> draw_outside(np.array([True, False, True]), 1, rng=np.random.default_rng(0))
-    array([1])
-    """
+    """Draw `size` different positions that are not marked, every set with the same chance."""
     n_free = marked.size - int(np.count_nonzero(marked))
     if size > _FEW or 2 * n_free < marked.size:
         free = np.flatnonzero(~marked)
@@ -164,30 +69,7 @@ def draw_outside(marked: np.ndarray, size: int, *, rng: np.random.Generator) -> 
 def adjust_count(
     marked: np.ndarray, size: int, *, pool: np.ndarray, rng: np.random.Generator
 ) -> None:
-    """Mark or unmark positions at random until exactly `size` are marked.
-
-    Parameters
-    ----------
-    marked : numpy.ndarray of bool, shape (n,)
-        Changed in place.
-    size : int
-        How many shall be marked, at most those in `pool`.
-    pool : numpy.ndarray of bool, shape (n,)
-        Which positions may be marked; all that are marked belong to it.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Notes
-    -----
-    Where every set of as many marks was equally likely before, every set of `size` is afterwards.
-
-    Examples
-    --------
-    >>> marked, pool = np.array([True, True, False]), np.array([True, True, False])
-    >>> adjust_count(marked, 1, pool=pool, rng=np.random.default_rng(0))
-    >>> int(marked.sum()), bool(marked[2])
-    (1, False)
-    """
+    """Mark or unmark positions at random until exactly `size` are marked."""
     surplus = int(np.count_nonzero(marked)) - size
     if surplus == 0:
         return
@@ -196,24 +78,7 @@ def adjust_count(
 
 
 def draw_below(n: int, *, rng: np.random.Generator) -> int:
-    """Draw one whole number from 0 to `n` - 1.
-
-    Parameters
-    ----------
-    n : int
-        At least 1 and far below 2**53, so that a scaled double reaches every number evenly.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> draw_below(1, rng=np.random.default_rng(0))
-    0
-    """
+    """Draw one whole number from 0 to `n` - 1."""
     return int(rng.random() * n)  # four times quicker than one call of rng.integers
 
 

@@ -10,31 +10,7 @@ _FEW = 64  # up to so many draws, looking into their blocks beats a race of all 
 
 
 def check_weights(weights: ArrayLike, n_features: int, *, owner: str) -> np.ndarray:
-    """Return `weights` as floats when there is one, finite and at least 0, for each feature.
-
-    Parameters
-    ----------
-    weights : array-like of float, shape (n_features,)
-        What the user gave.
-    n_features : int
-        How many are needed.
-    owner : str
-        Who asks.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_features,)
-
-    Raises
-    ------
-    InputError
-        When the shape differs or a weight is negative or not finite.
-
-    Examples
-    --------
-    >>> check_weights([1, 2], 2, owner="mutate_filter_guided")
-    array([1., 2.])
-    """
+    """Return `weights` as floats when there is one, finite and at least 0, for each feature."""
     array = np.asarray(weights, dtype=float)
     if array.shape != (n_features,):
         raise InputError(
@@ -55,36 +31,7 @@ def draw_weighted(
     rng: np.random.Generator,
     excluded: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw up to `size` different positions, one after the other, the heavy ones more often.
-
-    Parameters
-    ----------
-    weights : numpy.ndarray of float, shape (n_features,)
-        Chances, not necessarily summing to 1; positions of weight 0 are never drawn.
-    size : int
-        How many; fewer come where fewer have a weight.
-    rng : numpy.random.Generator
-        Source of randomness.
-    excluded : numpy.ndarray of bool, shape (n_features,), optional
-        Positions that are never drawn, whatever their weight.
-
-    Returns
-    -------
-    numpy.ndarray of int
-        Positions without repetition.
-
-    Notes
-    -----
-    A few positions are drawn with replacement and repetitions are passed over, which is the same
-    as drawing each from what is left. Where too many are passed over, the rest comes from
-    exponential races: the first arrivals of processes with rates `weights` are a weighted sample
-    without replacement too (Efraimidis and Spirakis, 2006).
-
-    Examples
-    --------
-    >>> draw_weighted(np.array([0.0, 1.0, 0.0]), 2, rng=np.random.default_rng(0))
-    array([1])
-    """
+    """Draw up to `size` different positions, one after the other, the heavy ones more often."""
     if size <= 0:
         return np.empty(0, dtype=np.intp)
     chosen = np.empty(0, dtype=np.intp)

@@ -37,32 +37,11 @@ N_RESAMPLES = 500
 
 @dataclass(frozen=True)
 class BaselineSettings:
-    """How models are tuned and judged.
-
-    Parameters
-    ----------
-    split : {"official", "pooled"}, default="official"
-        "official": the dataset's own test part; where it has none, a holdout. "pooled": all rows
-        are pooled and split anew for each seed, as in the thesis's chapter 2.
-    test_size : float, default=0.2
-        Share of the rows that a holdout tests.
-    n_folds : int, default=5
-        Inner folds; fewer where a class has fewer rows.
-    search_rows : int, default=1000
-        Parameters are searched on at most so many of the training rows, drawn by class; the model
-        that is tested is fitted on all of them.
-
-    Examples
-    --------
-    >>> BaselineSettings(split="pool")
-    Traceback (most recent call last):
-    vaega.core.errors.InputError: vaega baselines: split must be one of official, pooled; got
-    'pool'.
-    """
+    """How models are tuned and judged."""
 
     split: str = "official"
-    test_size: float = 0.2
-    n_folds: int = 5
+    test_size: float = 0.2  # Share of the rows that a holdout tests
+    n_folds: int = 5  # Inner folds; fewer where a class has fewer rows
     search_rows: int = 1000
 
     def __post_init__(self) -> None:
@@ -76,52 +55,12 @@ class BaselineSettings:
 
 
 def metric_of(n_classes: int) -> str:
-    """Return the score that models are tuned and judged by, as scikit-learn calls it.
-
-    Parameters
-    ----------
-    n_classes : int
-        Of the dataset.
-
-    Returns
-    -------
-    {"roc_auc", "f1_macro"}
-
-    Examples
-    --------
-    >>> metric_of(2), metric_of(14)
-    ('roc_auc', 'f1_macro')
-    """
+    """Return the score that models are tuned and judged by, as scikit-learn calls it."""
     return "roc_auc" if n_classes == 2 else "f1_macro"
 
 
 def outer_split(dataset: Dataset, settings: BaselineSettings, seed: int) -> Split:
-    """Return training and test rows, as positions in the pooled dataset.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        With or without an official test part.
-    settings : BaselineSettings
-        Says which split is wanted.
-    seed : int
-        Of a holdout.
-
-    Returns
-    -------
-    Split
-
-    Raises
-    ------
-    DataError
-        When a class has too few rows for a holdout.
-
-    Examples
-    --------
-    >>> from vaega.data.sources import load_dataset
-    >>> len(outer_split(load_dataset("sklearn:iris"), BaselineSettings(), 0).test)
-    30
-    """
+    """Return training and test rows, as positions in the pooled dataset."""
     if settings.split == "official" and dataset.X_test is not None:
         return official_split(len(dataset.X), len(dataset.X_test))
     rows = dataset.pooled()
@@ -138,41 +77,7 @@ def outer_split(dataset: Dataset, settings: BaselineSettings, seed: int) -> Spli
 def evaluate(
     model: BaselineModel, dataset: Dataset, settings: BaselineSettings, seed: int
 ) -> dict[str, Any]:
-    """Tune a model on the training rows, fit it on them, and score it on the test rows.
-
-    Parameters
-    ----------
-    model : BaselineModel
-        Which one.
-    dataset : Dataset
-        Its rows.
-    settings : BaselineSettings
-        Split and search.
-    seed : int
-        Of the splits and of the model.
-
-    Returns
-    -------
-    dict
-        What ``metrics.json`` holds: ``metric``, ``score`` with ``score_low`` and ``score_high``
-        (95 %, resampled test rows), ``inner_score``, ``train_score``, ``accuracy``,
-        ``balanced_accuracy``, ``macro_f1``, ``n_train``, ``n_test``, ``n_candidates``,
-        ``n_failed_candidates``, ``parameters``, ``by_class`` and ``warnings``.
-
-    Raises
-    ------
-    InputError
-        When no candidate of the grid can be fitted, values are missing, or a class has too few
-        rows.
-
-    Examples
-    --------
-    >>> from vaega.data.sources import load_dataset
-    >>> from vaega.experiments.baselines.models import find_model
-    >>> metrics = evaluate(find_model("lda"), load_dataset("sklearn:iris"), BaselineSettings(), 0)
-    >>> metrics["metric"], metrics["n_test"], metrics["score"] > 0.9
-    ('f1_macro', 30, True)
-    """
+    """Tune a model on the training rows, fit it on them, and score it on the test rows."""
     _check_values(dataset)
     split, rows = outer_split(dataset, settings, seed), dataset.pooled()
     X, y = rows.X[split.train], rows.y[split.train]

@@ -23,55 +23,17 @@ _REDUCED = "reduce__n_components"
 
 @dataclass(frozen=True)
 class BaselineModel:
-    """One classical model.
+    """One classical model."""
 
-    Parameters
-    ----------
-    name : str
-        Short name.
-    title : str
-        As tables show it.
-    path : str
-        Dotted path of its class.
-    grid : mapping of str to sequence
-        Values of its parameters, all combinations of which are tried; ``reduce__n_components`` puts
-        principal components between scaler and model, ``estimator__...`` are those of its trees.
-    fixed : mapping of str to Any
-        Parameters that are not searched.
-    wide_grid : mapping of str to sequence, optional
-        In place of `grid` above `WIDE` columns.
-
-    Examples
-    --------
-    >>> find_model("knn").grid["n_neighbors"]
-    (1, 3, 5, 10, 20)
-    """
-
-    name: str
-    title: str
-    path: str
+    name: str  # Short name
+    title: str  # As tables show it
+    path: str  # Dotted path of its class
     grid: Grid
-    fixed: Mapping[str, Any]
-    wide_grid: Grid | None = None
+    fixed: Mapping[str, Any]  # Parameters that are not searched
+    wide_grid: Grid | None = None  # In place of `grid` above `WIDE` columns
 
     def grid_for(self, n_features: int) -> dict[str, list[Any]]:
-        """Return the values to search for data of this width.
-
-        Parameters
-        ----------
-        n_features : int
-            Columns.
-
-        Returns
-        -------
-        dict of str to list
-            By parameter of the pipeline.
-
-        Examples
-        --------
-        >>> find_model("lda").grid_for(7129)
-        {'model__tol': [0.0001, 0.01, 1.0]}
-        """
+        """Return the values to search for data of this width."""
         grid = self.grid
         if n_features > WIDE and self.wide_grid is not None:
             grid = self.wide_grid
@@ -81,23 +43,7 @@ class BaselineModel:
         }
 
     def make(self, seed: int) -> Pipeline:
-        """Return the model behind a scaler, not fitted.
-
-        Parameters
-        ----------
-        seed : int
-            Of the model, where it draws anything.
-
-        Returns
-        -------
-        sklearn.pipeline.Pipeline
-            Steps ``scale`` and ``model``; ``reduce`` between them where the grid asks for it.
-
-        Examples
-        --------
-        >>> find_model("gaussian_nb").make(0).named_steps["model"]
-        GaussianNB()
-        """
+        """Return the model behind a scaler, not fitted."""
         module, _, kind = self.path.rpartition(".")
         model = getattr(import_module(module), kind)(**self.fixed)
         if any(name.startswith("estimator__") for name in self.grid):
@@ -241,25 +187,5 @@ MODELS: dict[str, BaselineModel] = {
 
 
 def find_model(name: str) -> BaselineModel:
-    """Return a model by its short name.
-
-    Parameters
-    ----------
-    name : str
-        One of `MODELS`.
-
-    Returns
-    -------
-    BaselineModel
-
-    Raises
-    ------
-    InputError
-        When there is no such model.
-
-    Examples
-    --------
-    >>> find_model("qda").title
-    'QDA'
-    """
+    """Return a model by its short name."""
     return MODELS[check_choice(name, "--models", MODELS, owner="vaega baselines")]

@@ -21,28 +21,11 @@ from vaega.experiments.worker import describe_environment
 
 @dataclass(frozen=True)
 class BaselineTask:
-    """One model on one split of one dataset.
+    """One model on one split of one dataset."""
 
-    Parameters
-    ----------
-    run : Run
-        Its identity; the arm is the model.
-    source : str
-        What `load_dataset` takes.
-    settings : BaselineSettings
-        Split and search.
-
-    Examples
-    --------
-    >>> task = BaselineTask(Run("iris-knn-000-1", "iris", "knn", 0, {}), "sklearn:iris",
-    ...     BaselineSettings())
-    >>> task.model.title
-    'kNN'
-    """
-
-    run: Run
-    source: str
-    settings: BaselineSettings
+    run: Run  # Its identity; the arm is the model
+    source: str  # What `load_dataset` takes
+    settings: BaselineSettings  # Split and search
 
     @property
     def model(self) -> BaselineModel:
@@ -51,17 +34,7 @@ class BaselineTask:
 
 
 def loadable_sources() -> list[str]:
-    """Return the datasets that are here: files by name, then scikit-learn's, the network left out.
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
-    >>> "sklearn:wine" in loadable_sources()
-    True
-    """
+    """Return the datasets that are here: files by name, then scikit-learn's, no network."""
     return [entry.source for entry in available_datasets() if "network" not in entry.where]
 
 
@@ -72,32 +45,7 @@ def plan_tasks(
     settings: BaselineSettings,
     seeds: Sequence[int],
 ) -> list[BaselineTask]:
-    """Return a dataset's tasks: seeds in order, models in order.
-
-    Parameters
-    ----------
-    source : str
-        What `load_dataset` takes.
-    dataset : Dataset
-        What it gives.
-    models : sequence of str
-        Short names.
-    settings : BaselineSettings
-        Split and search.
-    seeds : sequence of int
-        One split each; an official test part is the same for all.
-
-    Returns
-    -------
-    list of BaselineTask
-        A task's id is a digest of all that its result depends on.
-
-    Examples
-    --------
-    >>> iris = load_dataset("sklearn:iris")
-    >>> len(plan_tasks("sklearn:iris", iris, ["knn", "lda"], BaselineSettings(), [0, 1]))
-    4
-    """
+    """Return a dataset's tasks: seeds in order, models in order."""
     tasks = []
     for seed in seeds:
         for name in models:
@@ -128,47 +76,7 @@ def complete_baselines(
     jobs: int = 1,
     tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[list[BaselineTask], dict[str, str]]:
-    """Compute what is not finished.
-
-    Parameters
-    ----------
-    sources : sequence of str
-        Datasets, as `load_dataset` takes them.
-    models : sequence of str
-        Short names, of `vaega.experiments.baselines.models.MODELS`.
-    folder : pathlib.Path
-        Gets ``runs/ID/`` with ``config.json``, ``environment.json`` and ``metrics.json``.
-    settings : BaselineSettings, optional
-        Split and search.
-    seeds : sequence of int, default=(0,)
-        One split each.
-    jobs : int, default=1
-        Processes, a task each; the results are the same.
-    tell : callable, optional
-        Is given a line for each task that ends.
-
-    Returns
-    -------
-    tasks : list of BaselineTask
-        All that were asked for, in the order in which tables show them.
-    unloaded : dict of str to str
-        For each dataset that does not load, why.
-
-    Raises
-    ------
-    DataError
-        When there is one dataset, and it does not load.
-    ResultsError
-        When the folder cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> tasks, unloaded = complete_baselines(["sklearn:iris", "no_such"], ["knn"], folder)
-    >>> Store(folder).metrics(tasks[0].run.id)["status"], list(unloaded)
-    ('done', ['no_such'])
-    """
+    """Compute what is not finished."""
     settings, store = settings or BaselineSettings(), Store(folder)
     tasks: list[BaselineTask] = []
     unloaded: dict[str, str] = {}
@@ -241,25 +149,7 @@ def _sentence(error: Exception) -> str:
 
 
 def describe_task(task: BaselineTask, metrics: dict[str, Any]) -> str:
-    """Return one line on a task that ended.
-
-    Parameters
-    ----------
-    task : BaselineTask
-        Which one.
-    metrics : dict
-        As in ``metrics.json``.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> task = BaselineTask(Run("i", "iris", "knn", 3, {}), "sklearn:iris", BaselineSettings())
-    >>> describe_task(task, {"status": "failed", "error": "too few rows."})
-    'iris, kNN, seed 3: failed: too few rows.'
-    """
+    """Return one line on a task that ended."""
     name = f"{task.run.dataset}, {task.model.title}, seed {task.run.seed}"
     if metrics.get("status") != "done":
         return f"{name}: failed: {metrics.get('error', 'no result')}"

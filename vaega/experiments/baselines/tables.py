@@ -42,25 +42,7 @@ METRICS = {"roc_auc": "AUC", "f1_macro": "macro-F1"}
 
 
 def tabulate_tasks(store: Store, tasks: Sequence[BaselineTask]) -> pd.DataFrame:
-    """Return one row a task, of what the tasks recorded.
-
-    Parameters
-    ----------
-    store : Store
-        Where they did.
-    tasks : sequence of BaselineTask
-        In the order in which they shall stand; those without a record are left out.
-
-    Returns
-    -------
-    pandas.DataFrame
-        With `COLUMNS`; a failed task has no scores, and a sentence under ``error``.
-
-    Examples
-    --------
-    >>> tabulate_tasks(Store(Path("nothing")), []).empty
-    True
-    """
+    """Return one row a task, of what the tasks recorded."""
     rows = []
     for task in tasks:
         metrics = store.metrics(task.run.id)
@@ -73,25 +55,7 @@ def tabulate_tasks(store: Store, tasks: Sequence[BaselineTask]) -> pd.DataFrame:
 
 
 def tabulate_classes(store: Store, tasks: Sequence[BaselineTask]) -> pd.DataFrame:
-    """Return one row a task and class: precision, recall, F1, support.
-
-    Parameters
-    ----------
-    store : Store
-        Where the tasks recorded them.
-    tasks : sequence of BaselineTask
-        In the order in which they shall stand.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns dataset, model, seed, label, precision, recall, f1, support.
-
-    Examples
-    --------
-    >>> tabulate_classes(Store(Path("nothing")), []).columns.tolist()[:3]
-    ['dataset', 'model', 'seed']
-    """
+    """Return one row a task and class: precision, recall, F1, support."""
     rows = []
     for task in tasks:
         place = {"dataset": task.run.dataset, "model": task.run.arm, "seed": task.run.seed}
@@ -102,27 +66,7 @@ def tabulate_classes(store: Store, tasks: Sequence[BaselineTask]) -> pd.DataFram
 
 
 def summarise_tasks(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a dataset and model: means over the seeds that are done.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        As from `tabulate_tasks`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        dataset, model, metric, n, score (mean), sd (NaN with one seed), score_low and score_high
-        (the test rows' interval with one seed, else NaN), inner_score, accuracy, macro_f1, seconds.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame([{"dataset": "iris", "model": "knn", "status": "done",
-    ...     "metric": "f1_macro", "score": 0.9, "score_low": 0.8, "score_high": 1.0,
-    ...     "inner_score": 0.92, "accuracy": 0.9, "macro_f1": 0.9, "seconds": 1.0}])
-    >>> summarise_tasks(table)[["model", "n", "score"]].values.tolist()
-    [['knn', 1, 0.9]]
-    """
+    """Return one row a dataset and model: means over the seeds that are done."""
     done = table[table["status"] == "done"]
     rows = []
     for (dataset, model), group in done.groupby(["dataset", "model"], sort=False):
@@ -148,25 +92,7 @@ _MEANS = ("inner_score", "accuracy", "macro_f1", "seconds")
 
 
 def comparison_cells(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return models by datasets as text: mean, and its spread over seeds or test rows.
-
-    Parameters
-    ----------
-    summary : pandas.DataFrame
-        As from `summarise_tasks`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Column ``model``, then one a dataset, headed by its name and metric.
-
-    Examples
-    --------
-    >>> summary = pd.DataFrame([{"dataset": "iris", "model": "knn", "metric": "f1_macro", "n": 2,
-    ...     "score": 0.9, "sd": 0.02, "score_low": None, "score_high": None}])
-    >>> comparison_cells(summary).values.tolist()
-    [['kNN', '0.900 ± 0.020']]
-    """
+    """Return models by datasets as text: mean, and its spread over seeds or test rows."""
     order = [name for name in MODELS if name in set(summary["model"])]
     cells = {"model": [MODELS[name].title for name in order]}
     for dataset, group in summary.groupby("dataset", sort=False):
@@ -183,24 +109,7 @@ def _cell(row: pd.Series) -> str:
 
 
 def as_markdown(table: pd.DataFrame) -> str:
-    """Return a table of text as Markdown, the first column to the left.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Of text.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> print(as_markdown(pd.DataFrame({"model": ["kNN"], "iris": ["0.9"]})), end="")
-    | model | iris |
-    | --- | ---: |
-    | kNN | 0.9 |
-    """
+    """Return a table of text as Markdown, the first column to the left."""
     rule = ["---", *["---:"] * (table.shape[1] - 1)]
     lines = [list(map(str, table.columns)), rule, *table.astype(str).values.tolist()]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -213,36 +122,7 @@ def write_baselines(
     *,
     command: str,
 ) -> pd.DataFrame:
-    """Write the tables of what was computed.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Holds the runs; gets ``baselines.csv`` (one row a task), ``by_class.csv`` and
-        ``baselines.md``.
-    tasks : sequence of BaselineTask
-        Those that shall stand there.
-    unloaded : mapping of str to str
-        Datasets that did not load, and why.
-    command : str
-        The one that made them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As in ``baselines.csv``.
-
-    Raises
-    ------
-    ResultsError
-        When the folder cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> write_baselines(Path(tempfile.mkdtemp()), [], {}, command="vaega baselines").empty
-    True
-    """
+    """Write the tables of what was computed."""
     store = Store(folder)
     table, classes = tabulate_tasks(store, tasks), tabulate_classes(store, tasks)
     write_text(folder / "baselines.csv", table.to_csv(index=False, lineterminator="\n"))
@@ -299,25 +179,7 @@ def _class_reports(table: pd.DataFrame, classes: pd.DataFrame) -> list[str]:
 
 
 def class_cells(lines: pd.DataFrame) -> pd.DataFrame:
-    """Return a report by class as text, means over seeds.
-
-    Parameters
-    ----------
-    lines : pandas.DataFrame
-        One model's rows of `tabulate_classes` on one dataset.
-
-    Returns
-    -------
-    pandas.DataFrame
-        label, precision, recall, f1, support.
-
-    Examples
-    --------
-    >>> lines = pd.DataFrame([{"label": "a", "precision": 1.0, "recall": 0.5, "f1": 0.667,
-    ...     "support": 4}])
-    >>> class_cells(lines).values.tolist()
-    [['a', '1.00', '0.50', '0.67', '4']]
-    """
+    """Return a report by class as text, means over seeds."""
     means = lines.groupby("label", sort=False)[["precision", "recall", "f1", "support"]].mean()
     texts = {name: [f"{value:.2f}" for value in means[name]] for name in means.columns[:3]}
     support = [f"{value:g}" for value in means["support"]]

@@ -4,24 +4,7 @@ _WIDTH = 64  # columns: some rows of these fit in a processor's nearest memory
 
 
 def column_blocks(n_columns: int) -> list[slice]:
-    """Return consecutive blocks that cover all columns.
-
-    Parameters
-    ----------
-    n_columns : int
-        At least 1.
-
-    Returns
-    -------
-    list of slice
-        None holds a single column, unless that is the only one: numpy adds up a column that
-        stands alone in another order.
-
-    Examples
-    --------
-    >>> [(block.start, block.stop) for block in column_blocks(129)]
-    [(0, 64), (64, 129)]
-    """
+    """Return consecutive blocks that cover all columns."""
     starts = list(range(0, max(n_columns - 1, 1), _WIDTH))
     return [
         slice(start, stop) for start, stop in zip(starts, [*starts[1:], n_columns], strict=True)

@@ -12,40 +12,14 @@ _SHARE = 0.25  # of the inner products; one by one for each mask they cost more 
 
 
 class ColumnGram:
-    """What masks look the inner products of their columns up in.
-
-    Parameters
-    ----------
-    by_feature : numpy.ndarray of float64, shape (n_columns, at least the last of the ends)
-        Rows, transposed.
-    ends : sequence of int
-        Of parts of the rows, each of which starts where the one before it ends.
-
-    Examples
-    --------
-    >>> gram = ColumnGram(np.ones((3, 304)), [300])
-    >>> gram.found_for(np.ones((1, 3), dtype=bool))[0, 0]
-    array([300., 300., 300.])
-    """
+    """What masks look the inner products of their columns up in."""
 
     def __init__(self, by_feature: np.ndarray, ends: Sequence[int]) -> None:
         self._by_feature, self._ends = by_feature, list(ends)
         self._asked, self._found = 0.0, np.empty((0, 0, 0))
 
     def found_for(self, masks: np.ndarray) -> np.ndarray:
-        """Return the products, or an empty array as long as it pays to compute each mask's.
-
-        Parameters
-        ----------
-        masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-            For which products are needed now.
-
-        Returns
-        -------
-        numpy.ndarray of float64, shape (n_parts, n_columns, n_columns) or (0, 0, 0)
-            From the diagonal on; what is below it has no meaning. Either way a mask gets the same
-            bits, so that it does not matter what was asked before.
-        """
+        """Return the products, or an empty array as long as it pays to compute each mask's."""
         n_columns, n_parts, n_rows = len(self._by_feature), len(self._ends), self._ends[-1]
         useful = n_rows >= _FEW_ROWS * n_parts and 8 * n_parts * n_columns**2 <= _MOST_BYTES
         if len(self._found) or not useful:

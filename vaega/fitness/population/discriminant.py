@@ -42,22 +42,7 @@ _KNOWN: WeakKeyDictionary[Fold, dict[tuple[str, str], _Terms]] = WeakKeyDictiona
 
 
 def accepts(estimator: Any) -> str | None:
-    """Return which setting of a linear discriminant analysis is not computed here, if any.
-
-    Parameters
-    ----------
-    estimator : sklearn.discriminant_analysis.LinearDiscriminantAnalysis
-
-    Returns
-    -------
-    str or None
-
-    Examples
-    --------
-    >>> accepts(LinearDiscriminantAnalysis())
-    >>> accepts(LinearDiscriminantAnalysis(solver="lsqr", shrinkage=1.0))
-    'shrinkage=1.0'
-    """
+    """Return which setting of a linear discriminant analysis is not computed here, if any."""
     shrinkage = estimator.shrinkage
     if estimator.solver not in ("svd", "lsqr", "eigen"):
         return f"solver={estimator.solver!r}"
@@ -81,38 +66,7 @@ def respond(
     need: str,
     seeds: np.ndarray | None,
 ) -> Responses:
-    """Return the answers of a linear discriminant analysis for each mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.discriminant_analysis.LinearDiscriminantAnalysis
-        Not fitted.
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold; each selects one at least.
-    need : {"labels", "ranking", "probabilities"}
-    seeds : None
-        Nothing here is random.
-
-    Returns
-    -------
-    Responses
-        A mask is undecided where two classes are so close that rounding could turn a prediction,
-        and where one direction more or less may count in the scatter within classes.
-
-    Notes
-    -----
-    A column that is constant but for the rounding of its means is not left out by scikit-learn,
-    but weighs as much as others: its predictions are then made of roundings, and are left to it.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [1.0], [9.0], [8.0]]), np.array(["a", "a", "b", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=4)
-    >>> lda = LinearDiscriminantAnalysis()
-    >>> respond(lda, fold, np.array([[True]]), need="labels", seeds=None).codes
-    array([[0, 0, 1, 1]])
-    """
+    """Return the answers of a linear discriminant analysis for each mask."""
     known = _terms_of(estimator, fold)
     terms = known.scatter if isinstance(known, ShrunkTerms) else known
     if known is None or terms is None or (need == RANKING and len(terms.priors) > 2):

@@ -28,25 +28,13 @@ _ENGINES = {
 
 
 class Engine(Protocol):
-    """What the module of an engine offers.
+    """What the module of an engine offers."""
 
-    Attributes
-    ----------
-    NEEDS : tuple of str
-        What its responses can hold: see `vaega.fitness.population.responses.NEEDS`.
-    WEIGHTS : bool
-        Whether it takes the weights of fit rows as scikit-learn's classifier does.
-    EXACT : bool
-        Whether its predictions are scikit-learn's for certain, wherever it decides. The others
-        train by iteration, and agree but for where rounding leads the training elsewhere.
-    RANDOM : bool
-        Whether its classifiers draw random numbers, so that their seeds matter.
-    """
-
+    # What its responses can hold: see `vaega.fitness.population.responses.NEEDS`
     NEEDS: tuple[str, ...]
-    WEIGHTS: bool
+    WEIGHTS: bool  # Whether it takes the weights of fit rows as scikit-learn's classifier does
     EXACT: bool
-    RANDOM: bool
+    RANDOM: bool  # Whether its classifiers draw random numbers, so that their seeds matter
 
     def accepts(self, estimator: Any) -> str | None:
         """Return which setting of the classifier the engine does not compute, if any."""
@@ -59,26 +47,13 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """A classifier and a metric that an engine computes.
+    """A classifier and a metric that an engine computes."""
 
-    Parameters
-    ----------
-    engine : str
-        Name of its module.
-    metric : Metric
-        What is made of its responses.
-    classifier : scikit-learn classifier
-        Not fitted.
-    scalers : tuple of scikit-learn transformers, default=()
-        What a pipeline does to each column before.
-    device : str, optional
-        Where torch computes, "cuda:0" say; None is the compiled engine on the processor.
-    """
-
-    engine: str
-    metric: Metric
-    classifier: Any
-    scalers: tuple[Any, ...] = ()
+    engine: str  # Name of its module
+    metric: Metric  # What is made of its responses
+    classifier: Any  # Not fitted
+    scalers: tuple[Any, ...] = ()  # What a pipeline does to each column before
+    # Where torch computes, "cuda:0" say; None is the compiled engine on the processor
     device: str | None = None
 
     @property
@@ -87,18 +62,7 @@ class Plan:
         return _import_engine(self.engine)
 
     def respond(self, fold: Fold, masks: np.ndarray, seeds: np.ndarray | None) -> Responses:
-        """Return the answers of the classifiers of many masks, each of a column at least.
-
-        Parameters
-        ----------
-        fold : Fold
-        masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        seeds : numpy.ndarray of int, shape (n_masks,), optional
-
-        Returns
-        -------
-        Responses
-        """
+        """Return the answers of the classifiers of many masks, each of a column at least."""
         scaled, need = scale_fold(fold, self.scalers), self.metric.need
         if scaled is None:
             return Responses.undecided(len(masks), len(fold.y_validate))
@@ -111,23 +75,7 @@ class Plan:
         )
 
     def on_device(self, device: str) -> "Plan":
-        """Return the plan for a device.
-
-        Parameters
-        ----------
-        device : {"cpu", "auto", "cuda", "cuda:<number>"}
-            "auto" is CUDA where torch finds it.
-
-        Returns
-        -------
-        Plan
-            This one on "cpu", and where the engine has no module for devices.
-
-        Raises
-        ------
-        InputError
-            When there is no such device.
-        """
+        """Return the plan for a device."""
         if device == "cpu":
             return self
         found = resolve_device(device)
@@ -143,48 +91,15 @@ def _import_engine(name: str) -> Engine:
 
 @dataclass(frozen=True, eq=False)
 class FoldScores:
-    """The scores of many masks on one fold.
+    """The scores of many masks on one fold."""
 
-    Parameters
-    ----------
-    scores : numpy.ndarray of float, shape (n_masks,)
-        NaN where scikit-learn has to decide.
-    warned : dict of str to numpy.ndarray of int
-        Places of the masks whose classifiers would have warned, by what of.
-    """
-
-    scores: np.ndarray
+    scores: np.ndarray  # NaN where scikit-learn has to decide
+    # Places of the masks whose classifiers would have warned, by what of
     warned: dict[str, np.ndarray]
 
 
 def recognise(estimator: Any, scorer: Any, *, weighted: bool = False) -> Plan | str | None:
-    """Return how an engine computes the scores of a classifier, or why none does.
-
-    Parameters
-    ----------
-    estimator : scikit-learn classifier
-        Or a pipeline of scalers and a classifier.
-    scorer : callable
-        A scikit-learn scorer.
-    weighted : bool, default=False
-        Whether the fit rows have weights.
-
-    Returns
-    -------
-    Plan, str or None
-        The setting that no engine computes, where there is an engine for other settings; None for
-        a classifier that no engine knows. A subclass of a known classifier is not known: it may
-        predict otherwise.
-
-    Examples
-    --------
-    >>> from sklearn.metrics import get_scorer
-    >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> recognise(KNeighborsClassifier(), get_scorer("accuracy")).engine
-    'neighbours'
-    >>> recognise(KNeighborsClassifier(metric="cosine"), get_scorer("accuracy"))
-    "metric='cosine'"
-    """
+    """Return how an engine computes the scores of a classifier, or why none does."""
     scalers, classifier = split_pipeline(estimator)
     kind = type(classifier)
     name = _ENGINES.get(kind.__name__)
@@ -210,30 +125,7 @@ def _name_of(scorer: Any) -> str:
 def score_fold(
     plan: Plan, fold: Fold, masks: np.ndarray, seeds: np.ndarray | None = None
 ) -> FoldScores:
-    """Return the score of each mask on one fold.
-
-    Parameters
-    ----------
-    plan : Plan
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_features)
-    seeds : numpy.ndarray of int, shape (n_masks,), optional
-        The ``random_state`` of each mask's classifier, where the classifier's own is unset.
-
-    Returns
-    -------
-    FoldScores
-
-    Examples
-    --------
-    >>> from sklearn.metrics import get_scorer
-    >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> X, y = np.array([[0.0], [1.0], [9.0], [8.0]]), np.array(["a", "a", "b", "b"])
-    >>> fold = Fold(X, y, X + 0.2, y, columns=np.arange(1), n_real=4)
-    >>> plan = recognise(KNeighborsClassifier(1), get_scorer("accuracy"))
-    >>> score_fold(plan, fold, np.array([[True], [False]])).scores
-    array([ 1., nan])
-    """
+    """Return the score of each mask on one fold."""
     scores = np.full(len(masks), np.nan)
     n_features = masks.shape[1]
     whole = np.array_equal(fold.columns, np.arange(n_features))

@@ -13,30 +13,15 @@ from vaega.fitness.population.kernels.products import padded
 
 @dataclass(frozen=True, eq=False)
 class LinearRows:
-    """The rows of a fold as kernels take them.
+    """The rows of a fold as kernels take them."""
 
-    Parameters
-    ----------
-    values : numpy.ndarray of float64, shape (n_columns, width)
-        Fit rows, then validate rows, then zeros up to a whole number of vectors; transposed.
-    classes : numpy.ndarray, shape (n_classes,)
-        Of the fit rows.
-    codes : numpy.ndarray of int, shape (n_fit,)
-        The class of each fit row.
-    n_validate : int
-    tame : bool
-        Whether all values are finite, and columns so alike in size that inner products of rows
-        keep the digits of each.
-    X_type : numpy.dtype
-        Of the fit rows before.
-    """
-
+    # Fit rows, then validate rows, then zeros up to a whole number of vectors; transposed
     values: np.ndarray
-    classes: np.ndarray
-    codes: np.ndarray
+    classes: np.ndarray  # Of the fit rows
+    codes: np.ndarray  # The class of each fit row
     n_validate: int
     tame: bool
-    X_type: np.dtype[Any]
+    X_type: np.dtype[Any]  # Of the fit rows before
 
 
 _NOISE = 1e-12  # what rounding leaves of decisions that are 0, at a cost of 1
@@ -47,26 +32,7 @@ _KNOWN: WeakKeyDictionary[Fold, dict[bool, LinearRows]] = WeakKeyDictionary()
 
 
 def rows_of(fold: Fold, *, centred: bool) -> LinearRows:
-    """Return the rows of a fold, computed once.
-
-    Parameters
-    ----------
-    fold : Fold
-    centred : bool
-        Whether the means of the fit rows are subtracted: that changes nothing where there is an
-        intercept without a penalty, and saves the digits of columns with a large offset.
-
-    Returns
-    -------
-    LinearRows
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [2.0]]), np.array(["a", "b"])
-    >>> fold = Fold(X, y, X + 1.0, y, columns=np.arange(1), n_real=2)
-    >>> rows_of(fold, centred=True).values[:, :5]
-    array([[-1.,  1.,  0.,  2.,  0.]])
-    """
+    """Return the rows of a fold, computed once."""
     known = _KNOWN.setdefault(fold, {})
     if centred not in known:
         known[centred] = _make_rows(fold, centred)
@@ -97,29 +63,7 @@ def _is_tame(fit: np.ndarray, all_rows: np.ndarray) -> bool:
 
 
 def costs_of(estimator: Any, rows: LinearRows, fold: Fold) -> np.ndarray | None:
-    """Return what each fit row's loss counts.
-
-    Parameters
-    ----------
-    estimator : scikit-learn classifier
-        With ``C`` and ``class_weight``.
-    rows : LinearRows
-    fold : Fold
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_fit,), or None
-        None for what scikit-learn would refuse, and where a class weighs nothing.
-
-    Examples
-    --------
-    >>> from sklearn.svm import LinearSVC
-    >>> X, y = np.zeros((3, 1)), np.array(["a", "b", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=3)
-    >>> svm = LinearSVC(C=10.0, class_weight={"b": 2.0})
-    >>> costs_of(svm, rows_of(fold, centred=False), fold)
-    array([10., 20., 20.])
-    """
+    """Return what each fit row's loss counts."""
     try:
         estimator._validate_params()
         shares = weigh_classes(estimator, rows, fold)
@@ -134,27 +78,7 @@ def costs_of(estimator: Any, rows: LinearRows, fold: Fold) -> np.ndarray | None:
 
 
 def weigh_classes(estimator: Any, rows: LinearRows, fold: Fold) -> np.ndarray:
-    """Return the weight of each class, as scikit-learn computes it.
-
-    Parameters
-    ----------
-    estimator : scikit-learn classifier
-    rows : LinearRows
-    fold : Fold
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_classes,)
-
-    Examples
-    --------
-    >>> from sklearn.svm import LinearSVC
-    >>> X, y = np.zeros((4, 1)), np.array(["a", "b", "b", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=4)
-    >>> svm = LinearSVC(class_weight="balanced")
-    >>> weigh_classes(svm, rows_of(fold, centred=False), fold).round(2)
-    array([2.  , 0.67])
-    """
+    """Return the weight of each class, as scikit-learn computes it."""
     shares: np.ndarray = compute_class_weight(
         estimator.class_weight, classes=rows.classes, y=fold.y_fit, sample_weight=fold.weight_fit
     )
@@ -162,26 +86,7 @@ def weigh_classes(estimator: Any, rows: LinearRows, fold: Fold) -> np.ndarray:
 
 
 def doubt_of(scores: np.ndarray, costs: np.ndarray, unsure: float) -> np.ndarray:
-    """Return how near the decisions of each mask may be to where they turn, for scikit-learn.
-
-    Parameters
-    ----------
-    scores : numpy.ndarray of float, shape (n_masks, n_validate, n_scores)
-    costs : numpy.ndarray of float
-        Of the fit rows.
-    unsure : float
-        By how much training may miss a decision, against 1 and the largest of the mask.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_masks,)
-        NaN where a decision is.
-
-    Examples
-    --------
-    >>> doubt_of(np.array([[[10.0], [-3.0]]]), np.ones(5), 5e-7).round(10)
-    array([5.5e-06])
-    """
+    """Return how near the decisions of each mask may be to where they turn, for scikit-learn."""
     noise = _NOISE * float(costs.max())
     doubts: np.ndarray = unsure * (1.0 + np.abs(scores).max(axis=(1, 2))) + noise
     return doubts

@@ -21,22 +21,7 @@ _UNSURE = 1e-9  # Newton's method ends with the optimum itself
 
 
 def accepts(estimator: Any) -> str | None:
-    """Return which setting of a linear support vector machine is not computed here, if any.
-
-    Parameters
-    ----------
-    estimator : sklearn.svm.LinearSVC
-
-    Returns
-    -------
-    str or None
-
-    Examples
-    --------
-    >>> accepts(LinearSVC(C=0.1))
-    >>> accepts(LinearSVC(loss="hinge"))
-    "loss='hinge'"
-    """
+    """Return which setting of a linear support vector machine is not computed here, if any."""
     only = {"penalty": "l2", "loss": "squared_hinge", "multi_class": "ovr"}
     for name, value in only.items():
         if getattr(estimator, name) != value:
@@ -53,38 +38,7 @@ def respond(
     need: str,
     seeds: np.ndarray | None,
 ) -> Responses:
-    """Return the answers of a linear support vector machine for each mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.svm.LinearSVC
-        Not fitted.
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold; each selects one at least.
-    need : {"labels", "ranking"}
-    seeds : None
-        The optimum does not depend on any.
-
-    Returns
-    -------
-    Responses
-        A mask is undecided where the training did not come to an end, and where two decisions are
-        nearly equal.
-
-    Notes
-    -----
-    Trained to the optimum, whatever ``tol`` and ``max_iter`` say: scikit-learn stops within its
-    ``tol``, where its ``random_state`` has a say in, or at ``max_iter`` with a warning, which this
-    never gives.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [1.0], [9.0], [8.0]]), np.array(["a", "a", "b", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=4)
-    >>> respond(LinearSVC(), fold, np.array([[True]]), need="labels", seeds=None).codes
-    array([[0, 0, 1, 1]])
-    """
+    """Return the answers of a linear support vector machine for each mask."""
     rows = rows_of(fold, centred=False)
     n_classes, costs = len(rows.classes), costs_of(estimator, rows, fold)
     if not rows.tame or costs is None or n_classes < 2 or (n_classes > 2 and need == RANKING):

@@ -24,22 +24,7 @@ UNSURE, _UNSURE_OF_TWO = 5e-7, 1e-9  # of decisions: where L-BFGS ends, and Newt
 
 
 def accepts(estimator: Any) -> str | None:
-    """Return which setting of a logistic regression is not computed here, if any.
-
-    Parameters
-    ----------
-    estimator : sklearn.linear_model.LogisticRegression
-
-    Returns
-    -------
-    str or None
-
-    Examples
-    --------
-    >>> accepts(LogisticRegression(C=0.1))
-    >>> accepts(LogisticRegression(solver="saga"))
-    "solver='saga'"
-    """
+    """Return which setting of a logistic regression is not computed here, if any."""
     if estimator.solver not in _SOLVERS:
         return f"solver={estimator.solver!r}"
     C = estimator.C
@@ -65,39 +50,7 @@ def respond(
     need: str,
     seeds: np.ndarray | None,
 ) -> Responses:
-    """Return the answers of a logistic regression for each mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.linear_model.LogisticRegression
-        Not fitted.
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold; each selects one at least.
-    need : {"labels", "ranking", "probabilities"}
-    seeds : None
-        The optimum does not depend on any.
-
-    Returns
-    -------
-    Responses
-        A mask is undecided where the training did not come to an end, and where two decisions are
-        nearly equal.
-
-    Notes
-    -----
-    Trained to the optimum, to 1e-6 of the decisions or better, whatever ``tol`` and ``max_iter``
-    say. scikit-learn with its own ``tol=1e-4`` stops short of it, by 0.002 to 0.4 of a decision on
-    four real data sets, or at ``max_iter`` with a warning, which this never gives.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [1.0], [9.0], [8.0]]), np.array(["a", "a", "b", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=4)
-    >>> masks = np.array([[True]])
-    >>> respond(LogisticRegression(), fold, masks, need="labels", seeds=None).codes
-    array([[0, 0, 1, 1]])
-    """
+    """Return the answers of a logistic regression for each mask."""
     liblinear = estimator.solver == "liblinear"
     rows = rows_of(fold, centred=estimator.fit_intercept and not liblinear)
     costs = costs_of(estimator, rows, fold)
@@ -118,26 +71,7 @@ def respond(
 def respond_with(
     scores: np.ndarray, codes: np.ndarray, decided: np.ndarray, need: str
 ) -> Responses:
-    """Return the answers that follow from decisions.
-
-    Parameters
-    ----------
-    scores : numpy.ndarray of float, shape (n_masks, n_validate, n_classes)
-        Decisions; of two classes one, of the second. Those of undecided masks are overwritten.
-    codes : numpy.ndarray of int, shape (n_masks, n_validate)
-    decided : numpy.ndarray of bool, shape (n_masks,)
-    need : {"labels", "ranking", "probabilities"}
-
-    Returns
-    -------
-    Responses
-
-    Examples
-    --------
-    >>> scores, codes = np.array([[[0.0]]]), np.array([[0]])
-    >>> respond_with(scores, codes, np.array([True]), "probabilities").values
-    array([[[0.5, 0.5]]])
-    """
+    """Return the answers that follow from decisions."""
     if need == LABELS:
         return Responses(codes, decided)
     scores[~decided] = 0.0

@@ -7,26 +7,7 @@ _BLOCK = 32  # masks that are compared at once, to save memory
 
 
 def decide(scores: np.ndarray, doubts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the class of the highest score of each row, and which masks are sure of all rows.
-
-    Parameters
-    ----------
-    scores : numpy.ndarray of float, shape (n_masks, n_rows, n_classes)
-        Or with one score instead of two: of the second class, if positive.
-    doubts : numpy.ndarray of float, shape (n_masks,)
-        By how much rounding may move a score of the mask.
-
-    Returns
-    -------
-    codes : numpy.ndarray of int, shape (n_masks, n_rows)
-    decided : numpy.ndarray of bool, shape (n_masks,)
-
-    Examples
-    --------
-    >>> codes, decided = decide(np.array([[[0.1], [-2.0]]]), np.array([0.2]))
-    >>> codes, decided
-    (array([[1, 0]]), array([False]))
-    """
+    """Return the class of the highest score of each row, and which masks are sure of all rows."""
     codes, decided = np.empty(scores.shape[:2], dtype=np.intp), np.empty(len(scores), dtype=bool)
     for start in range(0, len(scores), _BLOCK):
         own = slice(start, start + _BLOCK)
@@ -47,23 +28,7 @@ def _compare(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def soften(scores: np.ndarray) -> np.ndarray:
-    """Return probabilities proportional to the exponentials of the scores of each row.
-
-    Parameters
-    ----------
-    scores : numpy.ndarray of float, shape (n_masks, n_rows, n_classes)
-        Or with one score instead of two, of the second class over the first.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_masks, n_rows, n_classes)
-
-    Examples
-    --------
-    >>> soften(np.array([[[0.0], [1e3]]]))
-    array([[[0.5, 0.5],
-            [0. , 1. ]]])
-    """
+    """Return probabilities proportional to the exponentials of the scores of each row."""
     if scores.shape[2] == 1:
         second = expit(scores[:, :, 0])
         return np.stack([1.0 - second, second], axis=2)

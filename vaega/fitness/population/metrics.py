@@ -26,18 +26,10 @@ _LOSS_DOUBT = 1e-12  # of a loss, relative to the larger of it and 1
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric that is computed here.
+    """A metric that is computed here."""
 
-    Parameters
-    ----------
-    name : str
-        Of the metric, as scikit-learn's scorers are named.
-    need : {"labels", "ranking", "probabilities"}
-        What of a classifier's answers it is made of.
-    """
-
-    name: str
-    need: str
+    name: str  # Of the metric, as scikit-learn's scorers are named
+    need: str  # What of a classifier's answers it is made of
 
 
 # By the function, its settings, what it is called with, and the sign that makes higher better.
@@ -57,26 +49,7 @@ _KNOWN = {
 
 
 def recognise_metric(scorer: Any, estimator: Any) -> Metric | None:
-    """Return the metric that a scorer computes, where it is known here.
-
-    Parameters
-    ----------
-    scorer : callable
-        A scikit-learn scorer.
-    estimator : scikit-learn classifier
-        Whose own score, the accuracy, a scorer may pass on.
-
-    Returns
-    -------
-    Metric or None
-
-    Examples
-    --------
-    >>> from sklearn.metrics import get_scorer
-    >>> from sklearn.naive_bayes import GaussianNB
-    >>> recognise_metric(get_scorer("balanced_accuracy"), GaussianNB())
-    Metric(name='balanced_accuracy', need='labels')
-    """
+    """Return the metric that a scorer computes, where it is known here."""
     kind = type(scorer)
     if not kind.__module__.startswith("sklearn."):
         return None
@@ -119,36 +92,7 @@ _TRUTHS: WeakKeyDictionary[Fold, _Truth | None] = WeakKeyDictionary()
 
 
 def score_responses(metric: Metric, fold: Fold, answers: Responses) -> np.ndarray:
-    """Return the metric of each mask's answers.
-
-    Parameters
-    ----------
-    metric : Metric
-    fold : Fold
-        Whose validate rows were answered.
-    answers : Responses
-        Doubts may be given by mask or by value; without any, nothing is in doubt.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_masks,)
-        NaN where scikit-learn has to decide: answers in doubt, what it would refuse, and what it
-        would warn of.
-
-    Notes
-    -----
-    Of what is made of labels and ranks, the scores are scikit-learn's to the bit. A logarithmic
-    loss is scikit-learn's but for the rounding of the probabilities, which moves it by less than
-    1e-12, relative to the loss or to 1, whichever is larger.
-
-    Examples
-    --------
-    >>> X, y = np.zeros((2, 1)), np.array(["a", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=2)
-    >>> answers = Responses(np.array([[0, 0], [0, 1]]), np.array([True, True]))
-    >>> score_responses(Metric("accuracy", "labels"), fold, answers)
-    array([0.5, 1. ])
-    """
+    """Return the metric of each mask's answers."""
     scores = np.full(len(answers.codes), np.nan)
     if fold not in _TRUTHS:
         _TRUTHS[fold] = _truth_of(fold)

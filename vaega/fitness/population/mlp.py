@@ -43,22 +43,7 @@ _CLIPPED = (
 
 
 def accepts(estimator: Any) -> str | None:
-    """Return which setting of a multilayer perceptron is not computed here, if any.
-
-    Parameters
-    ----------
-    estimator : sklearn.neural_network.MLPClassifier
-
-    Returns
-    -------
-    str or None
-
-    Examples
-    --------
-    >>> accepts(MLPClassifier((5, 3), activation="tanh"))
-    >>> accepts(MLPClassifier(solver="lbfgs"))
-    "solver='lbfgs'"
-    """
+    """Return which setting of a multilayer perceptron is not computed here, if any."""
     try:
         estimator._validate_params()
     except ValueError:
@@ -83,31 +68,7 @@ def respond(
     need: str,
     seeds: np.ndarray | None,
 ) -> Responses:
-    """Return the answers of a network for each mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.neural_network.MLPClassifier
-        Not fitted.
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold; each selects one at least.
-    need : {"labels", "ranking", "probabilities"}
-    seeds : numpy.ndarray of int, shape (n_masks,), optional
-        What scikit-learn's classifier would get as `random_state`, where its own is unset.
-
-    Returns
-    -------
-    Responses
-        Undecided are networks whose training fails, so that scikit-learn says how.
-
-    Notes
-    -----
-    Initial weights, the split for early stopping and the shuffles are those that scikit-learn
-    would draw. The training differs from its only by rounding, being done in float32; over
-    hundreds of epochs that may move the epoch of the stop, and the class of a row that lies on
-    the border.
-    """
+    """Return the answers of a network for each mask."""
     answers = Responses.undecided(len(masks), len(fold.y_validate))
     rows, validate = _rows_of(fold, np.dtype(np.float32))
     n_classes = int(rows.codes.max()) + 1
@@ -217,34 +178,7 @@ def _rows_of(fold: Fold, dtype: np.dtype) -> tuple[Rows, Rows]:
 def fit_network(
     estimator: MLPClassifier, rows: Rows, columns: np.ndarray, seed: int | None
 ) -> tuple[Network, Layout, Outcome] | None:
-    """Train the network of one mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.neural_network.MLPClassifier
-        Its settings.
-    rows : Rows
-        All classes, from 0 on, have a row.
-    columns : numpy.ndarray of int64
-        Which the mask selects.
-    seed : int
-        What scikit-learn's classifier would get as `random_state`.
-
-    Returns
-    -------
-    network : Network
-    layout : Layout
-    outcome : Outcome
-        Or None for all, where scikit-learn would fail to split the rows for early stopping.
-
-    Examples
-    --------
-    >>> rows = Rows(np.eye(4, dtype=np.float32), np.array([0, 0, 1, 1]), np.ones(4, np.float32))
-    >>> estimator = MLPClassifier((5, 3), max_iter=20)
-    >>> _, layout, outcome = fit_network(estimator, rows, np.arange(4), seed=0)
-    >>> layout.units, len(outcome.losses)
-    (array([5, 3, 1]), 20)
-    """
+    """Train the network of one mask."""
     n_classes = int(rows.codes.max()) + 1
     units = _units_of(estimator, 1 if n_classes == 2 else n_classes)
     stream = np.random.RandomState(seed)

@@ -50,51 +50,14 @@ _KNOWN: WeakKeyDictionary[Fold, _Moments | None] = WeakKeyDictionary()
 
 
 def accepts(estimator: Any) -> str | None:
-    """Return which setting of a Gaussian naive Bayes is not computed here: none.
-
-    Parameters
-    ----------
-    estimator : sklearn.naive_bayes.GaussianNB
-
-    Returns
-    -------
-    None
-
-    Examples
-    --------
-    >>> accepts(GaussianNB(priors=[0.5, 0.5]))
-    """
+    """Return which setting of a Gaussian naive Bayes is not computed here: none."""
     return None
 
 
 def respond(
     estimator: GaussianNB, fold: Fold, masks: np.ndarray, *, need: str, seeds: np.ndarray | None
 ) -> Responses:
-    """Return the answers of a Gaussian naive Bayes for each mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.naive_bayes.GaussianNB
-        Not fitted.
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold; each selects one at least.
-    need : {"labels", "ranking", "probabilities"}
-    seeds : None
-        Nothing here is random.
-
-    Returns
-    -------
-    Responses
-        For labels a mask is undecided where the two likeliest classes of a row are closer than
-        rounding could move them. Doubts are by value: a probability of exactly 0 or 1 has none.
-
-    Notes
-    -----
-    Rounding can move the means and variances that scikit-learn finds (the order of its sums
-    depends on the selected columns), then each term, then the sum of the terms; the bounds of all
-    these are added up beside the terms themselves. The smoothing is that of the very mask.
-    """
+    """Return the answers of a Gaussian naive Bayes for each mask."""
     shape = (len(masks), len(fold.y_validate))
     if fold not in _KNOWN:
         _KNOWN[fold] = _moments_of(fold)

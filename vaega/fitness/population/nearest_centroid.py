@@ -46,22 +46,7 @@ _KNOWN: WeakKeyDictionary[Fold, dict[tuple[str, bool], _Terms | None]] = WeakKey
 
 
 def accepts(estimator: Any) -> str | None:
-    """Return which setting of a nearest-centroid classifier is not computed here, if any.
-
-    Parameters
-    ----------
-    estimator : sklearn.neighbors.NearestCentroid
-
-    Returns
-    -------
-    str or None
-
-    Examples
-    --------
-    >>> accepts(NearestCentroid())
-    >>> accepts(NearestCentroid(metric="manhattan"))
-    "metric='manhattan'"
-    """
+    """Return which setting of a nearest-centroid classifier is not computed here, if any."""
     if not isinstance(estimator.metric, str) or estimator.metric != "euclidean":
         return f"metric={estimator.metric!r}"
     if isinstance(estimator.priors, np.ndarray):  # scikit-learn asks whether it equals a text
@@ -78,36 +63,7 @@ def respond(
     need: str,
     seeds: np.ndarray | None,
 ) -> Responses:
-    """Return the answers of nearest centroids for each mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.neighbors.NearestCentroid
-        Not fitted.
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold; each selects one at least.
-    need : {"labels", "ranking", "probabilities"}
-    seeds : None
-        Nothing here is random.
-
-    Returns
-    -------
-    Responses
-        A mask is undecided where a row is almost as near to a second centroid.
-
-    Notes
-    -----
-    Equal priors predict by plain distances, others by distances in units of the spread within
-    classes; decision values and probabilities are always those of the latter.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [1.0], [9.0], [8.0]]), np.array(["a", "a", "b", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=4)
-    >>> respond(NearestCentroid(), fold, np.array([[True]]), need="labels", seeds=None).codes
-    array([[0, 0, 1, 1]])
-    """
+    """Return the answers of nearest centroids for each mask."""
     priors = _priors_of(estimator, fold)
     n_validate = len(fold.y_validate)
     if priors is None or (need == RANKING and len(priors) > 2):

@@ -39,22 +39,7 @@ _KNOWN: WeakKeyDictionary[Fold, _Rows] = WeakKeyDictionary()
 
 
 def accepts(estimator: Any) -> str | None:
-    """Return which setting of a nearest-neighbour classifier is not computed here, if any.
-
-    Parameters
-    ----------
-    estimator : sklearn.neighbors.KNeighborsClassifier
-
-    Returns
-    -------
-    str or None
-
-    Examples
-    --------
-    >>> accepts(KNeighborsClassifier(3, weights="distance"))
-    >>> accepts(KNeighborsClassifier(metric="cosine"))
-    "metric='cosine'"
-    """
+    """Return which setting of a nearest-neighbour classifier is not computed here, if any."""
     euclidean = estimator.metric == "euclidean" or (
         estimator.metric == "minkowski" and estimator.p == 2
     )
@@ -75,35 +60,7 @@ def respond(
     need: str,
     seeds: np.ndarray | None,
 ) -> Responses:
-    """Return the answers of nearest neighbours for each mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.neighbors.KNeighborsClassifier
-        Not fitted.
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold; each selects one at least.
-    need : {"labels", "ranking", "probabilities"}
-    seeds : None
-        Nothing here is random.
-
-    Returns
-    -------
-    Responses
-        A mask is undecided where rounding decides who is near (fit rows of several classes at the
-        border that are equally far, up to rounding) and that could change an answer; with weights
-        by distance also where a distance may be 0 or not.
-
-    Notes
-    -----
-    Near rows are found in single precision, with room for its rounding; those that are near
-    enough to matter are measured again, as they are, in double.
-
-    Distances are not updated from those of a similar mask. With 25 fit rows and 700 of 7,129
-    columns, the matrix product is a fifth of a mask's 31 microseconds; an update could save less
-    than that, and the search for a similar mask costs more.
-    """
+    """Return the answers of nearest neighbours for each mask."""
     shape = (len(masks), len(fold.y_validate))
     if fold not in _KNOWN:
         _KNOWN[fold] = _rows_of(fold)

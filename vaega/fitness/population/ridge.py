@@ -54,22 +54,7 @@ _KNOWN: WeakKeyDictionary[Fold, dict[str, _Terms | None]] = WeakKeyDictionary()
 
 
 def accepts(estimator: Any) -> str | None:
-    """Return which setting of a ridge classifier is not computed here, if any.
-
-    Parameters
-    ----------
-    estimator : sklearn.linear_model.RidgeClassifier
-
-    Returns
-    -------
-    str or None
-
-    Examples
-    --------
-    >>> accepts(RidgeClassifier())
-    >>> accepts(RidgeClassifier(solver="sag"))
-    "solver='sag'"
-    """
+    """Return which setting of a ridge classifier is not computed here, if any."""
     if estimator.solver not in _SOLVERS:
         return f"solver={estimator.solver!r}"
     alpha = estimator.alpha
@@ -86,32 +71,7 @@ def respond(
     need: str,
     seeds: np.ndarray | None,
 ) -> Responses:
-    """Return the answers of a ridge classifier for each mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.linear_model.RidgeClassifier
-        Not fitted.
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold; each selects one at least.
-    need : {"labels", "ranking"}
-    seeds : None
-        Nothing here is random.
-
-    Returns
-    -------
-    Responses
-        A mask is undecided where a decision value is so close to a border that rounding could
-        turn it.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [1.0], [9.0], [8.0]]), np.array(["a", "a", "b", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=4)
-    >>> respond(RidgeClassifier(), fold, np.array([[True]]), need="labels", seeds=None).codes
-    array([[0, 0, 1, 1]])
-    """
+    """Return the answers of a ridge classifier for each mask."""
     terms = _terms_of(estimator, fold)
     if terms is None or (need == RANKING and terms.targets.shape[1] > 1):
         return Responses.undecided(len(masks), len(fold.y_validate))
@@ -251,35 +211,7 @@ def _is_plain(fold: Fold, weights: np.ndarray) -> bool:
 
 
 def leave_one_out(estimator: RidgeClassifier, fold: Fold, masks: np.ndarray) -> np.ndarray:
-    """Return the decision values of each fit row, when it is left out of the fit.
-
-    Parameters
-    ----------
-    estimator : sklearn.linear_model.RidgeClassifier
-        Not fitted; of settings that `accepts` takes.
-    fold : Fold
-        Whose validate rows are not looked at. Rows keep the weights that they have among all, so
-        that ``class_weight="balanced"`` is not balanced anew for each.
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_masks, n_fit, n_targets)
-        One target for two classes, else one a class. NaN where scikit-learn would refuse the fold.
-
-    Notes
-    -----
-    The left-out residual is the residual over one minus the leverage, and both are read off the
-    inverse of the matrix of rows (Golub, Heath and Wahba 1979, "Generalized cross-validation").
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [1.0], [9.0], [8.0]]), np.array(["a", "a", "b", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=4)
-    >>> leave_one_out(RidgeClassifier(), fold, np.array([[True]]))[0, :, 0] > 0.0
-    array([False, False,  True,  True])
-    """
+    """Return the decision values of each fit row, when it is left out of the fit."""
     terms = _terms_of(estimator, fold)
     if terms is None:
         n_classes = len(np.unique(fold.y_fit))

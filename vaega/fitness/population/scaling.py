@@ -16,26 +16,7 @@ _SCALERS = (MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler)
 
 
 def split_pipeline(estimator: Any) -> tuple[tuple[Any, ...], Any]:
-    """Return the scalers and the classifier of a pipeline.
-
-    Parameters
-    ----------
-    estimator : scikit-learn estimator
-
-    Returns
-    -------
-    scalers : tuple of scikit-learn transformers
-        Each treats every column by itself. None for any other estimator.
-    classifier
-        The last step, or `estimator` itself where it is no pipeline of scalers and a classifier.
-
-    Examples
-    --------
-    >>> from sklearn.naive_bayes import GaussianNB
-    >>> from sklearn.pipeline import make_pipeline
-    >>> split_pipeline(make_pipeline(StandardScaler(), GaussianNB()))
-    ((StandardScaler(),), GaussianNB())
-    """
+    """Return the scalers and the classifier of a pipeline."""
     if type(estimator) is not Pipeline or estimator.memory is not None or not estimator.steps:
         return (), estimator
     *before, classifier = [step for _, step in estimator.steps]
@@ -50,27 +31,7 @@ _SCALING = Lock()  # threads that ask for the same fold wait for the first
 
 
 def scale_fold(fold: Fold, scalers: tuple[Any, ...]) -> Fold | None:
-    """Return a fold whose columns went through scalers that were fitted on its fit rows.
-
-    Parameters
-    ----------
-    fold : Fold
-        Kept in mind with the result, as long as it lives.
-    scalers : tuple of scikit-learn transformers
-        Not fitted.
-
-    Returns
-    -------
-    Fold or None
-        None where a scaler refuses the rows, or its own settings: scikit-learn says so, of the
-        masks that select such a column.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [4.0]]), np.array([0, 1])
-    >>> scale_fold(Fold(X, y, X, y, np.arange(1), 2), (StandardScaler(),)).X_fit.ravel()
-    array([-1.,  1.])
-    """
+    """Return a fold whose columns went through scalers that were fitted on its fit rows."""
     if not scalers:
         return fold
     name = repr([(type(scaler).__name__, scaler.get_params()) for scaler in scalers])

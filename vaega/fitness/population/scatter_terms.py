@@ -21,30 +21,14 @@ class ScatterTerms:
 
     They are contrasts within classes of the fit rows, the means of the classes less their mean,
     and the validate rows less that mean.
-
-    Parameters
-    ----------
-    by_feature : numpy.ndarray of float64, shape (n_columns, padded n_rows)
-        The rows, transposed.
-    n_rows : int
-    gram : ColumnGram
-        Of the contrasts.
-    originals : numpy.ndarray of int, shape (n_columns,)
-        Of each column the first one that is equal in all rows.
-    sizes : numpy.ndarray of float64, shape (n_columns, 4)
-        As `vaega.fitness.population.kernels.forms` sums them up.
-    moving : numpy.ndarray of bool, shape (n_columns,)
-        Which columns vary within classes.
-    priors : numpy.ndarray of float64, shape (n_classes,)
-    n_fit : int
     """
 
-    by_feature: np.ndarray
+    by_feature: np.ndarray  # The rows, transposed
     n_rows: int
-    gram: ColumnGram
-    originals: np.ndarray
-    sizes: np.ndarray
-    moving: np.ndarray
+    gram: ColumnGram  # Of the contrasts
+    originals: np.ndarray  # Of each column the first one that is equal in all rows
+    sizes: np.ndarray  # As `vaega.fitness.population.kernels.forms` sums them up
+    moving: np.ndarray  # Which columns vary within classes
     priors: np.ndarray
     n_fit: int
 
@@ -63,29 +47,7 @@ class ScatterTerms:
 def make_scatter_terms(
     estimator: LinearDiscriminantAnalysis, fold: Fold, *, is_svd: bool
 ) -> ScatterTerms | None:
-    """Return the terms of a fold.
-
-    Parameters
-    ----------
-    estimator : sklearn.discriminant_analysis.LinearDiscriminantAnalysis
-        Not fitted.
-    fold : Fold
-    is_svd : bool
-        Whether columns are scaled by their spread within classes, as the solver "svd" does.
-
-    Returns
-    -------
-    ScatterTerms or None
-        None where scikit-learn would refuse, or warn, or compute otherwise.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [1.0], [9.0], [8.0]]), np.array(["a", "a", "b", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=4)
-    >>> terms = make_scatter_terms(LinearDiscriminantAnalysis(), fold, is_svd=True)
-    >>> terms.by_feature[:, :2]  # a contrast in each class, in units of the spread
-    array([[-0.70710678,  0.70710678]])
-    """
+    """Return the terms of a fold."""
     classes, codes, counts = np.unique(fold.y_fit, return_inverse=True, return_counts=True)
     priors = _priors_of(estimator, counts)
     if priors is None or not _is_plain(fold, counts, is_svd=is_svd):

@@ -18,39 +18,17 @@ _UNSURE = 16.0  # within this factor of where scikit-learn takes a column for co
 
 @dataclass(frozen=True, eq=False)
 class ShrunkTerms:
-    """Rows of a fold, and of each class how they spread.
+    """Rows of a fold, and of each class how they spread."""
 
-    Parameters
-    ----------
-    scatter : ScatterTerms
-        In the columns' own units.
-    grams : ColumnGram
-        Of the contrasts of each class.
-    squares : numpy.ndarray of float64, shape (n_columns, padded n_fit)
-        Of the centred fit rows, class by class, in units of the spread in the class.
-    classes : tuple of numpy.ndarray
-        As `vaega.fitness.population.kernels.ledoit_wolf.compute_shrunk_forms` takes them.
-    """
-
-    scatter: ScatterTerms
-    grams: ColumnGram
+    scatter: ScatterTerms  # In the columns' own units
+    grams: ColumnGram  # Of the contrasts of each class
+    # Of the centred fit rows, class by class, in units of the spread in the class
     squares: np.ndarray
+    # As `vaega.fitness.population.kernels.ledoit_wolf.compute_shrunk_forms` takes them
     classes: tuple[np.ndarray, ...]
 
     def compute(self, masks: np.ndarray, *, careful: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Return the forms of each mask and the facts of its matrix.
-
-        Parameters
-        ----------
-        masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        careful : bool
-            Whether the least eigenvalue is bounded closely.
-
-        Returns
-        -------
-        answers : numpy.ndarray of float64, shape (n_masks, n_classes + n_validate, n_classes)
-        facts : numpy.ndarray of float64, shape (n_masks, `ledoit_wolf.N_SHRUNK_FACTS`)
-        """
+        """Return the forms of each mask and the facts of its matrix."""
         terms = self.scatter
         n_asks = terms.n_rows - terms.n_contrasts
         answers = np.empty((len(masks), n_asks, len(terms.priors)))
@@ -70,27 +48,7 @@ class ShrunkTerms:
 
 
 def make_shrunk_terms(estimator: LinearDiscriminantAnalysis, fold: Fold) -> ShrunkTerms | None:
-    """Return the terms of a fold.
-
-    Parameters
-    ----------
-    estimator : sklearn.discriminant_analysis.LinearDiscriminantAnalysis
-        Not fitted.
-    fold : Fold
-
-    Returns
-    -------
-    ShrunkTerms or None
-        None where scikit-learn would refuse, or warn, or compute otherwise.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [1.0], [9.0], [7.0]]), np.array(["a", "a", "b", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=4)
-    >>> lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-    >>> make_shrunk_terms(lda, fold).classes[2]  # variances
-    array([[0.25, 1.  ]])
-    """
+    """Return the terms of a fold."""
     scatter = make_scatter_terms(estimator, fold, is_svd=False)
     if scatter is None:
         return None

@@ -18,24 +18,7 @@ FULL_BATCH = 200
 
 
 def default_classifiers(n_rows: int) -> dict[str, Any]:
-    """Return unfitted classifiers by name, for rows that are standardised.
-
-    Parameters
-    ----------
-    n_rows : int
-        Rows that they are fitted on.
-
-    Returns
-    -------
-    dict of str to estimator
-        ``mlp``, the thesis's network (hidden layers of 5 and 3, tanh, Adam, 3,000 epochs at most)
-        in single precision; ``logistic``, ``knn`` (three neighbours) and ``gaussian_nb``.
-
-    Examples
-    --------
-    >>> list(default_classifiers(38))
-    ['mlp', 'logistic', 'knn', 'gaussian_nb']
-    """
+    """Return unfitted classifiers by name, for rows that are standardised."""
     network = MLPClassifier(
         (5, 3),
         activation="tanh",
@@ -53,28 +36,7 @@ def default_classifiers(n_rows: int) -> dict[str, Any]:
 
 
 def check_classifiers(classifiers: Any, *, owner: str) -> Mapping[str, Any] | None:
-    """Return the classifiers given, by name; None stands for the default ones.
-
-    Parameters
-    ----------
-    classifiers : mapping of str to estimator, or None
-        Unfitted.
-    owner : str
-        Who asks.
-
-    Returns
-    -------
-    mapping or None
-
-    Raises
-    ------
-    InputError
-        When it is no mapping of names to things with `fit` and `predict`.
-
-    Examples
-    --------
-    >>> check_classifiers(None, owner="measure_quality")
-    """
+    """Return the classifiers given, by name; None stands for the default ones."""
     if classifiers is None:
         return None
     if not isinstance(classifiers, Mapping) or not classifiers:

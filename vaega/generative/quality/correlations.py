@@ -13,24 +13,11 @@ BLOCK = 1024
 
 @dataclass(frozen=True)
 class CorrelationSimilarity:
-    """The mean over pairs of columns.
+    """The mean over pairs of columns."""
 
-    Attributes
-    ----------
-    mean : float
-        Of the pairs' scores, in [0, 1]; NaN without a pair.
-    n_columns, n_pairs : int
-        Columns that vary on both sides, and their pairs.
-
-    Examples
-    --------
-    >>> CorrelationSimilarity(0.93, 3, 3).mean
-    0.93
-    """
-
-    mean: float
-    n_columns: int
-    n_pairs: int
+    mean: float  # Of the pairs' scores, in [0, 1]; NaN without a pair
+    n_columns: int  # Columns that vary on both sides, and their pairs
+    n_pairs: int  # Columns that vary on both sides, and their pairs
 
 
 def correlation_scores(real: np.ndarray, synthetic: np.ndarray) -> np.ndarray:
@@ -38,27 +25,6 @@ def correlation_scores(real: np.ndarray, synthetic: np.ndarray) -> np.ndarray:
 
     Equal to the score of SDMetrics' ``CorrelationSimilarity``. Memory is the square of the columns;
     `correlation_similarity` needs none of it.
-
-    Parameters
-    ----------
-    real, synthetic : numpy.ndarray of shape (n_real, n_features) and (n_synthetic, n_features)
-        Two rows or more each, no missing values.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_features, n_features)
-        NaN in pairs with a column that is constant on one side, where r is not defined.
-
-    References
-    ----------
-    SDMetrics 0.32, ``column_pairs.CorrelationSimilarity``.
-
-    Examples
-    --------
-    >>> real = np.array([[0.0, 0.0], [1.0, 1.0]])
-    >>> correlation_scores(real, real * [1, -1]).round(9)
-    array([[1., 0.],
-           [0., 1.]])
     """
     constant = _constant(real) | _constant(synthetic)
     left, right = _unit_columns(real), _unit_columns(synthetic)
@@ -74,28 +40,7 @@ def correlation_similarity(
     rng: np.random.Generator,
     max_columns: int = MAX_COLUMNS,
 ) -> CorrelationSimilarity:
-    """Return the mean of `correlation_scores` over all pairs of different columns, by blocks.
-
-    Parameters
-    ----------
-    real, synthetic : numpy.ndarray of shape (n_real, n_features) and (n_synthetic, n_features)
-        Two rows or more each, no missing values.
-    rng : numpy.random.Generator
-        Chooses the columns where there are more than `max_columns` that vary on both sides.
-    max_columns : int, default=8000
-        All pairs of so many columns are taken; the cost grows with their square.
-
-    Returns
-    -------
-    CorrelationSimilarity
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(500, 4))
-    >>> correlation_similarity(X[:250], X[250:], rng=rng).n_pairs
-    6
-    """
+    """Return the mean of `correlation_scores` over all pairs of different columns, by blocks."""
     columns = np.flatnonzero(~(_constant(real) | _constant(synthetic)))
     if len(columns) > max_columns:
         columns = np.sort(rng.choice(columns, max_columns, replace=False))

@@ -14,30 +14,6 @@ def measure_densities(model: Any, rows: ComparedRows, *, references: bool = True
 
     References are probabilistic PCA and the Gaussian of each class, fitted on the same rows in
     closed form: a model that is worth its training explains held-out rows as well as they do.
-
-    Parameters
-    ----------
-    model : fitted model or None
-        With ``score_samples(X)``, nats a row; one without, or None, has no row in the table.
-    rows : ComparedRows
-        On the scale of the model.
-    references : bool, default=True
-        Whether to fit them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``model``; ``fit`` and ``heldout``, the mean log likelihood in nats per column that varies;
-        ``gap``, their difference, which grows as a model memorises; ``auc``, how well the
-        likelihood alone tells fit rows from held-out ones: 0.5 not at all, 1 always. A gap that
-        the references have too is the price of few rows, or of test rows from elsewhere.
-
-    Examples
-    --------
-    >>> from vaega.generative.quality.rows import check_rows
-    >>> X, y = np.array([[0.0], [1.0], [8.0], [9.0]]), [0, 0, 1, 1]
-    >>> measure_densities(None, check_rows(X, y, X, y, X, y), references=False).empty
-    True
     """
     candidates = [] if not hasattr(model, "score_samples") else [model]
     if references:
@@ -51,23 +27,7 @@ def measure_densities(model: Any, rows: ComparedRows, *, references: bool = True
 
 
 def membership_auc(inside: np.ndarray, outside: np.ndarray) -> float:
-    """Return the probability that a score from `inside` is above one from `outside`.
-
-    Parameters
-    ----------
-    inside, outside : numpy.ndarray of shape (n,) and (m,)
-        Scores; equal ones count one half.
-
-    Returns
-    -------
-    float
-        Area under the ROC curve.
-
-    Examples
-    --------
-    >>> membership_auc(np.array([3.0, 1.0]), np.array([2.0, 0.0]))
-    0.75
-    """
+    """Return the probability that a score from `inside` is above one from `outside`."""
     ranks = rankdata(np.concatenate([inside, outside]))[: len(inside)]
     n, m = len(inside), len(outside)
     return float((ranks.sum() - n * (n + 1) / 2) / (n * m))

@@ -23,26 +23,11 @@ FEWEST_ROWS = 200
 
 @dataclass(frozen=True, eq=False)
 class DrawnRows:
-    """What is to be measured.
+    """What is to be measured."""
 
-    Attributes
-    ----------
-    rows : ComparedRows
-        Fit rows, synthetic rows, held-out rows.
-    model : fitted model or None
-        What has a likelihood; None where the generator is a sampler without a model.
-    generator : str
-        Its name.
-
-    Examples
-    --------
-    >>> DrawnRows.__dataclass_fields__.keys()
-    dict_keys(['rows', 'model', 'generator'])
-    """
-
-    rows: ComparedRows
-    model: Any
-    generator: str
+    rows: ComparedRows  # Fit rows, synthetic rows, held-out rows
+    model: Any  # What has a likelihood; None where the generator is a sampler without a model
+    generator: str  # Its name
 
 
 def draw_rows(
@@ -57,34 +42,7 @@ def draw_rows(
     cache: str | Path | None = None,
     seed: int,
 ) -> DrawnRows:
-    """Fit a generator on the fit rows alone, and draw rows from it in the classes' shares.
-
-    Parameters
-    ----------
-    generator : generative model or sampler
-        See `measure_quality`.
-    X, y, X_test, y_test, test_size, n_synthetic, cache
-        See `measure_quality`.
-    seed : int
-        Splits, seeds the fit where the generator has no seed of its own, and draws.
-
-    Returns
-    -------
-    DrawnRows
-
-    Raises
-    ------
-    InputError
-        When the generator is none, or rows cannot be split, fitted or drawn.
-
-    Examples
-    --------
-    >>> from imblearn.over_sampling import RandomOverSampler
-    >>> X, y = np.arange(40.0).reshape(20, 2), np.repeat(["a", "b"], 10)
-    >>> drawn = draw_rows(RandomOverSampler(), X, y, n_synthetic=30, seed=0)
-    >>> drawn.generator, drawn.rows.X_synthetic.shape, drawn.rows.X_test.shape
-    ('RandomOverSampler', (30, 2), (6, 2))
-    """
+    """Fit a generator on the fit rows alone, and draw rows from it in the classes' shares."""
     if isinstance(generator, type) or (not _is_sampler(generator) and not _is_model(generator)):
         raise InputError(
             f"{OWNER}: needs a generative model (fit and sample) or a sampler (fit_resample), "
@@ -105,25 +63,7 @@ def draw_rows(
 
 
 def share_rows(y: np.ndarray, total: int) -> dict[Any, int]:
-    """Divide a number of rows over classes by their shares, two a class at least.
-
-    Parameters
-    ----------
-    y : numpy.ndarray of shape (n,)
-        Labels.
-    total : int
-        Rows in all, at least two a class.
-
-    Returns
-    -------
-    dict of label to int
-        Largest remainders first; they sum to `total`.
-
-    Examples
-    --------
-    >>> share_rows(np.array(["a"] * 98 + ["b"] * 2), 10)
-    {'a': 8, 'b': 2}
-    """
+    """Divide a number of rows over classes by their shares, two a class at least."""
     labels, counts = np.unique(y, return_counts=True)
     free = total - 2 * len(labels)
     exact = np.maximum(total * counts / counts.sum() - 2, 0)

@@ -16,27 +16,6 @@ def fidelity_table(rows: ComparedRows, *, seed: int) -> pd.DataFrame:
     Few rows of one distribution look different, the more so the fewer they are. So three sets stand
     side by side: all synthetic rows, as many of each class as are held out, and the held-out rows;
     the last two are the ones to compare.
-
-    Parameters
-    ----------
-    rows : ComparedRows
-        What is compared.
-    seed : int
-        Chooses the synthetic rows of the second set, and columns where they are too many for all
-        pairs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``rows`` ("synthetic", "as many", "held out"), ``n_rows``, ``ks_complement`` (mean over
-        columns), ``correlation_similarity`` (mean over pairs), ``n_pairs``.
-
-    Examples
-    --------
-    >>> from vaega.generative.quality.rows import check_rows
-    >>> X, y = np.array([[0.0, 1.0], [2.0, 0.0], [5.0, 7.0], [9.0, 8.0]]), [0, 0, 1, 1]
-    >>> fidelity_table(check_rows(X, y, X, y, X, y), seed=0)["ks_complement"].tolist()
-    [1.0, 1.0, 1.0]
     """
     matched = rows.matched(derive_rng(seed, "as many"))
     others = {
@@ -48,26 +27,7 @@ def fidelity_table(rows: ComparedRows, *, seed: int) -> pd.DataFrame:
 
 
 def column_table(rows: ComparedRows) -> pd.DataFrame:
-    """Return one row a column: how like the real ones its synthetic values are.
-
-    Parameters
-    ----------
-    rows : ComparedRows
-        What is compared.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``column`` (its number), ``ks_complement`` of synthetic against fit rows,
-        ``ks_complement_heldout`` of held-out against fit rows, ``variance_ratio`` within classes.
-
-    Examples
-    --------
-    >>> from vaega.generative.quality.rows import check_rows
-    >>> X, y = np.array([[0.0], [2.0], [5.0], [9.0]]), [0, 0, 1, 1]
-    >>> column_table(check_rows(X, y, X, y, X, y))["variance_ratio"].tolist()
-    [1.0]
-    """
+    """Return one row a column: how like the real ones its synthetic values are."""
     return pd.DataFrame(
         {
             "column": np.arange(rows.X_fit.shape[1]),

@@ -168,31 +168,7 @@ def measure_drawn(
     seed: int,
     seconds: Mapping[str, float] | None = None,
 ) -> QualityReport:
-    """Measure rows that `draw_rows` drew.
-
-    Parameters
-    ----------
-    drawn : DrawnRows
-        Rows and model.
-    classifiers, references
-        See `measure_quality`.
-    seed : int
-        Of all that is random in the measurement.
-    seconds : mapping of str to float, optional
-        What was spent before, to stand in the report.
-
-    Returns
-    -------
-    QualityReport
-
-    Examples
-    --------
-    >>> from imblearn.over_sampling import RandomOverSampler
-    >>> from sklearn.datasets import load_iris
-    >>> drawn = draw_rows(RandomOverSampler(), *load_iris(return_X_y=True), seed=0)
-    >>> measure_drawn(drawn, references=False, seed=0).copies.duplicates
-    1.0
-    """
+    """Measure rows that `draw_rows` drew."""
     clock = _Clock(dict(seconds or {}))
     with threadpool_limits(limits=1):
         parts = _parts(drawn, classifiers, references, seed, clock)

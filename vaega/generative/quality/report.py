@@ -122,24 +122,7 @@ TABLES = {
 
 
 def markdown_table(table: pd.DataFrame) -> str:
-    """Return a table as Markdown, fractions with three decimals.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Its index is left out.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> print(markdown_table(pd.DataFrame({"name": ["a"], "value": [0.12345]})), end="")
-    | name | value |
-    | --- | ---: |
-    | a | 0.123 |
-    """
+    """Return a table as Markdown, fractions with three decimals."""
     numeric = [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
     lines = [
         [name.replace("_", " ") for name in table.columns],
@@ -150,13 +133,7 @@ def markdown_table(table: pd.DataFrame) -> str:
 
 
 def show_cell(value: Any) -> str:
-    """Return a table's value as a person reads it.
-
-    Examples
-    --------
-    >>> show_cell(1 / 3), show_cell(7), show_cell(float("nan")), show_cell(3e-7)
-    ('0.333', '7', '–', '3e-07')
-    """
+    """Return a table's value as a person reads it."""
     if not isinstance(value, float):
         return str(value)
     if math.isnan(value):

@@ -16,32 +16,18 @@ LEAST_SIZE, MOST_SIZE = 1e-6, 1e100
 
 @dataclass(frozen=True, eq=False)
 class ComparedRows:
-    """Three sets of rows with the codes of their classes.
+    """Three sets of rows with the codes of their classes."""
 
-    Attributes
-    ----------
-    X_fit, X_synthetic, X_test : numpy.ndarray of shape (n_rows, n_features)
-        Rows that the generator was fitted on, rows that it made, rows that it never saw.
-    y_fit, y_synthetic, y_test : numpy.ndarray of int, shape (n_rows,)
-        Codes into `classes`.
-    classes : numpy.ndarray of shape (n_classes,)
-        Sorted labels of the fit rows.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [2.0], [5.0], [9.0]]), ["a", "a", "b", "b"]
-    >>> rows = check_rows(X, y, X + 1, y, X + 2, y)
-    >>> rows.classes.tolist(), rows.y_test.tolist()
-    (['a', 'b'], [0, 0, 1, 1])
-    """
-
+    # Rows that the generator was fitted on, rows that it made, rows that it never saw
     X_fit: np.ndarray
-    y_fit: np.ndarray
+    y_fit: np.ndarray  # Codes into `classes`
+    # Rows that the generator was fitted on, rows that it made, rows that it never saw
     X_synthetic: np.ndarray
-    y_synthetic: np.ndarray
+    y_synthetic: np.ndarray  # Codes into `classes`
+    # Rows that the generator was fitted on, rows that it made, rows that it never saw
     X_test: np.ndarray
-    y_test: np.ndarray
-    classes: np.ndarray
+    y_test: np.ndarray  # Codes into `classes`
+    classes: np.ndarray  # Sorted labels of the fit rows
 
     @property
     def varies(self) -> np.ndarray:
@@ -64,14 +50,7 @@ class ComparedRows:
         return replace(self, **dict(zip(names, parts, strict=True)))
 
     def scaled(self, *, limit: float = np.inf) -> "ComparedRows":
-        """Return the rows standardised by the fit rows, without columns constant there.
-
-        Parameters
-        ----------
-        limit : float, default=inf
-            Values are clipped to plus or minus so many standard deviations: a column that hardly
-            varies among few fit rows has huge values in others, which no distance should hang on.
-        """
+        """Return the rows standardised by the fit rows, without columns constant there."""
         kept = self.varies
         mean, deviation = self.X_fit[:, kept].mean(axis=0), self.X_fit[:, kept].std(axis=0)
         # A deviation may round to 0 where the values differ in their last bits.
@@ -86,18 +65,7 @@ class ComparedRows:
         )
 
     def matched(self, rng: np.random.Generator) -> np.ndarray:
-        """Choose synthetic rows as many in each class as are held out, or as many as there are.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Chooses.
-
-        Returns
-        -------
-        numpy.ndarray of int
-            Sorted positions in `X_synthetic`.
-        """
+        """Choose synthetic rows as many in each class as are held out, or as many as there are."""
         counts = np.bincount(self.y_test, minlength=len(self.classes))
         chosen = [
             rng.permutation(np.flatnonzero(self.y_synthetic == code))[:count]
@@ -116,35 +84,7 @@ def check_rows(
     *,
     owner: str = "measure_rows",
 ) -> ComparedRows:
-    """Return the rows as arrays of equal width with labels coded by those of the fit rows.
-
-    Parameters
-    ----------
-    X_fit, X_synthetic, X_test : array-like of shape (n_rows, n_features)
-        Finite values.
-    y_fit, y_synthetic, y_test : array-like of shape (n_rows,)
-        Labels.
-    owner : str, default="measure_rows"
-        Who asks.
-
-    Returns
-    -------
-    ComparedRows
-
-    Raises
-    ------
-    InputError
-        When widths or labels differ, the fit rows have one class or no column that varies, or a
-        class has fewer than two synthetic rows.
-    ValueError
-        When a part is not what scikit-learn calls valid.
-
-    Examples
-    --------
-    >>> check_rows([[0.0], [1.0], [2.0]], [0, 0, 1], [[1.0]], [2], [[0.0]], [0])
-    Traceback (most recent call last):
-    vaega.core.errors.InputError: measure_rows: y_synthetic must hold labels of y_fit, got 2.
-    """
+    """Return the rows as arrays of equal width with labels coded by those of the fit rows."""
     X_fit, y_fit = check_labelled(X_fit, y_fit, "y_fit", owner=owner)
     classes, codes = np.unique(y_fit, return_inverse=True)
     if len(classes) < 2:
@@ -166,36 +106,7 @@ def check_rows(
 
 
 def check_labelled(X: Any, y: Any, name: str, *, owner: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows and their labels as arrays.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, n_features)
-        Finite values; three rows or more.
-    y : array-like of shape (n_rows,)
-        Labels.
-    name : str
-        What the labels are called.
-    owner : str
-        Who asks.
-
-    Returns
-    -------
-    X : numpy.ndarray of float64, shape (n_rows, n_features)
-    y : numpy.ndarray of shape (n_rows,)
-
-    Raises
-    ------
-    InputError
-        When labels are missing or of types that cannot be put in order.
-    ValueError
-        When X or y is not what scikit-learn calls valid.
-
-    Examples
-    --------
-    >>> check_labelled([[0], [1], [2]], ["a", "b", "a"], "y", owner="measure_quality")[0].shape
-    (3, 1)
-    """
+    """Return rows and their labels as arrays."""
     if y is None:
         raise InputError(f"{owner}: {name} must hold a label for every row, got None.")
     labels = check_labels(y, owner=owner)

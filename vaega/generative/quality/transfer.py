@@ -20,24 +20,7 @@ TRAINING_SHARE = 0.7
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """What classifiers reached, for each kind of training rows and of test rows.
-
-    Attributes
-    ----------
-    scores : pandas.DataFrame
-        ``classifier``, ``trained_on`` and ``tested_on`` ("real" or "synthetic"), ``accuracy``,
-        ``balanced_accuracy``, ``macro_precision``, ``macro_recall``, ``macro_f1``, ``n_training``,
-        ``n_test``.
-    by_class : pandas.DataFrame
-        The same first three columns, then ``label``, ``precision``, ``recall``, ``f1`` and
-        ``support``, the class's test rows. The thesis's tables 3.1 to 3.4 are its rows of ``mlp``
-        tested on real rows, table 4.4 those trained and tested on synthetic rows.
-
-    Examples
-    --------
-    >>> Transfer(pd.DataFrame(), pd.DataFrame()).scores.empty
-    True
-    """
+    """What classifiers reached, for each kind of training rows and of test rows."""
 
     scores: pd.DataFrame
     by_class: pd.DataFrame
@@ -51,28 +34,6 @@ def measure_transfer(
     Real test rows are the held-out ones; of the synthetic rows 70 % of each class train and 30 %
     test. So the rows that test were never seen by the classifier, nor by the generator where they
     are real.
-
-    Parameters
-    ----------
-    rows : ComparedRows
-        Standardised, see `ComparedRows.scaled`.
-    classifiers : mapping of str to estimator, or None
-        None is `default_classifiers`.
-    seed : int
-        Divides the synthetic rows and seeds the classifiers that have no seed of their own.
-
-    Returns
-    -------
-    Transfer
-
-    Examples
-    --------
-    >>> from sklearn.naive_bayes import GaussianNB
-    >>> from vaega.generative.quality.rows import check_rows
-    >>> X, y = np.array([[0.0], [1.0], [8.0], [9.0]]), [0, 0, 1, 1]
-    >>> transfer = measure_transfer(check_rows(X, y, X, y, X, y), {"nb": GaussianNB()}, seed=0)
-    >>> transfer.scores[["trained_on", "tested_on", "accuracy"]].values.tolist()[0]
-    ['real', 'real', 1.0]
     """
     train, test = _divide(rows.y_synthetic, derive_rng(seed, "synthetic test rows"))
     training = {

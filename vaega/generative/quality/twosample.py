@@ -24,40 +24,6 @@ def compare_samples(rows: ComparedRows, *, rng: np.random.Generator) -> pd.DataF
 
     The others are synthetic rows and, as a control, the fit rows: what is told apart there is what
     held-out rows have of their own, another laboratory say, and no fault of the generator.
-
-    Two classifiers, for what rows may have wrong: ``linear``, a linear support vector machine on
-    all columns, sees shifted means; ``spread``, one with a Gaussian kernel on how far rows lie from
-    the centre along the first principal axes of both kinds together, and on the length of what
-    these leave, sees wrong variances, correlations and shapes. Both work on the rows' inner
-    products, so that columns may be many and rows few.
-
-    Parameters
-    ----------
-    rows : ComparedRows
-        Standardised, see `ComparedRows.scaled`.
-    rng : numpy.random.Generator
-        Chooses rows and folds.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``others`` ("synthetic" or "fit"), ``classifier``, ``accuracy`` over folds (0.5: told apart
-        not at all), ``p_value`` of so many right answers or more by chance (binomial; approximate,
-        since folds share training rows) and
-        ``n_rows`` of both kinds.
-
-    References
-    ----------
-    Lopez-Paz and Oquab (2017), Revisiting classifier two-sample tests, ICLR.
-
-    Examples
-    --------
-    >>> from vaega.generative.quality.rows import check_rows
-    >>> rng = np.random.default_rng(0)
-    >>> X, y = rng.normal(size=(60, 5)), np.repeat([0, 1], 30)
-    >>> shifted = check_rows(X, y, 5 + 0.2 * X, y, rng.normal(size=(60, 5)), y)
-    >>> compare_samples(shifted, rng=rng)["accuracy"].round(1).tolist()[:2]
-    [1.0, 1.0]
     """
     others = {
         "synthetic": (rows.X_synthetic, rows.y_synthetic),

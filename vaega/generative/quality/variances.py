@@ -10,25 +10,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def variance_ratios(rows: ComparedRows) -> np.ndarray:
-    """Return each feature's within-class variance among synthetic rows over that of fit rows.
-
-    Parameters
-    ----------
-    rows : ComparedRows
-        What is compared.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_features,)
-        NaN where the fit rows do not vary within classes.
-
-    Examples
-    --------
-    >>> from vaega.generative.quality.rows import check_rows
-    >>> X, y = np.array([[0.0], [2.0], [5.0], [9.0]]), [0, 0, 1, 1]
-    >>> variance_ratios(check_rows(X, y, 2 * X, y, X, y))
-    array([4.])
-    """
+    """Return each feature's within-class variance among synthetic rows over that of fit rows."""
     return _ratios(
         within_class_variance(rows.X_synthetic, rows.y_synthetic),
         within_class_variance(rows.X_fit, rows.y_fit),
@@ -36,30 +18,7 @@ def variance_ratios(rows: ComparedRows) -> np.ndarray:
 
 
 def variance_table(rows: ComparedRows) -> pd.DataFrame:
-    """Return ratios of within-class variances, over all classes and for each.
-
-    Parameters
-    ----------
-    rows : ComparedRows
-        What is compared, columns standardised, so that all weigh the same.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``rows`` ("synthetic", or "held out": how real rows compare with the fit rows),
-        ``label`` ("all", or a class), ``ratio`` (variance summed over features, over that of the
-        fit rows), and ``q05`` to ``q95``: quantiles of the features' own ratios. Few rows make the
-        quantiles wide, which those of the held-out rows show. NaN where a side has fewer than two
-        rows of the class.
-
-    Examples
-    --------
-    >>> from vaega.generative.quality.rows import check_rows
-    >>> X, y = np.array([[0.0], [2.0], [5.0], [9.0]]), [0, 0, 1, 1]
-    >>> variance_table(check_rows(X, y, 2 * X, y, X, y))[["rows", "label", "ratio"]].values.tolist()
-    [['synthetic', 'all', 4.0], ['synthetic', '0', 4.0], ['synthetic', '1', 4.0],
-     ['held out', 'all', 1.0]]
-    """
+    """Return ratios of within-class variances, over all classes and for each."""
     everything = np.arange(len(rows.classes))
     synthetic, heldout = (rows.X_synthetic, rows.y_synthetic), (rows.X_test, rows.y_test)
     parts = [_part("synthetic", "all", synthetic, rows, everything)]

@@ -31,36 +31,7 @@ def say_verdict(
     densities: pd.DataFrame,
     generator: str,
 ) -> str:
-    """Say what the parts of a report mean, one plain sentence for each.
-
-    The thresholds are this module's constants. A within-class variance ratio in [0.9, 1.1] is that
-    of real rows. Up to 0.03 of balanced accuracy (mean over classifiers) is no difference; up to
-    two standard errors, a difference is said to be in doubt. The two-sample test counts from
-    p = 0.01, corrected for two classifiers. Rows are near copies when 0.05 more of them than of the
-    held-out rows lie nearer to a fit row than half the distance to its nearest other fit row; 0.1
-    more within the whole distance are said to lie nearer. 0.005 nats per column separate two
-    likelihoods. A model knows its fit rows when the area under the curve of the membership test is
-    0.1 above the better reference's (or above 0.6 without references).
-
-    Parameters
-    ----------
-    scores, variances, two_sample, copies, densities
-        Parts of a `QualityReport`.
-    generator : str
-        The name of the model in `densities`.
-
-    Returns
-    -------
-    str
-        Sentences, each with its figure.
-
-    Examples
-    --------
-    >>> say_transfer(pd.DataFrame({"trained_on": ["real", "synthetic"], "tested_on": "real",
-    ...     "balanced_accuracy": [0.9, 0.91], "n_test": 40}))
-    'A classifier trained on them is as good as one trained on real rows on 40 held-out rows
-     (0.910 against 0.900).'
-    """
+    """Say what the parts of a report mean, one plain sentence for each."""
     sentences = [
         say_variance(variances),
         say_transfer(scores),
@@ -72,13 +43,7 @@ def say_verdict(
 
 
 def say_variance(variances: pd.DataFrame) -> str:
-    """Say whether rows vary within classes as real ones do.
-
-    Examples
-    --------
-    >>> say_variance(pd.DataFrame([{"rows": "synthetic", "label": "all", "ratio": 0.5}]))
-    'Rows vary less within classes than real ones (ratio 0.50).'
-    """
+    """Say whether rows vary within classes as real ones do."""
     ratio = float(variances["ratio"].iloc[0])
     low, high = VARIANCE_RANGE
     if low <= ratio <= high:
@@ -88,15 +53,7 @@ def say_variance(variances: pd.DataFrame) -> str:
 
 
 def say_transfer(scores: pd.DataFrame) -> str:
-    """Say what training on synthetic instead of real rows does to balanced accuracy.
-
-    Examples
-    --------
-    >>> say_transfer(pd.DataFrame({"trained_on": ["real", "synthetic"], "tested_on": "real",
-    ...     "balanced_accuracy": [0.9, 0.8], "n_test": 40}))
-    'A classifier trained on them loses 0.100 balanced accuracy on 40 held-out rows
-     (0.800 against 0.900), which so few rows cannot tell from none.'
-    """
+    """Say what training on synthetic instead of real rows does to balanced accuracy."""
     real, synthetic = transfer_means(scores)
     change = synthetic - real
     n_test = int(scores.loc[scores["tested_on"] == "real", "n_test"].iloc[0])
@@ -112,28 +69,14 @@ def say_transfer(scores: pd.DataFrame) -> str:
 
 
 def transfer_means(scores: pd.DataFrame, figure: str = "balanced_accuracy") -> tuple[float, float]:
-    """Return a figure's mean over classifiers on held-out rows: trained on real, on synthetic rows.
-
-    Examples
-    --------
-    >>> transfer_means(pd.DataFrame({"trained_on": ["real", "synthetic"], "tested_on": "real",
-    ...     "balanced_accuracy": [0.9, 0.8]}))
-    (0.9, 0.8)
-    """
+    """Return a metric's means over classifiers on held-out rows: trained on real, on synthetic."""
     tested = scores[scores["tested_on"] == "real"]
     means = tested.groupby("trained_on")[figure].mean()
     return float(means["real"]), float(means["synthetic"])
 
 
 def say_two_sample(two_sample: pd.DataFrame) -> str:
-    """Say whether a classifier tells synthetic from held-out rows, and fit rows too.
-
-    Examples
-    --------
-    >>> say_two_sample(pd.DataFrame({"accuracy": [0.5, 0.9], "p_value": [0.6, 1e-6],
-    ...     "classifier": ["linear", "spread"], "others": "synthetic"}))
-    'A classifier of spread tells them from held-out rows (90 % right, p = 2e-06).'
-    """
+    """Say whether a classifier tells synthetic from held-out rows, and fit rows too."""
     best, p_value = _best(two_sample, "synthetic")
     accuracy = f"{100 * best['accuracy']:.0f} % right"
     if p_value >= TWO_SAMPLE_LEVEL:
@@ -158,15 +101,7 @@ def _best(two_sample: pd.DataFrame, others: str) -> tuple[pd.Series, float]:
 
 
 def say_copies(copies: CopyCheck) -> str:
-    """Say whether rows are copies or near copies of fit rows.
-
-    Examples
-    --------
-    >>> copied = CopyCheck(duplicates=1.0, repeated=0.5, near=1.0, near_heldout=0.0, closer=1.0,
-    ...     closer_heldout=0.2, ratio=0.0, ratio_heldout=1.1, to_fit=1.0)
-    >>> say_copies(copied)
-    '100 % of the rows are copies of fit rows.'
-    """
+    """Say whether rows are copies or near copies of fit rows."""
     if copies.duplicates > 0:
         return f"{100 * copies.duplicates:.0f} % of the rows are copies of fit rows."
     if copies.near > copies.near_heldout + NEAR_TOLERANCE:
@@ -186,15 +121,7 @@ def say_copies(copies: CopyCheck) -> str:
 
 
 def say_densities(densities: pd.DataFrame, generator: str) -> str:
-    """Say how the model's likelihood compares with the references', and what it remembers.
-
-    Examples
-    --------
-    >>> say_densities(pd.DataFrame({"model": ["VAE", "ClassGaussian"], "heldout": [-1.5, -1.4],
-    ...     "auc": [0.9, 0.6], "gap": [0.2, 0.1]}), "VAE")
-    'ClassGaussian explains held-out rows better (-1.400 against -1.500 nats per column).
-     The likelihood of VAE knows the fit rows (membership AUC 0.90, gap 0.200 nats per column).'
-    """
+    """Say how the model's likelihood compares with the references', and what it remembers."""
     mine = densities[densities["model"] == generator]
     others = densities[densities["model"] != generator]
     if mine.empty:

@@ -11,51 +11,12 @@ _MODULES = frozenset({"logistic", "mlp", "naive_bayes", "nearest_centroid", "nei
 
 
 def available(engine: str) -> bool:
-    """Return whether an engine has a module for devices.
-
-    Parameters
-    ----------
-    engine : str
-        Name of the module of the compiled engine.
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> available("mlp"), available("linear_svm")
-    (True, False)
-    """
+    """Return whether an engine has a module for devices."""
     return engine in _MODULES
 
 
 def resolve_device(device: Any, *, owner: str = "fitness") -> "torch.device | None":
-    """Return the device that a setting names.
-
-    Parameters
-    ----------
-    device : str
-        "auto", "cpu", "cuda" or, for one of several, "cuda:1".
-    owner : str, default="fitness"
-        Who asks.
-
-    Returns
-    -------
-    torch.device or None
-        For "auto" the CUDA device, and None without one: then compiled engines are the faster
-        ones.
-
-    Raises
-    ------
-    InputError
-        When it is another setting, or that CUDA device is missing.
-
-    Examples
-    --------
-    >>> resolve_device("cpu")
-    device(type='cpu')
-    """
+    """Return the device that a setting names."""
     import torch
 
     if isinstance(device, str) and device == "auto":

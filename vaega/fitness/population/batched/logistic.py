@@ -54,42 +54,7 @@ def respond(
     seeds: np.ndarray | None,
     device: torch.device,
 ) -> Responses:
-    """Return the answers of a logistic regression for each mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.linear_model.LogisticRegression
-        Not fitted.
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold; each selects one at least.
-    need : {"labels", "ranking", "probabilities"}
-    seeds : None
-        The optimum does not depend on any.
-    device : torch.device
-
-    Returns
-    -------
-    Responses
-        Undecided as those of the compiled engine are.
-
-    Raises
-    ------
-    InputError
-        When the device has not memory enough for a single mask.
-
-    Notes
-    -----
-    Trained to the optimum, as the compiled engine does. Unproven on a CUDA device.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [1.0], [9.0], [8.0]]), np.array(["a", "a", "b", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=4)
-    >>> masks, cpu = np.array([[True]]), torch.device("cpu")
-    >>> respond(LogisticRegression(), fold, masks, need="labels", seeds=None, device=cpu).codes
-    array([[0, 0, 1, 1]])
-    """
+    """Return the answers of a logistic regression for each mask."""
     liblinear, n_validate = estimator.solver == "liblinear", len(fold.y_validate)
     rows = rows_of(fold, centred=estimator.fit_intercept and not liblinear)
     costs, n_classes = costs_of(estimator, rows, fold), len(rows.classes)

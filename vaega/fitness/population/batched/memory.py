@@ -27,31 +27,7 @@ _KEPT: WeakKeyDictionary[Fold, dict[Hashable, Any]] = WeakKeyDictionary()
 
 
 def keep(fold: Fold, device: torch.device, name: Hashable, make: Callable[[], Kept]) -> Kept:
-    """Return what a device holds of a fold: made once, and dropped with the fold.
-
-    Parameters
-    ----------
-    fold : Fold
-    device : torch.device
-    name : hashable
-        Of what is held.
-    make : callable
-        Makes it, without arguments; must not refer to the fold in what it returns.
-
-    Returns
-    -------
-    object
-        What `make` returned the first time.
-
-    Examples
-    --------
-    >>> X, y = np.zeros((2, 1)), np.array([0, 1])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=2)
-    >>> cpu = torch.device("cpu")
-    >>> rows = keep(fold, cpu, "rows", lambda: torch.from_numpy(fold.X_fit))
-    >>> keep(fold, cpu, "rows", lambda: None) is rows
-    True
-    """
+    """Return what a device holds of a fold: made once, and dropped with the fold."""
     kept = _KEPT.setdefault(fold, {})
     key = (str(device), name)
     if key not in kept:
@@ -60,22 +36,7 @@ def keep(fold: Fold, device: torch.device, name: Hashable, make: Callable[[], Ke
 
 
 def budget_of(device: torch.device) -> int:
-    """Return how many bytes the masks of one chunk may take.
-
-    Parameters
-    ----------
-    device : torch.device
-
-    Returns
-    -------
-    int
-        On a CUDA device most of what is free, of which torch's own unused blocks are a part.
-
-    Examples
-    --------
-    >>> budget_of(torch.device("cpu"))
-    67108864
-    """
+    """Return how many bytes the masks of one chunk may take."""
     if device.type != "cuda":
         return _ON_CPU
     free, _ = torch.cuda.mem_get_info(device)
@@ -91,32 +52,7 @@ def work_in_chunks(
     *,
     owner: str,
 ) -> None:
-    """Do some work for all masks, in chunks that the device has memory for.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-    device : torch.device
-    bytes_of : callable
-        ``bytes_of(n_columns) -> int``: what a mask of a chunk takes whose widest has so many.
-    work : callable
-        ``work(places)`` does it for the masks at these places, an array of int. Masks of a chunk
-        are about equally wide: the widest of all come first.
-    owner : str
-        Who works.
-
-    Raises
-    ------
-    InputError
-        When there is not enough memory for a single mask.
-
-    Examples
-    --------
-    >>> masks = np.array([[True, False], [True, True]])
-    >>> work_in_chunks(masks, torch.device("cpu"), lambda width: 2**26, print, owner="test")
-    [1]
-    [0]
-    """
+    """Do some work for all masks, in chunks that the device has memory for."""
     with _ALONE if device.type == "cuda" else nullcontext():
         _take_chunks(masks.sum(axis=1), device, bytes_of, work, owner)
 

@@ -28,44 +28,23 @@ _COPIES = 8  # of the weights: moments, gradient, and what a step computes with
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The rows of a fold on a device.
+    """The rows of a fold on a device."""
 
-    Parameters
-    ----------
-    fit, validate : torch.Tensor of shape (n_columns + 1, n_rows)
-        By column; the last one is zeros.
-    codes : numpy.ndarray of int64, shape (n_fit,)
-        Classes, all of which have a row.
-    targets : torch.Tensor of shape (n_outputs, n_fit)
-        1 for the class of a row, 0 for others.
-    weights : torch.Tensor of shape (n_fit,)
-    """
-
-    fit: Tensor
-    validate: Tensor
-    codes: np.ndarray
-    targets: Tensor
+    fit: Tensor  # By column; the last one is zeros
+    validate: Tensor  # By column; the last one is zeros
+    codes: np.ndarray  # Classes, all of which have a row
+    targets: Tensor  # 1 for the class of a row, 0 for others
     weights: Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """What scikit-learn would draw for each mask.
+    """What scikit-learn would draw for each mask."""
 
-    Parameters
-    ----------
-    weights : numpy.ndarray of float, shape (n_masks, n_weights)
-        Initial ones.
-    fit, held_out : numpy.ndarray of int64, shape (n_masks, n_rows)
-        Rows to train on and to stop early by; the latter may be none.
-    words : numpy.ndarray of int64, shape (n_masks, 1249)
-        The random streams afterwards.
-    """
-
-    weights: np.ndarray
-    fit: np.ndarray
-    held_out: np.ndarray
-    words: np.ndarray
+    weights: np.ndarray  # Initial ones
+    fit: np.ndarray  # Rows to train on and to stop early by; the latter may be none
+    held_out: np.ndarray  # Rows to train on and to stop early by; the latter may be none
+    words: np.ndarray  # The random streams afterwards
 
 
 def respond(
@@ -77,36 +56,7 @@ def respond(
     seeds: np.ndarray | None,
     device: torch.device,
 ) -> Responses:
-    """Return the answers of a network for each mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.neural_network.MLPClassifier
-        Not fitted.
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold; each selects one at least.
-    need : {"labels", "ranking", "probabilities"}
-    seeds : numpy.ndarray of int, shape (n_masks,), optional
-        What scikit-learn's classifier would get as `random_state`, where its own is unset.
-    device : torch.device
-
-    Returns
-    -------
-    Responses
-        Undecided are networks whose training fails, so that scikit-learn says how.
-
-    Raises
-    ------
-    InputError
-        When the device has not memory enough for a single mask.
-
-    Notes
-    -----
-    Draws and stops are those of the compiled engine, `vaega.fitness.population.mlp`, and so is the
-    precision; sums have another order, so that answers differ from it where rounding leads the
-    training elsewhere. Unproven on a CUDA device.
-    """
+    """Return the answers of a network for each mask."""
     answers = Responses.undecided(len(masks), len(fold.y_validate))
     table = table_of(fold, device, torch.float32)
     n_classes = int(table.codes.max()) + 1
@@ -138,25 +88,7 @@ def respond(
 
 
 def table_of(fold: Fold, device: torch.device, dtype: torch.dtype) -> Table:
-    """Return the rows of a fold on a device, brought there once.
-
-    Parameters
-    ----------
-    fold : Fold
-    device : torch.device
-    dtype : torch.dtype
-
-    Returns
-    -------
-    Table
-
-    Examples
-    --------
-    >>> X, y = np.array([[1.0], [2.0]]), np.array(["a", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=2)
-    >>> table_of(fold, torch.device("cpu"), torch.float32).targets
-    tensor([[0., 1.]])
-    """
+    """Return the rows of a fold on a device, brought there once."""
     return keep(fold, device, ("mlp", dtype), lambda: _make_table(fold, device, dtype))
 
 
@@ -177,33 +109,7 @@ def _make_table(fold: Fold, device: torch.device, dtype: torch.dtype) -> Table:
 def fit_networks(
     estimator: MLPClassifier, table: Table, masks: np.ndarray, seeds: np.ndarray
 ) -> tuple[Layers, Outcome]:
-    """Train the networks of masks.
-
-    Parameters
-    ----------
-    estimator : sklearn.neural_network.MLPClassifier
-        Its settings; those of early stopping fit the rows.
-    table : Table
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-    seeds : numpy.ndarray, shape (n_masks,)
-        What scikit-learn's classifiers would get as `random_state`.
-
-    Returns
-    -------
-    layers : Layers
-        As wide as the widest mask.
-    outcome : Outcome
-
-    Examples
-    --------
-    >>> y = np.array([0, 0, 1, 1])
-    >>> fold = Fold(np.eye(4), y, np.eye(4), y, columns=np.arange(4), n_real=4)
-    >>> table = table_of(fold, torch.device("cpu"), torch.float32)
-    >>> masks, estimator = np.ones((2, 4), dtype=bool), MLPClassifier((5, 3), max_iter=20)
-    >>> layers, outcome = fit_networks(estimator, table, masks, np.array([0, 1]))
-    >>> layers.units, outcome.n_epochs
-    ((4, 5, 3, 1), array([20, 20]))
-    """
+    """Train the networks of masks."""
     device, dtype = table.fit.device, table.fit.dtype
     columns = selected_columns(masks)
     layers = _layers_of(estimator, table, columns.shape[1])

@@ -43,35 +43,7 @@ def respond(
     seeds: np.ndarray | None,
     device: torch.device,
 ) -> Responses:
-    """Return the answers of a Gaussian naive Bayes for each mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.naive_bayes.GaussianNB
-        Not fitted.
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold; each selects one at least.
-    need : {"labels", "ranking", "probabilities"}
-    seeds : None
-        Nothing here is random.
-    device : torch.device
-
-    Returns
-    -------
-    Responses
-        Undecided or doubtful where rounding could turn an answer, by the compiled engine's bounds;
-        what that engine then computes as scikit-learn does is left to scikit-learn here.
-
-    Raises
-    ------
-    InputError
-        When the device has not memory enough for a single mask.
-
-    Notes
-    -----
-    Unproven on a CUDA device.
-    """
+    """Return the answers of a Gaussian naive Bayes for each mask."""
     shape = (len(masks), len(fold.y_validate))
     table = keep(fold, device, "naive_bayes", lambda: _make_table(fold, device))
     priors = None if table is None else compiled._priors(estimator, table.known)

@@ -50,35 +50,7 @@ def respond(
     seeds: np.ndarray | None,
     device: torch.device,
 ) -> Responses:
-    """Return the answers of nearest neighbours for each mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.neighbors.KNeighborsClassifier
-        Not fitted.
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold; each selects one at least.
-    need : {"labels", "ranking", "probabilities"}
-    seeds : None
-        Nothing here is random.
-    device : torch.device
-
-    Returns
-    -------
-    Responses
-        Undecided where rounding could change an answer; with weights by distance also where a
-        distance is about 0.
-
-    Raises
-    ------
-    InputError
-        When the device has not memory enough for a single mask.
-
-    Notes
-    -----
-    Unproven on a CUDA device.
-    """
+    """Return the answers of nearest neighbours for each mask."""
     shape = (len(masks), len(fold.y_validate))
     by_distance = estimator.weights == "distance"
     table = keep(fold, device, "neighbours", lambda: _make_table(fold, device))

@@ -18,24 +18,10 @@ _HIGHEST_LOSS = -math.log(float(np.finfo(np.float64).eps))  # where scikit-learn
 
 @dataclass(frozen=True)
 class Layers:
-    """How wide the networks are.
-
-    Parameters
-    ----------
-    units : tuple of int
-        Of the input (the most columns of a mask), of the hidden layers, and of the outputs: one
-        for two classes.
-    activation : int
-        As numbered in `vaega.fitness.population.kernels.network`.
-
-    Examples
-    --------
-    >>> Layers((10, 5, 1), TANH).n_weights
-    61
-    """
+    """How wide the networks are."""
 
     units: tuple[int, ...]
-    activation: int
+    activation: int  # As numbered in `vaega.fitness.population.kernels.network`
 
     @property
     def n_weights(self) -> int:
@@ -45,23 +31,7 @@ class Layers:
         )
 
     def split(self, weights: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Return the matrix and the biases of each layer.
-
-        Parameters
-        ----------
-        weights : torch.Tensor of shape (n_masks, n_weights)
-
-        Returns
-        -------
-        list of (torch.Tensor, torch.Tensor)
-            Views, of shapes (n_masks, n_own, n_below) and (n_masks, n_own, 1).
-
-        Examples
-        --------
-        >>> [(matrix, bias)] = Layers((2, 1), TANH).split(torch.tensor([[1.0, 2.0, 3.0]]))
-        >>> matrix, bias
-        (tensor([[[1., 2.]]]), tensor([[[3.]]]))
-        """
+        """Return the matrix and the biases of each layer."""
         parts, start = [], 0
         for below, own in zip(self.units, self.units[1:], strict=False):
             middle, end = start + own * below, start + own * below + own
@@ -72,25 +42,7 @@ class Layers:
 
 
 def pass_forward(layers: Layers, weights: Tensor, X: Tensor) -> list[Tensor]:
-    """Return the values of all layers; the last are what goes into the outputs.
-
-    Parameters
-    ----------
-    layers : Layers
-    weights : torch.Tensor of shape (n_masks, n_weights)
-    X : torch.Tensor of shape (n_masks, n_columns, n_rows)
-
-    Returns
-    -------
-    list of torch.Tensor
-        The first is `X`.
-
-    Examples
-    --------
-    >>> weights, X = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[[10.0], [1.0]]])
-    >>> pass_forward(Layers((2, 1), TANH), weights, X)[-1]
-    tensor([[[15.]]])
-    """
+    """Return the values of all layers; the last are what goes into the outputs."""
     values, parts = [X], layers.split(weights)
     for place, (matrix, bias) in enumerate(parts):
         into = torch.baddbmm(bias, matrix, values[-1])
@@ -107,51 +59,12 @@ def _activate(into: Tensor, activation: int) -> Tensor:
 
 
 def conclude(into: Tensor) -> Tensor:
-    """Return the probabilities that the outputs give: of the second class, or of each.
-
-    Parameters
-    ----------
-    into : torch.Tensor of shape (n_masks, n_outputs, n_rows)
-
-    Returns
-    -------
-    torch.Tensor of the same shape
-
-    Examples
-    --------
-    >>> conclude(torch.zeros((1, 1, 1)))
-    tensor([[[0.5000]]])
-    """
+    """Return the probabilities that the outputs give: of the second class, or of each."""
     return into.sigmoid() if into.shape[1] == 1 else into.softmax(dim=1)
 
 
 def lose(into: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the summed log loss of each mask, and its derivatives by what goes into the outputs.
-
-    Parameters
-    ----------
-    into : torch.Tensor of shape (n_masks, n_outputs, n_rows)
-    targets : torch.Tensor of shape (n_masks or 1, n_outputs, n_rows)
-        1 for the class of a row, 0 for others.
-    weights : torch.Tensor of shape (n_masks or 1, n_rows)
-        Of the rows.
-
-    Returns
-    -------
-    losses : torch.Tensor of float64, shape (n_masks,)
-    deltas : torch.Tensor of shape (n_masks, n_outputs, n_rows)
-
-    Notes
-    -----
-    Losses come from what goes into the outputs, as in the compiled kernels, and are cut where
-    scikit-learn cuts probabilities.
-
-    Examples
-    --------
-    >>> into, ones = torch.tensor([[[-100.0]]]), torch.ones((1, 1, 1))
-    >>> lose(into, ones, ones[0])[0]
-    tensor([36.0437], dtype=torch.float64)
-    """
+    """Return the summed log loss of each mask, and its derivatives by the outputs' inputs."""
     if into.shape[1] == 1:
         wrong = torch.where(targets > 0.5, -into, into)[:, 0]
         losses = wrong.clamp(min=0.0) + torch.log1p(torch.exp(-wrong.abs()))
@@ -167,28 +80,7 @@ def lose(into: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor
 def pass_backward(
     layers: Layers, weights: Tensor, values: list[Tensor], deltas: Tensor, gradient: Tensor
 ) -> None:
-    """Write the derivatives of the summed losses by every weight.
-
-    Parameters
-    ----------
-    layers : Layers
-    weights : torch.Tensor of shape (n_masks, n_weights)
-    values : list of torch.Tensor
-        As `pass_forward` returns them.
-    deltas : torch.Tensor of shape (n_masks, n_outputs, n_rows)
-        Derivatives by what goes into the outputs.
-    gradient : torch.Tensor of shape (n_masks, n_weights)
-        What is written.
-
-    Examples
-    --------
-    >>> layers, weights, X = Layers((1, 1), TANH), torch.zeros((1, 2)), torch.full((1, 1, 1), 3.0)
-    >>> gradient = torch.empty((1, 2))
-    >>> values = pass_forward(layers, weights, X)
-    >>> pass_backward(layers, weights, values, torch.ones((1, 1, 1)), gradient)
-    >>> gradient
-    tensor([[3., 1.]])
-    """
+    """Write the derivatives of the summed losses by every weight."""
     parts, slopes = layers.split(weights), layers.split(gradient)
     for place in range(len(parts) - 1, -1, -1):
         matrix, bias = slopes[place]

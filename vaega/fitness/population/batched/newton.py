@@ -14,87 +14,24 @@ _FLATTER = 0.5  # how steep the loss may rise at the end of a step, against its 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What is minimised: ``sum_i costs_i loss_i + |weights|^2 / 2``.
+    """What is minimised: ``sum_i costs_i loss_i + |weights|^2 / 2``."""
 
-    Parameters
-    ----------
-    rows : torch.Tensor of shape (n_masks, n_columns, n_fit)
-        Fit rows by column.
-    free : torch.Tensor of bool, shape (n_columns,)
-        Columns whose weights have no penalty.
-    targets : torch.Tensor of shape (n_outputs, n_fit)
-        1 for the class of a row, 0 for others. One output is that of the second of two classes;
-        of several each class has one, and the symmetric softmax.
-    costs : torch.Tensor of shape (n_fit,)
-    """
-
-    rows: Tensor
-    free: Tensor
+    rows: Tensor  # Fit rows by column
+    free: Tensor  # Columns whose weights have no penalty
     targets: Tensor
     costs: Tensor
 
     def share(self, scores: Tensor) -> Tensor:
-        """Return the probabilities of the outputs.
-
-        Parameters
-        ----------
-        scores : torch.Tensor of shape (n_masks, n_outputs, n_fit)
-
-        Returns
-        -------
-        torch.Tensor of the same shape
-
-        Examples
-        --------
-        >>> one = torch.ones((1, 1))
-        >>> Problem(one[None], torch.tensor([False]), one, one[0]).share(torch.zeros((1, 1, 1)))
-        tensor([[[0.5000]]])
-        """
+        """Return the probabilities of the outputs."""
         return scores.sigmoid() if len(self.targets) == 1 else scores.softmax(dim=1)
 
     def pull(self, weights: Tensor, shares: Tensor) -> Tensor:
-        """Return the negative gradient.
-
-        Parameters
-        ----------
-        weights : torch.Tensor of shape (n_masks, n_outputs, n_columns)
-        shares : torch.Tensor of shape (n_masks, n_outputs, n_fit)
-            The probabilities with these weights.
-
-        Returns
-        -------
-        torch.Tensor of shape (n_masks, n_outputs, n_columns)
-
-        Examples
-        --------
-        >>> one = torch.ones((1, 1))
-        >>> problem = Problem(3.0 * one[None], torch.tensor([False]), one, one[0])
-        >>> problem.pull(torch.zeros((1, 1, 1)), torch.full((1, 1, 1), 0.5))
-        tensor([[[1.5000]]])
-        """
+        """Return the negative gradient."""
         pulls = (self.costs * (self.targets - shares)) @ self.rows.mT
         return pulls - torch.where(self.free, 0.0, weights)
 
     def bend(self, shares: Tensor) -> Tensor:
-        """Return the second derivatives.
-
-        Parameters
-        ----------
-        shares : torch.Tensor of shape (n_masks, n_outputs, n_fit)
-
-        Returns
-        -------
-        torch.Tensor of shape (n_masks, n_outputs * n_columns, n_outputs * n_columns)
-            For several outputs with a ridge along equal shifts of all free weights, which change
-            nothing: without it no step could be solved for.
-
-        Examples
-        --------
-        >>> one = torch.ones((1, 1))
-        >>> problem = Problem(2.0 * one[None], torch.tensor([False]), one, one[0])
-        >>> problem.bend(torch.full((1, 1, 1), 0.5))  # 2 * 2 * 0.5 * 0.5 + 1
-        tensor([[[2.]]])
-        """
+        """Return the second derivatives."""
         n_masks, n_outputs, _ = shares.shape
         n_columns = self.rows.shape[1]
         blocks = shares.new_empty((n_masks, n_outputs, n_columns, n_outputs, n_columns))
@@ -113,26 +50,7 @@ class Problem:
 
 
 def minimise(problem: Problem) -> tuple[Tensor, Tensor]:
-    """Return the optimal weights.
-
-    Parameters
-    ----------
-    problem : Problem
-
-    Returns
-    -------
-    weights : torch.Tensor of shape (n_masks, n_outputs, n_columns)
-    done : torch.Tensor of bool, shape (n_masks,)
-        False where Newton's method did not come to an end.
-
-    Examples
-    --------
-    >>> rows, ones = torch.tensor([[[1.0, -1.0]]]).double(), torch.ones(2).double()
-    >>> targets = torch.tensor([[1.0, 0.0]]).double()
-    >>> weights, done = minimise(Problem(rows, torch.tensor([False]), targets, ones))
-    >>> round(float(weights), 4), bool(done)  # w = 2 / (1 + exp(w))
-    (0.6748, True)
-    """
+    """Return the optimal weights."""
     n_masks, n_columns, n_fit = problem.rows.shape
     shape = (n_masks, len(problem.targets), n_columns)
     weights, scores = problem.rows.new_zeros(shape), problem.rows.new_zeros((*shape[:2], n_fit))

@@ -8,26 +8,7 @@ from vaega.fitness.population.kernels.mersenne import shuffle
 
 @kernel
 def draw_orders(orders, words, drawn):  # type: ignore[no-untyped-def]
-    """Shuffle the rows of each mask epoch by epoch, as scikit-learn does: what was shuffled before.
-
-    Parameters
-    ----------
-    orders : numpy.ndarray of int64, shape (n_masks, n_rows)
-        Of the epoch before; those of the last epoch afterwards.
-    words : numpy.ndarray of int64, shape (n_masks, 1249)
-        Random streams, see `vaega.fitness.population.kernels.mersenne`; advanced.
-    drawn : numpy.ndarray of int32, shape (n_epochs, n_masks, n_rows)
-        What is written.
-
-    Examples
-    --------
-    >>> from vaega.fitness.population.kernels.mersenne import words_of
-    >>> stream = np.random.RandomState(3)
-    >>> words, drawn = words_of(stream)[None].copy(), np.empty((1, 1, 4), np.int32)
-    >>> draw_orders(np.arange(4)[None].copy(), words, drawn)
-    >>> bool((drawn[0, 0] == stream.permutation(4)).all())
-    True
-    """
+    """Shuffle each mask's rows epoch by epoch, as scikit-learn does: the last order again."""
     n_masks, n_rows = orders.shape
     places, old = np.empty(n_rows, np.int64), np.empty(n_rows, np.int64)
     for m in range(n_masks):

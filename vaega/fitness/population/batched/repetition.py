@@ -12,27 +12,6 @@ class Repetition:
 
     On a CUDA device its launches are recorded once as a graph, and replayed: an epoch of small
     networks is hundreds of short steps, and launching each from Python takes longer than the step.
-
-    Parameters
-    ----------
-    work : callable
-        Without arguments. It reads and writes the same tensors each time, in place, and never
-        waits for the device.
-    device : torch.device
-
-    Notes
-    -----
-    The first call does the work plainly, which lets libraries set up what they need; the second
-    records. Unproven on a CUDA device.
-
-    Examples
-    --------
-    >>> total = torch.zeros(())
-    >>> repeat = Repetition(lambda: total.add_(1.0), torch.device("cpu"))
-    >>> for _ in range(3):
-    ...     repeat()
-    >>> total
-    tensor(3.)
     """
 
     def __init__(self, work: Callable[[], object], device: torch.device) -> None:

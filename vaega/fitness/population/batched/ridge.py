@@ -38,42 +38,7 @@ def respond(
     seeds: np.ndarray | None,
     device: torch.device,
 ) -> Responses:
-    """Return the answers of a ridge classifier for each mask.
-
-    Parameters
-    ----------
-    estimator : sklearn.linear_model.RidgeClassifier
-        Not fitted.
-    fold : Fold
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-        Over the columns of the fold; each selects one at least.
-    need : {"labels", "ranking"}
-    seeds : None
-        Nothing here is random.
-    device : torch.device
-
-    Returns
-    -------
-    Responses
-        Undecided and doubtful as those of the compiled engine are, whose bounds hold here.
-
-    Raises
-    ------
-    InputError
-        When the device has not memory enough for a single mask.
-
-    Notes
-    -----
-    Unproven on a CUDA device.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [1.0], [9.0], [8.0]]), np.array(["a", "a", "b", "b"])
-    >>> fold = Fold(X, y, X, y, columns=np.arange(1), n_real=4)
-    >>> masks, cpu = np.array([[True]]), torch.device("cpu")
-    >>> respond(RidgeClassifier(), fold, masks, need="labels", seeds=None, device=cpu).codes
-    array([[0, 0, 1, 1]])
-    """
+    """Return the answers of a ridge classifier for each mask."""
     terms, n_validate = compiled._terms_of(estimator, fold), len(fold.y_validate)
     if terms is None or (need == RANKING and terms.targets.shape[1] > 1):
         return Responses.undecided(len(masks), n_validate)

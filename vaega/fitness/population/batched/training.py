@@ -28,59 +28,27 @@ _SLOWEST = 1e-6  # below this rate an adaptive training stops, as in scikit-lear
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a training left.
-
-    Parameters
-    ----------
-    weights : torch.Tensor of shape (n_masks, n_weights)
-    converged : numpy.ndarray of bool, shape (n_masks,)
-        False where `max_iter` stopped it.
-    losses : numpy.ndarray of float64, shape (n_masks,)
-        Of the last epoch of each.
-    n_epochs : numpy.ndarray of int64, shape (n_masks,)
-    """
+    """What a training left."""
 
     weights: Tensor
-    converged: np.ndarray
-    losses: np.ndarray
+    converged: np.ndarray  # False where `max_iter` stopped it
+    losses: np.ndarray  # Of the last epoch of each
     n_epochs: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """Networks on their way.
-
-    Parameters
-    ----------
-    layers : Layers
-    settings : vaega.fitness.population.kernels.training.Settings
-    fit : Samples
-        What is trained on.
-    held_out : Samples
-        What early stopping judges by; without it none is looked at.
-    decay : torch.Tensor of shape (n_weights,)
-        Factors of the L2 penalty: biases have none.
-    progress : Progress
-    """
+    """Networks on their way."""
 
     layers: Layers
     settings: Settings
-    fit: Samples
-    held_out: Samples
-    decay: Tensor
+    fit: Samples  # What is trained on
+    held_out: Samples  # What early stopping judges by; without it none is looked at
+    decay: Tensor  # Factors of the L2 penalty: biases have none
     progress: Progress
 
     def keep(self, rows: Tensor) -> "Training":
-        """Return the training of some masks, to go on with.
-
-        Parameters
-        ----------
-        rows : torch.Tensor of int64
-
-        Returns
-        -------
-        Training
-        """
+        """Return the training of some masks, to go on with."""
         fit, held_out = self.fit.keep(rows), self.held_out.keep(rows)
         return replace(self, fit=fit, held_out=held_out, progress=self.progress.keep(rows))
 
@@ -179,37 +147,7 @@ class Training:
 
 
 def train(training: Training, words: np.ndarray) -> Outcome:
-    """Train networks until each has stopped.
-
-    Parameters
-    ----------
-    training : Training
-        Before the first epoch.
-    words : numpy.ndarray of int64, shape (n_masks, 1249)
-        Random streams of the shuffles, see `vaega.fitness.population.kernels.mersenne`; advanced.
-
-    Returns
-    -------
-    Outcome
-
-    Notes
-    -----
-    Stopped networks stay where they are until a quarter has stopped; then the others go on in a
-    smaller block. Who has stopped is looked up every few epochs only.
-
-    Examples
-    --------
-    >>> from sklearn.neural_network import MLPClassifier
-    >>> from vaega.fitness.population.kernels.mersenne import words_of
-    >>> from vaega.fitness.population.mlp import _settings
-    >>> layers, settings = Layers((1, 1), 0), _settings(MLPClassifier(max_iter=7), 2)
-    >>> ones = torch.ones((1, 1, 2))
-    >>> rows = Samples(ones * torch.tensor([-1.0, 1.0]), torch.tensor([[[0.0, 1.0]]]), ones[0])
-    >>> progress = Progress.begin(torch.zeros((1, 2)), 2, settings)
-    >>> training = Training(layers, settings, rows, rows, torch.zeros(2), progress)
-    >>> train(training, words_of(np.random.RandomState(0))[None]).n_epochs
-    array([7])
-    """
+    """Train networks until each has stopped."""
     settings, begun = training.settings, training.progress
     final = _Results(begun)
     places = np.arange(len(begun.done))

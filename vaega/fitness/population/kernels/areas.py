@@ -10,38 +10,7 @@ _LINKS = 8  # in doubt, of which every combination is tried
 
 @kernel
 def areas_under_curves(values, doubts, truth, weights, weighted, out):  # type: ignore[no-untyped-def]
-    """Compute the area under the ROC curve of each mask's values.
-
-    Parameters
-    ----------
-    values : numpy.ndarray of float64, shape (n_masks, n_rows)
-        What rows are ranked by.
-    doubts : numpy.ndarray of float64, shape (n_masks, n_rows)
-        By how much rounding may have moved each value.
-    truth : numpy.ndarray of bool, shape (n_rows,)
-        Which rows are of the positive class.
-    weights : numpy.ndarray of float64, shape (n_rows,)
-        Of the rows, none negative; ones where they have none.
-    weighted : bool
-        Whether they have any.
-    out : numpy.ndarray of float64, shape (n_masks,)
-        The areas; NaN where rounding decides.
-
-    Notes
-    -----
-    Values whose intervals of doubt meet may be tied in scikit-learn or not, in either order. Where
-    such rows are of one class and have no weights, only the corners of the curve are in doubt, and
-    so the last bit of the area: all combinations of a few ties are tried, and if they agree the
-    area is certain.
-
-    Examples
-    --------
-    >>> values, out = np.array([[0.1, 0.4, 0.35, 0.8]]), np.empty(1)
-    >>> truth = np.array([False, False, True, True])
-    >>> areas_under_curves(values, np.zeros((1, 4)), truth, np.ones(4), False, out)
-    >>> out
-    array([0.75])
-    """
+    """Compute the area under the ROC curve of each mask's values."""
     kept = np.flatnonzero(weights > 0.0)
     n = len(kept)
     own_truth, own_weights = truth[kept].astype(np.float64), weights[kept]

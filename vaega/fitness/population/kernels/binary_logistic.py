@@ -24,21 +24,6 @@ def fit_binary(masks, rows, targets, costs, intercept, constant, values):  # typ
 
     Each minimises ``sum_i costs_i (log(1 + exp(f_i)) - targets_i f_i) + |w|^2 / 2``, where `f` is
     linear in the columns of the mask.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_features)
-    rows : numpy.ndarray of float64, shape (n_features, width)
-        Fit rows and then validate rows, transposed; `width` is a whole number of vectors.
-    targets : numpy.ndarray of float64, shape (n_fit,)
-        0 or 1.
-    costs : numpy.ndarray of float64, shape (n_fit,)
-    intercept : bool
-        Whether there is one without a penalty.
-    constant : float
-        One with a penalty: a column of this value; 0 for none.
-    values : numpy.ndarray of float64, shape (n_masks, n_validate)
-        What is written; NaN where Newton's method did not come to an end.
     """
     n_fit, n_validate, width, most = len(targets), values.shape[1], rows.shape[1], 0
     for mask in masks:

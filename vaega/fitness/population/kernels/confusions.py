@@ -8,27 +8,7 @@ from vaega.fitness.population.kernels.sums import total
 
 @kernel
 def share_right(truth, of_class, codes, weights, out):  # type: ignore[no-untyped-def]
-    """Compute the share of the weights whose rows are predicted right, for each mask.
-
-    Parameters
-    ----------
-    truth : numpy.ndarray of int64, shape (n_rows,)
-        Places among the sorted labels.
-    of_class : numpy.ndarray of int64, shape (n_classes,)
-        The same of what is predicted.
-    codes : numpy.ndarray of int64, shape (n_masks, n_rows)
-        Predicted classes.
-    weights : numpy.ndarray of float64, shape (n_rows,)
-        Ones where rows have none.
-    out : numpy.ndarray of float64, shape (n_masks,)
-
-    Examples
-    --------
-    >>> truth, codes, out = np.array([0, 2, 2, 2]), np.array([[0, 1, 0, 1]]), np.empty(1)
-    >>> share_right(truth, np.array([0, 2]), codes, np.ones(4), out)
-    >>> out
-    array([0.75])
-    """
+    """Compute the share of the weights whose rows are predicted right, for each mask."""
     each, every = np.empty(len(truth)), total(weights)
     for m in range(len(codes)):
         for i in range(len(truth)):
@@ -38,26 +18,7 @@ def share_right(truth, of_class, codes, weights, out):  # type: ignore[no-untype
 
 @kernel
 def mean_f1(truth, predicted, weights, n_labels, out):  # type: ignore[no-untyped-def]
-    """Compute the mean F1 of the labels that occur, for each mask.
-
-    Parameters
-    ----------
-    truth : numpy.ndarray of int64, shape (n_rows,)
-        Places among the sorted labels.
-    predicted : numpy.ndarray of int64, shape (n_masks, n_rows)
-    weights : numpy.ndarray of float64, shape (n_rows,)
-        Ones where rows have none.
-    n_labels : int
-    out : numpy.ndarray of float64, shape (n_masks,)
-        NaN where scikit-learn would warn.
-
-    Examples
-    --------
-    >>> truth, predicted, out = np.array([0, 0, 1]), np.array([[0, 1, 1]]), np.empty(1)
-    >>> mean_f1(truth, predicted, np.ones(3), 2, out)
-    >>> out
-    array([0.66666667])
-    """
+    """Compute the mean F1 of the labels that occur, for each mask."""
     true, named, right = np.empty(n_labels), np.empty(n_labels), np.empty(n_labels)
     seen, each = np.empty(n_labels, np.bool_), np.empty(n_labels)
     for m in range(len(predicted)):
@@ -82,28 +43,7 @@ def mean_f1(truth, predicted, weights, n_labels, out):  # type: ignore[no-untype
 
 @kernel
 def mean_recall(truth, predicted, weights, n_labels, out):  # type: ignore[no-untyped-def]
-    """Compute the mean recall of the labels, for each mask.
-
-    Parameters
-    ----------
-    truth : numpy.ndarray of int64, shape (n_rows,)
-        Places among the sorted labels, of which each occurs.
-    predicted : numpy.ndarray of int64, shape (n_masks, n_rows)
-        -1 for a label that does not occur.
-    weights : numpy.ndarray of float64, shape (n_rows,)
-        Ones where rows have none.
-    n_labels : int
-    out : numpy.ndarray of float64, shape (n_masks,)
-        NaN where scikit-learn would warn: of a prediction that is no label, of a label without
-        weight.
-
-    Examples
-    --------
-    >>> truth, predicted, out = np.array([0, 0, 1]), np.array([[0, 1, 1]]), np.empty(1)
-    >>> mean_recall(truth, predicted, np.ones(3), 2, out)
-    >>> out
-    array([0.75])
-    """
+    """Compute the mean recall of the labels, for each mask."""
     sums, each = np.empty((n_labels, n_labels)), np.empty(n_labels)
     for m in range(len(predicted)):
         sums[:] = 0.0

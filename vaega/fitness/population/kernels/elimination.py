@@ -12,33 +12,7 @@ _SMALL = 40  # below, panels do not pay
 
 @kernel
 def solve(matrix, n, x, scaled):  # type: ignore[no-untyped-def]
-    """Solve ``matrix[:n, :n] @ x = matrix[:n, n]`` in place; return whether it could.
-
-    Parameters
-    ----------
-    matrix : numpy.ndarray of float64, shape (at least n, width)
-        Symmetric and positive definite, and the right-hand side after it; overwritten. Only the
-        upper triangle is read. `width` is a whole number of vectors, and at least n + 1.
-    n : int
-    x : numpy.ndarray of float64, shape (at least n,)
-        What is written.
-    scaled : numpy.ndarray of float64, shape (at least n, width)
-        Room.
-
-    Returns
-    -------
-    bool
-        False where a pivot is not positive.
-
-    Examples
-    --------
-    >>> matrix, x = np.zeros((2, 8)), np.empty(2)
-    >>> matrix[:, :3] = [[4.0, 2.0, 10.0], [2.0, 3.0, 11.0]]
-    >>> solve(matrix, 2, x, np.empty((2, 8)))
-    True
-    >>> x
-    array([1., 3.])
-    """
+    """Solve ``matrix[:n, :n] @ x = matrix[:n, n]`` in place; return whether it could."""
     if n <= _SMALL:
         if not _eliminate(matrix, n):
             return False
@@ -69,31 +43,7 @@ def _eliminate(matrix, n):  # type: ignore[no-untyped-def]
 
 @kernel
 def invert(matrix, n, room):  # type: ignore[no-untyped-def]
-    """Invert ``matrix[:n, :n]`` in place, by blocks; return whether it could.
-
-    Parameters
-    ----------
-    matrix : numpy.ndarray of float64, shape (size, size)
-        Symmetric and positive definite, `size` a multiple of 16 and at least `n`; what lies beyond
-        `n` is overwritten with 0.
-    n : int
-    room : numpy.ndarray of float64, shape (at least size + 32, size)
-
-    Returns
-    -------
-    bool
-        False where a pivot is not positive.
-
-    Examples
-    --------
-    >>> matrix, room = np.zeros((16, 16)), np.empty((48, 16))
-    >>> matrix[:2, :2] = [[4.0, 2.0], [2.0, 3.0]]
-    >>> invert(matrix, 2, room)
-    True
-    >>> matrix[:2, :2]
-    array([[ 0.375, -0.25 ],
-           [-0.25 ,  0.5  ]])
-    """
+    """Invert ``matrix[:n, :n]`` in place, by blocks; return whether it could."""
     size = -(-n // _BLOCK) * _BLOCK
     for i in range(n, size):  # ones, so that all blocks are whole
         matrix[i, :size] = 0.0

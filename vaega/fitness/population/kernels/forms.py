@@ -40,49 +40,7 @@ _GROUP = 10  # rows, twice what a product takes at once
 def compute_forms(  # type: ignore[no-untyped-def]
     masks, by_feature, gram, originals, sizes, given, kind, shift, careful, answers, facts
 ):
-    """Write the forms of each mask.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-    by_feature : numpy.ndarray of float64, shape (n_columns, padded number of rows)
-        Fit rows, then the rows of the targets, then the other rows that ask; transposed.
-    gram : numpy.ndarray of float64, shape (1, n_columns, n_columns) or (0, 0, 0)
-        What `vaega.fitness.population.kernels.gram` makes of the fit rows, of which the upper
-        triangle counts. Without, each mask's is computed, to the same bits.
-    originals : numpy.ndarray of int64, shape (n_columns,)
-        Which columns are equal: of each the first one like it. Without a shift such copies are
-        one column, times the root of their number; else each counts.
-    sizes : numpy.ndarray of float64, shape (n_columns, 4)
-        Squared sizes of a column, of which the sums over a mask are told as facts.
-    given : numpy.ndarray of float64, shape (n_fit, n_targets)
-        What `rows.T` is multiplied with to give the targets; only its shape counts for other kinds.
-    kind : int
-        `GIVEN`, `UNSHIFTED` or `SHARED`.
-    shift : float
-        Added to the diagonal; for `SHARED` the share of the mean diagonal in a convex sum with it.
-    careful : bool
-        Whether to bound the least eigenvalue by the inverse, not by the determinant: closer, and
-        slower; and to solve for all that ask, where there is room to tell their largest norm.
-    answers : numpy.ndarray of float64, shape (n_masks, n_targets + n_others, n_targets)
-        What is written: the targets ask first, then the others. NaN where elimination failed.
-    facts : numpy.ndarray of float64, shape (n_masks, `N_FACTS` or `N_CAREFUL_FACTS`)
-        What is written: sums of sizes, the number of selected columns, the trace and the least
-        eigenvalue (bounded from below) of the matrix that was eliminated, and the norm of its
-        largest solution; then perhaps the norm of the largest one of all that ask.
-
-    Examples
-    --------
-    >>> rows = np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0], [3.0, 5.0]])  # 2 to fit, 1 target
-    >>> by_feature, answers, facts = np.zeros((2, 8)), np.zeros((1, 2, 1)), np.zeros((1, N_FACTS))
-    >>> by_feature[:, :4] = rows.T
-    >>> masks, sizes, given = np.ones((1, 2), dtype=bool), np.zeros((2, 4)), np.zeros((2, 1))
-    >>> gram, own = (rows[:2].T @ rows[:2])[None], np.arange(2)
-    >>> settings = UNSHIFTED, 0.0, False
-    >>> compute_forms(masks, by_feature, gram, own, sizes, given, *settings, answers, facts)
-    >>> answers[0, 1]  # 3 / 1 + 5 / 4
-    array([4.25])
-    """
+    """Write the forms of each mask."""
     n_fit, n_targets = given.shape
     most, told = largest_count(masks), careful and facts.shape[1] > ASKED
     side, lead = min(most, n_fit), n_fit % PANEL
@@ -170,21 +128,7 @@ def _merge(places, originals, roots, seats):  # type: ignore[no-untyped-def]
 
 @kernel
 def largest_count(masks):  # type: ignore[no-untyped-def]
-    """Return how many columns a mask selects at most.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> largest_count(np.array([[True, False, True], [False, False, True]]))
-    2
-    """
+    """Return how many columns a mask selects at most."""
     most = 0
     for mask in masks:
         count = 0
@@ -196,22 +140,7 @@ def largest_count(masks):  # type: ignore[no-untyped-def]
 
 @kernel
 def sum_sizes(sizes, places, fact):  # type: ignore[no-untyped-def]
-    """Write the sums of sizes over the selected columns, their number, and 0 for other facts.
-
-    Parameters
-    ----------
-    sizes : numpy.ndarray of float64, shape (n_columns, 4)
-    places : numpy.ndarray of int64
-    fact : numpy.ndarray of float64, shape (at least `N_FACTS`,)
-        What is written.
-
-    Examples
-    --------
-    >>> fact = np.empty(N_FACTS)
-    >>> sum_sizes(np.arange(12.0).reshape(3, 4), np.array([0, 2]), fact)
-    >>> fact
-    array([ 8., 10., 12., 14.,  2.,  0.,  0.,  0.])
-    """
+    """Write the sums of sizes over the selected columns, their number, and 0 for other facts."""
     fact[:] = 0.0
     fact[COUNT] = len(places)
     for place in places:
@@ -221,38 +150,7 @@ def sum_sizes(sizes, places, fact):  # type: ignore[no-untyped-def]
 
 @kernel
 def solve_system(system, size, n_targets, shift, twice, broad, fact):  # type: ignore[no-untyped-def]
-    """Eliminate a matrix, and tell what is known of it.
-
-    Parameters
-    ----------
-    system : tuple
-        The matrix and the right-hand sides behind it, as
-        `vaega.fitness.population.kernels.triangle.triangulate` takes them; room for it; the
-        solutions, which are written; and the numbers from 0 on.
-    size, n_targets : int
-        Of the matrix, and of right-hand sides.
-    shift : float
-        Added to the diagonal.
-    twice : bool
-        Whether to solve for the solutions again.
-    broad : float
-        Below this share of the mean eigenvalue, the least one is bounded by the inverse.
-    fact : numpy.ndarray of float64, shape (at least `N_FACTS`,)
-        Where the trace, the least eigenvalue and the norm of the largest solution are written.
-
-    Returns
-    -------
-    bool
-        False where a pivot is not positive.
-
-    Examples
-    --------
-    >>> products, steps, fact = np.zeros((2, 8)), np.arange(2), np.empty(N_FACTS)
-    >>> products[:, :3] = [[4.0, 2.0, 10.0], [2.0, 3.0, 11.0]]
-    >>> system = products, np.zeros((2, 8)), np.zeros((8, 8)), np.zeros((2, 8)), steps
-    >>> solve_system(system, 2, 1, 0.0, False, 0.0, fact), system[3][:, 0]
-    (True, array([1., 3.]))
-    """
+    """Eliminate a matrix, and tell what is known of it."""
     products, scaled, spare, solution, steps = system
     trace = 0.0
     for step in range(size):
@@ -296,23 +194,7 @@ def _fill_dual(products, by_feature, places, given, kind):  # type: ignore[no-un
 
 @kernel
 def gather_rows(square, by_feature, places):  # type: ignore[no-untyped-def]
-    """Write the fit rows of the selected columns, and 0 behind these up to a whole vector.
-
-    Parameters
-    ----------
-    square : numpy.ndarray of float64, shape (n_fit, at least the number of places, padded)
-        What is written.
-    by_feature : numpy.ndarray of float64, shape (n_columns, at least n_fit)
-    places : numpy.ndarray of int64
-
-    Examples
-    --------
-    >>> square = np.full((2, 8), np.nan)
-    >>> gather_rows(square, np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([2, 0]))
-    >>> square[:, :3]
-    array([[5., 1., 0.],
-           [6., 2., 0.]])
-    """
+    """Write the fit rows of the selected columns, and 0 behind these up to a whole vector."""
     size = len(places)
     for step in range(-(-size // PANEL) * PANEL):
         for row in range(len(square)):

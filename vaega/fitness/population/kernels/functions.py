@@ -42,60 +42,22 @@ _from_bits = _reinterpret(types.int32, types.float32, ir.FloatType())
 
 
 def exponential(x: float) -> float:
-    """Return e to the power of `x`.
-
-    Parameters
-    ----------
-    x : float32 or float64
-
-    Returns
-    -------
-    float of the same type
-        float32 is held within [e^-87, e^88].
-    """
+    """Return e to the power of `x`."""
     return math.exp(x)
 
 
 def logarithm(x: float) -> float:
-    """Return the natural logarithm of `x`.
-
-    Parameters
-    ----------
-    x : float32 or float64
-        Above 0, and normal.
-
-    Returns
-    -------
-    float of the same type
-    """
+    """Return the natural logarithm of `x`."""
     return math.log(x)
 
 
 def hyperbolic_tangent(x: float) -> float:
-    """Return tanh of `x`.
-
-    Parameters
-    ----------
-    x : float32 or float64
-
-    Returns
-    -------
-    float of the same type
-    """
+    """Return tanh of `x`."""
     return math.tanh(x)
 
 
 def logistic(x: float) -> float:
-    """Return 1 / (1 + e^-x).
-
-    Parameters
-    ----------
-    x : float32 or float64
-
-    Returns
-    -------
-    float of the same type
-    """
+    """Return 1 / (1 + e^-x)."""
     return 1.0 / (1.0 + math.exp(-x))
 
 

@@ -67,30 +67,7 @@ def _write_sums(
 
 @kernel
 def add_rows(out, row, terms, places, n_terms):  # type: ignore[no-untyped-def]
-    """Write the sum of chosen rows of `terms`, added up in their order, to a row of `out`.
-
-    Parameters
-    ----------
-    out : numpy.ndarray of float64, shape (any, width)
-    row : int
-        Which row of `out` is written.
-    terms : numpy.ndarray of float64, shape (any, width)
-        `width` is a whole number of vectors, see `vaega.fitness.population.kernels.products`.
-    places : numpy.ndarray of int64, shape (at least n_terms,)
-    n_terms : int
-        How many of the places count.
-
-    Notes
-    -----
-    No index and no shape is checked.
-
-    Examples
-    --------
-    >>> out = np.empty((1, 8))
-    >>> add_rows(out, 0, np.arange(24.0).reshape(3, 8), np.array([0, 2]), 2)
-    >>> out[0, :3]
-    array([16., 18., 20.])
-    """
+    """Write the sum of chosen rows of `terms`, added up in their order, to a row of `out`."""
     lanes = 64 // out.itemsize
     for column in range(0, out.shape[1], _WIDE * lanes):
         n_vectors = min(_WIDE, (out.shape[1] - column) // lanes)
@@ -99,23 +76,7 @@ def add_rows(out, row, terms, places, n_terms):  # type: ignore[no-untyped-def]
 
 @kernel
 def gather(masks, terms, totals):  # type: ignore[no-untyped-def]
-    """Write for each mask the sum of the terms of its columns, in ascending order.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-    terms : numpy.ndarray of float64, shape (n_columns, n_terms)
-        `n_terms` is a whole number of vectors, see `vaega.fitness.population.kernels.products`.
-    totals : numpy.ndarray of float64, shape (n_masks, n_terms)
-        What is written.
-
-    Examples
-    --------
-    >>> masks, totals = np.array([[True, False, True]]), np.empty((1, 8))
-    >>> gather(masks, np.arange(24.0).reshape(3, 8), totals)
-    >>> totals[0, :3]
-    array([16., 18., 20.])
-    """
+    """Write for each mask the sum of the terms of its columns, in ascending order."""
     places = np.empty(masks.shape[1], np.int64)
     for row in range(len(masks)):
         add_rows(totals, row, terms, places, select(masks[row], places))

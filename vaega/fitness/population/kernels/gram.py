@@ -10,29 +10,7 @@ _WIDTH = 24  # columns that are packed together, so that their rows follow each 
 
 @kernel
 def compute_gram(by_feature, first, last, gram):  # type: ignore[no-untyped-def]
-    """Write the inner products of columns over some rows, from the diagonal on.
-
-    Parameters
-    ----------
-    by_feature : numpy.ndarray of float64, shape (n_columns, at least last)
-        Rows, transposed.
-    first, last : int
-        Which rows: from the first one to the one before the last.
-    gram : numpy.ndarray of float64, shape (n_columns, n_columns)
-        What is written: the upper triangle, and some of what is below it.
-
-    Notes
-    -----
-    Rows are summed up in their order, one product after the other, as
-    `vaega.fitness.population.kernels.products.multiply` does for any columns: the same bits.
-
-    Examples
-    --------
-    >>> gram = np.zeros((2, 2))
-    >>> compute_gram(np.array([[1.0, 2.0, 9.0], [3.0, 4.0, 9.0]]), 0, 2, gram)
-    >>> gram[0]
-    array([ 5., 11.])
-    """
+    """Write the inner products of columns over some rows, from the diagonal on."""
     n_columns, steps = len(by_feature), np.arange(last - first)
     packed, part = np.zeros((last - first, _WIDTH)), np.empty((n_columns, _WIDTH))
     for start in range(0, n_columns, _WIDTH):

@@ -38,51 +38,7 @@ _GROUP = 10  # rows, twice what a product takes at once
 def compute_shrunk_forms(  # type: ignore[no-untyped-def]
     masks, by_feature, grams, squares, sizes, classes, careful, answers, facts
 ):
-    """Write the forms of each mask, and what is known of its matrix.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-    by_feature : numpy.ndarray of float64, shape (n_columns, padded number of rows)
-        Contrasts within each class, a class of n rows having n - 1, whose Gram matrix is that of
-        the class times its prior; then the means of the classes, and the other rows that ask;
-        transposed.
-    grams : numpy.ndarray of float64, shape (n_classes, n_columns, n_columns) or (0, 0, 0)
-        The Gram matrices of the contrasts, from the diagonal on. Without, each mask's are computed,
-        to the same bits.
-    squares : numpy.ndarray of float64, shape (n_columns, padded n_fit)
-        Of the fit rows class by class, each in units of its class's spread about the mean.
-    sizes : numpy.ndarray of float64, shape (n_columns, 4)
-        As `vaega.fitness.population.kernels.forms` takes them.
-    classes : tuple
-        Of each class the prior; of each class where its rows end; and of each column and class the
-        variance, whether there is any (1 or 0; without, the variance is told as 1), and by how
-        much the class's values are larger than their spread.
-    careful : bool
-        Whether to bound the least eigenvalue by the inverse, not by the determinant.
-    answers : numpy.ndarray of float64, shape (n_masks, n_classes + n_others, n_classes)
-        What is written: the means ask first, then the others. NaN where elimination failed.
-    facts : numpy.ndarray of float64, shape (n_masks, `N_SHRUNK_FACTS`)
-        What is written: as for `forms`, and more.
-
-    Notes
-    -----
-    With more columns than contrasts, the inverse of the diagonal is corrected for the contrasts
-    (the identity of Woodbury), which takes a matrix of contrasts only.
-
-    Examples
-    --------
-    >>> by_feature, squares = np.zeros((1, 8)), np.zeros((1, 8))
-    >>> by_feature[0, :5] = 0.5, 0.5, -1.0, 1.0, 3.0  # of -1.5, -0.5 and 0.5, 1.5; and a row
-    >>> squares[0, :4] = 1.0
-    >>> ones, answers, facts = np.ones((1, 2)), np.empty((1, 3, 2)), np.empty((1, N_SHRUNK_FACTS))
-    >>> classes = np.array([0.5, 0.5]), np.array([2, 4]), 0.5 * ones, ones, ones
-    >>> mask, sizes, none = np.array([[True]]), np.ones((1, 4)), np.empty((0, 0, 0))
-    >>> settings = by_feature, none, squares, sizes, classes, False
-    >>> compute_shrunk_forms(mask, *settings, answers, facts)
-    >>> answers[0, 2]  # a single column is not shrunk
-    array([-6.,  6.])
-    """
+    """Write the forms of each mask, and what is known of its matrix."""
     priors, ends, _, _, _ = classes
     n_classes, n_contrasts = len(priors), ends[-1] - len(priors)
     most = largest_count(masks)

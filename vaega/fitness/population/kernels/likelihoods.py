@@ -11,33 +11,7 @@ _ROUNDINGS = 4.0 * _EPSILON  # of one term, generously
 
 @kernel
 def joint_log_likelihoods(masks, rows, moments, spread, log_priors, smoothing, joint, doubt):  # type: ignore[no-untyped-def]
-    """Compute the joint log-likelihoods of rows and classes, and how far rounding may move them.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-    rows : numpy.ndarray of float64, shape (n_columns, width)
-        What is judged, one column a row, filled up with zeros.
-    moments : numpy.ndarray of float64, shape (n_columns, n_classes, 4)
-        Mean, variance, and how far rounding may have moved each of them.
-    spread : numpy.ndarray of float64, shape (n_columns, 2)
-        Variance over all classes, and how far rounding may have moved it.
-    log_priors : numpy.ndarray of float64, shape (n_classes,)
-    smoothing : float
-        Share of the largest selected spread that every variance is raised by.
-    joint, doubt : numpy.ndarray of float64, shape (n_masks, n_classes, n_rows)
-        What is written.
-
-    Examples
-    --------
-    >>> rows, moments = np.array([[1.0] + 7 * [0.0]]), np.array([[[0.0, 1.0, 0.0, 0.0]]])
-    >>> joint, doubt = np.empty((2, 1, 1, 1))
-    >>> joint_log_likelihoods(
-    ...     np.array([[True]]), rows, moments, np.zeros((1, 2)), np.zeros(1), 0.0, joint, doubt
-    ... )
-    >>> joint.round(4)
-    array([[[-1.4189]]])
-    """
+    """Compute the joint log-likelihoods of rows and classes, and how far rounding may move them."""
     n_columns, n_classes = len(rows), len(log_priors)
     columns, scales = np.empty(n_columns, np.int64), np.empty((n_classes, 5))
     room = np.empty((3, n_classes, rows.shape[1]))
@@ -107,27 +81,6 @@ def tabulate(rows, moments, spread, smoothing, table, n_rows, n_bounds):  # type
 
     All variances are raised by the same share of the largest spread of all columns. That of the
     selected ones is less or equal, and what this changes is a part of the errors.
-
-    Parameters
-    ----------
-    rows, moments, spread, smoothing
-        As `joint_log_likelihoods` takes them.
-    table : numpy.ndarray of float64, shape (n_columns, at least last + n_bounds)
-        What is written, where `last` is ``n_rows * (n_classes - 1)``: by class from the second on
-        and by row, the differences; then by how much those may be wrong, with the rounding of sums
-        over any of the columns. 0 before.
-    n_rows : int
-        How many of the rows are no filling.
-    n_bounds : int
-        `n_rows`: a bound for the differences of each row; or 1: for those of all rows.
-
-    Examples
-    --------
-    >>> rows, moments = np.array([[1.0]]), np.array([[[0.0, 1.0, 0, 0], [1.0, 1.0, 0, 0]]])
-    >>> table = np.zeros((1, 8))
-    >>> tabulate(rows, moments, np.zeros((1, 2)), 0.0, table, 1, 1)
-    >>> table[0, :2].round(9)
-    array([0.5, 0. ])
     """
     n_classes, raised, raised_error = moments.shape[1], 0.0, 0.0
     for f in range(len(rows)):
@@ -164,24 +117,7 @@ def _subtract(table, f, i, c, n_rows, last, term):  # type: ignore[no-untyped-de
 
 @kernel
 def likeliest(joint, doubt, codes, decided):  # type: ignore[no-untyped-def]
-    """Name the likeliest class of each row, and the masks whose classes rounding cannot change.
-
-    Parameters
-    ----------
-    joint, doubt : numpy.ndarray of float64, shape (n_masks, n_classes, n_rows)
-        As `joint_log_likelihoods` gives them.
-    codes : numpy.ndarray of int64, shape (n_masks, n_rows)
-    decided : numpy.ndarray of bool, shape (n_masks,)
-        What is written.
-
-    Examples
-    --------
-    >>> joint, codes = np.array([[[-1.0], [-2.0]]]), np.empty((1, 1), np.int64)
-    >>> decided = np.empty(1, np.bool_)
-    >>> likeliest(joint, np.full((1, 2, 1), 0.1), codes, decided)
-    >>> codes, decided
-    (array([[0]]), array([ True]))
-    """
+    """Name the likeliest class of each row, and the masks whose classes rounding cannot change."""
     n_masks, n_classes, n_rows = joint.shape
     for m in range(n_masks):
         decided[m] = True
@@ -201,29 +137,7 @@ def likeliest(joint, doubt, codes, decided):  # type: ignore[no-untyped-def]
 
 @kernel
 def shares(joint, doubt, values, doubts, decided):  # type: ignore[no-untyped-def]
-    """Compute the probabilities of the classes, and how far rounding may move each.
-
-    Parameters
-    ----------
-    joint, doubt : numpy.ndarray of float64, shape (n_masks, n_classes, n_rows)
-        As `joint_log_likelihoods` gives them.
-    values, doubts : numpy.ndarray of float64, shape (n_masks, n_rows, n_classes)
-    decided : numpy.ndarray of bool, shape (n_masks,)
-        What is written; a mask is decided where everything is finite.
-
-    Notes
-    -----
-    Beyond some distance the likeliest class has the probability 1 and others 0, in scikit-learn
-    too, and no rounding changes that: these have no doubt.
-
-    Examples
-    --------
-    >>> joint = np.array([[[-1000.0], [-2000.0]]])
-    >>> values, doubts = np.empty((2, 1, 1, 2))
-    >>> shares(joint, np.full((1, 2, 1), 1e-12), values, doubts, np.empty(1, np.bool_))
-    >>> values, doubts
-    (array([[[1., 0.]]]), array([[[0., 0.]]]))
-    """
+    """Compute the probabilities of the classes, and how far rounding may move each."""
     n_masks, n_classes, n_rows = joint.shape
     for m in range(n_masks):
         decided[m] = True

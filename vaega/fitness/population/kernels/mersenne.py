@@ -15,23 +15,7 @@ _SPREAD = 1812433253  # Knuth's multiplier, by which a seed becomes a state
 
 
 def words_of(random_state: np.random.RandomState) -> np.ndarray:
-    """Return the state of a stream as a kernel takes it.
-
-    Parameters
-    ----------
-    random_state : numpy.random.RandomState
-        Stays as it is.
-
-    Returns
-    -------
-    numpy.ndarray of int64, shape (1249,)
-        The words of the generator, what is drawn from each, and how many are used up.
-
-    Examples
-    --------
-    >>> words_of(np.random.RandomState(0)).shape
-    (1249,)
-    """
+    """Return the state of a stream as a kernel takes it."""
     _, key, position, *_ = random_state.get_state()
     words = np.concatenate([key, np.zeros(_SIZE), [position]]).astype(np.int64)
     _temper(words)
@@ -39,43 +23,14 @@ def words_of(random_state: np.random.RandomState) -> np.ndarray:
 
 
 def advance(random_state: np.random.RandomState, words: np.ndarray) -> None:
-    """Put a stream where a kernel left it.
-
-    Parameters
-    ----------
-    random_state : numpy.random.RandomState
-    words : numpy.ndarray of int64, shape (1249,)
-        See `words_of`.
-
-    Examples
-    --------
-    >>> stream, other = np.random.RandomState(0), np.random.RandomState(1)
-    >>> advance(other, words_of(stream))
-    >>> other.randint(1000) == stream.randint(1000)
-    True
-    """
+    """Put a stream where a kernel left it."""
     key, position = words[:_SIZE].astype(np.uint32), int(words[-1])
     random_state.set_state(("MT19937", key, position, 0, 0.0))
 
 
 @kernel
 def start(words, seed):  # type: ignore[no-untyped-def]
-    """Write the state of ``numpy.random.RandomState(seed)``.
-
-    Parameters
-    ----------
-    words : numpy.ndarray of int64, shape (1249,)
-        What is written, see `words_of`.
-    seed : int
-        At least 0 and below 2**32.
-
-    Examples
-    --------
-    >>> words = np.empty(1249, np.int64)
-    >>> start(words, 3)
-    >>> draw(words) == np.random.RandomState(3).random_sample()
-    True
-    """
+    """Write the state of ``numpy.random.RandomState(seed)``."""
     word = seed
     for place in range(_SIZE):
         words[place] = word
@@ -85,23 +40,7 @@ def start(words, seed):  # type: ignore[no-untyped-def]
 
 @kernel
 def draw(words):  # type: ignore[no-untyped-def]
-    """Draw a number from [0, 1) as ``numpy.random.RandomState.random_sample`` does.
-
-    Parameters
-    ----------
-    words : numpy.ndarray of int64, shape (1249,)
-        State of the stream, see `words_of`; advanced.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> stream = np.random.RandomState(3)
-    >>> draw(words_of(stream)) == stream.random_sample()
-    True
-    """
+    """Draw a number from [0, 1) as ``numpy.random.RandomState.random_sample`` does."""
     high = _next(words) >> 5
     return (high * 67108864.0 + (_next(words) >> 6)) / 9007199254740992.0
 
@@ -117,24 +56,7 @@ def _next(words):  # type: ignore[no-untyped-def]
 
 @kernel
 def shuffle(values, words):  # type: ignore[no-untyped-def]
-    """Shuffle an array in place as ``numpy.random.RandomState.shuffle`` does.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, shape (n,)
-    words : numpy.ndarray of int64, shape (1249,)
-        State of the stream, see `words_of`; advanced.
-
-    Examples
-    --------
-    >>> stream, values = np.random.RandomState(3), np.arange(5)
-    >>> words = words_of(stream)
-    >>> shuffle(values, words)
-    >>> expected = np.arange(5)
-    >>> stream.shuffle(expected)
-    >>> bool((values == expected).all())
-    True
-    """
+    """Shuffle an array in place as ``numpy.random.RandomState.shuffle`` does."""
     mask, used = 0, words[-1]
     while mask < len(values) - 1:
         mask = 2 * mask + 1

@@ -31,19 +31,6 @@ def fit_multinomial(masks, rows, targets, costs, intercept, values):  # type: ig
 
     Each minimises ``-sum_i costs_i log(share_i) + |w|^2 / 2``, where `share` is the softmax of
     decisions that are linear in the columns of the mask, at the class of the row.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_features)
-    rows : numpy.ndarray of float64, shape (n_features, width)
-        Fit rows and then validate rows, transposed; `width` is a whole number of vectors.
-    targets : numpy.ndarray of float64, shape (n_classes, n_fit)
-        1 for the class of a row, else 0.
-    costs : numpy.ndarray of float64, shape (n_fit,)
-    intercept : bool
-        Whether there is one, without a penalty.
-    values : numpy.ndarray of float64, shape (n_masks, n_classes, n_validate)
-        What is written; NaN where the training did not come to an end.
     """
     (n_classes, n_fit), width, n_validate = targets.shape, rows.shape[1], values.shape[2]
     most = 0
@@ -264,24 +251,7 @@ def _walk(scores, shares, moves, targets, costs, lines, slope, length, pull, squ
 
 @kernel
 def share_out(shares, lines, scores, n):  # type: ignore[no-untyped-def]
-    """Write the softmax of the scores over the classes, from within a kernel or from Python.
-
-    Parameters
-    ----------
-    shares : numpy.ndarray of float64, shape (n_classes, at least n)
-        What is written; contiguous.
-    lines : numpy.ndarray of float64, shape (3, at least n)
-        Room.
-    scores : numpy.ndarray of float64, shape (n_classes, at least n)
-    n : int
-
-    Examples
-    --------
-    >>> shares = np.empty((2, 1))
-    >>> share_out(shares, np.empty((3, 1)), np.zeros((2, 1)), 1)
-    >>> shares.ravel()
-    array([0.5, 0.5])
-    """
+    """Write the softmax of the scores over the classes, from within a kernel or from Python."""
     highest, scale, shifted = lines[0], lines[1], lines[2]
     highest[:n] = scores[0, :n]
     for k in range(1, len(scores)):

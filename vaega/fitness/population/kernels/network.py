@@ -25,102 +25,42 @@ _HIGHEST_LOSS = -np.log(np.finfo(np.float64).eps)  # where scikit-learn cuts pro
 
 
 class Network(NamedTuple):
-    """Weights of a network, or anything that there is one of for each weight.
+    """Weights of a network, or anything that there is one of for each weight."""
 
-    Parameters
-    ----------
-    first : numpy.ndarray of float, shape (n_units of the first layer, padded n_columns + 1)
-        From the columns and a one to the first layer.
-    rest : numpy.ndarray of float, shape (n_units of the other layers, padded most units + 1)
-        From each layer and a one to the next, one below the other.
-    """
-
-    first: np.ndarray
-    rest: np.ndarray
+    first: np.ndarray  # From the columns and a one to the first layer
+    rest: np.ndarray  # From each layer and a one to the next, one below the other
 
 
 class Layout(NamedTuple):
-    """Where the layers stand.
+    """Where the layers stand."""
 
-    Parameters
-    ----------
-    units : numpy.ndarray of int64, shape (n_layers,)
-        Sizes of the hidden layers, then of the outputs: one for two classes.
-    value_rows, delta_rows : numpy.ndarray of int64, shape (n_layers,)
-        First row of each layer among the values, and among the deltas.
-    places : numpy.ndarray of int64, shape (n_layers * padded most units + 1,)
-        Rows of the values that feed the layer after each: its units, the ones, then zeros.
-    counting : numpy.ndarray of int64
-        0, 1, 2, ...: as many as any product has terms.
-    """
-
-    units: np.ndarray
-    value_rows: np.ndarray
-    delta_rows: np.ndarray
+    units: np.ndarray  # Sizes of the hidden layers, then of the outputs: one for two classes
+    value_rows: np.ndarray  # First row of each layer among the values, and among the deltas
+    delta_rows: np.ndarray  # First row of each layer among the values, and among the deltas
+    # Rows of the values that feed the layer after each: its units, the ones, then zeros
     places: np.ndarray
-    counting: np.ndarray
+    counting: np.ndarray  # 0, 1, 2, ...: as many as any product has terms
 
 
 class Desk(NamedTuple):
-    """What a network is trained on and with.
+    """What a network is trained on and with."""
 
-    Parameters
-    ----------
-    rows : numpy.ndarray of float, shape (n_rows, padded n_columns + 1)
-        Samples, with a column of ones after the last.
-    columns : numpy.ndarray of float, shape (n_columns + 1, padded n_rows)
-        The same transposed, where all rows are one batch; none otherwise.
-    codes, weights : numpy.ndarray, shape (n_rows,)
-        Classes (int64) and weights of the samples.
-    order : numpy.ndarray of int64, shape (n_rows,)
-        In which batches take them.
-    batch : numpy.ndarray of int64, shape (padded n_batch,)
-        Samples of the batch at hand.
-    batch_codes, batch_weights, losses : numpy.ndarray, shape (padded n_batch,)
-        Theirs. After the last sample weights are 0.
-    values : numpy.ndarray of float, shape (n_units + n_layers + 1, padded n_batch)
-        Activations; the last row is zero.
-    deltas : numpy.ndarray of float, shape (n_units, padded n_batch)
-        Derivatives of the summed loss by what goes into each unit.
-    room : numpy.ndarray of float, shape (2, padded n_batch)
-        For what a step needs meanwhile.
-    """
-
-    rows: np.ndarray
-    columns: np.ndarray
-    codes: np.ndarray
-    weights: np.ndarray
-    order: np.ndarray
-    batch: np.ndarray
-    batch_codes: np.ndarray
-    batch_weights: np.ndarray
-    losses: np.ndarray
-    values: np.ndarray
-    deltas: np.ndarray
-    room: np.ndarray
+    rows: np.ndarray  # Samples, with a column of ones after the last
+    columns: np.ndarray  # The same transposed, where all rows are one batch; none otherwise
+    codes: np.ndarray  # Classes (int64) and weights of the samples
+    weights: np.ndarray  # Classes (int64) and weights of the samples
+    order: np.ndarray  # In which batches take them
+    batch: np.ndarray  # Samples of the batch at hand
+    batch_codes: np.ndarray  # Theirs. After the last sample weights are 0
+    batch_weights: np.ndarray  # Theirs. After the last sample weights are 0
+    losses: np.ndarray  # Theirs. After the last sample weights are 0
+    values: np.ndarray  # Activations; the last row is zero
+    deltas: np.ndarray  # Derivatives of the summed loss by what goes into each unit
+    room: np.ndarray  # For what a step needs meanwhile
 
 
 def make_layout(units: np.ndarray, n_terms: int, dtype: np.dtype) -> Layout:
-    """Return where the layers of a network stand.
-
-    Parameters
-    ----------
-    units : numpy.ndarray of int64, shape (n_layers,)
-    n_terms : int
-        The largest number of rows or columns, with the one of the biases.
-    dtype : numpy dtype
-        float32 or float64.
-
-    Returns
-    -------
-    Layout
-
-    Examples
-    --------
-    >>> layout = make_layout(np.array([5, 3, 1]), 100, np.dtype(np.float32))
-    >>> layout.value_rows, layout.delta_rows
-    (array([ 0,  6, 10]), array([0, 5, 8]))
-    """
+    """Return where the layers of a network stand."""
     delta_rows = np.cumsum(units) - units
     value_rows = delta_rows + np.arange(len(units))
     n_values = int((units + 1).sum())
@@ -133,24 +73,7 @@ def make_layout(units: np.ndarray, n_terms: int, dtype: np.dtype) -> Layout:
 
 @kernel
 def new_desk(X, codes, weights, rows, columns, size, layout, width):  # type: ignore[no-untyped-def]
-    """Return a desk for chosen rows and columns.
-
-    Parameters
-    ----------
-    X : numpy.ndarray of float32 or float64, shape (n_all, n_features)
-    codes : numpy.ndarray of int64, shape (n_all,)
-    weights : numpy.ndarray of float, shape (n_all,)
-    rows, columns : numpy.ndarray of int64
-    size : int
-        Of a batch, at most the number of rows.
-    layout : Layout
-    width : int
-        The padded number of columns and a one.
-
-    Returns
-    -------
-    Desk
-    """
+    """Return a desk for chosen rows and columns."""
     n_rows, n_columns, units = len(rows), len(columns), layout.units
     lanes = 64 // X.itemsize
     n_batch = (size + lanes - 1) // lanes * lanes

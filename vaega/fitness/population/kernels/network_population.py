@@ -13,23 +13,7 @@ _N_WORDS = 1249
 
 @kernel
 def initial_network(words, n_columns, layout, gain, like):  # type: ignore[no-untyped-def]
-    """Draw initial weights (Glorot and Bengio 2010) in the order in which scikit-learn does.
-
-    Parameters
-    ----------
-    words : numpy.ndarray of int64, shape (1249,)
-        State of the stream, see `mersenne`; advanced.
-    n_columns : int
-    layout : Layout
-    gain : float
-        Weights are below the root of it, divided by the units before and after.
-    like : numpy.ndarray of float32 or float64
-        Of the dtype of the network.
-
-    Returns
-    -------
-    Network
-    """
+    """Draw initial weights (Glorot and Bengio 2010) in the order in which scikit-learn does."""
     units, lanes = layout.units, 64 // like.itemsize
     width = (n_columns + 1 + lanes - 1) // lanes * lanes
     most = (units.max() + 1 + lanes - 1) // lanes * lanes
@@ -56,25 +40,7 @@ def _fill(weights, row, n_in, n_out, gain, words):  # type: ignore[no-untyped-de
 def fit_and_predict(  # type: ignore[no-untyped-def]
     rows, validate, masks, seeds, layout, gain, settings, outputs, converged
 ):
-    """Train a network for each mask on all rows, and write what it makes of others.
-
-    Parameters
-    ----------
-    rows, validate : Rows
-        To train on, and to judge.
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-    seeds : numpy.ndarray of int64, shape (n_masks,)
-        What scikit-learn's classifiers would get as `random_state`.
-    layout : Layout
-        With terms enough for the largest mask.
-    gain : float
-        See `initial_network`.
-    settings : Settings
-        Without early stopping.
-    outputs : numpy.ndarray of float64, shape (n_masks, n_validate, n_outputs)
-        NaN for a network that has weights that are no finite numbers.
-    converged : numpy.ndarray of bool, shape (n_masks,)
-    """
+    """Train a network for each mask on all rows, and write what it makes of others."""
     everything, nothing = np.arange(len(rows.X)), np.arange(0)
     places, words = np.empty(masks.shape[1], np.int64), np.empty(_N_WORDS, np.int64)
     for m in range(len(masks)):

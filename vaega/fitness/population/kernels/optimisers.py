@@ -13,21 +13,7 @@ from vaega.fitness.population.kernels.compiled import kernel
 def step_adam(  # type: ignore[no-untyped-def]
     weights, gradient, mean, square, decay, scale, rate, beta_1, beta_2, epsilon, penalties
 ):
-    """Take a step of Adam (Kingma and Ba 2015, with the rate that corrects both moments' bias).
-
-    Parameters
-    ----------
-    weights, gradient, mean, square : numpy.ndarray of float, shape (n_units, width)
-        The weights, the derivatives of the summed loss, and the two moments.
-    decay : numpy.ndarray of float, shape (n_units or 1, width)
-        Factors of the L2 penalty.
-    scale : float
-        What turns sums over the batch into means.
-    rate, beta_1, beta_2, epsilon : float
-        The learning rate of this step, and Adam's constants.
-    penalties : numpy.ndarray of float, shape (at least width,)
-        Added to: the penalties of each column after the step.
-    """
+    """Take a step of Adam (Kingma and Ba 2015, with the rate that corrects both moments' bias)."""
     kind = weights.dtype.type
     keep_1, keep_2, small = kind(beta_1), kind(beta_2), kind(epsilon)
     new_1, new_2, by, length = kind(1 - beta_1), kind(1 - beta_2), kind(scale), kind(rate)
@@ -49,16 +35,7 @@ def step_adam(  # type: ignore[no-untyped-def]
 def step_descent(  # type: ignore[no-untyped-def]
     weights, gradient, velocity, decay, scale, rate, momentum, nesterov, penalties
 ):
-    """Take a step of gradient descent with momentum (Sutskever et al. 2013 for Nesterov's).
-
-    Parameters
-    ----------
-    weights, gradient, velocity : numpy.ndarray of float, shape (n_units, width)
-    decay, scale, penalties
-        As in `step_adam`.
-    rate, momentum : float
-    nesterov : bool
-    """
+    """Take a step of gradient descent with momentum (Sutskever et al. 2013 for Nesterov's)."""
     kind = weights.dtype.type
     keep, by, length = kind(momentum), kind(scale), kind(rate)
     for unit in range(len(weights)):

@@ -89,32 +89,7 @@ _wide_block, _narrow_block = _block(_WIDE), _block(1)
 
 @kernel
 def multiply(out, a, in_a, b, in_b):  # type: ignore[no-untyped-def]
-    """Compute ``out = a[:, in_a] @ b[in_b]``, from within a kernel or from Python.
-
-    Parameters
-    ----------
-    out : numpy.ndarray of float32 or float64, shape (n_rows, n_columns)
-        What is written; `n_columns` is a whole number of vectors, see `padded`.
-    a : numpy.ndarray, shape (n_rows, any)
-        Of any strides; the same dtype.
-    in_a, in_b : numpy.ndarray of int64, shape (n_terms,)
-        Which columns of `a` meet which rows of `b`, in the order of summation.
-    b : numpy.ndarray, shape (any, at least n_columns)
-        Rows are contiguous.
-
-    Notes
-    -----
-    No index and no shape is checked.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> a, b, out = np.eye(2), np.arange(16.0).reshape(2, 8), np.empty((2, 8))
-    >>> places = np.array([1, 0])
-    >>> multiply(out, a, places, b, places)
-    >>> bool((out == b).all())
-    True
-    """
+    """Compute ``out = a[:, in_a] @ b[in_b]``, from within a kernel or from Python."""
     multiply_part(out, 0, out.shape[0], out.shape[1], a, 0, in_a, 0, b, in_b, 0, len(in_b))
 
 
@@ -125,17 +100,6 @@ def multiply_part(  # type: ignore[no-untyped-def]
     """Compute some rows of a product: `multiply` for arrays that hold several matrices.
 
     A view of an array costs more than a small product, so that places are told as numbers.
-
-    Parameters
-    ----------
-    out, a, in_a, b, in_b
-        As in `multiply`.
-    row, n_rows, n_columns : int
-        Which rows of `out` are written, and how many of their columns.
-    a_row : int
-        The row of `a` that gives the first of them.
-    a_start, b_start, n_terms : int
-        Where the terms start in `in_a` and in `in_b`, and how many there are.
     """
     lanes = 64 // out.itemsize
     for block in range(0, n_rows, _ROWS):
@@ -212,32 +176,7 @@ _inner_1, _inner_2, _inner_4 = _inner_block(1), _inner_block(2), _inner_block(4)
 
 @kernel
 def multiply_transposed(out, a, b, in_b):  # type: ignore[no-untyped-def]
-    """Compute ``out = a @ b[in_b].T``: the inner products of rows with chosen rows.
-
-    Parameters
-    ----------
-    out : numpy.ndarray of float32 or float64, shape (n_left, n_right)
-        What is written; `n_right` is a whole number of vectors, see `padded`.
-    a : numpy.ndarray, shape (n_left, n_terms)
-        `n_terms` is a whole number of vectors; rows are contiguous; the same dtype.
-    b : numpy.ndarray, shape (any, at least n_terms)
-        Rows are contiguous.
-    in_b : numpy.ndarray of int64, shape (n_right,)
-        Which rows of `b`.
-
-    Notes
-    -----
-    A sum is made of one part for each lane of a vector; these are then added in pairs, in the same
-    order on any processor. No index and no shape is checked.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> a, b, out = np.ones((3, 16)), np.eye(8, 16), np.empty((3, 8))
-    >>> multiply_transposed(out, a, b, np.arange(8))
-    >>> bool((out == 1.0).all())
-    True
-    """
+    """Compute ``out = a @ b[in_b].T``: the inner products of rows with chosen rows."""
     n_vectors = a.shape[1] * a.itemsize // 64
     multiply_transposed_part(out, 0, out.shape[0], out.shape[1], a, 0, n_vectors, b, in_b, 0)
 
@@ -246,21 +185,7 @@ def multiply_transposed(out, a, b, in_b):  # type: ignore[no-untyped-def]
 def multiply_transposed_part(  # type: ignore[no-untyped-def]
     out, row, n_left, n_right, a, a_row, n_vectors, b, in_b, b_start
 ):
-    """Compute some rows of `multiply_transposed`, for arrays that hold several matrices.
-
-    Parameters
-    ----------
-    out, a, b, in_b
-        As in `multiply_transposed`.
-    row, n_left, n_right : int
-        Which rows of `out` are written, and how many of their columns.
-    a_row : int
-        The row of `a` that gives the first of them.
-    n_vectors : int
-        How many vectors of each row are multiplied.
-    b_start : int
-        Where the rows of `b` start in `in_b`.
-    """
+    """Compute some rows of `multiply_transposed`, for arrays that hold several matrices."""
     lanes = 64 // out.itemsize
     done = 0
     while done < n_left:

@@ -19,40 +19,7 @@ _NO_PIVOT = 1e-14
 
 @kernel
 def reduce_rows(reduced, gram, rest, rows, columns, n_fit, constant):  # type: ignore[no-untyped-def]
-    """Write the rows of a mask to `reduced`, one column of theirs a row, and return how many.
-
-    Parameters
-    ----------
-    reduced : numpy.ndarray of float64, shape (at least q, width)
-        What is written: `q` rows.
-    gram : numpy.ndarray of float64, shape (n_fit, width)
-        Room.
-    rest : numpy.ndarray of float64, shape (n_fit,)
-        Room.
-    rows : numpy.ndarray of float64, shape (n_features, width)
-        The fit rows and then the validate rows, transposed; `width` is a whole number of vectors.
-    columns : numpy.ndarray of int64, shape (n_selected,)
-        Which features the mask selects.
-    n_fit : int
-        How many of the rows are fit rows.
-    constant : float
-        The value of one more column, which is the same in all rows; 0 for none.
-
-    Returns
-    -------
-    int
-        `q`, at most ``min(n_selected + 1, n_fit)``.
-
-    Examples
-    --------
-    >>> rows = np.zeros((3, 8))
-    >>> rows[:, :3] = [[1.0, 0.0, 2.0], [1.0, 1.0, 1.0], [0.0, 2.0, 1.0]]
-    >>> reduced, gram, rest = np.empty((2, 8)), np.empty((2, 8)), np.empty(2)
-    >>> reduce_rows(reduced, gram, rest, rows, np.arange(3), 2, 0.0)
-    2
-    >>> bool(np.allclose(reduced.T @ reduced[:, :2], rows.T @ rows[:, :2]))
-    True
-    """
+    """Write the rows of a mask to `reduced`, one column of theirs a row, and return how many."""
     if len(columns) + (constant != 0.0) <= n_fit:
         return _copy_rows(reduced, rows, columns, constant)
     multiply_upper(gram, rows.T[:n_fit], columns, rows, columns)
@@ -96,31 +63,7 @@ def _factorise(reduced, gram, rest):  # type: ignore[no-untyped-def]
 
 @kernel
 def transpose_rows(rows, reduced, n_rows, n_columns, intercept):  # type: ignore[no-untyped-def]
-    """Write the first rows of `reduced` as rows, and a last column of ones for an intercept.
-
-    Parameters
-    ----------
-    rows : numpy.ndarray of float64, shape (n_rows, width)
-        What is written; 0 from the last column on.
-    reduced : numpy.ndarray of float64, shape (at least n_columns + 1, any)
-        What `reduce_rows` wrote; the ones of an intercept are written here as well.
-    n_rows, n_columns : int
-    intercept : bool
-
-    Returns
-    -------
-    int
-        How many columns there are now.
-
-    Examples
-    --------
-    >>> rows, reduced = np.empty((2, 8)), np.arange(24.0).reshape(3, 8)
-    >>> transpose_rows(rows, reduced, 2, 2, True)
-    3
-    >>> rows[:, :4]
-    array([[0., 8., 1., 0.],
-           [1., 9., 1., 0.]])
-    """
+    """Write the first rows of `reduced` as rows, and a last column of ones for an intercept."""
     if intercept:
         reduced[n_columns] = 1.0
         n_columns += 1

@@ -40,26 +40,7 @@ def _lowest(context: Any, word: Any) -> Any:
 
 @kernel
 def select(mask, places):  # type: ignore[no-untyped-def]
-    """Write the places of the selected columns, and return how many there are.
-
-    Parameters
-    ----------
-    mask : numpy.ndarray of bool, shape (n_columns,)
-        Contiguous.
-    places : numpy.ndarray of int64, shape (at least n_columns,)
-        What is written, in ascending order; what follows the selected ones is of no meaning.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> places = np.zeros(3, dtype=np.int64)
-    >>> select(np.array([False, True, True]), places), places[:2]
-    (2, array([1, 2]))
-    """
+    """Write the places of the selected columns, and return how many there are."""
     count, whole = 0, len(mask) - len(mask) % _AT_ONCE
     for start in range(0, whole, _AT_ONCE):  # most columns are not selected: none is looked at
         word: Any = _selected(mask, start)  # type: ignore[call-arg]

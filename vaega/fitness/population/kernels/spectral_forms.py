@@ -30,34 +30,7 @@ N_SPECTRAL_FACTS = N_FACTS + 4
 
 @kernel
 def compute_spectral_forms(masks, by_feature, sizes, n_fit, tol, answers, facts):  # type: ignore[no-untyped-def]
-    """Write the forms of each mask.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-    by_feature : numpy.ndarray of float64, shape (n_columns, padded number of rows)
-        Fit rows, then the rows of the targets, then the other rows that ask; transposed.
-    sizes : numpy.ndarray of float64, shape (n_columns, 4)
-        Squared sizes of a column, of which the sums over a mask are told as facts.
-    n_fit : int
-    tol : float
-        Above it a singular value of the fit rows counts.
-    answers : numpy.ndarray of float64, shape (n_masks, n_targets + n_others, n_targets)
-        What is written: the targets ask first, then the others. NaN where nothing is selected, or
-        something is not finite.
-    facts : numpy.ndarray of float64, shape (n_masks, `N_SPECTRAL_FACTS`)
-        What is written: as for `forms`, with the least eigenvalue that counts, and more.
-
-    Examples
-    --------
-    >>> rows = np.array([[1.0, 1.0], [2.0, 2.0], [1.0, 1.0], [3.0, 5.0]])  # 2 to fit, 1 target
-    >>> by_feature, answers = np.zeros((2, 8)), np.zeros((1, 2, 1))
-    >>> by_feature[:, :4] = rows.T
-    >>> masks, sizes, facts = np.ones((1, 2), dtype=bool), np.zeros((2, 4)), np.zeros((1, 12))
-    >>> compute_spectral_forms(masks, by_feature, sizes, 2, 1e-4, answers, facts)
-    >>> answers[0, 1].round(9), int(facts[0, RANK])
-    (array([0.8]), 1)
-    """
+    """Write the forms of each mask."""
     n_asks, n_targets = answers.shape[1], answers.shape[2]
     width = -(-n_fit // PANEL) * PANEL
     products, square = np.zeros((n_fit + n_asks, width)), np.zeros((n_fit, width))

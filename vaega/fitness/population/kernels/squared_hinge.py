@@ -24,19 +24,6 @@ def fit_hinges(masks, rows, signs, costs, constant, values):  # type: ignore[no-
 
     Each minimises ``sum_i costs_i max(0, 1 - signs_i f_i)^2 + |w|^2 / 2``, where `f` is linear in
     the columns of the mask.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_features)
-    rows : numpy.ndarray of float64, shape (n_features, width)
-        Fit rows and then validate rows, transposed; `width` is a whole number of vectors.
-    signs : numpy.ndarray of float64, shape (n_machines, n_fit)
-        1 for the rows of the class that a machine tells from the others, else -1.
-    costs : numpy.ndarray of float64, shape (n_machines, n_fit)
-    constant : float
-        The value of one more column, for an intercept with a penalty; 0 for none.
-    values : numpy.ndarray of float64, shape (n_masks, n_machines, n_validate)
-        What is written; NaN where Newton's method did not come to an end.
     """
     (n_machines, n_fit), n_validate, width = signs.shape, values.shape[2], rows.shape[1]
     most = 0

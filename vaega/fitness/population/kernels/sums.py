@@ -7,28 +7,7 @@ _BLOCK = 128  # numpy halves what is longer
 
 @kernel
 def total(values):  # type: ignore[no-untyped-def]
-    """Return the sum of the values, as ``numpy.sum`` of contiguous float64 gives it.
-
-    Parameters
-    ----------
-    values : numpy.ndarray of float64, shape (n,)
-        Contiguous.
-
-    Returns
-    -------
-    float
-
-    Notes
-    -----
-    The order is numpy's pairwise one: halves of what is longer than 128, eight sums side by side
-    in what is not.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> total(np.array([0.1, 0.2, 0.3]))
-    0.6000000000000001
-    """
+    """Return the sum of the values, as ``numpy.sum`` of contiguous float64 gives it."""
     n = len(values)
     if n <= _BLOCK:
         return _total_of_block(values)

@@ -49,83 +49,35 @@ class Settings(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The rows of a fold.
-
-    Parameters
-    ----------
-    X : numpy.ndarray of float32 or float64, shape (n_rows, n_features)
-    codes : numpy.ndarray of int64, shape (n_rows,)
-        Classes.
-    weights : numpy.ndarray of float, shape (n_rows,)
-        The dtype of `X`.
-    """
+    """The rows of a fold."""
 
     X: np.ndarray
-    codes: np.ndarray
-    weights: np.ndarray
+    codes: np.ndarray  # Classes
+    weights: np.ndarray  # The dtype of `X`
 
 
 class Outcome(NamedTuple):
-    """What a training left beside the weights.
+    """What a training left beside the weights."""
 
-    Parameters
-    ----------
-    converged : bool
-        False where `max_iter` stopped it.
-    losses : numpy.ndarray of float64, shape (n_epochs,)
-        Of the training rows, a mean for each epoch.
-    """
-
-    converged: bool
-    losses: np.ndarray
+    converged: bool  # False where `max_iter` stopped it
+    losses: np.ndarray  # Of the training rows, a mean for each epoch
 
 
 class Descent(NamedTuple):
-    """What a solver keeps between steps.
+    """What a solver keeps between steps."""
 
-    Parameters
-    ----------
-    gradient, first_moment, second_moment : Network
-        Gradient descent has its velocity in the first moment.
-    decay : Network
-        Factors of the L2 penalty, in one row for the first layer: biases and padding have none.
-    penalties : numpy.ndarray of float
-        By column, the penalty of the weights as they are.
-    powers : numpy.ndarray of float64, shape (2,)
-        beta_1 and beta_2 to the power of the number of steps.
-    """
-
-    gradient: Network
-    first_moment: Network
-    second_moment: Network
+    gradient: Network  # Gradient descent has its velocity in the first moment
+    first_moment: Network  # Gradient descent has its velocity in the first moment
+    second_moment: Network  # Gradient descent has its velocity in the first moment
+    # Factors of the L2 penalty, in one row for the first layer: biases and padding have none
     decay: Network
-    penalties: np.ndarray
-    powers: np.ndarray
+    penalties: np.ndarray  # By column, the penalty of the weights as they are
+    powers: np.ndarray  # beta_1 and beta_2 to the power of the number of steps
 
 
 @kernel
 def train(rows, fit, held_out, columns, layout, network, words, settings):  # type: ignore[no-untyped-def]
-    """Train a network on chosen rows and columns.
-
-    Parameters
-    ----------
-    rows : Rows
-    fit, held_out : numpy.ndarray of int64
-        Which to train on, and which to stop early by; the latter may be none.
-    columns : numpy.ndarray of int64, shape (n_columns,)
-    layout : Layout
-        Of the network.
-    network : Network
-        Initial weights; the trained ones afterwards.
-    words : numpy.ndarray of int64, shape (1249,)
-        Random stream of the shuffles, see `mersenne`; none where all rows are one batch.
-    settings : Settings
-
-    Returns
-    -------
-    Outcome
-        A loss that is no number ends the training.
-    """
+    """Train a network on chosen rows and columns."""
     n_rows, rate, stalled, width = len(fit), settings.learning_rate_init, 0, network.first.shape[1]
     size = min(settings.batch_size, n_rows)
     desk = new_desk(rows.X, rows.codes, rows.weights, fit, columns, size, layout, width)
@@ -282,21 +234,7 @@ def _score(judge, layout, network, activation):  # type: ignore[no-untyped-def]
 
 @kernel
 def most_likely(outputs):  # type: ignore[no-untyped-def]
-    """Return the class of a sample from its probabilities: of the second class, or of each.
-
-    Parameters
-    ----------
-    outputs : numpy.ndarray of float, shape (n_outputs,)
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> most_likely(np.array([0.2])), most_likely(np.array([0.2, 0.7, 0.1]))
-    (0, 1)
-    """
+    """Return the class of a sample from its probabilities: of the second class, or of each."""
     if len(outputs) == 1:
         return int(outputs[0] > 0.5)
     return int(outputs.argmax())
@@ -304,20 +242,7 @@ def most_likely(outputs):  # type: ignore[no-untyped-def]
 
 @kernel
 def predict(rows, columns, layout, network, activation):  # type: ignore[no-untyped-def]
-    """Return the outputs of a network for all rows.
-
-    Parameters
-    ----------
-    rows : Rows
-    columns : numpy.ndarray of int64, shape (n_columns,)
-    layout : Layout
-    network : Network
-    activation : int
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_rows, n_outputs)
-    """
+    """Return the outputs of a network for all rows."""
     n_rows, width, row = len(rows.X), network.first.shape[1], layout.value_rows[-1]
     everything = np.arange(n_rows)
     desk = new_desk(rows.X, rows.codes, rows.weights, everything, columns, n_rows, layout, width)

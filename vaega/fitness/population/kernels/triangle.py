@@ -12,46 +12,7 @@ PANEL = 8  # rows; as wide as a vector of float64, so that each panel starts at 
 
 @kernel
 def triangulate(system, scaled, spare, steps, size, width):  # type: ignore[no-untyped-def]
-    """Reduce a system to its upper triangle, right-hand sides included.
-
-    Parameters
-    ----------
-    system : numpy.ndarray of float64, shape (at least size, at least width)
-        The matrix in the first `size` columns, of which the upper triangle counts, and the
-        right-hand sides behind it. Replaced by the triangle, and what forward substitution makes
-        of the right-hand sides.
-    scaled : numpy.ndarray of float64, same shape
-        What is written: each row of the triangle, divided by its pivot.
-    spare : numpy.ndarray of float64, shape (`PANEL`, at least width)
-        Room.
-    steps : numpy.ndarray of int64, shape (at least size,)
-        0, 1, 2 and so on.
-    size : int
-    width : int
-        A whole number of vectors, see `vaega.fitness.population.kernels.products.padded`.
-
-    Returns
-    -------
-    float
-        A lower bound of the least eigenvalue, from the determinant and the trace; 0 where it is
-        below any number; -1 where a pivot is not positive, and the work has stopped.
-
-    Notes
-    -----
-    The other eigenvalues of a matrix of size m have a mean of at most trace / (m - 1), and so
-    their product is at most that to the power of m - 1: the least one is at least determinant
-    times ((m - 1) / trace) ** (m - 1), and ((m - 1) / m) ** (m - 1) is above 1 / e.
-
-    Examples
-    --------
-    >>> system, scaled, spare = np.zeros((2, 8)), np.zeros((2, 8)), np.zeros((8, 8))
-    >>> system[:, :3] = [[4.0, 2.0, 1.0], [2.0, 5.0, 2.0]]
-    >>> floor = triangulate(system, scaled, spare, np.arange(2), 2, 8)
-    >>> system[1, 1:3]
-    array([4. , 1.5])
-    >>> bool(0.0 < floor < 3.0)
-    True
-    """
+    """Reduce a system to its upper triangle, right-hand sides included."""
     trace = 0.0
     for row in range(size):
         trace += system[row, row]
@@ -81,26 +42,7 @@ def triangulate(system, scaled, spare, steps, size, width):  # type: ignore[no-u
 
 @kernel
 def substitute_forward(scaled, solution, steps, start, size):  # type: ignore[no-untyped-def]
-    """Solve with the lower triangle that `triangulate` left as the transpose of `scaled`.
-
-    Parameters
-    ----------
-    scaled : numpy.ndarray of float64, shape (at least size, at least size)
-    solution : numpy.ndarray of float64, shape (at least size, a whole number of vectors)
-        The right-hand sides; replaced.
-    steps : numpy.ndarray of int64, shape (at least size,)
-    start : int
-        The first row that is not 0.
-    size : int
-
-    Examples
-    --------
-    >>> scaled, solution = np.array([[1.0, 0.5], [0.0, 1.0]]), np.zeros((2, 8))
-    >>> solution[:, 0] = 1.0, 2.0
-    >>> substitute_forward(scaled, solution, np.arange(2), 0, 2)
-    >>> solution[:, 0]
-    array([1. , 1.5])
-    """
+    """Solve with the lower triangle that `triangulate` left as the transpose of `scaled`."""
     n_sides = solution.shape[1]
     part = np.empty((PANEL, n_sides))
     for first in range(start, size, PANEL):
@@ -120,24 +62,7 @@ def substitute_forward(scaled, solution, steps, start, size):  # type: ignore[no
 
 @kernel
 def substitute_back(system, solution, steps, size):  # type: ignore[no-untyped-def]
-    """Solve with the upper triangle that `triangulate` left.
-
-    Parameters
-    ----------
-    system : numpy.ndarray of float64, shape (at least size, at least size)
-    solution : numpy.ndarray of float64, shape (at least size, a whole number of vectors)
-        The right-hand sides, as `triangulate` or `substitute_forward` left them; replaced.
-    steps : numpy.ndarray of int64, shape (at least size,)
-    size : int
-
-    Examples
-    --------
-    >>> system, solution = np.array([[4.0, 2.0], [0.0, 4.0]]), np.zeros((2, 8))
-    >>> solution[:, 0] = 1.0, 1.5
-    >>> substitute_back(system, solution, np.arange(2), 2)
-    >>> solution[:, 0]
-    array([0.0625, 0.375 ])
-    """
+    """Solve with the upper triangle that `triangulate` left."""
     n_sides = solution.shape[1]
     part = np.empty((PANEL, n_sides))
     for first in range((size - 1) // PANEL * PANEL, -1, -PANEL):
@@ -160,29 +85,7 @@ def substitute_back(system, solution, steps, size):  # type: ignore[no-untyped-d
 
 @kernel
 def invert_trace(system, scaled, steps, size):  # type: ignore[no-untyped-def]
-    """Return the trace of the inverse of what `triangulate` has reduced.
-
-    Parameters
-    ----------
-    system, scaled : numpy.ndarray of float64, shape (at least size, at least size)
-    steps : numpy.ndarray of int64, shape (at least size,)
-    size : int
-
-    Returns
-    -------
-    float
-        At least one over the least eigenvalue.
-
-    Notes
-    -----
-    With the lower triangle L and the pivots D, it is the sum of squares of inverse(L), each row
-    over its pivot.
-
-    Examples
-    --------
-    >>> invert_trace(np.diag([2.0, 4.0]), np.eye(2), np.arange(2), 2)
-    0.75
-    """
+    """Return the trace of the inverse of what `triangulate` has reduced."""
     trace, solution = 0.0, np.empty((size, PANEL))
     for first in range(0, size, PANEL):
         for row in range(first, size):

@@ -13,23 +13,7 @@ _PLACE = ir.IntType(32)
 
 
 def padded(size: int, dtype: Any) -> int:
-    """Return the length of a row that holds `size` elements and is a whole number of vectors.
-
-    Parameters
-    ----------
-    size : int
-    dtype : numpy dtype
-        float32 or float64.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> padded(38, np.float32)
-    48
-    """
+    """Return the length of a row that holds `size` elements and is a whole number of vectors."""
     lanes = LANES[np.dtype(dtype)]
     return -(-size // lanes) * lanes
 
@@ -39,13 +23,6 @@ class VectorCode:
 
     A vector is 64 bytes long on any processor: LLVM splits it where registers are shorter, so that
     sums have one order everywhere.
-
-    Parameters
-    ----------
-    context, builder
-        As numba gives them to an intrinsic.
-    dtype : numba type
-        float32 or float64.
     """
 
     def __init__(self, context: Any, builder: Any, dtype: Any) -> None:
@@ -91,20 +68,7 @@ class VectorCode:
         self.builder.store(vector, where).align = self.bytes
 
     def repeat(self, n_terms: Any, n_sums: int, body: Any) -> list[Any]:
-        """Write a loop that adds to `n_sums` vectors, and return them.
-
-        Parameters
-        ----------
-        n_terms : value
-            How often; may be 0.
-        n_sums : int
-        body : callable
-            ``body(term, sums)`` writes one turn and returns the sums after it.
-
-        Returns
-        -------
-        list of values
-        """
+        """Write a loop that adds to `n_sums` vectors, and return them."""
         builder = self.builder
         before = builder.block
         loop, after = builder.append_basic_block("terms"), builder.append_basic_block("sums")

@@ -12,36 +12,7 @@ _INFINITE = 0x7FF0000000000000  # what is above, as a whole number, is no number
 
 @kernel
 def judge(masks, terms, offsets, by_row, codes, margins, rest):  # type: ignore[no-untyped-def]
-    """Add up what each column of a mask adds, and name the class of the highest score of each row.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-    terms : numpy.ndarray of float64, shape (n_columns, width)
-        First the scores of all rows for the second class, then for the third one, and so on, all
-        less those for the first class; then, if `by_row`, by how much the scores of each row may be
-        wrong; then what else is to be added up. `width` is a whole number of vectors, see
-        `vaega.fitness.population.kernels.products`.
-    offsets : numpy.ndarray of float64, shape (n_classes - 1,)
-        What is added to the sums of each class.
-    by_row : bool
-        For three classes and more.
-    codes : numpy.ndarray of int64, shape (n_masks, n_rows)
-    margins : numpy.ndarray of float64, shape (n_masks,)
-        The least distance, among the rows, of the highest score from the second, less twice what
-        each row's scores may be wrong by; NaN where a score is no number.
-    rest : numpy.ndarray of float64, shape (n_masks, n_rest)
-        The sums of what follows the scores. The last three arrays are written.
-
-    Examples
-    --------
-    >>> terms, codes = np.zeros((2, 8)), np.empty((1, 2), np.int64)
-    >>> terms[:, :3] = [[1.0, -2.0, 1.0], [0.5, -2.0, 1.0]]
-    >>> margins, rest = np.empty(1), np.empty((1, 1))
-    >>> judge(np.array([[True, True]]), terms, np.zeros(1), False, codes, margins, rest)
-    >>> codes, margins, rest
-    (array([[1, 0]]), array([1.5]), array([[2.]]))
-    """
+    """Sum the terms of a mask's columns; each row gets the class of the highest score."""
     n_rows, n_others = codes.shape[1], len(offsets)
     start = n_rows * (n_others + by_row)
     places, room = np.empty(masks.shape[1], np.int64), np.empty((1, terms.shape[1]))

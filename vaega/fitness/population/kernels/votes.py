@@ -21,52 +21,7 @@ def vote(  # type: ignore[no-untyped-def]
     masks, fit, validate, largest, unit, codes, k, by_distance, direct, coarse,
     out, decided, values, doubts,
 ):  # fmt: skip
-    """Name the class that the nearest fit rows of each validate row vote for, and their shares.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray of bool, shape (n_masks, n_columns)
-    fit, validate : tuple of two numpy.ndarray, shape (n_columns, width)
-        Rows by column, filled up to whole vectors: in float32, moved and scaled alike so that no
-        number is above 1, by which near rows are found; and as they are, in float64, by which it
-        is settled which of these are the nearest.
-    largest : numpy.ndarray of float64, shape (n_columns,)
-        The largest square of a fit row and that of a validate row, added up, as they are.
-    unit : float
-        What a squared distance of 1 is in the first.
-    codes : numpy.ndarray of int64, shape (n_fit,)
-        Classes of the fit rows.
-    k : int
-        How many vote.
-    by_distance : bool
-        Whether votes weigh the inverse of the distance, else they are equal.
-    direct : numpy.ndarray of bool, shape (n_masks,)
-        Whether scikit-learn sums squared differences, so that the distance of equals is 0.
-    coarse : float
-        How far rounding may move a squared distance at least, relative to its terms.
-    out : numpy.ndarray of int64, shape (n_masks, n_rows)
-    decided : numpy.ndarray of bool, shape (n_masks,)
-    values, doubts : numpy.ndarray of float64, shape (n_masks, n_rows, n_classes)
-        What is written: classes, whether rounding could change one, and the shares of the classes
-        with their doubts. Of shape (0, 0, n_classes) where shares are not asked for; then a mask is
-        decided though rounding could change some votes, if it could not change their outcome.
-
-    Examples
-    --------
-    >>> rows = np.zeros((2, 1, 16))
-    >>> rows[0, 0, :3], rows[1, 0, :2] = (0.0, 0.5, 0.4), (0.01, 0.48)
-    >>> fit, validate = ((row.astype(np.float32), row) for row in rows)
-    >>> out, decided = np.empty((1, 2), np.int64), np.empty(1, np.bool_)
-    >>> values, doubts = np.empty((2, 1, 2, 2))
-    >>> one = np.array([[True]])
-    >>> codes = np.array([0, 1, 1])
-    >>> vote(
-    ...     one, fit, validate, np.ones(1), 1.0, codes, 2, False, ~one[0], 0.0, out, decided,
-    ...     values, doubts,
-    ... )
-    >>> out, values
-    (array([[0, 1]]), array([[[0.5, 0.5], [0. , 1. ]]]))
-    """
+    """Name the class that the nearest fit rows of each validate row vote for, and their shares."""
     n_rows, n_columns, n_fit = out.shape[1], len(masks[0]), len(codes)
     near_fit, near_validate, width = fit[0], validate[0], fit[0].shape[1]
     longer = max(width, near_validate.shape[1])
