@@ -10,7 +10,7 @@ from vaega.core.randomness import derive_seed
 from vaega.generative.compute import one_thread, pick_device
 from vaega.generative.likelihoods import Gaussian
 from vaega.generative.networks import OUTPUT_GAIN, Network, build_network
-from vaega.generative.objective import Objective, gaussian_kl
+from vaega.generative.objective import Objective as TrainingObjective, gaussian_kl
 from vaega.generative.rows import Rows
 from vaega.generative.training import Trainee, TrainingSettings
 
@@ -101,7 +101,7 @@ class AsRunGenerator:
         _start_as_there(network)
         network.to(training.values.device)
         settings = TrainingSettings(
-            Objective(Gaussian()),
+            TrainingObjective(Gaussian()),
             learning_rate=self.learning_rate,
             batch_size=_BATCH,
             sigma=2**-0.5,  # squared error without the half

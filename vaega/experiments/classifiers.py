@@ -48,7 +48,7 @@ def check_metric(name: str) -> None:
 def check_classifier(
     name: str | None, path: str | None, parameters: dict[str, Any], *, metric: str
 ) -> None:
-    """Refuse a classifier that cannot be made with these parameters, or not scored by the metric."""
+    """Refuse a classifier that cannot be made with these parameters, or scored by the metric."""
     classifier = make_classifier(name, path, parameters)
     if metric in _FROM_PROBABILITIES and not hasattr(classifier, "predict_proba"):
         kind = type(classifier).__name__

@@ -68,7 +68,7 @@ class Plan:
             return Responses.undecided(len(masks), len(fold.y_validate))
         if self.device is None:
             return self.module.respond(self.classifier, scaled, masks, need=need, seeds=seeds)
-        batched: Any = _import_engine(f"batched.{self.engine}")
+        batched: Any = _import_engine(f"torch_{self.engine}")
         device = resolve_device(self.device)
         return batched.respond(
             self.classifier, scaled, masks, need=need, seeds=seeds, device=device
@@ -86,7 +86,7 @@ class Plan:
 
 @cache
 def _import_engine(name: str) -> Engine:
-    return cast(Engine, import_module(f"vaega.fitness.population.{name}"))
+    return cast(Engine, import_module(f"vaega.engines._{name}"))
 
 
 @dataclass(frozen=True, eq=False)

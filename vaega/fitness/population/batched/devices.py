@@ -7,7 +7,7 @@ from vaega.core.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-_MODULES = frozenset({"logistic", "mlp", "naive_bayes", "nearest_centroid", "neighbours", "ridge"})
+_MODULES = frozenset({"mlp"})
 
 
 def available(engine: str) -> bool:

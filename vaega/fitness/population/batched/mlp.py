@@ -21,7 +21,6 @@ from vaega.fitness.population.kernels.training import Settings
 from vaega.fitness.population.mlp import EXACT, NEEDS, RANDOM, WEIGHTS, accepts
 from vaega.fitness.population.responses import LABELS, RANKING, Responses
 
-__all__ = ["EXACT", "NEEDS", "RANDOM", "WEIGHTS", "accepts", "respond"]
 
 _COPIES = 8  # of the weights: moments, gradient, and what a step computes with
 

@@ -19,7 +19,6 @@ from vaega.fitness.population.batched.repetition import Repetition
 from vaega.fitness.population.batched.samples import Samples
 from vaega.fitness.population.kernels.training import ADAM, ADAPTIVE, INVSCALING, Settings
 
-__all__ = ["Outcome", "Progress", "Samples", "Training", "train"]
 
 _PERIOD = 16  # epochs between two looks at who has stopped: each look waits for the device
 _STOPPED = 0.25  # share of stopped networks from which on the others go on without them
