@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import get_scorer
 
-from vaega.data.preprocess import Preprocessor
-from vaega.experiments.loading import load_configured
+from vaega.data._preprocess import Preprocessor
+from vaega.experiments.config import load_configured, read_config
 from vaega.experiments.protocols import HonestProtocol
-from vaega.experiments.reading import read_config
 from vaega.experiments.trial import classifier_of, score_heldout
 
 SEEDS = range(3)

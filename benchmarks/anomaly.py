@@ -25,9 +25,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import LocalOutlierFactor
 
 from vaega.core.randomness import derive_rng
-from vaega.generative.autoencoders import VAE
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative.outliers import VAEOutlierDetector
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._models import VAE
+from vaega.generative._outliers import VAEOutlierDetector
 
 RESULTS = Path("results/benchmarks")
 SHARE = 0.05

@@ -19,10 +19,10 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 
 from vaega import load_dataset
-from vaega.data.preprocess import Preprocessor
-from vaega.fitness.cross_validated import CrossValidatedFitness
-from vaega.fitness.folds import prepare_folds
-from vaega.fitness.population.engine import Plan, recognise, score_fold
+from vaega.data._preprocess import Preprocessor
+from vaega.engines._registry import Plan, recognise, score_fold
+from vaega.fitness._cross_validated import CrossValidatedFitness
+from vaega.fitness._folds import prepare_folds
 
 # Source, and rows at most: scikit-learn fits thousands of networks here.
 DATASETS = {

@@ -23,10 +23,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import GaussianNB
 
 from vaega import load_dataset
-from vaega.data.preprocess import Preprocessor
-from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative.noise import within_class_variance
+from vaega.data._preprocess import Preprocessor
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._fitted import within_class_variance
+from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 
 MICROARRAY = [{"clip": [20, 16000]}, "log2", "standardize"]
 DATASETS = {

@@ -19,14 +19,13 @@ import torch
 from fitness_throughput import CLASSIFIERS, Case, cases
 from sklearn.metrics import get_scorer
 
-from vaega.fitness.population.batched.devices import available, resolve_device
-from vaega.fitness.population.engine import Plan, recognise, score_fold
-from vaega.fitness.population.metrics import score_responses
-from vaega.fitness.thread_limit import one_thread
+from vaega.engines._metrics import score_responses
+from vaega.engines._registry import Plan, available, recognise, resolve_device, score_fold
+from vaega.fitness._parallel import one_thread
 
 
 def score_on_device(plan: Plan, case: Case, seeds: np.ndarray, device: torch.device) -> np.ndarray:
-    module = import_module(f"vaega.fitness.population.batched.{plan.engine}")
+    module = import_module(f"vaega.engines.{plan.engine}")
     answers = module.respond(
         plan.classifier, case.fold, case.masks, need=plan.metric.need, seeds=seeds, device=device
     )

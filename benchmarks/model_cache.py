@@ -16,12 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vaega.generative.autoencoders import VAE
-from vaega.generative.base_autoencoder import FitWarning
-from vaega.generative.cache import ModelCache
-from vaega.generative.cache_entries import check_about
-from vaega.generative.storage import WEIGHTS, restore_model
-from vaega.generative.weights import read_weights
+from vaega.generative._cache import ModelCache, check_about
+from vaega.generative._models import VAE, FitWarning
+from vaega.generative._storage import WEIGHTS, read_weights, restore_model
 
 REPEATS = 25
 

@@ -31,7 +31,7 @@ from sklearn.neighbors import KNeighborsClassifier
 import vaega
 from vaega import GeneticSelector, make_madelon
 from vaega.core.files import fingerprint
-from vaega.selection.stability import nogueira_interval
+from vaega.selection._stability import nogueira_interval
 
 FOLDER = Path(__file__).parents[1] / "results" / "benchmarks"
 N_ROWS, N_FEATURES = 2000, 500

@@ -26,13 +26,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from vaega.generative.autoencoders import VAE
-from vaega.generative.likelihoods import Gaussian
-from vaega.generative.networks import build_network
-from vaega.generative.objective import Objective
-from vaega.generative.precision import multiplies_bfloat16
-from vaega.generative.rows import Rows
-from vaega.generative.training import Trainee, TrainingSettings
+from vaega.generative._fitted import Gaussian
+from vaega.generative._models import VAE
+from vaega.generative._networks import build_network
+from vaega.generative._training import (
+    Objective,
+    Rows,
+    Trainee,
+    TrainingSettings,
+    multiplies_bfloat16,
+)
 
 # Rows, columns, widths, latent dimensions: like Madelon, and like leukemia in the thesis.
 CASES = {

@@ -10,22 +10,21 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from vaega.analysis.figures import render
-from vaega.analysis.generator_figures import (
-    draw_components,
-    draw_latent_spaces,
-    draw_losses,
-)
-from vaega.analysis.image_figures import (
+from vaega.generative._models import VAE, Autoencoder
+from vaega.generative.quality import measure_quality
+from vaega.report._figures import render
+from vaega.report._generator_figures import (
     busiest_dimensions,
     class_samples,
+    draw_classes,
+    draw_columns,
+    draw_components,
     draw_images,
+    draw_latent_spaces,
+    draw_losses,
     plane_lines,
     traversal_lines,
 )
-from vaega.analysis.quality_figures import draw_classes, draw_columns
-from vaega.generative.autoencoders import VAE, Autoencoder
-from vaega.generative.quality import measure_quality
 
 SHAPE = (8, 8)
 INK = (0, 16)

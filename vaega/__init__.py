@@ -11,26 +11,26 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "Dataset": "vaega.data.dataset",
-    "load_dataset": "vaega.data.sources",
-    "make_madelon": "vaega.data.synthetic",
-    "VAE": "vaega.generative.autoencoders",
-    "ConditionalVAE": "vaega.generative.autoencoders",
-    "ProbabilisticPCA": "vaega.generative.closed_form",
-    "ClassGaussian": "vaega.generative.closed_form",
-    "Autoencoder": "vaega.generative.autoencoders",
-    "HierarchicalVAE": "vaega.generative.autoencoders",
-    "FitWarning": "vaega.generative.base_autoencoder",
-    "Bootstrap": "vaega.generative.bootstrap",
-    "GaussianJitter": "vaega.generative.jitter",
-    "SMOTE": "vaega.generative.smote",
+    "Dataset": "vaega.data._dataset",
+    "load_dataset": "vaega.data._sources",
+    "make_madelon": "vaega.data._synthetic",
+    "VAE": "vaega.generative._models",
+    "ConditionalVAE": "vaega.generative._models",
+    "ProbabilisticPCA": "vaega.generative._closed_form",
+    "ClassGaussian": "vaega.generative._closed_form",
+    "Autoencoder": "vaega.generative._models",
+    "HierarchicalVAE": "vaega.generative._models",
+    "FitWarning": "vaega.generative._models",
+    "Bootstrap": "vaega.generative._samplers",
+    "GaussianJitter": "vaega.generative._samplers",
+    "SMOTE": "vaega.generative._samplers",
     "measure_quality": "vaega.generative.quality",
     "measure_rows": "vaega.generative.quality",
-    "VAEImputer": "vaega.generative.imputer",
-    "VAEOutlierDetector": "vaega.generative.outliers",
-    "GenerativeSampler": "vaega.generative.sampler",
-    "GeneticSelector": "vaega.selection.genetic_selector",
-    "SelectGenerateSelect": "vaega.selection.select_generate_select",
+    "VAEImputer": "vaega.generative._imputer",
+    "VAEOutlierDetector": "vaega.generative._outliers",
+    "GenerativeSampler": "vaega.generative._samplers",
+    "GeneticSelector": "vaega.selection._selector",
+    "SelectGenerateSelect": "vaega.selection._select_generate_select",
     "operators": "vaega.evolution.operators",
 }
 
@@ -60,22 +60,24 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from vaega.data.dataset import Dataset
-    from vaega.data.sources import load_dataset
-    from vaega.data.synthetic import make_madelon
+    from vaega.data._dataset import Dataset
+    from vaega.data._sources import load_dataset
+    from vaega.data._synthetic import make_madelon
     from vaega.evolution import operators
-    from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
-    from vaega.generative.base_autoencoder import FitWarning
-    from vaega.generative.bootstrap import Bootstrap
-    from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
-    from vaega.generative.imputer import VAEImputer
-    from vaega.generative.jitter import GaussianJitter
-    from vaega.generative.outliers import VAEOutlierDetector
+    from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+    from vaega.generative._imputer import VAEImputer
+    from vaega.generative._models import (
+        VAE,
+        Autoencoder,
+        ConditionalVAE,
+        FitWarning,
+        HierarchicalVAE,
+    )
+    from vaega.generative._outliers import VAEOutlierDetector
+    from vaega.generative._samplers import SMOTE, Bootstrap, GaussianJitter, GenerativeSampler
     from vaega.generative.quality import measure_quality, measure_rows
-    from vaega.generative.sampler import GenerativeSampler
-    from vaega.generative.smote import SMOTE
-    from vaega.selection.genetic_selector import GeneticSelector
-    from vaega.selection.select_generate_select import SelectGenerateSelect
+    from vaega.selection._select_generate_select import SelectGenerateSelect
+    from vaega.selection._selector import GeneticSelector
 
 
 def __getattr__(name: str) -> Any:

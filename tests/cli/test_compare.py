@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.analysis.experiments import run_small
+from tests.report.experiments import run_small
 from vaega.cli import main
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.thesis.conftest import smoke, smoke_out, tiny_data  # noqa: F401
 from vaega.cli import main
-from vaega.thesis.registry import PICTURES, TABLES
+from vaega.thesis.reproduction import PICTURES, TABLES
 
 
 def reproduce(out, *arguments):

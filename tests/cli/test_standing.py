@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.analysis.experiments import run_small
+from tests.report.experiments import run_small
 from vaega.cli import main
 
 

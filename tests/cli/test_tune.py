@@ -76,7 +76,7 @@ def test_the_tuned_configuration_runs(tmp_path, file):
 SLOW = """
 import sys, time
 from vaega.cli import main
-from vaega.experiments.tuning_objective import Objective
+from vaega.experiments.tuning import Objective
 plain, calls = Objective.measure, []
 def slow(self, arm):
     calls.append(1)

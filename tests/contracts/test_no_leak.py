@@ -20,10 +20,10 @@ from tests.contracts.recording import (
 from vaega import Dataset, GeneticSelector
 from vaega.experiments import trial as trial_module
 from vaega.experiments import worker
+from vaega.experiments.config import make_config
 from vaega.experiments.protocols import SealedRows
-from vaega.experiments.reading import make_config
-from vaega.experiments.runner import run_experiment
-from vaega.fitness import folds
+from vaega.experiments.run import run_experiment
+from vaega.fitness import _folds as folds
 
 N_ROWS, N_FEATURES = 60, 8
 

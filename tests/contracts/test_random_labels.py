@@ -3,8 +3,8 @@
 import numpy as np
 
 from vaega import Dataset
-from vaega.experiments.reading import make_config
-from vaega.experiments.runner import RunnerOptions, run_experiment
+from vaega.experiments.config import make_config
+from vaega.experiments.run import RunnerOptions, run_experiment
 
 
 def test_random_labels_read_as_random(tmp_path):

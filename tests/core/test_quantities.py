@@ -1,7 +1,7 @@
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.core.quantities import parse_bytes, parse_seconds, say_bytes, say_seconds
+from vaega.core.files import parse_bytes, parse_seconds, say_bytes, say_seconds
 
 
 @pytest.mark.parametrize(

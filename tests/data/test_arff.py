@@ -1,8 +1,8 @@
 import pytest
 
 from vaega.core.errors import DataError
-from vaega.data.arff import parse_attribute, read_arff
-from vaega.data.tables import dataset_from_table
+from vaega.data._readers import parse_attribute, read_arff
+from vaega.data._tables import dataset_from_table
 
 TEXT = """% a comment
 @RELATION 'toy set'

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import DataError
-from vaega.data.bundled import BUNDLED, load_bundled
+from vaega.data._sources import BUNDLED, load_bundled
 
 
 @pytest.mark.parametrize("key", BUNDLED)

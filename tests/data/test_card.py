@@ -1,7 +1,6 @@
 import numpy as np
 
-from vaega.data.card import write_card
-from vaega.data.dataset import Dataset
+from vaega.data._dataset import Dataset, write_card
 
 
 def dataset(**changes):

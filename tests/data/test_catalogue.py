@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vaega.data.catalogue import KNOWN, describe_shapes, known_dataset
+from vaega.data._sources import KNOWN, describe_shapes, known_dataset
 
 
 def test_every_entry_says_what_who_and_under_which_terms():

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from vaega.core.errors import DataError
-from vaega.data.columns import column_numbers, numeric_features
+from vaega.data._tables import column_numbers, numeric_features
 
 
 def convert(categorical="error", **columns):

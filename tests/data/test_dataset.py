@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from vaega.core.errors import DataError
-from vaega.data.dataset import Dataset
+from vaega.data._dataset import Dataset
 
 X = np.array([[1.0, 5.0], [2.0, np.nan], [3.0, 5.0], [4.0, 5.0]])
 Y = ["b", "a", "b", "a"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import DataError
-from vaega.data.delimited import read_delimited, read_rows
+from vaega.data._readers import read_delimited, read_rows
 
 
 @pytest.fixture

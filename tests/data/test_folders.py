@@ -3,14 +3,7 @@ from pathlib import Path
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.data.folders import (
-    cache_folder,
-    data_folders,
-    find_file,
-    list_files,
-    stem_of,
-    suffix_of,
-)
+from vaega.data._tables import cache_folder, data_folders, find_file, list_files, stem_of, suffix_of
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from vaega.core.errors import DataError
-from vaega.data.labels import encode_known_labels, encode_labels, is_missing, sort_class_names
+from vaega.data._dataset import encode_known_labels, encode_labels, is_missing, sort_class_names
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaega.data.names import quoted, unique_names
+from vaega.data._dataset import quoted, unique_names
 
 
 @given(st.lists(st.sampled_from(["a", "b", "a.1", "a.2", "a.1.1"]), max_size=12))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import DataError
-from vaega.data.npz import read_npz, read_npz_shapes
+from vaega.data._readers import read_npz, read_npz_shapes
 
 X = np.array([[1, 2], [3, 4], [5, 6]], dtype=np.int16)
 Y = np.array(["a", "b", "a"])

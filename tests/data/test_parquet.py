@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from vaega.core.errors import DataError, MissingExtraError
-from vaega.data.parquet import read_parquet
-from vaega.data.tables import dataset_from_table
+from vaega.data._readers import read_parquet
+from vaega.data._tables import dataset_from_table
 
 
 def test_a_frame_comes_back_without_its_index(tmp_path):

@@ -9,8 +9,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from vaega.core.errors import DataError, InputError
-from vaega.data.preprocess import Preprocessor
-from vaega.data.sources import load_dataset
+from vaega.data._preprocess import Preprocessor
+from vaega.data._sources import load_dataset
 
 POWER = {"class": "sklearn.preprocessing.PowerTransformer", "method": "yeo-johnson"}
 QUANTILE = {"class": "sklearn.preprocessing.QuantileTransformer", "n_quantiles": 10}

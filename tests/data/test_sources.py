@@ -8,8 +8,7 @@ import pytest
 
 from tests.data.openml_server import TOY
 from vaega.core.errors import DataError, InputError
-from vaega.data.catalogue import KNOWN, KnownDataset
-from vaega.data.sources import available_datasets, load_dataset
+from vaega.data._sources import KNOWN, KnownDataset, available_datasets, load_dataset
 
 CSV = "a,colour,patient,class\n1,red,p1,x\n2,blue,p1,y\n3,,p2,x\n"
 

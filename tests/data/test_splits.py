@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vaega.core.errors import DataError, InputError
-from vaega.data.splits import Split, holdout_split, kfold_splits, official_split
+from vaega.data._splits import Split, holdout_split, kfold_splits, official_split
 
 seeds = st.integers(0, 2**31)
 class_sizes = st.lists(st.integers(3, 15), min_size=2, max_size=5)

@@ -3,7 +3,7 @@ import pytest
 from sklearn.preprocessing import RobustScaler, StandardScaler
 
 from vaega.core.errors import DataError, InputError
-from vaega.data.steps import (
+from vaega.data._preprocess import (
     Clip,
     DropConstant,
     Impute,

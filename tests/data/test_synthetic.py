@@ -3,7 +3,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from vaega.core.errors import InputError
-from vaega.data.synthetic import make_madelon
+from vaega.data._synthetic import make_madelon
 
 
 def kinds(dataset):

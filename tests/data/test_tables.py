@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from vaega.core.errors import DataError, InputError
-from vaega.data.tables import Table, dataset_from_table
+from vaega.data._tables import Table, dataset_from_table
 
 
 def table(names=("x", "z", "class"), columns=((1, 2, 3), (4, 5, 6), ("a", "b", "a"))):

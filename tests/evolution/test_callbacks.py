@@ -3,17 +3,17 @@ import pytest
 
 from tests.evolution.algorithms.problems import fit_for, make, members, same_state
 from vaega.core.errors import InputError
-from vaega.evolution import callbacks
-from vaega.evolution.callbacks import (
+from vaega.evolution import _loop as callbacks
+from vaega.evolution._loop import (
     Callback,
     RestartWhenStagnant,
     StopAfterEvaluations,
     StopAfterSeconds,
     StopAtTarget,
     StopWhenStagnant,
+    evolve,
 )
-from vaega.evolution.loop import evolve
-from vaega.evolution.state import restarts
+from vaega.evolution._state import restarts
 
 
 def flat(masks):

@@ -6,16 +6,15 @@ import pytest
 
 from tests.evolution.algorithms.test_generational import make, planted
 from vaega.core.errors import ResultsError
-from vaega.evolution import checkpoint
-from vaega.evolution.callbacks import Callback
-from vaega.evolution.checkpoint import (
+from vaega.evolution import _checkpoint as checkpoint
+from vaega.evolution._checkpoint import (
     SaveCheckpoint,
     load_checkpoint,
     load_latest_checkpoint,
     restore_callbacks,
     save_checkpoint,
 )
-from vaega.evolution.loop import evolve
+from vaega.evolution._loop import Callback, evolve
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 from deap import algorithms, base, tools
 
 from vaega.evolution import operators
-from vaega.evolution.individual import Individual
+from vaega.evolution._state import Individual
 
 
 def test_copies_are_independent_and_keep_the_fitness():

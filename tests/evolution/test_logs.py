@@ -8,9 +8,9 @@ import pytest
 
 from tests.evolution.algorithms.test_generational import make, planted
 from vaega.core.errors import MissingExtraError, ResultsError
-from vaega.evolution.checkpoint import SaveCheckpoint, load_checkpoint, restore_callbacks
-from vaega.evolution.logs import KeepHistory, LogToCSV, LogToMLflow
-from vaega.evolution.loop import evolve
+from vaega.evolution._checkpoint import SaveCheckpoint, load_checkpoint, restore_callbacks
+from vaega.evolution._logs import KeepHistory, LogToCSV, LogToMLflow
+from vaega.evolution._loop import evolve
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ from rich.console import Console
 
 from tests.evolution.algorithms.test_generational import make, planted
 from vaega.core.errors import InputError
-from vaega.evolution.callbacks import Callback, StopWhenStagnant
-from vaega.evolution.loop import evolve
-from vaega.evolution.progress import ProgressBar
+from vaega.evolution._logs import ProgressBar
+from vaega.evolution._loop import Callback, StopWhenStagnant, evolve
 
 
 class Recorder(Callback):

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 from rich.console import Console
 
 from tests.evolution.algorithms.test_generational import make, planted
-from vaega.evolution.loop import evolve
-from vaega.evolution.progress import Pace, ProgressBar, describe_state
+from vaega.evolution._logs import Pace, ProgressBar, describe_state
+from vaega.evolution._loop import evolve
 
 
 def drawn(width):

@@ -5,8 +5,8 @@ import pytest
 
 from tests.evolution.algorithms.problems import MAKERS, fit_for, make, rugged
 from vaega.core.errors import InputError
-from vaega.evolution.loop import evolve
-from vaega.evolution.state import (
+from vaega.evolution._loop import evolve
+from vaega.evolution._state import (
     EvolutionState,
     amend_last,
     count_asked,

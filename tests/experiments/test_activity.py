@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vaega.experiments import activity as activities
-from vaega.experiments.activity import FILE, Activity, WriteActivity, read_activity
+from vaega.experiments import monitor as activities
+from vaega.experiments.monitor import FILE, Activity, WriteActivity, read_activity
 
 
 def at(generation):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from vaega.experiments.as_run_generator import AsRunGenerator
-from vaega.generative.autoencoders import VAE, ConditionalVAE
+from vaega.experiments.open_protocols import AsRunGenerator
+from vaega.generative._models import VAE, ConditionalVAE
 
 GENERATOR = AsRunGenerator((16, 8), 3, learning_rate=1e-3, max_epochs=30, n_classes=2)
 
@@ -42,7 +42,7 @@ def test_the_test_rows_stop_the_training(rows, monkeypatch):
     own = AsRunGenerator._train
 
     def counted(self, training, test, seed, chances):
-        from vaega.generative.training import Trainee
+        from vaega.generative._training import Trainee
 
         run = Trainee.run_epoch
         monkeypatch.setattr(

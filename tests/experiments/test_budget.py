@@ -9,8 +9,8 @@ import yaml
 
 from vaega.cli import main
 from vaega.core.errors import InputError
-from vaega.experiments import budget as budgets
-from vaega.experiments.budget import Allowance, Budget, BudgetSpentError, Meter
+from vaega.experiments import monitor as budgets
+from vaega.experiments.monitor import Allowance, Budget, BudgetSpentError, Meter
 
 CONFIG = {
     "name": "small",

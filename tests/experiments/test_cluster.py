@@ -13,11 +13,10 @@ import yaml
 
 from tests.contracts.test_shared_work import check_equal, wait_until
 from vaega.cli import main
-from vaega.experiments import cluster as clusters
-from vaega.experiments.cluster import _Place, open_cluster
-from vaega.experiments.loading import load_configured
-from vaega.experiments.reading import make_config
-from vaega.experiments.runner import RunnerOptions, run_experiment
+from vaega.experiments import backends as clusters
+from vaega.experiments.backends import _Place, open_cluster
+from vaega.experiments.config import load_configured, make_config
+from vaega.experiments.run import RunnerOptions, run_experiment
 
 pytest.importorskip("distributed", reason="needs the extra dask")
 

@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vaega.cli import main
-from vaega.experiments.config import ExperimentConfig
-from vaega.experiments.reading import read_config
+from vaega.experiments.config import ExperimentConfig, read_config
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "configs").rglob("*.yaml"))

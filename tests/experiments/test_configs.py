@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from vaega.cli import main
-from vaega.experiments.loading import load_configured
+from vaega.experiments.config import load_configured, read_config
 from vaega.experiments.protocols import HonestProtocol
-from vaega.experiments.reading import read_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
@@ -38,7 +37,7 @@ def test_each_fits_its_data(path, real_data, monkeypatch):
 
 
 def test_a_parameter_whose_name_is_taken_stands_under_parameters():
-    from vaega.experiments.reading import make_config
+    from vaega.experiments.config import make_config
     from vaega.experiments.trial import classifier_of
 
     config = make_config(

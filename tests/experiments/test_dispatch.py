@@ -4,7 +4,7 @@ import joblib
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.experiments.dispatch import Means
+from vaega.experiments.run import Means
 
 
 @pytest.mark.parametrize(

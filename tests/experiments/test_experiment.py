@@ -9,8 +9,7 @@ import pytest
 import yaml
 
 from vaega.cli import main
-from vaega.experiments.store import RUN_COLUMNS
-from vaega.experiments.summary import SUMMARY_COLUMNS, mean_interval
+from vaega.experiments.store import RUN_COLUMNS, SUMMARY_COLUMNS, mean_interval
 
 CONFIG = {
     "name": "small",
@@ -192,8 +191,8 @@ def test_damaged_metrics_are_computed_again(copied):
 
 def test_known_truth_gives_precision_and_recall(tmp_path):
     from vaega import make_madelon
-    from vaega.experiments.reading import make_config
-    from vaega.experiments.runner import run_experiment
+    from vaega.experiments.config import make_config
+    from vaega.experiments.run import run_experiment
 
     data = make_madelon(120, 15, n_informative=3, n_redundant=2, n_repeated=0, random_state=0)
     config = make_config({**CONFIG, "arms": {"original": {}}, "seeds": 1})
@@ -219,7 +218,7 @@ def test_groups_stay_together(tmp_path):
 
 
 def test_the_report_knows_only_the_runs_of_the_present_plan(copied):
-    from vaega.analysis.results_folder import read_results
+    from vaega.report._results import read_results
 
     assert run(copied, "--set", "dataset.source=sklearn:iris", "--set", "arms={original: {}}") == 0
     features = read_results(copied / "results/small").features
@@ -267,15 +266,15 @@ def test_numbers_that_json_does_not_know_stay_different(tmp_path):
     for missing in (float("nan"), None, float("inf")):
         config = {**CONFIG, "preprocess": [{**imputer, "missing_values": missing}]}
         from vaega import load_dataset
-        from vaega.experiments.reading import make_config
-        from vaega.experiments.runner import plan_runs
+        from vaega.experiments.config import make_config
+        from vaega.experiments.run import plan_runs
 
         ids.add(plan_runs(make_config(config), load_dataset("sklearn:wine"))[0].id)
     assert len(ids) == 3
 
 
 def test_anchors_merge_and_do_not_change_together(tmp_path):
-    from vaega.experiments.reading import read_config
+    from vaega.experiments.config import read_config
 
     text = yaml.safe_dump({key: CONFIG[key] for key in CONFIG if key != "arms"})
     text += (

@@ -6,11 +6,10 @@ import pytest
 from vaega import Dataset
 from vaega.core.errors import InputError
 from vaega.experiments import gate
-from vaega.experiments.arm_config import ArmConfig
+from vaega.experiments.config import ArmConfig, make_config
 from vaega.experiments.gate import candidate_arms, choose_candidate, row_losses
 from vaega.experiments.protocols import HonestProtocol
-from vaega.experiments.reading import make_config
-from vaega.generative.base_sampler import BaseSampler
+from vaega.generative._samplers import BaseSampler
 
 N_FEATURES = 6
 SHIFT = np.r_[1.5, 1.0, np.zeros(N_FEATURES - 2)]
@@ -165,7 +164,7 @@ def test_the_protocols_of_the_thesis_have_no_gate():
 @pytest.mark.parametrize("name", ["knn", "linear_svc", "ridge", "svc", "nearest_centroid"])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_losses_are_smaller_on_the_right_labels(name, n_classes):
-    from vaega.experiments.classifiers import make_classifier
+    from vaega.experiments.registry import make_classifier
 
     rng = np.random.default_rng(0)
     y = np.arange(60) % n_classes
@@ -180,8 +179,8 @@ def test_losses_are_smaller_on_the_right_labels(name, n_classes):
 def test_the_whole_experiment(tmp_path):
     import json
 
-    from tests.analysis.experiments import run_small
-    from vaega.analysis.html_report import write_report
+    from tests.report.experiments import run_small
+    from vaega.report._page import write_report
 
     arms = {
         "original": {},

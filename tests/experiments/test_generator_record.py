@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 
 from vaega import load_dataset
-from vaega.data.preprocess import Preprocessor
-from vaega.experiments.arm_config import ArmConfig
-from vaega.experiments.config import ProtocolConfig
-from vaega.experiments.generator_record import describe_generator
+from vaega.data._preprocess import Preprocessor
+from vaega.experiments.config import ArmConfig, ProtocolConfig
 from vaega.experiments.protocols import HonestProtocol, SealedRows
-from vaega.experiments.samplers import make_sampler
+from vaega.experiments.trial import describe_generator, make_sampler
 
 GENERATORS = {
     "vae": {"hidden": [8], "latent": 3, "max_epochs": 5},

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, classification_report, get_scorer
 from sklearn.naive_bayes import GaussianNB
 
-from vaega.experiments.heldout_figures import AnsweredOnce, brier_score, class_figures
+from vaega.experiments.trial import AnsweredOnce, brier_score, class_figures
 
 
 def rows(n_classes, n=60):

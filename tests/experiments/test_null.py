@@ -8,15 +8,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.analysis.experiments import ARMS
+from tests.report.experiments import ARMS
 from vaega import Dataset
-from vaega.analysis.trial_scores import read_trial_scores
 from vaega.cli import main
 from vaega.core.errors import InputError
-from vaega.experiments.config import ProtocolConfig
-from vaega.experiments.null import permute_labels
+from vaega.experiments.config import ProtocolConfig, make_config, read_config
 from vaega.experiments.protocols import HonestProtocol
-from vaega.experiments.reading import make_config, read_config
+from vaega.experiments.trial import permute_labels
+from vaega.report._results import read_trial_scores
 
 TEXT = """
 name: nulled
@@ -129,7 +128,7 @@ def test_without_the_key_no_null_is_shown(results, tmp_path, capsys):
 def test_more_permutations_keep_those_that_are_done():
     from types import SimpleNamespace
 
-    from vaega.experiments.runner import plan_runs
+    from vaega.experiments.run import plan_runs
 
     data = SimpleNamespace(fingerprint="0" * 64, name="wine")
     content = {**yaml.safe_load(TEXT), "arms": ARMS}
@@ -161,7 +160,7 @@ def test_groups_of_one_label_exchange_labels_as_a_whole():
 
 
 def test_where_labels_mean_nothing_p_is_no_smaller_than_it_should_be():
-    from vaega.experiments.null import p_value
+    from vaega.experiments.trial import p_value
 
     rng = np.random.default_rng(0)
     found = [p_value(rng.normal(), rng.normal(size=19)) for _ in range(2000)]

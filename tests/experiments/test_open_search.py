@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.evolution.callbacks import Callback
+from vaega.evolution._loop import Callback
 from vaega.experiments.config import SearchConfig
 from vaega.experiments.open_search import (
     OpenSearch,
@@ -13,9 +13,9 @@ from vaega.experiments.open_search import (
     check_open_search,
     mean_metric,
 )
-from vaega.fitness.objective import PenaltyObjective, WeightedObjective
-from vaega.selection.scoring import SearchScores
-from vaega.selection.settings import SearchSettings
+from vaega.fitness._memory import PenaltyObjective, WeightedObjective
+from vaega.selection._search import SearchScores
+from vaega.selection._settings import SearchSettings
 
 N = 30
 SETTINGS = SearchSettings(

@@ -10,7 +10,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from vaega.cli import main
-from vaega.data.bundled import load_bundled
+from vaega.data._sources import load_bundled
 from vaega.experiments.store import OPEN_COLUMNS, RUN_COLUMNS
 
 CONFIG = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vaega.experiments.peak_memory import PeakMemory
+from vaega.experiments.monitor import PeakMemory
 
 
 def test_what_is_held_is_counted():

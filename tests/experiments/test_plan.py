@@ -13,9 +13,9 @@ import yaml
 
 from vaega.cli import main
 from vaega.core.errors import ResultsError
-from vaega.experiments.plan import Origin, read_plan, write_plan
-from vaega.experiments.reading import make_config, read_config
-from vaega.experiments.runner import plan_runs
+from vaega.experiments.config import make_config, read_config
+from vaega.experiments.run import plan_runs
+from vaega.experiments.store import Origin, read_plan, write_plan
 
 CONFIG = {
     "name": "small",
@@ -201,7 +201,7 @@ def test_places_are_relative_so_that_a_project_can_move(project):
 
 def test_the_bar_is_as_long_as_the_run():
     from vaega import load_dataset
-    from vaega.experiments.progress import RunLength, measure_run
+    from vaega.experiments.monitor import RunLength, measure_run
 
     wine = load_dataset("sklearn:wine")
     search = {"n_generations": 7, "n_searches": 2}

@@ -6,8 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from vaega.experiments.activity import FILE
-from vaega.experiments.progress import LiveObserver, PlainObserver, RunLength, make_observer
+from vaega.experiments.monitor import FILE, LiveObserver, PlainObserver, RunLength, make_observer
 from vaega.experiments.store import Run
 
 RUNS = [Run(f"original-{seed}", "wine", "original", seed, {}) for seed in range(12)]

@@ -4,12 +4,7 @@ import pytest
 from vaega import Dataset
 from vaega.core.errors import ConfigError
 from vaega.experiments.config import ProtocolConfig
-from vaega.experiments.protocols import (
-    HonestProtocol,
-    SealedRows,
-    make_protocol,
-    statement_of,
-)
+from vaega.experiments.protocols import HonestProtocol, SealedRows, make_protocol, statement_of
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from vaega.experiments.reading import read_config
-from vaega.experiments.runner import plan_runs
+from vaega.experiments.config import read_config
+from vaega.experiments.run import plan_runs
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 RECORDED = {

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from tests.analysis.experiments import run_small
+from tests.report.experiments import run_small
 from vaega.core.errors import InputError
-from vaega.experiments.reading import make_config
+from vaega.experiments.config import make_config
 
 ARMS = {
     "same": {"selector": {"kind": "f_classif", "size": "original"}},
@@ -63,7 +63,7 @@ def config(arms, **changes):
 
 def test_what_the_other_arm_does_is_part_of_the_run():
     from vaega import load_dataset
-    from vaega.experiments.runner import plan_runs
+    from vaega.experiments.run import plan_runs
 
     data, same = load_dataset("sklearn:wine"), ARMS["same"]
     ids = {

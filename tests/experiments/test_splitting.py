@@ -4,7 +4,7 @@ import pytest
 from vaega import Dataset
 from vaega.core.errors import ConfigError
 from vaega.experiments.config import ProtocolConfig
-from vaega.experiments.splitting import InnerSplits, outer_splits
+from vaega.experiments.protocols import InnerSplits, outer_splits
 
 
 @pytest.fixture

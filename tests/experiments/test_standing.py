@@ -6,9 +6,9 @@ import shutil
 import pytest
 from filelock import FileLock
 
-from tests.analysis.experiments import run_small
+from tests.report.experiments import run_small
 from vaega.core.errors import ResultsError
-from vaega.experiments.standing import clean_results, read_standing
+from vaega.experiments.store import clean_results, read_standing
 
 
 @pytest.fixture(scope="module")

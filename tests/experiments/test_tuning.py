@@ -11,13 +11,12 @@ import pytest
 import yaml
 
 from vaega.core.errors import ConfigError, InputError, MissingExtraError, ResultsError
-from vaega.data.dataset import Dataset
-from vaega.data.sources import load_dataset
+from vaega.data._dataset import Dataset
+from vaega.data._sources import load_dataset
 from vaega.experiments import tuning
+from vaega.experiments.config import make_config, read_config
 from vaega.experiments.protocols import SealedRows
-from vaega.experiments.reading import make_config, read_config
-from vaega.experiments.tuning import Study, tuned_config, write_study
-from vaega.experiments.tuning_objective import Objective
+from vaega.experiments.tuning import Objective, Study, tuned_config, write_study
 
 pytest.importorskip("optuna")
 TINY = {"kind": "vae", "hidden": [8], "latent": 2, "max_epochs": 3}
@@ -135,10 +134,10 @@ def test_a_killed_process_loses_one_trial(tmp_path):
 SLOW = """
 import sys, time
 from pathlib import Path
-from vaega.data.sources import load_dataset
-from vaega.experiments.reading import read_config
+from vaega.data._sources import load_dataset
+from vaega.experiments.config import read_config
 from vaega.experiments.tuning import Study
-from vaega.experiments.tuning_objective import Objective
+from vaega.experiments.tuning import Objective
 plain = Objective.measure
 def slow(self, arm):
     print("trial", flush=True)

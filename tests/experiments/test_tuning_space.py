@@ -1,10 +1,9 @@
 import pytest
 
 from vaega.core.errors import ConfigError
-from vaega.experiments.arm_config import GeneratorConfig
-from vaega.experiments.config import RangeConfig, TuneConfig
-from vaega.experiments.generators import KINDS
-from vaega.experiments.tuning_space import DEFAULT_SPACES, Dimension, make_space
+from vaega.experiments.config import GeneratorConfig, RangeConfig, TuneConfig
+from vaega.experiments.registry import KINDS
+from vaega.experiments.tuning import DEFAULT_SPACES, Dimension, make_space
 
 optuna = pytest.importorskip("optuna")
 

@@ -11,7 +11,9 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 
 from vaega.core.errors import InputError
-from vaega.fitness.cluster import (
+from vaega.fitness._cross_validated import CrossValidatedFitness
+from vaega.fitness._folds import prepare_folds
+from vaega.fitness._parallel import (
     Alone,
     client_of,
     count_workers,
@@ -19,9 +21,7 @@ from vaega.fitness.cluster import (
     make_parallel,
     work_on,
 )
-from vaega.fitness.cross_validated import CrossValidatedFitness
-from vaega.fitness.folds import prepare_folds
-from vaega.generative.smote import SMOTE
+from vaega.generative._samplers import SMOTE
 
 pytest.importorskip("distributed", reason="needs the extra dask")
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.fitness.fold_files import FoldFiles, hash_fold, open_folds
-from vaega.fitness.folds import Fold
+from vaega.fitness._folds import Fold, FoldFiles, hash_fold, open_folds
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from vaega.core.errors import InputError
-from vaega.data.preprocess import Preprocessor
-from vaega.fitness.folds import augment, prepare_fold, prepare_folds
+from vaega.data._preprocess import Preprocessor
+from vaega.fitness._folds import augment, prepare_fold, prepare_folds
 
 FIT, VALIDATE = np.arange(0, 60, 2), np.arange(1, 60, 2)
 

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from vaega.core.errors import InputError
-from vaega.fitness.memory import FitnessMemory
-from vaega.fitness.score_store import ScoreStore
+from vaega.fitness._memory import FitnessMemory, ScoreStore
 
 
 class Counting:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.fitness.objective import ObjectiveFitness, PenaltyObjective, WeightedObjective
+from vaega.fitness._memory import ObjectiveFitness, PenaltyObjective, WeightedObjective
 
 MASKS = np.array([[True, False, False, False], [True, True, True, True]])
 SCORES = np.array([0.6, 0.8])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.fitness.racing import RacingFitness
+from vaega.fitness._racing import RacingFitness
 
 
 class Counting:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from vaega.fitness.resampled import ResampledFitness
+from vaega.fitness._racing import ResampledFitness
 
 MASKS = np.array([[True, False, False], [True, True, False], [False, False, True]])
 

@@ -3,7 +3,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from vaega.fitness.seeding import seed_unset, unset_seeds
+from vaega.fitness._folds import seed_unset, unset_seeds
 
 
 def test_nested_seeds_are_found():

@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vaega.fitness.folds import Fold
-from vaega.fitness.sent_folds import ClusterFolds, SentFolds
+from vaega.fitness._folds import ClusterFolds, Fold, SentFolds
 
 
 @pytest.fixture

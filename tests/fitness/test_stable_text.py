@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from tests.contracts.recording import RecordingClassifier
-from vaega.fitness.stable_text import stable_text
+from vaega.fitness._memory import stable_text
 
 
 def double(X):
@@ -99,7 +99,7 @@ def test_what_could_differ_while_it_looks_the_same_has_no_text(value):
 def test_code_that_changes_changes_the_text(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     code = "import sys; sys.path.insert(0, sys.argv[1]); import mine\n"
-    code += "from vaega.fitness.stable_text import stable_text; print(stable_text(mine.score))"
+    code += "from vaega.fitness._memory import stable_text; print(stable_text(mine.score))"
     texts = []
     for line in ("return 1", "return 2"):
         (tmp_path / "mine.py").write_text(f"def score(*_):\n    {line}\n")

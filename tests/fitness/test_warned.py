@@ -3,7 +3,7 @@ import warnings
 
 import pytest
 
-from vaega.fitness.warned import counted_warnings
+from vaega.fitness._parallel import counted_warnings
 
 
 def test_first_lines_are_counted_by_category():

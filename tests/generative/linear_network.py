@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import torch
 
-from vaega.generative.closed_form import ProbabilisticPCA
-from vaega.generative.engine import Codec
-from vaega.generative.networks import Network
+from vaega.generative._closed_form import ProbabilisticPCA
+from vaega.generative._fitted import Codec
+from vaega.generative._networks import Network
 
 
 def as_network(model: ProbabilisticPCA, *, spread: float = 1.0):

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from vaega.generative.annealing import Annealing
+from vaega.generative._training import Annealing
 
 
 def test_without_annealing_the_weight_is_full_at_once():

@@ -4,8 +4,8 @@ from scipy.spatial.distance import mahalanobis
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._models import VAE, Autoencoder, ConditionalVAE
 
 QUICK = {"hidden": (8,), "latent": 2, "max_epochs": 3, "random_state": 0}
 

@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
+from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 
 QUICK = {"hidden": (8,), "latent": 2, "max_epochs": 3}
 BOTH = pytest.mark.parametrize("kind", [VAE, ConditionalVAE])
@@ -84,7 +84,7 @@ def test_no_seed_means_fresh_randomness():
 BITS = """
 import hashlib, sys
 import numpy as np
-from vaega.generative.autoencoders import VAE
+from vaega.generative._models import VAE
 # Columns that go together, without a BLAS product: its sums change with its number of threads.
 rng = np.random.default_rng(0)
 X = np.cumsum(rng.normal(size=(300, 400)), axis=1); y = np.arange(300) % 2

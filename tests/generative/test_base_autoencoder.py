@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from vaega import FitWarning
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, Autoencoder, HierarchicalVAE
+from vaega.generative._models import VAE, Autoencoder, HierarchicalVAE
 
 
 def rows(n=24, columns=6, seed=0):
@@ -89,7 +89,7 @@ def test_balanced_weights_are_scikit_learns_and_draw_nothing_from_python():
     program = """if True:
         import random
         import numpy as np
-        from vaega.generative.autoencoders import VAE
+        from vaega.generative._models import VAE
         rows = np.random.default_rng(0).normal(size=(20, 3))
         before = random.getstate()
         VAE((4,), 2, max_epochs=2, class_weight="balanced").fit(rows, np.arange(20) % 2)

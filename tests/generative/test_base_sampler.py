@@ -12,12 +12,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative.base_sampler import BaseSampler
-from vaega.generative.bootstrap import Bootstrap
-from vaega.generative.closed_form import ClassGaussian
-from vaega.generative.jitter import GaussianJitter
-from vaega.generative.sampler import GenerativeSampler
-from vaega.generative.smote import SMOTE
+from vaega.generative._closed_form import ClassGaussian
+from vaega.generative._samplers import (
+    SMOTE,
+    BaseSampler,
+    Bootstrap,
+    GaussianJitter,
+    GenerativeSampler,
+)
 
 KINDS = [Bootstrap, GaussianJitter, SMOTE]
 CHECKS = [

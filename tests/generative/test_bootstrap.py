@@ -1,7 +1,7 @@
 import numpy as np
 
 from tests.generative.data import blobs
-from vaega.generative.bootstrap import Bootstrap
+from vaega.generative._samplers import Bootstrap
 
 
 def test_new_rows_are_rows_of_their_class():

@@ -11,11 +11,16 @@ import pytest
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, ConditionalVAE
-from vaega.generative.base_autoencoder import FitWarning
-from vaega.generative.cache import MAX_BYTES, ModelCache, default_cache_folder
-from vaega.generative.cache_entries import ABOUT, drop_entry, find_entries
-from vaega.generative.storage import DESCRIPTION, KINDS, WEIGHTS
+from vaega.generative._cache import (
+    ABOUT,
+    MAX_BYTES,
+    ModelCache,
+    default_cache_folder,
+    drop_entry,
+    find_entries,
+)
+from vaega.generative._models import VAE, ConditionalVAE, FitWarning
+from vaega.generative._storage import DESCRIPTION, KINDS, WEIGHTS
 
 X, Y = blobs()
 
@@ -56,7 +61,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-@pytest.mark.filterwarnings("ignore::vaega.generative.base_autoencoder.FitWarning")
+@pytest.mark.filterwarnings("ignore::vaega.generative._models.FitWarning")
 def test_models_of_every_kind_are_kept(tmp_path, monkeypatch, name):
     kind, cache = KINDS[name], ModelCache(tmp_path)
     first = cache.fit(kind(**OTHERS[name]), X, Y)
@@ -232,8 +237,8 @@ def test_a_writer_killed_half_way_leaves_nothing_that_is_read(tmp_path, trained,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("vaega.generative.cache.save_model", half)
-        patched.setattr("vaega.generative.cache.remove_files", lambda folder: None)
+        patched.setattr("vaega.generative._cache.save_model", half)
+        patched.setattr("vaega.generative._cache.remove_files", lambda folder: None)
         with pytest.raises(KeyboardInterrupt):
             ModelCache(tmp_path).fit(quick(), X, Y)
     with warnings.catch_warnings():
@@ -254,7 +259,7 @@ def test_a_model_that_cannot_be_kept_is_still_returned(tmp_path, monkeypatch):
     def full(*args):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("vaega.generative.cache.save_model", full)
+    monkeypatch.setattr("vaega.generative._cache.save_model", full)
     with pytest.warns(UserWarning, match="fitted but not kept: No space left"):
         model = ModelCache(tmp_path).fit(quick(), X, Y)
     assert model.transform(X).shape == (60, 2)
@@ -271,8 +276,8 @@ TWICE = """
 import sys, time
 import numpy as np
 from pathlib import Path
-from vaega.generative.autoencoders import VAE
-from vaega.generative.cache import ModelCache
+from vaega.generative._models import VAE
+from vaega.generative._cache import ModelCache
 folder = Path(sys.argv[1])
 plain = VAE.fit
 def counted(self, X, y=None):
@@ -308,8 +313,8 @@ def test_two_processes_train_once(tmp_path):
 CHURN = """
 import sys
 import numpy as np
-from vaega.generative.autoencoders import VAE
-from vaega.generative.cache import ModelCache
+from vaega.generative._models import VAE
+from vaega.generative._cache import ModelCache
 X = np.random.default_rng(0).normal(size=(30, 4))
 def quick(seed):
     return VAE((4,), 2, max_epochs=1, random_state=seed)

@@ -7,8 +7,9 @@ import pytest
 from filelock import FileLock
 
 from vaega.core.errors import ResultsError
-from vaega.generative import cache_entries, storage
-from vaega.generative.cache_entries import (
+from vaega.generative import _cache as cache_entries
+from vaega.generative import _storage as storage
+from vaega.generative._cache import (
     ABOUT,
     DESCRIPTION,
     WEIGHTS,

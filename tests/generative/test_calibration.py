@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from tests.generative.data import blobs
-from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
-from vaega.generative.calibration import measure_residuals
-from vaega.generative.noise import within_class_variance
-from vaega.generative.table import Table
+from vaega.generative._calibration import Table, measure_residuals
+from vaega.generative._fitted import within_class_variance
+from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 
 KINDS = [Autoencoder, VAE, ConditionalVAE, HierarchicalVAE]
 

@@ -14,8 +14,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tests.generative.data import blobs, leukemia
 from vaega.core.errors import InputError
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative.noise import class_means
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._fitted import class_means
 
 BOTH = pytest.mark.parametrize("kind", [ProbabilisticPCA, ClassGaussian])
 
@@ -65,7 +65,7 @@ def test_same_seed_same_bits_and_no_global_state(kind):
 BITS = """
 import hashlib
 import numpy as np
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
 rng = np.random.default_rng(0)
 X = rng.normal(size=(90, 400)).cumsum(axis=1); y = np.arange(90) % 2
 X[rng.random(X.shape) < 0.01] = np.nan

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vaega.core.errors import InputError
-from vaega.generative.compute import one_thread, pick_device
+from vaega.generative._fitted import one_thread, pick_device
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 
 from tests.generative.data import blobs
-from vaega.generative.closed_form import ClassGaussian
+from vaega.generative._closed_form import ClassGaussian
 
 
 def test_labels_matter_and_are_optional():

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.generative.containers import Containers, labels_from, rows_from
+from vaega.generative._samplers import Containers, labels_from, rows_from
 
 ROWS, LABELS = np.array([[1.25, 2.5]]), np.array([1])
 

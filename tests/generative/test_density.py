@@ -7,11 +7,10 @@ from scipy.stats import multivariate_normal
 from tests.generative.data import blobs
 from tests.generative.linear_network import as_network
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
-from vaega.generative.closed_form import ProbabilisticPCA
-from vaega.generative.compute import one_thread
-from vaega.generative.density import log_densities, row_log_densities
-from vaega.generative.proposal import log_weights, propose
+from vaega.generative._closed_form import ProbabilisticPCA
+from vaega.generative._density import log_densities, log_weights, propose, row_log_densities
+from vaega.generative._fitted import one_thread
+from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from tests.generative.data import blobs
-from vaega.generative.autoencoders import VAE, ConditionalVAE
+from vaega.generative._models import VAE, ConditionalVAE
 
 
 def engine(kind=VAE):

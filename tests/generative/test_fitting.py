@@ -4,8 +4,8 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.preprocessing import StandardScaler
 
 from tests.generative.data import blobs, leukemia
-from vaega.generative.autoencoders import VAE, ConditionalVAE
-from vaega.generative.noise import within_class_variance
+from vaega.generative._fitted import within_class_variance
+from vaega.generative._models import VAE, ConditionalVAE
 
 
 def ratio(model, X, y, n=1000):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaega.generative.heldout import split_heldout
+from vaega.generative._training import split_heldout
 
 
 def split(codes, fraction=0.2, seed=0):

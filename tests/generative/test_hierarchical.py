@@ -1,9 +1,8 @@
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from vaega.generative.hierarchical import HierarchicalNetwork, _combine
-from vaega.generative.networks import build_network
-from vaega.generative.objective import kl_by_dimension
+from vaega.generative._networks import HierarchicalNetwork, _combine, build_network
+from vaega.generative._training import kl_by_dimension
 
 
 def network(sizes=(4, 3, 2), seed=0):

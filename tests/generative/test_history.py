@@ -1,4 +1,4 @@
-from vaega.generative.history import History
+from vaega.generative._training import History
 
 
 def test_figures_go_to_their_lists():

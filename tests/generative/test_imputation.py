@@ -4,10 +4,10 @@ import pytest
 from tests.generative.data import blobs
 from tests.generative.linear_network import as_network
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, ConditionalVAE, HierarchicalVAE
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative.compute import one_thread
-from vaega.generative.imputation import impute_draws, impute_means
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._density import impute_draws, impute_means
+from vaega.generative._fitted import one_thread
+from vaega.generative._models import VAE, ConditionalVAE, HierarchicalVAE
 
 
 @pytest.fixture(autouse=True)

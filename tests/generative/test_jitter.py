@@ -3,8 +3,8 @@ import pytest
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative.jitter import GaussianJitter
-from vaega.generative.noise import within_class_variance
+from vaega.generative._fitted import within_class_variance
+from vaega.generative._samplers import GaussianJitter
 
 
 def test_the_noise_is_that_share_of_the_deviation_within_classes():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.generative.labels import codes_of, encode_labels, repeat_codes
+from vaega.generative._fitted import codes_of, encode_labels, repeat_codes
 
 DATES = [datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)]
 

@@ -4,14 +4,8 @@ import torch
 from scipy import stats
 
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE
-from vaega.generative.likelihoods import (
-    Bernoulli,
-    Gaussian,
-    Laplace,
-    find_likelihood,
-    logit_offsets,
-)
+from vaega.generative._fitted import Bernoulli, Gaussian, Laplace, find_likelihood, logit_offsets
+from vaega.generative._models import VAE
 
 SCALED = pytest.mark.parametrize("family", [Gaussian(), Laplace()], ids=["gaussian", "laplace"])
 

@@ -3,8 +3,7 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
-from vaega.generative.compute import one_thread
-from vaega.generative.linear import LinearCodec
+from vaega.generative._fitted import LinearCodec, one_thread
 
 
 @pytest.fixture(autouse=True)

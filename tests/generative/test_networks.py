@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from vaega.generative.networks import Decoder, Encoder, Network, build_network, initialise
+from vaega.generative._networks import Decoder, Encoder, Network, build_network, initialise
 
 
 def generator(seed=0):

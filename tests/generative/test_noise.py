@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vaega.generative.noise import (
+from vaega.generative._fitted import (
     class_means,
     lacking_variance,
     shrink_to_pooled,

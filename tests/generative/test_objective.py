@@ -2,10 +2,9 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
-from vaega.generative.likelihoods import LIKELIHOODS, Gaussian
-from vaega.generative.networks import build_network
-from vaega.generative.objective import Objective, gaussian_kl, kl_by_dimension
-from vaega.generative.rows import Rows
+from vaega.generative._fitted import LIKELIHOODS, Gaussian
+from vaega.generative._networks import build_network
+from vaega.generative._training import Objective, Rows, gaussian_kl, kl_by_dimension
 
 
 def normal(*shape, seed=0):

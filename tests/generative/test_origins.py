@@ -2,8 +2,8 @@ import numpy as np
 import torch
 
 from tests.generative.data import blobs
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative.origins import Around, draw_points
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._fitted import Around, draw_points
 
 
 def drawn(engine, wanted, source, around=None, seed=0):

@@ -4,9 +4,8 @@ import torch
 from sklearn.covariance import ledoit_wolf
 
 from tests.generative.data import blobs
-from vaega.generative.compute import one_thread
-from vaega.generative.noise import class_means
-from vaega.generative.pooled import fit_pooled
+from vaega.generative._fitted import class_means, one_thread
+from vaega.generative._gaussians import fit_pooled
 
 
 @pytest.fixture(autouse=True)

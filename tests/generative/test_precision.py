@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from vaega.core.errors import InputError
-from vaega.generative import precision
-from vaega.generative.precision import FEWEST_WEIGHTS, products_in, resolve_precision
+from vaega.generative import _training as precision
+from vaega.generative._training import FEWEST_WEIGHTS, products_in, resolve_precision
 
 CPU = torch.device("cpu")
 

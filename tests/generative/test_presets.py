@@ -2,10 +2,9 @@ import pytest
 from torch import nn
 
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, ConditionalVAE
-from vaega.generative.networks import Network
-from vaega.generative.presets import PRESETS, find_preset
-from vaega.generative.settings import check_settings
+from vaega.generative._models import VAE, ConditionalVAE
+from vaega.generative._networks import Network
+from vaega.generative._settings import PRESETS, check_settings, find_preset
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -4,8 +4,8 @@ import torch
 from sklearn.decomposition import PCA
 
 from tests.generative.data import blobs
-from vaega.generative.compute import one_thread
-from vaega.generative.principal import choose_latent, fill_in, fit_components, spectrum_of
+from vaega.generative._fitted import one_thread
+from vaega.generative._gaussians import choose_latent, fill_in, fit_components, spectrum_of
 
 
 @pytest.fixture(autouse=True)

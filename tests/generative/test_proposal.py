@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from tests.generative.data import blobs
-from vaega.generative.autoencoders import VAE
-from vaega.generative.closed_form import ProbabilisticPCA
-from vaega.generative.compute import one_thread
-from vaega.generative.proposal import SAFETY, draw_noise, log_weights, propose
+from vaega.generative._closed_form import ProbabilisticPCA
+from vaega.generative._density import SAFETY, draw_noise, log_weights, propose
+from vaega.generative._fitted import one_thread
+from vaega.generative._models import VAE
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from tests.generative.data import blobs
-from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative.references import _network_density
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
+from vaega.generative._report import _network_density
 
 
 @pytest.mark.parametrize("kind", [VAE, ConditionalVAE, HierarchicalVAE])

@@ -6,10 +6,9 @@ import pytest
 from sklearn.datasets import load_iris
 
 from tests.generative.data import blobs
-from vaega.generative.autoencoders import VAE, HierarchicalVAE
-from vaega.generative.base_autoencoder import FitWarning
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative.noise import within_class_variance
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._fitted import within_class_variance
+from vaega.generative._models import VAE, FitWarning, HierarchicalVAE
 
 
 def test_report_is_plain_data():

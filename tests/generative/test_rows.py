@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vaega.generative.rows import Rows, shuffled_batches
+from vaega.generative._training import Rows, shuffled_batches
 
 
 def generator(seed=0):

@@ -11,9 +11,9 @@ from sklearn.preprocessing import StandardScaler
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative.sampler import GenerativeSampler
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
+from vaega.generative._samplers import GenerativeSampler
 
 
 def quick(kind=VAE, **settings):
@@ -181,7 +181,7 @@ def test_bad_cache_is_one_sentence():
     ],
     ids=lambda model: type(model).__name__,
 )
-@pytest.mark.filterwarnings("ignore::vaega.generative.base_autoencoder.FitWarning")
+@pytest.mark.filterwarnings("ignore::vaega.generative._models.FitWarning")
 def test_any_model(model, tmp_path):
     X, y = imbalanced()
     plain, cached = (
@@ -194,7 +194,7 @@ def test_any_model(model, tmp_path):
 
 
 @pytest.mark.parametrize("source", ["posterior", "rows"])
-@pytest.mark.filterwarnings("ignore::vaega.generative.base_autoencoder.FitWarning")
+@pytest.mark.filterwarnings("ignore::vaega.generative._models.FitWarning")
 def test_sources(source):
     X, y = imbalanced()
     sampler = GenerativeSampler(quick(), source=source, random_state=0)

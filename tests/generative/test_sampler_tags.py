@@ -1,8 +1,8 @@
 from imblearn.base import is_sampler
 from sklearn.utils import get_tags
 
-from vaega.generative.autoencoders import VAE
-from vaega.generative.sampler import GenerativeSampler
+from vaega.generative._models import VAE
+from vaega.generative._samplers import GenerativeSampler
 
 
 def test_imbalanced_learn_sees_a_sampler():

@@ -3,9 +3,9 @@ import pytest
 from sklearn.base import clone
 
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative.scaling import Scaling
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._fitted import Scaling
+from vaega.generative._models import VAE
 
 
 def test_there_and_back():

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
-from vaega.generative.settings import check_flag, check_settings
+from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
+from vaega.generative._settings import check_flag, check_settings
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from imblearn import over_sampling
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError, MissingExtraError
-from vaega.generative.smote import SMOTE
+from vaega.generative._samplers import SMOTE
 
 
 def unbalanced(few, middle=12):

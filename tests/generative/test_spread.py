@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from vaega.generative.likelihoods import Bernoulli, Gaussian
-from vaega.generative.spread import SMALLEST, Spread
+from vaega.generative._fitted import Bernoulli, Gaussian
+from vaega.generative._training import SMALLEST, Spread
 
 ERROR = torch.tensor([1.0, 7.0])
 

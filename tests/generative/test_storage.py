@@ -6,9 +6,9 @@ import pytest
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError, ResultsError
-from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative.storage import (
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
+from vaega.generative._storage import (
     DESCRIPTION,
     WEIGHTS,
     load_model,

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from tests.generative.data import blobs
-from vaega.generative.autoencoders import VAE
-from vaega.generative.engine import Engine
-from vaega.generative.stored_engine import StoredEngine
+from vaega.generative._fitted import Engine
+from vaega.generative._models import VAE
+from vaega.generative._storage import StoredEngine
 
 X, Y = blobs(30)
 

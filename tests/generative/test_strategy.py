@@ -3,7 +3,7 @@ import pytest
 from imblearn.utils import check_sampling_strategy
 
 from vaega.core.errors import InputError
-from vaega.generative.strategy import resolve_strategy
+from vaega.generative._samplers import resolve_strategy
 
 THREE = np.repeat(["a", "b", "c"], [20, 5, 9])
 TWO = np.repeat([0, 1], [20, 5])

@@ -3,9 +3,9 @@ import pytest
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE
-from vaega.generative.scaling import Scaling
-from vaega.generative.table import Table
+from vaega.generative._calibration import Table
+from vaega.generative._fitted import Scaling
+from vaega.generative._models import VAE
 
 
 def table_of(X, y=None):

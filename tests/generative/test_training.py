@@ -5,15 +5,18 @@ import pytest
 import torch
 
 from vaega.core.errors import InputError
-from vaega.generative.annealing import Annealing
-from vaega.generative.compute import one_thread
-from vaega.generative.hierarchical import HierarchicalNetwork
-from vaega.generative.history import History
-from vaega.generative.likelihoods import Gaussian, Laplace
-from vaega.generative.networks import build_network
-from vaega.generative.objective import Objective
-from vaega.generative.rows import Rows
-from vaega.generative.training import Trainee, TrainingSettings, fit_loop, repeat_loop
+from vaega.generative._fitted import Gaussian, Laplace, one_thread
+from vaega.generative._networks import HierarchicalNetwork, build_network
+from vaega.generative._training import (
+    Annealing,
+    History,
+    Objective,
+    Rows,
+    Trainee,
+    TrainingSettings,
+    fit_loop,
+    repeat_loop,
+)
 
 SETTINGS = TrainingSettings(Objective(Gaussian()), learning_rate=1e-2, max_epochs=30, patience=30)
 

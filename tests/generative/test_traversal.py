@@ -3,9 +3,9 @@ import pytest
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative.traversal import between
+from vaega.generative._base import between
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 
 QUICK = {"hidden": (8,), "latent": 3, "max_epochs": 3, "random_state": 0}
 MODELS = [

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from vaega.core.errors import ResultsError
-from vaega.generative.weights import PAGE, checksum, read_weights, write_weights
+from vaega.generative._storage import PAGE, checksum, read_weights, write_weights
 
 TENSORS = {
     "network.weight": torch.randn(300, 70, generator=torch.Generator().manual_seed(0)),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vaega.selection.choice import (
+from vaega.selection._choice import (
     RULES,
     choose_best,
     choose_knee,

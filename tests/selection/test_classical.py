@@ -6,12 +6,12 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
-from vaega.data.preprocess import Preprocessor
-from vaega.fitness.objective import PenaltyObjective, WeightedObjective
-from vaega.generative.jitter import GaussianJitter
-from vaega.selection.classical import KINDS, ClassicalSelection
-from vaega.selection.consensus import trial_sizes
-from vaega.selection.inner import InnerValidation
+from vaega.data._preprocess import Preprocessor
+from vaega.fitness._memory import PenaltyObjective, WeightedObjective
+from vaega.generative._samplers import GaussianJitter
+from vaega.selection._classical import KINDS, ClassicalSelection
+from vaega.selection._search import InnerValidation
+from vaega.selection._voting import trial_sizes
 
 from .test_rankings import planted
 

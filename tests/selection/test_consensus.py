@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.selection.consensus import (
+from vaega.selection._voting import (
     Ballot,
     error_controlled_threshold,
     prefix_masks,

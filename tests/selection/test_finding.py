@@ -10,7 +10,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 
 from vaega import GeneticSelector, make_madelon
-from vaega.evolution.logs import KeepHistory
+from vaega.evolution._logs import KeepHistory
 
 SMALL = {"population_size": 10, "n_generations": 3, "random_state": 0}
 

@@ -3,8 +3,8 @@ import pytest
 from sklearn.feature_selection import f_classif
 
 from vaega.core.errors import InputError
-from vaega.fitness.folds import Fold
-from vaega.selection.guide import check_guide, f_statistic, guide_weights
+from vaega.fitness._folds import Fold
+from vaega.selection._filters import check_guide, f_statistic, guide_weights
 
 
 def test_the_guide_sees_real_fit_rows_only(two_clouds):

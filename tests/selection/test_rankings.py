@@ -8,8 +8,8 @@ from sklearn.feature_selection import SelectKBest, f_classif
 
 from vaega.core.errors import InputError, MissingExtraError
 from vaega.core.randomness import derive_seed
-from vaega.selection import rankings
-from vaega.selection.rankings import RANKINGS, rank_features
+from vaega.selection import _filters as rankings
+from vaega.selection._filters import RANKINGS, rank_features
 
 
 @pytest.fixture(autouse=True)

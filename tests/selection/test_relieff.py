@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from vaega import make_madelon
-from vaega.selection import relieff
-from vaega.selection.relieff import relieff_statistic
+from vaega.selection import _filters as relieff
+from vaega.selection._filters import relieff_statistic
 
 
 def plain(X, y, k=10):

@@ -1,4 +1,4 @@
-from vaega.selection.result import pareto_front
+from vaega.selection._search import pareto_front
 
 
 def test_the_front_has_no_beaten_mask(rng):

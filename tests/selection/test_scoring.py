@@ -4,9 +4,9 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
-from vaega.fitness.cross_validated import CrossValidatedFitness
-from vaega.fitness.folds import prepare_folds
-from vaega.selection.scoring import SearchScores
+from vaega.fitness._cross_validated import CrossValidatedFitness
+from vaega.fitness._folds import prepare_folds
+from vaega.selection._search import SearchScores
 
 MASKS = np.random.default_rng(3).random((12, 12)) < 0.4
 MASKS[:, 0] = True

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.fitness.objective import PenaltyObjective, WeightedObjective
-from vaega.selection.search import SavedState, run_search
-from vaega.selection.settings import SearchSettings
+from vaega.fitness._memory import PenaltyObjective, WeightedObjective
+from vaega.selection._search import SavedState, run_search
+from vaega.selection._settings import SearchSettings
 
 
 def search(fitness, objective, n_features=12, seed=0, saved=None, **settings):

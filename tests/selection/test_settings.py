@@ -7,7 +7,7 @@ import pytest
 from vaega import GeneticSelector
 from vaega.core.errors import InputError
 from vaega.experiments.config import SearchConfig
-from vaega.selection.settings import SearchSettings
+from vaega.selection._settings import SearchSettings
 
 NAMES = {field.name: field.default for field in fields(SearchSettings)}
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from vaega.core.errors import InputError
-from vaega.selection.stability import (
+from vaega.selection._stability import (
     compare_nogueira,
     consensus_mask,
     frequency_table,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vaega.selection.subsamples import draw_subsample
+from vaega.selection._voting import draw_subsample
 
 
 @pytest.mark.parametrize("share", [0.5, 0.63, 0.8, 0.95])

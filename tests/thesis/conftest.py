@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vaega.thesis.request import Request
+from vaega.thesis.reproduction import Request
 
 N_FEATURES = 90
 CLASSES = {

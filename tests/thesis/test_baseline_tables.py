@@ -1,10 +1,10 @@
 import pytest
 
 from vaega.core.errors import DataError
-from vaega.experiments.baselines import evaluation
-from vaega.thesis import baseline_tables, stand_ins
-from vaega.thesis.registry import make_table
-from vaega.thesis.request import Request
+from vaega.experiments import baselines as evaluation
+from vaega.thesis import chapter3 as baseline_tables
+from vaega.thesis import published as stand_ins
+from vaega.thesis.reproduction import Request, make_table
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from vaega.thesis.chapter4_figures import (
+from vaega.thesis.chapter4 import (
     BOXES,
     BY_SIZE,
     OF_ALL,
@@ -11,7 +11,7 @@ from vaega.thesis.chapter4_figures import (
     by_size,
     convergence,
 )
-from vaega.thesis.publication import write_picture
+from vaega.thesis.published import write_picture
 
 
 @pytest.mark.parametrize("name", BOXES)

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vaega.thesis import chapter4_tables
-from vaega.thesis.chapter4_tables import (
+from vaega.thesis import chapter4 as chapter4_tables
+from vaega.thesis.chapter4 import (
+    GroupRuns,
     by_group,
     final_populations,
     frequencies,
@@ -18,10 +19,7 @@ from vaega.thesis.chapter4_tables import (
     networks,
     stability,
 )
-from vaega.thesis.group_runs import GroupRuns
-from vaega.thesis.groups import find_group
-from vaega.thesis.publication import write_table
-from vaega.thesis.published import published_groups, published_runs
+from vaega.thesis.published import find_group, published_groups, published_runs, write_table
 
 RECORDED = Path(__file__).parent / "recorded"
 

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vaega.thesis.comparison import compare_group, compare_samples, quartile_range
-from vaega.thesis.published import published_runs
+from vaega.thesis.published import compare_group, compare_samples, published_runs, quartile_range
 
 
 def test_figures_are_those_of_the_textbook():

@@ -1,4 +1,4 @@
-from vaega.thesis.generator_tables import generators
+from vaega.thesis.chapter4 import generators
 
 
 def test_a_row_a_dataset_and_generator(smoke):

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from vaega.thesis.group_runs import COLUMNS, complete_groups
-from vaega.thesis.groups import GROUPS, find_group
+from vaega.thesis.chapter4 import COLUMNS, complete_groups
+from vaega.thesis.published import GROUPS, find_group
 
 LEUKEMIA = [find_group("leukemia_001")]
 
@@ -60,7 +60,7 @@ def test_the_last_population_is_what_the_thesis_reports(smoke):
 
 def test_data_that_are_not_here_are_noted(request_for, monkeypatch, tmp_path):
     from vaega.core.errors import DataError
-    from vaega.thesis import group_runs
+    from vaega.thesis import chapter4 as group_runs
 
     def missing(config, *, beside):
         raise DataError(f"dataset.source: {config.source!r} is nowhere.")

@@ -2,10 +2,9 @@ import pytest
 
 from vaega.cli import main
 from vaega.core.errors import ConfigError
-from vaega.experiments.reading import read_config
-from vaega.generative.presets import PRESETS
-from vaega.thesis.groups import GROUPS, config_folder, find_group
-from vaega.thesis.published import published_groups
+from vaega.experiments.config import read_config
+from vaega.generative._settings import PRESETS
+from vaega.thesis.published import GROUPS, config_folder, find_group, published_groups
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from vaega.cli import vaega
-from vaega.thesis.groups import GROUPS
-from vaega.thesis.registry import PICTURES, TABLES
-from vaega.thesis.request import DATASETS, PROTOCOLS, SCALES
+from vaega.thesis.published import GROUPS
+from vaega.thesis.reproduction import DATASETS, PICTURES, PROTOCOLS, SCALES, TABLES
 
 PAGE = (Path(__file__).parents[2] / "docs/thesis.md").read_text(encoding="utf-8")
 KNOWN = {

@@ -2,8 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from vaega.thesis.group_runs import complete_groups
-from vaega.thesis.paired_tables import paired_differences
+from vaega.thesis.chapter4 import complete_groups, paired_differences
 
 
 def test_arms_against_original_on_the_same_seeds(smoke):

@@ -2,7 +2,7 @@ import pandas as pd
 
 from vaega.core.files import write_json
 from vaega.experiments.worker import describe_environment
-from vaega.thesis.provenance import describe_runs
+from vaega.thesis.published import describe_runs
 
 RUNS = pd.DataFrame({"seed": [3, 0], "seconds": [1.0, 0.4]})
 

@@ -2,7 +2,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from vaega.thesis.publication import (
+from vaega.thesis.published import (
+    Picture,
+    Table,
     as_csv,
     as_latex,
     as_markdown,
@@ -10,7 +12,6 @@ from vaega.thesis.publication import (
     write_picture,
     write_table,
 )
-from vaega.thesis.record import Picture, Table
 
 ROWS = pd.DataFrame(
     {

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from vaega.thesis.groups import GROUPS
 from vaega.thesis.published import (
     GCM_EXPERIMENTS,
     GISETTE_SIZES,
+    GROUPS,
     NETWORKS,
     published_groups,
     published_runs,

@@ -1,7 +1,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vaega.thesis.record import Picture, Table
+from vaega.thesis.published import Picture, Table
 
 
 def test_records_hold_rows_and_notes():

@@ -3,7 +3,7 @@ from importlib import import_module
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.thesis.registry import PICTURES, TABLES, make_picture, make_table
+from vaega.thesis.reproduction import PICTURES, TABLES, make_picture, make_table
 
 
 @pytest.mark.parametrize("place", sorted({*TABLES.values(), *PICTURES.values()}))

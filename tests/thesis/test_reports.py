@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vaega.experiments.baselines.models import MODELS
-from vaega.thesis.reports import published_classes, published_models, published_value
+from vaega.experiments.baselines import MODELS
+from vaega.thesis.reproduction import published_classes, published_models, published_value
 
 # Copied by hand from the thesis's tables 2.1 and 3.1 to 3.4.
 TABLE_2_1 = {

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.thesis.request import Request
+from vaega.thesis.reproduction import Request
 
 
 def test_everything_is_wanted_unless_something_is_named():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vaega.thesis.sample_means import mean_beside
+from vaega.thesis.published import mean_beside
 
 
 def test_interval_and_distance_are_those_of_student(rng):

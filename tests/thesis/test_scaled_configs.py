@@ -1,8 +1,8 @@
 import pytest
 
-from vaega.thesis.groups import GROUPS, find_group
-from vaega.thesis.request import PROTOCOLS
-from vaega.thesis.scaled_configs import overrides_of, scaled_config
+from vaega.thesis.chapter4 import overrides_of, scaled_config
+from vaega.thesis.published import GROUPS, find_group
+from vaega.thesis.reproduction import PROTOCOLS
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

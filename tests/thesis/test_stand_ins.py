@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.thesis import stand_ins
-from vaega.thesis.request import DATASETS
-from vaega.thesis.stand_ins import SOURCES, find_source, load_thesis_dataset, stand_in_note
+from vaega.thesis import published as stand_ins
+from vaega.thesis.published import SOURCES, find_source, load_thesis_dataset, stand_in_note
+from vaega.thesis.reproduction import DATASETS
 
 
 @pytest.fixture

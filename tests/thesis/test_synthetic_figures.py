@@ -1,11 +1,9 @@
 import pandas as pd
 import pytest
 
-from vaega.thesis import synthetic_figures
-from vaega.thesis.registry import make_picture
-from vaega.thesis.request import Request
-from vaega.thesis.synthetic_figures import SIZES, accuracy_rows, draw_accuracies
-from vaega.thesis.synthetic_task import rows_to_draw
+from vaega.thesis import chapter3 as synthetic_figures
+from vaega.thesis.chapter3 import SIZES, accuracy_rows, draw_accuracies, rows_to_draw
+from vaega.thesis.reproduction import Request, make_picture
 
 DRAWN = {rows_to_draw(size): size for size in SIZES}
 

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE, ConditionalVAE
-from vaega.thesis.request import PROTOCOLS
-from vaega.thesis.synthetic_rows import (
+from vaega.generative._models import VAE, ConditionalVAE
+from vaega.thesis.chapter3 import (
     GENERATORS,
     PROTOCOL_OF,
     STATEMENTS,
@@ -13,6 +12,7 @@ from vaega.thesis.synthetic_rows import (
     RealRows,
     draw_synthetic,
 )
+from vaega.thesis.reproduction import PROTOCOLS
 
 SMALL = Network("thesis_madelon", divisor=60, max_epochs=15)
 

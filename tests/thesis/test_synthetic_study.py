@@ -2,13 +2,18 @@ import numpy as np
 import pytest
 
 from vaega.core.files import read_json
-from vaega.data.dataset import Dataset
-from vaega.data.sources import load_dataset
-from vaega.thesis import synthetic_study
-from vaega.thesis.request import Request
-from vaega.thesis.synthetic_rows import Network
-from vaega.thesis.synthetic_study import complete_tasks, measure_task
-from vaega.thesis.synthetic_task import Effort, SyntheticTask, plan_task
+from vaega.data._dataset import Dataset
+from vaega.data._sources import load_dataset
+from vaega.thesis import chapter3 as synthetic_study
+from vaega.thesis.chapter3 import (
+    Effort,
+    Network,
+    SyntheticTask,
+    complete_tasks,
+    measure_task,
+    plan_task,
+)
+from vaega.thesis.reproduction import Request
 
 
 @pytest.fixture

@@ -3,10 +3,9 @@ import pandas as pd
 import pytest
 
 from vaega.core.errors import DataError
-from vaega.thesis import synthetic_tables
-from vaega.thesis.registry import TABLES, make_table
-from vaega.thesis.request import Request
-from vaega.thesis.synthetic_tables import class_rows
+from vaega.thesis import chapter3 as synthetic_tables
+from vaega.thesis.chapter3 import synthetic_class_rows
+from vaega.thesis.reproduction import TABLES, Request, make_table
 
 # A recorded run: two seeds of two generators on two-class data, real rows the same beside both.
 ACCURACY = {
@@ -133,7 +132,7 @@ def test_failed_runs_are_named_below(tmp_path, monkeypatch):
 def test_class_rows_take_means_over_runs():
     lines = record("leukemia", "leukemia", ["smote"])
     lines = lines[lines["tested_on"] == "real"]
-    found = class_rows("3.1", lines, align=True)
+    found = synthetic_class_rows("3.1", lines, align=True)
     assert (found["n"] == 2).all()
     assert len(found) == 8
 

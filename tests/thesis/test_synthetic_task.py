@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from vaega.data.sources import load_dataset
-from vaega.thesis.request import DATASETS, Request
-from vaega.thesis.synthetic_task import PRESETS, Effort, plan_task, rows_to_draw
+from vaega.data._sources import load_dataset
+from vaega.thesis.chapter3 import PRESETS, Effort, plan_task, rows_to_draw
+from vaega.thesis.reproduction import DATASETS, Request
 
 
 @pytest.fixture

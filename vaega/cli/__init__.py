@@ -3,31 +3,7 @@
 Each module registers the commands of one family when it is imported.
 """
 
-from vaega.cli import (
-    baselines,
-    cache,
-    compare,
-    datasets,
-    experiments,
-    quality,
-    report,
-    reproduce,
-    standing,
-    tune,
-)
+from vaega.cli import data, experiments, generators, reproduce
 from vaega.cli.app import main, vaega
 
-__all__ = [
-    "baselines",
-    "cache",
-    "compare",
-    "datasets",
-    "experiments",
-    "main",
-    "quality",
-    "report",
-    "reproduce",
-    "standing",
-    "tune",
-    "vaega",
-]
+__all__ = ["data", "experiments", "generators", "main", "reproduce", "vaega"]

@@ -1,15 +1,20 @@
-"""Commands of experiments: run, resume, check."""
+"""The command that compares arms, of one experiment or of several."""
 
 import json
 import shlex
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from vaega.cli.app import (
+    DEVICE,
     DONE,
     FILE,
+    JOBS,
     JSON,
     SET,
     SOME_FAILED,
@@ -17,8 +22,214 @@ from vaega.cli.app import (
     this_command,
     vaega,
 )
-from vaega.cli.means import runner_options, with_means
-from vaega.cli.report import print_record
+from vaega.core.errors import InputError
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_OPTIONS = (
+    JOBS,
+    click.option(
+        "--parallel",
+        type=click.Choice(["auto", "runs", "fitness"]),
+        default="auto",
+        show_default=True,
+        help="What the processes share: whole runs, or folds and masks of one run at a time; "
+        "auto: runs where several are left. The results are the same.",
+    ),
+    click.option(
+        "--backend",
+        type=click.Choice(["processes", "dask"]),
+        default="processes",
+        show_default=True,
+        help="Processes of this machine, or workers of a Dask cluster.",
+    ),
+    click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Of the Dask cluster, tcp://host:8786; without, --jobs processes are started here.",
+    ),
+    click.option(
+        "--max-hours",
+        type=float,
+        help="Then begin no run and leave those under way after their generation; "
+        "the next call goes on.",
+    ),
+    click.option("--max-seconds", type=float, help="The same in seconds."),
+    click.option(
+        "--max-evaluations", type=int, help="The same, for masks that this call may ask for."
+    ),
+    DEVICE,
+)
+
+
+def with_means(command: Decorated) -> Decorated:
+    """Add the options to a command, which takes them as keywords for `runner_options`."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
+
+
+def runner_options(
+    *, max_hours: float | None, max_seconds: float | None, max_evaluations: int | None, **means: Any
+) -> Any:
+    """Return what was given as `vaega.experiments.run.RunnerOptions`."""
+    from vaega.experiments.run import RunnerOptions
+
+    if max_hours is not None and max_seconds is not None:
+        raise InputError("--max-hours: cannot stand beside --max-seconds; give one of them.")
+    for name, value in (
+        ("--max-hours", max_hours),
+        ("--max-seconds", max_seconds),
+        ("--max-evaluations", max_evaluations),
+    ):
+        if value is not None and not 0 < value < float("inf"):
+            raise InputError(f"{name}: must be a positive number, got {value!r}.")
+    seconds = max_seconds if max_hours is None else 3600.0 * max_hours
+    options = RunnerOptions(max_seconds=seconds, max_evaluations=max_evaluations, **means)
+    options.check()
+    return options
+
+
+_FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+
+
+@vaega.command()
+@_FOLDER
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for all runs.")
+def status(folder: Path, as_json: bool) -> None:
+    r"""Say where an experiment stands, also while others work on it.
+
+    \b
+    vaega status results/madelon
+    vaega status results/madelon --json
+    """
+    from vaega.experiments.store import read_standing
+
+    standing = read_standing(folder)
+    if as_json:
+        click.echo(json.dumps(_as_record(standing), indent=2))
+        return
+    _print_counts(standing)
+    for run in standing.runs:
+        if run.state == "failed":
+            click.echo(f"{run.arm}, seed {run.seed}: failed: {run.error}")
+    if standing.leftovers:
+        n = len(standing.leftovers)
+        what = f"{n} {'folder' if n == 1 else 'folders'} of earlier settings or data"
+        click.echo(f"{what}; remove with: vaega clean {folder}")
+
+
+@vaega.command()
+@_FOLDER
+@click.option("--failed", is_flag=True, help="Failed runs too; the next call tries them anew.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def clean(folder: Path, failed: bool, dry_run: bool, yes: bool) -> None:
+    r"""Remove runs of earlier settings or data from a results folder.
+
+    Runs of the present plan stay, and so does what a process works on.
+
+    \b
+    vaega clean results/madelon --dry-run
+    vaega clean results/madelon --failed --yes
+    """
+    from vaega.experiments.store import clean_results, read_standing
+
+    standing = read_standing(folder)
+    places, n_bytes = clean_results(standing, failed=failed, dry=True)
+    if dry_run or not places:
+        click.echo(_said("would be removed" if places else "to remove", len(places), n_bytes))
+        return
+    if not yes:
+        click.confirm(_said("to remove", len(places), n_bytes) + " Go on?", abort=True)
+    places, n_bytes = clean_results(standing, failed=failed)
+    click.echo(_said("removed", len(places), n_bytes))
+
+
+def _said(what: str, n: int, n_bytes: int) -> str:
+    return f"{n} {'folder' if n == 1 else 'folders'} {what}, {n_bytes / 1e6:.1f} MB."
+
+
+def _as_record(standing: Any) -> dict[str, Any]:
+    return {
+        "folder": str(standing.folder),
+        "name": standing.name,
+        "counts": standing.counts,
+        "runs": [asdict(run) for run in standing.runs],
+        "leftovers": [place.name for place in standing.leftovers],
+    }
+
+
+def _print_counts(standing: Any) -> None:
+    from rich.console import Console
+
+    from vaega.experiments.store import STATES
+    from vaega.report._comparison import terminal_grid
+
+    rows = [[arm, *map(str, counts.values())] for arm, counts in standing.counts.items()]
+    Console().print(terminal_grid(["arm", *STATES], rows, title=f"{standing.name}"))
+    click.echo(standing.sentence)
+
+
+FORMAT = click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["terminal", "markdown", "latex", "csv"]),
+    default="terminal",
+    show_default=True,
+    help="How tables are printed; latex is for the package booktabs.",
+)
+OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for tables as CSV, Markdown and LaTeX, and figures as PNG, SVG and PDF.",
+)
+
+
+@vaega.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@FORMAT
+@OUT
+@JSON
+def report(folder: Path, kind: str, out: Path | None, as_json: bool) -> None:
+    r"""Write report.html anew from a results folder, and print its summary.
+
+    \b
+    vaega report results/quickstart
+    vaega report results/quickstart --format latex
+    vaega report results/quickstart --out paper
+    """
+    from vaega.report._figures import write_experiment
+    from vaega.report._page import write_report
+    from vaega.report._results import read_results
+
+    results = read_results(folder)
+    page = write_report(folder)
+    told = as_json or kind != "terminal"
+    print_record(folder) if as_json else _print_summary(results, kind)
+    if out is not None:
+        write_experiment(results, out, command=this_command())
+        click.echo(f"tables and figures  {out}", err=told)
+    click.echo(f"report   {page}", err=told)
+
+
+def print_record(folder: Path) -> None:
+    """Print what a results folder holds as JSON."""
+    from vaega.report._results import read_results
+    from vaega.report._tables import summary_record
+
+    click.echo(json.dumps(summary_record(read_results(folder)), indent=2))
+
+
+def _print_summary(results: Any, kind: str) -> None:
+    from rich.console import Console
+
+    from vaega.experiments.protocols import statement_of
+    from vaega.report._tables import summary_text, terminal_table
+
+    if kind != "terminal":
+        click.echo(summary_text(results, kind), nl=False)
+        return
+    Console().print(terminal_table(results.summary, title=str(results.config["name"])))
+    click.echo(statement_of(results.config))
 
 
 @vaega.command()
@@ -43,9 +254,8 @@ def run(file: Path, results: Path, overrides: tuple[str, ...], as_json: bool, **
     vaega run configs/madelon.yaml --backend dask --scheduler tcp://head:8786
     """
     from vaega.core.files import path_inside
-    from vaega.experiments.loading import load_configured
-    from vaega.experiments.plan import Origin
-    from vaega.experiments.reading import read_config
+    from vaega.experiments.config import load_configured, read_config
+    from vaega.experiments.store import Origin
 
     options = runner_options(**means)
     config = read_config(file, overrides)
@@ -66,8 +276,8 @@ def resume(folder: Path, as_json: bool, **means: Any) -> int:
     vaega resume results/madelon --jobs 2
     vaega resume results/madelon --max-evaluations 100000
     """
-    from vaega.experiments.plan import read_plan
-    from vaega.experiments.runner import plan_runs
+    from vaega.experiments.run import plan_runs
+    from vaega.experiments.store import read_plan
 
     options = runner_options(**means)
     plan = read_plan(folder)
@@ -81,11 +291,10 @@ def _run_and_show(
 ) -> int:
     from rich.console import Console
 
-    from vaega.analysis.html_report import write_report
-    from vaega.experiments.plan import is_planned
-    from vaega.experiments.progress import make_observer, measure_run, plain_warnings
-    from vaega.experiments.runner import complete_runs, plan_runs
-    from vaega.experiments.standing import read_standing
+    from vaega.experiments.monitor import make_observer, measure_run, plain_warnings
+    from vaega.experiments.run import complete_runs, plan_runs
+    from vaega.experiments.store import is_planned, read_standing
+    from vaega.report._page import write_report
 
     length = measure_run(config, dataset)
     try:
@@ -128,8 +337,8 @@ def _resume(folder: Path) -> str:
 def _show_summary(config: Any, dataset: Any, summary: Any) -> None:
     from rich.console import Console
 
-    from vaega.analysis.tables import terminal_table
     from vaega.experiments.protocols import make_protocol
+    from vaega.report._tables import terminal_table
 
     title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
     Console().print(terminal_table(summary, title=title))
@@ -148,7 +357,7 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool) ->
     vaega check configs/*.yaml
     vaega check configs/madelon.yaml --json
     """
-    from vaega.experiments.reading import read_config
+    from vaega.experiments.config import read_config
 
     records = []
     for file in files:
@@ -160,3 +369,77 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool) ->
             click.echo(f"{file}: valid, {len(arms)} arms x {len(seeds)} seeds on {source}")
     if as_json:
         click.echo(json.dumps(records, indent=2))
+
+
+@vaega.command()
+@click.argument(
+    "folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False)
+)
+@click.option(
+    "--measure",
+    default="heldout_score",
+    show_default=True,
+    help="A figure of the trials: inner_score, optimism, n_features, ...",
+)
+@click.option("--against", metavar="ARM", help="Compare the others with this arm alone.")
+@click.option(
+    "--alpha",
+    type=float,
+    default=0.05,
+    show_default=True,
+    help="Chance of any false difference on a dataset.",
+)
+@FORMAT
+@OUT
+@JSON
+def compare(
+    folders: tuple[Path, ...],
+    measure: str,
+    against: str | None,
+    alpha: float,
+    kind: str,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    r"""Compare the arms of experiments: in pairs, and in ranks over datasets.
+
+    \b
+    vaega compare results/quickstart
+    vaega compare results/leukemia results/gcm1363 results/madelon --against original --out paper
+    vaega compare results/leukemia --format latex > comparison.tex
+    """
+    from vaega.report._comparison import compare_experiments, comparison_text, write_comparison
+
+    found = compare_experiments(folders, measure=measure, against=against, alpha=alpha)
+    if as_json:
+        click.echo(found.table.to_json(orient="records", indent=2, double_precision=15))
+    elif kind == "terminal":
+        _show(found)
+    else:
+        click.echo(comparison_text(found, kind, command=this_command()), nl=False)
+    if out is not None:
+        write_comparison(found, out, command=this_command())
+        click.echo(f"tables and figures  {out}", err=as_json or kind != "terminal")
+
+
+def _show(found: Any) -> None:
+    from rich.console import Console
+
+    from vaega.report._comparison import (
+        ARM_HEADINGS,
+        PAIR_HEADINGS,
+        arm_cells,
+        pair_cells,
+        terminal_grid,
+    )
+
+    console = Console()
+    for one in found.datasets:
+        title = f"{one.dataset}: {found.measure}"
+        console.print(terminal_grid(ARM_HEADINGS, arm_cells(one), title=title))
+        console.print(terminal_grid(PAIR_HEADINGS, pair_cells(one.comparisons)))
+        for note in one.notes:
+            console.print(note, markup=False, highlight=False)
+        console.print()
+    for sentence in found.sentences:
+        console.print(sentence, markup=False, highlight=False)

@@ -69,7 +69,7 @@ def thesis(tables: tuple[str, ...], figures: tuple[str, ...], **given: Any) -> i
     vaega reproduce thesis --scale smoke --out /tmp/thesis
     vaega reproduce thesis --table 4 --dataset leukemia --protocol as-run --scale full
     """
-    from vaega.thesis.registry import PICTURES, TABLES
+    from vaega.thesis.reproduction import PICTURES, TABLES
 
     request, command = _request(given), _command()
     if not tables and not figures:
@@ -90,7 +90,7 @@ def _command() -> str:
 
 def _request(given: dict[str, Any]) -> Any:
     from vaega.core.errors import InputError
-    from vaega.thesis.request import Request
+    from vaega.thesis.reproduction import Request
 
     if given["jobs"] == 0:
         raise InputError("--jobs: must be a whole number other than 0, got 0.")
@@ -98,9 +98,9 @@ def _request(given: dict[str, Any]) -> Any:
 
 
 def _show_table(name: str, request: Any, command: str) -> None:
-    from vaega.experiments.progress import plain_warnings
-    from vaega.thesis.publication import as_markdown, write_table
-    from vaega.thesis.registry import make_table
+    from vaega.experiments.monitor import plain_warnings
+    from vaega.thesis.published import as_markdown, write_table
+    from vaega.thesis.reproduction import make_table
 
     with plain_warnings():
         table = make_table(name, request)
@@ -110,9 +110,9 @@ def _show_table(name: str, request: Any, command: str) -> None:
 
 
 def _show_figure(name: str, request: Any, command: str) -> None:
-    from vaega.experiments.progress import plain_warnings
-    from vaega.thesis.publication import write_picture
-    from vaega.thesis.registry import make_picture
+    from vaega.experiments.monitor import plain_warnings
+    from vaega.thesis.published import write_picture
+    from vaega.thesis.reproduction import make_picture
 
     with plain_warnings():
         picture = make_picture(name, request)

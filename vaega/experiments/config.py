@@ -1,33 +1,206 @@
-"""The configuration of an experiment: one YAML file, read here and nowhere else."""
+"""The dataset that a configuration names."""
 
+import difflib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    ValidationError,
     field_validator,
     model_serializer,
     model_validator,
 )
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from vaega.core.checks import check_count, check_number
-from vaega.data.steps import check_steps
-from vaega.experiments.arm_config import ArmConfig
-from vaega.experiments.classifiers import check_classifier, check_metric
-from vaega.experiments.config_types import (
-    Count,
-    CountOrAuto,
-    Fraction,
-    Number,
-    NumberOrAuto,
-    Section,
-    as_number,
-)
+from vaega.core.errors import ConfigError
+from vaega.data._dataset import Dataset
+from vaega.data._preprocess import check_steps
+from vaega.data._sources import load_dataset
 from vaega.experiments.open_search import check_open_search
-from vaega.selection.select_generate_select import check_keep
-from vaega.selection.settings import SearchSettings
+from vaega.experiments.registry import (
+    GeneratorError,
+    check_classifier,
+    check_generator,
+    check_metric,
+)
+from vaega.selection._classical import ClassicalSelection
+from vaega.selection._select_generate_select import check_keep
+from vaega.selection._settings import SearchSettings
+
+
+def plain_number(value: Any) -> Any:
+    """Return a value that is no truth value; pydantic does the rest."""
+    # YAML reads 1e-3 as text and true as a value that Python counts as 1.
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+def as_number(value: Any) -> Any:
+    """Return a value as a float, or say that it is none."""
+    try:
+        return float(plain_number(value))
+    except (TypeError, ValueError):
+        raise ValueError(f"must be a number, got {value!r}") from None
+
+
+def _number_or_auto(value: Any) -> Any:
+    # One type rather than a union of two, so that an error has one place and one sentence.
+    if value == "auto":
+        return value
+    try:
+        return float(plain_number(value))
+    except (TypeError, ValueError):
+        raise ValueError(f'must be a number or "auto", got {value!r}') from None
+
+
+def _count_or_auto(value: Any) -> Any:
+    if value == "auto":
+        return value
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f'must be a whole number of at least 1 or "auto", got {value!r}')
+    return value
+
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+CountOrAuto = Annotated[Any, BeforeValidator(_count_or_auto)]
+Number = Annotated[float, BeforeValidator(plain_number), Field(allow_inf_nan=False)]
+Fraction = Annotated[Number, Field(gt=0.0, lt=1.0)]
+NumberOrAuto = Annotated[Any, BeforeValidator(_number_or_auto)]
+
+
+class Section(BaseModel):
+    """A section: it never changes, and knows all of its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GeneratorConfig(BaseModel):
+    """What makes the synthetic rows: a kind, and beside it what its constructor takes."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    kind: Literal[
+        "vae",
+        "conditional_vae",
+        "hierarchical_vae",
+        "autoencoder",
+        "ppca",
+        "class_gaussian",
+        "jitter",
+        "bootstrap",
+        "smote",
+        "auto",
+    ]
+
+    @model_validator(mode="after")
+    def _valid_parameters(self) -> "GeneratorConfig":
+        given = self.parameters()
+        try:
+            check_generator(self.kind, given)
+        except GeneratorError as error:
+            location, value = ((error.key,), given[error.key]) if error.key else ((), given)
+            detail = InitErrorDetails(
+                type=PydanticCustomError("value_error", "{error}", {"error": str(error)}),
+                loc=location,
+                input=value,
+            )
+            raise ValidationError.from_exception_data("generator", [detail]) from error
+        return self
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what the file sets; everything else keeps the generator's own default."""
+        return dict(self.model_extra or {})
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether it is one of several, chosen trial by trial."""
+        return self.kind == "auto"
+
+
+class SelectorConfig(Section):
+    """A classical selection in place of the search; see `vaega.selection._classical`."""
+
+    kind: Literal[
+        "f_classif",
+        "mutual_info",
+        "relieff",
+        "l1",
+        "extra_trees",
+        "boruta",
+        "rfe",
+        "forward",
+        "random",
+        "all",
+    ]
+    size: Count | str = "auto"
+    n_masks: Count | None = None
+
+    @model_validator(mode="after")
+    def _only_what_the_kind_reads(self) -> "SelectorConfig":
+        if self.kind == "all" and self.size != "auto":
+            raise ValueError(f"size has no effect with kind: all, got {self.size!r}; remove it")
+        if self.kind != "random" and self.n_masks is not None:
+            raise ValueError(f"n_masks has no effect with kind: {self.kind}; remove it")
+        return self
+
+    @property
+    def size_of(self) -> str | None:
+        """The arm whose size it takes, seed by seed and trial by trial."""
+        return self.size if isinstance(self.size, str) and self.size != "auto" else None
+
+    def selection(self, size: int | None = None) -> ClassicalSelection:
+        """Return the selection, of `size` features where another arm says how many."""
+        own = self.size if isinstance(self.size, int) else size
+        given = {} if self.n_masks is None else {"n_masks": self.n_masks}
+        return ClassicalSelection(self.kind, own, **given)
+
+
+class ArmConfig(Section):
+    """One way of fitting: what is added to the real rows, and what selects the features."""
+
+    generator: GeneratorConfig | None = None
+    amount: CountOrAuto | None = None
+    candidates: tuple[GeneratorConfig, ...] | None = None
+    selector: SelectorConfig | None = None
+
+    @property
+    def gated(self) -> bool:
+        """Whether generator and amount are chosen trial by trial; see `vaega.experiments.gate`."""
+        return self.amount == "auto" or (self.generator is not None and self.generator.is_auto)
+
+    @model_validator(mode="after")
+    def _generator_and_amount_go_together(self) -> "ArmConfig":
+        if (self.generator is None) != (self.amount is None):
+            missing = "generator" if self.generator is None else "amount"
+            raise ValueError(
+                f"an arm has both generator and amount, or neither; {missing} is missing"
+            )
+        if self.candidates is not None and not self.gated:
+            raise ValueError(
+                "candidates has no effect without amount: auto or generator: {kind: auto}; "
+                "remove it"
+            )
+        if any(one.is_auto for one in self.candidates or ()):
+            raise ValueError("candidates must be generators of other kinds than auto")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_candidates_where_none_are_set(self, serialise: Any) -> dict[str, Any]:
+        # A run's identity is what its arm says: a key that says nothing is no part of it.
+        content: dict[str, Any] = serialise(self)
+        if self.candidates is None:
+            content.pop("candidates", None)
+        return content
+
 
 # What one kind of protocol alone reads.
 PROTOCOL_KEYS: dict[str, set[str]] = {
@@ -158,7 +331,7 @@ class PreselectConfig(Section):
 
 
 class SearchConfig(Section):
-    """The search; the keys are those of `vaega.selection.settings.SearchSettings`."""
+    """The search; the keys are those of `vaega.selection._settings.SearchSettings`."""
 
     algorithm: str = "generational"
     population_size: CountOrAuto = "auto"
@@ -360,3 +533,175 @@ class ExperimentConfig(Section):
             *((arm, seed, None) for arm in self.arms for seed in seeds),
             *((arm, seed, place) for arm in self.arms for place, seed in permuted),
         ]
+
+
+def read_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
+    """Read a configuration file."""
+    content = _unshared(_load_yaml(path))
+    for override in overrides:
+        _apply(content, override)
+    return make_config(content, origin=str(path))
+
+
+def make_config(content: dict[str, Any], *, origin: str = "configuration") -> ExperimentConfig:
+    """Check the content of a configuration file."""
+    try:
+        return ExperimentConfig.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {_sentence(error)}") from error
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML (no Python objects) in which no key silently replaces another."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue  # "<<: *anchor": what it brings may be replaced, that is its purpose
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, list | dict) or key in seen:
+                problem = (
+                    "a list or mapping as a key"
+                    if isinstance(key, list | dict)
+                    else f"{key!r} twice"
+                )
+                raise yaml.constructor.ConstructorError(
+                    problem=problem, problem_mark=key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _load_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f", line {mark.line + 1}" if mark is not None else ""
+        raise ConfigError(f"{path}{where}: is no valid YAML: {error.problem}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is no valid YAML: {' '.join(str(error).split())}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: must be text in UTF-8, got other bytes.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested too deeply.") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from error
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"{path}: must hold keys such as name, dataset and fitness, got {_short(content)}."
+        )
+    return content
+
+
+def _unshared(value: Any) -> Any:
+    # Places that share a YAML anchor are one object, and --set must not change them together.
+    if isinstance(value, dict):
+        return {key: _unshared(item) for key, item in value.items()}
+    return [_unshared(item) for item in value] if isinstance(value, list) else value
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    path, separator, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not separator or not all(keys):
+        raise ConfigError(f"--set {override}: must have the form key=value, e.g. search.elite=2.")
+    try:
+        value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {override}: the value is no valid YAML.") from error
+    place = content
+    for depth, key in enumerate(keys[:-1], start=1):
+        inner = place.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(
+                f"--set {override}: {'.'.join(keys[:depth])} is {_short(inner)} and has no keys."
+            )
+        place = inner
+    place[keys[-1]] = value
+
+
+def _sentence(error: ValidationError) -> str:
+    details = error.errors(include_url=False)
+    # A key that is there and wrong explains one that is missing more often than the other way.
+    first = min(details, key=lambda detail: detail["type"] == "missing")
+    where, rule = _key(first["loc"]), _rule(first)
+    more = f" ({len(details) - 1} more to mend)" if len(details) > 1 else ""
+    stop = "" if rule.endswith("?") and not more else "."
+    # Checks that other callers share name their owner, which is the key again.
+    rule = rule.removeprefix(f"{where.split('.')[0]}: ")
+    return f"{where}: {rule}{more}{stop}" if where else f"{rule}{more}{stop}"
+
+
+def _key(location: Sequence[Any]) -> str:
+    # Behind an objective stands the kind that was chosen, which is no key of the file.
+    parts = [str(part) for part in location]
+    return ".".join(
+        part
+        for place, part in enumerate(parts)
+        if place == 0 or parts[place - 1] != "objective" or part not in _KINDS
+    )
+
+
+_KINDS = ("weighted", "penalty")
+
+
+_RULES: dict[str, Callable[[ErrorDetails], str]] = {
+    "missing": lambda detail: "is missing",
+    "extra_forbidden": lambda detail: f"is no known key{_did_you_mean(detail['loc'])}",
+    "value_error": lambda detail: str(detail["ctx"]["error"]).rstrip("."),
+    "union_tag_not_found": lambda detail: f"needs the key kind, got {_short(detail['input'])}",
+    "union_tag_invalid": lambda detail: (
+        f"kind must be one of {detail['ctx']['expected_tags']}, got {detail['ctx']['tag']!r}"
+    ),
+    "model_type": lambda detail: f"must hold keys, got {_short(detail['input'])}",
+    "model_attributes_type": lambda detail: f"must hold keys, got {_short(detail['input'])}",
+    "dict_type": lambda detail: f"must hold keys, got {_short(detail['input'])}",
+    "too_short": lambda detail: f"must hold at least 1 item, got {_short(detail['input'])}",
+    "string_too_short": lambda detail: "must hold at least 1 character, got ''",
+    "tuple_type": lambda detail: f"must be a list, got {_short(detail['input'])}",
+    "string_pattern_mismatch": lambda detail: (
+        "must begin with a letter or digit and hold letters, digits, _ . - alone, "
+        f"got {_short(detail['input'])}"
+    ),
+}
+
+
+def _rule(detail: ErrorDetails) -> str:
+    if detail["type"] in _RULES:
+        return _RULES[detail["type"]](detail)
+    rule = detail["msg"].removeprefix("Input ").removeprefix("should ").strip()
+    return f"must {rule}, got {_short(detail['input'])}"
+
+
+def _did_you_mean(location: Sequence[Any]) -> str:
+    fields: dict[str, Any] = dict(ExperimentConfig.model_fields)
+    for part in location[:-1]:
+        annotation = getattr(fields.get(str(part)), "annotation", None)
+        fields = dict(getattr(annotation, "model_fields", {}))
+    close = difflib.get_close_matches(str(location[-1]), list(fields), n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known here: {', '.join(fields)}" if fields else ""
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def load_configured(config: DatasetConfig, *, beside: Path) -> Dataset:
+    """Load the dataset of the section ``dataset``."""
+    source = config.source
+    if len(source) > 1000:  # longer than any system's paths
+        raise ConfigError(f"dataset.source: {source[:40]}... is too long for a name or a path.")
+    if not Path(source).exists() and (beside / source).is_file():
+        source = str(beside / source)
+    return load_dataset(
+        source,
+        target=config.target,
+        groups=config.groups,
+        categorical=config.categorical,
+        ignore=config.ignore,
+    )

@@ -12,19 +12,15 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from vaega.core.randomness import derive_seed
-from vaega.data.preprocess import Preprocessor
-from vaega.experiments.arm_config import ArmConfig, GeneratorConfig
-from vaega.experiments.config import ExperimentConfig
+from vaega.data._preprocess import Preprocessor
+from vaega.experiments.config import ArmConfig, ExperimentConfig, GeneratorConfig
 from vaega.experiments.protocols import Trial
-from vaega.experiments.samplers import make_sampler
-from vaega.experiments.trial import classifier_of
-from vaega.fitness.cluster import Alone, client_of, make_parallel
-from vaega.fitness.folds import prepare_fold
-from vaega.fitness.seeding import seed_unset
-from vaega.fitness.warned import counted_warnings
-from vaega.selection.choice import choose_one_standard_error
-from vaega.selection.rankings import rank_features
-from vaega.selection.settings import FEW_ROWS
+from vaega.experiments.trial import classifier_of, make_sampler
+from vaega.fitness._folds import prepare_fold, seed_unset
+from vaega.fitness._parallel import Alone, client_of, counted_warnings, make_parallel
+from vaega.selection._choice import choose_one_standard_error
+from vaega.selection._filters import rank_features
+from vaega.selection._settings import FEW_ROWS
 
 # Of ``generator: {kind: auto}``, and beside the arm's own generator where the file names no others.
 _GENERATORS, _OTHERS = ("ppca", "class_gaussian", "vae"), ("smote",)

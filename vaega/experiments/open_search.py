@@ -11,19 +11,13 @@ import numpy as np
 from vaega.core.errors import InputError
 from vaega.core.files import canonical_json, fingerprint, plain
 from vaega.core.randomness import derive_rng
-from vaega.evolution.algorithms.generational import Generational
-from vaega.evolution.callbacks import Callback
-from vaega.evolution.checkpoint import (
-    SaveCheckpoint,
-    load_latest_checkpoint,
-    restore_callbacks,
-)
-from vaega.evolution.loop import evolve
-from vaega.evolution.state import EvolutionState
-from vaega.fitness.objective import Objective, ObjectiveFitness
-from vaega.selection.scoring import SearchScores
-from vaega.selection.settings import SearchSettings
-from vaega.selection.toolbox import build_toolbox
+from vaega.evolution._checkpoint import SaveCheckpoint, load_latest_checkpoint, restore_callbacks
+from vaega.evolution._loop import Callback, evolve
+from vaega.evolution._state import EvolutionState
+from vaega.evolution.algorithms._generational import Generational
+from vaega.fitness._memory import Objective, ObjectiveFitness
+from vaega.selection._search import SearchScores, build_toolbox
+from vaega.selection._settings import SearchSettings
 
 # What such a search reads of the section ``search``; all else belongs to searches of our own.
 READ = {

@@ -1,23 +1,222 @@
-"""The store of results: one folder a run, every file whole or absent."""
+"""Where an experiment stands: what is done, failed, being computed, stopped or waiting."""
 
+import csv
+import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 from filelock import FileLock, Timeout
+from scipy import stats
 
 from vaega.core.errors import ResultsError
-from vaega.core.files import path_inside, read_json, write_json, write_text
-from vaega.experiments.agreement import measure_agreement, read_masks
-from vaega.experiments.null import NULL_COLUMNS
-from vaega.experiments.summary import PROTOCOL_COLUMNS, summarise
-from vaega.experiments.trial import TrialResult
-from vaega.selection.stability import StabilityEstimate
+from vaega.core.files import path_inside, plain, read_json, write_json, write_text
+from vaega.data._dataset import Dataset
+from vaega.experiments.config import ExperimentConfig, load_configured, read_config
+from vaega.experiments.trial import NULL_COLUMNS, NULL_FIGURES, TrialResult, null_figures
+from vaega.selection._stability import StabilityEstimate, nogueira_interval
+
+
+def read_masks(folder: Path, metrics: Mapping[str, Any]) -> np.ndarray | None:
+    """Return what each trial of a run selected."""
+    if metrics.get("n_columns") is None:
+        return None
+    masks = np.zeros((len(metrics["trials"]), int(metrics["n_columns"])), dtype=bool)
+    try:
+        with (folder / "selected.csv").open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                masks[int(row["trial"]), int(row["feature"])] = True
+    except (OSError, LookupError, ValueError, TypeError):
+        return None
+    return masks
+
+
+def measure_agreement(masks: Sequence[np.ndarray | None]) -> StabilityEstimate | None:
+    """Return Nogueira's stability over all trials of an arm."""
+    known = [one for one in masks if one is not None]
+    if len({one.shape[1] for one in known}) != 1:
+        return None
+    trials = np.concatenate(known)
+    if len(trials) < 2 or not trials.any() or trials.all():
+        return None
+    return nogueira_interval(trials)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """From where an experiment was started."""
+
+    beside: Path  # Folder of the configuration file, where relative paths of data are looked for
+    started_in: Path  # Working folder, where they are looked for first
+    command: str = ""  # The command that started it; empty where a program did
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a results folder was begun with."""
+
+    folder: Path  # ``results/NAME``
+    config: ExperimentConfig  # The configuration, with the overrides that were given
+    run_ids: tuple[str, ...]  # All runs, done or not
+    origin: Origin  # From where it was started
+
+    def load_dataset(self) -> Dataset:
+        """Load the data as the first call did, wherever this one is made from."""
+        started_in = self.origin.started_in
+        with chdir(started_in if started_in.is_dir() else Path.cwd()):
+            return load_configured(self.config.dataset, beside=self.origin.beside)
+
+    def check_runs(self, run_ids: Sequence[str]) -> None:
+        """Check that the experiment would still do what it was begun with."""
+        if set(run_ids) != set(self.run_ids):
+            raise ResultsError(
+                f"{self.folder}: cannot be resumed: the data, or the defaults of this version, "
+                f"are not those that it was begun with; begin it anew with: {self.origin.command}"
+            )
+
+
+def write_plan(
+    folder: Path, config: ExperimentConfig, run_ids: Sequence[str], origin: Origin
+) -> None:
+    """Write ``config.json`` (resolved), ``experiment.yaml`` (as given), command and plan."""
+    write_json(folder / "config.json", plain(config.model_dump(by_alias=True)))
+    # YAML, since JSON has no infinity; what was set alone, since a default that is written out
+    # is not always allowed beside the other keys.
+    given = config.model_dump(by_alias=True, exclude_unset=True)
+    write_text(folder / "experiment.yaml", yaml.safe_dump(given, sort_keys=False))
+    if origin.command:
+        write_text(folder / "command.txt", origin.command + "\n")
+    places = {
+        "beside": _relative(origin.beside, folder),
+        "started_in": _relative(origin.started_in, folder),
+    }
+    write_json(folder / "plan.json", {"runs": list(run_ids), **places})
+
+
+def is_planned(folder: Path, run_ids: Sequence[str]) -> bool:
+    """Return whether a results folder holds the plan of these runs."""
+    try:
+        return bool(read_json(folder / "plan.json")["runs"] == list(run_ids))
+    except (ResultsError, KeyError, TypeError):
+        return False
+
+
+def read_plan(folder: Path) -> Plan:
+    """Read what `write_plan` wrote."""
+    if not (folder / "plan.json").is_file():
+        raise ResultsError(f"{folder}: is no results folder, it has no plan.json.")
+    command_file = folder / "command.txt"
+    try:
+        content = read_json(folder / "plan.json")
+        command = command_file.read_text(encoding="utf-8") if command_file.is_file() else ""
+        origin = Origin(
+            beside=(folder / content["beside"]).resolve(),
+            started_in=(folder / content["started_in"]).resolve(),
+            command=command.strip() or "vaega run",
+        )
+        run_ids = tuple(str(run_id) for run_id in content["runs"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ResultsError(
+            f"{folder}: cannot be resumed, its plan.json is damaged or of an earlier version; give "
+            "the command that began it again."
+        ) from error
+    return Plan(folder, read_config(folder / "experiment.yaml"), run_ids, origin)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return path.resolve().as_posix()
+
+
+SUMMARY_COLUMNS = (
+    "dataset",
+    "arm",
+    "n_runs",
+    "heldout_mean",
+    "heldout_low",
+    "heldout_high",
+    "inner_mean",
+    "optimism_mean",
+    "n_features_mean",
+    "n_distinct_mean",
+    "seconds_mean",
+    "brier_mean",
+    "precision_mean",
+    "recall_mean",
+    "stability",
+    "stability_low",
+    "stability_high",
+)
+
+# Where a protocol of the thesis computed fitness, in every row of every table.
+PROTOCOL_COLUMNS = ("protocol", "fitness_rows")
+
+
+def summarise(
+    runs: pd.DataFrame,
+    agreement: Mapping[str, StabilityEstimate | None] | None = None,
+    null: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return each arm's means over its finished runs, with an interval of the held-out score."""
+    done = runs[runs["status"] == "done"]
+    rows = [
+        _summarise_arm(str(dataset), str(arm), group) | _stability((agreement or {}).get(str(arm)))
+        for (dataset, arm), group in done.groupby(["dataset", "arm"], sort=False)
+    ]
+    further = [name for name in PROTOCOL_COLUMNS if name in runs]
+    summary = pd.DataFrame(rows, columns=[*SUMMARY_COLUMNS, *further])
+    if null is None or null.empty:
+        return summary
+    summary = summary.merge(null_figures(runs, null), on="arm", how="left")
+    return summary[[*SUMMARY_COLUMNS, *NULL_FIGURES, *further]]
+
+
+def mean_interval(values: np.ndarray, *, confidence: float = 0.95) -> tuple[float, float, float]:
+    """Return the mean and Student's interval of it."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, float("nan"), float("nan")
+    half = stats.t.ppf(0.5 + confidence / 2.0, len(values) - 1) * stats.sem(values)
+    return mean, float(mean - half), float(mean + half)
+
+
+def _summarise_arm(dataset: str, arm: str, runs: pd.DataFrame) -> dict[str, object]:
+    mean, low, high = mean_interval(runs["heldout_score"].to_numpy(dtype=float))
+    return {
+        "dataset": dataset,
+        "arm": arm,
+        "n_runs": len(runs),
+        "heldout_mean": mean,
+        "heldout_low": low,
+        "heldout_high": high,
+        "inner_mean": float(runs["inner_score"].mean()),
+        "optimism_mean": float(runs["optimism"].mean()),
+        "n_features_mean": float(runs["n_features"].mean()),
+        "n_distinct_mean": float(runs["n_distinct"].mean()),
+        "seconds_mean": float(runs["seconds"].mean()),
+        **{f"{name}_mean": _mean(runs, name) for name in ("brier", "precision", "recall")},
+        **{name: runs[name].iloc[0] for name in PROTOCOL_COLUMNS if name in runs},
+    }
+
+
+def _mean(runs: pd.DataFrame, column: str) -> float:
+    return float(runs[column].astype(float).mean()) if column in runs else float("nan")
+
+
+def _stability(found: StabilityEstimate | None) -> dict[str, float]:
+    names = ("stability", "stability_low", "stability_high")
+    values = (float("nan"),) * 3 if found is None else (found.value, found.low, found.high)
+    return dict(zip(names, values, strict=True))
+
 
 RUN_COLUMNS = (
     "dataset",
@@ -266,3 +465,125 @@ def _trial_metrics(result: TrialResult, relevant: np.ndarray | None) -> dict[str
         metrics["precision"] = hits / max(len(result.selected), 1)
         metrics["recall"] = hits / max(int(relevant.sum()), 1)
     return metrics
+
+
+STATES = ("done", "failed", "running", "stopped", "waiting")
+
+
+@dataclass(frozen=True)
+class RunStanding:
+    """Where one run stands."""
+
+    id: str
+    arm: str
+    seed: int
+    state: str  # One of `STATES`; "stopped": begun, and no process is on it
+    seconds: float | None = None  # How long it took, where it ended
+    error: str = ""  # Why it failed
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an experiment stands."""
+
+    folder: Path  # ``results/NAME``
+    name: str
+    runs: tuple[RunStanding, ...]  # In the order of the plan
+    # Folders of runs that are no part of the plan: of earlier settings or data
+    leftovers: tuple[Path, ...]
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many runs of each arm are in each state."""
+        counted: dict[str, Counter[str]] = {}
+        for run in self.runs:
+            counted.setdefault(run.arm, Counter())[run.state] += 1
+        return {arm: {state: counts[state] for state in STATES} for arm, counts in counted.items()}
+
+    @property
+    def sentence(self) -> str:
+        """What there is, and how to go on."""
+        total = Counter(run.state for run in self.runs)
+        parts = [f"{total[state]} {state}" for state in STATES if total[state]]
+        return f"{len(self.runs)} runs: {', '.join(parts)}."
+
+
+def read_standing(folder: Path) -> Standing:
+    """Look at a results folder; nothing is changed, and running processes are not disturbed."""
+    plan, store = read_plan(folder), Store(folder)
+    runs = tuple(
+        _standing(store, run_id, arm, seed)
+        for run_id, (arm, seed) in zip(plan.run_ids, _arms_and_seeds(plan), strict=True)
+    )
+    return Standing(folder, plan.config.name, runs, tuple(_leftovers(folder, plan.run_ids)))
+
+
+def clean_results(
+    standing: Standing, *, leftovers: bool = True, failed: bool = False, dry: bool = False
+) -> tuple[list[Path], int]:
+    """Remove folders of runs that nobody needs; what a process holds is left."""
+    store = Store(standing.folder)
+    wanted = list(standing.leftovers) if leftovers else []
+    if failed:
+        wanted += [store.run_folder(run.id) for run in standing.runs if run.state == "failed"]
+    gone, n_bytes = [], 0
+    for place in wanted:
+        with store.claim(place.name, wait=False) as ours:
+            if not ours:
+                continue
+            n_bytes += sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+            gone.append(place)
+            if not dry:
+                _remove(place)
+    return gone, n_bytes
+
+
+def _arms_and_seeds(plan: Plan) -> Iterator[tuple[str, int]]:
+    for arm, seed, permutation in plan.config.run_list():
+        yield arm if permutation is None else f"{arm}, labels permuted", seed
+
+
+def _standing(store: Store, run_id: str, arm: str, seed: int) -> RunStanding:
+    metrics: dict[str, Any] = store.metrics(run_id) or {}
+    status = metrics.get("status")
+    if status in ("done", "failed"):
+        error = str(metrics.get("error", ""))
+        if status == "done" or not _is_held(store, run_id):
+            return RunStanding(run_id, arm, seed, status, metrics.get("seconds"), error)
+    if not (store.run_folder(run_id) / "config.json").is_file():
+        return RunStanding(run_id, arm, seed, "waiting")
+    return RunStanding(run_id, arm, seed, "running" if _is_held(store, run_id) else "stopped")
+
+
+def _is_held(store: Store, run_id: str) -> bool:
+    # The claim is taken for a moment: a process that asks just then goes on to another run and
+    # comes back to this one.
+    if not (store.run_folder(run_id) / ".claim").is_file():
+        return False
+    try:
+        with store.claim(run_id, wait=False) as ours:
+            return not ours
+    except ResultsError:  # a folder that only others may write
+        return False
+
+
+def _leftovers(folder: Path, run_ids: Sequence[str]) -> Iterator[Path]:
+    runs = folder / "runs"
+    for place in sorted(runs.iterdir()) if runs.is_dir() else []:
+        if place.name not in run_ids and not place.is_symlink() and _is_run(place):
+            yield place
+
+
+def _is_run(place: Path) -> bool:
+    try:
+        content = read_json(place / "config.json")
+    except ResultsError:
+        return False
+    return isinstance(content, dict) and "arm" in content and "seed" in content
+
+
+def _remove(place: Path) -> None:
+    try:
+        shutil.rmtree(place)
+    except OSError as error:
+        raise ResultsError(f"{place}: cannot be removed: {error.strerror}.") from error

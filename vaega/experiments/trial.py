@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +11,300 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
-from sklearn.metrics import get_scorer
+from sklearn.metrics import get_scorer, precision_recall_fscore_support
 from threadpoolctl import threadpool_limits
 
-from vaega.core.randomness import derive_seed
-from vaega.data.preprocess import Preprocessor
-from vaega.evolution.callbacks import Callback
-from vaega.experiments.classifiers import make_classifier
-from vaega.experiments.config import ExperimentConfig, FitnessConfig, PreselectConfig
-from vaega.experiments.generator_record import describe_generator
-from vaega.experiments.heldout_figures import AnsweredOnce, brier_score, class_figures
-from vaega.experiments.protocols import Trial
-from vaega.fitness.folds import Preparation, augment
-from vaega.fitness.objective import Objective, PenaltyObjective, WeightedObjective
-from vaega.fitness.score_store import ScoreStore
-from vaega.fitness.seeding import seed_unset
-from vaega.fitness.warned import counted_warnings
-from vaega.selection.classical import ClassicalSelection
-from vaega.selection.finding import Search
-from vaega.selection.inner import InnerValidation
-from vaega.selection.result import SearchResult, widen_result
-from vaega.selection.select_generate_select import frequent_columns
-from vaega.selection.stability import nogueira
+from vaega.core.errors import InputError
+from vaega.core.files import plain
+from vaega.core.randomness import derive_rng, derive_seed
+from vaega.data._preprocess import Preprocessor
+from vaega.evolution._loop import Callback
+from vaega.experiments.config import ArmConfig, ExperimentConfig, FitnessConfig, PreselectConfig
+from vaega.experiments.protocols import InnerSplits, Trial
+from vaega.experiments.registry import (
+    MODELS,
+    SAMPLERS,
+    drawing,
+    make_classifier,
+    make_model,
+    make_plain_sampler,
+)
+from vaega.fitness._folds import Preparation, augment, seed_unset
+from vaega.fitness._memory import Objective, PenaltyObjective, ScoreStore, WeightedObjective
+from vaega.fitness._parallel import counted_warnings
+from vaega.generative._samplers import find_smote
+from vaega.selection._classical import ClassicalSelection
+from vaega.selection._search import InnerValidation, Search, SearchResult, widen_result
+from vaega.selection._select_generate_select import frequent_columns
+from vaega.selection._stability import nogueira
+
+
+def share_amount(amount: int, n_classes: int) -> dict[int, int]:
+    """Divide synthetic rows evenly over the classes; the first ones take what is left over."""
+    even, left = divmod(amount, n_classes)
+    return {code: even + (code < left) for code in range(n_classes)}
+
+
+def make_sampler(arm: ArmConfig, n_classes: int, *, device: str, cache: Any) -> Any:
+    """Return the sampler of an arm, or None where the arm adds nothing."""
+    if arm.generator is None or arm.amount is None:
+        return None
+    kind, given = arm.generator.kind, arm.generator.parameters()
+    added = share_amount(arm.amount, n_classes)
+    if kind == "smote":
+        find_smote()
+    if kind in SAMPLERS:
+        return make_plain_sampler(kind, given, n_per_class=added)
+    from vaega.generative._fitted import pick_device
+    from vaega.generative._samplers import GenerativeSampler
+
+    pick_device(device, owner="--device")
+    model = make_model(kind, given, device=device)
+    return GenerativeSampler(model, n_per_class=added, cache=cache, **drawing(given))
+
+
+def make_arm_model(arm: ArmConfig, *, device: str) -> Any:
+    """Return the generative model of an arm, not fitted; None where it has none."""
+    if arm.generator is None or arm.generator.kind not in MODELS:
+        return None
+    return make_model(arm.generator.kind, arm.generator.parameters(), device=device)
+
+
+# Synthetic rows that are measured, and rows of each kind that are drawn.
+_FEWEST, _MOST, _POINTS = 200, 1000, 150
+
+
+def describe_generator(trial: Trial, sampler: Any, preparation: Preparation) -> dict[str, Any]:
+    """Measure what a sampler makes of the fit rows of the first inner split."""
+    from vaega.generative.quality._rows import draw_rows
+
+    split = trial.inner[0]
+    fitted = seed_unset(clone(preparation), derive_seed(trial.seed, "described preparation"))
+    fitted.fit(trial.X[split.train], trial.y[split.train])
+    X, y = fitted.transform(trial.X[split.train]), trial.y[split.train]
+    seed = derive_seed(trial.seed, "described generator")
+    try:
+        with threadpool_limits(limits=1):
+            drawn = draw_rows(
+                sampler,
+                X,
+                y,
+                X_test=fitted.transform(trial.X[split.test]),
+                y_test=trial.y[split.test],
+                n_synthetic=_n_synthetic(len(X), y),
+                seed=seed,
+            )
+            return {
+                "name": drawn.generator,
+                **_measured(drawn, seed),
+                "points": _points(drawn.rows, drawn.model, seed),
+            }
+    except InputError as error:  # says nothing against the run
+        return {"name": type(sampler).__name__, "error": str(error)}
+
+
+def _n_synthetic(n_rows: int, y: np.ndarray) -> int:
+    return max(2 * len(np.unique(y)), min(max(_FEWEST, n_rows), _MOST))
+
+
+def _measured(drawn: Any, seed: int) -> dict[str, Any]:
+    from vaega.generative.quality._classifiers import (
+        check_copies,
+        compare_samples,
+        measure_densities,
+    )
+    from vaega.generative.quality._measurement import (
+        CLIPPED_AT,
+        say_copies,
+        say_densities,
+        say_two_sample,
+        say_variance,
+    )
+    from vaega.generative.quality._similarity import variance_table
+
+    plain_rows, has_density = drawn.rows.in_units(), hasattr(drawn.model, "score_samples")
+    clipped = plain_rows.scaled(limit=CLIPPED_AT)
+    variances = variance_table(clipped)
+    two_sample = compare_samples(clipped, rng=derive_rng(seed, "two samples"))
+    copies = check_copies(clipped, rng=derive_rng(seed, "copies"))
+    densities = measure_densities(drawn.model, drawn.rows, references=has_density)
+    words = [
+        say_variance(variances),
+        say_two_sample(two_sample),
+        say_copies(copies),
+        say_densities(densities, drawn.generator),
+    ]
+    report = getattr(drawn.model, "report_", None)
+    return plain(
+        {
+            "words": [sentence for sentence in words if sentence],
+            "variances": variances[["rows", "label", "ratio"]].to_dict("records"),
+            "two_sample": two_sample.to_dict("records"),
+            "densities": densities.to_dict("records"),
+            "copies": asdict(copies),
+            "fit": None if report is None else asdict(report),
+        }
+    )
+
+
+def _points(rows: Any, model: Any, seed: int) -> dict[str, Any]:
+    """Return real and synthetic rows on the first two principal axes of the real ones.
+
+    Of the posterior means where the model has a latent space, else of the standardised rows.
+    """
+    space, real, synthetic = "rows", rows.X_fit, rows.X_synthetic
+    if hasattr(model, "transform"):
+        space = "latent"
+        real, synthetic = model.transform(real), model.transform(synthetic)
+    else:
+        scale = real.std(axis=0)
+        scale = np.where(scale > 0.0, scale, 1.0)
+        real, synthetic = real / scale, synthetic / scale
+    centre = real.mean(axis=0)
+    _, lengths, axes = np.linalg.svd(real - centre, full_matrices=False)
+    axes = axes[:2]
+    largest = np.abs(axes).argmax(axis=1)
+    axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]  # no solver's choice
+    share = np.square(lengths[:2]) / max(float(np.square(lengths).sum()), 1e-300)
+    kinds = {"real": (real, rows.y_fit), "synthetic": (synthetic, rows.y_synthetic)}
+    return {
+        "space": space,
+        "dimensions": int(real.shape[1]),
+        "share": [round(float(one), 4) for one in share],
+        **{
+            kind: _shown((points - centre) @ axes.T, codes, derive_rng(seed, kind))
+            for kind, (points, codes) in kinds.items()
+        },
+    }
+
+
+def _shown(places: np.ndarray, codes: np.ndarray, rng: np.random.Generator) -> list[list[float]]:
+    kept = np.sort(rng.permutation(len(places))[:_POINTS])
+    places = np.column_stack([places, np.zeros(len(places))])[:, :2]  # one axis has no second
+    return [
+        [float(f"{x:.4g}"), float(f"{y:.4g}"), int(code)]
+        for (x, y), code in zip(places[kept], codes[kept], strict=True)
+    ]
+
+
+class AnsweredOnce:
+    """A classifier that is asked about one set of rows, each question once.
+
+    The score and the figures beside it are of the same answers, and test rows are predicted once.
+    """
+
+    def __init__(self, classifier: Any) -> None:
+        self.classifier = classifier
+        self._answers: dict[str, np.ndarray] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.classifier, name)
+        if name not in ("predict", "predict_proba", "decision_function"):
+            return found
+
+        @wraps(found)  # scikit-learn asks a method for its name
+        def answer(X: np.ndarray) -> np.ndarray:
+            if name not in self._answers:
+                self._answers[name] = found(X)
+            return self._answers[name]
+
+        return answer
+
+
+def class_figures(y: np.ndarray, predicted: np.ndarray, n_classes: int) -> list[dict[str, Any]]:
+    """Return precision, recall and F1 of every class."""
+    parts = precision_recall_fscore_support(
+        y, predicted, labels=np.arange(n_classes), zero_division=0.0
+    )
+    return [
+        {
+            "code": code,
+            "n_rows": int(n_rows),
+            "precision": float(precision),
+            "recall": float(recall),
+            "f1": float(f1),
+        }
+        for code, (precision, recall, f1, n_rows) in enumerate(zip(*parts, strict=True))
+    ]
+
+
+def brier_score(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> float:
+    """Return the mean squared distance between probabilities and what came true.
+
+    As scikit-learn defines it: for two classes the squared error of the probability of one of them,
+    0 to 1; for more the squared errors summed over the classes, 0 to 2. Lower is better.
+    """
+    came_true = y[:, None] == np.asarray(classes)[None, :]
+    distance = np.square(probabilities - came_true).sum(axis=1)
+    distance += ~came_true.any(axis=1)  # a class that the model does not know has probability 0
+    return float(distance.mean() / (2.0 if len(classes) == 2 else 1.0))
+
+
+NULL_COLUMNS = (
+    "dataset",
+    "arm",
+    "seed",
+    "permutation",
+    "status",
+    "heldout_score",
+    "inner_score",
+    "n_features",
+    "seconds",
+)
+# What a summary gains where there is a null.
+NULL_FIGURES = ("null_runs", "null_heldout_mean", "null_inner_mean", "p_value")
+
+
+def permute_labels(trial: Trial, permutation: int) -> Trial:
+    """Return a trial whose training rows have each other's labels.
+
+    Search, choice of a generator and final model see nothing else; the test rows keep their own
+    labels. Where all rows of a group have one label, groups exchange labels, not rows.
+    """
+    rng = derive_rng(trial.seed, "permuted labels", permutation)
+    y = _exchanged(trial.y, trial.groups, rng)
+    assert isinstance(trial.split, InnerSplits)  # of the honest protocol
+    return replace(trial, y=y, split=replace(trial.split, y=y))
+
+
+def _exchanged(y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    if groups is None:
+        return rng.permutation(y)
+    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
+    of_groups = y[first]
+    if (of_groups[member] != y).any():  # labels differ within groups, so that rows exchange them
+        return rng.permutation(y)
+    labels: np.ndarray = rng.permutation(of_groups)[member]
+    return labels
+
+
+def p_value(score: float, null_scores: np.ndarray) -> float:
+    """Return how often labels without meaning score as well, the actual ones counted among them."""
+    null_scores = np.asarray(null_scores, dtype=float)
+    return (int((null_scores >= score).sum()) + 1) / (len(null_scores) + 1)
+
+
+def null_figures(runs: pd.DataFrame, nulls: pd.DataFrame) -> pd.DataFrame:
+    """Return the null of each arm beside its runs.
+
+    The mean held-out score of an arm's runs is compared with the scores of single permuted runs. A
+    mean varies less than a single run does, so that p is rather too large than too small.
+    """
+    done = runs[runs["status"] == "done"]
+    rows = []
+    for arm, group in nulls[nulls["status"] == "done"].groupby("arm", sort=False):
+        real = done.loc[done["arm"] == arm, "heldout_score"]
+        if real.empty:
+            continue
+        scores = group["heldout_score"].to_numpy(dtype=float)
+        figures = (
+            len(group),
+            float(scores.mean()),
+            float(group["inner_score"].mean()),
+            p_value(float(real.mean()), scores),
+        )
+        rows.append({"arm": arm, **dict(zip(NULL_FIGURES, figures, strict=True))})
+    return pd.DataFrame(rows, columns=["arm", *NULL_FIGURES])
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,9 +422,9 @@ class FinalModel:
     score: float  # Metric on the test rows
     selected: np.ndarray  # Features it was fitted on: those of the mask that its preparation kept
     warnings: Counter[str]  # How often its classifier warned of what
-    # See `vaega.experiments.heldout_figures.class_figures`
+    # See `vaega.experiments.trial.class_figures`
     classes: list[dict[str, Any]] = field(default_factory=list)
-    brier: float | None = None  # See `vaega.experiments.heldout_figures.brier_score`
+    brier: float | None = None  # See `vaega.experiments.trial.brier_score`
 
 
 def score_heldout(

@@ -1,28 +1,231 @@
 """A study: parameters of one arm's generator, searched with Optuna, kept in a file as they come."""
 
+import json
 import logging
 import math
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 from filelock import FileLock, Timeout
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.metrics import get_scorer
+from threadpoolctl import threadpool_limits
 
 from vaega.core.errors import ConfigError, InputError, MissingExtraError, ResultsError
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
 from vaega.core.randomness import derive_seed
-from vaega.data.dataset import Dataset
-from vaega.experiments.arm_config import ArmConfig, GeneratorConfig
-from vaega.experiments.config import ExperimentConfig, TuneConfig
-from vaega.experiments.protocols import HonestProtocol
-from vaega.experiments.reading import make_config
-from vaega.experiments.tuning_objective import Measured, Objective
-from vaega.experiments.tuning_space import Space, make_space
+from vaega.data._dataset import Dataset
+from vaega.data._preprocess import Preprocessor
+from vaega.experiments.config import (
+    ArmConfig,
+    ExperimentConfig,
+    GeneratorConfig,
+    RangeConfig,
+    TuneConfig,
+    make_config,
+)
+from vaega.experiments.protocols import HonestProtocol, Trial
+from vaega.experiments.registry import (
+    AUTOENCODERS,
+    MODELS,
+    GeneratorError,
+    check_generator,
+    known_keys,
+)
+from vaega.experiments.trial import classifier_of, make_arm_model, make_sampler
+from vaega.fitness._folds import prepare_fold, seed_unset
+from vaega.fitness._parallel import counted_warnings
+
+# A plain autoencoder has no prior, and the samplers without a model know no density at all.
+DENSITIES = tuple(kind for kind in MODELS if kind != "autoencoder")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the inner folds say about one set of parameters."""
+
+    value: float  # Mean over folds: nats per row, or the metric
+    folds: tuple[float, ...]  # One value a fold
+    seconds: float  # Of the wall clock
+    warnings: int  # How often a generator or a classifier warned
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """Measures generators on the inner folds of one trial of an experiment; see `Measured`."""
+
+    config: ExperimentConfig  # Preprocessing, classifier and metric
+    trial: Trial  # Training rows and their inner splits; its test rows stay sealed
+    kind: str
+    n_classes: int  # Of the dataset
+    device: str = "cpu"  # Where autoencoders are trained
+    n_jobs: int = 1  # Processes among which the folds are shared; the results are the same
+
+    @property
+    def label(self) -> str:
+        """What the values are."""
+        return "nats per row" if self.kind == "elbo" else self.config.fitness.metric
+
+    def check(self, arm: ArmConfig) -> None:
+        """Refuse an arm that this objective cannot judge."""
+        kind = None if arm.generator is None else arm.generator.kind
+        if self.kind == "elbo" and kind not in DENSITIES:
+            raise ConfigError(f"tune.objective: generator {kind} has no density; use score.")
+
+    def measure(self, arm: ArmConfig) -> Measured:
+        """Return what the inner folds say about the generator of `arm`."""
+        started = time.perf_counter()
+        tasks = [delayed(self._fold)(arm, place) for place in range(len(self.trial.inner))]
+        results = Parallel(n_jobs=self.n_jobs)(tasks)
+        values = tuple(value for value, _ in results)
+        if not all(math.isfinite(value) for value in values):
+            raise InputError(f"tune: a fold's value must be a number, got {list(values)}.")
+        warned = sum((counted for _, counted in results), Counter[str]())
+        return Measured(
+            float(np.mean(values)), values, time.perf_counter() - started, warned.total()
+        )
+
+    def _fold(self, arm: ArmConfig, place: int) -> tuple[float, Counter[str]]:
+        seed, split = derive_seed(self.trial.seed, "tune", place), self.trial.inner[place]
+        with threadpool_limits(limits=1), counted_warnings() as counted:
+            measure = self._density if self.kind == "elbo" else self._score
+            value = measure(arm, split, seed)
+        return value, counted
+
+    def _density(self, arm: ArmConfig, split: Any, seed: int) -> float:
+        fold = self._prepared(None, split, seed)
+        model = seed_unset(make_arm_model(arm, device=self.device), derive_seed(seed, "model"))
+        model.fit(fold.X_fit, fold.y_fit)
+        return float(model.score(fold.X_validate, fold.y_validate))
+
+    def _score(self, arm: ArmConfig, split: Any, seed: int) -> float:
+        sampler = make_sampler(arm, self.n_classes, device=self.device, cache=None)
+        fold = self._prepared(sampler, split, seed)
+        classifier = clone(classifier_of(self.config.fitness))
+        seed_unset(classifier, derive_seed(seed, "classifier"))
+        classifier.fit(fold.X_fit, fold.y_fit)
+        scorer = get_scorer(self.config.fitness.metric)
+        return float(scorer(classifier, fold.X_validate, fold.y_validate))
+
+    def _prepared(self, sampler: Any, split: Any, seed: int) -> Any:
+        return prepare_fold(
+            self.trial.X,
+            self.trial.y,
+            split.train,
+            split.test,
+            preparation=Preprocessor(list(self.config.preprocess)),
+            sampler=sampler,
+            seed=seed,
+        )
+
+
+_NETWORKS: dict[str, Any] = {
+    "hidden": ((64, 32), (128, 64), (256, 128), (512, 256)),
+    "latent": RangeConfig(low=2, high=64, log=True),
+    "learning_rate": RangeConfig(low=1e-4, high=1e-2, log=True),
+    "max_epochs": RangeConfig(low=50, high=1000, log=True),
+    "beta": RangeConfig(low=0.25, high=4.0, log=True),
+}
+DEFAULT_SPACES: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(AUTOENCODERS, _NETWORKS),
+    "autoencoder": {key: value for key, value in _NETWORKS.items() if key != "beta"},
+    "ppca": {"latent": RangeConfig(low=1, high=32, log=True)},
+    "jitter": {"share": RangeConfig(low=0.05, high=1.0, log=True)},
+    "smote": {"k_neighbors": RangeConfig(low=1, high=10)},
+}
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One key of a generator and the values that it may take."""
+
+    key: str  # Of the generator's section
+    values: Any  # A range, or choices
+
+    def points(self) -> list[Any]:
+        """Return the choices, or the points of the range that a grid visits."""
+        if not isinstance(self.values, RangeConfig):
+            return list(self.values)
+        low, high = self.values.ends()
+        n, log = self.values.points, self.values.log
+        line = np.geomspace(low, high, n) if log else np.linspace(low, high, n)
+        whole = isinstance(low, int)
+        return list(dict.fromkeys(round(v) if whole else float(v) for v in line.tolist()))
+
+    def suggest(self, trial: Any, *, grid: bool) -> Any:
+        """Return the value that an Optuna trial draws, from the grid's points or from all."""
+        if grid or not isinstance(self.values, RangeConfig):
+            # Optuna keeps choices that are text or numbers; a list of widths is kept as JSON.
+            texts = [json.dumps(value) for value in self.points()]
+            return json.loads(trial.suggest_categorical(self.key, texts))
+        low, high = self.values.ends()
+        suggest = trial.suggest_int if isinstance(low, int) else trial.suggest_float
+        return suggest(self.key, low, high, log=self.values.log)
+
+
+@dataclass(frozen=True)
+class Space:
+    """All that a study varies."""
+
+    dimensions: tuple[Dimension, ...]
+
+    def size(self) -> int:
+        """Return how many combinations a grid visits."""
+        return math.prod(len(dimension.points()) for dimension in self.dimensions)
+
+    def grid(self) -> Iterator[dict[str, str]]:
+        """Yield each combination of points, as Optuna keeps it."""
+        keys = [dimension.key for dimension in self.dimensions]
+        for values in product(*(dimension.points() for dimension in self.dimensions)):
+            yield dict(zip(keys, map(json.dumps, values), strict=True))
+
+    def suggest(self, trial: Any, *, grid: bool) -> dict[str, Any]:
+        """Return the parameters that an Optuna trial draws."""
+        return {dimension.key: dimension.suggest(trial, grid=grid) for dimension in self.dimensions}
+
+    def described(self) -> dict[str, Any]:
+        """Return the space as JSON can hold it."""
+        return {
+            dimension.key: dimension.values.model_dump()
+            if isinstance(dimension.values, RangeConfig)
+            else list(dimension.values)
+            for dimension in self.dimensions
+        }
+
+
+def make_space(generator: GeneratorConfig, given: Mapping[str, Any] | None) -> Space:
+    """Return the space of a generator: what is given, or the default one of its kind."""
+    kind = generator.kind
+    if given is None:
+        # A preset brings widths of its own, but the search is for others.
+        given = DEFAULT_SPACES.get(kind, {})
+    if not given:
+        known = ", ".join(known_keys(kind))
+        raise ConfigError(f"tune.space: generator {kind} has no default, name keys of: {known}.")
+    space = Space(tuple(Dimension(key, values) for key, values in given.items()))
+    for dimension in space.dimensions:
+        for value in dimension.points():
+            _check(generator, dimension.key, value)
+    return space
+
+
+def _check(generator: GeneratorConfig, key: str, value: Any) -> None:
+    try:
+        check_generator(generator.kind, {**generator.parameters(), key: value})
+    except GeneratorError as error:
+        raise ConfigError(f"tune.space.{key}: {error}.") from error
+
 
 STATEMENT = (
     "Tuned on inner folds of the training rows of the first seed's first split; its test rows were "

@@ -5,7 +5,7 @@ import platform
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -13,22 +13,42 @@ from typing import Any
 
 from vaega import __version__
 from vaega.core.errors import InputError, ResultsError
-from vaega.data.dataset import Dataset
-from vaega.evolution.callbacks import Callback
-from vaega.experiments.activity import WriteActivity
-from vaega.experiments.arm_config import ArmConfig
-from vaega.experiments.budget import Allowance, BudgetSpentError, Meter
-from vaega.experiments.config import ExperimentConfig
+from vaega.data._dataset import Dataset
+from vaega.evolution._loop import Callback
+from vaega.experiments.config import ArmConfig, ExperimentConfig
 from vaega.experiments.gate import choose_candidate
-from vaega.experiments.null import permute_labels
-from vaega.experiments.open_trial import OpenMeans, run_open_trial
-from vaega.experiments.outcome import Completion, Outcome
-from vaega.experiments.peak_memory import PeakMemory
+from vaega.experiments.monitor import Allowance, BudgetSpentError, Meter, PeakMemory, WriteActivity
+from vaega.experiments.open_protocols import OpenMeans, run_open_trial
 from vaega.experiments.protocols import OpenTrial, Trial, make_protocol
-from vaega.experiments.samplers import make_sampler
 from vaega.experiments.store import Run, Store
-from vaega.experiments.trial import TrialResult, run_trial
-from vaega.fitness.score_store import ScoreStore
+from vaega.experiments.trial import TrialResult, make_sampler, permute_labels, run_trial
+from vaega.fitness._memory import ScoreStore
+
+
+@dataclass(frozen=True)
+class Completion:
+    """How a call of `Worker.complete` ended."""
+
+    held: bool = False  # Another process holds the run: nothing was done
+    stopped: bool = False  # The allowance was spent: the run is left where it stands
+    n_asked: int = 0  # Masks that it asked for now
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of the computation of a run."""
+
+    seconds: float  # It took
+    n_asked: int  # Masks that it asked for now, not before a resume
+    results: list[TrialResult] | None = None  # One a trial; absent when it failed or was stopped
+    error: str = ""  # Why it failed: the sentence, and the traceback
+    trace: str = ""  # Why it failed: the sentence, and the traceback
+    stopped: bool = False  # The allowance was spent
+    # Versions and machine, where they are not those of the process that records
+    environment: dict[str, Any] = field(default_factory=dict)
+    # The most memory, in megabytes, that its process held meanwhile; absent where unknown
+    peak_memory: float | None = None
+
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "joblib", "deap", "torch")
 

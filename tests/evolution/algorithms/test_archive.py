@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaega.evolution.algorithms.archive import Archive
-from vaega.evolution.algorithms.dominance import dominance
+from vaega.evolution.algorithms._base import dominance
+from vaega.evolution.algorithms._nsga2 import Archive
 
 N_FEATURES = 5
 

@@ -15,8 +15,8 @@ from tests.evolution.algorithms.problems import (
     same_state,
 )
 from vaega.core.errors import InputError
-from vaega.evolution.loop import evolve
-from vaega.evolution.state import count_asked, restarts
+from vaega.evolution._loop import evolve
+from vaega.evolution._state import count_asked, restarts
 
 every_algorithm = pytest.mark.parametrize("name", MAKERS)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vaega.evolution.algorithms.dominance import (
+from vaega.evolution.algorithms._base import (
     crowding_distance,
     dominance,
     dominates,

@@ -4,9 +4,9 @@ from deap import base
 
 from vaega.core.errors import InputError
 from vaega.evolution import operators
+from vaega.evolution._loop import evolve
+from vaega.evolution._state import logbook
 from vaega.evolution.algorithms import Generational
-from vaega.evolution.loop import evolve
-from vaega.evolution.state import logbook
 
 
 def make(seed=0, n_features=24, **settings):

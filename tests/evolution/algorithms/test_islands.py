@@ -3,8 +3,8 @@ import pytest
 
 from tests.evolution.algorithms.problems import MAKERS, make, members, toolbox
 from vaega.core.errors import InputError
+from vaega.evolution._loop import evolve
 from vaega.evolution.algorithms import Generational, Islands, MuPlusLambda
-from vaega.evolution.loop import evolve
 
 
 def build(n_islands=3, n_features=24, **settings):

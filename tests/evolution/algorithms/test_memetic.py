@@ -4,8 +4,8 @@ import pytest
 from tests.evolution.algorithms.problems import MAKERS, fit_for, make, members, rugged, toolbox
 from vaega.core.errors import InputError
 from vaega.evolution import operators
+from vaega.evolution._loop import evolve
 from vaega.evolution.algorithms import Generational, Memetic
-from vaega.evolution.loop import evolve
 
 
 def build(part="generational", n_features=40, **settings):

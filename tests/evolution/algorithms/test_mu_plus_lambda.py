@@ -3,8 +3,8 @@ import pytest
 
 from tests.evolution.algorithms.problems import members, toolbox
 from vaega.core.errors import InputError
+from vaega.evolution._loop import evolve
 from vaega.evolution.algorithms import MuPlusLambda
-from vaega.evolution.loop import evolve
 
 
 def make(**settings):

@@ -3,8 +3,8 @@ import pytest
 
 from tests.evolution.algorithms.problems import make, members, toolbox
 from vaega.core.errors import InputError
+from vaega.evolution._loop import evolve
 from vaega.evolution.algorithms import Generational, MultiStage
-from vaega.evolution.loop import evolve
 
 
 def build(stages=((3, 0.5), (2, 4)), n_features=24, elite=1):

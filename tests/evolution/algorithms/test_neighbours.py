@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from vaega.evolution.algorithms.neighbours import digest_masks, draw_neighbour
+from vaega.evolution.algorithms._memetic import digest_masks, draw_neighbour
 
 EVEN = np.ones(10)
 

@@ -12,9 +12,9 @@ from tests.evolution.algorithms.problems import (
     toolbox,
 )
 from vaega.core.errors import InputError
+from vaega.evolution._loop import evolve
 from vaega.evolution.algorithms import NSGA2
-from vaega.evolution.algorithms.dominance import dominance
-from vaega.evolution.loop import evolve
+from vaega.evolution.algorithms._base import dominance
 
 
 def both(masks):

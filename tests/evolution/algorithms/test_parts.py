@@ -3,9 +3,9 @@ import pytest
 
 from tests.evolution.algorithms.problems import fit_for, make, rugged, same_state
 from vaega.core.errors import InputError
-from vaega.evolution.algorithms.parts import pack_part, unpack_part
-from vaega.evolution.loop import evolve
-from vaega.evolution.state import restarts
+from vaega.evolution._loop import evolve
+from vaega.evolution._state import restarts
+from vaega.evolution.algorithms._base import pack_part, unpack_part
 
 
 def unpacked(extra, state, **settings):

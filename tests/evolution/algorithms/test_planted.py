@@ -16,8 +16,8 @@ from tests.evolution.algorithms.problems import (
     simple,
     sparseness,
 )
+from vaega.evolution._loop import evolve
 from vaega.evolution.algorithms import NSGA2
-from vaega.evolution.loop import evolve
 
 SOLVERS = {
     name: MAKERS[name]

@@ -1,7 +1,7 @@
 import numpy as np
 
 from tests.evolution.algorithms.problems import make, members
-from vaega.evolution.loop import evolve
+from vaega.evolution._loop import evolve
 
 
 def test_the_fittest_are_different_masks_as_long_as_there_are_enough():

@@ -3,9 +3,9 @@ import pytest
 
 from tests.evolution.algorithms.problems import members, toolbox
 from vaega.core.errors import InputError
+from vaega.evolution._loop import evolve
 from vaega.evolution.algorithms import SelfAdaptive
-from vaega.evolution.algorithms.self_adaptive import RATES
-from vaega.evolution.loop import evolve
+from vaega.evolution.algorithms._self_adaptive import RATES
 
 BOUNDS = {
     "flip_bounds": (0.02, 0.1),

@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 from tests.evolution.operators.kinds import KINDS, MASKS, PROPERTY, SEEDS
 from vaega.core.errors import InputError
 from vaega.evolution import operators
-from vaega.evolution.individual import Individual
+from vaega.evolution._state import Individual
 
 MATES = [
     operators.crossover_one_point,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, chisquare
 
 from tests.evolution.operators.kinds import LONG, PROPERTY, SEEDS
-from vaega.evolution.operators.draws import (
+from vaega.evolution.operators._masks import (
     adjust_count,
     draw_below,
     draw_bernoulli,

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.evolution.operators.kinds import KINDS, MASKS, PROPERTY
-from vaega.evolution.individual import Individual
-from vaega.evolution.operators.edits import (
+from vaega.evolution._state import Individual
+from vaega.evolution.operators._masks import (
     as_mask,
     assign,
     flip,

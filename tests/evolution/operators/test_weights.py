@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 from tests.evolution.operators.kinds import PROPERTY, SEEDS
 from vaega.core.errors import InputError
 from vaega.evolution import operators
-from vaega.evolution.operators.weights import draw_weighted
+from vaega.evolution.operators._masks import draw_weighted
 
 
 @pytest.mark.parametrize("n_features", [4, 300])

@@ -5,10 +5,9 @@ import pytest
 from sklearn.metrics import f1_score
 
 from vaega.core.errors import DataError, InputError
-from vaega.data.dataset import Dataset
-from vaega.experiments.baselines import evaluation
-from vaega.experiments.baselines.evaluation import BaselineSettings, evaluate, outer_split
-from vaega.experiments.baselines.models import find_model
+from vaega.data._dataset import Dataset
+from vaega.experiments import baselines as evaluation
+from vaega.experiments.baselines import BaselineSettings, evaluate, find_model, outer_split
 
 
 @pytest.fixture(autouse=True)

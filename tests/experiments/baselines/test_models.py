@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.experiments.baselines.models import MODELS, WIDE, find_model
+from vaega.experiments.baselines import MODELS, WIDE, find_model
 
 # Of table 2.1 of the thesis, in its order.
 PUBLISHED = [

@@ -3,10 +3,14 @@ import json
 import pytest
 
 from vaega.core.files import read_json
-from vaega.data.sources import load_dataset
-from vaega.experiments.baselines import runner
-from vaega.experiments.baselines.evaluation import BaselineSettings
-from vaega.experiments.baselines.runner import complete_baselines, loadable_sources, plan_tasks
+from vaega.data._sources import load_dataset
+from vaega.experiments import baselines as runner
+from vaega.experiments.baselines import (
+    BaselineSettings,
+    complete_baselines,
+    loadable_sources,
+    plan_tasks,
+)
 from vaega.experiments.store import Store
 
 MODELS = ["lda", "gaussian_nb"]

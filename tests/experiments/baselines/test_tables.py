@@ -1,10 +1,10 @@
 import pandas as pd
 import pytest
 
-from vaega.experiments.baselines.runner import complete_baselines
-from vaega.experiments.baselines.tables import (
+from vaega.experiments.baselines import (
     COLUMNS,
     comparison_cells,
+    complete_baselines,
     summarise_tasks,
     tabulate_classes,
     tabulate_tasks,

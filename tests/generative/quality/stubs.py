@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from vaega.generative.quality.rows import check_rows
+from vaega.generative.quality._rows import check_rows
 
 
 class DiagonalGaussian(BaseEstimator):

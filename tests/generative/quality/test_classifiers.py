@@ -6,7 +6,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from tests.generative.quality.stubs import two_classes
 from vaega.core.errors import InputError
-from vaega.generative.quality.classifiers import check_classifiers, default_classifiers
+from vaega.generative.quality._classifiers import check_classifiers, default_classifiers
 
 
 def test_the_network_is_the_thesiss():

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from tests.generative.quality.stubs import compared, two_classes
-from vaega.generative.quality import copies
-from vaega.generative.quality.copies import check_copies, nearest
-from vaega.generative.quality.rows import check_rows
+from vaega.generative.quality import _classifiers as copies
+from vaega.generative.quality._classifiers import check_copies, nearest
+from vaega.generative.quality._rows import check_rows
 
 
 def check(rows):

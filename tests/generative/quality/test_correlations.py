@@ -5,11 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.generative.quality.test_marginals import made
-from vaega.generative.quality.correlations import (
-    BLOCK,
-    correlation_scores,
-    correlation_similarity,
-)
+from vaega.generative.quality._similarity import BLOCK, correlation_scores, correlation_similarity
 
 # Computed with SDMetrics 0.32.0, CorrelationSimilarity.compute (Pearson), on `made`, pair by pair.
 SDMETRICS = [

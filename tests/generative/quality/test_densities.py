@@ -3,8 +3,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tests.generative.quality.stubs import DiagonalGaussian, compared
-from vaega.generative.quality import densities
-from vaega.generative.quality.densities import measure_densities, membership_auc
+from vaega.generative.quality import _classifiers as densities
+from vaega.generative.quality._classifiers import measure_densities, membership_auc
 
 
 def test_the_area_is_scikit_learns():

@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 
 from tests.generative.quality.stubs import DiagonalGaussian, two_classes
 from vaega.core.errors import InputError
-from vaega.generative.quality.drawing import draw_rows, share_rows
+from vaega.generative.quality._rows import draw_rows, share_rows
 
 X, Y = two_classes(60)
 

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 
 from tests.generative.quality.stubs import compared, two_classes
-from vaega.generative.quality.correlations import correlation_similarity
-from vaega.generative.quality.fidelity import column_table, fidelity_table
-from vaega.generative.quality.marginals import ks_complements
+from vaega.generative.quality._similarity import (
+    column_table,
+    correlation_similarity,
+    fidelity_table,
+    ks_complements,
+)
 
 
 def test_figures_are_the_means_of_the_parts():

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ks_2samp
 
-from vaega.generative.quality.marginals import BLOCK, ks_complements
+from vaega.generative.quality._similarity import MARGINAL_BLOCK, ks_complements
 
 # Computed with SDMetrics 0.32.0, KSComplement.compute, on `made`.
 SDMETRICS = [0.6171107994389902, 0.8709677419354839, 0.7138849929873773, 0.7601683029453016]
@@ -66,6 +66,14 @@ def test_a_column_without_values_has_no_score():
 
 def test_blocks_do_not_show():
     rng = np.random.default_rng(0)
-    real, synthetic = rng.normal(size=(9, BLOCK + 3)), rng.normal(size=(8, BLOCK + 3))
-    alone = [ks_complements(real[:, [i]], synthetic[:, [i]])[0] for i in (0, BLOCK, BLOCK + 2)]
-    assert ks_complements(real, synthetic)[[0, BLOCK, BLOCK + 2]].tolist() == alone
+    real, synthetic = (
+        rng.normal(size=(9, MARGINAL_BLOCK + 3)),
+        rng.normal(size=(8, MARGINAL_BLOCK + 3)),
+    )
+    alone = [
+        ks_complements(real[:, [i]], synthetic[:, [i]])[0]
+        for i in (0, MARGINAL_BLOCK, MARGINAL_BLOCK + 2)
+    ]
+    assert (
+        ks_complements(real, synthetic)[[0, MARGINAL_BLOCK, MARGINAL_BLOCK + 2]].tolist() == alone
+    )

@@ -10,10 +10,11 @@ from threadpoolctl import threadpool_limits
 from tests.generative.data import leukemia
 from tests.generative.quality.stubs import DiagonalGaussian, two_classes
 from vaega.core.errors import InputError
-from vaega.generative.autoencoders import VAE
-from vaega.generative.closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative.quality import densities, measure_quality, measure_rows
-from vaega.generative.sampler import GenerativeSampler
+from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
+from vaega.generative._models import VAE
+from vaega.generative._samplers import GenerativeSampler
+from vaega.generative.quality import _classifiers as densities
+from vaega.generative.quality import measure_quality, measure_rows
 
 NB = {"nb": GaussianNB()}
 PARTS = {"transfer", "fidelity", "columns", "variances", "two_sample", "copies", "densities"}

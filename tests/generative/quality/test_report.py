@@ -5,7 +5,7 @@ import pytest
 
 from tests.generative.quality.stubs import two_classes
 from vaega.generative.quality import measure_rows
-from vaega.generative.quality.report import TABLES, markdown_table, show_cell
+from vaega.generative.quality._measurement import TABLES, markdown_table, show_cell
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import pytest
 
 from tests.generative.quality.stubs import compared, two_classes
 from vaega.core.errors import InputError
-from vaega.generative.quality.rows import check_labelled, check_rows
+from vaega.generative.quality._rows import check_labelled, check_rows
 
 X, Y = two_classes(20)
 

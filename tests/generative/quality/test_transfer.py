@@ -5,8 +5,8 @@ from sklearn.metrics import balanced_accuracy_score, classification_report
 from sklearn.naive_bayes import GaussianNB
 
 from tests.generative.quality.stubs import compared, two_classes
-from vaega.generative.quality.rows import check_rows
-from vaega.generative.quality.transfer import measure_transfer
+from vaega.generative.quality._classifiers import measure_transfer
+from vaega.generative.quality._rows import check_rows
 
 NB = {"nb": GaussianNB()}
 

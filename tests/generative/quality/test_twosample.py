@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from tests.generative.quality.stubs import compared, two_classes
-from vaega.generative.quality import twosample
-from vaega.generative.quality.rows import check_rows
-from vaega.generative.quality.twosample import compare_samples
+from vaega.generative.quality import _classifiers as twosample
+from vaega.generative.quality._classifiers import compare_samples
+from vaega.generative.quality._rows import check_rows
 
 
 def p_values(rows, others="synthetic", seed=0):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from tests.generative.quality.stubs import compared, two_classes
-from vaega.generative.quality.rows import check_rows
-from vaega.generative.quality.variances import variance_ratios, variance_table
+from vaega.generative.quality._rows import check_rows
+from vaega.generative.quality._similarity import variance_ratios, variance_table
 
 
 def test_rows_twice_as_wide_have_four_times_the_variance():

@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from vaega.generative.quality import verdict
-from vaega.generative.quality.copies import CopyCheck
+from vaega.generative.quality import _measurement as verdict
+from vaega.generative.quality._classifiers import CopyCheck
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """How good synthetic rows are: classifiers, distributions, copies, likelihoods, and a verdict."""
 
-from vaega.generative.quality.measurement import measure_quality, measure_rows
-from vaega.generative.quality.report import QualityReport
+from vaega.generative.quality._measurement import QualityReport, measure_quality, measure_rows
 
 __all__ = ["QualityReport", "measure_quality", "measure_rows"]

@@ -1,0 +1,231 @@
+"""Linear discriminants of many masks: scikit-learn's predictions, and no others."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from tests.engines.closed_form import (
+    HARD,
+    NEEDS_OF_TWO,
+    TOY,
+    assert_each_alone,
+    assert_same,
+    assert_values,
+    decided_share,
+    folds_of,
+    hard_fold,
+    masks_of,
+    rows_of,
+)
+from vaega.engines._base import PROBABILITIES, RANKING
+from vaega.engines._discriminant import accepts, respond
+from vaega.fitness._folds import Fold
+
+CLASSIFIERS = [
+    LinearDiscriminantAnalysis(),
+    LinearDiscriminantAnalysis(tol=1e-2),
+    LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.3),
+    LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.9),
+    LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
+    LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto"),
+]
+
+
+@pytest.mark.parametrize("name", ["few", *TOY])
+@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=repr)
+@pytest.mark.filterwarnings("ignore")
+def test_scores_are_those_of_scikit_learn(name, classifier, rng):
+    folds = folds_of(*rows_of(name, rng))
+    n_masks = 8 if classifier.shrinkage and name == "few" else 25
+    assert_same(classifier, folds, masks_of(folds, n_masks, rng))
+
+
+@pytest.mark.parametrize("name", ["leukemia", "madelon"])
+@pytest.mark.filterwarnings("ignore")
+def test_scores_of_real_rows_are_those_of_scikit_learn(name, rng):
+    folds = folds_of(*rows_of(name, rng))
+    masks = masks_of(folds, 25, rng)
+    assert_same(LinearDiscriminantAnalysis(), folds, masks, "balanced_accuracy")
+    assert decided_share(LinearDiscriminantAnalysis(), folds, masks) > 0.95
+
+
+@pytest.mark.parametrize("solver", ["lsqr", "eigen"])
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [("leukemia", 0.95), ("madelon", 0.99), ("gcm1363", 0.7), ("all_leukemia_yeoh6", 0.95)],
+)
+def test_real_rows_shrunk_by_the_lemma_of_ledoit_and_wolf(solver, name, share, rng):
+    folds = folds_of(*rows_of(name, rng))
+    masks = masks_of(folds, 10, rng)
+    classifier = LinearDiscriminantAnalysis(solver=solver, shrinkage="auto")
+    assert_same(classifier, folds, masks, "balanced_accuracy")
+    assert decided_share(classifier, folds, masks) > share
+
+
+@pytest.mark.parametrize("solver", ["lsqr", "eigen"])
+@pytest.mark.parametrize("name", ["wine", "breast_cancer"])
+def test_an_unshrunk_scatter_of_full_rank(solver, name, rng):
+    folds = folds_of(*rows_of(name, rng))
+    masks = masks_of(folds, 25, rng)
+    classifier = LinearDiscriminantAnalysis(solver=solver)
+    assert_same(classifier, folds, masks)
+    assert decided_share(classifier, folds, masks) > 0.95
+
+
+@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"tol": 0.0},
+        {"solver": "lsqr", "shrinkage": 0.1},
+        {"solver": "lsqr", "shrinkage": "auto"},
+        {"solver": "eigen", "shrinkage": "auto"},
+        {"solver": "lsqr"},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore")
+def test_hard_rows_turn_nothing(name, settings, rng):
+    fold, classifier = hard_fold(name, rng), LinearDiscriminantAnalysis(**settings)
+    masks = np.concatenate([np.eye(16, dtype=bool)[:3], rng.random((30, 16)) < 0.4])
+    masks[3:, 0] = True
+    if name != "two rows":
+        assert_same(classifier, [fold], masks)
+    else:  # scikit-learn refuses as many classes as rows
+        assert not respond(classifier, fold, masks, need="labels", seeds=None).decided.any()
+
+
+@pytest.mark.parametrize("priors", [[0.3, 0.7], [0.5, 0.5]], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"solver": "lsqr", "shrinkage": 0.5}, {"solver": "eigen", "shrinkage": "auto"}],
+    ids=str,
+)
+def test_priors_are_those_of_scikit_learn(priors, settings, rng):
+    folds = folds_of(*rows_of("breast_cancer", rng))
+    masks = masks_of(folds, 20, rng)
+    classifier = LinearDiscriminantAnalysis(priors=priors, **settings)
+    assert_same(classifier, folds, masks)
+    assert decided_share(classifier, folds, masks) > 0.95
+
+
+@pytest.mark.parametrize("need", NEEDS_OF_TWO)
+@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=repr)
+@pytest.mark.parametrize("n_columns", [6, 400])
+def test_values_are_within_their_doubts(classifier, need, n_columns, rng):
+    X, y = rows_of("few", rng)
+    fold = folds_of(X[:, :n_columns], y)[0]
+    masks = rng.random((12, n_columns)) < 0.4
+    masks[:, 0] = True
+    assert_values(classifier, fold, masks, need)
+    assert_each_alone(classifier, fold, masks, need)
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=repr)
+def test_probabilities_of_several_classes(classifier, rng):
+    fold = folds_of(*rows_of("wine", rng))[0]
+    masks = rng.random((20, 13)) < 0.4
+    masks[:, 0] = True
+    assert_values(classifier, fold, masks, PROBABILITIES)
+    ranking = respond(classifier, fold, masks, need=RANKING, seeds=None)
+    assert not ranking.decided.any()  # no ranking of three classes
+
+
+@pytest.mark.parametrize("name", ["few", "breast_cancer", "wine"])
+def test_most_masks_are_decided(name, rng):
+    folds = folds_of(*rows_of(name, rng))
+    for classifier in (CLASSIFIERS[0], *CLASSIFIERS[2:]):
+        assert decided_share(classifier, folds, masks_of(folds, 100, rng)) > 0.98
+
+
+def test_copied_columns_are_decided(rng):
+    fold = hard_fold("copies", rng)
+    masks = rng.random((40, 16)) < 0.4
+    masks[:, [0, 8]] = True
+    assert decided_share(LinearDiscriminantAnalysis(), [fold], masks) > 0.95
+    assert_same(LinearDiscriminantAnalysis(), [fold], masks)
+
+
+@pytest.mark.parametrize("need", NEEDS_OF_TWO)
+@pytest.mark.parametrize("n_columns", [12, 400])
+def test_values_of_copied_columns_are_within_their_doubts(need, n_columns, rng):
+    X, y = rows_of("few", rng)
+    X = X[:, :n_columns]
+    X[:, 1::2] = X[:, ::2]
+    X[5] = X[4]  # with more columns than rows these lack rank too
+    y[5] = y[4]
+    fold = folds_of(X, y)[0]
+    masks = rng.random((12, n_columns)) < 0.6
+    masks[:, :2] = True
+    assert_values(LinearDiscriminantAnalysis(), fold, masks, need)
+    assert_each_alone(LinearDiscriminantAnalysis(), fold, masks, need)
+
+
+@pytest.mark.parametrize(("factor", "decided"), [(0.5, True), (1.0, False), (2.0, True)])
+def test_a_rank_in_doubt_is_left_to_scikit_learn(factor, decided, rng):
+    fold = hard_fold("copies", rng)
+    fold.X_fit[:, 8] += 1e-4 * rng.normal(size=24)
+    within = fold.X_fit[:, [0, 8]].copy()
+    for code in range(2):
+        within[fold.y_fit == code] -= within[fold.y_fit == code].mean(axis=0)
+    least = np.linalg.svd(within / within.std(axis=0) / np.sqrt(24))[1][1]
+    classifier = LinearDiscriminantAnalysis(tol=factor * least)
+    mask = np.isin(np.arange(16), [0, 8])[None]
+    answers = respond(classifier, fold, mask, need="labels", seeds=None)
+    assert answers.decided.tolist() == [decided]
+    assert_same(classifier, [fold], mask)
+
+
+@pytest.mark.parametrize(
+    ("name", "share"), [("gcm1363", 0.75), ("all_leukemia_yeoh6", 0.5), ("digits", 0.7)]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_rows_that_lack_rank(name, share, rng):
+    """Undecided: columns that are constant but for rounding, and as many columns as contrasts."""
+    folds = folds_of(*rows_of(name, rng))
+    masks = masks_of(folds, 25, rng)
+    assert_same(LinearDiscriminantAnalysis(), folds, masks)
+    assert decided_share(LinearDiscriminantAnalysis(), folds, masks) > share
+
+
+def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):
+    X, y = rng.normal(size=(60, 6)), np.repeat(["a", "b", "c"], 20)
+    masks = np.eye(6, dtype=bool) | (rng.random((6, 6)) < 0.5)
+    fit = (y != "b") & (np.arange(60) % 2 == 0)
+    fold = Fold(X[fit], y[fit], X[~fit], y[~fit], np.arange(6), int(fit.sum()))
+    for classifier in CLASSIFIERS:
+        assert_same(classifier, [fold], masks)
+
+
+def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
+    fold, masks = hard_fold("", rng), np.ones((1, 16), dtype=bool)
+    lda = LinearDiscriminantAnalysis
+    single = replace(fold, X_fit=fold.X_fit.astype(np.float32))
+    lost = replace(fold, X_fit=np.where(fold.X_fit == fold.X_fit[0, 0], np.nan, fold.X_fit))
+    one_class = replace(fold, y_fit=np.zeros(24))
+    for own in (single, lost, one_class, replace(fold, y_fit=fold.X_fit[:, 0])):
+        assert not respond(lda(), own, masks, need="labels", seeds=None).decided.any()
+    for priors in ([0.5], [0.0, 1.0], [0.5, 0.6], ["a", "b"]):
+        wrong = lda(priors=priors)
+        assert not respond(wrong, fold, masks, need="labels", seeds=None).decided.any()
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"shrinkage": 0.1}, "shrinkage=0.1"),
+        ({"solver": "svd", "shrinkage": "auto"}, "shrinkage='auto'"),
+        ({"solver": "lsqr", "shrinkage": "auto"}, None),
+        ({"solver": "eigen", "shrinkage": 1.0}, "shrinkage=1.0"),
+        ({"solver": "other"}, "solver='other'"),
+        ({"n_components": 1}, "n_components=1"),
+        ({"store_covariance": True}, "store_covariance=True"),
+        ({"priors": [0.2, 0.8]}, None),
+    ],
+    ids=str,
+)
+def test_settings_that_are_not_computed_are_named(settings, reason):
+    assert accepts(LinearDiscriminantAnalysis(**settings)) == reason

@@ -1,0 +1,125 @@
+"""Nearest centroids of many masks: scikit-learn's predictions, and no others."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.neighbors import NearestCentroid
+
+from tests.engines.closed_form import (
+    HARD,
+    NEEDS_OF_TWO,
+    REAL,
+    TOY,
+    assert_each_alone,
+    assert_same,
+    assert_values,
+    decided_share,
+    folds_of,
+    hard_fold,
+    masks_of,
+    rows_of,
+)
+from vaega.engines._base import PROBABILITIES, RANKING
+from vaega.engines._nearest_centroid import accepts, respond
+from vaega.fitness._folds import Fold
+
+CLASSIFIERS = [NearestCentroid(), NearestCentroid(priors="empirical")]
+
+
+@pytest.mark.parametrize("name", ["few", *TOY])
+@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=repr)
+@pytest.mark.filterwarnings("ignore")
+def test_scores_are_those_of_scikit_learn(name, classifier, rng):
+    folds = folds_of(*rows_of(name, rng))
+    masks = masks_of(folds, 40, rng)
+    assert_same(classifier, folds, masks)
+    assert decided_share(classifier, folds, masks) > 0.85  # ties of whole numbers
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.filterwarnings("ignore")
+def test_scores_of_real_rows_are_those_of_scikit_learn(name, rng):
+    folds = folds_of(*rows_of(name, rng))
+    masks = masks_of(folds, 25, rng)
+    assert_same(NearestCentroid(), folds, masks, "balanced_accuracy")
+    assert decided_share(NearestCentroid(), folds, masks) > 0.85
+
+
+@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize("priors", ["uniform", "empirical", [0.3, 0.7]], ids=str)
+@pytest.mark.filterwarnings("ignore")
+def test_hard_rows_turn_nothing(name, priors, rng):
+    fold = hard_fold(name, rng)
+    masks = np.concatenate([np.eye(16, dtype=bool)[:4], rng.random((30, 16)) < 0.4])
+    masks[4:, 0] = True
+    if name != "two rows":
+        assert_same(NearestCentroid(priors=priors), [fold], masks)
+    else:  # scikit-learn divides by no degrees of freedom
+        answers = respond(NearestCentroid(), fold, masks, need="labels", seeds=None)
+        assert not answers.decided.any()
+
+
+def test_warnings_of_columns_without_spread_are_scikit_learns(rng):
+    fold = hard_fold("constant", rng)
+    masks = rng.random((30, 16)) < 0.5
+    masks[:, :3] = True
+    answers = respond(NearestCentroid(), fold, masks, need="labels", seeds=None)
+    (warned,) = answers.warned.values()
+    assert answers.decided.all()
+    np.testing.assert_array_equal(warned, masks[:, 4:8].any(axis=1))
+    assert_same(NearestCentroid(), [fold], masks)
+
+
+@pytest.mark.parametrize("need", NEEDS_OF_TWO)
+@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=repr)
+def test_values_are_within_their_doubts(classifier, need, rng):
+    fold = folds_of(*rows_of("few", rng))[0]
+    masks = rng.random((20, 2000)) < 0.01
+    masks[:, 0] = True
+    assert_values(classifier, fold, masks, need)
+    assert_each_alone(classifier, fold, masks, need)
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=repr)
+def test_probabilities_of_several_classes(classifier, rng):
+    fold = folds_of(*rows_of("wine", rng))[0]
+    masks = rng.random((20, 13)) < 0.4
+    masks[:, 0] = True
+    assert_values(classifier, fold, masks, PROBABILITIES)
+    ranking = respond(classifier, fold, masks, need=RANKING, seeds=None)
+    assert not ranking.decided.any()  # no ranking of three classes
+
+
+def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):
+    X, y = rng.normal(size=(60, 6)), np.repeat(["a", "b", "c"], 20)
+    masks = np.eye(6, dtype=bool) | (rng.random((6, 6)) < 0.5)
+    fit = (y != "b") & (np.arange(60) % 2 == 0)
+    fold = Fold(X[fit], y[fit], X[~fit], y[~fit], np.arange(6), int(fit.sum()))
+    assert_same(NearestCentroid(), [fold], masks)
+
+
+def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
+    fold, masks = hard_fold("", rng), np.ones((1, 16), dtype=bool)
+    single = replace(fold, X_fit=fold.X_fit.astype(np.float32))
+    lost = replace(fold, X_fit=np.where(fold.X_fit == fold.X_fit[0, 0], np.nan, fold.X_fit))
+    one_class = replace(fold, y_fit=np.zeros(24))
+    for own in (single, lost, one_class, replace(fold, y_fit=fold.X_fit[:, 0])):
+        answers = respond(NearestCentroid(), own, masks, need="labels", seeds=None)
+        assert not answers.decided.any()
+    for priors in ("other", [0.5], [0.0, 1.0], [0.5, 0.6], ["a", "b"]):
+        answers = respond(NearestCentroid(priors=priors), fold, masks, need="labels", seeds=None)
+        assert not answers.decided.any()
+
+
+@pytest.mark.parametrize(
+    ("classifier", "reason"),
+    [
+        (NearestCentroid(metric="manhattan"), "metric='manhattan'"),
+        (NearestCentroid(shrink_threshold=0.5), "shrink_threshold=0.5"),
+        (NearestCentroid(priors=[0.2, 0.8]), None),
+    ],
+    ids=str,
+)
+def test_settings_that_are_not_computed_are_named(classifier, reason):
+    assert accepts(classifier) == reason

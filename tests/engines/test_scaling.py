@@ -1,0 +1,125 @@
+"""Pipelines of scalers and a classifier are computed as the classifier is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_wine
+from sklearn.decomposition import PCA
+from sklearn.metrics import check_scoring, get_scorer
+from sklearn.model_selection import StratifiedKFold
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MinMaxScaler, Normalizer, RobustScaler, StandardScaler
+
+from vaega.core.errors import InputError
+from vaega.engines._base import scale_fold, split_pipeline
+from vaega.engines._registry import Plan, recognise
+from vaega.fitness._cross_validated import CrossValidatedFitness
+from vaega.fitness._folds import prepare_folds
+
+ACCURACY = get_scorer("accuracy")
+
+
+@pytest.fixture
+def folds():
+    X, y = load_wine(return_X_y=True)
+    splits = StratifiedKFold(3, shuffle=True, random_state=0).split(X, y)
+    return prepare_folds(X, y, list(splits), seed=0)
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        make_pipeline(StandardScaler(), KNeighborsClassifier(3)),
+        make_pipeline(MinMaxScaler((-1, 1)), RobustScaler(), GaussianNB()),
+        make_pipeline("passthrough", MLPClassifier((5, 3), max_iter=20)),
+        make_pipeline(StandardScaler(), MLPClassifier((5, 3), max_iter=20)),
+    ],
+    ids=str,
+)
+def test_scores_are_scikit_learns(pipeline, folds, rng):
+    masks = rng.random((20, 13)) < 0.4
+    scorer = check_scoring(pipeline)
+    ours, theirs = (
+        CrossValidatedFitness(pipeline, folds, scorer, engine=engine).evaluate(masks)
+        for engine in ("population", "sklearn")
+    )
+    np.testing.assert_array_equal(ours.scores, theirs.scores)
+    assert ours.warned == theirs.warned
+
+
+def test_weights_reach_the_classifier_alone(folds, rng):
+    X, y = load_wine(return_X_y=True)
+    splits = list(StratifiedKFold(3, shuffle=True, random_state=0).split(X, y))
+    weights = rng.random(len(y)) + 0.5
+    weighted = prepare_folds(X, y, splits, seed=0, sample_weight=weights)
+    pipeline = make_pipeline(StandardScaler(), MLPClassifier((5, 3), max_iter=20))
+    masks, scorer = rng.random((6, 13)) < 0.5, get_scorer("accuracy")
+    ours, theirs = (
+        CrossValidatedFitness(pipeline, weighted, scorer, engine=engine).score_folds(masks)
+        for engine in ("population", "sklearn")
+    )
+    np.testing.assert_allclose(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        make_pipeline(Normalizer(), GaussianNB()),
+        make_pipeline(PCA(2), GaussianNB()),
+        Pipeline([("scale", StandardScaler()), ("knn", GaussianNB())], memory="/nowhere"),
+        make_pipeline(type("Own", (StandardScaler,), {})(), GaussianNB()),
+    ],
+    ids=lambda pipeline: str(type(pipeline[0]).__name__),
+)
+def test_what_may_mix_columns_is_left_to_scikit_learn(pipeline):
+    assert split_pipeline(pipeline) == ((), pipeline)
+    assert recognise(pipeline, get_scorer("accuracy")) is None
+
+
+def test_a_scaler_that_works_in_place_leaves_the_fold_alone(folds, rng):
+    pipeline = make_pipeline(StandardScaler(copy=False), KNeighborsClassifier(3))
+    before, masks = folds[0].X_fit.copy(), rng.random((32, 13)) < 0.5
+    ours = CrossValidatedFitness(pipeline, folds, ACCURACY, n_jobs=2).score_folds(masks)
+    np.testing.assert_array_equal(folds[0].X_fit, before)
+    theirs = CrossValidatedFitness(pipeline, folds, ACCURACY, engine="sklearn").score_folds(masks)
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_tables_out_of_a_scaler(folds, rng):
+    scaler = StandardScaler().set_output(transform="pandas")
+    pipeline, masks = make_pipeline(scaler, KNeighborsClassifier(3)), rng.random((8, 13)) < 0.5
+    ours = CrossValidatedFitness(pipeline, folds, ACCURACY).score_folds(masks)
+    theirs = CrossValidatedFitness(pipeline, folds, ACCURACY, engine="sklearn").score_folds(masks)
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_column_that_cannot_be_scaled_matters_to_masks_that_select_it(folds, rng):
+    bad = replace(folds[0], X_fit=folds[0].X_fit.copy())
+    bad.X_fit[3, 5] = np.inf
+    pipeline = make_pipeline(StandardScaler(), GaussianNB())
+    masks = rng.random((8, 13)) < 0.5
+    masks[:, 5], masks[:, 0] = False, True
+    ours = CrossValidatedFitness(pipeline, [bad], ACCURACY).score_folds(masks)
+    theirs = CrossValidatedFitness(pipeline, [bad], ACCURACY, engine="sklearn").score_folds(masks)
+    np.testing.assert_array_equal(ours, theirs)
+    masks[0, 5] = True
+    with pytest.raises(InputError, match="Pipeline: cannot be fitted and scored on"):
+        CrossValidatedFitness(pipeline, [bad], ACCURACY)(masks)
+
+
+def test_a_fold_is_scaled_once(folds):
+    scalers = (StandardScaler(),)
+    assert scale_fold(folds[0], scalers) is scale_fold(folds[0], (StandardScaler(),))
+    assert scale_fold(folds[0], scalers) is not scale_fold(folds[0], (MinMaxScaler(),))
+    assert scale_fold(folds[0], ()) is folds[0]
+
+
+def test_the_plan_names_both():
+    pipeline = make_pipeline(StandardScaler(), GaussianNB())
+    plan = recognise(pipeline, get_scorer("accuracy"))
+    assert isinstance(plan, Plan)
+    assert (plan.engine, len(plan.scalers)) == ("naive_bayes", 1)

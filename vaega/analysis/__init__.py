@@ -1,1 +1,0 @@
-"""What a finished experiment says: statistics, tables, figures, the report."""

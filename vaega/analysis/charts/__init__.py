@@ -1,1 +1,0 @@
-"""Charts of the report as SVG, styled by the page, so that they follow its mode."""

@@ -1,1 +1,0 @@
-"""Statistics of experiments: paired arms, effects, intervals, ranks over datasets."""

@@ -1,0 +1,290 @@
+"""The command that searches a generator's parameters."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vaega.cli.app import DEVICE, FILE, JOBS, SET, Group, InterruptedCommand, this_command, vaega
+
+_FOLDER = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Another folder than $VAEGA_CACHE, or the user's own.",
+)
+
+
+@vaega.group(cls=Group)
+def cache() -> None:
+    r"""List or clear the trained models that are kept.
+
+    \b
+    vaega cache list
+    vaega cache clear --older-than 30d
+    vaega cache path
+    """
+
+
+@cache.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for all entries.")
+@_FOLDER
+def list_entries(as_json: bool, folder: Path | None) -> None:
+    r"""List the models, the last used one first.
+
+    \b
+    vaega cache list
+    vaega cache list --json
+    """
+    from vaega.generative._cache import find_entries
+
+    folder = _folder(folder)
+    entries = find_entries(folder)
+    if as_json:
+        click.echo(json.dumps(_as_record(folder, entries), indent=2))
+        return
+    if entries:
+        _print_table(entries)
+    click.echo(_sum(folder, entries))
+
+
+@cache.command()
+@click.option("--older-than", metavar="TIME", help="Only models not used for so long: 12h, 30d.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@_FOLDER
+def clear(older_than: str | None, yes: bool, folder: Path | None) -> None:
+    r"""Remove the models; what a process writes just now, and what is not ours, is left.
+
+    \b
+    vaega cache clear
+    vaega cache clear --older-than 30d --yes
+    """
+    from vaega.generative._cache import drop_unlocked, find_entries, sweep
+
+    folder = _folder(folder)
+    least = _seconds(older_than)
+    entries = [entry for entry in find_entries(folder) if time.time() - entry.used >= least]
+    if entries and not yes and not click.confirm(f"Remove {_sum(folder, entries)}?"):
+        entries = []
+    dropped = [entry for entry in entries if drop_unlocked(folder, entry.key)]
+    sweep(folder)
+    click.echo(f"removed {_sum(folder, dropped)}")
+    if len(dropped) < len(entries):
+        click.echo(f"left {len(entries) - len(dropped)} that other processes are using")
+
+
+@cache.command()
+@_FOLDER
+def path(folder: Path | None) -> None:
+    r"""Print the folder of the models.
+
+    \b
+    vaega cache path
+    """
+    click.echo(_folder(folder))
+
+
+def _folder(given: Path | None) -> Path:
+    from vaega.generative._cache import default_cache_folder
+
+    return default_cache_folder() if given is None else given
+
+
+def _seconds(older_than: str | None) -> float:
+    from vaega.core.files import parse_seconds
+
+    if older_than is None:
+        return float("-inf")
+    return parse_seconds(older_than, "--older-than", owner="vaega cache clear")
+
+
+def _sum(folder: Path, entries: list[Any]) -> str:
+    from vaega.core.files import say_bytes
+
+    models = "1 model" if len(entries) == 1 else f"{len(entries)} models"
+    return f"{models}, {say_bytes(sum(entry.size for entry in entries))} in {folder}"
+
+
+def _as_record(folder: Path, entries: list[Any]) -> dict[str, Any]:
+    import dataclasses
+
+    listed = [{**dataclasses.asdict(entry), "intact": entry.intact} for entry in entries]
+    return {
+        "folder": str(folder),
+        "bytes": sum(entry.size for entry in entries),
+        "entries": listed,
+    }
+
+
+def _print_table(entries: list[Any]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE)
+    for name in ("key", "class", "rows x columns", "seed", "size", "age", "last used"):
+        table.add_column(name, justify="left" if name in ("key", "class") else "right")
+    for entry in entries:
+        table.add_row(*_row(entry))
+    Console().print(table)
+
+
+def _row(entry: Any) -> list[str]:
+    from vaega.core.files import say_bytes, say_seconds
+
+    now = time.time()
+    shape = f"{entry.n_rows} x {entry.n_features}" if entry.intact else "?"
+    seed = "-" if entry.seed is None else str(entry.seed)
+    ages = [say_seconds(now - moment) for moment in (entry.created, entry.used)]
+    return [entry.key[:8], entry.kind or "damaged", shape, seed, say_bytes(entry.size), *ages]
+
+
+@vaega.command()
+@FILE
+@click.option("--arm", "arms", multiple=True, help="An arm to measure; all with a generator.")
+@click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for tables and figures.  [default: results/NAME/quality]",
+)
+@DEVICE
+@SET
+def quality(
+    file: Path,
+    arms: tuple[str, ...],
+    as_json: bool,
+    out: Path | None,
+    device: str,
+    overrides: tuple[str, ...],
+) -> None:
+    r"""Measure the rows that an experiment's generators make, on rows that these never saw.
+
+    \b
+    vaega quality configs/leukemia.yaml
+    vaega quality configs/leukemia.yaml --arm augmented --json
+    """
+    from vaega.core.files import path_inside
+    from vaega.experiments.config import load_configured, read_config
+    from vaega.report._quality_page import measure_arms, write_quality
+
+    config = read_config(file, overrides)
+    dataset = load_configured(config.dataset, beside=file.parent)
+    folder = path_inside(Path("results"), config.name) / "quality" if out is None else out
+    measured = measure_arms(config, dataset, names=arms, device=device, observer=_say)
+    write_quality(folder, measured, title=f"Quality of generators on {dataset.name}")
+    if as_json:
+        click.echo(json.dumps({arm.name: arm.report.to_dict() for arm in measured}, indent=2))
+    else:
+        _show(measured, dataset.name)
+        click.echo(f"tables and figures  {folder}")
+
+
+def _say(name: str) -> None:
+    click.echo(f"measuring {name} ...", err=True)
+
+
+def _show(measured: list, name: str) -> None:
+    from rich.console import Console
+
+    from vaega.report._quality_page import EXPLANATION, terminal_table
+
+    report = measured[0].report
+    title = (
+        f"{name}: {report.n_fit} fit rows, {report.n_heldout} held out, {report.n_features} columns"
+    )
+    console = Console(soft_wrap=False)
+    console.print(terminal_table(measured, title=title))
+    console.print(EXPLANATION, style="dim")
+    for arm in measured:
+        console.print(f"\n[bold]{arm.name}[/bold]: {arm.report.verdict}", highlight=False)
+
+
+@vaega.command()
+@FILE
+@click.option("--arm", help="Which arm's generator; the first one that has one, if not given.")
+@click.option("--trials", type=int, help="Trials in all, those of earlier calls included.")
+@click.option("--sampler", type=click.Choice(["tpe", "grid"]), help="How values are drawn.")
+@click.option(
+    "--objective",
+    type=click.Choice(["elbo", "score"]),
+    help="Held-out log density, or the classifier's score on augmented rows.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write the configuration with the best parameters; in the study's folder, if "
+    "not given.",
+)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of all experiments; the study is in NAME/tune.",
+)
+@JOBS
+@DEVICE
+@SET
+def tune(file: Path, out: Path | None, results: Path, jobs: int, device: str, **given: Any) -> None:
+    r"""Search a generator's parameters by inner folds, and write a configuration with the best.
+
+    Given again, the command goes on where it stopped.
+
+    \b
+    vaega tune configs/quickstart.yaml --trials 20
+    vaega tune configs/madelon.yaml --objective score --sampler grid --out tuned.yaml
+    """
+    from vaega.core.errors import InputError
+    from vaega.experiments.config import read_config
+
+    if jobs == 0:
+        raise InputError("--jobs: must be a whole number other than 0, got 0.")
+    config = read_config(file, [*given.pop("overrides"), *_as_overrides(given)])
+    study = _make_study(config, file, results, jobs, device)
+    try:
+        result = study.run(_say_trial)
+    except KeyboardInterrupt as error:
+        raise InterruptedCommand(this_command()) from error
+    _write_and_show(study, result, file, out)
+
+
+def _as_overrides(given: dict[str, Any]) -> list[str]:
+    return [f"tune.{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+
+
+def _make_study(config: Any, file: Path, results: Path, jobs: int, device: str) -> Any:
+    from vaega.core.files import path_inside
+    from vaega.experiments.config import load_configured
+    from vaega.experiments.tuning import Study
+
+    dataset = load_configured(config.dataset, beside=file.parent)
+    folder = path_inside(results, config.name) / "tune"
+    return Study(config, dataset, folder, device=device, n_jobs=jobs)
+
+
+def _say_trial(place: int, result: Any) -> None:
+    row = result.table.iloc[-1]
+    what = f"{row['value']:.4f}" if row["state"] == "done" else f"failed: {row['error']}"
+    click.echo(f"trial {place}: {what} (best {result.value:.4f})", err=True)
+
+
+def _write_and_show(study: Any, result: Any, file: Path, out: Path | None) -> None:
+    from rich.console import Console
+
+    from vaega.core.files import write_bytes, write_text
+    from vaega.experiments.tuning import STATEMENT, tuned_config, write_study
+    from vaega.report._figures import study_png, study_table
+
+    folder = study.folder / study.name
+    out = folder / "best.yaml" if out is None else out
+    label = study.objective.label
+    write_study(result, folder)
+    write_bytes(folder / "study.png", study_png(result.table, result.importances, label=label))
+    text = tuned_config(
+        study.config, study.arm_name, result.best, beside=file.parent, out=out.parent
+    )
+    write_text(out, text)
+    Console().print(study_table(result.table, label=label))
+    click.echo(f"{STATEMENT}\nstudy    {folder}\nbest     {out}")

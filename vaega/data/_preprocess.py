@@ -1,0 +1,507 @@
+"""The preprocessor: steps learned on training rows, columns that keep their identity."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from vaega.core.errors import DataError, InputError
+from vaega.core.randomness import RandomState, derive_seed, draw_seed
+
+IMPUTE_STRATEGIES = ("median", "mean", "most_frequent")
+
+
+def check_steps(steps: Any, *, owner: str = "preprocess") -> list[Any]:
+    """Return the steps when each of them can be made; no data is needed."""
+    if isinstance(steps, str | bytes | dict) or not isinstance(steps, Sequence):
+        raise InputError(f"{owner}: the steps must be a list, got {steps!r}.")
+    for number, step in enumerate(steps, start=1):
+        make_step(step, owner=f"{owner}: step {number}")
+    return list(steps)
+
+
+def make_step(step: Any, *, owner: str) -> Any:
+    """Make the unfitted transformer that a step names."""
+    if isinstance(step, dict) and "class" in step:
+        return _make_class(step, owner=owner)
+    if isinstance(step, str) and step in _PLAIN:
+        return _PLAIN[step]()
+    if isinstance(step, dict) and len(step) == 1:
+        key, value = next(iter(step.items()))
+        if key in _VALUED:
+            return _VALUED[key](value, owner)
+    raise InputError(
+        f"{owner}: must be one of {', '.join(_PLAIN)}, clip: [low, high], impute: strategy, "
+        f"or class: package.Class, got {step!r}."
+    )
+
+
+def step_name(step: Any) -> str:
+    """Return how messages call a step."""
+    if isinstance(step, dict):
+        return str(step["class"]).rpartition(".")[2] if "class" in step else next(iter(step))
+    return str(step)
+
+
+class _Columnwise(ABC):
+    """A step that keeps every column where it is and lets missing values pass."""
+
+    takes_missing = True
+
+    def fit(self, X: np.ndarray, y: Any = None) -> "_Columnwise":
+        return self
+
+    @abstractmethod
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the rows changed, shape (n_rows, n_features)."""
+
+
+class Log2(_Columnwise):
+    """Logarithm to base 2 of values above zero."""
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the logarithms, shape (n_rows, n_features)."""
+        n_bad = int((X <= 0).sum())
+        if n_bad:
+            raise DataError(f"values must be above 0, got {n_bad} that are not; clip them first.")
+        return np.log2(X)
+
+
+class Clip(_Columnwise):
+    """Values below `low` become `low`, values above `high` become `high`."""
+
+    def __init__(self, low: float | None, high: float | None) -> None:
+        self.low = low
+        self.high = high
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the clipped values, shape (n_rows, n_features)."""
+        return np.clip(X, self.low, self.high)
+
+
+class Scale(_Columnwise):
+    """Each column minus its centre, over its spread; columns constant in training become zeros.
+
+    A column without spread says nothing that was seen in training, so it is zero in new rows too,
+    whatever they hold there.
+    """
+
+    def __init__(self, robust: bool = False) -> None:
+        self.robust = robust
+
+    def fit(self, X: np.ndarray, y: Any = None) -> "Scale":
+        """Learn centre and spread of each column; missing values don't count."""
+        constant = constant_columns(X)
+        kept = X[:, ~constant]
+        self.center_ = np.zeros(X.shape[1])
+        self.scale_ = np.zeros(X.shape[1])
+        center, scale = _robust(kept) if self.robust else _moments(kept)
+        self.center_[~constant] = center
+        self.scale_[~constant] = scale
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the scaled values, shape (n_rows, n_features)."""
+        flat = self.scale_ == 0
+        scaled = (X - self.center_) / np.where(flat, 1.0, self.scale_)
+        scaled[:, flat] = np.where(np.isnan(X[:, flat]), np.nan, 0.0)
+        return scaled
+
+
+class DropConstant:
+    """Keeps the columns that hold at least two different values in training."""
+
+    takes_missing = True
+
+    def fit(self, X: np.ndarray, y: Any = None) -> "DropConstant":
+        """Learn which columns vary; missing values don't count."""
+        self.support_ = ~constant_columns(X)
+        return self
+
+    def get_support(self) -> np.ndarray:
+        """Return the columns that stay, bool of shape (n_features,)."""
+        return self.support_
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the columns that vary, shape (n_rows, n_kept)."""
+        return X[:, self.support_]
+
+
+class Impute(_Columnwise):
+    """Fills missing values with the column's median, mean or commonest value in training."""
+
+    def __init__(self, strategy: str) -> None:
+        self.strategy = strategy
+
+    def fit(self, X: np.ndarray, y: Any = None) -> "Impute":
+        """Learn the value of each column."""
+        empty = np.isnan(X).all(axis=0)
+        if empty.any():
+            raise DataError(
+                f"every column needs a value to learn from, got {empty.sum()} without any; "
+                "put drop_constant before it."
+            )
+        from sklearn.impute import SimpleImputer
+
+        self.values_ = SimpleImputer(strategy=self.strategy).fit(X).statistics_
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the values without gaps, shape (n_rows, n_features)."""
+        return np.where(np.isnan(X), self.values_, X)
+
+
+def constant_columns(X: np.ndarray) -> np.ndarray:
+    """Tell which columns hold one value only, missing values aside."""
+    return ~(np.fmax.reduce(X, axis=0) > np.fmin.reduce(X, axis=0))
+
+
+def _moments(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.nanmean(X, axis=0), np.nanstd(X, axis=0)
+
+
+def _robust(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    low, center, high = np.nanquantile(X, [0.25, 0.5, 0.75], axis=0)
+    return center, np.where(high > low, high - low, np.nanstd(X, axis=0))
+
+
+def _make_clip(value: Any, owner: str) -> Clip:
+    bounds = list(value) if isinstance(value, list | tuple) and len(value) == 2 else [None, None]
+    given = [bound for bound in bounds if bound is not None]
+    if not given or not all(map(_is_number, given)) or (len(given) == 2 and given[0] >= given[1]):
+        raise InputError(
+            f"{owner}: clip takes two bounds [low, high] with low below high, one may be null, "
+            f"got {value!r}."
+        )
+    return Clip(*(None if bound is None else float(bound) for bound in bounds))
+
+
+def _is_number(value: Any) -> bool:
+    return (
+        isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(float(value)))
+    )
+
+
+def _make_impute(value: Any, owner: str) -> Impute:
+    if value not in IMPUTE_STRATEGIES:
+        raise InputError(f"{owner}: impute must be {', '.join(IMPUTE_STRATEGIES)}, got {value!r}.")
+    return Impute(value)
+
+
+def _make_class(step: dict[str, Any], *, owner: str) -> Any:
+    path = step["class"]
+    cls = _import_class(path, owner=owner)
+    parameters = {key: value for key, value in step.items() if key != "class"}
+    try:
+        return cls(**parameters)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{owner}: {path} cannot be made: {error}.") from error
+
+
+def _import_class(path: Any, *, owner: str) -> type:
+    module, _, name = path.rpartition(".") if isinstance(path, str) else ("", "", "")
+    if not module or not name.isidentifier():
+        raise InputError(f"{owner}: class must be a dotted path package.Class, got {path!r}.")
+    try:
+        cls = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise InputError(f"{owner}: class {path} cannot be imported: {error}.") from error
+    if not (
+        isinstance(cls, type) and callable(getattr(cls, "fit", None)) and hasattr(cls, "transform")
+    ):
+        raise InputError(f"{owner}: class {path} must be a class with fit and transform.")
+    return cls
+
+
+_PLAIN: dict[str, Callable[[], Any]] = {
+    "log2": Log2,
+    "standardize": Scale,
+    "robust": lambda: Scale(robust=True),
+    "drop_constant": DropConstant,
+}
+_VALUED: dict[str, Callable[[Any, str], Any]] = {"clip": _make_clip, "impute": _make_impute}
+
+
+__all__ = ["Preprocessor", "check_steps"]
+
+_OWNER = "Preprocessor"
+
+
+class Preprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+    """Applies steps one after the other; each output column is one input column.
+
+    Parameters
+    ----------
+    steps : sequence of str and dict
+        As they come from YAML: ``"log2"``, ``"standardize"``, ``"robust"``, ``"drop_constant"``,
+        ``{"clip": [low, high]}``, ``{"impute": "median"}`` (or mean, most_frequent), or
+        ``{"class": "sklearn.preprocessing.PowerTransformer", "method": "yeo-johnson"}``: any
+        scikit-learn-compatible transformer that keeps or selects columns, with its parameters.
+    random_state : int, Generator, RandomState or None, default=None
+        Seeds the steps that take a `random_state` and have none.
+
+    Attributes
+    ----------
+    columns_ : intp array of shape (n_kept,)
+        The input column of each output column.
+    n_features_in_ : int
+        Columns seen in `fit`.
+    fitted_steps_ : list
+        The fitted transformers.
+
+    Examples
+    --------
+    >>> X = np.array([[4.0, 1.0, 8.0], [16.0, 1.0, 2.0]])
+    >>> preprocessor = Preprocessor(["drop_constant", "log2"]).fit(X)
+    >>> preprocessor.transform(X)
+    array([[2., 3.],
+           [4., 1.]])
+    >>> preprocessor.columns_
+    array([0, 2])
+    """
+
+    def __init__(self, steps: Sequence[Any] = (), *, random_state: RandomState = None) -> None:
+        self.steps = steps
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> "Preprocessor":
+        """Learn the steps, each on what the steps before it make of the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Training rows; NaN is missing.
+        y : array-like of shape (n_rows,), optional
+            Classes, for steps that select by them.
+
+        Returns
+        -------
+        Preprocessor
+            Itself.
+
+        Raises
+        ------
+        InputError
+            When a step cannot be made or applied; the message is one sentence.
+
+        Examples
+        --------
+        >>> Preprocessor(["log2"]).fit([[2.0], [4.0]]).columns_
+        array([0])
+        """
+        self._fit(X, y)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Apply the steps.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Rows with the columns of `fit`.
+
+        Returns
+        -------
+        float64 array of shape (n_rows, n_kept)
+            Without missing or infinite values.
+
+        Raises
+        ------
+        DataError
+            When a step cannot be applied to these rows, or missing values remain.
+
+        Examples
+        --------
+        >>> Preprocessor(["standardize"]).fit([[1.0], [3.0]]).transform([[5.0]])
+        array([[3.]])
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self, "columns_")
+        values = _rows(X)
+        if values.shape[1] != self.n_features_in_:
+            raise DataError(
+                f"{_OWNER}: rows must have the {self.n_features_in_} columns of fit, "
+                f"got {values.shape[1]}."
+            )
+        for number, step in enumerate(self.fitted_steps_):
+            values = _apply(step, values, self._owner(number))
+        return _complete(values)
+
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> np.ndarray:
+        """Fit, then return the training rows as `transform` does.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Training rows.
+        y : array-like of shape (n_rows,), optional
+            Classes.
+        **fit_params
+            None is known.
+
+        Returns
+        -------
+        float64 array of shape (n_rows, n_kept)
+
+        Examples
+        --------
+        >>> Preprocessor([{"clip": [0, 2]}]).fit_transform([[1.0], [3.0]])
+        array([[1.],
+               [2.]])
+        """
+        if fit_params:
+            raise InputError(f"{_OWNER}: fit takes X and y only, got {', '.join(fit_params)}.")
+        return self._fit(X, y)
+
+    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
+        """Return the names of the output columns.
+
+        Parameters
+        ----------
+        input_features : sequence of str of length n_features, optional
+            Default: ``x0``, ``x1``, ...
+
+        Returns
+        -------
+        object array of shape (n_kept,)
+
+        Examples
+        --------
+        >>> Preprocessor(["drop_constant"]).fit([[1.0, 5.0], [2.0, 5.0]]).get_feature_names_out()
+        array(['x0'], dtype=object)
+        """
+        names = input_features
+        if names is None:
+            names = [f"x{column}" for column in range(self.n_features_in_)]
+        return np.asarray(names, dtype=object)[self.columns_]
+
+    def _fit(self, X: Any, y: Any) -> np.ndarray:
+        check_steps(self.steps, owner=_OWNER)
+        values = _rows(X)
+        self.n_features_in_ = values.shape[1]
+        columns = np.arange(values.shape[1], dtype=np.intp)
+        seed = draw_seed(self.random_state)
+        fitted = []
+        for number, spec in enumerate(self.steps):
+            owner = self._owner(number)
+            step = _seeded(make_step(spec, owner=owner), derive_seed(seed, "preprocess", number))
+            _refuse_missing(step, values, owner)
+            values, kept = _fit_step(step, values, y, owner)
+            columns = columns[kept]
+            fitted.append(step)
+        self.fitted_steps_ = fitted
+        self.columns_ = columns
+        return _complete(values)
+
+    def _owner(self, number: int) -> str:
+        return f"{_OWNER}: step {number + 1} ({step_name(self.steps[number])})"
+
+
+def _rows(X: Any) -> np.ndarray:
+    try:
+        values = np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{_OWNER}: rows must hold numbers, got {error}.") from error
+    if values.ndim != 2 or 0 in values.shape:
+        raise DataError(
+            f"{_OWNER}: rows must be two-dimensional (n_rows, n_features) and not empty, "
+            f"got shape {values.shape}."
+        )
+    n_infinite = int(np.isinf(values).sum())
+    if n_infinite:
+        raise DataError(f"{_OWNER}: rows must hold no infinite values, got {n_infinite}.")
+    return values
+
+
+def _seeded(step: Any, seed: int) -> Any:
+    if hasattr(step, "get_params") and step.get_params(deep=False).get("random_state", 0) is None:
+        step.set_params(random_state=seed)
+    return step
+
+
+def _refuse_missing(step: Any, values: np.ndarray, owner: str) -> None:
+    n_missing = int(np.isnan(values).sum())
+    if n_missing and not _takes_missing(step):
+        raise DataError(
+            f"{owner}: takes no missing values, got {n_missing}; put impute: median before it."
+        )
+
+
+def _takes_missing(step: Any) -> bool:
+    if hasattr(step, "takes_missing"):
+        return bool(step.takes_missing)
+    from sklearn.utils import get_tags
+
+    try:
+        return bool(get_tags(step).input_tags.allow_nan)
+    except (AttributeError, TypeError):
+        return False
+
+
+def _fit_step(step: Any, values: np.ndarray, y: Any, owner: str) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        step.fit(values, y)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{owner}: {_line(error)}.") from error
+    changed = _apply(step, values, owner)
+    kept = _kept_columns(step, values.shape[1], changed, owner)
+    if not len(kept):
+        raise DataError(f"{owner}: at least one column must stay, got none of {values.shape[1]}.")
+    return changed, kept
+
+
+def _apply(step: Any, values: np.ndarray, owner: str) -> np.ndarray:
+    _refuse_missing(step, values, owner)
+    try:
+        changed = step.transform(values)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{owner}: {_line(error)}.") from error
+    return np.asarray(
+        changed.toarray() if hasattr(changed, "toarray") else changed, dtype=np.float64
+    )
+
+
+def _kept_columns(step: Any, n_before: int, changed: np.ndarray, owner: str) -> np.ndarray:
+    if hasattr(step, "get_support"):
+        return np.flatnonzero(np.asarray(step.get_support(), dtype=bool))
+    before = [f"x{column}" for column in range(n_before)]
+    after = _names_out(step, before)
+    position = {name: column for column, name in enumerate(before)}
+    known = changed.ndim == 2 and len(after) == changed.shape[1]
+    if not known or not set(after) <= set(before) or len(set(after)) < len(after):
+        raise DataError(
+            f"{owner}: a step must keep or select columns, got {changed.shape[-1]} new columns "
+            f"from {n_before}, in which features cannot be told apart."
+        )
+    return np.array([position[name] for name in after], dtype=np.intp)
+
+
+def _names_out(step: Any, before: list[str]) -> list[str]:
+    if not hasattr(step, "get_feature_names_out"):
+        return before
+    return [str(name) for name in step.get_feature_names_out(np.array(before, dtype=object))]
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _complete(values: np.ndarray) -> np.ndarray:
+    n_missing = int(np.isnan(values).sum())
+    if n_missing:
+        raise DataError(
+            f"{_OWNER}: no missing value may remain after the steps, got {n_missing}; "
+            "add impute: median to the steps."
+        )
+    n_infinite = int(np.isinf(values).sum())
+    if n_infinite:
+        raise DataError(
+            f"{_OWNER}: no infinite value may come out of the steps, got {n_infinite}; "
+            "clip the values first."
+        )
+    return np.ascontiguousarray(values)

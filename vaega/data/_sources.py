@@ -1,0 +1,386 @@
+"""Sources: one way in for everything a dataset can come from."""
+
+import difflib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from vaega.core.checks import check_choice
+from vaega.core.errors import DataError, InputError
+from vaega.data._dataset import Dataset, quoted
+from vaega.data._readers import (
+    load_openml,
+    read_arff,
+    read_delimited,
+    read_npz,
+    read_npz_shapes,
+    read_parquet,
+)
+from vaega.data._tables import (
+    CATEGORICAL,
+    SUFFIXES,
+    Table,
+    data_folders,
+    dataset_from_table,
+    find_file,
+    list_files,
+    stem_of,
+    suffix_of,
+)
+
+BUNDLED = {
+    "breast_cancer": "Breast cancer (Wisconsin, diagnostic), 569 rows x 30 features",
+    "digits": "Handwritten digits, 1797 rows x 64 features",
+    "iris": "Iris flowers, 150 rows x 4 features",
+    "wine": "Wine recognition, 178 rows x 13 features",
+}
+
+
+def load_bundled(key: str, *, name: str | None = None) -> Dataset:
+    """Load a dataset that ships inside scikit-learn."""
+    if key not in BUNDLED:
+        raise DataError(
+            f"sklearn:{key}: the classification sets inside scikit-learn are "
+            f"{', '.join(BUNDLED)}; got {key!r}."
+        )
+    from sklearn import datasets
+
+    bunch = getattr(datasets, f"load_{key}")()
+    return Dataset.from_arrays(
+        bunch.data,
+        bunch.target_names[bunch.target],
+        name=name or key,
+        feature_names=[str(feature) for feature in bunch.feature_names],
+        origin=f"scikit-learn, sklearn.datasets.load_{key}",
+        licence="CC BY 4.0 (UCI); shipped with scikit-learn",
+    )
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """One line of ``vaega datasets``."""
+
+    source: str  # What `load_dataset` takes
+    title: str  # What it is, with its size where that is known
+    where: str  # The file, "scikit-learn", or "OpenML, needs the network"
+
+
+@dataclass(frozen=True)
+class KnownDataset:
+    """Facts about a published dataset, or about a stand-in for one."""
+
+    title: str  # What it is, whom to cite, under which terms it may be used
+    citation: str  # What it is, whom to cite, under which terms it may be used
+    licence: str  # What it is, whom to cite, under which terms it may be used
+    n_features: int  # Its number of columns; a file with another number is not this dataset
+    note: str = ""  # What one must know before using it
+    openml: tuple[int, str] | None = None  # Number and name on OpenML, where it is there
+
+
+_GOLUB = "Golub et al. (1999), Molecular classification of cancer, Science 286:531-537"
+_GUYON = (
+    "Guyon, Gunn, Ben-Hur, Dror (2004), Result analysis of the NIPS 2003 feature selection "
+    "challenge, NIPS 17"
+)
+_RAMASWAMY = (
+    "Ramaswamy et al. (2001), Multiclass cancer diagnosis using tumor gene expression "
+    "signatures, PNAS 98:15149-15154"
+)
+_YEOH = (
+    "Yeoh et al. (2002), Classification, subtype discovery, and prediction of outcome in "
+    "pediatric acute lymphoblastic leukemia, Cancer Cell 1:133-143"
+)
+_LECUN = "LeCun, Bottou, Bengio, Haffner (1998), Proc. IEEE 86:2278-2324"
+
+KNOWN: dict[str, KnownDataset] = {
+    "leukemia": KnownDataset(
+        title="Leukemia, ALL against AML, 7129 genes",
+        citation=_GOLUB,
+        licence="no explicit licence; published for research by the Whitehead Institute",
+        n_features=7129,
+        note="Raw average differences: neither clipped nor logarithmic.",
+        openml=(1104, "leukemia"),
+    ),
+    "madelon": KnownDataset(
+        title="MADELON, five-dimensional XOR under 480 probes",
+        citation=_GUYON,
+        licence="CC BY 4.0 (UCI)",
+        n_features=500,
+        note="The official test part here is the published validation set; "
+        "which 20 columns carry signal was never published with the data.",
+        openml=(1485, "madelon"),
+    ),
+    "gisette": KnownDataset(
+        title="GISETTE, handwritten 4 against 9, half of the columns probes",
+        citation=_GUYON,
+        licence="CC BY 4.0 (UCI)",
+        n_features=5000,
+        openml=(41026, "gisette"),
+    ),
+    "gcm": KnownDataset(
+        title="GCM, 14 tumour types, 16063 genes",
+        citation=_RAMASWAMY,
+        licence="no explicit licence; published by the Broad Institute",
+        n_features=16063,
+        openml=(1106, "GCM"),
+    ),
+    "all_leukemia": KnownDataset(
+        title="Childhood leukemia, seven subtypes, 327 rows",
+        citation=_YEOH,
+        licence="no explicit licence; published by St. Jude",
+        n_features=12600,
+    ),
+    "all_leukemia_yeoh6": KnownDataset(
+        title="Childhood leukemia, six subtypes, 248 of 327 rows",
+        citation=_YEOH,
+        licence="GPL for the package it was taken from; the data of St. Jude have no explicit one",
+        n_features=12558,
+        note="The mixed class 'others' is absent; absent calls are 0; test values are capped at "
+        "45,000 as the training values are; probe names are inferred and only indicative.",
+    ),
+    "gcm1363": KnownDataset(
+        title="GCM, 14 tumour types, 1363 filtered genes",
+        citation=f"{_RAMASWAMY}; filtered by de Souto et al. (2008), BMC Bioinformatics 9:497",
+        licence="GPL-3.0 for the repository it was taken from; the data have no explicit one",
+        n_features=1363,
+        note="A near-substitute for GCM: genes kept by an unsupervised filter over all rows, "
+        "values cut to 10..16000, 53 duplicate columns, no official split, rows ordered by class.",
+    ),
+    "mnist49": KnownDataset(
+        title="MNIST digits 4 against 9, 784 pixels",
+        citation=_LECUN,
+        licence="CC BY-SA 3.0 as commonly stated",
+        n_features=784,
+        note="Rows are ordered by class.",
+    ),
+    "gisette_surrogate": KnownDataset(
+        title="Stand-in for GISETTE, which it is not: made from MNIST, 2500 known probes",
+        citation=f"made from MNIST ({_LECUN}) after the published design of GISETTE",
+        licence="as MNIST: CC BY-SA 3.0 as commonly stated",
+        n_features=5000,
+        note="This is not GISETTE and must never be reported as GISETTE: pixels and products of "
+        "pixels of MNIST digits 4 and 9, with 2,500 permuted columns as probes.",
+    ),
+}
+
+
+def known_dataset(name: str, n_features: int) -> KnownDataset | None:
+    """Return the facts about a dataset when name and number of columns agree."""
+    known = KNOWN.get(name)
+    return known if known is not None and known.n_features == n_features else None
+
+
+def describe_shapes(shapes: dict[str, tuple[int, ...]]) -> str:
+    """Write the sizes of a dataset's arrays for a list."""
+    train = shapes.get("X_train", shapes.get("X", ()))
+    test = shapes.get("X_test", ())
+    if len(train) != 2:
+        return f"arrays {quoted(shapes)}" if shapes else "not readable"
+    more = f" (+ {test[0]} test rows)" if test else ""
+    return f"{train[0]} rows{more} x {train[1]} features"
+
+
+__all__ = ["DatasetEntry", "available_datasets", "load_dataset"]
+
+_OWNER = "load_dataset"
+_OPENML_NOTE = "Fetched from OpenML, which has no official test part."
+_READERS: dict[str, Callable[[Path], Table]] = {".arff": read_arff, ".parquet": read_parquet}
+
+
+def load_dataset(
+    source: str | os.PathLike[str],
+    *,
+    target: str | None = None,
+    groups: str | None = None,
+    categorical: str = "error",
+    ignore: Sequence[str] = (),
+    name: str | None = None,
+) -> Dataset:
+    """Load a dataset.
+
+    Parameters
+    ----------
+    source : str or path
+        One of
+
+        - ``sklearn:NAME``: a classification set inside scikit-learn;
+        - ``openml:ID``, ``openml:NAME`` or ``openml:NAME@VERSION``: fetched once, then cached;
+        - a path ending in .csv, .tsv (both also .gz), .arff, .parquet or .npz;
+        - a bare name: NAME.npz, .csv, ... in ``$VAEGA_DATA``, then in ``./data``, then on OpenML
+          where the catalogue knows it.
+    target : str, optional
+        The target column of a table; default: the only one called class, target, label or y.
+    groups : str, optional
+        A column of a table whose equal values mark rows that belong together.
+    categorical : {"error", "one_hot", "drop"}, default="error"
+        What happens to text columns of a table.
+    ignore : sequence of str
+        Columns of a table that are left out.
+    name : str, optional
+        The dataset's name; default: from the source.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        When the source cannot be read or is no classification dataset; the message is one
+        sentence.
+
+    Examples
+    --------
+    >>> load_dataset("sklearn:wine").X.shape
+    (178, 13)
+    """
+    check_choice(categorical, "categorical", CATEGORICAL, owner=_OWNER)
+    text = os.fspath(source)
+    columns: dict[str, Any] = {"target": target, "groups": groups, "ignore": tuple(ignore)}
+    if text.startswith("sklearn:"):
+        _refuse_columns(text, columns)
+        return load_bundled(text.removeprefix("sklearn:"), name=name)
+    if text.startswith("openml:"):
+        reference = text.removeprefix("openml:")
+        return load_openml(reference, **columns, categorical=categorical, name=name)
+    if "://" in text:
+        raise DataError(f"{text}: addresses are not read; download the file and give its path.")
+    if isinstance(source, os.PathLike) or _is_path(text):
+        path = Path(text).expanduser()
+        return _load_file(path, **columns, categorical=categorical, name=name)
+    return _load_name(text, **columns, categorical=categorical, name=name)
+
+
+def available_datasets() -> list[DatasetEntry]:
+    """List what `load_dataset` can load by name from here, without reading the values.
+
+    Returns
+    -------
+    list of DatasetEntry
+        Files of ``$VAEGA_DATA`` and ``./data`` first, then scikit-learn's sets, then the names
+        that OpenML has.
+
+    Examples
+    --------
+    >>> [entry.source for entry in available_datasets() if entry.where == "scikit-learn"]
+    ['sklearn:breast_cancer', 'sklearn:digits', 'sklearn:iris', 'sklearn:wine']
+    """
+    files = [_file_entry(path) for path in list_files()]
+    bundled = [
+        DatasetEntry(f"sklearn:{key}", title, "scikit-learn") for key, title in BUNDLED.items()
+    ]
+    here = {entry.source for entry in files}
+    remote = [
+        DatasetEntry(key, known.title, "OpenML, needs the network")
+        for key, known in KNOWN.items()
+        if known.openml and key not in here
+    ]
+    return [*files, *bundled, *remote]
+
+
+def _is_path(text: str) -> bool:
+    path = Path(text)
+    named = suffix_of(path) is not None or (path.suffix != "" and path.is_file())
+    return named or any(mark in text for mark in "/\\~")
+
+
+def _refuse_columns(owner: str, columns: Mapping[str, Any]) -> None:
+    for role, column in columns.items():
+        if column:
+            raise DataError(
+                f"{owner}: {role} names a column of a table, which this source is not; "
+                f"got {column!r}."
+            )
+
+
+def _load_file(path: Path, *, name: str | None, **columns: Any) -> Dataset:
+    label = name or stem_of(path)
+    try:
+        return _with_facts(_read_file(path, label=label, **columns), stem_of(path))
+    except DataError as error:  # what a dataset says of itself, said of the file it came from
+        sentence = str(error).removeprefix(f"dataset {label!r}: ")
+        if sentence == str(error):
+            raise
+        raise DataError(f"{path}: {sentence}") from error
+
+
+def _read_file(path: Path, *, label: str, categorical: str, **columns: Any) -> Dataset:
+    owner, whose = str(path), {"name": label, "origin": path.name}
+    suffix = _check_file(path)
+    if suffix == ".npz":
+        _refuse_columns(owner, columns)
+        return read_npz(path, **whose)
+    if suffix in _READERS:
+        table = _READERS[suffix](path)
+    else:
+        table = read_delimited(path, target=columns["target"])
+    return dataset_from_table(table, **columns, categorical=categorical, **whose, owner=owner)
+
+
+def _check_file(path: Path) -> str:
+    suffix = suffix_of(path)
+    if path.is_dir():
+        raise DataError(f"{path}: must be a file, got a folder.")
+    if suffix is None:
+        shown = path.suffix or "no ending"
+        raise DataError(f"{path}: a data file must end in {', '.join(SUFFIXES)}, got {shown}.")
+    if not path.exists():
+        raise DataError(f"{path}: no such file, looked from {Path.cwd()}.")
+    return suffix
+
+
+def _with_facts(dataset: Dataset, stem: str) -> Dataset:
+    known = known_dataset(stem, dataset.n_features)
+    if known is None:
+        return dataset
+    notes = (known.note, *dataset.notes) if known.note else dataset.notes
+    return replace(dataset, origin=known.citation, licence=known.licence, notes=notes)
+
+
+def _load_name(text: str, **options: Any) -> Dataset:
+    try:
+        path = find_file(text)
+    except InputError as error:
+        raise DataError(f"{_OWNER}: {error}") from error
+    if path is not None:
+        return _load_file(path, **options)
+    known = KNOWN.get(text)
+    if known is None or known.openml is None:
+        raise DataError(_unknown_name(text))
+    number, remote_name = known.openml
+    options["name"] = options["name"] or text
+    dataset = load_openml(str(number), **options, expected_name=remote_name)
+    return replace(dataset, notes=(*dataset.notes, _OPENML_NOTE))
+
+
+def _unknown_name(text: str) -> str:
+    names = [entry.source for entry in available_datasets()]
+    close = difflib.get_close_matches(text, names, n=1)
+    guess = f" (did you mean {close[0]!r}?)" if close else ""
+    problem = (
+        f"{text!r} is known, but its file {text}.npz is not here"
+        if text in KNOWN
+        else f"no dataset is called {text!r}"
+    )
+    return f"{_OWNER}: {problem}{guess}; available from here are {', '.join(names)}; {_searched()}."
+
+
+def _searched() -> str:
+    folders = ", ".join(map(str, data_folders())) or "no folder, ./data is not there"
+    named = os.environ.get("VAEGA_DATA")
+    if not named:
+        return f"VAEGA_DATA is not set; searched {folders}"
+    if not Path(named).expanduser().is_dir():
+        return f"VAEGA_DATA names {named}, which is no folder; searched {folders}"
+    return f"searched {folders}"
+
+
+def _file_entry(path: Path) -> DatasetEntry:
+    stem = stem_of(path)
+    shapes = read_npz_shapes(path) if path.suffix == ".npz" else {}
+    size = describe_shapes(shapes) if path.suffix == ".npz" else f"a {suffix_of(path)} table"
+    n_features = (shapes.get("X_train") or shapes.get("X") or (0,))[-1]
+    known = known_dataset(stem, n_features)
+    return DatasetEntry(stem, f"{known.title}, {size}" if known else size, str(path))

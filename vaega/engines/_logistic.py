@@ -1,0 +1,720 @@
+"""Logistic regression: the optimum of each mask, on as few columns as possible."""
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from scipy.special import expit, softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.class_weight import compute_class_weight
+
+from vaega.engines._base import LABELS, PROBABILITIES, RANKING, Responses, decide
+from vaega.engines._compiled import (
+    exponentiate,
+    kernel,
+    mirror,
+    multiply,
+    multiply_upper,
+    padded,
+    select,
+)
+from vaega.engines._linear_forms import PANEL, triangulate
+from vaega.fitness._folds import Fold
+
+_PANEL = 16
+_SMALL = 40  # below, panels do not pay
+
+
+@kernel
+def solve(matrix, n, x, scaled):  # type: ignore[no-untyped-def]
+    """Solve ``matrix[:n, :n] @ x = matrix[:n, n]`` in place; return whether it could."""
+    if n <= _SMALL:
+        if not _eliminate(matrix, n):
+            return False
+    else:
+        width, spare = -(-(n + 1) // PANEL) * PANEL, np.empty((PANEL, matrix.shape[1]))
+        if triangulate(matrix, scaled, spare, np.arange(n), n, width) < 0.0:
+            return False
+    for j in range(n - 1, -1, -1):
+        total = matrix[j, n]
+        for k in range(j + 1, n):
+            total -= matrix[j, k] * x[k]
+        x[j] = total / matrix[j, j]
+    return True
+
+
+@kernel
+def _eliminate(matrix, n):  # type: ignore[no-untyped-def]
+    for j in range(n):
+        if not matrix[j, j] > 0.0:
+            return False
+        inverse, above = 1.0 / matrix[j, j], matrix[j]
+        for i in range(j + 1, n):
+            factor, row = above[i] * inverse, matrix[i]
+            for k in range(i, n + 1):
+                row[k] -= factor * above[k]
+    return True
+
+
+@kernel
+def invert(matrix, n, room):  # type: ignore[no-untyped-def]
+    """Invert ``matrix[:n, :n]`` in place, by blocks; return whether it could."""
+    size = -(-n // _PANEL) * _PANEL
+    for i in range(n, size):  # ones, so that all blocks are whole
+        matrix[i, :size] = 0.0
+        matrix[:n, i] = 0.0
+        matrix[i, i] = 1.0
+    for start in range(0, size, _PANEL):
+        block = matrix[start : start + _PANEL, start : start + _PANEL]
+        if not _sweep(block):
+            return False
+        _sweep_others(matrix[:size, :size], start, block, room)
+    for i in range(size):
+        for j in range(size):
+            matrix[i, j] = -matrix[i, j] if i < n and j < n else 0.0
+    return True
+
+
+@kernel
+def _sweep(block):  # type: ignore[no-untyped-def]
+    # Goodnight (1979): sweeping all rows of a symmetric matrix leaves minus its inverse.
+    n = len(block)
+    for k in range(n):
+        if not block[k, k] > 0.0:
+            return False
+        inverse, above = 1.0 / block[k, k], block[k]
+        for i in range(n):
+            if i != k:
+                factor, row = above[i] * inverse, block[i]
+                for j in range(n):
+                    row[j] -= factor * above[j]
+                row[k] = factor
+        for j in range(n):
+            above[j] *= inverse
+        above[k] = -inverse
+    return True
+
+
+@kernel
+def _sweep_others(matrix, start, swept, room):  # type: ignore[no-untyped-def]
+    # The same for a block of rows, whose own block is swept already.
+    size, end, here = len(matrix), start + _PANEL, np.arange(_PANEL)
+    above, scaled = room[:_PANEL, :size], room[_PANEL : 2 * _PANEL, :size]
+    product = room[2 * _PANEL : 2 * _PANEL + size, :size]
+    above[:] = matrix[start:end]
+    above[:, start:end] = 0.0
+    multiply(scaled, swept, here, above, here)  # minus the inverse times the rest
+    multiply(product, above.T, here, scaled, here)
+    for i in range(size):
+        if start <= i < end:
+            continue
+        for j in range(size):
+            matrix[i, j] += product[i, j]
+        for k in range(_PANEL):
+            matrix[i, start + k] = matrix[start + k, i] = -scaled[k, i]
+
+
+# A pivot below this share of the largest row is rounding: its column would be noise.
+_NO_PIVOT = 1e-14
+
+
+@kernel
+def reduce_rows(reduced, gram, rest, rows, columns, n_fit, constant):  # type: ignore[no-untyped-def]
+    """Write the rows of a mask to `reduced`, one column of theirs a row, and return how many."""
+    if len(columns) + (constant != 0.0) <= n_fit:
+        return _copy_rows(reduced, rows, columns, constant)
+    multiply_upper(gram, rows.T[:n_fit], columns, rows, columns)
+    mirror(gram, n_fit)
+    gram += constant * constant
+    return _factorise(reduced, gram, rest)
+
+
+@kernel
+def _copy_rows(reduced, rows, columns, constant):  # type: ignore[no-untyped-def]
+    n_columns = len(columns)
+    for k in range(n_columns):
+        reduced[k] = rows[columns[k]]
+    if constant == 0.0:
+        return n_columns
+    reduced[n_columns] = constant
+    return n_columns + 1
+
+
+@kernel
+def _factorise(reduced, gram, rest):  # type: ignore[no-untyped-def]
+    # Pivoted Cholesky: each column takes the row with the most left to explain.
+    n_fit, width = gram.shape
+    for i in range(n_fit):
+        rest[i] = gram[i, i]
+    lowest = _NO_PIVOT * n_fit * rest.max()
+    order = np.arange(n_fit)
+    for k in range(n_fit):
+        pivot = rest.argmax()
+        if not rest[pivot] > lowest:
+            return k
+        multiply(reduced[k : k + 1], reduced[:, pivot : pivot + 1].T, order[:k], reduced, order[:k])
+        scale = 1.0 / np.sqrt(rest[pivot])
+        for i in range(width):
+            reduced[k, i] = (gram[pivot, i] - reduced[k, i]) * scale
+        for i in range(n_fit):
+            rest[i] -= reduced[k, i] * reduced[k, i]
+        rest[pivot] = 0.0
+    return n_fit
+
+
+@kernel
+def transpose_rows(rows, reduced, n_rows, n_columns, intercept):  # type: ignore[no-untyped-def]
+    """Write the first rows of `reduced` as rows, and a last column of ones for an intercept."""
+    if intercept:
+        reduced[n_columns] = 1.0
+        n_columns += 1
+    for start in range(0, n_rows, 8):
+        for j in range(n_columns):
+            for i in range(start, min(start + 8, n_rows)):
+                rows[i, j] = reduced[j, i]
+    for i in range(n_rows):
+        for j in range(n_columns, rows.shape[1]):
+            rows[i, j] = 0.0
+    return n_columns
+
+
+# A step that moves no margin by more leaves an error of about its square: the curvature of the
+# logistic loss changes by a factor of at most exp(step) along it.
+_BINARY_LAST_STEP = 1e-6
+_BINARY_MAX_STEPS, _BINARY_MAX_CUTS = 100, 40
+_FLATTER = 0.5  # how steep the loss may rise at the end of a step, against its fall at the start
+_BINARY_LANES = 8
+
+
+@kernel
+def fit_binary(masks, rows, targets, costs, intercept, constant, values):  # type: ignore[no-untyped-def]
+    """Fit one logistic regression a mask, and write its decisions for the validate rows.
+
+    Each minimises ``sum_i costs_i (log(1 + exp(f_i)) - targets_i f_i) + |w|^2 / 2``, where `f` is
+    linear in the columns of the mask.
+    """
+    n_fit, n_validate, width, most = len(targets), values.shape[1], rows.shape[1], 0
+    for mask in masks:
+        most = max(most, mask.sum())
+    most = min(most + 1, n_fit) + 1
+    wide = -(-(most + 1) // _BINARY_LANES) * _BINARY_LANES
+    reduced, gram, rest = np.empty((most, width)), np.empty((n_fit, width)), np.empty(n_fit)
+    room = np.empty((2, n_fit, wide)), np.empty((2, most, wide)), np.empty((5, width))
+    weights, final = np.empty((3, wide)), np.empty((1, width))
+    order, columns = np.arange(most), np.empty(masks.shape[1], dtype=np.int64)
+    for m in range(len(masks)):
+        own = columns[: select(masks[m], columns)]
+        q = reduce_rows(reduced, gram, rest, rows, own, n_fit, constant)
+        q = transpose_rows(room[0][0], reduced, n_fit, q, intercept)
+        done = _minimise_binary(reduced, q, targets, costs, intercept, room, weights)
+        multiply(final, weights[:1], order[:q], reduced, order[:q])
+        for i in range(n_validate):
+            values[m, i] = final[0, n_fit + i] if done else np.nan
+
+
+@kernel
+def _minimise_binary(reduced, q, targets, costs, intercept, room, weights):  # type: ignore[no-untyped-def]
+    (table, scaled), (system, triangle), margins = room
+    n, wide = len(targets), -(-q // _BINARY_LANES) * _BINARY_LANES
+    order, places = np.arange(n), np.arange(q)
+    used = -(-n // _BINARY_LANES) * _BINARY_LANES
+    scores, shares, scale, pulls = margins[0], margins[1], margins[2], margins[3:4]
+    moves = margins[4:5, :used]
+    weight, step, force = weights[0], weights[1], weights[2:3, :wide]
+    free = q - 1 if intercept else q
+    weight[:q] = 0.0
+    scores[:n] = 0.0
+    shares[:n] = 0.5
+    for _ in range(_BINARY_MAX_STEPS):
+        for i in range(n):
+            pulls[0, i] = costs[i] * (targets[i] - shares[i])
+            curvature = costs[i] * shares[i] * (1.0 - shares[i])
+            for j in range(wide):
+                scaled[i, j] = curvature * table[i, j]
+        multiply_upper(system[:q, :wide], table[:, :q].T, order, scaled, order)
+        multiply(force, pulls, order, table, order)
+        for j in range(free):
+            system[j, j] += 1.0
+            force[0, j] -= weight[j]
+        for j in range(q):
+            system[j, q] = force[0, j]
+        if not solve(system, q, step, triangle):
+            return False
+        multiply(moves, weights[1:2], places, reduced, places)
+        slope = 0.0
+        for j in range(q):
+            slope -= step[j] * force[0, j]
+        largest = 0.0
+        for i in range(n):
+            largest = max(largest, abs(moves[0, i]))
+        if not largest < np.inf:
+            return False
+        if largest <= _BINARY_LAST_STEP:
+            weight[:q] += step[:q]
+            return True
+        _line_search_binary(
+            scores, shares, scale, pulls[0], moves[0], targets, costs, weight, step, free, q, slope
+        )
+    return False
+
+
+@kernel
+def _line_search_binary(  # type: ignore[no-untyped-def]
+    scores, shares, scale, below, moves, targets, costs, weight, step, free, q, slope
+):
+    # The loss is convex: while it still falls at the end of a step, no such step is too long.
+    n, before, length = len(targets), 0.0, 1.0
+    for _ in range(_BINARY_MAX_CUTS):
+        ahead = 0.0
+        for i in range(n):
+            scores[i] += (length - before) * moves[i]
+        for j in range(free):
+            ahead += (weight[j] + length * step[j]) * step[j]
+        _share(shares, scale, below, scores, n)
+        for i in range(n):
+            ahead += costs[i] * (shares[i] - targets[i]) * moves[i]
+        if ahead <= _FLATTER * abs(slope):
+            break
+        before = length
+        length *= max(0.1, slope / (slope - ahead))
+    else:
+        length = before  # where the scores are
+    for j in range(q):
+        weight[j] += length * step[j]
+
+
+@kernel
+def _share(shares, scale, below, scores, n):  # type: ignore[no-untyped-def]
+    # 1 / (1 + exp(-f)); exp of what is negative, so that nothing overflows.
+    for i in range(n):
+        below[i] = -abs(scores[i])
+    exponentiate(shares, scale, below, n)
+    for i in range(n):
+        small = shares[i] / (1.0 + shares[i])
+        shares[i] = small if scores[i] < 0.0 else 1.0 - small
+
+
+_LAST_STEP = 1e-7  # the most that the last step may move a decision
+_MOST_STEPS, _MOST_CUTS = 2000, 40
+_MEMORY = 6
+_EARLY, _EVERY = 6, 100  # steps at which the preconditioner is computed anew
+_LEAST_CURVATURE = 1e-3
+_LANES, _BLOCK = 8, 16
+
+
+@kernel
+def fit_multinomial(masks, rows, targets, costs, intercept, values):  # type: ignore[no-untyped-def]
+    """Fit one logistic regression a mask, and write its decisions for the validate rows.
+
+    Each minimises ``-sum_i costs_i log(share_i) + |w|^2 / 2``, where `share` is the softmax of
+    decisions that are linear in the columns of the mask, at the class of the row.
+    """
+    (n_classes, n_fit), width, n_validate = targets.shape, rows.shape[1], values.shape[2]
+    most = 0
+    for mask in masks:
+        most = max(most, mask.sum())
+    most = min(most, n_fit) + 1
+    wide, used = -(-most // _BLOCK) * _BLOCK, -(-n_fit // _LANES) * _LANES
+    reduced, gram, rest = np.empty((most, width)), np.empty((n_fit, width)), np.empty(n_fit)
+    tables = np.empty((2, n_fit, wide))
+    squares = np.empty((wide, wide)), np.empty((wide + 32, wide))
+    margins, lines = np.empty((4, n_classes, used)), np.empty((4, used))
+    vectors = np.empty((2 * _MEMORY + 5, n_classes * wide))
+    final, columns = np.empty((n_classes, width)), np.empty(masks.shape[1], dtype=np.int64)
+    for m in range(len(masks)):
+        own = columns[: select(masks[m], columns)]
+        q = reduce_rows(reduced, gram, rest, rows, own, n_fit, 0.0)
+        q = transpose_rows(tables[0], reduced, n_fit, q, intercept)
+        weights = _minimise(
+            reduced, q, targets, costs, intercept, tables, squares, margins, lines, vectors
+        )
+        multiply(final, weights, np.arange(q), reduced, np.arange(q))
+        values[m] = final[:, n_fit : n_fit + n_validate]
+
+
+@kernel
+def _minimise(  # type: ignore[no-untyped-def]
+    reduced, q, targets, costs, intercept, tables, squares, margins, lines, vectors
+):
+    n_classes, n = targets.shape
+    wide, used = -(-q // _LANES) * _LANES, margins.shape[2]
+    size, order, places = n_classes * wide, np.arange(n), np.arange(q)
+    weight, gradient, before, step = vectors[0], vectors[1], vectors[2], vectors[3]
+    asked = vectors[4]
+    steps, turns = vectors[5 : 5 + _MEMORY], vectors[5 + _MEMORY :]
+    scores, shares, pulls, moves = margins[0], margins[1], margins[2], margins[3]
+    free, table = q - 1 if intercept else q, tables[0][:, :wide]
+    inner, kept, last = np.empty(_MEMORY), 0, 0
+    weight[:size] = 0.0
+    scores[:] = 0.0
+    share_out(shares, lines, scores, n)
+    for turn in range(_MOST_STEPS):
+        _pull(pulls, shares, targets, costs)
+        multiply(_shape(gradient, n_classes, wide), pulls, order, table, order)
+        _add_penalised(gradient, weight, n_classes, wide, free)
+        if turn == _EARLY or turn % _EVERY == 0:
+            if not _precondition(shares, costs, tables, squares, q, free):
+                break
+            kept = 0
+        else:
+            last = (last + 1) % _MEMORY
+            inner[last] = _remember(turns[last], steps[last], gradient, before, step, size)
+            kept = min(kept + 1, _MEMORY)
+        before[:size] = gradient[:size]
+        asked[:size] = gradient[:size]
+        _direct(step, asked, steps, turns, inner, kept, last, squares[0], n_classes, q)
+        slope = _dot(step, gradient, size)
+        multiply(moves, _shape(step, n_classes, wide), places, reduced[:, :used], places)
+        square = _dot_penalised(step, step, size, wide, free)
+        length = -slope / (square + _curvature(shares, moves, costs, lines))
+        largest = _find_largest(moves, lines[0], n)
+        if largest <= _LAST_STEP or largest * length <= _LAST_STEP:
+            return _shape(weight, n_classes, wide)
+        if not (slope < 0.0 and largest < np.inf):
+            break
+        pull = _dot_penalised(weight, step, size, wide, free)
+        length = _walk(scores, shares, moves, targets, costs, lines, slope, length, pull, square)
+        for j in range(size):
+            step[j] *= length
+            weight[j] += step[j]
+    weight[:] = np.nan
+    return _shape(weight, n_classes, wide)
+
+
+@kernel
+def _pull(pulls, shares, targets, costs):  # type: ignore[no-untyped-def]
+    for k in range(len(targets)):
+        for i in range(len(costs)):
+            pulls[k, i] = costs[i] * (shares[k, i] - targets[k, i])
+
+
+@kernel
+def _add_penalised(gradient, weight, n_classes, wide, free):  # type: ignore[no-untyped-def]
+    for k in range(n_classes):
+        for j in range(k * wide, k * wide + free):
+            gradient[j] += weight[j]
+
+
+@kernel
+def _remember(turn, kept_step, gradient, before, step, size):  # type: ignore[no-untyped-def]
+    for j in range(size):
+        turn[j] = gradient[j] - before[j]
+        kept_step[j] = step[j]
+    return _dot(turn, kept_step, size)
+
+
+@kernel
+def _shape(vector, n_classes, wide):  # type: ignore[no-untyped-def]
+    return vector[: n_classes * wide].reshape(n_classes, wide)
+
+
+@kernel
+def _dot(one, other, size):  # type: ignore[no-untyped-def]
+    # Eight sums side by side, which a compiler can keep in one vector; `size` is a multiple.
+    a = b = c = d = e = f = g = h = 0.0
+    for j in range(0, size, 8):
+        a += one[j] * other[j]
+        b += one[j + 1] * other[j + 1]
+        c += one[j + 2] * other[j + 2]
+        d += one[j + 3] * other[j + 3]
+        e += one[j + 4] * other[j + 4]
+        f += one[j + 5] * other[j + 5]
+        g += one[j + 6] * other[j + 6]
+        h += one[j + 7] * other[j + 7]
+    return ((a + b) + (c + d)) + ((e + f) + (g + h))
+
+
+@kernel
+def _direct(step, asked, steps, turns, inner, kept, last, inverse, n_classes, q):  # type: ignore[no-untyped-def]
+    # L-BFGS: from the gradient in `asked` to the direction in `step`.
+    wide, factors = -(-q // _LANES) * _LANES, np.empty(_MEMORY)
+    size, places = n_classes * wide, np.arange(q)
+    for back in range(kept):
+        place = (last - back) % _MEMORY
+        factors[place] = _dot(steps[place], asked, size) / inner[place]
+        for j in range(size):
+            asked[j] -= factors[place] * turns[place, j]
+    wanted = _shape(asked, n_classes, wide)
+    multiply(_shape(step, n_classes, wide), wanted, places, inverse[:, :wide], places)
+    for forth in range(kept):
+        place = (last - kept + 1 + forth) % _MEMORY
+        factor = factors[place] - _dot(turns[place], step, size) / inner[place]
+        for j in range(size):
+            step[j] += factor * steps[place, j]
+    for j in range(size):
+        step[j] = -step[j]
+
+
+@kernel
+def _precondition(shares, costs, tables, squares, q, free):  # type: ignore[no-untyped-def]
+    table, scaled = tables
+    n, n_classes, wide = len(costs), len(shares), -(-q // _LANES) * _LANES
+    inverse, room = squares
+    for i in range(n):
+        spread = 0.0
+        for k in range(n_classes):
+            spread += shares[k, i] * (1.0 - shares[k, i])
+        spread = costs[i] * (spread / (n_classes - 1) + _LEAST_CURVATURE)
+        for j in range(wide):
+            scaled[i, j] = spread * table[i, j]
+    multiply_upper(inverse[:q, :wide], table[:, :q].T, np.arange(n), scaled, np.arange(n))
+    mirror(inverse, q)
+    for j in range(free):
+        inverse[j, j] += 1.0
+    return invert(inverse, q, room)
+
+
+@kernel
+def _dot_penalised(one, other, size, wide, free):  # type: ignore[no-untyped-def]
+    # Without the intercepts, which stand where `free` says if there are any.
+    total = _dot(one, other, size)
+    if free < wide:
+        for j in range(free, size, wide):
+            total -= one[j] * other[j]
+    return total
+
+
+@kernel
+def _find_largest(moves, line, n):  # type: ignore[no-untyped-def]
+    line[:n] = 0.0
+    for k in range(len(moves)):
+        for i in range(n):
+            size = abs(moves[k, i])
+            line[i] = line[i] if line[i] >= size else size
+    return line[:n].max()
+
+
+@kernel
+def _curvature(shares, moves, costs, lines):  # type: ignore[no-untyped-def]
+    # Of the losses along the step.
+    n, means, squares = len(costs), lines[0], lines[1]
+    means[:n] = 0.0
+    squares[:n] = 0.0
+    for k in range(len(shares)):
+        for i in range(n):
+            part = shares[k, i] * moves[k, i]
+            means[i] += part
+            squares[i] += part * moves[k, i]
+    total = 0.0
+    for i in range(n):
+        total += costs[i] * (squares[i] - means[i] * means[i])
+    return total
+
+
+@kernel
+def _walk(scores, shares, moves, targets, costs, lines, slope, length, pull, square):  # type: ignore[no-untyped-def]
+    # The loss is convex: while it still falls at the end of a step, no such step is too long.
+    (n_classes, n), before, slopes = targets.shape, 0.0, lines[3]
+    for _ in range(_MOST_CUTS):
+        for k in range(n_classes):
+            for i in range(n):
+                scores[k, i] += (length - before) * moves[k, i]
+        share_out(shares, lines, scores, n)
+        slopes[:n] = 0.0
+        for k in range(n_classes):
+            for i in range(n):
+                slopes[i] += (shares[k, i] - targets[k, i]) * moves[k, i]
+        ahead = pull + length * square
+        for i in range(n):
+            ahead += costs[i] * slopes[i]
+        if ahead <= _FLATTER * abs(slope):
+            break
+        before = length
+        length *= max(0.1, slope / (slope - ahead))
+    else:
+        length = before  # where the scores are
+    return length
+
+
+@kernel
+def share_out(shares, lines, scores, n):  # type: ignore[no-untyped-def]
+    """Write the softmax of the scores over the classes, from within a kernel or from Python."""
+    highest, scale, shifted = lines[0], lines[1], lines[2]
+    highest[:n] = scores[0, :n]
+    for k in range(1, len(scores)):
+        for i in range(n):
+            highest[i] = max(highest[i], scores[k, i])
+    for k in range(len(scores)):
+        for i in range(n):
+            shifted[i] = scores[k, i] - highest[i]
+        exponentiate(shares[k], scale, shifted, n)
+    highest[:n] = 0.0
+    for k in range(len(scores)):
+        for i in range(n):
+            highest[i] += shares[k, i]
+    for k in range(len(scores)):
+        for i in range(n):
+            shares[k, i] /= highest[i]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearRows:
+    """The rows of a fold as kernels take them."""
+
+    # Fit rows, then validate rows, then zeros up to a whole number of vectors; transposed
+    values: np.ndarray
+    classes: np.ndarray  # Of the fit rows
+    codes: np.ndarray  # The class of each fit row
+    n_validate: int
+    tame: bool
+    X_type: np.dtype[Any]  # Of the fit rows before
+
+
+_NOISE = 1e-12  # what rounding leaves of decisions that are 0, at a cost of 1
+_NO_SPREAD = 1e-24  # of a constant column: rounding
+_MOST_RATIO = 1e9  # of the mean square of a column to the variance of another
+
+_KNOWN: WeakKeyDictionary[Fold, dict[bool, LinearRows]] = WeakKeyDictionary()
+
+
+def rows_of(fold: Fold, *, centred: bool) -> LinearRows:
+    """Return the rows of a fold, computed once."""
+    known = _KNOWN.setdefault(fold, {})
+    if centred not in known:
+        known[centred] = _make_rows(fold, centred)
+    return known[centred]
+
+
+def _make_rows(fold: Fold, centred: bool) -> LinearRows:
+    classes, codes = np.unique(fold.y_fit, return_inverse=True)
+    n_fit, n_validate = len(fold.X_fit), len(fold.X_validate)
+    values = np.zeros((fold.X_fit.shape[1], padded(n_fit + n_validate, np.float64)))
+    values[:, :n_fit] = fold.X_fit.T
+    values[:, n_fit : n_fit + n_validate] = fold.X_validate.T
+    tame = bool(np.isfinite(values).all())
+    if tame:
+        means = values[:, :n_fit].mean(axis=1, keepdims=True)
+        if centred:
+            values[:, : n_fit + n_validate] -= means
+        tame = _is_tame(values[:, :n_fit], values[:, : n_fit + n_validate])
+    return LinearRows(values, classes, codes, n_validate, tame, fold.X_fit.dtype)
+
+
+def _is_tame(fit: np.ndarray, all_rows: np.ndarray) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        spreads, sizes = fit.var(axis=1), np.square(all_rows).mean(axis=1)
+        varied = spreads > _NO_SPREAD * sizes
+        least = spreads[varied].min(initial=np.inf)
+        return bool(np.isfinite(sizes).all() and sizes.max() <= _MOST_RATIO * least)
+
+
+def costs_of(estimator: Any, rows: LinearRows, fold: Fold) -> np.ndarray | None:
+    """Return what each fit row's loss counts."""
+    try:
+        estimator._validate_params()
+        shares = weigh_classes(estimator, rows, fold)
+    except (TypeError, ValueError):
+        return None
+    weights = np.ones(len(rows.codes)) if fold.weight_fit is None else fold.weight_fit
+    costs: np.ndarray = float(estimator.C) * (weights * shares[rows.codes])
+    sums = np.bincount(rows.codes, weights=costs)
+    if not (np.isfinite(costs).all() and (costs >= 0.0).all() and (sums > 0.0).all()):
+        return None
+    return costs
+
+
+def weigh_classes(estimator: Any, rows: LinearRows, fold: Fold) -> np.ndarray:
+    """Return the weight of each class, as scikit-learn computes it."""
+    shares: np.ndarray = compute_class_weight(
+        estimator.class_weight, classes=rows.classes, y=fold.y_fit, sample_weight=fold.weight_fit
+    )
+    return shares
+
+
+def doubt_of(scores: np.ndarray, costs: np.ndarray, unsure: float) -> np.ndarray:
+    """Return how near the decisions of each mask may be to where they turn, for scikit-learn."""
+    noise = _NOISE * float(costs.max())
+    doubts: np.ndarray = unsure * (1.0 + np.abs(scores).max(axis=(1, 2))) + noise
+    return doubts
+
+
+NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
+WEIGHTS = True
+EXACT = False
+RANDOM = False
+
+_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky")
+UNSURE, _UNSURE_OF_TWO = 5e-7, 1e-9  # of decisions: where L-BFGS ends, and Newton's method
+
+
+def accepts(estimator: Any) -> str | None:
+    """Return which setting of a logistic regression is not computed here, if any."""
+    if estimator.solver not in _SOLVERS:
+        return f"solver={estimator.solver!r}"
+    C = estimator.C
+    if not (isinstance(C, Real) and 0.0 < float(C) < np.inf):
+        return f"C={C!r}"
+    if estimator.dual and estimator.solver != "liblinear":
+        return f"dual={estimator.dual!r}"
+    # What scikit-learn warns of, and what has another optimum. The defaults, which its versions
+    # write in different ways, are an L2 penalty in all of them.
+    usual = LogisticRegression()
+    for name in ("penalty", "l1_ratio", "n_jobs"):
+        value = getattr(estimator, name)
+        if value != getattr(usual, name):
+            return f"{name}={value!r}"
+    return None
+
+
+def respond(
+    estimator: LogisticRegression,
+    fold: Fold,
+    masks: np.ndarray,
+    *,
+    need: str,
+    seeds: np.ndarray | None,
+) -> Responses:
+    """Return the answers of a logistic regression for each mask."""
+    liblinear = estimator.solver == "liblinear"
+    rows = rows_of(fold, centred=estimator.fit_intercept and not liblinear)
+    costs = costs_of(estimator, rows, fold)
+    n_classes = len(rows.classes)
+    possible = rows.tame and rows.X_type != np.float32 and n_classes > 1
+    if n_classes > 2 and (liblinear or need == RANKING):
+        possible = False
+    if not possible or costs is None:
+        return Responses.undecided(len(masks), len(fold.y_validate))
+    scores = _fit(estimator, rows, costs, masks, liblinear=liblinear)
+    with np.errstate(invalid="ignore"):
+        codes, decided = decide(
+            scores, doubt_of(scores, costs, UNSURE if n_classes > 2 else _UNSURE_OF_TWO)
+        )
+    return respond_with(scores, codes, decided, need)
+
+
+def respond_with(
+    scores: np.ndarray, codes: np.ndarray, decided: np.ndarray, need: str
+) -> Responses:
+    """Return the answers that follow from decisions."""
+    if need == LABELS:
+        return Responses(codes, decided)
+    scores[~decided] = 0.0
+    if need == RANKING:
+        return Responses(codes, decided, np.ascontiguousarray(scores[:, :, 0]))
+    if scores.shape[2] > 1:
+        return Responses(codes, decided, softmax(scores, axis=2))
+    shares = expit(scores[:, :, 0])
+    return Responses(codes, decided, np.stack([1.0 - shares, shares], axis=2))
+
+
+def _fit(
+    estimator: LogisticRegression,
+    rows: LinearRows,
+    costs: np.ndarray,
+    masks: np.ndarray,
+    *,
+    liblinear: bool,
+) -> np.ndarray:
+    """Decisions, shape (n_masks, n_validate, n_classes); for two classes one, of the second."""
+    n_classes, free = len(rows.classes), estimator.fit_intercept and not liblinear
+    if n_classes > 2:
+        scores = np.empty((len(masks), n_classes, rows.n_validate))
+        targets = (rows.codes == np.arange(n_classes)[:, None]).astype(float)
+        fit_multinomial(masks, rows.values, targets, costs, free, scores)
+        return np.ascontiguousarray(scores.transpose(0, 2, 1))
+    scores = np.empty((len(masks), rows.n_validate))
+    scaling = float(estimator.intercept_scaling) if liblinear and estimator.fit_intercept else 0.0
+    fit_binary(masks, rows.values, rows.codes.astype(float), costs, free, scaling, scores)
+    return scores[:, :, None]

@@ -1,0 +1,207 @@
+"""Checkpoints: an evolution state, and what its fitness remembers, in one file without pickles."""
+
+import contextlib
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vaega.core.errors import ResultsError
+from vaega.core.files import write_bytes
+from vaega.evolution._loop import Callback
+from vaega.evolution._state import EvolutionState
+
+VERSION = 2
+STOPPED = "loop.stopped"  # among the extra arrays: a callback ended the loop for good
+_ARRAYS = ("masks", "scores", "best_mask")
+_STATE, _STATE_EXTRA, _EXTRA = "state.", "state_extra.", "extra."
+
+Arrays = dict[str, np.ndarray]
+
+
+class SaveCheckpoint(Callback):
+    """Write the state to a file after a generation, so that a killed run can go on.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; always whole, replaced at once. The one before it is kept beside it, with
+        ``.previous`` behind its name.
+    extra : callable, optional
+        Returns named arrays to save beside the state, e.g. the fitness memory's.
+    seconds : float, default=2.0
+        Shortest time between two writes; a resumed run repeats what came after the last.
+    callbacks : iterable of Callback, default=()
+        Callbacks of the same loop whose own state is to be kept, see `restore_callbacks`.
+    identity : str, default=""
+        Digest of the search's settings: a checkpoint of another search is refused on reading.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        extra: Callable[[], Arrays] = dict,
+        seconds: float = 2.0,
+        callbacks: Iterable[Callback] = (),
+        identity: str = "",
+    ) -> None:
+        self.path = path
+        self.extra = extra
+        self.seconds = seconds
+        self.callbacks = tuple(callbacks)
+        self.identity = identity
+        self._written = -np.inf
+        self._stopped = False
+
+    def on_start(self, algorithm: Any) -> None:
+        """Let the first generation be written."""
+        self._written = -np.inf
+        self._stopped = False
+
+    def on_decision(self, algorithm: Any, *, stopped: bool) -> None:
+        """Write when the last write is old enough, or the loop was stopped.
+
+        In one write with the state, so that a run which is killed here and resumed neither
+        forgets that it was stopped nor decides it twice.
+        """
+        self._stopped = stopped
+        if stopped or time.monotonic() - self._written >= self.seconds:
+            self.on_end(algorithm)
+            self._written = time.monotonic()
+
+    def on_end(self, algorithm: Any) -> None:
+        """Write the last state, so that a finished search is never repeated."""
+        extra = self.extra() | callback_arrays(self.callbacks)
+        extra[STOPPED] = np.array(self._stopped)
+        save_checkpoint(self.path, algorithm.state, extra, identity=self.identity)
+
+
+def callback_arrays(callbacks: Iterable[Callback]) -> Arrays:
+    """Return the state of callbacks, named by their places and classes."""
+    return {
+        f"{_owner(place, callback)}{name}": array
+        for place, callback in enumerate(callbacks)
+        for name, array in getattr(callback, "state_arrays", dict)().items()
+    }
+
+
+def restore_callbacks(callbacks: Iterable[Callback], extra: Mapping[str, np.ndarray]) -> None:
+    """Give callbacks back what `SaveCheckpoint` kept of them."""
+    for place, callback in enumerate(callbacks):
+        owner = _owner(place, callback)
+        arrays = {
+            name.removeprefix(owner): array
+            for name, array in extra.items()
+            if name.startswith(owner)
+        }
+        if arrays:
+            callback.restore_arrays(arrays)
+
+
+def _owner(place: int, callback: Callback) -> str:
+    return f"callback.{place}.{type(callback).__name__}."
+
+
+def save_checkpoint(
+    path: Path,
+    state: EvolutionState,
+    extra: Arrays | None = None,
+    *,
+    identity: str = "",
+) -> None:
+    """Write a state so that a crash at any byte leaves a whole one, this or the one before."""
+    upcoming = _beside(path, "next")
+    write_bytes(upcoming, _encode(state, extra or {}, identity))
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(_beside(path, "previous"))
+        upcoming.replace(path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be written: {error.strerror or error}.") from error
+
+
+def load_checkpoint(path: Path, *, identity: str = "") -> tuple[EvolutionState, Arrays]:
+    """Read what `save_checkpoint` wrote."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            content = {name: file[name] for name in file.files}
+        plain = json.loads(str(content.pop("plain")))
+        _check_version(plain.pop("version"))
+        of_search = plain.pop("identity")
+        state = _decode(plain, content)
+    except Exception as error:  # changed bytes raise errors of zip, of its codecs, of numpy, JSON
+        raise ResultsError(f"{path}: cannot be read as a checkpoint: {error}.") from error
+    if identity and of_search != identity:
+        raise ResultsError(f"{path}: is the checkpoint of a search with other settings or data.")
+    return state, _under(_EXTRA, content)
+
+
+def load_latest_checkpoint(
+    path: Path, *, identity: str = ""
+) -> tuple[tuple[EvolutionState, Arrays] | None, list[str]]:
+    """Read the newest checkpoint that is whole."""
+    sentences: list[str] = []
+    for candidate in (_beside(path, "next"), path, _beside(path, "previous")):
+        if candidate.exists():
+            try:
+                return load_checkpoint(candidate, identity=identity), sentences
+            except ResultsError as error:
+                sentences.append(str(error))
+    return None, sentences
+
+
+def _encode(state: EvolutionState, extra: Arrays, identity: str) -> bytes:
+    plain = {
+        "version": VERSION,
+        "identity": identity,
+        "generation": state.generation,
+        "best_score": state.best_score,
+        "rng_state": state.rng_state,
+        "history": state.history,
+    }
+    arrays = {f"{_STATE}{name}": getattr(state, name) for name in _ARRAYS}
+    arrays |= {f"{_STATE_EXTRA}{name}": array for name, array in state.extra.items()}
+    arrays |= {f"{_EXTRA}{name}": array for name, array in extra.items()}
+    content = io.BytesIO()
+    np.savez_compressed(content, plain=np.array(json.dumps(plain)), **arrays)
+    return content.getvalue()
+
+
+def _decode(plain: dict[str, Any], content: Arrays) -> EvolutionState:
+    fields: dict[str, Any] = {name: content[f"{_STATE}{name}"] for name in _ARRAYS}
+    fields |= {"history": tuple(plain.pop("history")), "extra": _under(_STATE_EXTRA, content)}
+    return EvolutionState(**fields, **plain)
+
+
+def _under(prefix: str, content: Arrays) -> Arrays:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in content.items()
+        if name.startswith(prefix)
+    }
+
+
+def _check_version(version: int) -> None:
+    if version != VERSION:
+        raise ValueError(f"it is of version {version}, and this vaega reads version {VERSION}")
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f"{path.name}.{what}")
+
+
+def _flush_folder(folder: Path) -> None:
+    # The names themselves reach the disk; systems that cannot open a folder do without.
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

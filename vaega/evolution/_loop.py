@@ -1,0 +1,325 @@
+"""The loop: ask, score, tell, until the generations are over or a callback says stop."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
+from typing import Any, Protocol
+
+import numpy as np
+
+from vaega.core.checks import check_count, check_positive
+from vaega.core.errors import InputError
+from vaega.evolution._state import EvolutionState, count_asked, restarts
+
+
+class Callback:
+    """Base of all callbacks; override what you need.
+
+    Best is a callback that decides from ``algorithm.state`` alone: a resumed run then goes as one
+    that was never interrupted. One that must remember something else gives it to the checkpoint
+    in `state_arrays` and takes it back in `restore_arrays`.
+
+    Attributes
+    ----------
+    search : int, default=0
+        Number of the search, where several vote: set before each `on_start`.
+
+    Examples
+    --------
+    >>> class StopAt(Callback):
+    ...     def __init__(self, score):
+    ...         self.score = score
+    ...     def on_generation(self, algorithm):
+    ...         return algorithm.state.best_score >= self.score
+    """
+
+    search: int = 0
+
+    def on_start(self, algorithm: Any) -> bool | None:
+        """Before the first generation, or the next of a resumed run; True ends the loop at once.
+
+        State of a former run is reset here, except what `restore_arrays` brought back for this
+        one.
+        """
+
+    def on_generation(self, algorithm: Any) -> bool | None:
+        """After each generation; True ends the loop."""
+
+    def on_decision(self, algorithm: Any, *, stopped: bool) -> None:
+        """After all callbacks have had their say on a generation; `stopped` is what came of it.
+
+        Called in reverse order: what the first callback does here comes behind the checkpoint.
+        """
+
+    def on_end(self, algorithm: Any) -> None:
+        """After the last generation."""
+
+    def state_arrays(self) -> dict[str, np.ndarray]:
+        """Return what a checkpoint has to keep for this callback.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            Plain arrays, named by small letters, digits and underscores; none by default.
+        """
+        return {}
+
+    def restore_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take back what `state_arrays` gave, in a resumed run before its `on_start`.
+
+        Parameters
+        ----------
+        arrays : mapping of str to numpy.ndarray
+            Empty where the checkpoint holds nothing for this callback.
+        """
+
+
+class StopWhenStagnant(Callback):
+    """Stop when the best score has not risen for a number of generations.
+
+    Parameters
+    ----------
+    patience : int, default=10
+        Generations without a better best score.
+
+    Notes
+    -----
+    It reads the history of the state, keeps nothing itself, and so stops a resumed run in the
+    same generation as one that was never interrupted.
+    """
+
+    def __init__(self, patience: int = 10) -> None:
+        self.patience = check_count(patience, "patience", owner="StopWhenStagnant")
+
+    def on_start(self, algorithm: Any) -> bool:
+        """Return True when a resumed run had come to its end already."""
+        return self.on_generation(algorithm)
+
+    def on_generation(self, algorithm: Any) -> bool:
+        """Return True when the last `patience` generations brought nothing."""
+        return _is_stagnant(algorithm.state.history, self.patience)
+
+
+class StopAtTarget(Callback):
+    """Stop when the best score has reached a target.
+
+    Parameters
+    ----------
+    score : float
+        The target; with several objectives, of the first.
+
+    Examples
+    --------
+    >>> StopAtTarget(0.95).score
+    0.95
+    """
+
+    def __init__(self, score: float) -> None:
+        if not isinstance(score, Real) or isinstance(score, bool) or not np.isfinite(score):
+            raise InputError(f"StopAtTarget: score must be a finite number, got {score!r}.")
+        self.score: float = float(score)
+
+    def on_start(self, algorithm: Any) -> bool:
+        """Return True when a resumed run had reached it already."""
+        return self.on_generation(algorithm)
+
+    def on_generation(self, algorithm: Any) -> bool:
+        """Return True when the target is reached."""
+        return bool(algorithm.state.best_score >= self.score)
+
+
+class StopAfterEvaluations(Callback):
+    """Stop after the generation in which a number of masks is reached.
+
+    Parameters
+    ----------
+    n_evaluations : int
+        Masks; the generation in which the number is reached is finished, so a few more are asked.
+    counter : callable, optional
+        Returns how many count so far: ``lambda: memory.n_distinct`` for different masks, say.
+        All masks asked for, by the history's ``n_asked``, when absent.
+
+    Notes
+    -----
+    Without a counter it reads the state alone, and stops a resumed run in the same generation as
+    one that was never interrupted. With one, that holds when what it counts is restored too.
+
+    Examples
+    --------
+    >>> StopAfterEvaluations(3000).n_evaluations
+    3000
+    """
+
+    def __init__(self, n_evaluations: int, *, counter: Callable[[], int] | None = None) -> None:
+        owner = "StopAfterEvaluations"
+        self.n_evaluations = check_count(n_evaluations, "n_evaluations", owner=owner)
+        self.counter = counter
+
+    def on_start(self, algorithm: Any) -> bool:
+        """Return True when a resumed run had used them up already."""
+        return self.on_generation(algorithm)
+
+    def on_generation(self, algorithm: Any) -> bool:
+        """Return True when they are used up."""
+        used = count_asked(algorithm.state) if self.counter is None else self.counter()
+        return used >= self.n_evaluations
+
+
+class StopAfterSeconds(Callback):
+    """Stop after the generation in which a number of seconds has passed.
+
+    Parameters
+    ----------
+    seconds : float
+        Wall time from the loop's start.
+    already : float, default=0.0
+        Seconds that count as passed before it: those of the former part of a resumed run, which
+        nobody knows unless it is given here or a checkpoint kept it.
+
+    Notes
+    -----
+    A run that time ends can not be repeated: a slower or busier machine stops it earlier.
+
+    Examples
+    --------
+    >>> StopAfterSeconds(3600.0).seconds
+    3600.0
+    """
+
+    def __init__(self, seconds: float, *, already: float = 0.0) -> None:
+        self.seconds = check_positive(seconds, "seconds", owner="StopAfterSeconds")
+        if already != 0.0:
+            check_positive(already, "already", owner="StopAfterSeconds")
+        self.already = float(already)
+        self._before = self.already
+        self._restored: float | None = None
+        self._started: float | None = None
+
+    def on_start(self, algorithm: Any) -> bool:
+        """Start the clock; True when a resumed run had no time left."""
+        self._before = self.already if self._restored is None else self._restored
+        self._restored, self._started = None, time.monotonic()
+        return self._before >= self.seconds
+
+    def on_generation(self, algorithm: Any) -> bool:
+        """Return True when the time is over."""
+        return self._passed() >= self.seconds
+
+    def on_end(self, algorithm: Any) -> None:
+        """Stop the clock."""
+        self._before, self._started = self._passed(), None
+
+    def state_arrays(self) -> dict[str, np.ndarray]:
+        """Return the seconds passed."""
+        return {"seconds": np.array(self._passed())}
+
+    def restore_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Count the seconds of the former part as passed."""
+        self._restored = float(arrays["seconds"]) if "seconds" in arrays else None
+
+    def _passed(self) -> float:
+        return self._before + (0.0 if self._started is None else time.monotonic() - self._started)
+
+
+class RestartWhenStagnant(Callback):
+    """Start again from random masks and the elite when the best score has not risen for long.
+
+    Parameters
+    ----------
+    patience : int, default=10
+        Generations without a better best score, counted from the last restart on.
+    max_restarts : int, optional
+        No more than so many; then the run goes on without. No limit when absent.
+
+    Notes
+    -----
+    It reads the state alone, where the algorithm marks its restarts, and keeps nothing itself. A
+    `StopWhenStagnant` beside it needs more patience, since it doesn't know of restarts.
+
+    Examples
+    --------
+    >>> RestartWhenStagnant(patience=15, max_restarts=3).max_restarts
+    3
+    """
+
+    def __init__(self, patience: int = 10, *, max_restarts: int | None = None) -> None:
+        self.patience = check_count(patience, "patience", owner="RestartWhenStagnant")
+        if max_restarts is not None:
+            check_count(max_restarts, "max_restarts", owner="RestartWhenStagnant")
+        self.max_restarts = max_restarts
+
+    def on_start(self, algorithm: Any) -> None:
+        """Restart where a checkpoint was written before this callback had its turn."""
+        self.on_generation(algorithm)
+
+    def on_generation(self, algorithm: Any) -> None:
+        """Restart when the last `patience` generations brought nothing."""
+        if self._is_due(algorithm.state):
+            algorithm.restart()
+
+    def _is_due(self, state: EvolutionState) -> bool:
+        done = restarts(state)
+        if self.max_restarts is not None and done.size >= self.max_restarts:
+            return False
+        # The generation before the restart is the first to compare with.
+        begin = int(done[-1]) - 1 if done.size else 0
+        return _is_stagnant(state.history[begin:], self.patience)
+
+
+def _is_stagnant(history: Sequence[Mapping[str, float]], patience: int) -> bool:
+    best = np.maximum.accumulate([record["best"] for record in history])
+    return len(best) > patience and bool(best[-1] <= best[-1 - patience])
+
+
+Fitness = Callable[[np.ndarray], np.ndarray]
+
+
+class Algorithm(Protocol):
+    """What the loop needs of an algorithm."""
+
+    state: EvolutionState
+
+    def ask(self) -> np.ndarray:
+        """Return masks to score, shape (n_masks, n_features)."""
+
+    def tell(self, scores: np.ndarray) -> None:
+        """Take their scores, shape (n_masks,) or (n_masks, n_objectives)."""
+
+
+def evolve(
+    algorithm: Algorithm,
+    fitness: Fitness,
+    *,
+    n_generations: int,
+    callbacks: Iterable[Callback] = (),
+) -> EvolutionState:
+    """Run an algorithm until it has seen `n_generations` generations.
+
+    Parameters
+    ----------
+    algorithm : Algorithm
+        Anything with ``ask``, ``tell`` and ``state``; one that was restored goes on from there.
+    fitness : callable
+        From masks, bool of shape (n_masks, n_features), to scores, float of shape (n_masks,), or
+        (n_masks, n_objectives) where the algorithm takes several.
+    n_generations : int
+        Generations in all, those before a restore included.
+    callbacks : iterable of Callback
+        Called in order; all are called even when one says stop.
+
+    Returns
+    -------
+    EvolutionState
+        The last state.
+    """
+    callbacks = tuple(callbacks)
+    # Lists, not generators: every callback is called, also behind one that says stop.
+    stopped = any([callback.on_start(algorithm) for callback in callbacks])  # noqa: C419
+    while not stopped and algorithm.state.generation < n_generations:
+        algorithm.tell(fitness(algorithm.ask()))
+        stopped = any([callback.on_generation(algorithm) for callback in callbacks])  # noqa: C419
+        for callback in reversed(callbacks):  # one that raises does so behind the checkpoint
+            callback.on_decision(algorithm, stopped=stopped)
+    for callback in callbacks:
+        callback.on_end(algorithm)
+    return algorithm.state

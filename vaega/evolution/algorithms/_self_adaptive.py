@@ -1,0 +1,200 @@
+"""The self-adaptive genetic algorithm: each mask carries its own rates, which evolve with it."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from deap import base
+
+from vaega.core.checks import check_count, check_positive
+from vaega.core.errors import InputError
+from vaega.evolution._state import Individual
+from vaega.evolution.algorithms._base import PopulationAlgorithm
+
+Bounds = tuple[float, float]
+
+RATES = ("flip_probability", "crossover_probability", "active_fraction")
+
+# Share of the gap between a mask's size and its aim that one mutation closes, in expectation.
+_PULL = 0.2
+
+
+class SelfAdaptive(PopulationAlgorithm):
+    """Replace all but the elite each generation; members carry the rates by which they vary.
+
+    A child inherits the geometric mean of its parents' rates (its parent's where it is not mated),
+    perturbs them, and is then mutated with the new ones: good rates spread with the good masks
+    that they make.
+
+    Parameters
+    ----------
+    toolbox : deap.base.Toolbox
+        With ``initialize() -> mask``, ``select(individuals, k)``, ``mate(a, b)``,
+        ``mutate(mask, flip_probability=...)`` and, if sizes are bounded, ``repair(mask)``; all
+        bound to the same `rng`. ``select`` returns the individuals themselves, not copies.
+    rng : numpy.random.Generator
+        The generator to which the operators of `toolbox` are bound; its state is saved in `state`.
+    population_size : int, default=100
+        Masks in a generation, at least 2.
+    elite : int, default=1
+        Best masks that survive unchanged, with their rates; fewer than `population_size`.
+    flip_bounds : tuple of two floats, optional
+        Lowest and highest flip probability; from 1 / n_features to 0.5 when absent. First ones
+        are spread evenly over the logarithm.
+    crossover_bounds : tuple of two floats, default=(0.1, 0.95)
+        Lowest and highest crossover probability; of two parents the
+        geometric mean decides.
+    fraction_bounds : tuple of two floats, optional
+        Lowest and highest active fraction; from 1 / n_features to 0.95 when absent. A first mask
+        aims at the share of features that it selects itself.
+    learning_rate : float, default=0.22
+        Standard deviation of a perturbation, in units of the rate's log odds.
+
+    Attributes
+    ----------
+    state : EvolutionState
+        Where the evolution stands; `restore` continues from one. The rates are
+        ``state.extra["rates"]``, shape (population_size, 3), columns as in ``RATES``; their means
+        stand in the history.
+
+    Notes
+    -----
+    The perturbation is that of Back and Schutz (1996): log-normal for small rates, and never out
+    of (0, 1). The active fraction says how sparse a mask aims to be: after its mutation each
+    feature by which it is larger or smaller than its aim is dropped or added with a chance of
+    one in five, which ones being random.
+
+    Examples
+    --------
+    >>> from vaega.evolution import operators
+    >>> rng, toolbox = np.random.default_rng(0), base.Toolbox()
+    >>> toolbox.register("initialize", operators.init_bernoulli, 20, fraction=0.5, rng=rng)
+    >>> toolbox.register("select", operators.select_tournament, tournament_size=3, rng=rng)
+    >>> toolbox.register("mate", operators.crossover_uniform, rng=rng)
+    >>> toolbox.register("mutate", operators.mutate_bitflip, flip_probability=0.05, rng=rng)
+    >>> algorithm = SelfAdaptive(toolbox, rng=rng, population_size=30)
+    >>> for _ in range(60):
+    ...     masks = algorithm.ask()
+    ...     algorithm.tell(masks.mean(axis=1))  # count ones
+    >>> algorithm.state.best_score > 0.8
+    True
+    >>> algorithm.state.extra["rates"].shape
+    (30, 3)
+    """
+
+    def __init__(
+        self,
+        toolbox: base.Toolbox,
+        *,
+        rng: np.random.Generator,
+        population_size: int = 100,
+        elite: int = 1,
+        flip_bounds: Bounds | None = None,
+        crossover_bounds: Bounds = (0.1, 0.95),
+        fraction_bounds: Bounds | None = None,
+        learning_rate: float = 0.22,
+    ) -> None:
+        super().__init__(
+            toolbox, rng=rng, population_size=population_size, crossover_probability=1.0
+        )
+        owner = type(self).__name__
+        check_count(elite, "elite", owner=owner, minimum=0, maximum=population_size - 1)
+        check_positive(learning_rate, "learning_rate", owner=owner)
+        given = {"flip_bounds": flip_bounds, "crossover_bounds": crossover_bounds}
+        for name, bounds in {**given, "fraction_bounds": fraction_bounds}.items():
+            _check_bounds(bounds, name, owner=owner)
+        self.elite = elite
+        self.flip_bounds = flip_bounds
+        self.crossover_bounds = crossover_bounds
+        self.fraction_bounds = fraction_bounds
+        self.learning_rate = learning_rate
+        self._asked_rates = np.zeros((0, len(RATES)))
+
+    def _propose(self) -> np.ndarray:
+        masks = super()._propose()
+        if self.state.generation == 0 or self._restarting():
+            self._asked_rates = self._first_rates(masks)
+        return masks
+
+    def _offspring(self) -> Sequence[Individual]:
+        n_children = self.population_size - self.elite
+        parents = self._parents(n_children + n_children % 2)
+        children, rates = self._crossed(parents)
+        self._asked_rates = self._perturbed(rates, self.state.masks.shape[1])[:n_children]
+        return [
+            self._mutated(child, own)
+            for child, own in zip(children[:n_children], self._asked_rates, strict=True)
+        ]
+
+    def _crossed(self, parents: list[Individual]) -> tuple[list[Individual], np.ndarray]:
+        rates = np.array([self._rates_of[id(parent)] for parent in parents])
+        children = [Individual(parent) for parent in parents]
+        for first in range(0, len(children), 2):
+            pair = slice(first, first + 2)
+            mean = np.exp(np.log(rates[pair]).mean(axis=0))  # rates differ by orders of magnitude
+            if self.rng.random() < mean[1]:
+                self.toolbox.mate(*children[pair])
+                rates[pair] = mean
+        return children, rates
+
+    def _population(self) -> list[Individual]:
+        population = super()._population()
+        rates = self.state.extra["rates"]
+        self._members = population  # alive as long as their identities are in use
+        self._rates_of = {id(one): own for one, own in zip(population, rates, strict=True)}
+        return population
+
+    def _mutated(self, child: Individual, rates: np.ndarray) -> Individual:
+        flip, _, fraction = rates.tolist()
+        (child,) = self.toolbox.mutate(child, flip_probability=flip)
+        surplus = int(child.sum()) - round(fraction * child.size)
+        n_changed = int(self.rng.binomial(abs(surplus), _PULL))
+        selected = np.flatnonzero(np.asarray(child) == (surplus > 0))
+        child[self.rng.choice(selected, size=n_changed, replace=False)] = surplus <= 0
+        return child
+
+    def _first_rates(self, masks: np.ndarray) -> np.ndarray:
+        low, high = self._bounds(masks.shape[1])
+        drawn = self.rng.random((len(masks), 2))
+        rates = np.empty((len(masks), len(RATES)))
+        rates[:, 0] = low[0] * (high[0] / low[0]) ** drawn[:, 0]
+        rates[:, 1] = low[1] + (high[1] - low[1]) * drawn[:, 1]
+        rates[:, 2] = masks.mean(axis=1)
+        return np.clip(rates, low, high)
+
+    def _perturbed(self, rates: np.ndarray, n_features: int) -> np.ndarray:
+        # Back and Schutz (1996): a normal step on the log odds.
+        step = np.exp(-self.learning_rate * self.rng.standard_normal(rates.shape))
+        return np.clip(1.0 / (1.0 + (1.0 - rates) / rates * step), *self._bounds(n_features))
+
+    def _bounds(self, n_features: int) -> tuple[np.ndarray, np.ndarray]:
+        least = min(1.0 / n_features, 0.5)
+        pairs = (
+            self.flip_bounds or (least, 0.5),
+            self.crossover_bounds,
+            self.fraction_bounds or (least, 0.95),
+        )
+        low, high = np.array(pairs, dtype=float).T
+        return low, high
+
+    def _survivors(self, masks: np.ndarray, scores: np.ndarray, n_old: int) -> np.ndarray:
+        return np.concatenate([self._elite(), np.arange(n_old, len(masks))])
+
+    def _extra(
+        self, masks: np.ndarray, scores: np.ndarray, chosen: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        old = self.state.extra.get("rates", self._asked_rates[:0])
+        return {"rates": np.concatenate([old, self._asked_rates])[chosen]}
+
+    def _figures(self, extra: Mapping[str, np.ndarray]) -> dict[str, float]:
+        return dict(zip(RATES, extra["rates"].mean(axis=0).tolist(), strict=True))
+
+
+def _check_bounds(bounds: Bounds | None, name: str, *, owner: str) -> None:
+    if bounds is None:
+        return
+    pair = np.asarray(bounds, dtype=float)
+    if pair.shape != (2,) or not 0.0 < pair[0] <= pair[1] < 1.0:
+        raise InputError(
+            f"{owner}: {name} must be two numbers, lowest and highest, between 0 and 1, "
+            f"got {bounds!r}."
+        )

@@ -1,0 +1,111 @@
+"""The steady-state genetic algorithm: few children at a time compete with the population."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from deap import base
+
+from vaega.core.checks import check_choice, check_count
+from vaega.evolution._state import find_best
+from vaega.evolution.algorithms._base import PopulationAlgorithm, first_distinct
+
+REPLACED = ("worst", "oldest")
+
+# A child that equals a member is mutated again so often before a random mask takes its place.
+_TRIES = 10
+
+
+class SteadyState(PopulationAlgorithm):
+    """Add a few children at a time and let as many members go.
+
+    Parameters
+    ----------
+    toolbox : deap.base.Toolbox
+        With ``initialize() -> mask``, ``select(individuals, k)``, ``mate(a, b)``, ``mutate(mask)``
+        and, if sizes are bounded, ``repair(mask)``; all bound to the same `rng`.
+    rng : numpy.random.Generator
+        The generator to which the operators of `toolbox` are bound; its state is saved in `state`.
+    population_size : int, default=100
+        Masks in the population, at least 2.
+    offspring_size : int, default=2
+        Children in one step, which counts as a generation; at most `population_size`.
+    crossover_probability : float, default=0.75
+        Chance of two parents to be mated rather than copied.
+    replace : {"worst", "oldest"}, default="worst"
+        Who goes: the worst of population and children (of equals the older), or those who have
+        been there longest, the best mask excepted.
+
+    Attributes
+    ----------
+    state : EvolutionState
+        Where the evolution stands; `restore` continues from one. The population is in the order
+        of arrival.
+
+    Notes
+    -----
+    Whitley's GENITOR (1989) replaces the worst. Duplicates are kept out, without which such a
+    population soon holds one mask many times (Davis, 1991): a child that equals a member is
+    mutated again, then replaced by a random mask, and refused where even that is a member.
+
+    Examples
+    --------
+    >>> from vaega.evolution import operators
+    >>> rng, toolbox = np.random.default_rng(0), base.Toolbox()
+    >>> toolbox.register("initialize", operators.init_bernoulli, 20, fraction=0.5, rng=rng)
+    >>> toolbox.register("select", operators.select_tournament, tournament_size=3, rng=rng)
+    >>> toolbox.register("mate", operators.crossover_uniform, rng=rng)
+    >>> toolbox.register("mutate", operators.mutate_bitflip, flip_probability=0.05, rng=rng)
+    >>> algorithm = SteadyState(toolbox, rng=rng, population_size=20)
+    >>> for _ in range(200):
+    ...     masks = algorithm.ask()
+    ...     algorithm.tell(masks.mean(axis=1))  # count ones
+    >>> algorithm.state.best_score
+    1.0
+    """
+
+    def __init__(
+        self,
+        toolbox: base.Toolbox,
+        *,
+        rng: np.random.Generator,
+        population_size: int = 100,
+        offspring_size: int = 2,
+        crossover_probability: float = 0.75,
+        replace: str = "worst",
+    ) -> None:
+        super().__init__(
+            toolbox,
+            rng=rng,
+            population_size=population_size,
+            crossover_probability=crossover_probability,
+        )
+        owner = type(self).__name__
+        check_count(offspring_size, "offspring_size", owner=owner, maximum=population_size)
+        check_choice(replace, "replace", REPLACED, owner=owner)
+        self.offspring_size = offspring_size
+        self.replace = replace
+
+    def _offspring(self) -> Sequence[np.ndarray]:
+        present = {mask.tobytes() for mask in self.state.masks}
+        children = []
+        for child in self._mated(self.offspring_size):
+            children.append(self._new_mask(child, present))
+            present.add(children[-1].tobytes())
+        return children
+
+    def _new_mask(self, child: np.ndarray, present: set[bytes]) -> np.ndarray:
+        for _ in range(_TRIES):
+            child = self._repaired(self.toolbox.mutate(child)[0])
+            if child.tobytes() not in present:
+                return child
+        return self._repaired(self._random_masks(1)[0])
+
+    def _survivors(self, masks: np.ndarray, scores: np.ndarray, n_old: int) -> np.ndarray:
+        distinct = first_distinct(masks)
+        candidates = np.union1d(np.arange(n_old), distinct)  # a child that is a member stays out
+        n_surplus = candidates.size - self.population_size
+        if self.replace == "worst":
+            going = candidates[np.argsort(scores[candidates], kind="stable")]
+        else:
+            going = candidates[candidates != candidates[find_best(scores[candidates])]]
+        return np.setdiff1d(candidates, going[:n_surplus])

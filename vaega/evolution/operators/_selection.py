@@ -1,0 +1,309 @@
+"""Selection of parents by fitness; of several objectives the first one counts."""
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from vaega.core.checks import check_count
+from vaega.core.errors import InputError
+from vaega.evolution.operators._masks import as_mask
+
+
+def select_tournament(
+    individuals: Sequence[Any], k: int, *, tournament_size: int, rng: np.random.Generator
+) -> list[Any]:
+    """Select the best of `tournament_size` random individuals, `k` times.
+
+    Parameters
+    ----------
+    individuals : sequence
+        Individuals with an evaluated DEAP fitness.
+    k : int
+        How many to select; one individual may be selected many times.
+    tournament_size : int
+        Draws (with replacement) a tournament; 1 is no pressure at all.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    list
+        References to the selected individuals, not copies.
+
+    Raises
+    ------
+    InputError
+        When `tournament_size` is below 1, or the individuals are not evaluated.
+
+    Notes
+    -----
+    The best of n is selected with probability ``1 - (1 - 1/n)**tournament_size`` (Goldberg and
+    Deb, 1991).
+
+    Examples
+    --------
+    >>> from vaega.evolution._state import Individual
+    >>> weak, strong = Individual([True, False]), Individual([False, True])
+    >>> weak.fitness.values, strong.fitness.values = (0.5,), (0.9,)
+    >>> chosen = select_tournament([weak, strong], 2, tournament_size=9,
+    ...                            rng=np.random.default_rng(0))
+    >>> [one is strong for one in chosen]
+    [True, True]
+    """
+    check_count(tournament_size, "tournament_size", owner="select_tournament")
+    scores = _scores(individuals, k, owner="select_tournament")
+    entrants = rng.integers(scores.size, size=(k, tournament_size))
+    winners = entrants[np.arange(k), scores[entrants].argmax(axis=1)]
+    return [individuals[winner] for winner in winners.tolist()]
+
+
+def select_roulette(individuals: Sequence[Any], k: int, *, rng: np.random.Generator) -> list[Any]:
+    """Select with probability proportional to the score, `k` times.
+
+    Parameters
+    ----------
+    individuals : sequence
+        Individuals with an evaluated DEAP fitness.
+    k : int
+        How many to select.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    list
+        References to the selected individuals, not copies.
+
+    Raises
+    ------
+    InputError
+        When the individuals are not evaluated, or a score is infinite.
+
+    Notes
+    -----
+    Where a score is negative, all are shifted so that the worst has none; where all are equal,
+    everybody has the same chance (DEAP's ``selRoulette`` fails in both cases).
+
+    Examples
+    --------
+    >>> from vaega.evolution._state import Individual
+    >>> pair = [Individual([True]), Individual([True])]
+    >>> pair[0].fitness.values, pair[1].fitness.values = (-1.0,), (2.0,)
+    >>> chosen = select_roulette(pair, 3, rng=np.random.default_rng(0))
+    >>> [one is pair[1] for one in chosen]
+    [True, True, True]
+    """
+    shares = _shares(_scores(individuals, k, owner="select_roulette"), owner="select_roulette")
+    return [individuals[winner] for winner in _spin(shares, rng.random(k))]
+
+
+def select_stochastic_universal(
+    individuals: Sequence[Any], k: int, *, rng: np.random.Generator
+) -> list[Any]:
+    """Select as often as the score expects, rounded up or down, by one spin with `k` pointers.
+
+    Parameters
+    ----------
+    individuals : sequence
+        Individuals with an evaluated DEAP fitness.
+    k : int
+        How many to select.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    list
+        References to the selected individuals, not copies, in random order, so that neighbours
+        who are mated are not copies of one another more often than by chance.
+
+    Raises
+    ------
+    InputError
+        When the individuals are not evaluated, or a score is infinite.
+
+    Notes
+    -----
+    Stochastic universal sampling (Baker, 1987): expectations are those of `select_roulette`,
+    negative and equal scores treated alike, without its spread.
+
+    Examples
+    --------
+    >>> from vaega.evolution._state import Individual
+    >>> pair = [Individual([True]), Individual([True])]
+    >>> pair[0].fitness.values, pair[1].fitness.values = (1.0,), (3.0,)
+    >>> chosen = select_stochastic_universal(pair, 8, rng=np.random.default_rng(0))
+    >>> sum(one is pair[1] for one in chosen)
+    6
+    """
+    owner = "select_stochastic_universal"
+    shares = _shares(_scores(individuals, k, owner=owner), owner=owner)
+    winners = _spin(shares, (rng.random() + np.arange(k)) / max(k, 1))
+    return [individuals[winners[place]] for place in rng.permutation(k).tolist()]
+
+
+def select_rank(
+    individuals: Sequence[Any], k: int, *, pressure: float = 1.5, rng: np.random.Generator
+) -> list[Any]:
+    """Select with probability linear in the rank, `k` times, whatever the scores' scale.
+
+    Parameters
+    ----------
+    individuals : sequence
+        Individuals with an evaluated DEAP fitness.
+    k : int
+        How many to select.
+    pressure : float, default=1.5
+        How often the best is expected among as many selections as there are individuals, from 1
+        (no pressure) to 2 (the worst is never selected).
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    list
+        References to the selected individuals, not copies.
+
+    Raises
+    ------
+    InputError
+        When `pressure` is outside [1, 2], or the individuals are not evaluated.
+
+    Notes
+    -----
+    Linear ranking (Baker, 1985). Individuals with the same score share the mean of their ranks.
+
+    Examples
+    --------
+    >>> from vaega.evolution._state import Individual
+    >>> pair = [Individual([True]), Individual([True])]
+    >>> pair[0].fitness.values, pair[1].fitness.values = (0.900,), (0.901,)
+    >>> chosen = select_rank(pair, 3, pressure=2.0, rng=np.random.default_rng(0))
+    >>> [one is pair[1] for one in chosen]
+    [True, True, True]
+    """
+    real = isinstance(pressure, Real) and not isinstance(pressure, bool)
+    if not real or not 1.0 <= pressure <= 2.0:
+        raise InputError(f"select_rank: pressure must be a number from 1 to 2, got {pressure!r}.")
+    scores = _scores(individuals, k, owner="select_rank")
+    ordered = np.sort(scores)
+    ranks = (ordered.searchsorted(scores) + ordered.searchsorted(scores, side="right") - 1) / 2
+    heights = ranks / max(scores.size - 1, 1)  # 0 for the worst, 1 for the best
+    shares = 2.0 - pressure + 2.0 * (pressure - 1.0) * heights
+    if scores.size == 1:
+        shares = np.ones(1)
+    return [individuals[winner] for winner in _spin(shares, rng.random(k))]
+
+
+def select_window(
+    individuals: Sequence[Any], k: int, *, window_size: int = 5, rng: np.random.Generator
+) -> list[Any]:
+    """Divide the population into windows of alike masks and select the best of each.
+
+    Parameters
+    ----------
+    individuals : sequence
+        Masks of one length with an evaluated DEAP fitness.
+    k : int
+        How many to select. Where there are fewer windows, the population is divided anew as
+        often as needed; where there are more, chance decides which windows count.
+    window_size : int, default=5
+        Masks a window; some windows hold one more where the population is no multiple. The
+        pressure is close to that of `select_tournament` with as many entrants; 1 is none.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    list
+        References to the selected individuals, not copies.
+
+    Raises
+    ------
+    InputError
+        When `window_size` is below 1, the individuals are not evaluated or differ in length.
+
+    Notes
+    -----
+    Castillo's thesis (UTN Paraná) describes window selection as dividing the population into
+    homogeneous groups and selecting the fittest within each, so that every region of the search
+    space is represented. Here a window is a random mask and those, among the masks not yet in a
+    window, that differ from it in the fewest features.
+
+    Examples
+    --------
+    >>> from vaega.evolution._state import Individual
+    >>> masks = [[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 0, 1], [0, 0, 1, 1]]
+    >>> population = [Individual(mask) for mask in masks]
+    >>> for individual, score in zip(population, [0.9, 0.8, 0.2, 0.3]):
+    ...     individual.fitness.values = (score,)
+    >>> chosen = select_window(population, 2, window_size=2, rng=np.random.default_rng(0))
+    >>> sorted(one.fitness.values[0] for one in chosen)  # the best of either half
+    [0.3, 0.9]
+    """
+    check_count(window_size, "window_size", owner="select_window")
+    scores = _scores(individuals, k, owner="select_window")
+    distances = _distances(individuals)
+    n_windows = max(1, scores.size // window_size)
+    winners: list[int] = []
+    while len(winners) < k:
+        windows = _windows(distances, n_windows, rng=rng)
+        winners.extend(int(window[scores[window].argmax()]) for window in windows)
+    return [individuals[winner] for winner in winners[:k]]
+
+
+def _windows(
+    distances: np.ndarray, n_windows: int, *, rng: np.random.Generator
+) -> list[np.ndarray]:
+    left = rng.permutation(len(distances))  # a random order, so that ties are broken at random
+    sizes = np.full(n_windows, left.size // n_windows)
+    sizes[: left.size % n_windows] += 1
+    windows = []
+    for size in rng.permutation(sizes):
+        order = distances[left[0], left].argsort(kind="stable")
+        windows.append(left[np.sort(order[:size])])
+        left = left[np.sort(order[size:])]
+    return [windows[place] for place in rng.permutation(n_windows)]
+
+
+def _distances(individuals: Sequence[Any]) -> np.ndarray:
+    lengths = {len(individual) for individual in individuals}
+    if len(lengths) > 1:
+        raise InputError(f"select_window: individuals must have one length, got {sorted(lengths)}.")
+    masks = np.array([as_mask(individual) for individual in individuals])
+    genes = masks[:, masks.any(axis=0)].astype(np.float32)  # exact below 2**24 features
+    sizes = genes.sum(axis=1)
+    return sizes[:, None] + sizes - 2.0 * (genes @ genes.T)
+
+
+def _shares(scores: np.ndarray, *, owner: str) -> np.ndarray:
+    if not np.isfinite(scores).all():
+        raise InputError(f"{owner}: scores must be finite, got {scores[~np.isfinite(scores)][0]}.")
+    shares = scores - min(scores.min(), 0.0)
+    return shares / shares.max() if shares.any() else np.ones(scores.size)
+
+
+def _spin(shares: np.ndarray, pointers: np.ndarray) -> list[int]:
+    edges = shares.cumsum()
+    # Rounding may carry the last pointer to the end of the wheel: it belongs to the last sector.
+    last = np.flatnonzero(shares)[-1]
+    return np.minimum(edges.searchsorted(pointers * edges[-1], side="right"), last).tolist()
+
+
+def _scores(individuals: Sequence[Any], k: int, *, owner: str) -> np.ndarray:
+    check_count(k, "k", owner=owner, minimum=0)
+    if not len(individuals):
+        raise InputError(f"{owner}: individuals must hold at least one, got none.")
+    try:
+        scores = np.array([individual.fitness.wvalues[0] for individual in individuals])
+    except IndexError:
+        n_missing = sum(not individual.fitness.valid for individual in individuals)
+        raise InputError(
+            f"{owner}: individuals must be evaluated, got {n_missing} without a fitness value."
+        ) from None
+    if np.isnan(scores).any():
+        place = int(np.isnan(scores).argmax())
+        raise InputError(f"{owner}: scores must be numbers, got nan of individual {place}.")
+    return scores

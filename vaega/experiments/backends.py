@@ -1,0 +1,387 @@
+"""Runs on the workers of a Dask cluster: claimed and recorded here, computed there.
+
+The workers need not see the results folder. Where they do they keep checkpoints in it, and a run
+whose worker dies goes on from there on another one; elsewhere it begins again. The store of scores
+is for workers of this machine: SQLite cannot share a file between machines.
+"""
+
+import hashlib
+import logging
+import os
+import platform
+import threading
+import warnings
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+from joblib import cpu_count, parallel_config
+from joblib.externals.loky import ProcessPoolExecutor
+
+from vaega import __version__
+from vaega.core.errors import InputError, MissingExtraError, ResultsError
+from vaega.data._dataset import Dataset
+from vaega.experiments.monitor import Allowance, Budget, Observer
+from vaega.experiments.store import Run, Store
+from vaega.experiments.worker import Completion, Outcome, Worker, describe_environment
+from vaega.fitness._memory import ScoreStore
+from vaega.fitness._parallel import make_cluster_backend, work_on
+
+_IDLE = 300.0  # seconds after which a process that has nothing to do ends
+_THREADS = (  # of numeric libraries, so that processes do not take each other's cores
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+_DEATHS = 2  # that a run may have a part in before it gets a process for itself alone
+
+
+class Pool(Protocol):
+    """What computes whole runs, several at once."""
+
+    def complete(
+        self, runs: Sequence[Run], worker: Worker, budget: Budget, observer: Observer
+    ) -> Iterator[tuple[Run, Completion]]:
+        """Yield each run that was begun, as it ends; none is begun once the budget is spent."""
+
+
+class ProcessPool:
+    """Processes of this machine."""
+
+    def __init__(self, n_processes: int, n_jobs: int = 1) -> None:
+        self.n_processes = n_processes
+        self.n_jobs = n_jobs
+
+    def complete(
+        self, runs: Sequence[Run], worker: Worker, budget: Budget, observer: Observer
+    ) -> Iterator[tuple[Run, Completion]]:
+        """Compute runs, and yield each as it ends."""
+        left, suspects, deaths = list(runs), list[Run](), Counter[str]()
+        while left and not budget.is_spent:
+            taken: dict[str, Run] = {}
+            try:
+                for run, completion in self._spread(left, taken, worker, budget, observer):
+                    del taken[run.id]
+                    left.remove(run)
+                    yield run, completion
+                break
+            except BrokenProcessPool:
+                deaths.update(taken.keys())
+                _say_died(taken.values())
+            for run in [run for run in left if deaths[run.id] >= _DEATHS]:
+                left.remove(run)
+                suspects.append(run)
+        for run in suspects:
+            if not budget.is_spent:
+                yield run, self._alone(run, worker, budget, observer)
+
+    def _spread(
+        self,
+        runs: Sequence[Run],
+        taken: dict[str, Run],
+        worker: Worker,
+        budget: Budget,
+        observer: Observer,
+    ) -> Iterator[tuple[Run, Completion]]:
+        left, under_way = deque(runs), dict[Future[Completion], Run]()
+        with _processes(self.n_processes) as executor:
+            while left or under_way:
+                # One is taken when a process is free for it: what may be used is known then.
+                while left and len(under_way) < self.n_processes and not budget.is_spent:
+                    run = left.popleft()
+                    taken[run.id] = run
+                    observer.on_run_start(run, worker.store.checkpoints(run.id))
+                    given = (worker, run, self.n_jobs, budget.allowance())
+                    under_way[executor.submit(_complete, *given)] = run
+                if not under_way:
+                    return
+                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                    yield under_way.pop(future), future.result()
+
+    def _alone(self, run: Run, worker: Worker, budget: Budget, observer: Observer) -> Completion:
+        try:
+            ((_, completion),) = self._spread([run], {}, worker, budget, observer)
+        except BrokenProcessPool:
+            sentence = (
+                f"the process that computed it was killed {_DEATHS + 1} times, at last while "
+                "nothing else was computed; it may need more memory than there is."
+            )
+            with worker.store.claim(run.id, wait=True):
+                if not worker.store.is_done(run.id):
+                    worker.record(run, Outcome(0.0, 0, error=sentence))
+            return Completion()
+        return completion
+
+
+@contextmanager
+def _processes(n_processes: int) -> Iterator[Executor]:
+    # Started here and not through joblib, which takes runs before a process is free for them.
+    n_threads = str(max(1, cpu_count() // n_processes))
+    environment = {name: n_threads for name in _THREADS if name not in os.environ}
+    executor = ProcessPoolExecutor(n_processes, timeout=_IDLE, env=environment)
+    try:
+        yield executor
+    except BaseException:  # nobody waits for the other runs; they go on from their checkpoints
+        executor.shutdown(wait=True, kill_workers=True)
+        raise
+    executor.shutdown(wait=True)
+
+
+def _complete(worker: Worker, run: Run, n_jobs: int, allowance: Allowance) -> Completion:
+    return worker.complete(run, n_jobs=n_jobs, allowance=allowance)
+
+
+def _say_died(runs: Iterable[Run]) -> None:
+    titles = " and ".join(run.title for run in runs)
+    warnings.warn(
+        f"a process was killed while these were computed: {titles}; they go on from their "
+        "checkpoints.",
+        stacklevel=3,
+    )
+
+
+_PATIENCE = 20.0  # seconds to reach a scheduler
+_LOOK = 1.0  # seconds between two looks for workers that came later
+_ONE_RUN = threading.Lock()  # torch's random state is the process's: one run at a time in each
+
+
+@contextmanager
+def open_cluster(scheduler: str | None, jobs: int) -> Iterator["Cluster"]:
+    """Connect to a cluster, or start one of processes of this machine."""
+    if find_spec("distributed") is None:
+        raise MissingExtraError(owner="--backend dask", package="dask", extra="dask")
+    with ExitStack() as stack:
+        if scheduler is None:
+            client = stack.enter_context(_start_here(cpu_count() if jobs < 0 else jobs))
+        else:
+            client = stack.enter_context(_connect(scheduler))
+        yield Cluster(client, scheduler or "the local cluster")
+
+
+@contextmanager
+def _start_here(n_workers: int) -> Iterator[Any]:
+    from distributed import Client, LocalCluster
+
+    # Its own log says of each worker that dies what is said here in one sentence or mended.
+    with (
+        LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def _connect(address: str) -> Iterator[Any]:
+    from distributed import Client
+
+    quiet = logging.getLogger("distributed.client")
+    before, quiet.level = quiet.level, logging.CRITICAL
+    try:
+        try:
+            client = Client(address, timeout=_PATIENCE, set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(
+                f"--scheduler: must be the address of a Dask scheduler that answers, as "
+                f"tcp://host:8786, got {address!r}."
+            ) from error
+        with client:
+            _check_workers(client, address)
+            yield client
+    finally:
+        quiet.level = before
+
+
+def _check_workers(client: Any, address: str) -> None:
+    try:
+        versions = set(client.run(_version).values())
+    except Exception as error:
+        raise InputError(
+            f"--scheduler: the workers of {address} cannot import vaega; install vaega "
+            f"{__version__} where they run."
+        ) from error
+    others = versions - {__version__}
+    if others:
+        raise InputError(
+            f"--scheduler: the workers of {address} must have vaega {__version__}, as here, got "
+            f"{min(others)}."
+        )
+
+
+def _version() -> str:
+    return __version__
+
+
+class Cluster:
+    """A cluster that computes runs, or the masks of one run."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self.client = client
+        self.name = name
+        self._backend: Any = None
+
+    def shared_work(self) -> AbstractContextManager[Any]:
+        """Return a block in which the folds and masks of searches are the cluster's work."""
+        if self._backend is None:
+            self._backend = make_cluster_backend(self.client)
+        return work_on(self._backend)
+
+    def complete(
+        self, runs: Sequence[Run], worker: Worker, budget: Budget, observer: Observer
+    ) -> Iterator[tuple[Run, Completion]]:
+        """Compute runs, one at a time on each worker, and yield each as it ends."""
+        left, sender = list(runs), _Sender(self, worker)
+        under_way: dict[Future[Outcome], tuple[Run, ExitStack]] = {}
+        try:
+            while left or under_way:
+                while left and len(under_way) < self._n_places() and not budget.is_spent:
+                    run, claim = left.pop(0), ExitStack()
+                    if not claim.enter_context(worker.store.claim(run.id, wait=False)):
+                        yield run, Completion(held=True)
+                    elif worker.store.is_done(run.id):
+                        claim.close()
+                        yield run, Completion()
+                    else:
+                        future = sender.send(run, budget.allowance(), observer)
+                        under_way[future] = run, claim
+                if budget.is_spent and not under_way:
+                    return
+                for future in wait(under_way, _LOOK, return_when=FIRST_COMPLETED).done:
+                    run, claim = under_way.pop(future)
+                    with claim:
+                        completion = sender.receive(run, future)
+                    yield run, completion
+        finally:
+            for future, (_, claim) in under_way.items():
+                future.cancel()
+                claim.close()
+
+    def _n_places(self) -> int:
+        # Workers may come later, and some clusters start them only when there is work.
+        return max(1, len(self.client.ncores()))
+
+
+class _Sender:
+    """Sends runs to workers; the data travel once."""
+
+    def __init__(self, cluster: Cluster, worker: Worker) -> None:
+        self.cluster = cluster
+        self.worker = worker
+        self.place = _Place.of(worker.store.folder)
+        self._executor = cluster.client.get_executor(pure=False)
+        self._data: Any = None
+
+    def send(self, run: Run, allowance: Allowance, observer: Observer) -> "Future[Outcome]":
+        store = self.worker.store
+        store.record_start(run, describe_environment(self.worker.device))
+        observer.on_run_start(run, store.checkpoints(run.id))
+        try:
+            sizes = self.worker.sizes(run)
+        except InputError as error:
+            failed: Future[Outcome] = Future()
+            failed.set_result(Outcome(0.0, 0, error=str(error)))
+            return failed
+        store = Store(self.place.folder)
+        memory = self.worker.memory and ScoreStore(self.place.folder / self.worker.memory.path.name)
+        own = self.worker
+        means = {"device": own.device, "cache": own.cache, "memory": memory}
+        make = partial(Worker, config=own.config, store=store, **means)
+        return self._executor.submit(
+            _compute_there, make, self._sent_data(), run, sizes, allowance, self.place
+        )
+
+    def _sent_data(self) -> Any:
+        if self._data is None or self._data.status != "finished":  # all that had them are gone
+            client = self.cluster.client
+            (self._data,) = client.scatter([_Data(self.worker.dataset)], broadcast=True)
+        return self._data
+
+    def receive(self, run: Run, future: "Future[Outcome]") -> Completion:
+        try:
+            outcome = future.result()
+        except ResultsError:
+            raise
+        except CancelledError as error:
+            if self.cluster.client.status != "running":
+                raise ResultsError(
+                    f"{self.cluster.name}: the connection is lost; what is done is kept."
+                ) from error
+            outcome = Outcome(0.0, 0, error="its worker died, and with it the data; try it again.")
+        except Exception as error:  # its workers died one after the other, or are of another kind
+            text = str(error).strip().split("\n", 1)[0] or type(error).__name__
+            outcome = Outcome(0.0, 0, error=f"the cluster could not complete it: {text}")
+        if outcome.environment:
+            self.worker.store.record_start(run, outcome.environment)
+        self.worker.record(run, outcome)
+        return Completion(stopped=outcome.stopped, n_asked=outcome.n_asked)
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    dataset: Dataset
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A results folder, and how a worker knows whether it sees that one."""
+
+    folder: Path
+    host: str
+    plan: str
+
+    @classmethod
+    def of(cls, folder: Path) -> "_Place":
+        folder = folder.resolve()
+        return cls(folder, platform.node(), _digest(folder))
+
+    @property
+    def is_here(self) -> bool:
+        return _digest(self.folder) == self.plan
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        return self.is_here and platform.node() == self.host
+
+
+def _digest(folder: Path) -> str:
+    try:
+        return hashlib.sha256((folder / "plan.json").read_bytes()).hexdigest()
+    except OSError:
+        return "no plan"
+
+
+def _compute_there(
+    make: Callable[..., Worker],
+    data: _Data,
+    run: Run,
+    sizes: list[int] | None,
+    allowance: Allowance,
+    place: _Place,
+) -> Outcome:
+    worker = make(dataset=data.dataset)
+    if not place.is_on_this_machine:
+        worker = replace(worker, memory=None)
+    with _ONE_RUN, parallel_config(backend="sequential"), ExitStack() as stack:
+        folder = None
+        if place.is_here:
+            # A worker that the scheduler gave up may still be computing: no two write at once.
+            stack.enter_context(worker.store.claim(run.id, wait=True, name=".work"))
+            folder = worker.store.checkpoints(run.id)
+        outcome = worker.compute(run, lambda: sizes, allowance=allowance, folder=folder)
+    return replace(outcome, environment=describe_environment(worker.device))

@@ -1,0 +1,761 @@
+"""The results of classical models as tables: one row a task, one a model, one a class."""
+
+import re
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.decomposition import PCA
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from vaega.core.checks import check_choice, check_count
+from vaega.core.errors import DataError, InputError, ResultsError
+from vaega.core.files import canonical_json, fingerprint, plain, write_json, write_text
+from vaega.core.randomness import derive_rng, derive_seed
+from vaega.data._dataset import Dataset
+from vaega.data._sources import available_datasets, load_dataset
+from vaega.data._splits import Split, holdout_split, kfold_splits, official_split
+from vaega.experiments.store import Run, Store
+from vaega.experiments.worker import describe_environment
+from vaega.fitness._parallel import counted_warnings, one_thread
+
+# Above so many columns, what grows with their square or fits whole forests of full trees is
+# searched in a smaller grid.
+WIDE = 2000
+
+Grid = Mapping[str, Sequence[Any]]
+
+_REDUCED = "reduce__n_components"
+
+
+@dataclass(frozen=True)
+class BaselineModel:
+    """One classical model."""
+
+    name: str  # Short name
+    title: str  # As tables show it
+    path: str  # Dotted path of its class
+    grid: Grid
+    fixed: Mapping[str, Any]  # Parameters that are not searched
+    wide_grid: Grid | None = None  # In place of `grid` above `WIDE` columns
+
+    def grid_for(self, n_features: int) -> dict[str, list[Any]]:
+        """Return the values to search for data of this width."""
+        grid = self.grid
+        if n_features > WIDE and self.wide_grid is not None:
+            grid = self.wide_grid
+        return {
+            name if name == _REDUCED else f"model__{name}": list(values)
+            for name, values in grid.items()
+        }
+
+    def make(self, seed: int) -> Pipeline:
+        """Return the model behind a scaler, not fitted."""
+        module, _, kind = self.path.rpartition(".")
+        model = getattr(import_module(module), kind)(**self.fixed)
+        if any(name.startswith("estimator__") for name in self.grid):
+            model.set_params(estimator=DecisionTreeClassifier(max_depth=1))
+        if "random_state" in model.get_params(deep=False):
+            model.set_params(random_state=seed)
+        steps = [("scale", StandardScaler()), ("model", model)]
+        if _REDUCED in self.grid:
+            steps.insert(1, ("reduce", PCA(random_state=seed)))
+        return Pipeline(steps)
+
+
+_TREE: Grid = {
+    "criterion": ("gini", "entropy"),
+    "max_depth": (3, 10, None),
+    "min_samples_leaf": (1, 5),
+}
+_FOREST: Grid = {"max_features": ("sqrt", 0.2), "min_samples_leaf": (1, 5)}
+_WIDE_FOREST: Grid = {"max_features": ("sqrt", 0.05), "min_samples_leaf": (1, 5)}
+_SVM: Grid = {"kernel": ("linear", "rbf"), "gamma": ("scale",)}
+
+
+def _model(
+    name: str,
+    title: str,
+    path: str,
+    grid: Grid,
+    *,
+    wide: Grid | None = None,
+    **fixed: Any,
+) -> BaselineModel:
+    return BaselineModel(name, title, f"sklearn.{path}", grid, fixed, wide)
+
+
+MODELS: dict[str, BaselineModel] = {
+    model.name: model
+    for model in (
+        _model(
+            "lda",
+            "LDA",
+            "discriminant_analysis.LinearDiscriminantAnalysis",
+            {"solver": ("lsqr",), "shrinkage": (None, "auto", 0.1, 0.5, 0.9)},
+            wide={"tol": (1e-4, 1e-2, 1.0)},
+        ),
+        _model(
+            "qda",
+            "QDA",
+            "discriminant_analysis.QuadraticDiscriminantAnalysis",
+            # scikit-learn refuses classes with fewer rows than columns.
+            {_REDUCED: (None, 2, 5, 10, 20, 50), "reg_param": (0.01, 0.1, 0.5)},
+        ),
+        _model(
+            "ridge",
+            "Ridge",
+            "linear_model.RidgeClassifier",
+            {"alpha": (0.1, 1.0, 10.0, 100.0, 1e3, 1e4)},
+        ),
+        _model(
+            "sgd",
+            "SGD",
+            "linear_model.SGDClassifier",
+            {"loss": ("hinge", "log_loss"), "alpha": (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)},
+        ),
+        _model(
+            "adaboost",
+            "AdaBoost",
+            "ensemble.AdaBoostClassifier",
+            {"estimator__max_depth": (1, 4), "learning_rate": (0.1, 1.0)},
+            wide={"learning_rate": (0.1, 1.0)},
+            n_estimators=50,
+        ),
+        _model(
+            "bagging",
+            "Bagging",
+            "ensemble.BaggingClassifier",
+            {"max_features": (0.3, 1.0)},
+            wide={"max_features": (0.05, 0.2)},
+            n_estimators=50,
+        ),
+        _model("decision_tree", "decision tree", "tree.DecisionTreeClassifier", _TREE),
+        _model("extra_tree", "extra tree (one)", "tree.ExtraTreeClassifier", _TREE),
+        _model(
+            "extra_trees",
+            "extra trees ensemble",
+            "ensemble.ExtraTreesClassifier",
+            _FOREST,
+            wide=_WIDE_FOREST,
+            n_estimators=200,
+        ),
+        _model(
+            "gradient_boosting",
+            "gradient boosting",
+            "ensemble.GradientBoostingClassifier",
+            {"learning_rate": (0.05, 0.2), "max_features": ("sqrt", 0.3)},
+            wide={"learning_rate": (0.05, 0.2), "max_features": ("sqrt",)},
+        ),
+        _model(
+            "random_forest",
+            "random forest",
+            "ensemble.RandomForestClassifier",
+            _FOREST,
+            wide=_WIDE_FOREST,
+            n_estimators=200,
+        ),
+        _model(
+            "linear_svc",
+            "LinearSVC",
+            "svm.LinearSVC",
+            {"C": (1e-4, 1e-3, 1e-2, 1e-1, 1.0)},
+        ),
+        _model("nu_svc", "NuSVC", "svm.NuSVC", {"nu": (0.05, 0.1, 0.25, 0.5), **_SVM}),
+        _model("svc", "SVC", "svm.SVC", {"C": (0.01, 0.1, 1.0, 10.0), **_SVM}),
+        _model(
+            "bernoulli_nb",
+            "Bernoulli NB",
+            "naive_bayes.BernoulliNB",
+            {"alpha": (0.01, 0.1, 1.0, 10.0), "binarize": (0.0, 0.5)},
+        ),
+        _model(
+            "gaussian_nb",
+            "Gaussian NB",
+            "naive_bayes.GaussianNB",
+            {"var_smoothing": (1e-9, 1e-6, 1e-3, 1e-2, 1e-1, 1.0)},
+        ),
+        _model(
+            "knn",
+            "kNN",
+            "neighbors.KNeighborsClassifier",
+            {"n_neighbors": (1, 3, 5, 10, 20), "weights": ("uniform", "distance")},
+        ),
+        _model(
+            "mlp",
+            "MLP",
+            "neural_network.MLPClassifier",
+            {"hidden_layer_sizes": ((5, 3), (50,)), "alpha": (1e-4, 1e-1)},
+            wide={"hidden_layer_sizes": ((5, 3), (50,)), "alpha": (1e-4,)},
+            max_iter=500,
+        ),
+    )
+}
+
+
+def find_model(name: str) -> BaselineModel:
+    """Return a model by its short name."""
+    return MODELS[check_choice(name, "--models", MODELS, owner="vaega baselines")]
+
+
+OWNER = "vaega baselines"
+STATEMENT = (
+    "Models see all features; parameters are searched by inner cross-validation of the training "
+    "rows; test rows are read once, after the search."
+)
+# Resamples of the test rows, class by class, for the 95 % interval of a score.
+N_RESAMPLES = 500
+
+
+@dataclass(frozen=True)
+class BaselineSettings:
+    """How models are tuned and judged."""
+
+    split: str = "official"
+    test_size: float = 0.2  # Share of the rows that a holdout tests
+    n_folds: int = 5  # Inner folds; fewer where a class has fewer rows
+    search_rows: int = 1000
+
+    def __post_init__(self) -> None:
+        check_choice(self.split, "split", ("official", "pooled"), owner=OWNER)
+        check_count(self.n_folds, "n_folds", owner=OWNER, minimum=2)
+        check_count(self.search_rows, "search_rows", owner=OWNER, minimum=10)
+        if not isinstance(self.test_size, float) or not 0.0 < self.test_size < 1.0:
+            raise InputError(
+                f"{OWNER}: test_size must be a fraction in (0, 1), got {self.test_size!r}."
+            )
+
+
+def metric_of(n_classes: int) -> str:
+    """Return the score that models are tuned and judged by, as scikit-learn calls it."""
+    return "roc_auc" if n_classes == 2 else "f1_macro"
+
+
+def outer_split(dataset: Dataset, settings: BaselineSettings, seed: int) -> Split:
+    """Return training and test rows, as positions in the pooled dataset."""
+    if settings.split == "official" and dataset.X_test is not None:
+        return official_split(len(dataset.X), len(dataset.X_test))
+    rows = dataset.pooled()
+    return holdout_split(
+        rows.y,
+        test_size=settings.test_size,
+        seed=derive_seed(seed, "baseline", "test rows"),
+        groups=rows.groups,
+        class_names=rows.class_names,
+        owner=OWNER,
+    )
+
+
+def evaluate(
+    model: BaselineModel, dataset: Dataset, settings: BaselineSettings, seed: int
+) -> dict[str, Any]:
+    """Tune a model on the training rows, fit it on them, and score it on the test rows."""
+    _check_values(dataset)
+    split, rows = outer_split(dataset, settings, seed), dataset.pooled()
+    X, y = rows.X[split.train], rows.y[split.train]
+    groups = None if rows.groups is None else rows.groups[split.train]
+    metric = metric_of(rows.n_classes)
+    with one_thread(), counted_warnings() as counted:
+        pipeline = model.make(derive_seed(seed, "baseline", "model", model.name))
+        searched = _search_rows(y, groups, rows.class_names, settings, seed)
+        inner = None if groups is None else groups[searched]
+        folds = _folds(y[searched], inner, rows.class_names, settings, seed)
+        grid = model.grid_for(X.shape[1])
+        best, found = _search(pipeline, grid, metric, X[searched], y[searched], folds)
+        fitted = pipeline.set_params(**best).fit(X, y)
+        rng = derive_rng(seed, "baseline", "resampled test rows")
+        heldout = _judge(fitted, rows.X[split.test], rows.y[split.test], rows, metric, rng)
+        train_score = _measure(metric)(*_answers(fitted, X, y, metric))
+    return {
+        "metric": metric,
+        **heldout,
+        **found,
+        "train_score": float(train_score),
+        "n_train": len(y),
+        "parameters": plain({key.removeprefix("model__"): v for key, v in best.items()}),
+        "warnings": dict(counted),
+    }
+
+
+def _check_values(dataset: Dataset) -> None:
+    if dataset.n_missing:
+        values = "value" if dataset.n_missing == 1 else "values"
+        raise DataError(
+            f"{OWNER}: {dataset.name!r} has {dataset.n_missing} missing {values}; "
+            "classical models take none."
+        )
+
+
+def _search_rows(
+    y: np.ndarray, groups: Any, names: Any, settings: BaselineSettings, seed: int
+) -> np.ndarray:
+    if len(y) <= settings.search_rows:
+        return np.arange(len(y))
+    kept = holdout_split(
+        y,
+        test_size=settings.search_rows / len(y),
+        seed=derive_seed(seed, "baseline", "rows to search on"),
+        groups=groups,
+        class_names=names,
+        owner=OWNER,
+    )
+    return kept.test
+
+
+def _folds(
+    y: np.ndarray, groups: Any, names: Any, settings: BaselineSettings, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    members = np.arange(len(y)) if groups is None else groups
+    fewest = min(len(np.unique(members[y == label])) for label in np.unique(y))
+    if fewest < 2:
+        raise DataError(
+            f"{OWNER}: every class needs two training rows or groups to be tuned on, got {fewest}."
+        )
+    splits = kfold_splits(
+        y,
+        n_splits=min(settings.n_folds, fewest),
+        seed=derive_seed(seed, "baseline", "inner folds"),
+        groups=groups,
+        class_names=names,
+        owner=OWNER,
+    )
+    return [(split.train, split.test) for split in splits]
+
+
+def _search(
+    pipeline: Pipeline, grid: dict[str, list], metric: str, X: np.ndarray, y: np.ndarray, folds: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    search = GridSearchCV(pipeline, grid, scoring=metric, cv=folds, refit=False)
+    try:
+        results = search.fit(X, y).cv_results_
+    except ValueError as error:
+        raise InputError(f"{OWNER}: no candidate could be fitted: {_reason(error)}") from error
+    means = results["mean_test_score"]
+    if np.isnan(means).all():
+        raise InputError(f"{OWNER}: no candidate could be scored in every inner fold.")
+    best = int(np.nanargmax(means))
+    found = {
+        "inner_score": float(means[best]),
+        "n_candidates": len(means),
+        "n_failed_candidates": int(np.isnan(means).sum()),
+    }
+    return results["params"][best], found
+
+
+def _reason(error: ValueError) -> str:
+    """Return the line of scikit-learn's many that names the error of the last fit."""
+    named = re.findall(r"^[\w.]*Error: .*", str(error), flags=re.MULTILINE)
+    return str(named[-1]) if named else " ".join(str(error).split())
+
+
+def _answers(
+    fitted: Pipeline, X: np.ndarray, y: np.ndarray, metric: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and what the metric takes: a score of the second class, or predictions."""
+    if metric == "f1_macro":
+        return y, fitted.predict(X)
+    if hasattr(fitted, "decision_function"):
+        return y, fitted.decision_function(X)
+    return y, fitted.predict_proba(X)[:, 1]
+
+
+def _measure(metric: str) -> Callable[[np.ndarray, np.ndarray], float]:
+    if metric == "roc_auc":
+        return roc_auc_score
+    return lambda truth, predicted: f1_score(truth, predicted, average="macro", zero_division=0)
+
+
+def _judge(
+    fitted: Pipeline,
+    X: np.ndarray,
+    y: np.ndarray,
+    rows: Dataset,
+    metric: str,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    measure, (truth, answers) = _measure(metric), _answers(fitted, X, y, metric)
+    predicted = fitted.predict(X)
+    low, high = _interval(measure, truth, answers, rng)
+    return {
+        "score": float(measure(truth, answers)),
+        "score_low": low,
+        "score_high": high,
+        "accuracy": float(accuracy_score(y, predicted)),
+        "balanced_accuracy": float(balanced_accuracy_score(y, predicted)),
+        "macro_f1": float(f1_score(y, predicted, average="macro", zero_division=0)),
+        "n_test": len(y),
+        "by_class": _by_class(y, predicted, rows.class_names),
+    }
+
+
+def _interval(
+    measure: Callable[[np.ndarray, np.ndarray], float],
+    truth: np.ndarray,
+    answers: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[float, float]:
+    members = [np.flatnonzero(truth == label) for label in np.unique(truth)]
+    scores = []
+    for _ in range(N_RESAMPLES):
+        drawn = np.concatenate([rng.choice(rows, len(rows)) for rows in members])
+        scores.append(measure(truth[drawn], answers[drawn]))
+    low, high = np.quantile(scores, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _by_class(truth: np.ndarray, predicted: np.ndarray, names: Any) -> list[dict[str, Any]]:
+    columns = precision_recall_fscore_support(
+        truth, predicted, labels=np.arange(len(names)), zero_division=0
+    )
+    return [
+        {
+            "label": name,
+            "precision": float(columns[0][code]),
+            "recall": float(columns[1][code]),
+            "f1": float(columns[2][code]),
+            "support": int(columns[3][code]),
+        }
+        for code, name in enumerate(names)
+    ]
+
+
+@dataclass(frozen=True)
+class BaselineTask:
+    """One model on one split of one dataset."""
+
+    run: Run  # Its identity; the arm is the model
+    source: str  # What `load_dataset` takes
+    settings: BaselineSettings  # Split and search
+
+    @property
+    def model(self) -> BaselineModel:
+        """The model."""
+        return find_model(self.run.arm)
+
+
+def loadable_sources() -> list[str]:
+    """Return the datasets that are here: files by name, then scikit-learn's, no network."""
+    return [entry.source for entry in available_datasets() if "network" not in entry.where]
+
+
+def plan_tasks(
+    source: str,
+    dataset: Dataset,
+    models: Sequence[str],
+    settings: BaselineSettings,
+    seeds: Sequence[int],
+) -> list[BaselineTask]:
+    """Return a dataset's tasks: seeds in order, models in order."""
+    tasks = []
+    for seed in seeds:
+        for name in models:
+            model = find_model(name)
+            resolved = {
+                "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
+                "model": name,
+                "grid": plain(model.grid_for(dataset.n_features)),
+                "fixed": plain(model.fixed),
+                "settings": asdict(settings),
+                "seed": seed,
+            }
+            digest = fingerprint(canonical_json(resolved))[:10]
+            run = Run(
+                f"{dataset.name}-{name}-{seed:03d}-{digest}", dataset.name, name, seed, resolved
+            )
+            tasks.append(BaselineTask(run, source, settings))
+    return tasks
+
+
+def complete_baselines(
+    sources: Sequence[str],
+    models: Sequence[str],
+    folder: Path,
+    *,
+    settings: BaselineSettings | None = None,
+    seeds: Sequence[int] = (0,),
+    jobs: int = 1,
+    tell: Callable[[str], None] = lambda line: None,
+) -> tuple[list[BaselineTask], dict[str, str]]:
+    """Compute what is not finished."""
+    settings, store = settings or BaselineSettings(), Store(folder)
+    tasks: list[BaselineTask] = []
+    unloaded: dict[str, str] = {}
+    for source in dict.fromkeys(sources):
+        try:
+            dataset = load_dataset(source)
+        except DataError as error:
+            if len(set(sources)) == 1:
+                raise
+            unloaded[source] = str(error)
+            tell(f"{source}: not loaded: {error}")
+            continue
+        planned = plan_tasks(source, dataset, models, settings, seeds)
+        tasks += planned
+        _complete(planned, dataset, store, jobs, tell)
+    return tasks, unloaded
+
+
+def _complete(
+    planned: Sequence[BaselineTask],
+    dataset: Dataset,
+    store: Store,
+    jobs: int,
+    tell: Callable[[str], None],
+) -> None:
+    pending = [task for task in planned if not store.is_done(task.run.id)]
+    finished = len(planned) - len(pending)
+    if finished:
+        tell(f"{dataset.name}: {finished} of {len(planned)} were finished before and are skipped")
+    for task in _computed(pending, dataset, store, jobs):
+        finished += 1
+        outcome = describe_task(task, store.metrics(task.run.id) or {})
+        tell(f"[{finished}/{len(planned)}] {outcome}")
+
+
+def _computed(
+    pending: Sequence[BaselineTask], dataset: Dataset, store: Store, jobs: int
+) -> Iterator[BaselineTask]:
+    if min(effective_n_jobs(jobs), len(pending)) <= 1:
+        for task in pending:
+            yield _compute(task, dataset, store)
+        return
+    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+    yield from parallel(delayed(_compute)(task, dataset, store) for task in pending)
+
+
+def _compute(task: BaselineTask, dataset: Dataset, store: Store) -> BaselineTask:
+    run = task.run
+    with store.claim(run.id, wait=True):
+        if store.is_done(run.id):
+            return task
+        started = time.perf_counter()
+        store.record_start(run, describe_environment("cpu"))
+        try:
+            metrics = evaluate(task.model, dataset, task.settings, run.seed)
+        except ResultsError:
+            raise
+        except Exception as error:
+            seconds = time.perf_counter() - started
+            store.record_failure(run, _sentence(error), traceback.format_exc(), seconds)
+            return task
+        content = {"status": "done", "seconds": time.perf_counter() - started, **metrics}
+        write_json(store.run_folder(run.id) / "metrics.json", content)
+    return task
+
+
+def _sentence(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
+
+
+def describe_task(task: BaselineTask, metrics: dict[str, Any]) -> str:
+    """Return one line on a task that ended."""
+    name = f"{task.run.dataset}, {task.model.title}, seed {task.run.seed}"
+    if metrics.get("status") != "done":
+        return f"{name}: failed: {metrics.get('error', 'no result')}"
+    what = "AUC" if metrics["metric"] == "roc_auc" else "macro-F1"
+    return (
+        f"{name}: {what} {metrics['score']:.3f}, inner {metrics['inner_score']:.3f}, "
+        f"{metrics['seconds']:.1f} s"
+    )
+
+
+_SCORES = (
+    "metric",
+    "score",
+    "score_low",
+    "score_high",
+    "inner_score",
+    "train_score",
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "n_train",
+    "n_test",
+    "n_candidates",
+    "n_failed_candidates",
+)
+COLUMNS = (
+    "dataset",
+    "model",
+    "seed",
+    "split",
+    "status",
+    *_SCORES,
+    "seconds",
+    "parameters",
+    "error",
+)
+METRICS = {"roc_auc": "AUC", "f1_macro": "macro-F1"}
+
+
+def tabulate_tasks(store: Store, tasks: Sequence[BaselineTask]) -> pd.DataFrame:
+    """Return one row a task, of what the tasks recorded."""
+    rows = []
+    for task in tasks:
+        metrics = store.metrics(task.run.id)
+        if metrics is None:
+            continue
+        place = {"dataset": task.run.dataset, "model": task.run.arm, "seed": task.run.seed}
+        parameters = canonical_json(metrics["parameters"]) if "parameters" in metrics else ""
+        rows.append({**metrics, **place, "split": task.settings.split, "parameters": parameters})
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def tabulate_classes(store: Store, tasks: Sequence[BaselineTask]) -> pd.DataFrame:
+    """Return one row a task and class: precision, recall, F1, support."""
+    rows = []
+    for task in tasks:
+        place = {"dataset": task.run.dataset, "model": task.run.arm, "seed": task.run.seed}
+        metrics = store.metrics(task.run.id) or {}
+        rows += [{**place, **line} for line in metrics.get("by_class", ())]
+    columns = ["dataset", "model", "seed", "label", "precision", "recall", "f1", "support"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def summarise_tasks(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a dataset and model: means over the seeds that are done."""
+    done = table[table["status"] == "done"]
+    rows = []
+    for (dataset, model), group in done.groupby(["dataset", "model"], sort=False):
+        one = len(group) == 1
+        rows.append(
+            {
+                "dataset": dataset,
+                "model": model,
+                "metric": group["metric"].iloc[0],
+                "n": len(group),
+                "score": group["score"].mean(),
+                "sd": group["score"].std(),
+                "score_low": group["score_low"].iloc[0] if one else float("nan"),
+                "score_high": group["score_high"].iloc[0] if one else float("nan"),
+                **{name: group[name].mean() for name in _MEANS},
+            }
+        )
+    columns = ["dataset", "model", "metric", "n", "score", "sd", "score_low", "score_high", *_MEANS]
+    return pd.DataFrame(rows, columns=columns)
+
+
+_MEANS = ("inner_score", "accuracy", "macro_f1", "seconds")
+
+
+def comparison_cells(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return models by datasets as text: mean, and its spread over seeds or test rows."""
+    order = [name for name in MODELS if name in set(summary["model"])]
+    cells = {"model": [MODELS[name].title for name in order]}
+    for dataset, group in summary.groupby("dataset", sort=False):
+        heading = f"{dataset} ({METRICS[group['metric'].iloc[0]]})"
+        found = {str(row["model"]): _cell(row) for _, row in group.iterrows()}
+        cells[heading] = [found.get(name, "") for name in order]
+    return pd.DataFrame(cells)
+
+
+def _cell(row: pd.Series) -> str:
+    if row["n"] > 1:
+        return f"{row['score']:.3f} ± {row['sd']:.3f}"
+    return f"{row['score']:.3f} [{row['score_low']:.3f}, {row['score_high']:.3f}]"
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    """Return a table of text as Markdown, the first column to the left."""
+    rule = ["---", *["---:"] * (table.shape[1] - 1)]
+    lines = [list(map(str, table.columns)), rule, *table.astype(str).values.tolist()]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def write_baselines(
+    folder: Path,
+    tasks: Sequence[BaselineTask],
+    unloaded: Mapping[str, str],
+    *,
+    command: str,
+) -> pd.DataFrame:
+    """Write the tables of what was computed."""
+    store = Store(folder)
+    table, classes = tabulate_tasks(store, tasks), tabulate_classes(store, tasks)
+    write_text(folder / "baselines.csv", table.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "by_class.csv", classes.to_csv(index=False, lineterminator="\n"))
+    text = _markdown(store, table, classes, unloaded, command)
+    write_text(folder / "baselines.md", text)
+    return table
+
+
+def _markdown(
+    store: Store,
+    table: pd.DataFrame,
+    classes: pd.DataFrame,
+    unloaded: Mapping[str, str],
+    command: str,
+) -> str:
+    parts = ["# Classical models on all features\n", f"`{command}`\n", f"{STATEMENT}\n"]
+    parts += [
+        "One seed: score on the test rows and 95 % interval over resamples of them. Several: mean "
+        "± standard deviation over splits.\n",
+        as_markdown(comparison_cells(summarise_tasks(table))),
+        f"{_versions(store)} Seeds: {_list(table['seed'])}. Computing took "
+        f"{table['seconds'].sum():.0f} s in all.\n",
+        *_class_reports(table, classes),
+        _failures(table, unloaded),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _versions(store: Store) -> str:
+    for path in sorted((store.folder / "runs").glob("*/environment.json")):
+        found = pd.read_json(path, typ="series")
+        packages = ", ".join(f"{k} {found['packages'][k]}" for k in ("scikit-learn", "numpy"))
+        return f"vaega {found['vaega']}, {packages}."
+    return ""
+
+
+def _list(values: pd.Series) -> str:
+    return ", ".join(str(value) for value in sorted(set(values.tolist())))
+
+
+def _class_reports(table: pd.DataFrame, classes: pd.DataFrame) -> list[str]:
+    """Return the report by class of the best model of each multi-class dataset, and of the MLP."""
+    parts = []
+    summary = summarise_tasks(table)
+    for dataset, group in summary[summary["metric"] == "f1_macro"].groupby("dataset", sort=False):
+        best = str(group["model"].iloc[int(np.argmax(group["inner_score"]))])
+        for name in dict.fromkeys([best, "mlp"]):
+            lines = classes[(classes["dataset"] == dataset) & (classes["model"] == name)]
+            if len(lines):
+                parts.append(f"## {dataset} by class: {MODELS[name].title}\n")
+                parts.append(as_markdown(class_cells(lines)))
+    return parts
+
+
+def class_cells(lines: pd.DataFrame) -> pd.DataFrame:
+    """Return a report by class as text, means over seeds."""
+    means = lines.groupby("label", sort=False)[["precision", "recall", "f1", "support"]].mean()
+    texts = {name: [f"{value:.2f}" for value in means[name]] for name in means.columns[:3]}
+    support = [f"{value:g}" for value in means["support"]]
+    return pd.DataFrame({"label": means.index.tolist(), **texts, "support": support})
+
+
+def _failures(table: pd.DataFrame, unloaded: Mapping[str, str]) -> str:
+    failed = table[table["status"] == "failed"]
+    lines = [
+        f"- {row['dataset']}, {MODELS[str(row['model'])].title}, seed {row['seed']}: {row['error']}"
+        for _, row in failed.iterrows()
+    ]
+    lines += [f"- {source}: not loaded: {why}" for source, why in unloaded.items()]
+    return "## What failed\n\n" + "\n".join(lines) + "\n" if lines else ""

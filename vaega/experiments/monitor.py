@@ -1,0 +1,433 @@
+"""What a person sees while an experiment runs: bars in a terminal, plain lines elsewhere."""
+
+import contextlib
+import json
+import re
+import secrets
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import TaskID
+
+from vaega.core.checks import check_count, check_positive
+from vaega.data._dataset import Dataset
+from vaega.evolution._logs import Pace, describe_state, make_progress
+from vaega.evolution._loop import Callback
+from vaega.evolution._state import count_asked
+from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.protocols import make_protocol
+from vaega.experiments.store import Run
+
+
+@dataclass
+class Observer:
+    """Hears of the progress of an experiment; every hook is empty."""
+
+    # Handed to searches that run in this process
+    callbacks: tuple[Callback, ...] = field(default=())
+
+    def on_plan(self, runs: Sequence[Run], n_done: int) -> None:
+        """Before the first run: all runs, and how many were done before."""
+
+    def on_run_start(self, run: Run, folder: Path) -> None:
+        """Before a run, in this process or another; `folder` is that of its checkpoints.
+
+        Perhaps called by another thread than the other hooks, and again for a run whose process
+        died. `vaega.experiments.monitor` says how far it has come.
+        """
+
+    def on_run_left(self, run: Run) -> None:
+        """When a run was begun and left: another process holds it, or the budget is spent."""
+
+    def on_run_end(self, run: Run, metrics: dict[str, Any]) -> None:
+        """After a run: what it recorded."""
+
+
+FILE = "activity.json"
+_SECONDS = 0.25  # between two writes
+
+
+@dataclass(frozen=True)
+class Activity:
+    """How far a run has come."""
+
+    n_searches: int  # Searches begun, in all trials so far
+    generation: int  # Of the last one
+    figures: str = ""  # Its last generation in words
+
+
+class WriteActivity(Callback):
+    """Write how far a run has come, at most four times a second."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        self.n_searches = 0
+        self._pace = Pace()
+        self._written = -float("inf")
+
+    def on_start(self, algorithm: Any) -> None:
+        """Count the search."""
+        self.n_searches += 1
+        self._pace.start(algorithm.state)
+        self._write(Activity(self.n_searches, algorithm.state.generation))
+
+    def on_generation(self, algorithm: Any) -> None:
+        """Write when the last write is old enough."""
+        if time.monotonic() - self._written >= _SECONDS:
+            state = algorithm.state
+            figures = describe_state(state, masks_per_second=self._pace.masks_per_second(state))
+            self._write(Activity(self.n_searches, state.generation, figures))
+
+    def _write(self, activity: Activity) -> None:
+        self._written = time.monotonic()
+        temporary = self.path.with_name(f".{FILE}.{secrets.token_hex(4)}")
+        with contextlib.suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                temporary.write_text(json.dumps(asdict(activity)), encoding="utf-8")
+                temporary.replace(self.path)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+
+def read_activity(folder: Path) -> Activity | None:
+    """Return how far a run has come."""
+    try:
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return Activity(
+            int(content["n_searches"]), int(content["generation"]), str(content["figures"])
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+class BudgetSpentError(Exception):
+    """Raised within a run to leave it where it stands, as an interrupt would."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What one run may use of what is left; None is no limit."""
+
+    seconds: float | None = None
+    n_asked: int | None = None  # Masks
+
+    def after(self, seconds: float) -> "Allowance":
+        """Return what is left of it some time later."""
+        return self if self.seconds is None else replace(self, seconds=self.seconds - seconds)
+
+
+class Budget:
+    """What a call may use; the clock starts when it is made."""
+
+    def __init__(
+        self, max_seconds: float | None = None, max_evaluations: int | None = None
+    ) -> None:
+        if max_seconds is not None:
+            check_positive(max_seconds, "max_seconds", owner="budget")
+        if max_evaluations is not None:
+            check_count(max_evaluations, "max_evaluations", owner="budget")
+        self.max_seconds = max_seconds
+        self.max_evaluations = max_evaluations
+        self.n_asked = 0
+        self._started = time.monotonic()
+
+    def use(self, n_asked: int) -> None:
+        """Count masks that a run has asked for."""
+        self.n_asked += n_asked
+
+    def allowance(self) -> Allowance:
+        """Return what a run that starts now may use."""
+        seconds = n_asked = None
+        if self.max_seconds is not None:
+            seconds = max(0.0, self.max_seconds - (time.monotonic() - self._started))
+        if self.max_evaluations is not None:
+            n_asked = max(0, self.max_evaluations - self.n_asked)
+        return Allowance(seconds, n_asked)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no further run may start."""
+        left = self.allowance()
+        return 0 in (left.seconds, left.n_asked)
+
+
+class Meter(Callback):
+    """Counts the masks that the searches of a run ask for, and leaves the run when it must."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        self.allowance = allowance
+        self.n_restored = 0  # asked for before, in searches that were resumed
+        self._n_before = 0  # in searches that are over
+        self._n_here = 0
+        self._started = time.monotonic()
+
+    @property
+    def n_asked(self) -> int:
+        """Masks asked for since this was made."""
+        return self._n_before + self._n_here
+
+    def on_start(self, algorithm: Any) -> None:
+        """Take note of where the search stands."""
+        self._n_before += self._n_here
+        self._n_here, self._n_start = 0, count_asked(algorithm.state)
+        self.n_restored += self._n_start
+
+    def on_generation(self, algorithm: Any) -> None:
+        """Count what the generation asked for."""
+        self._n_here = count_asked(algorithm.state) - self._n_start
+
+    def on_decision(self, algorithm: Any, *, stopped: bool) -> None:
+        """Leave when the allowance is used up.
+
+        Checkpoints are written before, the first generation's always: each call gets further.
+        """
+        limit, seconds = self.allowance.n_asked, self.allowance.seconds
+        if limit is not None and self.n_asked >= limit:
+            raise BudgetSpentError
+        if seconds is not None and time.monotonic() - self._started >= seconds:
+            raise BudgetSpentError
+
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+class PeakMemory:
+    """Watches the process from when it is made; processes that it starts are not counted.
+
+    Linux sets its high-water mark back when asked. Elsewhere, and where that is forbidden, the mark
+    is that of the process since it began, which may have computed other runs before.
+    """
+
+    def __init__(self) -> None:
+        with suppress(OSError):  # no such file here, or not ours to write
+            _CLEAR.write_text("5")
+
+    def megabytes(self) -> float | None:
+        """Return the peak resident memory so far, in 1e6 bytes; None where it is not known."""
+        with suppress(OSError):
+            found = re.search(r"VmHWM:\s*(\d+) kB", _STATUS.read_text(encoding="ascii"))
+            if found is not None:
+                return int(found[1]) * 1024 / 1e6
+        return _since_the_process_began()
+
+
+def _since_the_process_began() -> float | None:
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+_MOST_BARS = 8  # of runs at once; a cluster may compute more than a terminal has lines
+
+
+def describe_run(run: Run, metrics: dict[str, Any]) -> str:
+    """Return one line on a finished run."""
+    if metrics.get("status") != "done":
+        return f"{run.title}: failed: {metrics.get('error', 'no result')}"
+    if metrics.get("protocol", "honest") != "honest":
+        return (
+            f"{run.title}: {metrics['population_accuracy']:.3f} on the "
+            f"rows of the fitness, {metrics['population_n_features']:.1f} features, "
+            f"{metrics['n_distinct']} masks in {metrics['seconds']:.1f} s"
+        )
+    return (
+        f"{run.title}: held out {metrics['heldout_score']:.3f}, inner "
+        f"{metrics['inner_score']:.3f}, {metrics['n_features']:.0f} features, "
+        f"{metrics['n_distinct']} masks in {metrics['seconds']:.1f} s"
+    )
+
+
+@dataclass(frozen=True)
+class RunLength:
+    """How long the bar of a run is."""
+
+    n_searches: int  # Searches in all trials of the run
+    n_generations: int  # Of each search
+
+
+def measure_run(config: ExperimentConfig, dataset: Dataset) -> RunLength:
+    """Return how many searches and generations each run of an experiment has."""
+    trials = list(make_protocol(config.protocol).trials(dataset, config.seed_list()[0]))
+    n_rows, n_features = trials[0].X.shape
+    settings = config.search.settings().resolved(n_rows=n_rows, n_features=n_features)
+    return RunLength(len(trials) * int(settings.n_searches), int(settings.n_generations))
+
+
+class PlainObserver(Observer):
+    """One line a run, for logs and pipes; and one a minute on what is under way."""
+
+    seconds = 60.0  # between two looks at what is under way
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+        self._under_way: dict[str, tuple[Run, Path]] = {}
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look_again, daemon=True)
+
+    def __enter__(self) -> "PlainObserver":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look_again(self) -> None:
+        while not self._over.wait(self.seconds):
+            self.look()
+
+    def look(self) -> None:
+        """Say how far the runs under way have come."""
+        with self._lock:
+            runs = list(self._under_way.values())
+        if runs:
+            parts = [_describe_activity(run, read_activity(folder)) for run, folder in runs]
+            self._say(f"under way: {'; '.join(parts)}")
+
+    def on_plan(self, runs: Sequence[Run], n_done: int) -> None:
+        """Say how much there is to do."""
+        self._total, self._finished = len(runs), n_done
+        if n_done:
+            self._say(f"{n_done} of {len(runs)} runs were finished before and are skipped")
+
+    def on_run_start(self, run: Run, folder: Path) -> None:
+        """Take note of what is under way."""
+        with self._lock:
+            self._under_way[run.id] = run, folder
+
+    def on_run_left(self, run: Run) -> None:
+        """Forget the run."""
+        with self._lock:
+            self._under_way.pop(run.id, None)
+
+    def on_run_end(self, run: Run, metrics: dict[str, Any]) -> None:
+        """Say how the run ended."""
+        self.on_run_left(run)
+        self._finished += 1
+        self._say(f"[{self._finished}/{self._total}] {describe_run(run, metrics)}")
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _describe_activity(run: Run, activity: Activity | None) -> str:
+    if activity is None:
+        return f"{run.title} (preparing)"
+    return f"{run.title} (search {activity.n_searches}, generation {activity.generation})"
+
+
+class LiveObserver(PlainObserver):
+    """A bar of all runs, and one of the generations of each that is under way, wherever it is."""
+
+    seconds = 0.25
+
+    def __init__(self, console: Console, *, length: RunLength) -> None:
+        super().__init__(console)
+        self.length = length
+        self.progress = make_progress(console)
+        self.all_runs = self.progress.add_task("runs", total=None, figures="")
+        self._bars: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "LiveObserver":
+        self.progress.start()
+        super().__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        for run, _ in list(self._under_way.values()):
+            self.on_run_left(run)
+        self.progress.stop()
+
+    def on_plan(self, runs: Sequence[Run], n_done: int) -> None:
+        """Draw the bar where the experiment stands."""
+        super().on_plan(runs, n_done)
+        self.progress.update(self.all_runs, total=len(runs), completed=n_done)
+
+    def on_run_start(self, run: Run, folder: Path) -> None:
+        """Show the generations of this run."""
+        self.on_run_left(run)  # one that goes on elsewhere after its process died
+        total = self.length.n_searches * self.length.n_generations
+        super().on_run_start(run, folder)
+        with self._lock:
+            self._bars[run.id] = self.progress.add_task(run.title, total=total, figures="")
+        self.look()
+
+    def on_run_left(self, run: Run) -> None:
+        """Take its bar away."""
+        super().on_run_left(run)
+        with self._lock:
+            bar = self._bars.pop(run.id, None)
+            if bar is not None:
+                self.progress.remove_task(bar)
+
+    def on_run_end(self, run: Run, metrics: dict[str, Any]) -> None:
+        """Say how the run ended, and move on."""
+        super().on_run_end(run, metrics)
+        self.progress.update(self.all_runs, completed=self._finished)
+
+    def look(self) -> None:
+        """Move the bars to where the runs have come; figures are for a single one."""
+        with self._lock:
+            for place, (run_id, bar) in enumerate(self._bars.items()):
+                activity = read_activity(self._under_way[run_id][1])
+                figures = "preparing the folds" if activity is None else activity.figures
+                self.progress.update(
+                    bar,
+                    completed=0 if activity is None else self._generations(activity),
+                    figures=figures if len(self._bars) == 1 else "",
+                    visible=place < _MOST_BARS,
+                )
+
+    def _generations(self, activity: Activity) -> int:
+        # A search that stopped early counts whole once the next one has begun.
+        return (activity.n_searches - 1) * self.length.n_generations + activity.generation
+
+
+def make_observer(console: Console, *, length: RunLength) -> PlainObserver:
+    """Return the display that suits the console; it is a context manager."""
+    if console.is_terminal:
+        return LiveObserver(console, length=length)
+    return PlainObserver(console)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    r"""Show warnings meant for people as one sentence, without the line of code that gave them."""
+    before = warnings.formatwarning
+
+    def format_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> str:
+        if issubclass(category, UserWarning):
+            return f"vaega: {message}\n"
+        return before(message, category, *where, **more)
+
+    warnings.formatwarning = format_warning
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before

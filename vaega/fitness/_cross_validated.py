@@ -1,0 +1,543 @@
+"""Cross-validated fitness: any scikit-learn classifier, scored on inner folds through joblib."""
+
+import warnings
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import scipy
+import sklearn
+from joblib import Parallel, delayed, parallel_config
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
+
+from vaega import __version__
+from vaega.core.errors import InputError
+from vaega.core.files import fingerprint
+from vaega.core.randomness import derive_seed
+from vaega.engines._registry import Plan, recognise, score_fold
+from vaega.fitness._folds import (
+    ClusterFolds,
+    Fold,
+    FoldFiles,
+    SentFolds,
+    hash_fold,
+    open_folds,
+    unset_seeds,
+)
+from vaega.fitness._memory import stable_text
+from vaega.fitness._parallel import (
+    Alone,
+    client_of,
+    count_workers,
+    counted_warnings,
+    make_parallel,
+    one_thread,
+)
+
+Folds = Sequence[Fold] | str | SentFolds
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What the evaluation of some masks gave."""
+
+    scores: np.ndarray  # The score of each mask in each fold
+    warned: tuple[Counter[str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a worker needs to know beside the folds and the masks."""
+
+    estimator: Any  # Not fitted
+    scorer: Any  # A scikit-learn scorer
+    seed: int  # Of all evaluations
+    seeded: tuple[str, ...]  # The parameters of the classifier that take a seed derived from it
+    places: tuple[int, ...]  # Of the folds, among all of them: seeds are derived from these
+    plan: Plan | None  # Of the engine that computes the classifier, if one does
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Masks for one worker, and what is known of their scores.
+
+    On the way to another process the masks are packed bits.
+    """
+
+    masks: np.ndarray
+    known: np.ndarray | None = None  # Scores that need not be computed; NaN elsewhere
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpack, (self.bits, self.masks.shape[1], self.known)
+
+    @property
+    def bits(self) -> np.ndarray:
+        """The masks as packed bits, uint8, by row: what seeds are derived from."""
+        return np.packbits(self.masks, axis=1)
+
+
+def _unpack(bits: np.ndarray, n_features: int, known: np.ndarray | None) -> Chunk:
+    return Chunk(np.unpackbits(bits, axis=1, count=n_features).view(bool), known)
+
+
+def evaluate_together(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
+    """Score masks with the engine of the task's plan."""
+    assert task.plan is not None
+    masks, seeds = chunk.masks, None
+    random = task.plan.module.RANDOM and task.seeded
+    warned: dict[int, Counter[str]] = defaultdict(Counter)
+    columns = []
+    with one_thread(), counted_warnings():  # an engine names what scikit-learn would warn of
+        digests = [fingerprint(row) for row in chunk.bits] if random else []
+        for place, fold in zip(task.places, _folds_of(folds, task), strict=True):
+            if random:
+                seeds = np.array([_derive(task.seed, digest, place) for digest in digests])
+            result = score_fold(task.plan, fold, masks, seeds)
+            columns.append(result.scores)
+            for text, rows in result.warned.items():
+                for row in rows.tolist():
+                    warned[row][text] += 1
+    by_mask = [Counter[str]()] * len(masks)
+    for row, counted in warned.items():
+        by_mask[row] = counted
+    return Evaluation(np.stack(columns, axis=1), tuple(by_mask))
+
+
+def evaluate_singly(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
+    """Score masks with scikit-learn, one after the other."""
+    folds, masks, warned = _folds_of(folds, task), chunk.masks, []
+    digests = [fingerprint(row) if task.seeded else "" for row in chunk.bits]
+    scores = np.full((len(masks), len(folds)), np.nan)
+    if chunk.known is not None:
+        scores[:] = chunk.known
+    # What the caller chose is for masks. A forest would take it for its trees as well, and add up
+    # their votes in the order in which threads end. Counting is entered once here: the one of each
+    # mask costs nothing then.
+    with one_thread(), parallel_config(backend="sequential", n_jobs=1), counted_warnings():
+        for row, mask in enumerate(masks):
+            with counted_warnings() as counted:
+                for column, (place, fold) in enumerate(zip(task.places, folds, strict=True)):
+                    if np.isnan(scores[row, column]):
+                        scores[row, column] = _score(fold, place, mask, digests[row], task)
+            warned.append(counted)
+    return Evaluation(scores, tuple(warned))
+
+
+def _folds_of(folds: Folds, task: Task) -> Sequence[Fold]:
+    if not isinstance(folds, str | SentFolds):
+        return folds
+    kept = open_folds(folds) if isinstance(folds, str) else folds.folds
+    return [kept[place] for place in task.places]
+
+
+def _derive(seed: int, digest: str, place: int) -> int:
+    return derive_seed(seed, "evaluation", digest, place)
+
+
+def _score(fold: Fold, place: int, mask: np.ndarray, digest: str, task: Task) -> float:
+    kept = np.flatnonzero(mask[fold.columns])
+    if kept.size == 0:
+        guess = DummyClassifier(strategy="prior")
+        guess.fit(fold.y_fit[:, None], fold.y_fit, **_fit_weights(guess, fold))
+        one_column = fold.y_validate[:, None]
+        return float(task.scorer(guess, one_column, fold.y_validate, **_score_weights(fold)))
+    estimator = clone(task.estimator)
+    if task.seeded:
+        seed = _derive(task.seed, digest, place)
+        estimator.set_params(**dict.fromkeys(task.seeded, seed))
+    try:
+        # numpy's take keeps rows contiguous, where X[:, kept] would not.
+        estimator.fit(fold.X_fit.take(kept, axis=1), fold.y_fit, **_fit_weights(estimator, fold))
+        X_validate = fold.X_validate.take(kept, axis=1)
+        score = float(task.scorer(estimator, X_validate, fold.y_validate, **_score_weights(fold)))
+    except Exception as error:
+        raise InputError(_failure(estimator, kept.size, fold, error)) from error
+    if not np.isfinite(score):
+        raise InputError(_failure(estimator, kept.size, fold, f"the score is {score}"))
+    return score
+
+
+def _fit_weights(estimator: Any, fold: Fold) -> dict[str, np.ndarray]:
+    if fold.weight_fit is None:
+        return {}
+    if isinstance(estimator, Pipeline):  # its last step is the classifier
+        return {f"{estimator.steps[-1][0]}__sample_weight": fold.weight_fit}
+    return {"sample_weight": fold.weight_fit}
+
+
+def _score_weights(fold: Fold) -> dict[str, np.ndarray]:
+    return {} if fold.weight_validate is None else {"sample_weight": fold.weight_validate}
+
+
+def _failure(estimator: Any, n_kept: int, fold: Fold, reason: Any) -> str:
+    first = str(reason).strip().split("\n", 1)[0].rstrip(".")
+    return (
+        f"{type(estimator).__name__}: cannot be fitted and scored on {n_kept} features, "
+        f"{len(fold.y_fit)} fit rows and {len(fold.y_validate)} validate rows: {first}."
+    )
+
+
+ENGINES = ("auto", "population", "sklearn")
+_CHUNKS_PER_JOB = 4  # so that a slow chunk does not keep the other workers waiting
+_LIBRARIES = tuple(f"{library.__name__} {library.__version__}" for library in (np, scipy, sklearn))
+
+
+_SAID: set[str] = set()
+
+
+def _say_once(sentence: str) -> None:
+    # Python forgets which warnings it has shown whenever some are caught elsewhere, and a vote of
+    # ten searches makes sixty of these objects.
+    if sentence not in _SAID:
+        _SAID.add(sentence)
+        warnings.warn(sentence, stacklevel=5)
+
+
+@dataclass(eq=False)
+class CrossValidatedFitness:
+    """Score masks by the mean metric of a classifier over inner folds.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier
+        Cloned for each mask and fold; where its ``random_state`` is unset, the seed of each
+        evaluation is derived from `seed`, the mask and the fold, never from the order of work.
+    folds : sequence of Fold
+        Fit rows (real and synthetic) and validate rows (real).
+    scorer : callable
+        A scikit-learn scorer: ``scorer(fitted, X, y) -> float``, higher is better.
+    seed : int, default=0
+        Seed of all evaluations.
+    n_jobs : int, optional
+        Processes, as in joblib; None is one, unless a ``joblib.parallel_config`` says otherwise.
+    engine : {"auto", "population", "sklearn"}, default="auto"
+        "population" computes the classifiers of many masks together, with scikit-learn's scores
+        (see `vaega.engines`); "sklearn" fits one after the other; "auto" takes the
+        first where it knows the classifier and all its settings, else the second, and says why.
+    device : str, default="cpu"
+        "cuda" (or "cuda:1") lets engines that can compute there with torch, "auto" where torch
+        finds a GPU. What no engine computes stays on the processor.
+
+    Attributes
+    ----------
+    warnings_ : collections.Counter
+        How often each warning of the classifier came here, by its category and first line.
+
+    Notes
+    -----
+    Workers read the folds from memory-mapped files, written once; those of a cluster are sent them
+    once. Masks travel as packed bits, in chunks. Inside an evaluation the classifier's own threads
+    are limited to one, in this process too, so that a score does not depend on `n_jobs`.
+
+    A mask that keeps no column in a fold is scored by the class frequencies alone, and no
+    classifier ever sees it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.metrics import get_scorer
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> X, y = load_wine(return_X_y=True)
+    >>> fold = Fold(X[::2], y[::2], X[1::2], y[1::2], columns=np.arange(13), n_real=89)
+    >>> fitness = CrossValidatedFitness(GaussianNB(), [fold], get_scorer("accuracy"))
+    >>> fitness(np.ones((1, 13), dtype=bool)) > 0.9
+    array([ True])
+    """
+
+    estimator: Any
+    folds: Sequence[Fold]
+    scorer: Any
+    seed: int = 0
+    n_jobs: int | None = None
+    engine: str = "auto"
+    device: str = "cpu"
+    warnings_: Counter[str] = field(default_factory=Counter, init=False)
+
+    def __post_init__(self) -> None:
+        self._n_features = max(int(fold.columns.max()) + 1 for fold in self.folds)
+        self._places = tuple(range(len(self.folds)))
+        self._files = FoldFiles(self.folds)
+        self._sent = ClusterFolds(self.folds)
+        self._hashes: dict[int, str | None] = {}
+        self._is_view = False
+        self._plan = self._make_plan()
+
+    def _make_plan(self) -> Plan | None:
+        if self.engine == "sklearn":
+            return None
+        weighted = any(fold.weight_fit is not None for fold in self.folds)
+        plan = recognise(self.estimator, self.scorer, weighted=weighted)
+        if isinstance(plan, Plan):
+            return plan.on_device(self.device)
+        owner = type(self.estimator).__name__
+        if self.engine == "population":
+            raise InputError(
+                f'{owner}: engine="population" must be given a classifier and settings that it '
+                f"computes, got {plan or 'one that it does not know'}."
+            )
+        if plan is not None:
+            _say_once(
+                f"{owner}: {plan} is not computed for whole populations; scikit-learn scores one "
+                "mask after the other."
+            )
+        return None
+
+    def __enter__(self) -> "CrossValidatedFitness":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the memory-mapped files, if there are any and they are not those of another."""
+        if not self._is_view:
+            self._files.close()
+            self._sent.close()
+
+    def subset(self, fold_places: Sequence[int]) -> "CrossValidatedFitness":
+        """Return the fitness on some of the folds.
+
+        Parameters
+        ----------
+        fold_places : sequence of int
+            Which folds, at least one.
+
+        Returns
+        -------
+        CrossValidatedFitness
+            Gives for each fold the score that this fitness gives, to the bit. It uses the files
+            of this one, so close this one last.
+
+        Raises
+        ------
+        InputError
+            When there is no such fold.
+
+        Examples
+        --------
+        >>> from sklearn.metrics import get_scorer
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> X, y = np.array([[0.0], [1.0], [0.1], [1.1]]), np.array([0, 1, 0, 1])
+        >>> folds = [Fold(X, y, X[i:], y[i:], np.arange(1), n_real=4) for i in range(3)]
+        >>> fitness = CrossValidatedFitness(GaussianNB(), folds, get_scorer("accuracy"))
+        >>> fitness.subset([0, 2]).score_folds(np.array([[True]])).shape
+        (1, 2)
+        """
+        places = [int(place) for place in fold_places]
+        if not places or not set(places) <= set(range(len(self.folds))):
+            raise InputError(
+                f"CrossValidatedFitness: fold_places must be some of 0 to {len(self.folds) - 1}, "
+                f"got {list(fold_places)}."
+            )
+        view = replace(self, folds=[self.folds[place] for place in places])
+        view._places = tuple(self._places[place] for place in places)
+        view._n_features, view._is_view = self._n_features, True
+        view._files, view._sent, view._hashes = self._files, self._sent, self._hashes
+        return view
+
+    @property
+    def digest(self) -> str | None:
+        """Digest of everything that a score depends on, beside the mask.
+
+        The folds (so the data, the split, the preparation and the generator), the classifier and
+        the scorer with all their parameters, the seed, and the versions of what computes. None,
+        with a warning, where a parameter has no text that is the same in every process: then
+        scores cannot be kept for another one.
+        """
+        hashes = [self._hash(*pair) for pair in zip(self._places, self.folds, strict=True)]
+        texts = {"estimator": stable_text(self.estimator), "scorer": stable_text(self.scorer)}
+        unknown = [name for name, text in texts.items() if text is None]
+        if unknown or None in hashes:
+            what = unknown[0] if unknown else "labels"
+            owner = type(self.estimator).__name__
+            warnings.warn(
+                f"{owner}: scores are not kept on disk: the {what} holds an object that has no "
+                "text to know it by.",
+                stacklevel=2,
+            )
+            return None
+        return fingerprint(
+            list(self._places),
+            hashes,
+            texts,
+            self.seed,
+            ["vaega " + __version__, *self._computers()],
+        )
+
+    def _computers(self) -> list[str]:
+        libraries = ["vaega " + __version__, *_LIBRARIES]
+        if self._plan is not None and not self._plan.module.EXACT:
+            libraries += [
+                f"engine {self._plan.engine} on {self._plan.device or 'the processor'}",
+                "numba " + import_module("numba").__version__,
+            ]
+        return libraries
+
+    def _hash(self, place: int, fold: Fold) -> str | None:
+        if place not in self._hashes:
+            self._hashes[place] = hash_fold(fold)
+        return self._hashes[place]
+
+    def __call__(self, masks: np.ndarray) -> np.ndarray:
+        """Return the mean score of each mask over the folds.
+
+        Parameters
+        ----------
+        masks : numpy.ndarray of bool, shape (n_masks, n_features)
+            What to score.
+
+        Returns
+        -------
+        numpy.ndarray of float, shape (n_masks,)
+
+        Raises
+        ------
+        InputError
+            When the classifier fails on a mask, or gives a score that is no finite number.
+        """
+        return self.score_folds(masks).mean(axis=1)
+
+    def score_folds(self, masks: np.ndarray) -> np.ndarray:
+        """Return the score of each mask in each fold.
+
+        Parameters
+        ----------
+        masks : numpy.ndarray of bool, shape (n_masks, n_features)
+            What to score.
+
+        Returns
+        -------
+        numpy.ndarray of float, shape (n_masks, n_folds)
+        """
+        return self.evaluate(masks).scores
+
+    def evaluate(self, masks: np.ndarray) -> Evaluation:
+        """Return the score of each mask in each fold, and what the classifier warned of.
+
+        Parameters
+        ----------
+        masks : numpy.ndarray of bool, shape (n_masks, n_features)
+            What to score.
+
+        Returns
+        -------
+        Evaluation
+
+        Raises
+        ------
+        InputError
+            When the classifier fails on a mask, or gives a score that is no finite number.
+        """
+        masks = np.asarray(masks, dtype=bool)
+        if masks.ndim != 2 or masks.shape[1] < self._n_features:
+            raise InputError(
+                f"CrossValidatedFitness: masks must have shape (n_masks, {self._n_features}), "
+                f"got {masks.shape}."
+            )
+        if len(masks) == 0:
+            return Evaluation(np.empty((0, len(self.folds))), ())
+        result = self._spread(masks)
+        for counted in filter(None, result.warned):
+            self.warnings_.update(counted)
+        return result
+
+    def _spread(self, masks: np.ndarray) -> Evaluation:
+        seeded, plan = tuple(unset_seeds(self.estimator)), self._plan
+        task = Task(self.estimator, self.scorer, self.seed, seeded, self._places, plan)
+        if plan is None:
+            return self._share_out(evaluate_singly, masks, None, task)
+        together = self._share_out(evaluate_together, masks, None, task, prefer="threads")
+        rest = np.flatnonzero(np.isnan(together.scores).any(axis=1))
+        if rest.size:
+            single = self._share_out(evaluate_singly, masks[rest], together.scores[rest], task)
+            together.scores[rest] = single.scores
+            warned = list(together.warned)
+            for row, counted in zip(rest, single.warned, strict=True):
+                warned[row] = warned[row] + counted
+            return Evaluation(together.scores, tuple(warned))
+        return together
+
+    def _share_out(
+        self,
+        evaluate: Callable[..., Evaluation],
+        masks: np.ndarray,
+        known: np.ndarray | None,
+        task: Task,
+        prefer: str | None = None,
+    ) -> Evaluation:
+        n_workers, plan = min(count_workers(self.n_jobs), len(masks)), task.plan
+        together = evaluate is evaluate_together
+        if n_workers == 1 or (together and plan is not None and plan.device):
+            return evaluate(self.folds, Chunk(masks, known), task)
+        parallel = make_parallel(self.n_jobs, prefer)
+        # Threads read the folds where they are, processes map them from files.
+        threads = getattr(parallel._backend, "uses_threads", False)
+        # What is no training takes as long for any mask, and less than a chunk costs.
+        even = together and threads and plan is not None and plan.module.EXACT
+        n_chunks = min(len(masks), n_workers * (1 if even else _CHUNKS_PER_JOB))
+        parts = np.array_split(masks, n_chunks)
+        known_parts = [None] * n_chunks if known is None else np.array_split(known, n_chunks)
+        chunks = [Chunk(*part) for part in zip(parts, known_parts, strict=True)]
+        with one_thread():  # here too, for a backend of threads; see there
+            if threads:  # joblib looks for results every hundredth of a second: a population's time
+                results = _in_threads(
+                    lambda chunk: evaluate(self.folds, chunk, task), chunks, n_workers
+                )
+            else:
+                work, folds = self._for_workers(evaluate, parallel)
+                results = parallel(delayed(work)(folds, chunk, task) for chunk in chunks)
+        scores = np.concatenate([result.scores for result in results])
+        return Evaluation(scores, tuple(counted for each in results for counted in each.warned))
+
+    def _for_workers(self, evaluate: Callable[..., Any], parallel: Parallel) -> tuple[Any, Any]:
+        client = client_of(parallel)
+        if client is None:
+            return evaluate, self._files.folder
+        return Alone(evaluate), self._sent.sent_to(client)
+
+
+def _in_threads(
+    evaluate: Callable[[Chunk], Evaluation], chunks: Sequence[Chunk], n_workers: int
+) -> list[Evaluation]:
+    """Evaluate chunks in threads, of which the one that asks is one."""
+    left, results = deque(enumerate(chunks)), dict[int, Evaluation]()
+    errors: dict[int, Exception] = {}
+
+    def take() -> tuple[int, Chunk] | None:
+        try:
+            return left.popleft()
+        except IndexError:
+            return None
+
+    def work() -> None:
+        with one_thread():
+            for place, chunk in iter(take, None):
+                try:
+                    results[place] = evaluate(chunk)
+                except Exception as error:  # raised below, by the thread that asks
+                    errors[place] = error
+                    left.clear()  # nobody needs the rest
+
+    with ThreadPoolExecutor(n_workers - 1) as pool:
+        others = [pool.submit(work) for _ in range(n_workers - 1)]
+        try:
+            work()
+        finally:
+            left.clear()
+    for other in others:
+        other.result()
+    if errors:
+        raise errors[min(errors)]  # whichever came first: chunks are taken in order
+    return [results[place] for place in range(len(chunks))]

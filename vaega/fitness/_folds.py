@@ -1,0 +1,265 @@
+"""Folds that are sent to the workers of a cluster, once for all masks."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from joblib import delayed
+from sklearn.base import clone
+
+from vaega.core.errors import InputError
+from vaega.core.files import fingerprint
+from vaega.core.randomness import derive_seed
+from vaega.fitness._parallel import Alone, client_of, make_parallel
+
+
+def unset_seeds(estimator: Any) -> list[str]:
+    """Return the names of all ``random_state`` parameters, nested ones too, that are None."""
+    if not hasattr(estimator, "get_params"):
+        return []
+    parameters = estimator.get_params(deep=True)
+    return sorted(
+        name
+        for name, value in parameters.items()
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    )
+
+
+def seed_unset(estimator: Any, seed: int) -> Any:
+    """Set every ``random_state`` that the user left unset; what the user set stays."""
+    names = unset_seeds(estimator)
+    if names:
+        estimator.set_params(**dict.fromkeys(names, seed))
+    return estimator
+
+
+class Preparation(Protocol):
+    """A preprocessor as `vaega.data._preprocess.Preprocessor`: it knows which columns it kept."""
+
+    columns_: np.ndarray
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "Preparation":
+        """Learn from fit rows."""
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Apply what was learned."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One inner split, prepared: what classifiers fit on and what they are scored on."""
+
+    X_fit: np.ndarray  # Real fit rows first, then synthetic ones
+    y_fit: np.ndarray  # Their labels
+    X_validate: np.ndarray  # Real rows only
+    y_validate: np.ndarray  # Their labels
+    columns: np.ndarray  # The feature of each column
+    n_real: int
+    # Weights of the fit rows; a synthetic row weighs what real rows of its class do on average
+    weight_fit: np.ndarray | None = None
+    weight_validate: np.ndarray | None = None  # Weights of the validate rows in the score
+
+
+def prepare_fold(
+    X: np.ndarray,
+    y: np.ndarray,
+    fit_rows: np.ndarray,
+    validate_rows: np.ndarray,
+    *,
+    preparation: Preparation | None = None,
+    sampler: Any = None,
+    seed: int,
+    sample_weight: np.ndarray | None = None,
+) -> Fold:
+    """Fit preparation and sampler on the fit rows, and on nothing else."""
+    X_fit, y_fit, X_validate = X[fit_rows], y[fit_rows], X[validate_rows]
+    columns = np.arange(X.shape[1])
+    if preparation is not None:
+        fitted = seed_unset(clone(preparation), derive_seed(seed, "preparation"))
+        fitted.fit(X_fit, y_fit)
+        X_fit, X_validate = fitted.transform(X_fit), fitted.transform(X_validate)
+        columns = fitted.columns_
+    X_real = X_fit
+    if sampler is not None:
+        X_fit, y_fit = augment(X_fit, y_fit, sampler, seed=derive_seed(seed, "sampler"))
+    n_real = _count_real(X_real, X_fit)
+    fold = Fold(X_fit, y_fit, X_validate, y[validate_rows], columns, n_real)
+    if sample_weight is None:
+        return fold
+    weight_fit = _augmented_weights(sample_weight[fit_rows], y[fit_rows], y_fit)
+    return replace(fold, weight_fit=weight_fit, weight_validate=sample_weight[validate_rows])
+
+
+def _count_real(real: np.ndarray, rows: np.ndarray) -> int:
+    # Of a sampler that drops rows only those are known to be real that still stand where they did.
+    n_rows = min(len(real), len(rows))
+    same = (real[:n_rows] == rows[:n_rows]) | (real[:n_rows] != real[:n_rows])  # NaN is not itself
+    moved = np.flatnonzero(~same.all(axis=1))
+    return int(moved[0]) if moved.size else n_rows
+
+
+def _augmented_weights(weights: np.ndarray, real: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    if not np.array_equal(labels[: len(real)], real):
+        raise InputError(
+            "sampler: must keep the real rows in front when rows have weights, got one that drops "
+            "or reorders them."
+        )
+    means = {label: weights[real == label].mean() for label in np.unique(real)}
+    added = [means[label] for label in labels[len(real) :]]
+    return np.concatenate([weights, np.array(added, dtype=float)])
+
+
+def augment(
+    X: np.ndarray, y: np.ndarray, sampler: Any, *, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows a sampler makes of `X`, with a clone of it."""
+    if not hasattr(sampler, "fit_resample") or isinstance(sampler, type):
+        raise InputError(
+            f"sampler: must be an instance with the method fit_resample, got {sampler!r}."
+        )
+    return seed_unset(clone(sampler), seed).fit_resample(X, y)
+
+
+def prepare_folds(
+    X: np.ndarray,
+    y: np.ndarray,
+    splits: Sequence[tuple[np.ndarray, np.ndarray]],
+    *,
+    preparation: Preparation | None = None,
+    sampler: Any = None,
+    seed: int,
+    n_jobs: int | None = None,
+    sample_weight: np.ndarray | None = None,
+) -> list[Fold]:
+    """Prepare all inner folds, the costly ones (a generator to train in each) side by side."""
+    parallel = make_parallel(n_jobs)
+    prepare = prepare_fold if client_of(parallel) is None else Alone(prepare_fold)
+    tasks = [
+        delayed(prepare)(
+            X,
+            y,
+            fit_rows,
+            validate_rows,
+            preparation=preparation,
+            sampler=sampler,
+            seed=derive_seed(seed, "fold", place),
+            sample_weight=sample_weight,
+        )
+        for place, (fit_rows, validate_rows) in enumerate(splits)
+    ]
+    if sampler is None:
+        return [function(*given, **named) for function, given, named in tasks]
+    return list(parallel(tasks))
+
+
+_PARTS = tuple(field.name for field in fields(Fold))
+
+
+class FoldFiles:
+    """A temporary folder that holds folds, made when it is first asked for."""
+
+    def __init__(self, folds: Sequence[Fold]) -> None:
+        self.folds = folds
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def folder(self) -> str:
+        """Where the files are; they are written now if they were not before."""
+        if self._temporary is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="vaega-folds-")
+            _write(Path(self._temporary.name), self.folds)
+        return self._temporary.name
+
+    def close(self) -> None:
+        """Remove the files, if there are any."""
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
+
+
+def _write(folder: Path, folds: Sequence[Fold]) -> None:
+    for place, fold in enumerate(folds):
+        for part in _PARTS:
+            if (value := getattr(fold, part)) is not None:
+                np.save(
+                    folder / f"{place}_{part}.npy", _plain(np.asarray(value)), allow_pickle=False
+                )
+
+
+def _plain(values: np.ndarray) -> np.ndarray:
+    """Return labels that are Python texts as an array of text; other objects have no file."""
+    if not values.dtype.hasobject:
+        return values
+    if all(isinstance(value, str) for value in values):
+        return values.astype(str)
+    kind = next(type(value).__name__ for value in values if not isinstance(value, str))
+    raise InputError(
+        "CrossValidatedFitness: labels must be numbers or texts to go to another process, got "
+        f"{kind}."
+    )
+
+
+@lru_cache(maxsize=2)
+def open_folds(folder: str) -> list[Fold]:
+    """Return the folds of a folder, mapped into memory."""
+    n_folds = len(list(Path(folder).glob("*_columns.npy")))
+    return [_open(Path(folder), place) for place in range(n_folds)]
+
+
+def _open(folder: Path, place: int) -> Fold:
+    paths = {part: folder / f"{place}_{part}.npy" for part in _PARTS}
+    parts = {part: np.load(path, mmap_mode="r") for part, path in paths.items() if path.exists()}
+    return Fold(**parts)
+
+
+def hash_fold(fold: Fold) -> str | None:
+    """Return the digest of everything in a fold."""
+    values = [getattr(fold, part) for part in _PARTS]
+    if any(isinstance(value, np.ndarray) and value.dtype.hasobject for value in values):
+        return None
+    return fingerprint(*values)
+
+
+@dataclass(frozen=True, eq=False)
+class SentFolds:
+    """All folds of a fitness, as they travel to the workers of a cluster."""
+
+    folds: Sequence[Fold]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        names = [field.name for field in fields(Fold)]
+        return _receive, ([{name: getattr(fold, name) for name in names} for fold in self.folds],)
+
+
+def _receive(contents: list[dict[str, Any]]) -> SentFolds:
+    # What arrives lies anywhere in a message; numeric libraries may round otherwise there than in
+    # an array that begins where numpy begins it.
+    return SentFolds([Fold(**{name: _own(part) for name, part in one.items()}) for one in contents])
+
+
+def _own(part: Any) -> Any:
+    return part.copy(order="K") if isinstance(part, np.ndarray) else part
+
+
+class ClusterFolds:
+    """Folds on the workers of a cluster, sent when they are first asked for."""
+
+    def __init__(self, folds: Sequence[Fold]) -> None:
+        self.folds = folds
+        self._client: Any = None
+        self._future: Any = None
+
+    def sent_to(self, client: Any) -> Any:
+        """Return the folds as an argument of work for a cluster."""
+        if client is not self._client or self._future.status != "finished":
+            self._client = client
+            (self._future,) = client.scatter([SentFolds(self.folds)], broadcast=True)
+        return self._future
+
+    def close(self) -> None:
+        """Let go of them; the cluster forgets them."""
+        self._client = self._future = None

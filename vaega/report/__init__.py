@@ -1,0 +1,1 @@
+"""What finished runs show: statistics, tables, figures, the page of an experiment."""

@@ -1,0 +1,403 @@
+"""Pictures of a quality report: classes, and columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from matplotlib.ticker import MaxNLocator
+
+from vaega.core.errors import InputError
+from vaega.report._figures import COLOURS
+
+# Beyond seven colours, classes differ by marker too.
+MARKERS = ("o", "^", "s", "D")
+DARK = "#333333"
+# The first epochs are far from the others: so much of a curve's end sets the scale.
+SHOWN = 0.9
+# Share of the rows that a latent space's frame holds.
+INSIDE = 0.99
+
+
+@dataclass(frozen=True, eq=False)
+class LossCurves:
+    """What a training left behind, ready to draw."""
+
+    # Training and held-out figures of every epoch, by title; a part may be empty
+    panels: dict[str, tuple[list[float], list[float]]]
+    kept: int | None  # Number of the kept epoch, from 1
+
+
+def loss_curves(model: Any) -> LossCurves:
+    """Read the curves of a fitted autoencoder."""
+    history = getattr(model, "history_", None)
+    if history is None or not history.elbo:
+        raise InputError(f"loss curves: {type(model).__name__} has no epochs to draw.")
+    panels = {
+        "ELBO, nats a row": (history.elbo, history.heldout_elbo),
+        "reconstruction error a row": (history.error, history.heldout_error),
+        "KL divergence, nats a row": (history.kl, history.heldout_kl),
+    }
+    kept = history.best_epoch + 1 if history.heldout_elbo else None
+    return LossCurves({title: lists for title, lists in panels.items() if any(lists)}, kept)
+
+
+def draw_losses(model: Any) -> Figure:
+    """Draw training and held-out figures of every epoch, and which epoch was kept."""
+    curves = loss_curves(model)
+    figure = Figure(figsize=(3.5 * len(curves.panels), 2.9), layout="constrained")
+    axes = figure.subplots(1, len(curves.panels), squeeze=False)[0]
+    for ax, (title, lists) in zip(axes, curves.panels.items(), strict=True):
+        for values, colour, label in zip(lists, COLOURS, ("training", "held out"), strict=False):
+            ax.plot(np.arange(1, len(values) + 1), values, color=colour, label=label, linewidth=1.4)
+        if curves.kept is not None:
+            label = f"kept: epoch {curves.kept}"
+            ax.axvline(curves.kept, color=DARK, linewidth=1.0, linestyle="--", label=label)
+        ax.set_ylim(*_settled_range(lists))
+        ax.set_title(title, fontsize=10)
+        ax.set_xlabel("epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        clean(ax)
+    axes[-1].legend(frameon=False, fontsize=8.5)
+    return figure
+
+
+def _settled_range(lists: Sequence[Sequence[float]]) -> tuple[float, float]:
+    ends = [np.asarray(values)[int((1 - SHOWN) * len(values)) :] for values in lists]
+    settled = np.concatenate(ends)
+    settled = settled[np.isfinite(settled)]
+    if not settled.size:
+        return 0.0, 1.0
+    margin = 0.06 * (np.ptp(settled) or 1.0)
+    return float(settled.min() - margin), float(settled.max() + margin)
+
+
+@dataclass(frozen=True, eq=False)
+class LatentCloud:
+    """Rows in two latent dimensions."""
+
+    name: str  # The model's
+    # Posterior means; of more than two dimensions, the first two principal components
+    points: np.ndarray
+    variational: bool  # Whether rows are meant to fill N(0, I)
+
+
+def latent_cloud(name: str, model: Any, X: Any) -> LatentCloud:
+    """Encode rows, and reduce them to two dimensions where there are more."""
+    points = np.asarray(model.transform(X), dtype=float)
+    if points.shape[1] > 2:
+        points = points @ _main_axes(points)[0].T
+    if points.shape[1] == 1:
+        points = np.column_stack([points, np.zeros(len(points))])
+    return LatentCloud(name, points, hasattr(model, "score_samples"))
+
+
+def draw_latent_spaces(
+    models: Mapping[str, Any], X: Any, y: Any, class_names: Sequence[str] | None = None
+) -> Figure:
+    """Draw rows in the latent spaces of models side by side, such as an autoencoder and a VAE.
+
+    The autoencoder puts classes wherever it likes, with gaps that decode to nothing; the VAE fills
+    the standard normal, whose circles at one and two standard deviations are drawn.
+    """
+    clouds = [latent_cloud(name, model, X) for name, model in models.items()]
+    figure = Figure(figsize=(4.2 * len(clouds) + 0.9, 4.1), layout="constrained")
+    axes = figure.subplots(1, len(clouds), squeeze=False)[0]
+    for ax, cloud in zip(axes, clouds, strict=True):
+        _draw_classes(ax, cloud.points, np.asarray(y), np.unique(y), class_names)
+        if cloud.variational:
+            for radius in (1.0, 2.0):
+                ax.add_patch(Circle((0, 0), radius, fill=False, color=DARK, linewidth=1.1))
+        ax.set_title(cloud.name, fontsize=10)
+        _frame(ax, cloud)
+        ax.grid(alpha=0.2)
+        ax.spines[["top", "right"]].set_visible(False)
+    _legend_outside(figure, axes[0])
+    return figure
+
+
+def _frame(ax: Axes, cloud: LatentCloud) -> None:
+    """Show a square that holds 99 % of the points; few far ones must not shrink the others."""
+    middle = np.median(cloud.points, axis=0)
+    reach = float(np.quantile(np.abs(cloud.points - middle).max(axis=1), INSIDE)) or 1.0
+    if cloud.variational:
+        middle, reach = np.zeros(2), max(reach, 2.2)
+    ax.set_xlim(middle[0] - 1.05 * reach, middle[0] + 1.05 * reach)
+    ax.set_ylim(middle[1] - 1.05 * reach, middle[1] + 1.05 * reach)
+    ax.set_aspect("equal")
+    ax.set_xlabel("first dimension")
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Real and synthetic rows in the principal components of the real ones."""
+
+    real: np.ndarray  # Coordinates
+    synthetic: np.ndarray  # Coordinates
+    shares: np.ndarray  # Share of the real rows' variance that each component has
+
+
+def principal_components(real: Any, synthetic: Any) -> Components:
+    """Project rows on the first two principal components of the real ones, standardised."""
+    real, synthetic = np.asarray(real, dtype=float), np.asarray(synthetic, dtype=float)
+    mean, deviation = real.mean(axis=0), real.std(axis=0)
+    scale = np.where(deviation > 0, deviation, np.inf)  # constant columns say nothing
+    real, synthetic = (real - mean) / scale, (synthetic - mean) / scale
+    axes, shares = _main_axes(real)
+    return Components(real @ axes.T, synthetic @ axes.T, shares)
+
+
+def draw_components(
+    real: Any,
+    synthetic: Any,
+    y_real: Any,
+    y_synthetic: Any,
+    class_names: Sequence[str] | None = None,
+) -> Figure:
+    """Draw real and synthetic rows, side by side, in the principal components of the real ones."""
+    found, labels = principal_components(real, synthetic), np.unique(y_real)
+    figure = Figure(figsize=(8.8, 3.9), layout="constrained")
+    axes = figure.subplots(1, 2, sharex=True, sharey=True)
+    parts = {"real": (found.real, y_real), "synthetic": (found.synthetic, y_synthetic)}
+    for ax, (title, (points, y)) in zip(axes, parts.items(), strict=True):
+        _draw_classes(ax, points, np.asarray(y), labels, class_names)
+        ax.set_title(f"{title}, {len(points)} rows", fontsize=10)
+        ax.set_xlabel(f"first component ({100 * found.shares[0]:.0f} % of the variance)")
+        ax.grid(alpha=0.2)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel(f"second component ({100 * found.shares[1]:.0f} %)")
+    _legend_outside(figure, axes[0])
+    return figure
+
+
+def clean(ax: Axes) -> None:
+    """Leave an axis with what is read: no frame on top and right, light lines behind."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", alpha=0.25)
+    ax.set_axisbelow(True)
+
+
+def _main_axes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two principal axes (2, n_features), signs fixed, and their shares of the variance."""
+    centred = rows - rows.mean(axis=0)
+    _, lengths, axes = np.linalg.svd(centred, full_matrices=False)
+    axes, squares = axes[:2], np.square(lengths)
+    signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
+    return axes * signs[:, None], squares[:2] / (squares.sum() or 1.0)
+
+
+def _draw_classes(
+    ax: Axes,
+    points: np.ndarray,
+    y: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str] | None,
+) -> None:
+    size = float(np.clip(9000 / max(1, len(points)), 11, 30))
+    for place, label in enumerate(labels.tolist()):
+        mine = points[y == label]
+        ax.scatter(
+            mine[:, 0],
+            mine[:, 1],
+            s=size,
+            color=COLOURS[place % len(COLOURS)],
+            marker=MARKERS[place // len(COLOURS) % len(MARKERS)],
+            alpha=0.75,
+            linewidths=0,
+            label=str(label) if names is None else names[place],
+        )
+
+
+def _legend_outside(figure: Figure, ax: Axes) -> None:
+    handles, labels = ax.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside right center", frameon=False, fontsize=9, markerscale=1.6
+    )
+
+
+# Between images, and where there is none.
+GAP = np.nan
+
+
+def image_sheet(rows: Sequence[Any], shape: tuple[int, int]) -> np.ndarray:
+    """Put images into one, a list of them a line."""
+    lines = [np.asarray(line, dtype=float) for line in rows]
+    for line in lines:
+        if line.ndim != 2 or line.shape[1] != shape[0] * shape[1]:
+            raise InputError(
+                f"images of {shape[0]} x {shape[1]} need rows of {shape[0] * shape[1]} values, "
+                f"got shape {line.shape}."
+            )
+    height, width = shape[0] + 1, shape[1] + 1
+    columns = max(len(line) for line in lines)
+    sheet = np.full((height * len(lines) - 1, width * columns - 1), GAP)
+    for place, line in enumerate(lines):
+        for column, image in enumerate(line):
+            top, left = place * height, column * width
+            sheet[top : top + shape[0], left : left + shape[1]] = image.reshape(shape)
+    return sheet
+
+
+def draw_images(
+    lines: Mapping[str, Any],
+    shape: tuple[int, int],
+    *,
+    limits: tuple[float, float] | None = None,
+    scale: float = 0.6,
+) -> Figure:
+    """Draw lines of images, each under its name: real rows above synthetic ones, say."""
+    sheet = image_sheet(list(lines.values()), shape)
+    margin = 0.1 * max(len(name) for name in lines) + 0.2
+    inches = scale / shape[0]
+    size = (margin + inches * sheet.shape[1] + 0.1, inches * sheet.shape[0] + 0.2)
+    figure = Figure(figsize=size, layout="constrained")
+    ax = figure.subplots()
+    low, high = limits or np.quantile(sheet[np.isfinite(sheet)], [0.01, 0.995])
+    ax.imshow(sheet, cmap="gray_r", vmin=low, vmax=max(high, low + 1e-12), interpolation="nearest")
+    middles = (shape[0] + 1) * np.arange(len(lines)) + (shape[0] - 1) / 2
+    ax.set_yticks(middles, list(lines))
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return figure
+
+
+def class_samples(
+    model: Any, X: Any, y: Any, *, n_lines: int = 3, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Return real rows and synthetic ones, one of each class a line."""
+    X, y = np.asarray(X, dtype=float), np.asarray(y)
+    labels = np.unique(y).tolist()
+    first = np.array([np.flatnonzero(y == label)[:n_lines] for label in labels])
+    drawn, _ = model.sample(dict.fromkeys(labels, n_lines), random_state=seed)
+    drawn = np.asarray(drawn).reshape(len(labels), n_lines, -1)
+    real = {f"real {line + 1}": X[first[:, line]] for line in range(n_lines)}
+    return real | {f"synthetic {line + 1}": drawn[:, line] for line in range(n_lines)}
+
+
+def traversal_lines(
+    model: Any, row: Any, *, dimensions: Sequence[int], values: Sequence[float]
+) -> dict[str, np.ndarray]:
+    """Decode a row with one latent dimension changed at a time."""
+    return {
+        f"z{dimension}": np.asarray(model.traverse(dimension, list(values), around=row))
+        for dimension in dimensions
+    }
+
+
+def busiest_dimensions(model: Any, X: Any, n: int) -> list[int]:
+    """Return the latent dimensions in which rows differ most, the first ones first."""
+    variances = np.asarray(model.transform(X)).var(axis=0)
+    return np.argsort(-variances, kind="stable")[:n].tolist()
+
+
+def plane_lines(model: Any, limits: tuple[float, float], *, n: int = 12) -> dict[str, np.ndarray]:
+    """Decode a square of a two-dimensional latent space."""
+    steps = np.linspace(*limits, n)
+    points = np.array([[across, up] for up in steps[::-1] for across in steps])
+    decoded = np.asarray(model.inverse_transform(points)).reshape(n, n, -1)
+    return {f"{up:.1f}": line for up, line in zip(steps[::-1], decoded, strict=True)}
+
+
+FIGURES = ("precision", "recall", "f1")
+REAL, SYNTHETIC = COLOURS[0], COLOURS[1]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassFigures:
+    """Precision, recall and F1 of each class on held-out rows, for both kinds of training rows."""
+
+    classifier: str  # Whose
+    labels: list[str]  # The classes, with the number of their held-out rows
+    real: pd.DataFrame  # Trained on real and on synthetic rows
+    synthetic: pd.DataFrame  # Trained on real and on synthetic rows
+
+
+def class_figures(report: Any, classifier: str | None = None) -> ClassFigures:
+    """Pick a classifier's figures out of a report."""
+    table = report.by_class
+    known = table["classifier"].unique().tolist()
+    name = known[0] if classifier is None else classifier
+    if name not in known:
+        raise InputError(f"classifier must be one of {', '.join(known)}, got {name!r}.")
+    mine = table[(table["classifier"] == name) & (table["tested_on"] == "real")]
+    real, synthetic = (mine[mine["trained_on"] == kind] for kind in ("real", "synthetic"))
+    labels = [
+        f"{label} ({n})" for label, n in zip(real["label"], real["support"].tolist(), strict=True)
+    ]
+    columns = list(FIGURES)
+    return ClassFigures(
+        name,
+        labels,
+        real[columns].reset_index(drop=True),
+        synthetic[columns].reset_index(drop=True),
+    )
+
+
+def draw_classes(report: Any, classifier: str | None = None) -> Figure:
+    """Draw how well each class is recognised after training on real and on synthetic rows."""
+    found = class_figures(report, classifier)
+    height = 1.7 + 0.34 * len(found.labels)
+    figure = Figure(figsize=(8.8, height), layout="constrained")
+    axes = figure.subplots(1, 3, sharey=True)
+    places = np.arange(len(found.labels))[::-1]
+    for ax, name in zip(axes, FIGURES, strict=True):
+        real, synthetic = found.real[name], found.synthetic[name]
+        ax.hlines(places, np.minimum(real, synthetic), np.maximum(real, synthetic), color="#999999")
+        ax.scatter(real, places, s=46, color=REAL, label="trained on real rows", zorder=3)
+        # A ring: where both agree, both can be seen.
+        ax.scatter(
+            synthetic, places, s=100, facecolors="none", edgecolors=SYNTHETIC, linewidths=1.9,
+            label="trained on synthetic rows", zorder=4,
+        )  # fmt: skip
+        ax.set_xlim(-0.05, 1.05)
+        ax.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "0.25", "0.5", "0.75", "1"])
+        ax.set_ylim(-0.6, len(places) - 0.4)
+        ax.set_xlabel({"f1": "F1"}.get(name, name))
+        ax.grid(axis="x", alpha=0.25)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0].set_yticks(places, found.labels)
+    handles, labels = axes[0].get_legend_handles_labels()
+    title = f"{found.classifier} on held-out rows (their number beside each class)"
+    figure.legend(
+        handles, labels, title=title, loc="outside upper center", ncols=2, frameon=False, fontsize=9
+    )
+    return figure
+
+
+def draw_columns(report: Any) -> Figure:
+    """Draw, over columns, how alike distributions and within-class variances are."""
+    figure = Figure(figsize=(8.8, 3.1), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    columns = report.columns
+    bins = np.linspace(_lowest(columns), 1.0, 41)
+    _draw_shares(left, columns["ks_complement"], bins, SYNTHETIC, "synthetic rows")
+    _draw_shares(left, columns["ks_complement_heldout"], bins, REAL, "held-out rows")
+    left.set_xlabel("KS complement against the fit rows")
+    left.set_ylabel("share of columns")
+    left.legend(frameon=False, fontsize=8.5, loc="upper left")
+    ratios = columns["variance_ratio"].dropna().clip(0.1, 10.0)
+    _draw_shares(right, ratios, np.geomspace(0.1, 10.0, 61), SYNTHETIC, "synthetic rows")
+    right.axvline(1.0, color=DARK, linestyle="--", linewidth=1.0)
+    right.set_xscale("log")
+    right.set_xticks([0.1, 0.3, 1, 3, 10], ["0.1", "0.3", "1", "3", "10"])
+    right.set_xlabel("within-class variance over that of the fit rows")
+    for ax in (left, right):
+        clean(ax)
+    return figure
+
+
+def _lowest(columns: pd.DataFrame) -> float:
+    known = columns[["ks_complement", "ks_complement_heldout"]].to_numpy()
+    return float(min(0.9, np.floor(20 * np.nanmin(known)) / 20))
+
+
+def _draw_shares(ax: Axes, values: pd.Series, bins: np.ndarray, colour: str, label: str) -> None:
+    known = values.dropna().to_numpy()
+    shares = np.histogram(known, bins)[0] / max(1, len(known))
+    ax.stairs(shares, bins, color=colour, linewidth=1.6, label=label)
+    ax.stairs(shares, bins, color=colour, fill=True, alpha=0.12)
