@@ -10,7 +10,7 @@ from vaega.core.errors import InputError
 def check_probability(value: Any, name: str, *, owner: str) -> float:
     """Return `value` as a float when it lies in [0, 1]."""
     if not _is_real(value) or not 0.0 <= value <= 1.0:
-        raise InputError(f"{owner}: {name} must be a probability in [0, 1], got {value!r}.")
+        raise InputError.of(owner, name, "must be a probability in [0, 1]", value)
     return float(value)
 
 
@@ -21,29 +21,30 @@ def check_count(
     whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not whole or value < minimum or (maximum is not None and value > maximum):
         rule = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-        raise InputError(f"{owner}: {name} must be a whole number, {rule}, got {value!r}.")
+        raise InputError.of(owner, name, f"must be a whole number, {rule}", value)
     return int(value)
 
 
 def check_positive(value: Any, name: str, *, owner: str) -> float:
     """Return `value` as a float when it is a finite number above zero."""
     if not _is_real(value) or not 0.0 < value < float("inf"):
-        raise InputError(f"{owner}: {name} must be a number above 0, got {value!r}.")
+        raise InputError.of(owner, name, "must be a number above 0", value)
     return float(value)
 
 
 def check_number(value: Any, name: str, *, owner: str) -> float:
     """Return `value` as a float when it is a finite number."""
     if not _is_real(value) or not float("-inf") < value < float("inf"):
-        raise InputError(f"{owner}: {name} must be a finite number, got {value!r}.")
+        raise InputError.of(owner, name, "must be a finite number", value)
     return float(value)
 
 
 def check_choice(value: Any, name: str, choices: Collection[str], *, owner: str) -> str:
     """Return `value` when it is one of `choices`."""
     if not isinstance(value, str) or value not in choices:
-        known = ", ".join(sorted(choices))
-        raise InputError(f"{owner}: {name} must be one of {known}; got {value!r}.")
+        rule = f"must be one of {', '.join(sorted(choices))}"
+        sentence = f"{owner}: {name} {rule}; got {value!r}."
+        raise InputError(sentence, owner=owner, key=name, rule=rule, value=value)
     return value
 
 

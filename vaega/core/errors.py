@@ -1,8 +1,60 @@
 """The errors a user can meet; each message is one sentence: who, which rule, what came, where."""
 
+from typing import Any
+
 
 class InputError(ValueError):
-    """What the user gave breaks a rule. The command line prints it alone and exits with code 2."""
+    """What the user gave breaks a rule. The command line prints it alone and exits with code 2.
+
+    Parameters
+    ----------
+    message : str
+        The sentence.
+    owner : str
+        Who refuses: an estimator, a section of a configuration, an option.
+    key : str
+        The parameter or key whose value breaks the rule; empty where it is no single one.
+    rule : str
+        The rule without its subject: "must be a whole number, at least 1".
+    value : object
+        What came.
+
+    Examples
+    --------
+    >>> error = InputError.of("VAE", "latent", "must be a whole number, at least 1", 0)
+    >>> str(error), error.key, error.value
+    ('VAE: latent must be a whole number, at least 1, got 0.', 'latent', 0)
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        owner: str = "",
+        key: str = "",
+        rule: str = "",
+        value: Any = None,
+    ) -> None:
+        super().__init__(message)
+        self.owner, self.key, self.rule, self.value = owner, key, rule, value
+
+    @classmethod
+    def of(cls, owner: str, key: str, rule: str, value: Any) -> "InputError":
+        """Return the error of one value: its sentence is made of the fields.
+
+        Parameters
+        ----------
+        owner, key, rule : str
+            As above.
+        value : object
+            What came; the sentence ends with its representation.
+
+        Returns
+        -------
+        InputError
+        """
+        sentence = f"{owner}: {key} {rule}, got {value!r}."
+        return cls(sentence, owner=owner, key=key, rule=rule, value=value)
 
 
 class DataError(InputError):
@@ -23,5 +75,6 @@ class MissingExtraError(InputError, ImportError):
     def __init__(self, *, owner: str, package: str, extra: str) -> None:
         super().__init__(
             f"{owner}: needs the package {package}, which is not installed; "
-            f"install it with: pip install 'vaega[{extra}]'."
+            f"install it with: pip install 'vaega[{extra}]'.",
+            owner=owner,
         )

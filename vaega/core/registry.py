@@ -1,0 +1,92 @@
+"""Registries: what a name stands for, and what may be given in its stead.
+
+Wherever vaega takes a name (a crossover, an algorithm, a generator) it takes an object too, and in
+YAML ``{class: package.Name, params: {...}}``. `Registry.resolve` turns all three into the object.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from vaega.core.checks import check_choice
+from vaega.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Registry(Mapping[str, Any]):
+    """Objects of one kind by name; a text as an entry is a dotted path, imported on first use.
+
+    `accepts` says whether an object, or a class before it is made, is what the kind needs;
+    `expected` says the same in words: "a callable (one, other, *, rng)".
+    """
+
+    expected: str
+    accepts: Callable[[Any], bool]
+    entries: dict[str, Any] = field(default_factory=dict)
+
+    def register(self, name: str, entry: Any) -> Any:
+        """Add an object, or the dotted path of one, under a name; returns it."""
+        self.entries[name] = entry
+        return entry
+
+    def __getitem__(self, name: str) -> Any:
+        entry = self.entries[name]
+        if isinstance(entry, str):
+            entry = self.entries[name] = import_object(entry, owner="registry", key=name)
+        return entry
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def check(self, given: Any, key: str, *, owner: str) -> None:
+        """Refuse what is no known name, no object of the kind and no class of one."""
+        if isinstance(given, str):
+            check_choice(given, key, self.entries, owner=owner)
+        elif isinstance(given, Mapping):
+            self._named_class(given, key, owner)
+        elif not self.accepts(given):
+            raise InputError.of(owner, key, f"must be {self._rule()}", given)
+
+    def resolve(self, given: Any, key: str, *, owner: str) -> Any:
+        """Return the object that a name, an object or ``{class:, params:}`` stands for.
+
+        A class is made with the parameters; a function is bound to them.
+        """
+        self.check(given, key, owner=owner)
+        if isinstance(given, str):
+            return self[given]
+        if isinstance(given, Mapping):
+            named, params = self._named_class(given, key, owner), dict(given.get("params") or {})
+            return named(**params) if isinstance(named, type) else partial(named, **params)
+        return given
+
+    def _named_class(self, given: Mapping[str, Any], key: str, owner: str) -> Any:
+        params = given.get("params") or {}
+        if set(given) - {"class", "params"} or "class" not in given or not _are_names(params):
+            rule = f"must be {self._rule()}, or hold class: package.Name and params: {{...}}"
+            raise InputError.of(owner, key, rule, dict(given))
+        named = import_object(given["class"], owner=owner, key=f"{key}.class")
+        if not self.accepts(named):
+            raise InputError.of(owner, f"{key}.class", f"must be {self.expected}", given["class"])
+        return named
+
+    def _rule(self) -> str:
+        return f"one of {', '.join(sorted(self.entries))}, or {self.expected}"
+
+
+def _are_names(params: Any) -> bool:
+    return isinstance(params, Mapping) and all(isinstance(name, str) for name in params)
+
+
+def import_object(path: Any, *, owner: str, key: str) -> Any:
+    """Return the class or function that a dotted path names: ``package.module.Name``."""
+    module, _, name = str(path).rpartition(".")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, ValueError, AttributeError, TypeError) as error:
+        raise InputError.of(owner, key, "must be importable as package.Name", path) from error
