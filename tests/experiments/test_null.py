@@ -160,7 +160,7 @@ def test_groups_of_one_label_exchange_labels_as_a_whole():
 
 
 def test_where_labels_mean_nothing_p_is_no_smaller_than_it_should_be():
-    from vaega.experiments.trial import p_value
+    from vaega.experiments.store import p_value
 
     rng = np.random.default_rng(0)
     found = [p_value(rng.normal(), rng.normal(size=19)) for _ in range(2000)]

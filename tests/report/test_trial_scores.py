@@ -48,7 +48,7 @@ def test_a_run_that_failed_is_missing(folder, tmp_path):
 
 
 def test_what_is_no_results_folder(tmp_path):
-    with pytest.raises(ResultsError, match=r"is no results folder, it has no plan\.json\.$"):
+    with pytest.raises(ResultsError, match=r"is no results folder, it has no runs\.csv\.$"):
         read_trial_scores(tmp_path)
 
 

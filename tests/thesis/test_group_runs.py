@@ -50,9 +50,9 @@ def test_more_runs_go_on_from_those_there(smoke):
 
 def test_the_last_population_is_what_the_thesis_reports(smoke):
     runs = complete_groups(smoke, LEUKEMIA)
-    for (_, protocol, _), places in runs.folders.items():
+    for (_, protocol, _), records in runs.records.items():
         assert protocol in ("as-run", "as-described", "honest")
-        assert all((place / "metrics.json").is_file() for place in places)
+        assert all(record.is_done for record in records)
     opened = runs.table[runs.table["protocol"] != "honest"]
     assert opened["all_features_accuracy"].notna().all()
     assert runs.table.loc[runs.table["protocol"] == "honest", "elite_accuracy"].isna().all()

@@ -101,18 +101,18 @@ def status(folder: Path, as_json: bool) -> None:
     vaega status results/madelon
     vaega status results/madelon --json
     """
-    from vaega.experiments.store import read_standing
+    from vaega.experiments.status import read_status
 
-    standing = read_standing(folder)
+    experiment = read_status(folder)
     if as_json:
-        click.echo(json.dumps(_as_record(standing), indent=2))
+        click.echo(json.dumps(_as_record(experiment), indent=2))
         return
-    _print_counts(standing)
-    for run in standing.runs:
+    _print_counts(experiment)
+    for run in experiment.runs:
         if run.state == "failed":
             click.echo(f"{run.arm}, seed {run.seed}: failed: {run.error}")
-    if standing.leftovers:
-        n = len(standing.leftovers)
+    if experiment.leftovers:
+        n = len(experiment.leftovers)
         what = f"{n} {'folder' if n == 1 else 'folders'} of earlier settings or data"
         click.echo(f"{what}; remove with: vaega clean {folder}")
 
@@ -131,16 +131,16 @@ def clean(folder: Path, failed: bool, dry_run: bool, yes: bool) -> None:
     vaega clean results/madelon --dry-run
     vaega clean results/madelon --failed --yes
     """
-    from vaega.experiments.store import clean_results, read_standing
+    from vaega.experiments.status import clean_results, read_status
 
-    standing = read_standing(folder)
-    places, n_bytes = clean_results(standing, failed=failed, dry=True)
+    experiment = read_status(folder)
+    places, n_bytes = clean_results(experiment, failed=failed, dry=True)
     if dry_run or not places:
         click.echo(_said("would be removed" if places else "to remove", len(places), n_bytes))
         return
     if not yes:
         click.confirm(_said("to remove", len(places), n_bytes) + " Go on?", abort=True)
-    places, n_bytes = clean_results(standing, failed=failed)
+    places, n_bytes = clean_results(experiment, failed=failed)
     click.echo(_said("removed", len(places), n_bytes))
 
 
@@ -148,25 +148,25 @@ def _said(what: str, n: int, n_bytes: int) -> str:
     return f"{n} {'folder' if n == 1 else 'folders'} {what}, {n_bytes / 1e6:.1f} MB."
 
 
-def _as_record(standing: Any) -> dict[str, Any]:
+def _as_record(experiment: Any) -> dict[str, Any]:
     return {
-        "folder": str(standing.folder),
-        "name": standing.name,
-        "counts": standing.counts,
-        "runs": [asdict(run) for run in standing.runs],
-        "leftovers": [place.name for place in standing.leftovers],
+        "folder": str(experiment.folder),
+        "name": experiment.name,
+        "counts": experiment.counts,
+        "runs": [asdict(run) for run in experiment.runs],
+        "leftovers": [place.name for place in experiment.leftovers],
     }
 
 
-def _print_counts(standing: Any) -> None:
+def _print_counts(experiment: Any) -> None:
     from rich.console import Console
 
-    from vaega.experiments.store import STATES
+    from vaega.experiments.status import STATES
     from vaega.report._comparison import terminal_grid
 
-    rows = [[arm, *map(str, counts.values())] for arm, counts in standing.counts.items()]
-    Console().print(terminal_grid(["arm", *STATES], rows, title=f"{standing.name}"))
-    click.echo(standing.sentence)
+    rows = [[arm, *map(str, counts.values())] for arm, counts in experiment.counts.items()]
+    Console().print(terminal_grid(["arm", *STATES], rows, title=f"{experiment.name}"))
+    click.echo(experiment.sentence)
 
 
 FORMAT = click.option(
@@ -293,7 +293,8 @@ def _run_and_show(
 
     from vaega.experiments.monitor import make_observer, measure_run, plain_warnings
     from vaega.experiments.run import complete_runs, plan_runs
-    from vaega.experiments.store import is_planned, read_standing
+    from vaega.experiments.status import read_status
+    from vaega.experiments.store import is_planned
     from vaega.report._page import write_report
 
     length = measure_run(config, dataset)
@@ -314,7 +315,7 @@ def _run_and_show(
     if as_json:
         print_record(folder)
     # Runs on permuted labels, which stand in a table of their own, count as all others do.
-    states = [run.state for run in read_standing(folder).runs]
+    states = [run.state for run in read_status(folder).runs]
     n_failed, n_recorded = states.count("failed"), states.count("failed") + states.count("done")
     if n_failed:
         click.echo(

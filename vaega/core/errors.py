@@ -78,3 +78,8 @@ class MissingExtraError(InputError, ImportError):
             f"install it with: pip install 'vaega[{extra}]'.",
             owner=owner,
         )
+
+
+def first_line(error: object) -> str:
+    """Return the first line of a message, or the name of its type where it says nothing."""
+    return str(error).strip().split("\n", 1)[0] or type(error).__name__

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib import format as npy_format
 
-from vaega.core.errors import DataError, MissingExtraError, ResultsError
+from vaega.core.errors import DataError, MissingExtraError, ResultsError, first_line
 from vaega.core.files import fingerprint, read_json, write_json
 from vaega.data._dataset import Dataset, quoted
 from vaega.data._tables import Table, cache_folder, column_numbers, dataset_from_table
@@ -329,7 +329,7 @@ def read_parquet(path: Path) -> Table:
     try:
         stored = parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = first_line(error).rstrip(".")
         raise DataError(f"{path}: cannot be read as Parquet: {reason}.") from error
     kept = [i for i, name in enumerate(stored.column_names) if not name.startswith("__index_level")]
     stored = stored.select(kept)

@@ -26,7 +26,7 @@ from joblib import cpu_count, parallel_config
 from joblib.externals.loky import ProcessPoolExecutor
 
 from vaega import __version__
-from vaega.core.errors import InputError, MissingExtraError, ResultsError
+from vaega.core.errors import InputError, MissingExtraError, ResultsError, first_line
 from vaega.data._dataset import Dataset
 from vaega.experiments.monitor import Allowance, Budget, Observer
 from vaega.experiments.store import Run, Store
@@ -324,8 +324,8 @@ class _Sender:
                 ) from error
             outcome = Outcome(0.0, 0, error="its worker died, and with it the data; try it again.")
         except Exception as error:  # its workers died one after the other, or are of another kind
-            text = str(error).strip().split("\n", 1)[0] or type(error).__name__
-            outcome = Outcome(0.0, 0, error=f"the cluster could not complete it: {text}")
+            sentence = f"the cluster could not complete it: {first_line(error)}"
+            outcome = Outcome(0.0, 0, error=sentence)
         if outcome.environment:
             self.worker.store.record_start(run, outcome.environment)
         self.worker.record(run, outcome)

@@ -27,7 +27,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from vaega.core.checks import check_choice, check_count
 from vaega.core.errors import DataError, InputError, ResultsError
-from vaega.core.files import canonical_json, fingerprint, plain, write_json, write_text
+from vaega.core.files import canonical_json, fingerprint, plain, write_text
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.data._dataset import Dataset
 from vaega.data._sources import available_datasets, load_dataset
@@ -556,7 +556,7 @@ def _compute(task: BaselineTask, dataset: Dataset, store: Store) -> BaselineTask
             store.record_failure(run, _sentence(error), traceback.format_exc(), seconds)
             return task
         content = {"status": "done", "seconds": time.perf_counter() - started, **metrics}
-        write_json(store.run_folder(run.id) / "metrics.json", content)
+        store.record_metrics(run, content)
     return task
 
 
@@ -718,10 +718,10 @@ def _markdown(
 
 
 def _versions(store: Store) -> str:
-    for path in sorted((store.folder / "runs").glob("*/environment.json")):
-        found = pd.read_json(path, typ="series")
-        packages = ", ".join(f"{k} {found['packages'][k]}" for k in ("scikit-learn", "numpy"))
-        return f"vaega {found['vaega']}, {packages}."
+    for environment in store.environments():
+        names = ("scikit-learn", "numpy")
+        packages = ", ".join(f"{name} {environment['packages'][name]}" for name in names)
+        return f"vaega {environment['vaega']}, {packages}."
     return ""
 
 

@@ -1,14 +1,18 @@
-"""Where an experiment stands: what is done, failed, being computed, stopped or waiting."""
+"""The results folder of an experiment: its only reader and its only writer.
+
+``results/NAME`` holds the plan (``plan.json``, ``config.json``, ``experiment.yaml``,
+``command.txt``), a folder for each run (``runs/ID``) and the tables made of them (``runs.csv``,
+``summary.csv``, ``null.csv``). Every file is written whole or not at all.
+"""
 
 import csv
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,22 +24,337 @@ from vaega.core.errors import ResultsError
 from vaega.core.files import path_inside, plain, read_json, write_json, write_text
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, load_configured, read_config
-from vaega.experiments.trial import NULL_COLUMNS, NULL_FIGURES, TrialResult, null_figures
 from vaega.selection._stability import StabilityEstimate, nogueira_interval
 
+if TYPE_CHECKING:
+    from vaega.experiments.trial import TrialResult
 
-def read_masks(folder: Path, metrics: Mapping[str, Any]) -> np.ndarray | None:
-    """Return what each trial of a run selected."""
-    if metrics.get("n_columns") is None:
-        return None
-    masks = np.zeros((len(metrics["trials"]), int(metrics["n_columns"])), dtype=bool)
-    try:
-        with (folder / "selected.csv").open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                masks[int(row["trial"]), int(row["feature"])] = True
-    except (OSError, LookupError, ValueError, TypeError):
-        return None
-    return masks
+
+@dataclass(frozen=True)
+class Run:
+    """One run of an experiment: an arm and a seed, and all that they depend on."""
+
+    id: str  # Arm, seed and a digest of the resolved configuration
+    dataset: str  # Names
+    arm: str  # Names
+    seed: int  # Of everything random in the run
+    resolved: dict[str, Any]  # The resolved configuration, the dataset's fingerprint included
+    permutation: int | None = None
+
+    @property
+    def title(self) -> str:
+        """Arm and seed, for people."""
+        permuted = "" if self.permutation is None else f", permutation {self.permutation}"
+        return f"{self.arm}, seed {self.seed}{permuted}"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What one run has written, each file read when it is asked for."""
+
+    folder: Path  # ``runs/ID``
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the run was begun with: its resolved configuration."""
+        return dict(read_json(self.folder / "config.json"))
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions and machine."""
+        return dict(read_json(self.folder / "environment.json"))
+
+    @property
+    def metrics(self) -> dict[str, Any] | None:
+        """Status, scores, counts and seconds; None where there is none, or a damaged one."""
+        try:
+            return dict(read_json(self.folder / "metrics.json"))
+        except (ResultsError, TypeError, ValueError):
+            return None
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a process has been on the run."""
+        return (self.folder / "config.json").is_file()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run is finished; a failed one is not, it is tried again."""
+        metrics = self.metrics
+        return metrics is not None and metrics.get("status") == "done"
+
+    @property
+    def generator(self) -> dict[str, Any] | None:
+        """How good the synthetic rows are, of the one run of an arm that measured it."""
+        path = self.folder / "generator.json"
+        return dict(read_json(path)) if path.is_file() else None
+
+    def history(self) -> pd.DataFrame:
+        """Return one row a generation of each search of each trial."""
+        return pd.read_csv(self.folder / "history.csv")
+
+    def selected(self) -> pd.DataFrame:
+        """Return one row a selected feature of each trial."""
+        return pd.read_csv(self.folder / "selected.csv", dtype={"name": str})
+
+    def masks(self) -> np.ndarray | None:
+        """Return what each trial selected, (n_trials, n_columns); None where that is not known."""
+        metrics = self.metrics or {}
+        if metrics.get("n_columns") is None:
+            return None
+        masks = np.zeros((len(metrics["trials"]), int(metrics["n_columns"])), dtype=bool)
+        try:
+            with (self.folder / "selected.csv").open(encoding="utf-8", newline="") as file:
+                for row in csv.DictReader(file):
+                    masks[int(row["trial"]), int(row["feature"])] = True
+        except (OSError, LookupError, ValueError, TypeError):
+            return None
+        return masks
+
+
+class Store:
+    """The results of one experiment in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run_folder(self, run_id: str) -> Path:
+        """Return the folder of a run."""
+        return path_inside(self.folder / "runs", run_id)
+
+    def checkpoints(self, run_id: str) -> Path:
+        """Return the folder of what a run keeps while it is under way."""
+        return self.run_folder(run_id) / "checkpoint"
+
+    def record(self, run_id: str) -> RunRecord:
+        """Return what a run has written."""
+        return RunRecord(self.run_folder(run_id))
+
+    def metrics(self, run_id: str) -> dict[str, Any] | None:
+        """Return what a run recorded of itself."""
+        return self.record(run_id).metrics
+
+    def is_done(self, run_id: str) -> bool:
+        """Return whether a run is finished; a failed one is not, it is tried again."""
+        return self.record(run_id).is_done
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration of the present plan, resolved."""
+        return dict(read_json(self.folder / "config.json"))
+
+    @property
+    def command(self) -> str | None:
+        """The command that was given last."""
+        path = self.folder / "command.txt"
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
+    def done(self) -> list[RunRecord]:
+        """Return the finished runs of the present plan, without those on permuted labels.
+
+        Folders of other settings or of other data stay beside them.
+        """
+        records = [self.record(run_id) for run_id in read_json(self.folder / "plan.json")["runs"]]
+        return [one for one in records if one.is_done and "permutation" not in one.config]
+
+    def environments(self) -> Iterator[dict[str, Any]]:
+        """Yield versions and machine of every run that has begun, by name."""
+        for path in sorted((self.folder / "runs").glob("*/environment.json")):
+            yield RunRecord(path.parent).environment
+
+    def runs_table(self) -> pd.DataFrame:
+        """Return ``runs.csv``."""
+        return pd.read_csv(self.folder / "runs.csv")
+
+    def null_table(self) -> pd.DataFrame:
+        """Return ``null.csv``, without rows where the present plan permutes no labels."""
+        path = self.folder / "null.csv"
+        if self.config.get("null") is None or not path.is_file():
+            return pd.DataFrame(columns=NULL_COLUMNS)
+        return pd.read_csv(path)
+
+    def check_results(self) -> None:
+        """Refuse a folder that holds no results of an experiment."""
+        for name in ("runs.csv", "plan.json"):
+            if not (self.folder / name).is_file():
+                raise ResultsError(f"{self.folder}: is no results folder, it has no {name}.")
+
+    @contextmanager
+    def claim(
+        self, run_id: str, *, wait: bool, seconds: float | None = None, name: str = ".claim"
+    ) -> Iterator[bool]:
+        """Hold a run for this process, so that no other works on it."""
+        folder = self.run_folder(run_id)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            patience = (-1 if seconds is None else seconds) if wait else 0
+            lock = FileLock(folder / name, timeout=patience)
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise ResultsError(f"{folder}: cannot be written: {error.strerror}.") from error
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def record_start(self, run: Run, environment: dict[str, Any]) -> None:
+        """Write down what a run is and where it runs."""
+        folder = self.run_folder(run.id)
+        write_json(folder / "config.json", run.resolved)
+        write_json(folder / "environment.json", environment)
+
+    def record_done(
+        self,
+        run: Run,
+        results: "Sequence[TrialResult]",
+        feature_names: Sequence[str],
+        relevant: np.ndarray | None,
+        seconds: float,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write the result of a run; ``metrics.json`` comes last and makes it final."""
+        folder = self.run_folder(run.id)
+        write_text(folder / "history.csv", _csv(_histories(results)))
+        write_text(folder / "selected.csv", _csv(_selections(results, feature_names)))
+        metrics = _metrics(results, relevant, seconds) | {"n_columns": len(feature_names)}
+        metrics |= dict(about or {})
+        described = [result.generator for result in results if result.generator is not None]
+        if described:
+            write_json(folder / "generator.json", described[0])
+        self.record_metrics(run, metrics)
+        shutil.rmtree(self.checkpoints(run.id), ignore_errors=True)
+
+    def record_failure(self, run: Run, sentence: str, trace: str, seconds: float) -> None:
+        """Write why a run failed; it is tried again on the next call."""
+        content = {"status": "failed", "error": sentence, "seconds": seconds, "traceback": trace}
+        self.record_metrics(run, content)
+
+    def record_metrics(self, run: Run, metrics: Mapping[str, Any]) -> None:
+        """Write what a run came to; the file makes it final."""
+        write_json(self.run_folder(run.id) / "metrics.json", dict(metrics))
+
+    def tabulate(self, runs: Sequence[Run]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Write ``runs.csv``, ``summary.csv`` and ``null.csv`` from what the runs recorded.
+
+        Runs with permuted labels stand in ``null.csv`` alone, which is there where there are any.
+        """
+        recorded = [(run, metrics) for run in runs if (metrics := self.metrics(run.id)) is not None]
+        rows = [_row(run, metrics) for run, metrics in recorded if run.permutation is None]
+        table = pd.DataFrame(rows, columns=[*RUN_COLUMNS, *_further_columns(rows)])
+        for column in ("n_asked", "n_distinct", "n_reused"):
+            table[column] = table[column].astype("Int64")
+        nulls = [_row(run, metrics) for run, metrics in recorded if run.permutation is not None]
+        null = pd.DataFrame(nulls, columns=NULL_COLUMNS)
+        summary = summarise(table, self._agreement(recorded), null)
+        write_text(self.folder / "runs.csv", _csv(table))
+        write_text(self.folder / "summary.csv", _csv(summary))
+        if nulls:
+            write_text(self.folder / "null.csv", _csv(null))
+        return table, summary
+
+    def _agreement(
+        self, recorded: Sequence[tuple[Run, Mapping[str, Any]]]
+    ) -> dict[str, StabilityEstimate | None]:
+        masks: dict[str, list[np.ndarray | None]] = {}
+        for run, metrics in recorded:
+            if run.permutation is None and metrics.get("status") == "done":
+                masks.setdefault(run.arm, []).append(self.record(run.id).masks())
+        return {arm: measure_agreement(arm_masks) for arm, arm_masks in masks.items()}
+
+
+def _row(run: Run, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    where = {"dataset": run.dataset, "arm": run.arm, "seed": run.seed}
+    return {**where, "permutation": run.permutation, **metrics}
+
+
+def _further_columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    # Under the thesis's protocols every file says on which rows fitness was computed.
+    opened = any(row.get("protocol", "honest") != "honest" for row in rows)
+    return (*OPEN_COLUMNS, *PROTOCOL_COLUMNS) if opened else ()
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def _histories(results: "Sequence[TrialResult]") -> pd.DataFrame:
+    tables = [result.history.assign(trial=place) for place, result in enumerate(results)]
+    table = pd.concat(tables, ignore_index=True)
+    return table[["trial", *table.columns.drop("trial")]]
+
+
+def _selections(results: "Sequence[TrialResult]", names: Sequence[str]) -> pd.DataFrame:
+    rows = [
+        {
+            "trial": place,
+            "feature": int(feature),
+            "name": names[feature],
+            "frequency": float(result.frequencies[feature]),
+        }
+        for place, result in enumerate(results)
+        for feature in result.selected
+    ]
+    return pd.DataFrame(rows, columns=["trial", "feature", "name", "frequency"])
+
+
+def _metrics(
+    results: "Sequence[TrialResult]", relevant: np.ndarray | None, seconds: float
+) -> dict[str, Any]:
+    trials = [_trial_metrics(result, relevant) for result in results]
+    warned: dict[str, int] = {}
+    for result in results:
+        for text, times in result.warnings.items():
+            warned[text] = warned.get(text, 0) + times
+    means = {key: float(np.mean([trial[key] for trial in trials])) for key in trials[0]}
+    counts = {key: sum(trial[key] for trial in trials) for key in _COUNTS}
+    return {
+        "status": "done",
+        **means,
+        **counts,
+        "seconds": seconds,
+        "trials": trials,
+        "warnings": warned,
+        **_records(results),
+    }
+
+
+def _records(results: "Sequence[TrialResult]") -> dict[str, Any]:
+    """Return what is no figure of a trial alone: its classes, and what its gate chose."""
+    classes = [
+        {"trial": place, **figures}
+        for place, result in enumerate(results)
+        for figures in result.classes
+    ]
+    gates = [
+        {"trial": place, **result.gate}
+        for place, result in enumerate(results)
+        if result.gate is not None
+    ]
+    return ({"classes": classes} if classes else {}) | ({"gate": gates} if gates else {})
+
+
+def _trial_metrics(result: "TrialResult", relevant: np.ndarray | None) -> dict[str, Any]:
+    metrics: dict[str, Any] = {
+        "heldout_score": result.heldout_score,
+        "inner_score": result.inner_score,
+        "optimism": result.inner_score - result.heldout_score,
+        "n_features": len(result.selected),
+        "n_asked": result.n_asked,
+        "n_distinct": result.n_distinct,
+        "n_scored": result.n_scored,
+        "n_reused": result.n_asked - result.n_distinct,
+        **result.extra,
+    }
+    if result.brier is not None:
+        metrics["brier"] = result.brier
+    if relevant is not None:
+        hits = int(relevant[result.selected].sum())
+        metrics["precision"] = hits / max(len(result.selected), 1)
+        metrics["recall"] = hits / max(int(relevant.sum()), 1)
+    return metrics
 
 
 def measure_agreement(masks: Sequence[np.ndarray | None]) -> StabilityEstimate | None:
@@ -137,6 +456,36 @@ def _relative(path: Path, folder: Path) -> str:
         return path.resolve().as_posix()
 
 
+RUN_COLUMNS = (
+    "dataset",
+    "arm",
+    "seed",
+    "status",
+    "heldout_score",
+    "inner_score",
+    "optimism",
+    "n_features",
+    "n_asked",
+    "n_distinct",
+    "seconds",
+    "n_reused",
+    "brier",
+    "precision",
+    "recall",
+)
+# What the thesis reports of a run: further columns under its protocols.
+OPEN_COLUMNS = (
+    "population_accuracy",
+    "population_n_features",
+    "elite_accuracy",
+    "elite_accuracy_real",
+    "elite_n_features",
+    "all_features_accuracy",
+    "all_features_accuracy_real",
+)
+_COUNTS = ("n_asked", "n_distinct", "n_scored", "n_reused")
+
+
 SUMMARY_COLUMNS = (
     "dataset",
     "arm",
@@ -218,372 +567,45 @@ def _stability(found: StabilityEstimate | None) -> dict[str, float]:
     return dict(zip(names, values, strict=True))
 
 
-RUN_COLUMNS = (
+NULL_COLUMNS = (
     "dataset",
     "arm",
     "seed",
+    "permutation",
     "status",
     "heldout_score",
     "inner_score",
-    "optimism",
     "n_features",
-    "n_asked",
-    "n_distinct",
     "seconds",
-    "n_reused",
-    "brier",
-    "precision",
-    "recall",
 )
-# What the thesis reports of a run: further columns under its protocols.
-OPEN_COLUMNS = (
-    "population_accuracy",
-    "population_n_features",
-    "elite_accuracy",
-    "elite_accuracy_real",
-    "elite_n_features",
-    "all_features_accuracy",
-    "all_features_accuracy_real",
-)
-_COUNTS = ("n_asked", "n_distinct", "n_scored", "n_reused")
+# What a summary gains where there is a null.
+NULL_FIGURES = ("null_runs", "null_heldout_mean", "null_inner_mean", "p_value")
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of an experiment: an arm and a seed, and all that they depend on."""
-
-    id: str  # Arm, seed and a digest of the resolved configuration
-    dataset: str  # Names
-    arm: str  # Names
-    seed: int  # Of everything random in the run
-    resolved: dict[str, Any]  # The resolved configuration, the dataset's fingerprint included
-    permutation: int | None = None
-
-    @property
-    def title(self) -> str:
-        """Arm and seed, for people."""
-        permuted = "" if self.permutation is None else f", permutation {self.permutation}"
-        return f"{self.arm}, seed {self.seed}{permuted}"
+def p_value(score: float, null_scores: np.ndarray) -> float:
+    """Return how often labels without meaning score as well, the actual ones counted among them."""
+    null_scores = np.asarray(null_scores, dtype=float)
+    return (int((null_scores >= score).sum()) + 1) / (len(null_scores) + 1)
 
 
-class Store:
-    """The results of one experiment in one folder."""
+def null_figures(runs: pd.DataFrame, nulls: pd.DataFrame) -> pd.DataFrame:
+    """Return the null of each arm beside its runs.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def run_folder(self, run_id: str) -> Path:
-        """Return the folder of a run."""
-        return path_inside(self.folder / "runs", run_id)
-
-    def checkpoints(self, run_id: str) -> Path:
-        """Return the folder of what a run keeps while it is under way."""
-        return self.run_folder(run_id) / "checkpoint"
-
-    def metrics(self, run_id: str) -> dict[str, Any] | None:
-        """Return what a run recorded of itself."""
-        try:
-            return dict(read_json(self.run_folder(run_id) / "metrics.json"))
-        except (ResultsError, TypeError, ValueError):
-            return None
-
-    def is_done(self, run_id: str) -> bool:
-        """Return whether a run is finished; a failed one is not, it is tried again."""
-        metrics = self.metrics(run_id)
-        return metrics is not None and metrics.get("status") == "done"
-
-    @contextmanager
-    def claim(
-        self, run_id: str, *, wait: bool, seconds: float | None = None, name: str = ".claim"
-    ) -> Iterator[bool]:
-        """Hold a run for this process, so that no other works on it."""
-        folder = self.run_folder(run_id)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            patience = (-1 if seconds is None else seconds) if wait else 0
-            lock = FileLock(folder / name, timeout=patience)
-            lock.acquire()
-        except Timeout:
-            yield False
-            return
-        except OSError as error:
-            raise ResultsError(f"{folder}: cannot be written: {error.strerror}.") from error
-        try:
-            yield True
-        finally:
-            lock.release()
-
-    def record_start(self, run: Run, environment: dict[str, Any]) -> None:
-        """Write down what a run is and where it runs."""
-        folder = self.run_folder(run.id)
-        write_json(folder / "config.json", run.resolved)
-        write_json(folder / "environment.json", environment)
-
-    def record_done(
-        self,
-        run: Run,
-        results: Sequence[TrialResult],
-        feature_names: Sequence[str],
-        relevant: np.ndarray | None,
-        seconds: float,
-        about: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Write the result of a run; ``metrics.json`` comes last and makes it final."""
-        folder = self.run_folder(run.id)
-        write_text(folder / "history.csv", _csv(_histories(results)))
-        write_text(folder / "selected.csv", _csv(_selections(results, feature_names)))
-        metrics = _metrics(results, relevant, seconds) | {"n_columns": len(feature_names)}
-        metrics |= dict(about or {})
-        described = [result.generator for result in results if result.generator is not None]
-        if described:
-            write_json(folder / "generator.json", described[0])
-        write_json(folder / "metrics.json", metrics)
-        shutil.rmtree(self.checkpoints(run.id), ignore_errors=True)
-
-    def record_failure(self, run: Run, sentence: str, trace: str, seconds: float) -> None:
-        """Write why a run failed; it is tried again on the next call."""
-        content = {"status": "failed", "error": sentence, "seconds": seconds, "traceback": trace}
-        write_json(self.run_folder(run.id) / "metrics.json", content)
-
-    def tabulate(self, runs: Sequence[Run]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Write ``runs.csv``, ``summary.csv`` and ``null.csv`` from what the runs recorded.
-
-        Runs with permuted labels stand in ``null.csv`` alone, which is there where there are any.
-        """
-        recorded = [(run, metrics) for run in runs if (metrics := self.metrics(run.id)) is not None]
-        rows = [_row(run, metrics) for run, metrics in recorded if run.permutation is None]
-        table = pd.DataFrame(rows, columns=[*RUN_COLUMNS, *_further_columns(rows)])
-        for column in ("n_asked", "n_distinct", "n_reused"):
-            table[column] = table[column].astype("Int64")
-        nulls = [_row(run, metrics) for run, metrics in recorded if run.permutation is not None]
-        null = pd.DataFrame(nulls, columns=NULL_COLUMNS)
-        summary = summarise(table, self._agreement(recorded), null)
-        write_text(self.folder / "runs.csv", _csv(table))
-        write_text(self.folder / "summary.csv", _csv(summary))
-        if nulls:
-            write_text(self.folder / "null.csv", _csv(null))
-        return table, summary
-
-    def _agreement(
-        self, recorded: Sequence[tuple[Run, Mapping[str, Any]]]
-    ) -> dict[str, StabilityEstimate | None]:
-        masks: dict[str, list[np.ndarray | None]] = {}
-        for run, metrics in recorded:
-            if run.permutation is None and metrics.get("status") == "done":
-                found = read_masks(self.run_folder(run.id), metrics)
-                masks.setdefault(run.arm, []).append(found)
-        return {arm: measure_agreement(of_arm) for arm, of_arm in masks.items()}
-
-
-def _row(run: Run, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    where = {"dataset": run.dataset, "arm": run.arm, "seed": run.seed}
-    return {**where, "permutation": run.permutation, **metrics}
-
-
-def _further_columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    # Under the thesis's protocols every file says on which rows fitness was computed.
-    opened = any(row.get("protocol", "honest") != "honest" for row in rows)
-    return (*OPEN_COLUMNS, *PROTOCOL_COLUMNS) if opened else ()
-
-
-def _csv(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False, lineterminator="\n")
-
-
-def _histories(results: Sequence[TrialResult]) -> pd.DataFrame:
-    tables = [result.history.assign(trial=place) for place, result in enumerate(results)]
-    table = pd.concat(tables, ignore_index=True)
-    return table[["trial", *table.columns.drop("trial")]]
-
-
-def _selections(results: Sequence[TrialResult], names: Sequence[str]) -> pd.DataFrame:
-    rows = [
-        {
-            "trial": place,
-            "feature": int(feature),
-            "name": names[feature],
-            "frequency": float(result.frequencies[feature]),
-        }
-        for place, result in enumerate(results)
-        for feature in result.selected
-    ]
-    return pd.DataFrame(rows, columns=["trial", "feature", "name", "frequency"])
-
-
-def _metrics(
-    results: Sequence[TrialResult], relevant: np.ndarray | None, seconds: float
-) -> dict[str, Any]:
-    trials = [_trial_metrics(result, relevant) for result in results]
-    warned: dict[str, int] = {}
-    for result in results:
-        for text, times in result.warnings.items():
-            warned[text] = warned.get(text, 0) + times
-    means = {key: float(np.mean([trial[key] for trial in trials])) for key in trials[0]}
-    counts = {key: sum(trial[key] for trial in trials) for key in _COUNTS}
-    return {
-        "status": "done",
-        **means,
-        **counts,
-        "seconds": seconds,
-        "trials": trials,
-        "warnings": warned,
-        **_records(results),
-    }
-
-
-def _records(results: Sequence[TrialResult]) -> dict[str, Any]:
-    """Return what is no figure of a trial alone: its classes, and what its gate chose."""
-    classes = [
-        {"trial": place, **figures}
-        for place, result in enumerate(results)
-        for figures in result.classes
-    ]
-    gates = [
-        {"trial": place, **result.gate}
-        for place, result in enumerate(results)
-        if result.gate is not None
-    ]
-    return ({"classes": classes} if classes else {}) | ({"gate": gates} if gates else {})
-
-
-def _trial_metrics(result: TrialResult, relevant: np.ndarray | None) -> dict[str, Any]:
-    metrics: dict[str, Any] = {
-        "heldout_score": result.heldout_score,
-        "inner_score": result.inner_score,
-        "optimism": result.inner_score - result.heldout_score,
-        "n_features": len(result.selected),
-        "n_asked": result.n_asked,
-        "n_distinct": result.n_distinct,
-        "n_scored": result.n_scored,
-        "n_reused": result.n_asked - result.n_distinct,
-        **result.extra,
-    }
-    if result.brier is not None:
-        metrics["brier"] = result.brier
-    if relevant is not None:
-        hits = int(relevant[result.selected].sum())
-        metrics["precision"] = hits / max(len(result.selected), 1)
-        metrics["recall"] = hits / max(int(relevant.sum()), 1)
-    return metrics
-
-
-STATES = ("done", "failed", "running", "stopped", "waiting")
-
-
-@dataclass(frozen=True)
-class RunStanding:
-    """Where one run stands."""
-
-    id: str
-    arm: str
-    seed: int
-    state: str  # One of `STATES`; "stopped": begun, and no process is on it
-    seconds: float | None = None  # How long it took, where it ended
-    error: str = ""  # Why it failed
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where an experiment stands."""
-
-    folder: Path  # ``results/NAME``
-    name: str
-    runs: tuple[RunStanding, ...]  # In the order of the plan
-    # Folders of runs that are no part of the plan: of earlier settings or data
-    leftovers: tuple[Path, ...]
-
-    @property
-    def counts(self) -> dict[str, dict[str, int]]:
-        """How many runs of each arm are in each state."""
-        counted: dict[str, Counter[str]] = {}
-        for run in self.runs:
-            counted.setdefault(run.arm, Counter())[run.state] += 1
-        return {arm: {state: counts[state] for state in STATES} for arm, counts in counted.items()}
-
-    @property
-    def sentence(self) -> str:
-        """What there is, and how to go on."""
-        total = Counter(run.state for run in self.runs)
-        parts = [f"{total[state]} {state}" for state in STATES if total[state]]
-        return f"{len(self.runs)} runs: {', '.join(parts)}."
-
-
-def read_standing(folder: Path) -> Standing:
-    """Look at a results folder; nothing is changed, and running processes are not disturbed."""
-    plan, store = read_plan(folder), Store(folder)
-    runs = tuple(
-        _standing(store, run_id, arm, seed)
-        for run_id, (arm, seed) in zip(plan.run_ids, _arms_and_seeds(plan), strict=True)
-    )
-    return Standing(folder, plan.config.name, runs, tuple(_leftovers(folder, plan.run_ids)))
-
-
-def clean_results(
-    standing: Standing, *, leftovers: bool = True, failed: bool = False, dry: bool = False
-) -> tuple[list[Path], int]:
-    """Remove folders of runs that nobody needs; what a process holds is left."""
-    store = Store(standing.folder)
-    wanted = list(standing.leftovers) if leftovers else []
-    if failed:
-        wanted += [store.run_folder(run.id) for run in standing.runs if run.state == "failed"]
-    gone, n_bytes = [], 0
-    for place in wanted:
-        with store.claim(place.name, wait=False) as ours:
-            if not ours:
-                continue
-            n_bytes += sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
-            gone.append(place)
-            if not dry:
-                _remove(place)
-    return gone, n_bytes
-
-
-def _arms_and_seeds(plan: Plan) -> Iterator[tuple[str, int]]:
-    for arm, seed, permutation in plan.config.run_list():
-        yield arm if permutation is None else f"{arm}, labels permuted", seed
-
-
-def _standing(store: Store, run_id: str, arm: str, seed: int) -> RunStanding:
-    metrics: dict[str, Any] = store.metrics(run_id) or {}
-    status = metrics.get("status")
-    if status in ("done", "failed"):
-        error = str(metrics.get("error", ""))
-        if status == "done" or not _is_held(store, run_id):
-            return RunStanding(run_id, arm, seed, status, metrics.get("seconds"), error)
-    if not (store.run_folder(run_id) / "config.json").is_file():
-        return RunStanding(run_id, arm, seed, "waiting")
-    return RunStanding(run_id, arm, seed, "running" if _is_held(store, run_id) else "stopped")
-
-
-def _is_held(store: Store, run_id: str) -> bool:
-    # The claim is taken for a moment: a process that asks just then goes on to another run and
-    # comes back to this one.
-    if not (store.run_folder(run_id) / ".claim").is_file():
-        return False
-    try:
-        with store.claim(run_id, wait=False) as ours:
-            return not ours
-    except ResultsError:  # a folder that only others may write
-        return False
-
-
-def _leftovers(folder: Path, run_ids: Sequence[str]) -> Iterator[Path]:
-    runs = folder / "runs"
-    for place in sorted(runs.iterdir()) if runs.is_dir() else []:
-        if place.name not in run_ids and not place.is_symlink() and _is_run(place):
-            yield place
-
-
-def _is_run(place: Path) -> bool:
-    try:
-        content = read_json(place / "config.json")
-    except ResultsError:
-        return False
-    return isinstance(content, dict) and "arm" in content and "seed" in content
-
-
-def _remove(place: Path) -> None:
-    try:
-        shutil.rmtree(place)
-    except OSError as error:
-        raise ResultsError(f"{place}: cannot be removed: {error.strerror}.") from error
+    The mean held-out score of an arm's runs is compared with the scores of single permuted runs. A
+    mean varies less than a single run does, so that p is rather too large than too small.
+    """
+    done = runs[runs["status"] == "done"]
+    rows = []
+    for arm, group in nulls[nulls["status"] == "done"].groupby("arm", sort=False):
+        real = done.loc[done["arm"] == arm, "heldout_score"]
+        if real.empty:
+            continue
+        scores = group["heldout_score"].to_numpy(dtype=float)
+        figures = (
+            len(group),
+            float(scores.mean()),
+            float(group["inner_score"].mean()),
+            p_value(float(real.mean()), scores),
+        )
+        rows.append({"arm": arm, **dict(zip(NULL_FIGURES, figures, strict=True))})
+    return pd.DataFrame(rows, columns=["arm", *NULL_FIGURES])

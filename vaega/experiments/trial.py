@@ -240,21 +240,6 @@ def brier_score(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -
     return float(distance.mean() / (2.0 if len(classes) == 2 else 1.0))
 
 
-NULL_COLUMNS = (
-    "dataset",
-    "arm",
-    "seed",
-    "permutation",
-    "status",
-    "heldout_score",
-    "inner_score",
-    "n_features",
-    "seconds",
-)
-# What a summary gains where there is a null.
-NULL_FIGURES = ("null_runs", "null_heldout_mean", "null_inner_mean", "p_value")
-
-
 def permute_labels(trial: Trial, permutation: int) -> Trial:
     """Return a trial whose training rows have each other's labels.
 
@@ -276,35 +261,6 @@ def _exchanged(y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generato
         return rng.permutation(y)
     labels: np.ndarray = rng.permutation(of_groups)[member]
     return labels
-
-
-def p_value(score: float, null_scores: np.ndarray) -> float:
-    """Return how often labels without meaning score as well, the actual ones counted among them."""
-    null_scores = np.asarray(null_scores, dtype=float)
-    return (int((null_scores >= score).sum()) + 1) / (len(null_scores) + 1)
-
-
-def null_figures(runs: pd.DataFrame, nulls: pd.DataFrame) -> pd.DataFrame:
-    """Return the null of each arm beside its runs.
-
-    The mean held-out score of an arm's runs is compared with the scores of single permuted runs. A
-    mean varies less than a single run does, so that p is rather too large than too small.
-    """
-    done = runs[runs["status"] == "done"]
-    rows = []
-    for arm, group in nulls[nulls["status"] == "done"].groupby("arm", sort=False):
-        real = done.loc[done["arm"] == arm, "heldout_score"]
-        if real.empty:
-            continue
-        scores = group["heldout_score"].to_numpy(dtype=float)
-        figures = (
-            len(group),
-            float(scores.mean()),
-            float(group["inner_score"].mean()),
-            p_value(float(real.mean()), scores),
-        )
-        rows.append({"arm": arm, **dict(zip(NULL_FIGURES, figures, strict=True))})
-    return pd.DataFrame(rows, columns=["arm", *NULL_FIGURES])
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from sklearn.base import clone
 from sklearn.metrics import get_scorer
 from threadpoolctl import threadpool_limits
 
-from vaega.core.errors import ConfigError, InputError, MissingExtraError, ResultsError
+from vaega.core.errors import ConfigError, InputError, MissingExtraError, ResultsError, first_line
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
 from vaega.core.randomness import derive_seed
 from vaega.data._dataset import Dataset
@@ -352,8 +352,7 @@ class Study:
                 storage=storage, study_name=self.name, direction="maximize", load_if_exists=True
             )
         except Exception as error:  # SQLAlchemy's, of which we import nothing
-            first = str(error).strip().split("\n", 1)[0]
-            raise ResultsError(f"{path}: cannot be used as a study: {first}") from error
+            raise ResultsError(f"{path}: cannot be used as a study: {first_line(error)}") from error
         self._give_up_what_was_killed(study)
         return study
 

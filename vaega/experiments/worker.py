@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vaega import __version__
-from vaega.core.errors import InputError, ResultsError
+from vaega.core.errors import InputError, ResultsError, first_line
 from vaega.data._dataset import Dataset
 from vaega.evolution._loop import Callback
 from vaega.experiments.config import ArmConfig, ExperimentConfig
@@ -117,7 +117,7 @@ class Worker:
         except ResultsError:
             raise  # the folder itself fails: no use in trying to write that into it
         except Exception as exception:
-            error, trace = _sentence(exception), traceback.format_exc()
+            error, trace = first_line(exception), traceback.format_exc()
         n_asked = meter.n_asked
         if results is not None:  # selections in place of a search have no generations
             n_asked = max(0, sum(result.n_asked for result in results) - meter.n_restored)
@@ -231,8 +231,3 @@ def describe_environment(device: str) -> dict[str, Any]:
         "device": device,
         "packages": {name: version(name) for name in _PACKAGES},
     }
-
-
-def _sentence(error: Exception) -> str:
-    first = str(error).strip().split("\n", 1)[0]
-    return first or type(error).__name__

@@ -18,7 +18,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 
 from vaega import __version__
-from vaega.core.errors import InputError
+from vaega.core.errors import InputError, first_line
 from vaega.core.files import fingerprint
 from vaega.core.randomness import derive_seed
 from vaega.engines._registry import Plan, recognise, score_fold
@@ -177,7 +177,7 @@ def _score_weights(fold: Fold) -> dict[str, np.ndarray]:
 
 
 def _failure(estimator: Any, n_kept: int, fold: Fold, reason: Any) -> str:
-    first = str(reason).strip().split("\n", 1)[0].rstrip(".")
+    first = first_line(reason).rstrip(".")
     return (
         f"{type(estimator).__name__}: cannot be fitted and scored on {n_kept} features, "
         f"{len(fold.y_fit)} fit rows and {len(fold.y_validate)} validate rows: {first}."

@@ -21,7 +21,7 @@ from typing import Any
 from joblib import Parallel, effective_n_jobs, parallel_config
 from threadpoolctl import ThreadpoolController
 
-from vaega.core.errors import InputError
+from vaega.core.errors import InputError, first_line
 
 
 @contextmanager
@@ -138,8 +138,7 @@ class _Recorder:
         if caught is None:
             self._show_others(message, category, *where, **more)
         else:
-            first_line = str(message).strip().split("\n", 1)[0]
-            caught.append(f"{category.__name__}: {first_line}")
+            caught.append(f"{category.__name__}: {first_line(message)}")
 
 
 _RECORDER = _Recorder()
@@ -160,7 +159,7 @@ def make_cluster_backend(client: Any) -> Any:
 
         def retrieve_result_callback(self, out: Any) -> Any:
             if isinstance(out, BaseException):  # of the cluster; those of the work are wrapped
-                raise InputError(f"the cluster could not complete the work: {_first_line(out)}")
+                raise InputError(f"the cluster could not complete the work: {first_line(out)}")
             return super().retrieve_result_callback(out)
 
     return ClusterBackend(client=client)
@@ -170,10 +169,6 @@ def _hand_over(done: Any, callback: Any) -> None:
     error = done.exception()
     if error is not None and callback is not None:
         callback(error)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__
 
 
 @contextmanager

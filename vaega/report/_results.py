@@ -1,17 +1,16 @@
 """What the trials of an experiment scored, read back from its results folder in pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from vaega.core.errors import InputError, ResultsError
-from vaega.core.files import path_inside, read_json
+from vaega.core.errors import InputError, ResultsError, first_line
 from vaega.experiments.protocols import statement_of
-from vaega.experiments.store import Store, measure_agreement, read_masks, summarise
-from vaega.experiments.trial import NULL_COLUMNS
+from vaega.experiments.store import RunRecord, Store, measure_agreement, summarise
 from vaega.selection._stability import StabilityEstimate
 
 
@@ -41,90 +40,64 @@ class Results:
 
 def read_results(folder: Path) -> Results:
     """Read a results folder."""
-    if not (folder / "runs.csv").is_file():
-        raise ResultsError(f"{folder}: is no results folder, it has no runs.csv.")
+    store = Store(folder)
+    store.check_results()
+    with readable(folder):
+        return _read(store)
+
+
+@contextmanager
+def readable(folder: Path) -> Iterator[None]:
+    """Turn whatever damaged files raise into one sentence."""
     try:
-        return _read(folder)
+        yield
+    except ResultsError:
+        raise
     except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
-        reason = str(error).strip().split("\n", 1)[0]
-        raise ResultsError(f"{folder}: the results cannot be read back: {reason}.") from error
+        sentence = f"{folder}: the results cannot be read back: {first_line(error)}."
+        raise ResultsError(sentence) from error
 
 
-def _read(folder: Path) -> Results:
-    runs = pd.read_csv(folder / "runs.csv")
-    config = read_json(folder / "config.json")
-    by_arm = _folders_by_arm(folder, list(config["arms"]))
-    first = next((place for places in by_arm.values() for place in places), None)
-    environment = {} if first is None else read_json(first / "environment.json")
-    histories = {arm: _best_by_generation(places) for arm, places in by_arm.items() if places}
-    selections = {arm: _selected_by_trial(places) for arm, places in by_arm.items() if places}
-    metrics = {
-        arm: [read_json(place / "metrics.json") for place in places]
-        for arm, places in by_arm.items()
-    }
+def _read(store: Store) -> Results:
+    config = store.config
+    by_arm: dict[str, list[RunRecord]] = {arm: [] for arm in config["arms"]}
+    for record in store.done():
+        by_arm.get(record.config["arm"]["name"], []).append(record)
+    finished = {arm: records for arm, records in by_arm.items() if records}
+    first = next((records[0] for records in finished.values()), None)
     agreement = {
-        arm: measure_agreement(
-            [read_masks(place, one) for place, one in zip(places, metrics[arm], strict=True)]
-        )
-        for arm, places in by_arm.items()
+        arm: measure_agreement([record.masks() for record in records])
+        for arm, records in by_arm.items()
     }
-    null = _read_null(folder)
+    runs, null = store.runs_table(), store.null_table()
     return Results(
-        folder=folder,
+        folder=store.folder,
         config=config,
-        environment=environment,
-        command=_read_command(folder),
+        environment={} if first is None else first.environment,
+        command=store.command or f"vaega report {store.folder}",
         runs=runs,
         summary=summarise(runs, agreement, null),
-        histories=histories,
-        features={arm: _selection_share(trials) for arm, trials in selections.items()},
+        histories={arm: _best_by_generation(records) for arm, records in finished.items()},
+        features={arm: _selection_share(records) for arm, records in finished.items()},
         stability={arm: found for arm, found in agreement.items() if found is not None},
         null=null,
-        metrics=metrics,
-        generators=_read_generators(by_arm),
+        metrics={arm: [one.metrics or {} for one in records] for arm, records in by_arm.items()},
+        generators=_generators(finished),
     )
 
 
-def _read_null(folder: Path) -> pd.DataFrame:
-    # Only where the present configuration asks for it: a table of an earlier one may lie there.
-    wanted = read_json(folder / "config.json").get("null") is not None
-    if not wanted or not (folder / "null.csv").is_file():
-        return pd.DataFrame(columns=NULL_COLUMNS)
-    return pd.read_csv(folder / "null.csv")
+def _generators(finished: Mapping[str, Sequence[RunRecord]]) -> dict[str, dict[str, Any]]:
+    measured = {
+        arm: [record.generator for record in records if record.generator is not None]
+        for arm, records in finished.items()
+    }
+    return {arm: records[0] for arm, records in measured.items() if records}
 
 
-def _read_generators(by_arm: Mapping[str, Sequence[Path]]) -> dict[str, dict[str, Any]]:
-    found = {}
-    for arm, places in by_arm.items():
-        files = [place / "generator.json" for place in places]
-        first = next((file for file in files if file.is_file()), None)
-        if first is not None:
-            found[arm] = dict(read_json(first))
-    return found
-
-
-def _read_command(folder: Path) -> str:
-    path = folder / "command.txt"
-    return path.read_text(encoding="utf-8") if path.is_file() else f"vaega report {folder}"
-
-
-def _folders_by_arm(folder: Path, arms: Sequence[str]) -> dict[str, list[Path]]:
-    # Only runs of the present plan: folders of other settings or of other data stay beside them.
-    by_arm: dict[str, list[Path]] = {arm: [] for arm in arms}
-    store = Store(folder)
-    for run_id in read_json(folder / "plan.json")["runs"]:
-        place = path_inside(folder / "runs", run_id)
-        if store.is_done(run_id):  # another may be killed between its files
-            config = read_json(place / "config.json")
-            if config["arm"]["name"] in by_arm and "permutation" not in config:
-                by_arm[config["arm"]["name"]].append(place)
-    return by_arm
-
-
-def _best_by_generation(places: Sequence[Path]) -> pd.DataFrame:
+def _best_by_generation(records: Sequence[RunRecord]) -> pd.DataFrame:
     columns = []
-    for place in places:
-        history = pd.read_csv(place / "history.csv")
+    for record in records:
+        history = record.history()
         # Searches that vote count their generations each for itself.
         counted = [name for name in ("trial", "search") if name in history]
         for _, search in history.groupby(counted):
@@ -132,19 +105,11 @@ def _best_by_generation(places: Sequence[Path]) -> pd.DataFrame:
     return pd.concat(columns, axis=1, ignore_index=True).ffill()
 
 
-def _selected_by_trial(places: Sequence[Path]) -> list[pd.DataFrame]:
-    """Return the selected features of every trial; a trial may have selected none."""
-    trials = []
-    for place in places:
-        table = pd.read_csv(place / "selected.csv", dtype={"name": str})
-        n_trials = len(read_json(place / "metrics.json")["trials"])
-        trials += [table[table["trial"] == number] for number in range(n_trials)]
-    return trials
-
-
-def _selection_share(trials: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    counts = pd.concat(trials)["name"].value_counts(sort=False)
-    table = (counts / len(trials)).rename("share").rename_axis("name").reset_index()
+def _selection_share(records: Sequence[RunRecord]) -> pd.DataFrame:
+    # A trial may have selected no feature.
+    n_trials = sum(len((record.metrics or {})["trials"]) for record in records)
+    counts = pd.concat([record.selected() for record in records])["name"].value_counts(sort=False)
+    table = (counts / n_trials).rename("share").rename_axis("name").reset_index()
     return table.sort_values(["share", "name"], ascending=[False, True], ignore_index=True)
 
 
@@ -187,40 +152,23 @@ class TrialScores:
 
 def read_trial_scores(folder: Path) -> TrialScores:
     """Read the finished runs of a results folder."""
-    if not (folder / "plan.json").is_file():
-        raise ResultsError(f"{folder}: is no results folder, it has no plan.json.")
-    try:
-        config = read_json(folder / "config.json")
-        runs = [_read_run(folder, run_id) for run_id in read_json(folder / "plan.json")["runs"]]
-        done = [run for run in runs if run is not None and "permutation" not in run[0]]
+    store = Store(folder)
+    store.check_results()
+    with readable(folder):
+        config = store.config
+        done = [(record.config, record.metrics or {}) for record in store.done()]
         if not done:
             raise ResultsError(f"{folder}: holds no finished run.")
-        rows = [row for run in done for row in _rows(*run)]
         return TrialScores(
             name=str(config["name"]),
-            dataset=str(pd.read_csv(folder / "runs.csv")["dataset"].iloc[0]),
+            dataset=str(store.runs_table()["dataset"].iloc[0]),
             fingerprint=str(done[0][0]["dataset"]["fingerprint"]),
             protocol=dict(done[0][0]["protocol"]),
             statement="" if config["protocol"]["kind"] == "honest" else statement_of(config),
-            rows=pd.DataFrame(rows),
+            rows=pd.DataFrame([row for run in done for row in _rows(*run)]),
         )
-    except ResultsError:
-        raise
-    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
-        reason = str(error).strip().split("\n", 1)[0]
-        raise ResultsError(f"{folder}: the results cannot be read back: {reason}.") from error
-
-
-def _read_run(folder: Path, run_id: str) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    place = path_inside(folder / "runs", run_id)
-    if not (place / "metrics.json").is_file():
-        return None
-    metrics = read_json(place / "metrics.json")
-    if metrics.get("status") != "done":
-        return None
-    return read_json(place / "config.json"), metrics
 
 
 def _rows(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     where = {"arm": config["arm"]["name"], "seed": config["seed"]}
-    return [{**where, "trial": place, **trial} for place, trial in enumerate(metrics["trials"])]
+    return [{**where, "trial": index, **trial} for index, trial in enumerate(metrics["trials"])]

@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from vaega.core.checks import check_choice
 from vaega.core.errors import DataError, InputError, ResultsError
-from vaega.core.files import canonical_json, fingerprint, plain, write_json
+from vaega.core.files import canonical_json, fingerprint, plain
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.data._dataset import Dataset
 from vaega.data._splits import Split, holdout_split
@@ -274,8 +274,7 @@ def complete_tasks(
         request.tell(f"[{place}/{len(pending)}] {_describe(task, store)}")
     lines = pd.DataFrame([line for task in tasks for line in _metric_lines(task, store)])
     runs = lines.drop_duplicates("run")
-    folders = [store.run_folder(task.run.id) for task in tasks]
-    lines.attrs["runs"] = describe_runs(runs, folders)
+    lines.attrs["runs"] = describe_runs(runs, [store.record(task.run.id) for task in tasks])
     return lines
 
 
@@ -307,7 +306,7 @@ def _compute(task: SyntheticTask, dataset: Dataset, store: Store) -> SyntheticTa
             store.record_failure(task.run, said, traceback.format_exc(), seconds)
             return task
         content = {"status": "done", "seconds": time.perf_counter() - started, **metrics}
-        write_json(store.run_folder(task.run.id) / "metrics.json", content)
+        store.record_metrics(task.run, content)
     return task
 
 
@@ -763,14 +762,14 @@ def _computed(
     )
     if unloaded:
         raise DataError(unloaded[source])
-    table = tabulate_tasks(Store(folder), tasks)
-    folders = [Store(folder).run_folder(task.run.id) for task in tasks]
+    store = Store(folder)
+    table, records = tabulate_tasks(store, tasks), [store.record(task.run.id) for task in tasks]
     notes = [
         stand_in_note(thesis_name, tasks[0].run.dataset) or "",
-        f"{thesis_name}: {describe_runs(table, folders)}",
+        f"{thesis_name}: {describe_runs(table, records)}",
     ]
     notes += [
         f"{row['dataset']}, {MODELS[str(row['model'])].title}, seed {row['seed']}: {row['error']}"
         for _, row in table[table["status"] == "failed"].iterrows()
     ]
-    return table, tabulate_classes(Store(folder), tasks), [note for note in notes if note]
+    return table, tabulate_classes(store, tasks), [note for note in notes if note]

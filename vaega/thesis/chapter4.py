@@ -15,7 +15,6 @@ from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import get_scorer
 
 from vaega.core.errors import DataError
-from vaega.core.files import read_json
 from vaega.core.randomness import derive_seed
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
@@ -29,7 +28,7 @@ from vaega.experiments.open_protocols import (
 )
 from vaega.experiments.protocols import OpenTrial, make_protocol
 from vaega.experiments.run import Observer, RunnerOptions, complete_runs, plan_runs
-from vaega.experiments.store import Origin, Run, Store
+from vaega.experiments.store import Origin, Run, RunRecord, Store
 from vaega.experiments.trial import classifier_of, make_arm_model
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import Fold
@@ -50,6 +49,7 @@ from vaega.thesis.published import (
     compare_group,
     compare_samples,
     config_folder,
+    describe_runs,
     find_group,
     find_source,
     generator_errors,
@@ -189,8 +189,8 @@ class GroupRuns:
     """The runs of some groups under some protocols."""
 
     table: pd.DataFrame
-    # By group, protocol and arm: the folders of the runs, in the order of the table
-    folders: dict[tuple[str, str, str], list[Path]]
+    # By group, protocol and arm: the runs, in the order of the table
+    records: dict[tuple[str, str, str], list[RunRecord]]
     n_all: dict[str, int]  # By group: features of the data
     # On which rows fitness was computed, what stands in for what, what could not be run
     notes: tuple[str, ...]
@@ -207,8 +207,8 @@ def complete_groups(
         except DataError as error:
             found.notes.append(f"{group.name}: not run: {error}")
     table = pd.DataFrame(found.rows, columns=list(COLUMNS))
-    notes = dict.fromkeys([*found.notes, *_origin(table, found.folders)])
-    return GroupRuns(table, found.folders, found.n_all, tuple(notes))
+    notes = dict.fromkeys([*found.notes, *_origin(table, found.records)])
+    return GroupRuns(table, found.records, found.n_all, tuple(notes))
 
 
 @dataclass
@@ -216,13 +216,13 @@ class _Found:
     """What has been read back so far."""
 
     rows: list[dict[str, object]] = field(default_factory=list)
-    folders: dict[tuple[str, str, str], list[Path]] = field(default_factory=dict)
+    records: dict[tuple[str, str, str], list[RunRecord]] = field(default_factory=dict)
     n_all: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, other: "_Found") -> None:
         self.rows += other.rows
-        self.folders |= other.folders
+        self.records |= other.records
         self.n_all |= other.n_all
         self.notes += other.notes
 
@@ -260,7 +260,7 @@ def _complete(group: Group, protocol: str, request: Request) -> _Found:
         own = {"size": group.size, "protocol": protocol, "arm": run.arm, "seed": run.seed}
         found.rows.append(whose | own | _figures(metrics))
         key = (group.name, protocol, run.arm)
-        found.folders.setdefault(key, []).append(store.run_folder(run.id))
+        found.records.setdefault(key, []).append(store.record(run.id))
     if found.rows:
         found.n_all[group.name] = dataset.n_features
         found.notes += _notes(group, config, dataset.name)
@@ -312,18 +312,10 @@ class _Teller(Observer):
         self.request.tell(f"  {describe_run(run, metrics)}")
 
 
-def _origin(table: pd.DataFrame, folders: dict[tuple[str, str, str], list[Path]]) -> list[str]:
+def _origin(table: pd.DataFrame, by_arm: dict[tuple[str, str, str], list[RunRecord]]) -> list[str]:
     """Return the line on seeds, versions and duration."""
-    places = [place for part in folders.values() for place in part]
-    if not places:
-        return []
-    environment = read_json(places[0] / "environment.json")
-    packages = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
-    return [
-        f"{len(table)} runs, seeds {table['seed'].min()} to {table['seed'].max()}, "
-        f"{table['seconds'].sum():.0f} s in all; vaega {environment['vaega']}, Python "
-        f"{environment['python']}, {packages}."
-    ]
+    records = [record for records in by_arm.values() for record in records]
+    return [describe_runs(table, records)] if records else []
 
 
 _PRESETS = {"all-leukemia": "thesis_all"}
@@ -419,14 +411,13 @@ def gcm_rows(name: str, request: Request) -> Table:
     ]
     groups = [group for group in GROUPS if group.dataset == "gcm"]
     runs = complete_groups(request, groups)
-    for (group, protocol, arm), places in runs.folders.items():
-        config = read_json(places[0] / "config.json")
-        added = config["arm"].get("amount") or 0
+    for (group, protocol, arm), records in runs.records.items():
+        added = records[0].config["arm"].get("amount") or 0
         rows.append(
             {
                 "source": f"{group}, {protocol}, {arm}",
                 "synthetic_rows": added,
-                "experiments": len(places),
+                "experiments": len(records),
             }
         )
     return Table(name, "Runs on GCM by number of training rows", pd.DataFrame(rows), runs.notes)
@@ -436,13 +427,11 @@ def stability(name: str, request: Request) -> Table:
     """Make the table of the selections' stability over runs."""
     runs = complete_groups(request)
     rows = []
-    for (group, protocol, arm), places in runs.folders.items():
-        names = [
-            pd.read_csv(place / "selected.csv", dtype={"name": str})["name"] for place in places
-        ]
+    for (group, protocol, arm), records in runs.records.items():
+        names, n = [record.selected()["name"] for record in records], len(records)
         counts = pd.concat(names).value_counts() if names else pd.Series(dtype=int)
-        row: dict[str, Any] = {"group": group, "protocol": protocol, "arm": arm, "n": len(places)}
-        row |= {"ever_selected": len(counts), "by_half": int((counts >= len(places) / 2).sum())}
+        row: dict[str, Any] = {"group": group, "protocol": protocol, "arm": arm, "n": n}
+        row |= {"ever_selected": len(counts), "by_half": int((counts >= n / 2).sum())}
         rows.append(row | _nogueira(names, runs.n_all[group]))
     title = "Stability of the selection over runs (Nogueira), and features selected at all"
     return Table(name, title, pd.DataFrame(rows), runs.notes)
@@ -452,11 +441,11 @@ def frequencies(name: str, request: Request) -> Table:
     """Make the table of the features that runs select most often."""
     runs = complete_groups(request)
     tables = []
-    for (group, protocol, arm), places in runs.folders.items():
-        found = [pd.read_csv(place / "selected.csv", dtype={"name": str}) for place in places]
-        table = pd.concat(found).groupby("name")["frequency"].agg(["size", "mean"])
+    for (group, protocol, arm), records in runs.records.items():
+        selected = pd.concat([record.selected() for record in records])
+        table = selected.groupby("name")["frequency"].agg(["size", "mean"])
         table = table.sort_values(["size", "mean"], ascending=False, kind="stable").head(10)
-        table["share_of_runs"] = table.pop("size") / len(places)
+        table["share_of_runs"] = table.pop("size") / len(records)
         table = table.rename(columns={"mean": "frequency_there"}).reset_index()
         tables.append(table.assign(group=group, protocol=protocol, arm=arm))
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
@@ -551,9 +540,9 @@ def convergence(name: str, request: Request) -> Picture:
     protocols = [one for one in request.wanted_protocols() if one != "honest"]
     runs = complete_groups(request, protocols=protocols) if protocols else None
     tables = []
-    for (group, protocol, arm), places in (runs.folders if runs else {}).items():
-        for run, place in enumerate(places):
-            history = pd.read_csv(place / "history.csv")
+    for (group, protocol, arm), records in (runs.records if runs else {}).items():
+        for run, record in enumerate(records):
+            history = record.history()
             history = history[history["selection"] == history["selection"].max()]
             kept = history[["generation", "mean_accuracy", "mean_n_features", "diversity"]]
             tables.append(kept.assign(group=group, protocol=protocol, arm=arm, run=run))

@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 import vaega
 from vaega.core.checks import check_choice
 from vaega.core.errors import ConfigError, ResultsError
-from vaega.core.files import read_json, write_bytes, write_text
+from vaega.core.files import write_bytes, write_text
 from vaega.data._dataset import Dataset
 from vaega.data._sources import load_dataset
 from vaega.data._tables import find_file
-from vaega.experiments.store import mean_interval
+from vaega.experiments.store import RunRecord, mean_interval
 from vaega.report._figures import render
 from vaega.report._tables import latex_grid, markdown_grid
 
@@ -140,13 +140,13 @@ def config_folder() -> Path:
     raise ConfigError(f"{package}: the folder configs/thesis is missing, install vaega anew.")
 
 
-def describe_runs(runs: pd.DataFrame, folders: Sequence[Path]) -> str:
+def describe_runs(runs: pd.DataFrame, records: Sequence[RunRecord]) -> str:
     """Return number, seeds, duration and versions of runs."""
     seeds = f"seeds {runs['seed'].min()} to {runs['seed'].max()}"
     text = f"{len(runs)} runs, {seeds}, {runs['seconds'].sum():.0f} s in all"
-    for folder in folders:
+    for record in records:
         try:
-            environment = read_json(folder / "environment.json")
+            environment = record.environment
         except ResultsError:
             continue
         packages = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
