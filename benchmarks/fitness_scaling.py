@@ -16,8 +16,8 @@ from fitness_throughput import CLASSIFIERS
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
 
+from vaega.data._folds import Fold
 from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import Fold
 
 BASE = {"masks": 200, "rows": 100, "active": 50, "classes": 3, "folds": 2}
 N_FEATURES, N_VALIDATE, N_REPEATS = 2000, 50, 5

@@ -25,8 +25,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from vaega import load_dataset
+from vaega.data._folds import Fold
 from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import Fold
 
 THESIS = MLPClassifier((5, 3), activation="tanh", max_iter=3000)
 CLASSIFIERS = {

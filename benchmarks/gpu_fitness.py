@@ -19,9 +19,9 @@ import torch
 from fitness_throughput import CLASSIFIERS, Case, cases
 from sklearn.metrics import get_scorer
 
+from vaega.core.threads import one_thread
 from vaega.engines._metrics import score_responses
 from vaega.engines._registry import Plan, available, recognise, resolve_device, score_fold
-from vaega.fitness._parallel import one_thread
 
 
 def score_on_device(plan: Plan, case: Case, seeds: np.ndarray, device: torch.device) -> np.ndarray:

@@ -10,10 +10,11 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
+from vaega.data._folds import Fold
 from vaega.engines._base import LABELS, PROBABILITIES, RANKING
 from vaega.engines._registry import recognise
 from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import Fold, prepare_folds
+from vaega.fitness._folds import prepare_folds
 
 TOY = {"breast_cancer": load_breast_cancer, "wine": load_wine, "digits": load_digits}
 REAL = ["leukemia", "madelon", "gcm1363", "all_leukemia_yeoh6"]

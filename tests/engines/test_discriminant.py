@@ -19,9 +19,9 @@ from tests.engines.closed_form import (
     masks_of,
     rows_of,
 )
+from vaega.data._folds import Fold
 from vaega.engines._base import PROBABILITIES, RANKING
 from vaega.engines._discriminant import accepts, respond
-from vaega.fitness._folds import Fold
 
 CLASSIFIERS = [
     LinearDiscriminantAnalysis(),

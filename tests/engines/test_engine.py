@@ -13,10 +13,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from vaega.core.errors import InputError
+from vaega.data._folds import Fold
 from vaega.engines._registry import recognise, score_fold
 from vaega.fitness import _cross_validated as cross_validated
 from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import Fold, prepare_folds
+from vaega.fitness._folds import prepare_folds
 
 CLASSIFIERS = [
     KNeighborsClassifier(3),

@@ -5,8 +5,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
+from vaega.data._folds import Fold
 from vaega.engines._logistic import costs_of, rows_of
-from vaega.fitness._folds import Fold
 
 
 def fold_of(X, y=None, weights=None):

@@ -9,9 +9,9 @@ from sklearn.metrics import accuracy_score, f1_score, get_scorer, make_scorer, r
 from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC
 
+from vaega.data._folds import Fold
 from vaega.engines._base import Responses
 from vaega.engines._metrics import Metric, recognise_metric, score_responses
-from vaega.fitness._folds import Fold
 
 SCORERS = [
     "accuracy",

@@ -10,9 +10,10 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
+from vaega.data._folds import Fold
 from vaega.engines._mlp import Rows, accepts, fit_network
 from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import Fold, prepare_folds
+from vaega.fitness._folds import prepare_folds
 
 SETTINGS = {
     "thesis": {"hidden_layer_sizes": (5, 3), "activation": "tanh"},

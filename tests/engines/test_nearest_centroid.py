@@ -20,9 +20,9 @@ from tests.engines.closed_form import (
     masks_of,
     rows_of,
 )
+from vaega.data._folds import Fold
 from vaega.engines._base import PROBABILITIES, RANKING
 from vaega.engines._nearest_centroid import accepts, respond
-from vaega.fitness._folds import Fold
 
 CLASSIFIERS = [NearestCentroid(), NearestCentroid(priors="empirical")]
 

@@ -6,9 +6,9 @@ from sklearn.metrics import get_scorer
 from sklearn.neighbors import KNeighborsClassifier
 
 from tests.engines.agreement import LOADERS, agree, folds_of, masks_of, rows_of
+from vaega.data._folds import Fold
 from vaega.engines import _neighbours as neighbours
 from vaega.engines._registry import recognise, score_fold
-from vaega.fitness._folds import Fold
 
 SCORERS = ["balanced_accuracy", "f1_macro", "roc_auc_ovr", "neg_log_loss"]
 

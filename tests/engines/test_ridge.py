@@ -19,9 +19,9 @@ from tests.engines.closed_form import (
     masks_of,
     rows_of,
 )
+from vaega.data._folds import Fold
 from vaega.engines._base import RANKING
 from vaega.engines._ridge import accepts, leave_one_out, respond
-from vaega.fitness._folds import Fold
 
 CLASSIFIERS = [
     RidgeClassifier(),

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from vaega.data._folds import Fold
 from vaega.engines import _linear_forms as forms
 from vaega.engines._discriminant import make_scatter_terms
-from vaega.fitness._folds import Fold
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import ConfigError
+from vaega.data._folds import Fold
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import ArmConfig, ProtocolConfig
 from vaega.experiments.open_protocols import make_open_fold, with_synthetic_rows
 from vaega.experiments.protocols import OpenTrial
-from vaega.fitness._folds import Fold
 
 VAE = {"kind": "vae", "hidden": [6], "latent": 2, "max_epochs": 3}
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.fitness._folds import Fold, FoldFiles, hash_fold, open_folds
+from vaega.data._folds import Fold
+from vaega.fitness._folds import FoldFiles, hash_fold, open_folds
 
 
 @pytest.fixture

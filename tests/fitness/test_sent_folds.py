@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vaega.fitness._folds import ClusterFolds, Fold, SentFolds
+from vaega.data._folds import Fold
+from vaega.fitness._folds import ClusterFolds, SentFolds
 
 
 @pytest.fixture

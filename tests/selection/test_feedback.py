@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator
 from sklearn.naive_bayes import GaussianNB
 
 from vaega import VAE, GenerativeSampler, GeneticSelector
-from vaega.fitness._folds import Fold
+from vaega.data._folds import Fold
 from vaega.selection._search import HardClasses, InnerValidation, class_errors
 
 SMALL = {"n_searches": 1, "population_size": 12, "n_generations": 6, "random_state": 0}

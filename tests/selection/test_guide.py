@@ -3,7 +3,7 @@ import pytest
 from sklearn.feature_selection import f_classif
 
 from vaega.core.errors import InputError
-from vaega.fitness._folds import Fold
+from vaega.data._folds import Fold
 from vaega.selection._filters import check_guide, f_statistic, guide_weights
 
 

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
-from vaega.fitness._folds import Fold
+from vaega.data._folds import Fold
 
 LABELS, RANKING, PROBABILITIES = "labels", "ranking", "probabilities"
 NEEDS = (LABELS, RANKING, PROBABILITIES)

@@ -12,6 +12,7 @@ from scipy.linalg import helmert
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.multiclass import type_of_target
 
+from vaega.data._folds import Fold
 from vaega.engines import _linear_forms as forms
 from vaega.engines._base import (
     LABELS,
@@ -39,7 +40,6 @@ from vaega.engines._linear_forms import (
     solve_system,
     sum_sizes,
 )
-from vaega.fitness._folds import Fold
 
 
 @dataclass(frozen=True, eq=False)

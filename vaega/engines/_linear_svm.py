@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from sklearn.svm import LinearSVC
 
+from vaega.data._folds import Fold
 from vaega.engines._base import LABELS, RANKING, Responses, decide
 from vaega.engines._compiled import kernel, multiply, multiply_upper, select
 from vaega.engines._logistic import costs_of, doubt_of, reduce_rows, rows_of, solve, transpose_rows
-from vaega.fitness._folds import Fold
 
 _MOST_STEPS, _MOST_CUTS = 100, 40
 _FLATTER = 0.1  # how steep the loss may be at the end of a step, against its fall at the start

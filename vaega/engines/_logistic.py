@@ -10,6 +10,7 @@ from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight
 
+from vaega.data._folds import Fold
 from vaega.engines._base import LABELS, PROBABILITIES, RANKING, Responses, decide
 from vaega.engines._compiled import (
     exponentiate,
@@ -21,7 +22,6 @@ from vaega.engines._compiled import (
     select,
 )
 from vaega.engines._linear_forms import PANEL, triangulate
-from vaega.fitness._folds import Fold
 
 _PANEL = 16
 _SMALL = 40  # below, panels do not pay

@@ -15,9 +15,9 @@ from sklearn.metrics import (
 )
 from sklearn.utils.multiclass import type_of_target
 
+from vaega.data._folds import Fold
 from vaega.engines._base import LABELS, PROBABILITIES, RANKING, Responses
 from vaega.engines._compiled import kernel, total
-from vaega.fitness._folds import Fold
 
 _LINKS = 8  # in doubt, of which every combination is tried
 

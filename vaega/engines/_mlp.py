@@ -11,6 +11,7 @@ from numba.extending import intrinsic, overload
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
+from vaega.data._folds import Fold
 from vaega.engines._base import LABELS, PROBABILITIES, RANKING, Responses
 from vaega.engines._compiled import (
     kernel,
@@ -20,7 +21,6 @@ from vaega.engines._compiled import (
     part,
     select,
 )
-from vaega.fitness._folds import Fold
 
 # exp(r) on |r| <= log(2) / 2: Taylor's coefficients, 1 / k!, from the sixth power down.
 _EXP = tuple(np.float32(1.0 / math.factorial(k)) for k in range(7, -1, -1))

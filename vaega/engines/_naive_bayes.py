@@ -7,9 +7,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from sklearn.naive_bayes import GaussianNB
 
+from vaega.data._folds import Fold
 from vaega.engines._base import LABELS, PROBABILITIES, RANKING, Responses
 from vaega.engines._compiled import judge, kernel, padded
-from vaega.fitness._folds import Fold
 
 _BLOCK = 16  # columns that are summed apart, so that few roundings add up
 _EPSILON = float(np.finfo(np.float64).eps)

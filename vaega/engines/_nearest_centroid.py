@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.neighbors import NearestCentroid
 from sklearn.utils.multiclass import type_of_target
 
+from vaega.data._folds import Fold
 from vaega.engines._base import LABELS, PROBABILITIES, RANKING, Responses, column_blocks, soften
 from vaega.engines._compiled import gather, judge, padded
-from vaega.fitness._folds import Fold
 
 NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
 WEIGHTS = False

@@ -8,9 +8,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
+from vaega.data._folds import Fold
 from vaega.engines._base import LABELS, PROBABILITIES, RANKING, Responses
 from vaega.engines._compiled import kernel, multiply, padded, part, select
-from vaega.fitness._folds import Fold
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _SINGLE = float(np.finfo(np.float32).eps)

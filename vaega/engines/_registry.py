@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from vaega.core.errors import InputError
+from vaega.data._folds import Fold
 from vaega.engines._base import Responses, scale_fold, split_pipeline
 from vaega.engines._metrics import Metric, recognise_metric, score_responses
-from vaega.fitness._folds import Fold
 
 if TYPE_CHECKING:
     import torch

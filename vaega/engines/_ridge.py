@@ -11,11 +11,11 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target
 
+from vaega.data._folds import Fold
 from vaega.engines import _linear_forms as forms
 from vaega.engines._base import LABELS, RANKING, Responses, column_blocks, decide
 from vaega.engines._compiled import padded
 from vaega.engines._linear_forms import ColumnGram
-from vaega.fitness._folds import Fold
 
 NEEDS: tuple[str, ...] = (LABELS, RANKING)
 WEIGHTS = True

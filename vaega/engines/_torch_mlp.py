@@ -16,6 +16,7 @@ from sklearn.neural_network import MLPClassifier
 from torch import Tensor
 
 from vaega.core.errors import InputError
+from vaega.data._folds import Fold
 from vaega.engines import _mlp as compiled
 from vaega.engines._base import LABELS, RANKING, Responses
 from vaega.engines._compiled import kernel
@@ -31,7 +32,6 @@ from vaega.engines._mlp import (
     shuffle,
     words_of,
 )
-from vaega.fitness._folds import Fold
 
 
 def to_device(array: np.ndarray, device: torch.device) -> Tensor:

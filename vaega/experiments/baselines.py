@@ -29,12 +29,13 @@ from vaega.core.checks import check_choice, check_count
 from vaega.core.errors import DataError, InputError, ResultsError
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
 from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.threads import one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._sources import available_datasets, load_dataset
 from vaega.data._splits import Split, holdout_split, kfold_splits, official_split
 from vaega.experiments.store import Run, Store
 from vaega.experiments.worker import describe_environment
-from vaega.fitness._parallel import counted_warnings, one_thread
+from vaega.fitness._parallel import counted_warnings
 
 # Above so many columns, what grows with their square or fits whole forests of full trees is
 # searched in a smaller grid.

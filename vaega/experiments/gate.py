@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from joblib import delayed
 from sklearn.base import clone
-from threadpoolctl import threadpool_limits
 
 from vaega.core.randomness import derive_seed
+from vaega.core.threads import one_thread
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import ArmConfig, ExperimentConfig, GeneratorConfig
 from vaega.experiments.protocols import Trial
@@ -145,7 +145,7 @@ class _Bench:
         return losses
 
     def _fold(self, sampler: Any, fit: np.ndarray, validate: np.ndarray, seed: int) -> np.ndarray:
-        with threadpool_limits(limits=1), counted_warnings():
+        with one_thread(), counted_warnings():
             fold = prepare_fold(
                 self.trial.X,
                 self.trial.y,

@@ -13,6 +13,7 @@ from sklearn.metrics import get_scorer
 
 from vaega.core.errors import ConfigError
 from vaega.core.randomness import derive_seed
+from vaega.data._folds import Fold
 from vaega.data._preprocess import Preprocessor
 from vaega.evolution._loop import Callback
 from vaega.evolution._state import EvolutionState
@@ -27,7 +28,7 @@ from vaega.experiments.trial import (
     objective_of,
 )
 from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import Fold, Preparation, prepare_fold
+from vaega.fitness._folds import Preparation, prepare_fold
 from vaega.fitness._memory import Objective, ScoreStore
 from vaega.generative._fitted import Gaussian, one_thread, pick_device
 from vaega.generative._networks import OUTPUT_GAIN, Network, build_network

@@ -12,11 +12,11 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer, precision_recall_fscore_support
-from threadpoolctl import threadpool_limits
 
 from vaega.core.errors import InputError
 from vaega.core.files import plain
 from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.threads import one_thread
 from vaega.data._preprocess import Preprocessor
 from vaega.evolution._loop import Callback
 from vaega.experiments.config import ArmConfig, ExperimentConfig, FitnessConfig, PreselectConfig
@@ -84,7 +84,7 @@ def describe_generator(trial: Trial, sampler: Any, preparation: Preparation) -> 
     X, y = fitted.transform(trial.X[split.train]), trial.y[split.train]
     seed = derive_seed(trial.seed, "described generator")
     try:
-        with threadpool_limits(limits=1):
+        with one_thread():
             drawn = draw_rows(
                 sampler,
                 X,
@@ -403,7 +403,7 @@ def score_heldout(
     kept = np.flatnonzero(mask[features])
     final = AnsweredOnce(clone(classifier) if kept.size else DummyClassifier(strategy="prior"))
     seed_unset(final.classifier, derive_seed(trial.seed, "final classifier"))
-    with threadpool_limits(limits=1), counted_warnings() as counted:
+    with one_thread(), counted_warnings() as counted:
         final.classifier.fit(_columns(X, kept), y)
         X_test, y_test = trial.test.open()
         X_test = _columns(fitted.transform(X_test[:, columns]), kept)
@@ -415,7 +415,7 @@ def _figures(
     final: AnsweredOnce, X_test: np.ndarray, y_test: np.ndarray, y_train: np.ndarray
 ) -> tuple[list[dict[str, Any]], float | None]:
     n_classes = int(max(y_train.max(), y_test.max())) + 1
-    with threadpool_limits(limits=1), counted_warnings():  # said once, by the score
+    with one_thread(), counted_warnings():  # said once, by the score
         classes = class_figures(y_test, final.predict(X_test), n_classes)
         if not hasattr(final, "predict_proba"):
             return classes, None

@@ -20,11 +20,11 @@ from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
-from threadpoolctl import threadpool_limits
 
 from vaega.core.errors import ConfigError, InputError, MissingExtraError, ResultsError, first_line
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
 from vaega.core.randomness import derive_seed
+from vaega.core.threads import one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import (
@@ -98,7 +98,7 @@ class Objective:
 
     def _fold(self, arm: ArmConfig, place: int) -> tuple[float, Counter[str]]:
         seed, split = derive_seed(self.trial.seed, "tune", place), self.trial.inner[place]
-        with threadpool_limits(limits=1), counted_warnings() as counted:
+        with one_thread(), counted_warnings() as counted:
             measure = self._density if self.kind == "elbo" else self._score
             value = measure(arm, split, seed)
         return value, counted

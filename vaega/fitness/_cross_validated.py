@@ -21,10 +21,11 @@ from vaega import __version__
 from vaega.core.errors import InputError, first_line
 from vaega.core.files import fingerprint
 from vaega.core.randomness import derive_seed
+from vaega.core.threads import one_thread
+from vaega.data._folds import Fold
 from vaega.engines._registry import Plan, recognise, score_fold
 from vaega.fitness._folds import (
     ClusterFolds,
-    Fold,
     FoldFiles,
     SentFolds,
     hash_fold,
@@ -32,14 +33,7 @@ from vaega.fitness._folds import (
     unset_seeds,
 )
 from vaega.fitness._memory import stable_text
-from vaega.fitness._parallel import (
-    Alone,
-    client_of,
-    count_workers,
-    counted_warnings,
-    make_parallel,
-    one_thread,
-)
+from vaega.fitness._parallel import Alone, client_of, count_workers, counted_warnings, make_parallel
 
 Folds = Sequence[Fold] | str | SentFolds
 

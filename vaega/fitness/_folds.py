@@ -14,6 +14,7 @@ from sklearn.base import clone
 from vaega.core.errors import InputError
 from vaega.core.files import fingerprint
 from vaega.core.randomness import derive_seed
+from vaega.data._folds import Fold
 from vaega.fitness._parallel import Alone, client_of, make_parallel
 
 
@@ -47,21 +48,6 @@ class Preparation(Protocol):
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Apply what was learned."""
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """One inner split, prepared: what classifiers fit on and what they are scored on."""
-
-    X_fit: np.ndarray  # Real fit rows first, then synthetic ones
-    y_fit: np.ndarray  # Their labels
-    X_validate: np.ndarray  # Real rows only
-    y_validate: np.ndarray  # Their labels
-    columns: np.ndarray  # The feature of each column
-    n_real: int
-    # Weights of the fit rows; a synthetic row weighs what real rows of its class do on average
-    weight_fit: np.ndarray | None = None
-    weight_validate: np.ndarray | None = None  # Weights of the validate rows in the score
 
 
 def prepare_fold(

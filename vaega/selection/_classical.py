@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from vaega.core.randomness import derive_rng, derive_seed
-from vaega.fitness._folds import Fold, prepare_fold
+from vaega.data._folds import Fold
+from vaega.fitness._folds import prepare_fold
 from vaega.fitness._memory import FitnessMemory, Objective, ScoreStore
 from vaega.fitness._parallel import counted_warnings
 from vaega.selection._filters import RANKINGS, rank_features

@@ -13,8 +13,8 @@ from sklearn.svm import LinearSVC, l1_min_c
 from vaega.core.checks import check_choice
 from vaega.core.errors import InputError, MissingExtraError
 from vaega.core.randomness import derive_rng, derive_seed
+from vaega.data._folds import Fold
 from vaega.evolution.operators._masks import check_weights
-from vaega.fitness._folds import Fold
 
 # Hits and misses of a row, as in the paper.
 N_NEAREST = 10

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 from deap import base
 from sklearn.base import clone
-from threadpoolctl import threadpool_limits
 
 from vaega.core.errors import InputError
 from vaega.core.files import canonical_json, fingerprint, plain
 from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.threads import one_thread
+from vaega.data._folds import Fold
 from vaega.evolution import operators
 from vaega.evolution._checkpoint import (
     STOPPED,
@@ -46,7 +47,7 @@ from vaega.evolution.algorithms import (
 )
 from vaega.evolution.algorithms._base import AskTell, PopulationAlgorithm
 from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import Fold, Preparation, prepare_fold, prepare_folds, seed_unset
+from vaega.fitness._folds import Preparation, prepare_fold, prepare_folds, seed_unset
 from vaega.fitness._memory import FitnessMemory, Objective, ObjectiveFitness, ScoreStore
 from vaega.fitness._parallel import counted_warnings
 from vaega.fitness._racing import RacingFitness, ResampledFitness
@@ -701,7 +702,7 @@ def class_errors(inner: InnerValidation, folds: list[Fold], mask: np.ndarray) ->
         if not kept.size:
             continue
         estimator = seed_unset(clone(inner.estimator), inner.seed % 2**32)
-        with threadpool_limits(limits=1), counted_warnings():
+        with one_thread(), counted_warnings():
             estimator.fit(fold.X_fit.take(kept, axis=1), fold.y_fit)
             predicted = estimator.predict(fold.X_validate.take(kept, axis=1))
         for label, missed in zip(

@@ -18,6 +18,7 @@ from vaega.core.checks import check_choice
 from vaega.core.errors import DataError, InputError, ResultsError
 from vaega.core.files import canonical_json, fingerprint, plain
 from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.threads import one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._splits import Split, holdout_split
 from vaega.experiments.baselines import (
@@ -33,7 +34,7 @@ from vaega.experiments.open_protocols import AsRunGenerator
 from vaega.experiments.store import Run, Store
 from vaega.experiments.trial import share_amount
 from vaega.experiments.worker import describe_environment
-from vaega.fitness._parallel import counted_warnings, one_thread
+from vaega.fitness._parallel import counted_warnings
 from vaega.generative._closed_form import ClassGaussian
 from vaega.generative._models import VAE, BaseAutoencoder, ConditionalVAE
 from vaega.generative._samplers import SMOTE

@@ -17,6 +17,7 @@ from sklearn.metrics import get_scorer
 from vaega.core.errors import DataError
 from vaega.core.randomness import derive_seed
 from vaega.data._dataset import Dataset
+from vaega.data._folds import Fold
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import ArmConfig, ExperimentConfig, load_configured, read_config
 from vaega.experiments.monitor import describe_run
@@ -31,7 +32,6 @@ from vaega.experiments.run import Observer, RunnerOptions, complete_runs, plan_r
 from vaega.experiments.store import Origin, Run, RunRecord, Store
 from vaega.experiments.trial import classifier_of, make_arm_model
 from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import Fold
 from vaega.generative._settings import find_preset
 from vaega.report._figures import COLOURS
 from vaega.report._statistics import compare_arms, comparison_table

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from vaega.data._folds import Fold
 from vaega.engines import _discriminant as ledoit_wolf
 from vaega.engines import _linear_forms as forms
 from vaega.engines._discriminant import make_shrunk_terms
-from vaega.fitness._folds import Fold
 
 LDA = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
 

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from vaega.data._folds import Fold
 from vaega.engines._registry import _ENGINES, _import_engine
-from vaega.fitness._folds import Fold
 
 CPU = torch.device("cpu")
 

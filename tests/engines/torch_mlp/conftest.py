@@ -2,7 +2,7 @@
 
 import pytest
 
-from vaega.fitness._parallel import one_thread
+from vaega.core.threads import one_thread
 
 
 @pytest.fixture(autouse=True)

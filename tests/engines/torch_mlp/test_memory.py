@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from vaega.core.errors import InputError
+from vaega.data._folds import Fold
 from vaega.engines._torch_mlp import OUT_OF_MEMORY, budget_of, keep, work_in_chunks
-from vaega.fitness._folds import Fold
 
 CPU = torch.device("cpu")
 

@@ -9,11 +9,11 @@ from sklearn.neural_network import MLPClassifier
 
 from tests.engines.test_mlp import SETTINGS, rows_of
 from tests.engines.torch_mlp.agreement import CPU, assert_agreement, masks_of, split_rows
+from vaega.data._folds import Fold
 from vaega.engines import _mlp as compiled
 from vaega.engines import _torch_mlp as memory
 from vaega.engines import _torch_mlp as training
 from vaega.engines._torch_mlp import fit_networks, respond, table_of
-from vaega.fitness._folds import Fold
 
 FEW = ["thesis", "batches", "held out", "adaptive", "slower"]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from vaega.core.randomness import derive_rng, derive_seed, draw_seed
+from vaega.core.threads import one_thread
 from vaega.generative.quality._classifiers import (
     CopyCheck,
     check_classifiers,
@@ -384,7 +384,7 @@ def measure_quality(
     """
     check_classifiers(classifiers, owner="measure_quality")
     seed, clock = draw_seed(random_state), _Clock()
-    with threadpool_limits(limits=1):
+    with one_thread():
         drawn = clock(
             "generator",
             lambda: draw_rows(
@@ -467,7 +467,7 @@ def measure_drawn(
 ) -> QualityReport:
     """Measure rows that `draw_rows` drew."""
     clock = _Clock(dict(seconds or {}))
-    with threadpool_limits(limits=1):
+    with one_thread():
         parts = _parts(drawn, classifiers, references, seed, clock)
     rows, transfer = drawn.rows, parts.pop("transfer")
     judged = {name: parts[name] for name in ("variances", "two_sample", "copies", "densities")}

@@ -4,7 +4,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from vaega.fitness._parallel import one_thread
+from vaega.core.threads import one_thread
 
 
 def blas():
