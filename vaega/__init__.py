@@ -5,59 +5,11 @@ on real rows and on rows that a variational autoencoder generates. Public names 
 so that ``import vaega`` stays fast and imports no torch until a model is asked for.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vaega.core.lazy import attach
 
 __version__ = "0.1.0"
-
-_HOME = {
-    "Dataset": "vaega.data._dataset",
-    "load_dataset": "vaega.data._sources",
-    "make_madelon": "vaega.data._synthetic",
-    "VAE": "vaega.generative._models",
-    "ConditionalVAE": "vaega.generative._models",
-    "ProbabilisticPCA": "vaega.generative._closed_form",
-    "ClassGaussian": "vaega.generative._closed_form",
-    "Autoencoder": "vaega.generative._models",
-    "HierarchicalVAE": "vaega.generative._models",
-    "FitWarning": "vaega.generative._models",
-    "Bootstrap": "vaega.generative._samplers",
-    "GaussianJitter": "vaega.generative._samplers",
-    "SMOTE": "vaega.generative._samplers",
-    "measure_quality": "vaega.generative.quality",
-    "measure_rows": "vaega.generative.quality",
-    "VAEImputer": "vaega.generative._imputer",
-    "VAEOutlierDetector": "vaega.generative._outliers",
-    "GenerativeSampler": "vaega.generative._samplers",
-    "GeneticSelector": "vaega.selection._selector",
-    "SelectGenerateSelect": "vaega.selection._select_generate_select",
-    "operators": "vaega.evolution.operators",
-}
-
-__all__ = [
-    "SMOTE",
-    "VAE",
-    "Autoencoder",
-    "Bootstrap",
-    "ClassGaussian",
-    "ConditionalVAE",
-    "Dataset",
-    "FitWarning",
-    "GaussianJitter",
-    "GenerativeSampler",
-    "GeneticSelector",
-    "HierarchicalVAE",
-    "ProbabilisticPCA",
-    "SelectGenerateSelect",
-    "VAEImputer",
-    "VAEOutlierDetector",
-    "__version__",
-    "load_dataset",
-    "make_madelon",
-    "measure_quality",
-    "measure_rows",
-    "operators",
-]
 
 if TYPE_CHECKING:
     from vaega.data._dataset import Dataset
@@ -80,13 +32,28 @@ if TYPE_CHECKING:
     from vaega.selection._selector import GeneticSelector
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'vaega' has no attribute {name!r}")
-    home = import_module(_HOME[name])
-    value = home if home.__name__.endswith(f".{name}") else getattr(home, name)
-    globals()[name] = value
-    return value
+__getattr__, __all__ = attach(
+    __name__,
+    {
+        "data": ["Dataset", "load_dataset", "make_madelon"],
+        "evolution": ["operators"],
+        "generative._closed_form": ["ClassGaussian", "ProbabilisticPCA"],
+        "generative._imputer": ["VAEImputer"],
+        "generative._models": [
+            "VAE",
+            "Autoencoder",
+            "ConditionalVAE",
+            "FitWarning",
+            "HierarchicalVAE",
+        ],
+        "generative._outliers": ["VAEOutlierDetector"],
+        "generative._samplers": ["SMOTE", "Bootstrap", "GaussianJitter", "GenerativeSampler"],
+        "generative.quality": ["measure_quality", "measure_rows"],
+        "selection._select_generate_select": ["SelectGenerateSelect"],
+        "selection._selector": ["GeneticSelector"],
+    },
+)
+__all__ += ["__version__"]
 
 
 def __dir__() -> list[str]:

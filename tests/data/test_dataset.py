@@ -1,13 +1,26 @@
+"""The dataset: its checks, labels, names and card."""
+
 import pickle
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import sparse
 
 from vaega.core.errors import DataError
-from vaega.data._dataset import Dataset
+from vaega.data._dataset import (
+    Dataset,
+    encode_known_labels,
+    encode_labels,
+    is_missing,
+    quoted,
+    sort_class_names,
+    unique_names,
+    write_card,
+)
 
 X = np.array([[1.0, 5.0], [2.0, np.nan], [3.0, 5.0], [4.0, 5.0]])
 Y = ["b", "a", "b", "a"]
@@ -173,3 +186,159 @@ def test_pooled_rows_are_training_then_test():
 def test_pooling_without_test_part_changes_nothing():
     dataset = make()
     assert dataset.pooled() is dataset
+
+
+def dataset(**changes):
+    X = np.array([[1.0, 5.0, np.nan], [2.0, 5.0, np.nan], [3.0, 5.0, 1.0]])
+    return Dataset.from_arrays(X, ["b", "a", "b"], name="toy", **changes)
+
+
+def test_the_card_tells_what_is_to_be_known():
+    toy = dataset(
+        X_test=[[1, 2, 3]],
+        y_test=["a"],
+        relevant=[True, False, False],
+        origin="a paper",
+        licence="CC0",
+        notes=["one thing was changed"],
+    )
+    card = write_card(toy)
+    for fact in (
+        "3 rows x 3 features",
+        "1 row, official",
+        "2: a 1/1, b 2/0 (training/test)",
+        "2 values",
+        "2 columns in training",
+        "1 of 3 features",
+        "a paper",
+        "CC0",
+        "note: one thing was changed",
+        toy.fingerprint[:12],
+    ):
+        assert fact in card
+    assert card.startswith("toy\n")
+    assert card == toy.card()
+
+
+def test_absent_facts_are_said_to_be_absent():
+    card = dataset(groups=[1, 1, 2]).card()
+    assert "none official" in card
+    assert "2 groups of rows" in card
+    assert "licence      not stated" in card
+    assert "relevant" not in card
+    assert "2: a 1, b 2\n" in card
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "codes"),
+    [
+        (["b", "a", "b"], ("a", "b"), [1, 0, 1]),
+        ([10, 9, 10], ("9", "10"), [1, 0, 1]),
+        (np.array(["-1", "1", "-1"]), ("-1", "1"), [0, 1, 0]),
+        ([1.0, 0.0], ("0", "1"), [1, 0]),
+        ([True, False], ("False", "True"), [1, 0]),
+        (np.array([[1], [2]]), ("1", "2"), [0, 1]),
+        (pd.Series(["x", "y"], dtype="category"), ("x", "y"), [0, 1]),
+        (pd.Series([3, 1], dtype="Int64"), ("1", "3"), [1, 0]),
+    ],
+)
+def test_labels_of_any_kind_become_codes(labels, names, codes):
+    found, found_names = encode_labels(labels, owner="toy")
+    assert found_names == names
+    assert found.dtype == np.int64
+    assert found.tolist() == codes
+
+
+@pytest.mark.parametrize("gap", [None, float("nan"), "", "  ", pd.NA, pd.NaT])
+def test_missing_labels_are_counted_with_their_rows(gap):
+    labels = np.array(["a", gap, "b", gap], dtype=object)
+    with pytest.raises(DataError, match=r"toy: .*target value, got 2 missing \(rows 1, 3,"):
+        encode_labels(labels, owner="toy")
+
+
+def test_many_missing_labels_are_cut_short():
+    labels = np.array(["a", "b", *[None] * 9], dtype=object)
+    with pytest.raises(DataError, match=r"got 9 missing \(rows 2, 3, 4, 5, 6, \.\.\."):
+        encode_labels(labels, owner="toy")
+
+
+@pytest.mark.parametrize("labels", [["a", "a"], [1, 1, 1]])
+def test_one_class_is_refused(labels):
+    with pytest.raises(DataError, match="at least two classes, got only"):
+        encode_labels(labels, owner="toy")
+
+
+def test_no_labels_are_refused():
+    with pytest.raises(DataError, match="at least two classes, got none"):
+        encode_labels([], owner="toy")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[0.5, 1.5, 0.5], [1.0, 2.0, float("inf")], np.arange(21), np.arange(60.0), list(range(100))],
+)
+def test_measurements_are_out_of_scope(labels):
+    with pytest.raises(DataError, match="regression is out of scope"):
+        encode_labels(labels, owner="toy")
+
+
+def test_twenty_whole_numbers_are_classes():
+    _, names = encode_labels(np.arange(20), owner="toy")
+    assert names[-1] == "19"
+
+
+def test_identifiers_are_no_classes():
+    with pytest.raises(DataError, match="40 different values in 40 rows, which look like ident"):
+        encode_labels([f"row{i}" for i in range(40)], owner="toy")
+
+
+def test_a_matrix_of_labels_is_refused():
+    with pytest.raises(DataError, match=r"one-dimensional .*\(2, 2\)"):
+        encode_labels([[0, 1], [1, 0]], owner="toy")
+
+
+def test_test_labels_share_the_training_codes():
+    assert encode_known_labels([2.0, 1.0], ("1", "2"), owner="toy").tolist() == [1, 0]
+
+
+def test_unknown_test_labels_are_named():
+    with pytest.raises(DataError, match="only hold classes of the training rows, got 'c'"):
+        encode_known_labels(["a", "c"], ("a", "b"), owner="toy")
+
+
+def test_missing_test_labels_are_refused():
+    with pytest.raises(DataError, match="1 missing"):
+        encode_known_labels(["a", None], ("a", "b"), owner="toy")
+
+
+def test_numbers_sort_by_value_only_when_all_are_numbers():
+    assert sort_class_names({"2", "10"}) == ("2", "10")
+    assert sort_class_names({"2", "10", "nan"}) == ("10", "2", "nan")
+
+
+def test_is_missing_leaves_zero_and_false_alone():
+    assert not any(is_missing(value) for value in (0, False, "0", np.float64(0)))
+
+
+@given(st.lists(st.sampled_from(["a", "b", "a.1", "a.2", "a.1.1"]), max_size=12))
+def test_names_become_different_and_first_ones_stay(names):
+    unique, renamed = unique_names(names)
+    assert len(set(unique)) == len(names)
+    assert len(renamed) == sum(a != b for a, b in zip(unique, names, strict=True))
+    assert all(
+        new == old or new.startswith(f"{old}.") for new, old in zip(unique, names, strict=True)
+    )
+    assert set(names) <= set(unique)
+
+
+def test_names_become_what_pandas_makes_of_them(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,a,a\n1,2,3,4\n")
+    assert list(pd.read_csv(path)) == list(unique_names(["a", "b", "a", "a"])[0])
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [(["a"], "'a'"), ([], ""), ("abc", "'a', 'b', 'c'"), (range(7), None)]
+)
+def test_quoted_lists_the_first_five(names, text):
+    assert quoted(names) == (text if text is not None else "'0', '1', '2', '3', '4' and 2 more")

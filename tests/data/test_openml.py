@@ -7,7 +7,7 @@ import pytest
 
 from tests.data.openml_server import SPARSE, TOY
 from vaega.core.errors import DataError
-from vaega.data._readers import content_digest, load_openml, record_path
+from vaega.data._openml import content_digest, load_openml, record_path
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+"""Sources: names, paths, bundled sets and the catalogue."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,21 @@ import pytest
 
 from tests.data.openml_server import TOY
 from vaega.core.errors import DataError, InputError
-from vaega.data._sources import KNOWN, KnownDataset, available_datasets, load_dataset
+from vaega.core.files import cache_folder
+from vaega.data._readers import stem_of, suffix_of
+from vaega.data._sources import (
+    BUNDLED,
+    KNOWN,
+    KnownDataset,
+    available_datasets,
+    data_folders,
+    describe_shapes,
+    find_file,
+    known_dataset,
+    list_files,
+    load_bundled,
+    load_dataset,
+)
 
 CSV = "a,colour,patient,class\n1,red,p1,x\n2,blue,p1,y\n3,,p2,x\n"
 
@@ -145,10 +161,9 @@ def test_available_datasets_reads_headers_only(folder):
     assert "gcm1363" not in entries
 
 
-@pytest.mark.parametrize("module", ["sources", "synthetic", "splits", "dataset"])
-def test_importing_is_cheap(module):
+def test_importing_is_cheap():
     code = (
-        f"import sys, vaega.data.{module}; "
+        "import sys; from vaega.data import _dataset, _sources, _splits, _synthetic; "
         "print([m for m in ('pandas', 'sklearn', 'torch', 'pyarrow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -193,3 +208,142 @@ def test_labels_of_madelon_sort_by_value(real_data):
     dataset = load_dataset(real_data / "madelon.npz")
     assert dataset.class_names == ("-1", "1")
     assert np.bincount(dataset.y).tolist() == [1000, 1000]
+
+
+@pytest.mark.parametrize("key", BUNDLED)
+def test_each_set_loads_with_names_and_the_size_it_announces(key):
+    dataset = load_bundled(key)
+    assert f"{dataset.n_rows} rows x {dataset.n_features} features" in BUNDLED[key]
+    assert dataset.name == key
+    assert dataset.n_missing == 0
+    assert key in dataset.origin
+    assert dataset.feature_names[0] != "x0"
+
+
+def test_labels_are_the_class_names():
+    from sklearn.datasets import load_digits, load_iris
+
+    iris = load_iris()
+    assert load_bundled("iris").labels.tolist() == iris.target_names[iris.target].tolist()
+    digits = load_bundled("digits")
+    assert digits.class_names == tuple("0123456789")
+    np.testing.assert_array_equal(digits.y, load_digits().target)
+
+
+def test_a_name_can_be_given():
+    assert load_bundled("wine", name="cellar").name == "cellar"
+
+
+@pytest.mark.parametrize("key", ["diabetes", "", "__class__", "files"])
+def test_others_are_refused_with_the_list(key):
+    with pytest.raises(DataError, match="breast_cancer, digits, iris, wine; got"):
+        load_bundled(key)
+
+
+def test_every_entry_says_what_who_and_under_which_terms():
+    for name, known in KNOWN.items():
+        assert name == name.lower()
+        assert known.title
+        assert known.citation
+        assert known.licence
+        assert known.n_features > 0
+
+
+def test_the_stand_in_says_that_it_is_none():
+    assert "not GISETTE" in KNOWN["gisette_surrogate"].note
+    assert KNOWN["gisette_surrogate"].openml is None
+
+
+def test_another_number_of_columns_is_another_dataset():
+    assert known_dataset("leukemia", 7129) is KNOWN["leukemia"]
+    assert known_dataset("leukemia", 100) is None
+    assert known_dataset("mine", 7129) is None
+
+
+@pytest.mark.parametrize(
+    ("shapes", "text"),
+    [
+        ({"X": (3, 2), "y": (3,)}, "3 rows x 2 features"),
+        ({"X_train": (3, 2), "X_test": (1, 2)}, "3 rows (+ 1 test rows) x 2 features"),
+        ({"X": (3,)}, "arrays 'X'"),
+        ({}, "not readable"),
+    ],
+)
+def test_sizes_are_described(shapes, text):
+    assert describe_shapes(shapes) == text
+
+
+def test_the_catalogue_agrees_with_the_files(real_data):
+    for name, known in KNOWN.items():
+        path = real_data / f"{name}.npz"
+        if path.is_file():
+            with np.load(path, allow_pickle=False) as archive:
+                assert archive["feature_names"].shape == (known.n_features,)
+
+
+@pytest.fixture
+def two_folders(no_folders, tmp_path, monkeypatch):
+    named = tmp_path / "named"
+    named.mkdir()
+    (no_folders / "data").mkdir()
+    monkeypatch.setenv("VAEGA_DATA", str(named))
+    return named, Path("data")
+
+
+def test_the_named_folder_comes_first(two_folders):
+    assert data_folders() == list(two_folders)
+
+
+def test_folders_that_are_absent_are_left_out(no_folders, monkeypatch):
+    monkeypatch.setenv("VAEGA_DATA", "nowhere")
+    assert data_folders() == []
+    assert list_files() == []
+
+
+def test_archives_come_before_tables_and_the_named_folder_before_data(two_folders):
+    named, local = two_folders
+    (local / "toy.npz").touch()
+    assert find_file("toy") == local / "toy.npz"
+    (named / "toy.csv").touch()
+    assert find_file("toy") == named / "toy.csv"
+    (named / "toy.npz").touch()
+    assert find_file("toy") == named / "toy.npz"
+    assert find_file("other") is None
+
+
+def test_files_are_listed_once_a_name(two_folders):
+    named, local = two_folders
+    for path in (named / "b.csv", named / "b.npz", local / "b.arff", local / "a.tsv.gz"):
+        path.touch()
+    (named / "notes.txt").touch()
+    (named / ".hidden.csv").touch()
+    (named / "folder.csv").mkdir()
+    assert list_files() == [named / "b.npz", local / "a.tsv.gz"]
+
+
+@pytest.mark.parametrize("name", ["../toy", "a/b", "a\\b", "", ".toy", "c:toy"])
+def test_a_name_cannot_leave_the_folder(two_folders, name):
+    with pytest.raises(InputError, match="cannot name a file"):
+        find_file(name)
+
+
+def test_the_cache_folder_can_be_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("VAEGA_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("VAEGA_CACHE")
+    assert cache_folder().name == "vaega"
+
+
+@pytest.mark.parametrize(
+    ("name", "stem", "suffix"),
+    [
+        ("toy.csv", "toy", ".csv"),
+        ("toy.TSV.GZ", "toy", ".tsv.gz"),
+        ("toy.v1.npz", "toy.v1", ".npz"),
+        ("toy", "toy", None),
+        ("toy.gz", "toy.gz", None),
+    ],
+)
+def test_endings(name, stem, suffix):
+    assert stem_of(Path(name)) == stem
+    assert suffix_of(Path(name)) == suffix

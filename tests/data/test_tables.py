@@ -1,8 +1,11 @@
+"""Tables: columns become numbers, one column the target."""
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from vaega.core.errors import DataError, InputError
-from vaega.data._tables import Table, dataset_from_table
+from vaega.data._tables import Table, column_numbers, dataset_from_table, numeric_features
 
 
 def table(names=("x", "z", "class"), columns=((1, 2, 3), (4, 5, 6), ("a", "b", "a"))):
@@ -100,3 +103,95 @@ def test_an_ignored_column_must_be_there():
     table = Table(pd.DataFrame({0: [1, 2], 1: ["a", "b"]}), ("x", "class"))
     with pytest.raises(DataError, match=r"^toy: ignore must name exactly one column, but 'id' is"):
         dataset_from_table(table, ignore=["id"], owner="toy")
+
+
+def convert(categorical="error", **columns):
+    frame = pd.DataFrame(columns)
+    return numeric_features(
+        frame, list(frame), range(frame.shape[1]), categorical=categorical, owner="t"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        ([1, 2], [1, 2]),
+        (["1.5", " 2e1 "], [1.5, 20]),
+        (["1", "?"], [1, np.nan]),
+        (["", "3"], [np.nan, 3]),
+        ([True, False], [1, 0]),
+        (["true", "FALSE"], [1, 0]),
+        ([True, None], [1, np.nan]),
+        (pd.array([1, None], dtype="Int64"), [1, np.nan]),
+        (pd.array([True, None], dtype="boolean"), [1, np.nan]),
+        (pd.Categorical(["0", "1"]), [0, 1]),
+        (pd.Categorical([2, None]), [2, np.nan]),
+        ([None, None], [np.nan, np.nan]),
+    ],
+)
+def test_numbers_in_any_dress_are_numbers(cells, numbers):
+    np.testing.assert_array_equal(column_numbers(pd.Series(cells)), numbers)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["a", "1"], ["1,000", "2"], pd.to_datetime(["2020-01-01", "2021-01-01"]), [1 + 2j, 1j]],
+)
+def test_text_dates_and_complex_values_are_no_numbers(cells):
+    assert column_numbers(pd.Series(cells)) is None
+
+
+def test_text_columns_are_refused_with_names_and_remedy():
+    columns = {f"c{i}": ["a", "b"] for i in range(7)}
+    with pytest.raises(DataError, match=r"text in 7 of 8 \('c0', .*'c4' and 2 more\).*one_hot"):
+        convert(x=[1, 2], **columns)
+
+
+def test_one_hot_keeps_order_and_leaves_missing_rows_zero():
+    X, names, notes = convert("one_hot", p=[1, 2, 3], kind=["b", "a", None], q=[4, 5, 6])
+    assert names == ["p", "kind=a", "kind=b", "q"]
+    assert X.tolist() == [[1, 0, 1, 4], [2, 1, 0, 5], [3, 0, 0, 6]]
+    assert "1 text column spread into 0/1 columns ('kind')" in notes[0]
+    assert "1 missing cells are all-zero" in notes[0]
+
+
+def test_one_hot_has_a_limit():
+    cells = [f"v{i}" for i in range(51)]
+    with pytest.raises(DataError, match="at most 50 different values, got 51 in 'kind'"):
+        convert("one_hot", kind=cells)
+    assert len(convert("one_hot", kind=cells[:50])[1]) == 50
+
+
+def test_drop_leaves_the_numbers_with_a_note():
+    X, names, notes = convert("drop", p=[1, 2], kind=["a", "b"], when=["x", "y"])
+    assert names == ["p"]
+    assert X.tolist() == [[1], [2]]
+    assert notes == ("2 text columns dropped ('kind', 'when').",)
+
+
+def test_dropping_everything_is_refused():
+    with pytest.raises(DataError, match="at least one numeric feature is needed"):
+        convert("drop", kind=["a", "b"])
+
+
+def test_duplicate_column_labels_are_told_apart_by_position():
+    frame = pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"])
+    X, names, _ = numeric_features(frame, ["a", "a"], [0, 1], categorical="error", owner="t")
+    assert X.tolist() == [[1, 2], [3, 4]]
+    assert names == ["a", "a"]
+
+
+@pytest.mark.parametrize("categorical", ["error", "one_hot"])
+def test_a_stray_word_among_numbers_is_named(categorical):
+    frame = pd.DataFrame({"age": [*map(str, range(60)), "unknown", ""]})
+    with pytest.raises(DataError, match=r"'age' has numbers but for 'unknown' \(empty cells"):
+        numeric_features(frame, ["age"], [0], categorical=categorical, owner="toy")
+
+
+def test_a_stray_word_is_named_in_the_note_of_what_was_dropped():
+    frame = pd.DataFrame({"age": [*map(str, range(20)), "unknown"], "x": range(21)})
+    _, _, notes = numeric_features(frame, ["age", "x"], [0, 1], categorical="drop", owner="toy")
+    assert notes == (
+        "1 text column dropped ('age'); 'age' has numbers but for 'unknown' (empty cells are "
+        "missing values).",
+    )

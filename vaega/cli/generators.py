@@ -86,9 +86,9 @@ def path(folder: Path | None) -> None:
 
 
 def _folder(given: Path | None) -> Path:
-    from vaega.generative._cache import default_cache_folder
+    from vaega.core.files import cache_folder
 
-    return default_cache_folder() if given is None else given
+    return cache_folder("models") if given is None else given
 
 
 def _seconds(older_than: str | None) -> float:

@@ -1,4 +1,4 @@
-"""Sizes and spans of time as people write them."""
+"""Files: written whole or not at all, fingerprinted, kept in one cache folder; sizes and times."""
 
 import contextlib
 import hashlib
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 
 from vaega.core.errors import InputError, ResultsError
 
@@ -50,6 +51,13 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: cannot be read as JSON: {error}.") from error
+
+
+def cache_folder(*parts: str) -> Path:
+    """Return the folder of caches, or one below it: ``$VAEGA_CACHE``, else the user's own."""
+    named = os.environ.get("VAEGA_CACHE")
+    folder = Path(named).expanduser() if named else platformdirs.user_cache_path("vaega")
+    return folder.joinpath(*parts)
 
 
 def canonical_json(content: Any) -> str:
@@ -101,18 +109,18 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 def parse_bytes(text: Any, name: str, *, owner: str) -> int:
     """Return the bytes that a text such as ``500MB`` or ``2GiB`` says."""
-    found = _product(text, {"": 1, **_BYTES})
-    if found is None:
-        raise InputError(f"{owner}: {name} must be a size such as 500MB or 2GiB, got {text!r}.")
-    return int(found)
+    number = _product(text, {"": 1, **_BYTES})
+    if number is None:
+        raise InputError.of(owner, name, "must be a size such as 500MB or 2GiB", text)
+    return int(number)
 
 
 def parse_seconds(text: Any, name: str, *, owner: str) -> float:
     """Return the seconds that a text such as ``12h`` or ``30d`` says."""
-    found = _product(text, _SECONDS)
-    if found is None:
-        raise InputError(f"{owner}: {name} must be a time such as 12h or 30d, got {text!r}.")
-    return found
+    number = _product(text, _SECONDS)
+    if number is None:
+        raise InputError.of(owner, name, "must be a time such as 12h or 30d", text)
+    return number
 
 
 def say_bytes(size: int) -> str:
@@ -133,6 +141,6 @@ def say_seconds(seconds: float) -> str:
 
 
 def _product(text: Any, units: dict[str, int]) -> float | None:
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(text))
-    unit = None if found is None else units.get(found[2].lower())
-    return None if found is None or unit is None else float(found[1]) * unit
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(text))
+    unit = None if match is None else units.get(match[2].lower())
+    return None if match is None or unit is None else float(match[1]) * unit

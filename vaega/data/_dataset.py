@@ -1,258 +1,16 @@
-"""The dataset: real rows, their classes, an official test part where there is one."""
+"""The dataset: rows, labels as class codes, names, an official test part; and its card as text."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Number, Real
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from vaega.core.errors import DataError
 from vaega.core.files import fingerprint
-from vaega.data._preprocess import constant_columns
-
-
-def unique_names(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Make duplicate names different the way pandas does."""
-    taken, seen = set(names), set()
-    unique, renamed = [], []
-    counts: dict[str, int] = {}
-    for name in names:
-        fresh = name
-        while fresh in seen or (fresh != name and fresh in taken):
-            counts[name] = counts.get(name, 0) + 1
-            fresh = f"{name}.{counts[name]}"
-        seen.add(fresh)
-        unique.append(fresh)
-        if fresh != name:
-            renamed.append(fresh)
-    return tuple(unique), tuple(renamed)
-
-
-def quoted(names: Iterable[str], *, limit: int = 5) -> str:
-    """Write the first names for an error message, and how many more there are."""
-    listed = [repr(str(name)) for name in names]
-    rest = f" and {len(listed) - limit} more" if len(listed) > limit else ""
-    return ", ".join(listed[:limit]) + rest
-
-
-def encode_labels(y: Any, *, owner: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Turn labels of any kind into codes and class names."""
-    values = _label_vector(y, owner=owner)
-    _refuse_missing(values, owner=owner)
-    _refuse_measurements(values, owner=owner)
-    texts = [_text(value) for value in values]
-    names = sort_class_names(set(texts))
-    _refuse_identifiers(names, n_rows=len(texts), owner=owner)
-    if len(names) < 2:
-        found = f"only {names[0]!r}" if names else "none"
-        raise DataError(f"{owner}: the target must hold at least two classes, got {found}.")
-    return _codes(texts, names), names
-
-
-def encode_known_labels(y: Any, class_names: Sequence[str], *, owner: str) -> np.ndarray:
-    """Turn the labels of test rows into codes of the training classes."""
-    values = _label_vector(y, owner=owner)
-    _refuse_missing(values, owner=owner)
-    texts = [_text(value) for value in values]
-    unknown = sort_class_names(set(texts) - set(class_names))
-    if unknown:
-        raise DataError(
-            f"{owner}: test rows may only hold classes of the training rows, "
-            f"got {quoted(unknown)}; training has {quoted(class_names)}."
-        )
-    return _codes(texts, class_names)
-
-
-def sort_class_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Sort class names, by value when every one of them is a finite number."""
-    listed = list(names)
-    numbers = [_number(name) for name in listed]
-    if any(number is None for number in numbers):
-        return tuple(sorted(listed))
-    return tuple(name for _, name in sorted(zip(numbers, listed, strict=True)))
-
-
-def is_missing(value: Any) -> bool:
-    """Tell whether a single cell is None, not-a-number, pandas' NA or NaT, or blank text."""
-    if isinstance(value, str):
-        return not value.strip()
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, float | np.floating) and bool(np.isnan(value))
-
-
-def _label_vector(y: Any, *, owner: str) -> list[Any]:
-    array = np.asarray(y)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise DataError(
-            f"{owner}: the target must be one-dimensional (n_rows,), got shape {array.shape}."
-        )
-    values: list[Any] = array.tolist()
-    return values
-
-
-def _refuse_missing(values: list[Any], *, owner: str) -> None:
-    rows = [row for row, value in enumerate(values) if is_missing(value)]
-    if rows:
-        first = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
-        raise DataError(
-            f"{owner}: every row needs a target value, got {len(rows)} missing "
-            f"(rows {first}, counted from 0)."
-        )
-
-
-def _refuse_measurements(values: list[Any], *, owner: str) -> None:
-    if not all(isinstance(value, Real) and not isinstance(value, bool) for value in values):
-        return
-    whole = all(float(value).is_integer() for value in values)
-    distinct = len(set(values))
-    if not whole or distinct > max(20, len(values) / 2):
-        kind = "whole numbers" if whole else "fractions"
-        raise DataError(
-            f"{owner}: the target must hold classes, got {distinct} different numbers ({kind}) in "
-            f"{len(values)} rows; regression is out of scope."
-        )
-
-
-def _refuse_identifiers(names: tuple[str, ...], *, n_rows: int, owner: str) -> None:
-    if len(names) > max(20, n_rows / 2):
-        raise DataError(
-            f"{owner}: the target must hold classes, got {len(names)} different values in "
-            f"{n_rows} rows, which look like identifiers ({quoted(names, limit=3)})."
-        )
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
-    if isinstance(value, complex):
-        return str(value)
-    if isinstance(value, Number) and not isinstance(value, bool) and float(value).is_integer():  # type: ignore[arg-type]
-        return str(int(value))  # type: ignore[call-overload]
-    return str(value)
-
-
-def _number(name: str) -> float | None:
-    try:
-        number = float(name)
-    except ValueError:
-        return None
-    return number if np.isfinite(number) else None
-
-
-def _codes(texts: list[str], names: Sequence[str]) -> np.ndarray:
-    position = {name: code for code, name in enumerate(names)}
-    return np.array([position[text] for text in texts], dtype=np.int64)
-
-
-class DatasetLike(Protocol):
-    """What a card needs to know of a dataset; see `vaega.data._dataset.Dataset`."""
-
-    @property
-    def name(self) -> str:
-        """What reports call it."""
-
-    @property
-    def X(self) -> np.ndarray:
-        """Training rows, shape (n_rows, n_features)."""
-
-    @property
-    def y(self) -> np.ndarray:
-        """Codes of the training rows, shape (n_rows,)."""
-
-    @property
-    def y_test(self) -> np.ndarray | None:
-        """Codes of the test rows."""
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Sorted class names."""
-
-    @property
-    def relevant(self) -> np.ndarray | None:
-        """Which columns carry signal, where that is known."""
-
-    @property
-    def groups(self) -> np.ndarray | None:
-        """Which rows belong together."""
-
-    @property
-    def origin(self) -> str:
-        """Where the data comes from."""
-
-    @property
-    def licence(self) -> str:
-        """Its licence."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What loading changed."""
-
-    @property
-    def n_missing(self) -> int:
-        """Number of missing values."""
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the content."""
-
-
-def write_card(dataset: DatasetLike) -> str:
-    """Return the card of a dataset, plain text of several lines."""
-    lines = [dataset.name]
-    lines += [f"  {key:<12} {value}" for key, value in _facts(dataset)]
-    for note in dataset.notes:
-        lines.append(textwrap.fill(note, 98, initial_indent="  note: ", subsequent_indent="    "))
-    return "\n".join(lines)
-
-
-def _facts(dataset: DatasetLike) -> list[tuple[str, str]]:
-    n_rows, n_features = dataset.X.shape
-    n_constant = int(constant_columns(dataset.X).sum())
-    test = (
-        "none official"
-        if dataset.y_test is None
-        else f"{_count(len(dataset.y_test), 'row')}, official"
-    )
-    facts = [
-        ("training", f"{n_rows} rows x {n_features} features"),
-        ("test", test),
-        ("classes", _class_line(dataset)),
-        ("missing", _count(dataset.n_missing, "value")),
-        ("constant", f"{_count(n_constant, 'column')} in training"),
-    ]
-    if dataset.relevant is not None:
-        facts.append(("relevant", f"{int(dataset.relevant.sum())} of {n_features} features"))
-    if dataset.groups is not None:
-        facts.append(("groups", f"{len(np.unique(dataset.groups))} groups of rows"))
-    return [
-        *facts,
-        ("origin", dataset.origin or "not stated"),
-        ("licence", dataset.licence),
-        ("fingerprint", dataset.fingerprint[:12]),
-    ]
-
-
-def _class_line(dataset: DatasetLike) -> str:
-    n_classes = len(dataset.class_names)
-    train = np.bincount(dataset.y, minlength=n_classes)
-    counts = [str(count) for count in train]
-    if dataset.y_test is not None:
-        test = np.bincount(dataset.y_test, minlength=n_classes)
-        counts = [f"{a}/{b}" for a, b in zip(train, test, strict=True)]
-    pairs = ", ".join(
-        f"{name} {count}" for name, count in zip(dataset.class_names, counts, strict=True)
-    )
-    return f"{n_classes}: {pairs}" + (" (training/test)" if dataset.y_test is not None else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @dataclass(frozen=True, eq=False)
@@ -639,3 +397,197 @@ def _check_groups(data: Dataset, *, owner: str) -> None:
             f"{owner}: groups must have one value for each of the {data.n_rows} rows, "
             f"got shape {data.groups.shape}."
         )
+
+
+def constant_columns(X: np.ndarray) -> np.ndarray:
+    """Tell which columns of rows (n, p) hold one value only, missing values aside: bool (p,)."""
+    return ~(np.fmax.reduce(X, axis=0) > np.fmin.reduce(X, axis=0))
+
+
+def write_card(dataset: Dataset) -> str:
+    """Return the card of a dataset, plain text of several lines."""
+    lines = [dataset.name]
+    lines += [f"  {key:<12} {value}" for key, value in _facts(dataset)]
+    for note in dataset.notes:
+        lines.append(textwrap.fill(note, 98, initial_indent="  note: ", subsequent_indent="    "))
+    return "\n".join(lines)
+
+
+def _facts(dataset: Dataset) -> list[tuple[str, str]]:
+    n_rows, n_features = dataset.X.shape
+    n_constant = int(constant_columns(dataset.X).sum())
+    test = (
+        "none official"
+        if dataset.y_test is None
+        else f"{_count(len(dataset.y_test), 'row')}, official"
+    )
+    facts = [
+        ("training", f"{n_rows} rows x {n_features} features"),
+        ("test", test),
+        ("classes", _class_line(dataset)),
+        ("missing", _count(dataset.n_missing, "value")),
+        ("constant", f"{_count(n_constant, 'column')} in training"),
+    ]
+    if dataset.relevant is not None:
+        facts.append(("relevant", f"{int(dataset.relevant.sum())} of {n_features} features"))
+    if dataset.groups is not None:
+        facts.append(("groups", f"{len(np.unique(dataset.groups))} groups of rows"))
+    return [
+        *facts,
+        ("origin", dataset.origin or "not stated"),
+        ("licence", dataset.licence),
+        ("fingerprint", dataset.fingerprint[:12]),
+    ]
+
+
+def _class_line(dataset: Dataset) -> str:
+    n_classes = len(dataset.class_names)
+    train = np.bincount(dataset.y, minlength=n_classes)
+    counts = [str(count) for count in train]
+    if dataset.y_test is not None:
+        test = np.bincount(dataset.y_test, minlength=n_classes)
+        counts = [f"{a}/{b}" for a, b in zip(train, test, strict=True)]
+    pairs = ", ".join(
+        f"{name} {count}" for name, count in zip(dataset.class_names, counts, strict=True)
+    )
+    return f"{n_classes}: {pairs}" + (" (training/test)" if dataset.y_test is not None else "")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def encode_labels(y: Any, *, owner: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Turn labels of any kind into codes and class names."""
+    values = _label_vector(y, owner=owner)
+    _refuse_missing(values, owner=owner)
+    _refuse_measurements(values, owner=owner)
+    texts = [_text(value) for value in values]
+    names = sort_class_names(set(texts))
+    _refuse_identifiers(names, n_rows=len(texts), owner=owner)
+    if len(names) < 2:
+        found = f"only {names[0]!r}" if names else "none"
+        raise DataError(f"{owner}: the target must hold at least two classes, got {found}.")
+    return _codes(texts, names), names
+
+
+def encode_known_labels(y: Any, class_names: Sequence[str], *, owner: str) -> np.ndarray:
+    """Turn the labels of test rows into codes of the training classes."""
+    values = _label_vector(y, owner=owner)
+    _refuse_missing(values, owner=owner)
+    texts = [_text(value) for value in values]
+    unknown = sort_class_names(set(texts) - set(class_names))
+    if unknown:
+        raise DataError(
+            f"{owner}: test rows may only hold classes of the training rows, "
+            f"got {quoted(unknown)}; training has {quoted(class_names)}."
+        )
+    return _codes(texts, class_names)
+
+
+def sort_class_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Sort class names, by value when every one of them is a finite number."""
+    listed = list(names)
+    numbers = [_number(name) for name in listed]
+    if any(number is None for number in numbers):
+        return tuple(sorted(listed))
+    return tuple(name for _, name in sorted(zip(numbers, listed, strict=True)))
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a single cell is None, not-a-number, pandas' NA or NaT, or blank text."""
+    if isinstance(value, str):
+        return not value.strip()
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def _label_vector(y: Any, *, owner: str) -> list[Any]:
+    array = np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise DataError(
+            f"{owner}: the target must be one-dimensional (n_rows,), got shape {array.shape}."
+        )
+    values: list[Any] = array.tolist()
+    return values
+
+
+def _refuse_missing(values: list[Any], *, owner: str) -> None:
+    rows = [row for row, value in enumerate(values) if is_missing(value)]
+    if rows:
+        first = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+        raise DataError(
+            f"{owner}: every row needs a target value, got {len(rows)} missing "
+            f"(rows {first}, counted from 0)."
+        )
+
+
+def _refuse_measurements(values: list[Any], *, owner: str) -> None:
+    if not all(isinstance(value, Real) and not isinstance(value, bool) for value in values):
+        return
+    whole = all(float(value).is_integer() for value in values)
+    distinct = len(set(values))
+    if not whole or distinct > max(20, len(values) / 2):
+        kind = "whole numbers" if whole else "fractions"
+        raise DataError(
+            f"{owner}: the target must hold classes, got {distinct} different numbers ({kind}) in "
+            f"{len(values)} rows; regression is out of scope."
+        )
+
+
+def _refuse_identifiers(names: tuple[str, ...], *, n_rows: int, owner: str) -> None:
+    if len(names) > max(20, n_rows / 2):
+        raise DataError(
+            f"{owner}: the target must hold classes, got {len(names)} different values in "
+            f"{n_rows} rows, which look like identifiers ({quoted(names, limit=3)})."
+        )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, complex):
+        return str(value)
+    if isinstance(value, Number) and not isinstance(value, bool) and float(value).is_integer():  # type: ignore[arg-type]
+        return str(int(value))  # type: ignore[call-overload]
+    return str(value)
+
+
+def _number(name: str) -> float | None:
+    try:
+        number = float(name)
+    except ValueError:
+        return None
+    return number if np.isfinite(number) else None
+
+
+def _codes(texts: list[str], names: Sequence[str]) -> np.ndarray:
+    position = {name: code for code, name in enumerate(names)}
+    return np.array([position[text] for text in texts], dtype=np.int64)
+
+
+def unique_names(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Make duplicate names different the way pandas does."""
+    taken, seen = set(names), set()
+    unique, renamed = [], []
+    counts: dict[str, int] = {}
+    for name in names:
+        fresh = name
+        while fresh in seen or (fresh != name and fresh in taken):
+            counts[name] = counts.get(name, 0) + 1
+            fresh = f"{name}.{counts[name]}"
+        seen.add(fresh)
+        unique.append(fresh)
+        if fresh != name:
+            renamed.append(fresh)
+    return tuple(unique), tuple(renamed)
+
+
+def quoted(names: Iterable[str], *, limit: int = 5) -> str:
+    """Write the first names for an error message, and how many more there are."""
+    listed = [repr(str(name)) for name in names]
+    rest = f" and {len(listed) - limit} more" if len(listed) > limit else ""
+    return ", ".join(listed[:limit]) + rest

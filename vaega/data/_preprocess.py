@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from vaega.core.errors import DataError, InputError
 from vaega.core.randomness import RandomState, derive_seed, draw_seed
+from vaega.data._dataset import constant_columns
 
 IMPUTE_STRATEGIES = ("median", "mean", "most_frequent")
 
@@ -153,11 +154,6 @@ class Impute(_Columnwise):
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return the values without gaps, shape (n_rows, n_features)."""
         return np.where(np.isnan(X), self.values_, X)
-
-
-def constant_columns(X: np.ndarray) -> np.ndarray:
-    """Tell which columns hold one value only, missing values aside."""
-    return ~(np.fmax.reduce(X, axis=0) > np.fmin.reduce(X, axis=0))
 
 
 def _moments(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

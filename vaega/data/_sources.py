@@ -1,61 +1,31 @@
-"""Sources: one way in for everything a dataset can come from."""
+"""Sources: `load_dataset` finds a dataset by path, by name, inside scikit-learn or on OpenML.
+
+Bare names are looked up in ``$VAEGA_DATA``, then in ``./data``; `KNOWN` is the catalogue of
+published sets with their citations and licences.
+"""
 
 import difflib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vaega.core.checks import check_choice
 from vaega.core.errors import DataError, InputError
+from vaega.core.files import path_inside
 from vaega.data._dataset import Dataset, quoted
+from vaega.data._openml import load_openml
 from vaega.data._readers import (
-    load_openml,
-    read_arff,
-    read_delimited,
+    ARCHIVE,
+    READERS,
+    known_suffixes,
     read_npz,
     read_npz_shapes,
-    read_parquet,
-)
-from vaega.data._tables import (
-    CATEGORICAL,
-    SUFFIXES,
-    Table,
-    data_folders,
-    dataset_from_table,
-    find_file,
-    list_files,
     stem_of,
     suffix_of,
 )
-
-BUNDLED = {
-    "breast_cancer": "Breast cancer (Wisconsin, diagnostic), 569 rows x 30 features",
-    "digits": "Handwritten digits, 1797 rows x 64 features",
-    "iris": "Iris flowers, 150 rows x 4 features",
-    "wine": "Wine recognition, 178 rows x 13 features",
-}
-
-
-def load_bundled(key: str, *, name: str | None = None) -> Dataset:
-    """Load a dataset that ships inside scikit-learn."""
-    if key not in BUNDLED:
-        raise DataError(
-            f"sklearn:{key}: the classification sets inside scikit-learn are "
-            f"{', '.join(BUNDLED)}; got {key!r}."
-        )
-    from sklearn import datasets
-
-    bunch = getattr(datasets, f"load_{key}")()
-    return Dataset.from_arrays(
-        bunch.data,
-        bunch.target_names[bunch.target],
-        name=name or key,
-        feature_names=[str(feature) for feature in bunch.feature_names],
-        origin=f"scikit-learn, sklearn.datasets.load_{key}",
-        licence="CC BY 4.0 (UCI); shipped with scikit-learn",
-    )
+from vaega.data._tables import CATEGORICAL, dataset_from_table
 
 
 @dataclass(frozen=True)
@@ -67,126 +37,8 @@ class DatasetEntry:
     where: str  # The file, "scikit-learn", or "OpenML, needs the network"
 
 
-@dataclass(frozen=True)
-class KnownDataset:
-    """Facts about a published dataset, or about a stand-in for one."""
-
-    title: str  # What it is, whom to cite, under which terms it may be used
-    citation: str  # What it is, whom to cite, under which terms it may be used
-    licence: str  # What it is, whom to cite, under which terms it may be used
-    n_features: int  # Its number of columns; a file with another number is not this dataset
-    note: str = ""  # What one must know before using it
-    openml: tuple[int, str] | None = None  # Number and name on OpenML, where it is there
-
-
-_GOLUB = "Golub et al. (1999), Molecular classification of cancer, Science 286:531-537"
-_GUYON = (
-    "Guyon, Gunn, Ben-Hur, Dror (2004), Result analysis of the NIPS 2003 feature selection "
-    "challenge, NIPS 17"
-)
-_RAMASWAMY = (
-    "Ramaswamy et al. (2001), Multiclass cancer diagnosis using tumor gene expression "
-    "signatures, PNAS 98:15149-15154"
-)
-_YEOH = (
-    "Yeoh et al. (2002), Classification, subtype discovery, and prediction of outcome in "
-    "pediatric acute lymphoblastic leukemia, Cancer Cell 1:133-143"
-)
-_LECUN = "LeCun, Bottou, Bengio, Haffner (1998), Proc. IEEE 86:2278-2324"
-
-KNOWN: dict[str, KnownDataset] = {
-    "leukemia": KnownDataset(
-        title="Leukemia, ALL against AML, 7129 genes",
-        citation=_GOLUB,
-        licence="no explicit licence; published for research by the Whitehead Institute",
-        n_features=7129,
-        note="Raw average differences: neither clipped nor logarithmic.",
-        openml=(1104, "leukemia"),
-    ),
-    "madelon": KnownDataset(
-        title="MADELON, five-dimensional XOR under 480 probes",
-        citation=_GUYON,
-        licence="CC BY 4.0 (UCI)",
-        n_features=500,
-        note="The official test part here is the published validation set; "
-        "which 20 columns carry signal was never published with the data.",
-        openml=(1485, "madelon"),
-    ),
-    "gisette": KnownDataset(
-        title="GISETTE, handwritten 4 against 9, half of the columns probes",
-        citation=_GUYON,
-        licence="CC BY 4.0 (UCI)",
-        n_features=5000,
-        openml=(41026, "gisette"),
-    ),
-    "gcm": KnownDataset(
-        title="GCM, 14 tumour types, 16063 genes",
-        citation=_RAMASWAMY,
-        licence="no explicit licence; published by the Broad Institute",
-        n_features=16063,
-        openml=(1106, "GCM"),
-    ),
-    "all_leukemia": KnownDataset(
-        title="Childhood leukemia, seven subtypes, 327 rows",
-        citation=_YEOH,
-        licence="no explicit licence; published by St. Jude",
-        n_features=12600,
-    ),
-    "all_leukemia_yeoh6": KnownDataset(
-        title="Childhood leukemia, six subtypes, 248 of 327 rows",
-        citation=_YEOH,
-        licence="GPL for the package it was taken from; the data of St. Jude have no explicit one",
-        n_features=12558,
-        note="The mixed class 'others' is absent; absent calls are 0; test values are capped at "
-        "45,000 as the training values are; probe names are inferred and only indicative.",
-    ),
-    "gcm1363": KnownDataset(
-        title="GCM, 14 tumour types, 1363 filtered genes",
-        citation=f"{_RAMASWAMY}; filtered by de Souto et al. (2008), BMC Bioinformatics 9:497",
-        licence="GPL-3.0 for the repository it was taken from; the data have no explicit one",
-        n_features=1363,
-        note="A near-substitute for GCM: genes kept by an unsupervised filter over all rows, "
-        "values cut to 10..16000, 53 duplicate columns, no official split, rows ordered by class.",
-    ),
-    "mnist49": KnownDataset(
-        title="MNIST digits 4 against 9, 784 pixels",
-        citation=_LECUN,
-        licence="CC BY-SA 3.0 as commonly stated",
-        n_features=784,
-        note="Rows are ordered by class.",
-    ),
-    "gisette_surrogate": KnownDataset(
-        title="Stand-in for GISETTE, which it is not: made from MNIST, 2500 known probes",
-        citation=f"made from MNIST ({_LECUN}) after the published design of GISETTE",
-        licence="as MNIST: CC BY-SA 3.0 as commonly stated",
-        n_features=5000,
-        note="This is not GISETTE and must never be reported as GISETTE: pixels and products of "
-        "pixels of MNIST digits 4 and 9, with 2,500 permuted columns as probes.",
-    ),
-}
-
-
-def known_dataset(name: str, n_features: int) -> KnownDataset | None:
-    """Return the facts about a dataset when name and number of columns agree."""
-    known = KNOWN.get(name)
-    return known if known is not None and known.n_features == n_features else None
-
-
-def describe_shapes(shapes: dict[str, tuple[int, ...]]) -> str:
-    """Write the sizes of a dataset's arrays for a list."""
-    train = shapes.get("X_train", shapes.get("X", ()))
-    test = shapes.get("X_test", ())
-    if len(train) != 2:
-        return f"arrays {quoted(shapes)}" if shapes else "not readable"
-    more = f" (+ {test[0]} test rows)" if test else ""
-    return f"{train[0]} rows{more} x {train[1]} features"
-
-
-__all__ = ["DatasetEntry", "available_datasets", "load_dataset"]
-
 _OWNER = "load_dataset"
 _OPENML_NOTE = "Fetched from OpenML, which has no official test part."
-_READERS: dict[str, Callable[[Path], Table]] = {".arff": read_arff, ".parquet": read_parquet}
 
 
 def load_dataset(
@@ -309,13 +161,10 @@ def _load_file(path: Path, *, name: str | None, **columns: Any) -> Dataset:
 def _read_file(path: Path, *, label: str, categorical: str, **columns: Any) -> Dataset:
     owner, whose = str(path), {"name": label, "origin": path.name}
     suffix = _check_file(path)
-    if suffix == ".npz":
+    if suffix == ARCHIVE:
         _refuse_columns(owner, columns)
         return read_npz(path, **whose)
-    if suffix in _READERS:
-        table = _READERS[suffix](path)
-    else:
-        table = read_delimited(path, target=columns["target"])
+    table = READERS[suffix](path, target=columns["target"])
     return dataset_from_table(table, **columns, categorical=categorical, **whose, owner=owner)
 
 
@@ -325,7 +174,9 @@ def _check_file(path: Path) -> str:
         raise DataError(f"{path}: must be a file, got a folder.")
     if suffix is None:
         shown = path.suffix or "no ending"
-        raise DataError(f"{path}: a data file must end in {', '.join(SUFFIXES)}, got {shown}.")
+        raise DataError(
+            f"{path}: a data file must end in {', '.join(known_suffixes())}, got {shown}."
+        )
     if not path.exists():
         raise DataError(f"{path}: no such file, looked from {Path.cwd()}.")
     return suffix
@@ -384,3 +235,179 @@ def _file_entry(path: Path) -> DatasetEntry:
     n_features = (shapes.get("X_train") or shapes.get("X") or (0,))[-1]
     known = known_dataset(stem, n_features)
     return DatasetEntry(stem, f"{known.title}, {size}" if known else size, str(path))
+
+
+def data_folders() -> list[Path]:
+    """Return the folders where names are looked up, the first one first."""
+    named = os.environ.get("VAEGA_DATA")
+    folders = [Path(named).expanduser()] if named else []
+    return [folder for folder in (*folders, Path("data")) if folder.is_dir()]
+
+
+def find_file(name: str) -> Path | None:
+    """Find the file of a dataset by its bare name."""
+    for folder in data_folders():
+        for suffix in known_suffixes():
+            path = path_inside(folder, name + suffix)
+            if path.is_file():
+                return path
+    return None
+
+
+def list_files() -> list[Path]:
+    """List the data files that a bare name would find, one a name."""
+    files: dict[str, Path] = {}
+    for folder in data_folders():
+        for path in sorted(folder.iterdir(), key=_by_suffix):
+            visible = path.is_file() and not path.name.startswith(".")
+            if visible and suffix_of(path) is not None:
+                files.setdefault(stem_of(path), path)
+    return list(files.values())
+
+
+def _by_suffix(path: Path) -> tuple[str, int]:
+    suffix, known = suffix_of(path), known_suffixes()
+    return stem_of(path), known.index(suffix) if suffix else len(known)
+
+
+BUNDLED = {
+    "breast_cancer": "Breast cancer (Wisconsin, diagnostic), 569 rows x 30 features",
+    "digits": "Handwritten digits, 1797 rows x 64 features",
+    "iris": "Iris flowers, 150 rows x 4 features",
+    "wine": "Wine recognition, 178 rows x 13 features",
+}
+
+
+def load_bundled(key: str, *, name: str | None = None) -> Dataset:
+    """Load a dataset that ships inside scikit-learn."""
+    if key not in BUNDLED:
+        raise DataError(
+            f"sklearn:{key}: the classification sets inside scikit-learn are "
+            f"{', '.join(BUNDLED)}; got {key!r}."
+        )
+    from sklearn import datasets
+
+    bunch = getattr(datasets, f"load_{key}")()
+    return Dataset.from_arrays(
+        bunch.data,
+        bunch.target_names[bunch.target],
+        name=name or key,
+        feature_names=[str(feature) for feature in bunch.feature_names],
+        origin=f"scikit-learn, sklearn.datasets.load_{key}",
+        licence="CC BY 4.0 (UCI); shipped with scikit-learn",
+    )
+
+
+@dataclass(frozen=True)
+class KnownDataset:
+    """Facts about a published dataset, or about a stand-in for one."""
+
+    title: str
+    citation: str
+    licence: str
+    n_features: int  # Its number of columns; a file with another number is not this dataset
+    note: str = ""  # What one must know before using it
+    openml: tuple[int, str] | None = None  # Number and name on OpenML, where it is there
+
+
+_GOLUB = "Golub et al. (1999), Molecular classification of cancer, Science 286:531-537"
+_GUYON = (
+    "Guyon, Gunn, Ben-Hur, Dror (2004), Result analysis of the NIPS 2003 feature selection "
+    "challenge, NIPS 17"
+)
+_RAMASWAMY = (
+    "Ramaswamy et al. (2001), Multiclass cancer diagnosis using tumor gene expression "
+    "signatures, PNAS 98:15149-15154"
+)
+_YEOH = (
+    "Yeoh et al. (2002), Classification, subtype discovery, and prediction of outcome in "
+    "pediatric acute lymphoblastic leukemia, Cancer Cell 1:133-143"
+)
+_LECUN = "LeCun, Bottou, Bengio, Haffner (1998), Proc. IEEE 86:2278-2324"
+
+KNOWN: dict[str, KnownDataset] = {
+    "leukemia": KnownDataset(
+        title="Leukemia, ALL against AML, 7129 genes",
+        citation=_GOLUB,
+        licence="no explicit licence; published for research by the Whitehead Institute",
+        n_features=7129,
+        note="Raw average differences: neither clipped nor logarithmic.",
+        openml=(1104, "leukemia"),
+    ),
+    "madelon": KnownDataset(
+        title="MADELON, five-dimensional XOR under 480 probes",
+        citation=_GUYON,
+        licence="CC BY 4.0 (UCI)",
+        n_features=500,
+        note="The official test part here is the published validation set; "
+        "which 20 columns carry signal was never published with the data.",
+        openml=(1485, "madelon"),
+    ),
+    "gisette": KnownDataset(
+        title="GISETTE, handwritten 4 against 9, half of the columns probes",
+        citation=_GUYON,
+        licence="CC BY 4.0 (UCI)",
+        n_features=5000,
+        openml=(41026, "gisette"),
+    ),
+    "gcm": KnownDataset(
+        title="GCM, 14 tumour types, 16063 genes",
+        citation=_RAMASWAMY,
+        licence="no explicit licence; published by the Broad Institute",
+        n_features=16063,
+        openml=(1106, "GCM"),
+    ),
+    "all_leukemia": KnownDataset(
+        title="Childhood leukemia, seven subtypes, 327 rows",
+        citation=_YEOH,
+        licence="no explicit licence; published by St. Jude",
+        n_features=12600,
+    ),
+    "all_leukemia_yeoh6": KnownDataset(
+        title="Childhood leukemia, six subtypes, 248 of 327 rows",
+        citation=_YEOH,
+        licence="GPL for the package it was taken from; the data of St. Jude have no explicit one",
+        n_features=12558,
+        note="The mixed class 'others' is absent; absent calls are 0; test values are capped at "
+        "45,000 as the training values are; probe names are inferred and only indicative.",
+    ),
+    "gcm1363": KnownDataset(
+        title="GCM, 14 tumour types, 1363 filtered genes",
+        citation=f"{_RAMASWAMY}; filtered by de Souto et al. (2008), BMC Bioinformatics 9:497",
+        licence="GPL-3.0 for the repository it was taken from; the data have no explicit one",
+        n_features=1363,
+        note="A near-substitute for GCM: genes kept by an unsupervised filter over all rows, "
+        "values cut to 10..16000, 53 duplicate columns, no official split, rows ordered by class.",
+    ),
+    "mnist49": KnownDataset(
+        title="MNIST digits 4 against 9, 784 pixels",
+        citation=_LECUN,
+        licence="CC BY-SA 3.0 as commonly stated",
+        n_features=784,
+        note="Rows are ordered by class.",
+    ),
+    "gisette_surrogate": KnownDataset(
+        title="Stand-in for GISETTE, which it is not: made from MNIST, 2500 known probes",
+        citation=f"made from MNIST ({_LECUN}) after the published design of GISETTE",
+        licence="as MNIST: CC BY-SA 3.0 as commonly stated",
+        n_features=5000,
+        note="This is not GISETTE and must never be reported as GISETTE: pixels and products of "
+        "pixels of MNIST digits 4 and 9, with 2,500 permuted columns as probes.",
+    ),
+}
+
+
+def known_dataset(name: str, n_features: int) -> KnownDataset | None:
+    """Return the facts about a dataset when name and number of columns agree."""
+    known = KNOWN.get(name)
+    return known if known is not None and known.n_features == n_features else None
+
+
+def describe_shapes(shapes: dict[str, tuple[int, ...]]) -> str:
+    """Write the sizes of a dataset's arrays for a list."""
+    train = shapes.get("X_train", shapes.get("X", ()))
+    test = shapes.get("X_test", ())
+    if len(train) != 2:
+        return f"arrays {quoted(shapes)}" if shapes else "not readable"
+    more = f" (+ {test[0]} test rows)" if test else ""
+    return f"{train[0]} rows{more} x {train[1]} features"

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 import torch
 from filelock import FileLock, Timeout
 from sklearn.utils.validation import _get_feature_names
@@ -21,7 +20,14 @@ from sklearn.utils.validation import _get_feature_names
 import vaega
 from vaega.core.checks import check_count
 from vaega.core.errors import InputError, ResultsError
-from vaega.core.files import fingerprint, parse_bytes, read_json, say_bytes, write_json
+from vaega.core.files import (
+    cache_folder,
+    fingerprint,
+    parse_bytes,
+    read_json,
+    say_bytes,
+    write_json,
+)
 from vaega.generative._base import GenerativeModel
 from vaega.generative._fitted import pick_device
 from vaega.generative._models import say_remarks
@@ -34,12 +40,6 @@ _KEY = re.compile(r"[0-9a-f]{32}")
 # An entry that is being written, or dropped: hidden, with the key it belongs to.
 _PASSING = re.compile(r"\.([0-9a-f]{32})\.[0-9a-f]{16}")
 _OURS = re.compile(rf"({ABOUT}|{DESCRIPTION}|{WEIGHTS})|\.({ABOUT}|{DESCRIPTION}|{WEIGHTS})\.\w+")
-
-
-def default_cache_folder() -> Path:
-    """Return ``$VAEGA_CACHE`` where it is set, else ``models`` in the user's cache folder."""
-    named = os.environ.get("VAEGA_CACHE")
-    return Path(named).expanduser() if named else platformdirs.user_cache_path("vaega") / "models"
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def _digest(path: Path) -> str:
         raise ResultsError(f"{path}: cannot be read: {error.strerror or error}.") from error
 
 
-__all__ = ["MAX_BYTES", "ModelCache", "default_cache_folder"]
+__all__ = ["MAX_BYTES", "ModelCache"]
 
 MAX_BYTES = 2 * 2**30
 
@@ -239,7 +239,7 @@ class ModelCache:
     """A folder of fitted generative models, one for each data, settings and seed."""
 
     def __init__(self, folder: str | Path | None = None, *, max_bytes: Any = "auto"):
-        self.folder = default_cache_folder() if folder is None else Path(folder)
+        self.folder = cache_folder("models") if folder is None else Path(folder)
         self.max_bytes = _check_bound(max_bytes)
 
     def fit(self, model: GenerativeModel, X: Any, y: Any = None) -> GenerativeModel:

@@ -17,8 +17,7 @@ from vaega.core.checks import check_choice
 from vaega.core.errors import ConfigError, ResultsError
 from vaega.core.files import write_bytes, write_text
 from vaega.data._dataset import Dataset
-from vaega.data._sources import load_dataset
-from vaega.data._tables import find_file
+from vaega.data._sources import find_file, load_dataset
 from vaega.experiments.store import RunRecord, mean_interval
 from vaega.report._figures import render
 from vaega.report._tables import latex_grid, markdown_grid
