@@ -20,7 +20,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from vaega import load_dataset
 from vaega.data._preprocess import Preprocessor
-from vaega.engines._registry import Plan, recognise, score_fold
+from vaega.engines._registry import EngineSpec, match, score_fold
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import prepare_folds
 
@@ -75,8 +75,8 @@ def compare(name, dataset, folds, masks, n_jobs):
         return fitness.score_folds(masks)
 
     theirs = scores("sklearn")
-    plan = recognise(classifier, scorer)
-    assert isinstance(plan, Plan)
+    plan = match(classifier, scorer)
+    assert isinstance(plan, EngineSpec)
     seeds = np.zeros(len(masks), dtype=int)
     ours = np.stack([score_fold(plan, fold, masks, seeds).scores for fold in folds], axis=1)
     decided = ~np.isnan(ours)

@@ -11,8 +11,8 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from vaega.data._folds import Fold
-from vaega.engines._base import LABELS, PROBABILITIES, RANKING
-from vaega.engines._registry import recognise
+from vaega.engines._base import DECISION, PROBA
+from vaega.engines._registry import match
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import prepare_folds
 
@@ -103,36 +103,36 @@ def assert_same(classifier, folds, masks, scorer="accuracy"):
 
 
 def decided_share(classifier, folds, masks):
-    respond = recognise(classifier, get_scorer("accuracy")).module.respond
-    answers = [respond(classifier, fold, masks, need=LABELS, seeds=None) for fold in folds]
-    return np.mean([each.decided for each in answers])
+    predict = match(classifier, get_scorer("accuracy")).engine.predict
+    answers = [predict(classifier, fold, masks) for fold in folds]
+    return np.mean([each.certain for each in answers])
 
 
-def assert_values(classifier, fold, masks, need):
+def assert_values(classifier, fold, masks, method):
     """Codes and values are scikit-learn's, the latter within what the engine doubts."""
-    module = recognise(classifier, get_scorer("accuracy")).module
-    answers = module.respond(classifier, fold, masks, need=need, seeds=None)
-    labels = module.respond(classifier, fold, masks, need=LABELS, seeds=None)
+    module = match(classifier, get_scorer("accuracy")).engine
+    answers = module.predict(classifier, fold, masks, response_method=method)
+    labels = module.predict(classifier, fold, masks)
     np.testing.assert_array_equal(answers.codes, labels.codes)
-    assert answers.decided.any()
+    assert answers.certain.any()
     classes = np.unique(fold.y_fit)
-    for row in np.flatnonzero(answers.decided):
+    for row in np.flatnonzero(answers.certain):
         own = classifier.fit(fold.X_fit[:, masks[row]], fold.y_fit)
         X = fold.X_validate[:, masks[row]]
-        theirs = own.predict_proba(X) if need == PROBABILITIES else own.decision_function(X)
-        assert np.abs(answers.values[row] - theirs).max() <= answers.doubts[row]
-        assert answers.doubts[row] < 1e-3
+        theirs = own.predict_proba(X) if method == PROBA else own.decision_function(X)
+        assert np.abs(answers.values[row] - theirs).max() <= answers.error_bounds[row]
+        assert answers.error_bounds[row] < 1e-3
         np.testing.assert_array_equal(classes[answers.codes[row]], own.predict(X))
 
 
-def assert_each_alone(classifier, fold, masks, need):
+def assert_each_alone(classifier, fold, masks, method):
     """No bit of an answer depends on the other masks of the call."""
-    module = recognise(classifier, get_scorer("accuracy")).module
-    together = module.respond(classifier, fold, masks, need=need, seeds=None)
+    module = match(classifier, get_scorer("accuracy")).engine
+    together = module.predict(classifier, fold, masks, response_method=method)
     for row in range(len(masks)):
-        alone = module.respond(classifier, fold, masks[row : row + 1], need=need, seeds=None)
+        alone = module.predict(classifier, fold, masks[row : row + 1], response_method=method)
         np.testing.assert_array_equal(alone.values[0], together.values[row])
-        np.testing.assert_array_equal(alone.doubts[0], together.doubts[row])
+        np.testing.assert_array_equal(alone.error_bounds[0], together.error_bounds[row])
 
 
-NEEDS_OF_TWO = [RANKING, PROBABILITIES]
+RANKED = [DECISION, PROBA]

@@ -8,7 +8,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from tests.engines.closed_form import (
     HARD,
-    NEEDS_OF_TWO,
+    RANKED,
     TOY,
     assert_each_alone,
     assert_same,
@@ -20,8 +20,8 @@ from tests.engines.closed_form import (
     rows_of,
 )
 from vaega.data._folds import Fold
-from vaega.engines._base import PROBABILITIES, RANKING
-from vaega.engines._discriminant import accepts, respond
+from vaega.engines._base import DECISION, PROBA
+from vaega.engines._discriminant import predict, unsupported
 
 CLASSIFIERS = [
     LinearDiscriminantAnalysis(),
@@ -95,7 +95,7 @@ def test_hard_rows_turn_nothing(name, settings, rng):
     if name != "two rows":
         assert_same(classifier, [fold], masks)
     else:  # scikit-learn refuses as many classes as rows
-        assert not respond(classifier, fold, masks, need="labels", seeds=None).decided.any()
+        assert not predict(classifier, fold, masks).certain.any()
 
 
 @pytest.mark.parametrize("priors", [[0.3, 0.7], [0.5, 0.5]], ids=str)
@@ -112,16 +112,16 @@ def test_priors_are_those_of_scikit_learn(priors, settings, rng):
     assert decided_share(classifier, folds, masks) > 0.95
 
 
-@pytest.mark.parametrize("need", NEEDS_OF_TWO)
+@pytest.mark.parametrize("method", RANKED)
 @pytest.mark.parametrize("classifier", CLASSIFIERS, ids=repr)
 @pytest.mark.parametrize("n_columns", [6, 400])
-def test_values_are_within_their_doubts(classifier, need, n_columns, rng):
+def test_values_are_within_their_doubts(classifier, method, n_columns, rng):
     X, y = rows_of("few", rng)
     fold = folds_of(X[:, :n_columns], y)[0]
     masks = rng.random((12, n_columns)) < 0.4
     masks[:, 0] = True
-    assert_values(classifier, fold, masks, need)
-    assert_each_alone(classifier, fold, masks, need)
+    assert_values(classifier, fold, masks, method)
+    assert_each_alone(classifier, fold, masks, method)
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIERS, ids=repr)
@@ -129,9 +129,9 @@ def test_probabilities_of_several_classes(classifier, rng):
     fold = folds_of(*rows_of("wine", rng))[0]
     masks = rng.random((20, 13)) < 0.4
     masks[:, 0] = True
-    assert_values(classifier, fold, masks, PROBABILITIES)
-    ranking = respond(classifier, fold, masks, need=RANKING, seeds=None)
-    assert not ranking.decided.any()  # no ranking of three classes
+    assert_values(classifier, fold, masks, PROBA)
+    ranking = predict(classifier, fold, masks, response_method=DECISION)
+    assert not ranking.certain.any()  # no ranking of three classes
 
 
 @pytest.mark.parametrize("name", ["few", "breast_cancer", "wine"])
@@ -149,9 +149,9 @@ def test_copied_columns_are_decided(rng):
     assert_same(LinearDiscriminantAnalysis(), [fold], masks)
 
 
-@pytest.mark.parametrize("need", NEEDS_OF_TWO)
+@pytest.mark.parametrize("method", RANKED)
 @pytest.mark.parametrize("n_columns", [12, 400])
-def test_values_of_copied_columns_are_within_their_doubts(need, n_columns, rng):
+def test_values_of_copied_columns_are_within_their_doubts(method, n_columns, rng):
     X, y = rows_of("few", rng)
     X = X[:, :n_columns]
     X[:, 1::2] = X[:, ::2]
@@ -160,8 +160,8 @@ def test_values_of_copied_columns_are_within_their_doubts(need, n_columns, rng):
     fold = folds_of(X, y)[0]
     masks = rng.random((12, n_columns)) < 0.6
     masks[:, :2] = True
-    assert_values(LinearDiscriminantAnalysis(), fold, masks, need)
-    assert_each_alone(LinearDiscriminantAnalysis(), fold, masks, need)
+    assert_values(LinearDiscriminantAnalysis(), fold, masks, method)
+    assert_each_alone(LinearDiscriminantAnalysis(), fold, masks, method)
 
 
 @pytest.mark.parametrize(("factor", "decided"), [(0.5, True), (1.0, False), (2.0, True)])
@@ -174,8 +174,8 @@ def test_a_rank_in_doubt_is_left_to_scikit_learn(factor, decided, rng):
     least = np.linalg.svd(within / within.std(axis=0) / np.sqrt(24))[1][1]
     classifier = LinearDiscriminantAnalysis(tol=factor * least)
     mask = np.isin(np.arange(16), [0, 8])[None]
-    answers = respond(classifier, fold, mask, need="labels", seeds=None)
-    assert answers.decided.tolist() == [decided]
+    answers = predict(classifier, fold, mask)
+    assert answers.certain.tolist() == [decided]
     assert_same(classifier, [fold], mask)
 
 
@@ -207,10 +207,10 @@ def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
     lost = replace(fold, X_fit=np.where(fold.X_fit == fold.X_fit[0, 0], np.nan, fold.X_fit))
     one_class = replace(fold, y_fit=np.zeros(24))
     for own in (single, lost, one_class, replace(fold, y_fit=fold.X_fit[:, 0])):
-        assert not respond(lda(), own, masks, need="labels", seeds=None).decided.any()
+        assert not predict(lda(), own, masks).certain.any()
     for priors in ([0.5], [0.0, 1.0], [0.5, 0.6], ["a", "b"]):
         wrong = lda(priors=priors)
-        assert not respond(wrong, fold, masks, need="labels", seeds=None).decided.any()
+        assert not predict(wrong, fold, masks).certain.any()
 
 
 @pytest.mark.parametrize(
@@ -228,4 +228,4 @@ def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
     ids=str,
 )
 def test_settings_that_are_not_computed_are_named(settings, reason):
-    assert accepts(LinearDiscriminantAnalysis(**settings)) == reason
+    assert unsupported(LinearDiscriminantAnalysis(**settings)) == reason

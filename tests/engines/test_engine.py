@@ -1,20 +1,24 @@
 """Engines give scikit-learn's scores to the bit, wherever they give any."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from vaega.core.errors import InputError
 from vaega.data._folds import Fold
-from vaega.engines._registry import recognise, score_fold
+from vaega.engines._registry import match, score_fold
 from vaega.fitness import _cross_validated as cross_validated
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import prepare_folds
@@ -68,7 +72,7 @@ def test_most_masks_are_decided_without_scikit_learn(classifier, rng):
     X, y = rows_of("few", rng)
     masks = rng.random((200, 2000)) < 0.01
     masks[:, 0] = True
-    plan = recognise(classifier, get_scorer("accuracy"))
+    plan = match(classifier, get_scorer("accuracy"))
     decided = [score_fold(plan, fold, masks).scores for fold in folds_of(X, y)]
     assert np.isfinite(decided).mean() > 0.99
 
@@ -79,7 +83,7 @@ def test_a_neighbour_in_doubt_is_left_to_scikit_learn():
         X, np.array([0, 1, 0, 1]), np.array([[1.0], [4.9]]), np.array([0, 0]), np.arange(1), 4
     )
     knn = KNeighborsClassifier(1)
-    plan = recognise(knn, get_scorer("accuracy"))
+    plan = match(knn, get_scorer("accuracy"))
     scores = score_fold(plan, fold, np.array([[True]])).scores
     assert np.isnan(scores).all()  # 1.0 is as far from 0.0 as from 2.0
 
@@ -88,7 +92,7 @@ def test_a_constant_feature_is_left_to_scikit_learn(rng):
     X = np.column_stack([np.ones(20), rng.normal(size=20)])
     y = np.repeat([0, 1], 10)
     fold = Fold(X, y, X, y, np.arange(2), 20)
-    plan = recognise(GaussianNB(), get_scorer("accuracy"))
+    plan = match(GaussianNB(), get_scorer("accuracy"))
     masks = np.array([[True, False], [False, True]])
     scores = score_fold(plan, fold, masks).scores
     assert np.isnan(scores[0])
@@ -131,7 +135,7 @@ def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):
     ids=str,
 )
 def test_what_an_engine_takes(classifier, scorer, metric):
-    plan = recognise(classifier, check_scoring(classifier, scoring=scorer))
+    plan = match(classifier, check_scoring(classifier, scoring=scorer))
     assert plan.metric.name == metric
 
 
@@ -147,7 +151,7 @@ def test_what_an_engine_takes(classifier, scorer, metric):
     ids=str,
 )
 def test_what_no_engine_takes_is_named(classifier, scorer, reason):
-    assert recognise(classifier, check_scoring(classifier, scoring=scorer)) == reason
+    assert match(classifier, check_scoring(classifier, scoring=scorer)) == reason
 
 
 @pytest.mark.parametrize("classifier", [KNeighborsClassifier(3), GaussianNB()], ids=repr)
@@ -212,26 +216,44 @@ def test_an_engine_that_is_asked_for_and_cannot(classifier, came, rng):
         CrossValidatedFitness(classifier, [fold], get_scorer("accuracy"), engine="population")
 
 
-def test_a_plan_for_a_device():
-    plan = recognise(KNeighborsClassifier(3), get_scorer("accuracy"))
-    assert plan.on_device("cpu").device is None
-    with pytest.raises(InputError, match="device must be"):
-        plan.on_device("tpu")
+def test_a_spec_for_a_device(monkeypatch):
+    knn, mlp = (
+        match(classifier, get_scorer("accuracy"))
+        for classifier in (KNeighborsClassifier(3), MLPClassifier())
+    )
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for spec in (knn, mlp):
+        assert spec.on_device("cpu").device is spec.on_device("auto").device is None
+        with pytest.raises(InputError, match="device must be"):
+            spec.on_device("tpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert knn.on_device("auto").device is None
+    assert [mlp.on_device(name).device for name in ("auto", "cuda:1")] == ["cuda", "cuda:1"]
+    with pytest.raises(InputError, match=r"fitness: device 'cuda:2' is not there"):
+        mlp.on_device("cuda:2")
 
 
-def test_a_plan_computes_where_it_says(rng):
+def test_torch_is_imported_only_where_a_device_is_asked_for():
+    code = (
+        "import sys; import vaega.fitness._cross_validated, vaega.engines._mlp; "
+        "from vaega.engines._registry import match; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_spec_computes_where_it_says(rng):
     # torch on the processor stands in for a GPU: the same code.
     X, y = rng.normal(size=(40, 12)), np.repeat([0, 1], 20)
     fold = Fold(X[::2], y[::2], X[1::2], y[1::2], np.arange(12), 20)
-    masks = rng.random((30, 12)) < 0.4
-    plan = recognise(KNeighborsClassifier(3), get_scorer("accuracy"))
-    there = score_fold(replace(plan, device="cpu"), fold, masks).scores
-    np.testing.assert_array_equal(there, score_fold(plan, fold, masks).scores)
+    masks, seeds = rng.random((30, 12)) < 0.4, np.arange(30)
+    spec = match(MLPClassifier((3,), max_iter=5), get_scorer("accuracy"))
+    there = score_fold(replace(spec, device="cpu"), fold, masks, seeds).scores
+    np.testing.assert_allclose(there, score_fold(spec, fold, masks, seeds).scores, atol=0.1)
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:7"])
 def test_a_device_that_is_not_there(device, rng):
-    torch = pytest.importorskip("torch")
     if torch.cuda.device_count() > 7:
         pytest.skip("this machine has eight GPUs")
     if device == "cuda" and torch.cuda.is_available():

@@ -18,8 +18,8 @@ from tests.engines.closed_form import (
     rows_of,
 )
 from vaega.core.errors import InputError
-from vaega.engines._base import LABELS, RANKING
-from vaega.engines._linear_svm import accepts, respond
+from vaega.engines._base import DECISION
+from vaega.engines._linear_svm import predict, unsupported
 from vaega.fitness._cross_validated import CrossValidatedFitness
 
 TIGHT = {"tol": 1e-9, "max_iter": 100_000, "random_state": 0}
@@ -32,10 +32,10 @@ CLASSIFIERS = [
 
 def assert_agrees(classifier, fold, masks):
     """Predictions are those of a scikit-learn that iterates on, but where its margin is tiny."""
-    answers = respond(classifier, fold, masks, need=LABELS, seeds=None)
-    assert answers.decided.mean() > 0.98
+    answers = predict(classifier, fold, masks)
+    assert answers.certain.mean() > 0.98
     classes = np.unique(fold.y_fit)
-    for row in np.flatnonzero(answers.decided):
+    for row in np.flatnonzero(answers.certain):
         X, X_validate = fold.X_fit[:, masks[row]], fold.X_validate[:, masks[row]]
         own = clone(classifier).set_params(**TIGHT)
         own.fit(X, fold.y_fit, sample_weight=fold.weight_fit)
@@ -70,7 +70,7 @@ def test_rankings_are_those_of_scikit_learn(settings, rng):
     weights = rng.uniform(0.0, 2.0, size=len(folds[0].y_fit))
     weights[::5] = 0.0
     fold, masks = replace(folds[0], weight_fit=weights), masks_of(folds, 6, rng)
-    answers = respond(LinearSVC(**settings), fold, masks, need=RANKING, seeds=None)
+    answers = predict(LinearSVC(**settings), fold, masks, response_method=DECISION)
     for row, mask in enumerate(masks):
         own = LinearSVC(**settings).set_params(**TIGHT)
         own.fit(fold.X_fit[:, mask], fold.y_fit, sample_weight=weights)
@@ -92,8 +92,8 @@ def test_hard_rows_turn_nothing(name, C, rng):
     fold = hard_fold(name, rng)
     masks = np.concatenate([np.eye(16, dtype=bool), rng.random((10, 16)) < 0.4])
     masks[:, 0] |= ~masks.any(axis=1)
-    answers = respond(LinearSVC(C=C), fold, masks, need=RANKING, seeds=None)
-    for row in np.flatnonzero(answers.decided):
+    answers = predict(LinearSVC(C=C), fold, masks, response_method=DECISION)
+    for row in np.flatnonzero(answers.certain):
         own = LinearSVC(C=C, dual=False, tol=1e-10, max_iter=100_000)
         own.fit(fold.X_fit[:, masks[row]], fold.y_fit)
         theirs = own.decision_function(fold.X_validate[:, masks[row]])
@@ -103,10 +103,10 @@ def test_hard_rows_turn_nothing(name, C, rng):
 def test_no_bit_depends_on_the_other_masks(rng):
     folds = folds_of(*rows_of("few", rng))
     masks = masks_of(folds, 12, rng)
-    ask = {"need": RANKING, "seeds": None}
-    together = respond(LinearSVC(), folds[0], masks, **ask)
+    ask = {"response_method": DECISION}
+    together = predict(LinearSVC(), folds[0], masks, **ask)
     for row in range(12):
-        alone = respond(LinearSVC(), folds[0], masks[row : row + 1], **ask)
+        alone = predict(LinearSVC(), folds[0], masks[row : row + 1], **ask)
         np.testing.assert_array_equal(alone.values[0], together.values[row])
 
 
@@ -115,8 +115,8 @@ def test_rows_of_single_precision_are_computed_in_double_as_there(rng):
     single = replace(fold, X_fit=fold.X_fit.astype(np.float32))
     double = replace(fold, X_fit=single.X_fit.astype(float))
     masks = rng.random((5, 16)) < 0.5
-    ask = {"need": RANKING, "seeds": None}
-    ours, theirs = (respond(LinearSVC(), each, masks, **ask).values for each in (single, double))
+    ask = {"response_method": DECISION}
+    ours, theirs = (predict(LinearSVC(), each, masks, **ask).values for each in (single, double))
     np.testing.assert_array_equal(ours, theirs)
 
 
@@ -139,4 +139,4 @@ def test_one_class_is_left_to_scikit_learn(rng):
     ids=str,
 )
 def test_which_settings_it_takes(classifier, reason):
-    assert accepts(classifier) == reason
+    assert unsupported(classifier) == reason

@@ -18,8 +18,8 @@ from tests.engines.closed_form import (
     rows_of,
 )
 from vaega.core.errors import InputError
-from vaega.engines._base import LABELS, PROBABILITIES, RANKING
-from vaega.engines._logistic import accepts, respond
+from vaega.engines._base import DECISION, PROBA
+from vaega.engines._logistic import predict, unsupported
 from vaega.fitness._cross_validated import CrossValidatedFitness
 
 TIGHT = {"tol": 1e-10, "max_iter": 10_000}
@@ -32,10 +32,10 @@ CLASSIFIERS = [
 
 def assert_agrees(classifier, fold, masks, least_decided=0.98):
     """Predictions are those of a scikit-learn that iterates on, but where its margin is tiny."""
-    answers = respond(classifier, fold, masks, need=LABELS, seeds=None)
-    assert answers.decided.mean() >= least_decided
+    answers = predict(classifier, fold, masks)
+    assert answers.certain.mean() >= least_decided
     classes = np.unique(fold.y_fit)
-    for row in np.flatnonzero(answers.decided):
+    for row in np.flatnonzero(answers.certain):
         X, X_validate = fold.X_fit[:, masks[row]], fold.X_validate[:, masks[row]]
         own = clone(classifier).set_params(**TIGHT)
         own.fit(X, fold.y_fit, sample_weight=fold.weight_fit)
@@ -64,19 +64,19 @@ def test_predictions_of_real_rows_are_those_of_scikit_learn(name, rng):
 
 
 @pytest.mark.parametrize("name", ["few", *TOY])
-@pytest.mark.parametrize("need", [RANKING, PROBABILITIES])
+@pytest.mark.parametrize("method", [DECISION, PROBA])
 @pytest.mark.filterwarnings("ignore")
-def test_values_are_those_of_scikit_learn(name, need, rng):
+def test_values_are_those_of_scikit_learn(name, method, rng):
     folds = folds_of(*rows_of(name, rng))
     fold, masks = folds[0], masks_of(folds, 8, rng)
-    answers = respond(LogisticRegression(), fold, masks, need=need, seeds=None)
-    if need == RANKING and len(np.unique(fold.y_fit)) > 2:
-        assert not answers.decided.any()
+    answers = predict(LogisticRegression(), fold, masks, response_method=method)
+    if method == DECISION and len(np.unique(fold.y_fit)) > 2:
+        assert not answers.certain.any()
         return
     for row, mask in enumerate(masks):
         own = LogisticRegression(**TIGHT).fit(fold.X_fit[:, mask], fold.y_fit)
         X = fold.X_validate[:, mask]
-        theirs = own.decision_function(X) if need == RANKING else own.predict_proba(X)
+        theirs = own.decision_function(X) if method == DECISION else own.predict_proba(X)
         np.testing.assert_allclose(answers.values[row], theirs, atol=1e-4)
 
 
@@ -88,8 +88,8 @@ def test_hard_rows_turn_nothing(name, C, rng):
     classifier = LogisticRegression(C=C, solver="newton-cholesky")
     masks = np.concatenate([np.eye(16, dtype=bool), rng.random((10, 16)) < 0.4])
     masks[:, 0] |= ~masks.any(axis=1)
-    answers = respond(classifier, fold, masks, need=RANKING, seeds=None)
-    for row in np.flatnonzero(answers.decided):
+    answers = predict(classifier, fold, masks, response_method=DECISION)
+    for row in np.flatnonzero(answers.certain):
         X = fold.X_fit[:, masks[row]]
         offset = X.mean(axis=0)  # for scikit-learn, which would lose its digits
         own = clone(classifier).set_params(tol=1e-10).fit(X - offset, fold.y_fit)
@@ -102,8 +102,8 @@ def test_separable_rows_have_an_end(C, rng):
     fold = folds_of(*rows_of("few", rng))[0]
     masks = rng.random((20, 2000)) < 0.05
     classifier = LogisticRegression(C=C)
-    answers = respond(classifier, fold, masks, need=RANKING, seeds=None)
-    assert answers.decided.any()
+    answers = predict(classifier, fold, masks, response_method=DECISION)
+    assert answers.certain.any()
     assert np.isfinite(answers.values).all()
 
 
@@ -123,7 +123,7 @@ def test_liblinear_penalises_the_intercept(settings, rng):
     folds = folds_of(*rows_of("breast_cancer", rng))
     fold, masks = folds[0], masks_of(folds, 8, rng)
     classifier = LogisticRegression(solver="liblinear", class_weight={1: 3.0}, **settings)
-    answers = respond(classifier, fold, masks, need=RANKING, seeds=None)
+    answers = predict(classifier, fold, masks, response_method=DECISION)
     for row, mask in enumerate(masks):
         own = clone(classifier).set_params(**TIGHT).fit(fold.X_fit[:, mask], fold.y_fit)
         theirs = own.decision_function(fold.X_validate[:, mask])
@@ -134,10 +134,10 @@ def test_liblinear_penalises_the_intercept(settings, rng):
 def test_no_bit_depends_on_the_other_masks(name, rng):
     folds = folds_of(*rows_of(name, rng))
     masks = masks_of(folds, 12, rng)
-    ask = {"need": PROBABILITIES, "seeds": None}
-    together = respond(LogisticRegression(), folds[0], masks, **ask)
+    ask = {"response_method": PROBA}
+    together = predict(LogisticRegression(), folds[0], masks, **ask)
     for row in range(12):
-        alone = respond(LogisticRegression(), folds[0], masks[row : row + 1], **ask)
+        alone = predict(LogisticRegression(), folds[0], masks[row : row + 1], **ask)
         np.testing.assert_array_equal(alone.values[0], together.values[row])
 
 
@@ -159,7 +159,7 @@ def test_one_class_is_left_to_scikit_learn(rng):
     fold = hard_fold("tiny", rng)
     fold = replace(fold, y_fit=np.zeros(24, dtype=int))
     masks = np.ones((1, 16), dtype=bool)
-    assert not respond(LogisticRegression(), fold, masks, need=LABELS, seeds=None).decided.any()
+    assert not predict(LogisticRegression(), fold, masks).certain.any()
     fitness = CrossValidatedFitness(LogisticRegression(), [fold], get_scorer("accuracy"))
     with pytest.raises(InputError, match="at least 2 classes"):
         fitness(masks)
@@ -177,15 +177,15 @@ def test_one_class_is_left_to_scikit_learn(rng):
 def test_what_is_left_to_scikit_learn(spoil, rng):
     fold = replace(hard_fold("copies", rng), **spoil)
     masks = np.ones((2, 16), dtype=bool)
-    answers = respond(LogisticRegression(), fold, masks, need=LABELS, seeds=None)
-    assert not answers.decided.any()
+    answers = predict(LogisticRegression(), fold, masks)
+    assert not answers.certain.any()
 
 
 def test_columns_that_tell_nothing_are_left_to_scikit_learn():
     fold = hard_fold("constant", np.random.default_rng(1))
     fold = replace(fold, X_fit=np.ones((24, 16)), X_validate=np.ones((12, 16)))
-    answers = respond(LogisticRegression(), fold, np.ones((1, 16), bool), need=LABELS, seeds=None)
-    assert not answers.decided.any()
+    answers = predict(LogisticRegression(), fold, np.ones((1, 16), bool))
+    assert not answers.certain.any()
 
 
 @pytest.mark.parametrize(
@@ -205,4 +205,4 @@ def test_columns_that_tell_nothing_are_left_to_scikit_learn():
     ids=str,
 )
 def test_which_settings_it_takes(classifier, reason):
-    assert accepts(classifier) == reason
+    assert unsupported(classifier) == reason

@@ -10,8 +10,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC
 
 from vaega.data._folds import Fold
-from vaega.engines._base import Responses
-from vaega.engines._metrics import Metric, recognise_metric, score_responses
+from vaega.engines._base import Predictions
+from vaega.engines._metrics import Metric, match_metric, score_predictions
 
 SCORERS = [
     "accuracy",
@@ -48,10 +48,12 @@ def fold_of(y_fit, y_validate, weights=None):
 
 def scored(name, fold, codes, shares, doubts=None):
     """Scores of ours and of scikit-learn; NaN for one that it refuses or warns of."""
-    metric = recognise_metric(get_scorer(name), GaussianNB())
-    values = {"labels": None, "ranking": shares[:, :, -1], "probabilities": shares}[metric.need]
-    answers = Responses(codes, np.ones(len(codes), dtype=bool), values, doubts)
-    return score_responses(metric, fold, answers), [
+    metric = match_metric(get_scorer(name), GaussianNB())
+    values = {"predict": None, "decision_function": shares[:, :, -1], "predict_proba": shares}[
+        metric.response_method
+    ]
+    answers = Predictions(codes, np.ones(len(codes), dtype=bool), values, doubts)
+    return score_predictions(metric, fold, answers), [
         theirs(name, fold, *told) for told in zip(codes, shares, strict=True)
     ]
 
@@ -133,21 +135,21 @@ def test_classes_may_be_missing(name, y_fit, y_validate, rng):
 )
 def test_labels_that_scikit_learn_refuses_are_left_to_it(y_fit, y_validate):
     codes = np.zeros((3, len(y_validate)), dtype=int)
-    answers = Responses(codes, np.ones(3, dtype=bool))
-    scores = score_responses(Metric("accuracy", "labels"), fold_of(y_fit, y_validate), answers)
+    answers = Predictions(codes, np.ones(3, dtype=bool))
+    scores = score_predictions(Metric("accuracy", "predict"), fold_of(y_fit, y_validate), answers)
     assert np.isnan(scores).all()
 
 
 @pytest.mark.parametrize("weights", [[0.0, 0.0], [-1.0, 2.0], [np.nan, 1.0]], ids=str)
 def test_weights_that_scikit_learn_may_refuse_are_left_to_it(weights):
-    answers = Responses(np.array([[0, 1]]), np.array([True]))
+    answers = Predictions(np.array([[0, 1]]), np.array([True]))
     fold = fold_of([0, 1], [0, 1], np.array(weights))
-    assert np.isnan(score_responses(Metric("accuracy", "labels"), fold, answers)).all()
+    assert np.isnan(score_predictions(Metric("accuracy", "predict"), fold, answers)).all()
 
 
 def area(values, doubts, y):
-    answers = Responses(np.zeros((1, len(y)), int), np.array([True]), np.array([values]), doubts)
-    return score_responses(Metric("roc_auc", "ranking"), fold_of([0, 1], y), answers)[0]
+    answers = Predictions(np.zeros((1, len(y)), int), np.array([True]), np.array([values]), doubts)
+    return score_predictions(Metric("roc_auc", "decision_function"), fold_of([0, 1], y), answers)[0]
 
 
 def test_opposite_classes_in_doubt_are_left_to_scikit_learn():
@@ -185,26 +187,28 @@ def test_saturated_losses(rng):
     # 1 - p has no digit left where p is 1 up to rounding: scikit-learn has to say.
     fold = fold_of([0, 1], [0, 1])
     shares = np.array([[[1e-14, 1.0 - 1e-14], [0.5, 0.5]], [[0.3, 0.7], [0.5, 0.5]]])
-    metric = Metric("neg_log_loss", "probabilities")
+    metric = Metric("neg_log_loss", "predict_proba")
     codes = np.zeros((2, 2), dtype=int)
-    answers = Responses(codes, np.ones(2, dtype=bool), shares, np.full(2, 1e-15))
-    scores = score_responses(metric, fold, answers)
+    answers = Predictions(codes, np.ones(2, dtype=bool), shares, np.full(2, 1e-15))
+    scores = score_predictions(metric, fold, answers)
     assert np.isnan(scores[0])
     assert np.isfinite(scores[1])
     # Beyond where scikit-learn clips, digits do not matter.
     shares[0, 0] = [0.0, 1.0]
-    assert np.isfinite(score_responses(metric, fold, Responses(codes, answers.decided, shares)))[0]
+    assert np.isfinite(
+        score_predictions(metric, fold, Predictions(codes, answers.certain, shares))
+    )[0]
 
 
 def test_undecided_answers_have_no_score():
-    answers = Responses(np.array([[-1, -1], [0, 1]]), np.array([False, True]))
-    scores = score_responses(Metric("f1_macro", "labels"), fold_of([0, 1], [0, 1]), answers)
+    answers = Predictions(np.array([[-1, -1], [0, 1]]), np.array([False, True]))
+    scores = score_predictions(Metric("f1_macro", "predict"), fold_of([0, 1], [0, 1]), answers)
     np.testing.assert_array_equal(scores, [np.nan, 1.0])
 
 
 @pytest.mark.parametrize("name", SCORERS)
 def test_scorers_are_known_by_name(name):
-    assert recognise_metric(get_scorer(name), GaussianNB()).name == name
+    assert match_metric(get_scorer(name), GaussianNB()).name == name
 
 
 @pytest.mark.parametrize(
@@ -223,10 +227,10 @@ def test_scorers_are_known_by_name(name):
     ids=lambda scorer: getattr(scorer, "__name__", str(scorer)),
 )
 def test_other_scorers_are_not(scorer):
-    assert recognise_metric(scorer, GaussianNB()) is None
+    assert match_metric(scorer, GaussianNB()) is None
 
 
 def test_the_score_of_another_classifier_is_not_this_ones():
     passthrough = type("_PassthroughScorer", (), {"__module__": "sklearn.metrics._scorer"})()
     passthrough._estimator = SVC()
-    assert recognise_metric(passthrough, GaussianNB()) is None
+    assert match_metric(passthrough, GaussianNB()) is None

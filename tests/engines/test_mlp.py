@@ -11,7 +11,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from vaega.data._folds import Fold
-from vaega.engines._mlp import Rows, accepts, fit_network
+from vaega.engines._mlp import Rows, fit_network, unsupported
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import prepare_folds
 
@@ -222,4 +222,4 @@ def test_one_class_is_left_to_scikit_learn(rng):
     ids=lambda given: ",".join(given) if isinstance(given, dict) else str(given),
 )
 def test_which_settings_are_computed(settings, reason):
-    assert accepts(MLPClassifier(**settings)) == reason
+    assert unsupported(MLPClassifier(**settings)) == reason

@@ -9,7 +9,7 @@ from tests.engines.agreement import LOADERS, agree, folds_of, masks_of, rows_of
 from vaega.data._folds import Fold
 from vaega.engines import _naive_bayes as naive_bayes
 from vaega.engines._naive_bayes import _moments_in
-from vaega.engines._registry import recognise, score_fold
+from vaega.engines._registry import match, score_fold
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_real_data(name, request, rng):
     X, y = rows_of(name, folder)
     folds, masks = folds_of(X, y), masks_of(rng, 15, X.shape[1])
     agree(GaussianNB(), folds, masks, "balanced_accuracy")
-    plan = recognise(GaussianNB(), get_scorer("accuracy"))
+    plan = match(GaussianNB(), get_scorer("accuracy"))
     some = masks[masks.sum(axis=1) > 1]
     decided = [np.isfinite(score_fold(plan, fold, some).scores) for fold in folds]
     assert np.mean(decided) > (0.7 if name == "digits" else 0.99)  # its border is empty
@@ -44,7 +44,7 @@ def test_saturated_probabilities_are_mostly_decided(rng):
     X[:, :300] += 0.4 * y[:, None]
     masks = rng.random((100, 1500)) < 0.02
     for scorer in ("roc_auc", "neg_log_loss"):
-        plan = recognise(GaussianNB(), get_scorer(scorer))
+        plan = match(GaussianNB(), get_scorer(scorer))
         scores = [score_fold(plan, fold, masks).scores for fold in folds_of(X, y)]
         assert np.isfinite(scores).mean() > 0.99
 
@@ -64,8 +64,8 @@ def test_settings(classifier, scorer, rng):
 def test_priors_that_scikit_learn_refuses_or_warns_of_are_left_to_it(priors, rng):
     X, y = rng.normal(size=(20, 3)), np.arange(20) % 2
     fold, masks = Fold(X, y, X, y, np.arange(3), 20), np.ones((2, 3), dtype=bool)
-    answers = naive_bayes.respond(GaussianNB(priors=priors), fold, masks, need="labels", seeds=None)
-    assert not answers.decided.any()
+    answers = naive_bayes.predict(GaussianNB(priors=priors), fold, masks)
+    assert not answers.certain.any()
 
 
 @pytest.mark.parametrize("bad", [0.0, np.nan, -1.0])
@@ -74,8 +74,8 @@ def test_weights_that_scikit_learn_may_refuse_are_left_to_it(bad, rng):
     weights = np.where(y == 1, bad, 1.0)
     fold = Fold(X, y, X, y, np.arange(3), 20, weight_fit=weights)
     masks = np.ones((2, 3), dtype=bool)
-    answers = naive_bayes.respond(GaussianNB(), fold, masks, need="labels", seeds=None)
-    assert not answers.decided.any()
+    answers = naive_bayes.predict(GaussianNB(), fold, masks)
+    assert not answers.certain.any()
 
 
 def test_numbers_that_are_none_are_left_to_scikit_learn(rng):
@@ -83,20 +83,22 @@ def test_numbers_that_are_none_are_left_to_scikit_learn(rng):
     X[3, 1] = np.nan
     fold = Fold(X, y, np.abs(rng.normal(size=(4, 3))), y[:4], np.arange(3), 20)
     masks = np.array([[True, False, True], [True, True, False]])
-    for need in ("labels", "ranking", "probabilities"):
-        answers = naive_bayes.respond(GaussianNB(), fold, masks, need=need, seeds=None)
-        np.testing.assert_array_equal(answers.decided, [True, False])
+    for method in ("predict", "decision_function", "predict_proba"):
+        answers = naive_bayes.predict(GaussianNB(), fold, masks, response_method=method)
+        np.testing.assert_array_equal(answers.certain, [True, False])
 
 
-@pytest.mark.parametrize("need", ["labels", "ranking", "probabilities"])
-def test_answers_do_not_depend_on_other_masks(need, rng):
+@pytest.mark.parametrize("method", ["predict", "decision_function", "predict_proba"])
+def test_answers_do_not_depend_on_other_masks(method, rng):
     X, y = rng.normal(size=(40, 300)), np.arange(40) % 2
     fold, masks = folds_of(X, y)[0], rng.random((20, 300)) < 0.2
-    together = naive_bayes.respond(GaussianNB(), fold, masks, need=need, seeds=None)
+    together = naive_bayes.predict(GaussianNB(), fold, masks, response_method=method)
     for row in range(20):
-        alone = naive_bayes.respond(GaussianNB(), fold, masks[row : row + 1], need=need, seeds=None)
+        alone = naive_bayes.predict(
+            GaussianNB(), fold, masks[row : row + 1], response_method=method
+        )
         np.testing.assert_array_equal(alone.codes[0], together.codes[row])
-        if need != "labels":
+        if method != "predict":
             np.testing.assert_array_equal(alone.values[0], together.values[row])
 
 
@@ -118,8 +120,8 @@ def test_moments_of_columns_are_those_of_all_columns(n_columns, n_rows, weighted
 def test_answers_by_doubt_are_within_it(rng):
     X, y = rng.normal(size=(60, 200)), np.arange(60) % 3
     fold, masks = folds_of(X, y)[0], rng.random((30, 200)) < 0.1
-    answers = naive_bayes.respond(GaussianNB(), fold, masks, need="probabilities", seeds=None)
-    for mask, values, doubts in zip(masks, answers.values, answers.doubts, strict=True):
+    answers = naive_bayes.predict(GaussianNB(), fold, masks, response_method="predict_proba")
+    for mask, values, doubts in zip(masks, answers.values, answers.error_bounds, strict=True):
         columns = np.flatnonzero(mask)
         fitted = GaussianNB().fit(fold.X_fit.take(columns, axis=1), fold.y_fit)
         theirs = fitted.predict_proba(fold.X_validate.take(columns, axis=1))

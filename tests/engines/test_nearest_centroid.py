@@ -8,7 +8,7 @@ from sklearn.neighbors import NearestCentroid
 
 from tests.engines.closed_form import (
     HARD,
-    NEEDS_OF_TWO,
+    RANKED,
     REAL,
     TOY,
     assert_each_alone,
@@ -21,8 +21,8 @@ from tests.engines.closed_form import (
     rows_of,
 )
 from vaega.data._folds import Fold
-from vaega.engines._base import PROBABILITIES, RANKING
-from vaega.engines._nearest_centroid import accepts, respond
+from vaega.engines._base import DECISION, PROBA
+from vaega.engines._nearest_centroid import predict, unsupported
 
 CLASSIFIERS = [NearestCentroid(), NearestCentroid(priors="empirical")]
 
@@ -56,29 +56,29 @@ def test_hard_rows_turn_nothing(name, priors, rng):
     if name != "two rows":
         assert_same(NearestCentroid(priors=priors), [fold], masks)
     else:  # scikit-learn divides by no degrees of freedom
-        answers = respond(NearestCentroid(), fold, masks, need="labels", seeds=None)
-        assert not answers.decided.any()
+        answers = predict(NearestCentroid(), fold, masks)
+        assert not answers.certain.any()
 
 
 def test_warnings_of_columns_without_spread_are_scikit_learns(rng):
     fold = hard_fold("constant", rng)
     masks = rng.random((30, 16)) < 0.5
     masks[:, :3] = True
-    answers = respond(NearestCentroid(), fold, masks, need="labels", seeds=None)
-    (warned,) = answers.warned.values()
-    assert answers.decided.all()
+    answers = predict(NearestCentroid(), fold, masks)
+    (warned,) = answers.warnings.values()
+    assert answers.certain.all()
     np.testing.assert_array_equal(warned, masks[:, 4:8].any(axis=1))
     assert_same(NearestCentroid(), [fold], masks)
 
 
-@pytest.mark.parametrize("need", NEEDS_OF_TWO)
+@pytest.mark.parametrize("method", RANKED)
 @pytest.mark.parametrize("classifier", CLASSIFIERS, ids=repr)
-def test_values_are_within_their_doubts(classifier, need, rng):
+def test_values_are_within_their_doubts(classifier, method, rng):
     fold = folds_of(*rows_of("few", rng))[0]
     masks = rng.random((20, 2000)) < 0.01
     masks[:, 0] = True
-    assert_values(classifier, fold, masks, need)
-    assert_each_alone(classifier, fold, masks, need)
+    assert_values(classifier, fold, masks, method)
+    assert_each_alone(classifier, fold, masks, method)
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIERS, ids=repr)
@@ -86,9 +86,9 @@ def test_probabilities_of_several_classes(classifier, rng):
     fold = folds_of(*rows_of("wine", rng))[0]
     masks = rng.random((20, 13)) < 0.4
     masks[:, 0] = True
-    assert_values(classifier, fold, masks, PROBABILITIES)
-    ranking = respond(classifier, fold, masks, need=RANKING, seeds=None)
-    assert not ranking.decided.any()  # no ranking of three classes
+    assert_values(classifier, fold, masks, PROBA)
+    ranking = predict(classifier, fold, masks, response_method=DECISION)
+    assert not ranking.certain.any()  # no ranking of three classes
 
 
 def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):
@@ -105,11 +105,11 @@ def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
     lost = replace(fold, X_fit=np.where(fold.X_fit == fold.X_fit[0, 0], np.nan, fold.X_fit))
     one_class = replace(fold, y_fit=np.zeros(24))
     for own in (single, lost, one_class, replace(fold, y_fit=fold.X_fit[:, 0])):
-        answers = respond(NearestCentroid(), own, masks, need="labels", seeds=None)
-        assert not answers.decided.any()
+        answers = predict(NearestCentroid(), own, masks)
+        assert not answers.certain.any()
     for priors in ("other", [0.5], [0.0, 1.0], [0.5, 0.6], ["a", "b"]):
-        answers = respond(NearestCentroid(priors=priors), fold, masks, need="labels", seeds=None)
-        assert not answers.decided.any()
+        answers = predict(NearestCentroid(priors=priors), fold, masks)
+        assert not answers.certain.any()
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
     ids=str,
 )
 def test_settings_that_are_not_computed_are_named(classifier, reason):
-    assert accepts(classifier) == reason
+    assert unsupported(classifier) == reason

@@ -8,13 +8,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from tests.engines.agreement import LOADERS, agree, folds_of, masks_of, rows_of
 from vaega.data._folds import Fold
 from vaega.engines import _neighbours as neighbours
-from vaega.engines._registry import recognise, score_fold
+from vaega.engines._registry import match, score_fold
 
 SCORERS = ["balanced_accuracy", "f1_macro", "roc_auc_ovr", "neg_log_loss"]
 
 
-def answers_of(classifier, fold, masks, need="labels"):
-    return neighbours.respond(classifier, fold, np.atleast_2d(masks), need=need, seeds=None)
+def answers_of(classifier, fold, masks, method="predict"):
+    return neighbours.predict(classifier, fold, np.atleast_2d(masks), response_method=method)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_any_number_of_rows(n_fit, k, rng):
     fold = Fold(X[:n_fit], y[:n_fit], X[n_fit:], y[n_fit:], np.arange(6), n_fit)
     masks = rng.random((10, 6)) < 0.6
     masks[:, 0] = True
-    answers = answers_of(KNeighborsClassifier(k), fold, masks, "probabilities")
-    assert answers.decided.all() == (k <= n_fit)
+    answers = answers_of(KNeighborsClassifier(k), fold, masks, "predict_proba")
+    assert answers.certain.all() == (k <= n_fit)
     if k <= n_fit:
         for mask, values in zip(masks, answers.values, strict=True):
             fitted = KNeighborsClassifier(k).fit(fold.X_fit[:, mask], fold.y_fit)
@@ -74,20 +74,20 @@ def test_doubt_that_changes_no_answer_is_none():
     X = np.array([[0.0], [2.0], [5.0], [9.0]])
     validate = np.array([[1.0]])
     same = Fold(X, np.array([0, 0, 1, 1]), validate, np.array([0]), np.arange(1), 4)
-    assert answers_of(KNeighborsClassifier(1), same, [True]).decided.all()
+    assert answers_of(KNeighborsClassifier(1), same, [True]).certain.all()
     X = np.array([[1.0], [1.1], [0.0], [2.0]])
     fold = Fold(X, np.array([0, 0, 0, 1]), validate, np.array([0]), np.arange(1), 4)
-    assert answers_of(KNeighborsClassifier(3), fold, [True]).decided.all()
-    assert not answers_of(KNeighborsClassifier(3), fold, [True], "probabilities").decided.any()
+    assert answers_of(KNeighborsClassifier(3), fold, [True]).certain.all()
+    assert not answers_of(KNeighborsClassifier(3), fold, [True], "predict_proba").certain.any()
     other = Fold(X, np.array([0, 1, 0, 1]), validate, np.array([0]), np.arange(1), 4)
-    assert not answers_of(KNeighborsClassifier(3), other, [True]).decided.any()
+    assert not answers_of(KNeighborsClassifier(3), other, [True]).certain.any()
 
 
 def test_most_masks_are_decided(rng):
     X, y = rng.normal(size=(120, 200)), np.arange(120) % 3
     for weights in ("uniform", "distance"):
         for scorer in SCORERS:
-            plan = recognise(KNeighborsClassifier(5, weights=weights), get_scorer(scorer))
+            plan = match(KNeighborsClassifier(5, weights=weights), get_scorer(scorer))
             masks = rng.random((50, 200)) < 0.1
             scores = [score_fold(plan, fold, masks).scores for fold in folds_of(X, y)]
             assert np.isfinite(scores).mean() > 0.99
@@ -107,7 +107,7 @@ def test_most_masks_are_decided(rng):
 def test_settings_that_scikit_learn_refuses_are_left_to_it(classifier, rng):
     X, y = rng.normal(size=(20, 3)), np.arange(20) % 2
     fold = Fold(X, y, X, y, np.arange(3), 20)
-    assert not answers_of(classifier, fold, [True, True, True]).decided.any()
+    assert not answers_of(classifier, fold, [True, True, True]).certain.any()
 
 
 @pytest.mark.parametrize("place", ["fit", "validate"])
@@ -119,29 +119,29 @@ def test_numbers_that_are_none_are_left_to_scikit_learn(place, bad, rng):
     fold = Fold(parts["fit"], y, parts["validate"], y, np.arange(3), 20)
     masks = np.array([[True, False, True], [True, True, False], [False, True, False]])
     answers = answers_of(KNeighborsClassifier(), fold, masks)
-    np.testing.assert_array_equal(answers.decided, [True, False, False])
+    np.testing.assert_array_equal(answers.certain, [True, False, False])
 
 
 @pytest.mark.parametrize("metric", ["l1", "cosine"])
 def test_other_distances_are_not_taken(metric):
-    assert neighbours.accepts(KNeighborsClassifier(metric=metric)) == f"metric={metric!r}"
+    assert neighbours.unsupported(KNeighborsClassifier(metric=metric)) == f"metric={metric!r}"
 
 
 @pytest.mark.parametrize("weights", [None, len], ids=str)
 def test_other_weights_are_not_taken(weights):
-    assert neighbours.accepts(KNeighborsClassifier(weights=weights)) == f"weights={weights!r}"
+    assert neighbours.unsupported(KNeighborsClassifier(weights=weights)) == f"weights={weights!r}"
 
 
-@pytest.mark.parametrize("need", ["labels", "probabilities"])
-def test_answers_do_not_depend_on_other_masks(need, rng):
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_answers_do_not_depend_on_other_masks(method, rng):
     X, y = rng.normal(size=(150, 100)), np.arange(150) % 2
     fold, masks = folds_of(X, y)[0], rng.random((10, 100)) < 0.3
     classifier = KNeighborsClassifier(4, weights="distance")
-    together = answers_of(classifier, fold, masks, need)
+    together = answers_of(classifier, fold, masks, method)
     for row in range(10):
-        alone = answers_of(classifier, fold, masks[row], need)
+        alone = answers_of(classifier, fold, masks[row], method)
         np.testing.assert_array_equal(alone.codes[0], together.codes[row])
-        if need != "labels":
+        if method != "predict":
             np.testing.assert_array_equal(alone.values[0], together.values[row])
 
 

@@ -20,8 +20,8 @@ from tests.engines.closed_form import (
     rows_of,
 )
 from vaega.data._folds import Fold
-from vaega.engines._base import RANKING
-from vaega.engines._ridge import accepts, leave_one_out, respond
+from vaega.engines._base import DECISION
+from vaega.engines._ridge import leave_one_out, predict, unsupported
 
 CLASSIFIERS = [
     RidgeClassifier(),
@@ -77,8 +77,8 @@ def test_decision_values_are_within_their_doubts(n_columns, rng):
     masks = rng.random((20, n_columns)) < 0.5
     masks[:, 0] = True
     for classifier in CLASSIFIERS[:3]:
-        assert_values(classifier, fold, masks, RANKING)
-    assert_each_alone(RidgeClassifier(), fold, masks, RANKING)
+        assert_values(classifier, fold, masks, DECISION)
+    assert_each_alone(RidgeClassifier(), fold, masks, DECISION)
 
 
 @pytest.mark.parametrize("name", ["few", "breast_cancer"])
@@ -97,8 +97,8 @@ def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):
         if len(classes) > 1:
             assert_same(RidgeClassifier(), [fold], masks)
         else:
-            answers = respond(RidgeClassifier(), fold, masks, need="labels", seeds=None)
-            assert not answers.decided.any()
+            answers = predict(RidgeClassifier(), fold, masks)
+            assert not answers.certain.any()
 
 
 def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
@@ -107,12 +107,12 @@ def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
     single = replace(fold, X_fit=fold.X_fit.astype(np.float32))
     lost = replace(fold, X_fit=np.where(fold.X_fit == fold.X_fit[0, 0], np.nan, fold.X_fit))
     for own in (single, lost, replace(fold, y_fit=fold.X_fit[:, 0])):
-        answers = respond(RidgeClassifier(), own, masks, need="labels", seeds=None)
-        assert not answers.decided.any()
+        answers = predict(RidgeClassifier(), own, masks)
+        assert not answers.certain.any()
     masks[:, 0] = False  # the lost value is not looked at
-    assert respond(RidgeClassifier(), lost, masks, need="labels", seeds=None).decided.all()
+    assert predict(RidgeClassifier(), lost, masks).certain.all()
     wrong = RidgeClassifier(class_weight="other")
-    assert not respond(wrong, fold, masks, need="labels", seeds=None).decided.any()
+    assert not predict(wrong, fold, masks).certain.any()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
     ids=str,
 )
 def test_settings_that_are_not_computed_are_named(classifier, reason):
-    assert accepts(classifier) == reason
+    assert unsupported(classifier) == reason
 
 
 @pytest.mark.parametrize("weighted", [False, True])

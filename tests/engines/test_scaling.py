@@ -16,7 +16,7 @@ from sklearn.preprocessing import MinMaxScaler, Normalizer, RobustScaler, Standa
 
 from vaega.core.errors import InputError
 from vaega.engines._base import scale_fold, split_pipeline
-from vaega.engines._registry import Plan, recognise
+from vaega.engines._registry import EngineSpec, match
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import prepare_folds
 
@@ -77,7 +77,7 @@ def test_weights_reach_the_classifier_alone(folds, rng):
 )
 def test_what_may_mix_columns_is_left_to_scikit_learn(pipeline):
     assert split_pipeline(pipeline) == ((), pipeline)
-    assert recognise(pipeline, get_scorer("accuracy")) is None
+    assert match(pipeline, get_scorer("accuracy")) is None
 
 
 def test_a_scaler_that_works_in_place_leaves_the_fold_alone(folds, rng):
@@ -120,6 +120,6 @@ def test_a_fold_is_scaled_once(folds):
 
 def test_the_plan_names_both():
     pipeline = make_pipeline(StandardScaler(), GaussianNB())
-    plan = recognise(pipeline, get_scorer("accuracy"))
-    assert isinstance(plan, Plan)
-    assert (plan.engine, len(plan.scalers)) == ("naive_bayes", 1)
+    plan = match(pipeline, get_scorer("accuracy"))
+    assert isinstance(plan, EngineSpec)
+    assert (plan.name, len(plan.scalers)) == ("naive_bayes", 1)

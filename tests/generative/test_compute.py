@@ -3,8 +3,7 @@ import threading
 import pytest
 import torch
 
-from vaega.core.errors import InputError
-from vaega.generative._fitted import one_thread, pick_device
+from vaega.generative._fitted import one_thread
 
 
 @pytest.fixture
@@ -51,22 +50,3 @@ def test_another_thread_inside_keeps_one(two_threads):
     leave.set()
     worker.join()
     assert seen == [1]
-
-
-def test_auto_is_cuda_where_there_is_one(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert pick_device("auto", owner="VAE").type == "cuda"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert pick_device("auto", owner="VAE").type == "cpu"
-
-
-@pytest.mark.parametrize("device", ["gpu", "mps", 3.5, None])
-def test_unknown_devices_are_one_sentence(device):
-    with pytest.raises(InputError, match=r"^VAE: device must be 'auto', 'cpu' or 'cuda', got"):
-        pick_device(device, owner="VAE")
-
-
-def test_an_absent_device_is_one_sentence(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(InputError, match="is not there"):
-        pick_device("cuda", owner="VAE")

@@ -1,8 +1,9 @@
-"""Pipelines that scale columns before they classify: what scaling does, no mask changes."""
+"""What all engines share: predictions, error bounds, scaled folds and a cache of each fold."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from threading import Lock
-from typing import Any
+from threading import RLock
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -13,54 +14,68 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, Stan
 
 from vaega.data._folds import Fold
 
-LABELS, RANKING, PROBABILITIES = "labels", "ranking", "probabilities"
-NEEDS = (LABELS, RANKING, PROBABILITIES)
+# What a metric is made of, named as scikit-learn's response methods. DECISION is one value a row
+# to rank by: for classifiers without decisions the probability of the second class.
+PREDICT, DECISION, PROBA = "predict", "decision_function", "predict_proba"
 
 
 @dataclass(frozen=True, eq=False)
-class Responses:
-    """The answers of the classifiers of many masks for the validate rows of one fold."""
+class Predictions:
+    """What the classifiers of many masks predict for the validation rows of one fold."""
 
-    codes: np.ndarray  # Predicted classes, as positions in the sorted classes of the fit rows
-    # False where rounding could turn an answer, so that scikit-learn has to decide
-    decided: np.ndarray
-    values: np.ndarray | None = None
-    doubts: np.ndarray | None = None
-    warned: dict[str, np.ndarray] = field(default_factory=dict)
+    codes: np.ndarray  # Classes as indices of the sorted classes; (n_masks, n_rows)
+    certain: np.ndarray  # (n_masks,); False where rounding could turn one: scikit-learn's fallback
+    values: np.ndarray | None = None  # DECISION (n_masks, n_rows), PROBA (..., n_classes)
+    error_bounds: np.ndarray | None = None  # Of the values: their shape, or (n_masks,); None: exact
+    warnings: dict[str, np.ndarray] = field(default_factory=dict)  # Text to masks; (n_masks,)
 
     @classmethod
-    def undecided(cls, n_masks: int, n_validate: int) -> "Responses":
-        """Return answers that leave everything to scikit-learn."""
-        return cls(np.full((n_masks, n_validate), -1), np.zeros(n_masks, dtype=bool))
+    def uncertain(cls, n_masks: int, n_rows: int) -> "Predictions":
+        """Return predictions that leave all masks to the fallback."""
+        return cls(np.full((n_masks, n_rows), -1), np.zeros(n_masks, dtype=bool))
 
 
-_WIDTH = 64  # columns: some rows of these fit in a processor's nearest memory
+# Error bounds ------------------------------------------------------------------------------------
+#
+# An engine and scikit-learn compute the same score by different sums. A sum of n products, in any
+# order, is off by at most n u sum |x_i y_i| to first order, u = eps / 2 (Higham 2002, "Accuracy and
+# Stability of Numerical Algorithms", eq. 3.5). Roundings have either sign: where they are
+# independent, the error is within lambda sqrt(n) u sum |x_i y_i| with a probability of at least
+# 1 - 2 exp(-lambda^2 / 2) (Higham and Mary 2019, "A New Approach to Probabilistic Rounding Error
+# Analysis", theorem 2.4). With lambda = 8 that is 1 - 3e-14. Both sums err: 2 u = eps. Terms are
+# themselves computed with a few roundings (differences, squares, quotients): the factor 4.
+#
+# Where two scores are closer than the sum of their bounds, scikit-learn itself scores the mask.
+
+_LAMBDA, _ROUNDINGS = 8.0, 4.0
 
 
-def column_blocks(n_columns: int) -> list[slice]:
-    """Return consecutive blocks that cover all columns."""
-    starts = list(range(0, max(n_columns - 1, 1), _WIDTH))
-    return [
-        slice(start, stop) for start, stop in zip(starts, [*starts[1:], n_columns], strict=True)
-    ]
+def relative_error(n_terms: Any, dtype: Any = np.float64) -> Any:
+    """Return the bound of a sum of `n_terms` products, relative to the sum of their sizes."""
+    eps = float(np.finfo(dtype).eps)
+    return _ROUNDINGS * eps * np.minimum(n_terms, _LAMBDA * np.sqrt(n_terms))
 
 
 _BLOCK = 32  # masks that are compared at once, to save memory
 
 
-def decide(scores: np.ndarray, doubts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the class of the highest score of each row, and which masks are sure of all rows."""
-    codes, decided = np.empty(scores.shape[:2], dtype=np.intp), np.empty(len(scores), dtype=bool)
+def classify(scores: np.ndarray, error_bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the class of the highest score of each row, and which masks are certain of all rows.
+
+    Scores have shape (n_masks, n_rows, n_classes), or (n_masks, n_rows, 1) for the second class
+    if positive; bounds (n_masks,).
+    """
+    codes, certain = np.empty(scores.shape[:2], dtype=np.intp), np.empty(len(scores), dtype=bool)
     for start in range(0, len(scores), _BLOCK):
-        own = slice(start, start + _BLOCK)
-        codes[own], margins = _compare(scores[own])
-        least = doubts[own] if scores.shape[2] == 1 else 2.0 * doubts[own]
+        block = slice(start, start + _BLOCK)
+        codes[block], margins = _margins(scores[block])
+        least = error_bounds[block] * (1.0 if scores.shape[2] == 1 else 2.0)
         with np.errstate(invalid="ignore"):  # False where it is not finite
-            decided[own] = (margins > least[:, None]).all(axis=1)
-    return codes, decided
+            certain[block] = (margins > least[:, None]).all(axis=1)
+    return codes, certain
 
 
-def _compare(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _margins(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n_classes = scores.shape[2]
     if n_classes == 1:
         return scores[:, :, 0] > 0.0, np.abs(scores[:, :, 0])
@@ -69,8 +84,8 @@ def _compare(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return scores.argmax(axis=2), highest[:, :, 1] - highest[:, :, 0]
 
 
-def soften(scores: np.ndarray) -> np.ndarray:
-    """Return probabilities proportional to the exponentials of the scores of each row."""
+def softmax_of_scores(scores: np.ndarray) -> np.ndarray:
+    """Return probabilities (n_masks, n_rows, n_classes) of scores as `classify` takes them."""
     if scores.shape[2] == 1:
         second = expit(scores[:, :, 0])
         return np.stack([1.0 - second, second], axis=2)
@@ -79,11 +94,45 @@ def soften(scores: np.ndarray) -> np.ndarray:
     return powers / powers.sum(axis=2, keepdims=True)
 
 
+# What is computed once for a fold ----------------------------------------------------------------
+
+Value = TypeVar("Value")
+
+_CACHE: WeakKeyDictionary[Fold, dict[Hashable, Any]] = WeakKeyDictionary()
+_LOCK = RLock()  # threads that ask for the same value wait for the first
+
+
+def cached_on(fold: Fold, key: Hashable, make: Callable[[], Value]) -> Value:
+    """Return what `make` returns, computed once for a fold and a key, and dropped with the fold."""
+    values = _CACHE.setdefault(fold, {})
+    if key not in values:
+        with _LOCK:
+            if key not in values:
+                values[key] = make()
+    return values[key]
+
+
+_WIDTH = 64  # columns: some rows of these fit in a processor's nearest cache
+
+
+def column_blocks(n_columns: int) -> list[slice]:
+    """Return consecutive blocks of columns, none of one column alone if there are more.
+
+    numpy sums the rows of a single column in another order, with other bits.
+    """
+    starts = list(range(0, max(n_columns - 1, 1), _WIDTH))
+    return [
+        slice(start, stop) for start, stop in zip(starts, [*starts[1:], n_columns], strict=True)
+    ]
+
+
+# Pipelines: what a scaler makes of a column, no mask changes -------------------------------------
+
 _SCALERS = (MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler)
 
 
 def split_pipeline(estimator: Any) -> tuple[tuple[Any, ...], Any]:
-    """Return the scalers and the classifier of a pipeline."""
+    """Return the scalers and the classifier of a pipeline, none and itself for anything else."""
     if type(estimator) is not Pipeline or estimator.memory is not None or not estimator.steps:
         return (), estimator
     *before, classifier = [step for _, step in estimator.steps]
@@ -93,30 +142,21 @@ def split_pipeline(estimator: Any) -> tuple[tuple[Any, ...], Any]:
     return scalers, classifier
 
 
-_KNOWN: WeakKeyDictionary[Fold, dict[str, Fold | None]] = WeakKeyDictionary()
-_SCALING = Lock()  # threads that ask for the same fold wait for the first
-
-
 def scale_fold(fold: Fold, scalers: tuple[Any, ...]) -> Fold | None:
-    """Return a fold whose columns went through scalers that were fitted on its fit rows."""
+    """Return a fold whose columns went through scalers fitted on its fit rows, if any can be."""
     if not scalers:
         return fold
-    name = repr([(type(scaler).__name__, scaler.get_params()) for scaler in scalers])
-    with _SCALING:
-        known = _KNOWN.setdefault(fold, {})
-        if name not in known:
-            known[name] = _scaled(fold, scalers)
-        return known[name]
+    key = repr([(type(scaler).__name__, scaler.get_params()) for scaler in scalers])
+    return cached_on(fold, ("scaled", key), lambda: _scaled(fold, scalers))
 
 
 def _scaled(fold: Fold, scalers: tuple[Any, ...]) -> Fold | None:
-    # In the order of the columns that scikit-learn is given, so that sums have its bits; of rows
-    # that are no one else's, whatever a scaler may do in place.
+    # C order as scikit-learn is given, so that sums have its bits; copies, as scalers may write.
     X_fit, X_validate = (np.array(X, order="C") for X in (fold.X_fit, fold.X_validate))
     try:
         for scaler in scalers:
-            own = clone(scaler).set_output(transform="default").fit(X_fit)
-            X_fit, X_validate = own.transform(X_fit), own.transform(X_validate)
+            fitted = clone(scaler).set_output(transform="default").fit(X_fit)
+            X_fit, X_validate = fitted.transform(X_fit), fitted.transform(X_validate)
     except ValueError:
         return None
     return replace(fold, X_fit=X_fit, X_validate=X_validate)

@@ -1,4 +1,4 @@
-"""The classes that sums over the columns of masks decide for, and by what margins."""
+"""The classes that sums over the columns of masks classify for, and by what margins."""
 
 from collections.abc import Callable
 from pathlib import Path

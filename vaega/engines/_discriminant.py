@@ -15,13 +15,13 @@ from sklearn.utils.multiclass import type_of_target
 from vaega.data._folds import Fold
 from vaega.engines import _linear_forms as forms
 from vaega.engines._base import (
-    LABELS,
-    PROBABILITIES,
-    RANKING,
-    Responses,
+    DECISION,
+    PREDICT,
+    PROBA,
+    Predictions,
+    classify,
     column_blocks,
-    decide,
-    soften,
+    softmax_of_scores,
 )
 from vaega.engines._compiled import kernel, multiply, padded, select
 from vaega.engines._linear_forms import (
@@ -591,8 +591,8 @@ def _bound_lost(basis, square, by_feature, own, steps, n_lost, dual):  # type: i
     return total
 
 
-NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
-WEIGHTS = False
+RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
+SAMPLE_WEIGHT = False
 EXACT = True
 RANDOM = False
 
@@ -609,7 +609,7 @@ _Terms = ScatterTerms | ShrunkTerms | None
 _KNOWN: WeakKeyDictionary[Fold, dict[tuple[str, str], _Terms]] = WeakKeyDictionary()
 
 
-def accepts(estimator: Any) -> str | None:
+def unsupported(estimator: Any) -> str | None:
     """Return which setting of a linear discriminant analysis is not computed here, if any."""
     shrinkage = estimator.shrinkage
     if estimator.solver not in ("svd", "lsqr", "eigen"):
@@ -626,36 +626,39 @@ def accepts(estimator: Any) -> str | None:
     )
 
 
-def respond(
+def predict(
     estimator: LinearDiscriminantAnalysis,
     fold: Fold,
     masks: np.ndarray,
-    *,
-    need: str,
-    seeds: np.ndarray | None,
-) -> Responses:
+    response_method: str = PREDICT,
+    seeds: np.ndarray | None = None,
+) -> Predictions:
     """Return the answers of a linear discriminant analysis for each mask."""
     known = _terms_of(estimator, fold)
     terms = known.scatter if isinstance(known, ShrunkTerms) else known
-    if known is None or terms is None or (need == RANKING and len(terms.priors) > 2):
-        return Responses.undecided(len(masks), len(fold.y_validate))
+    if known is None or terms is None or (response_method == DECISION and len(terms.priors) > 2):
+        return Predictions.uncertain(len(masks), len(fold.y_validate))
     if estimator.solver == "svd" and not terms.moving.all():
         masks = masks & terms.moving  # the others have no weight
     scores, doubts = _scores_of(known, estimator, masks, careful=False)
-    codes, decided = decide(scores, doubts)
+    codes, decided = classify(scores, doubts)
     rest = np.flatnonzero(~decided)
     if rest.size:
         scores[rest], doubts[rest] = _scores_of(known, estimator, masks[rest], careful=True)
-        codes[rest], decided[rest] = decide(scores[rest], doubts[rest])
+        codes[rest], decided[rest] = classify(scores[rest], doubts[rest])
     rest = np.flatnonzero(~decided)
     if rest.size and estimator.solver == "svd":
         tol = float(estimator.tol)
         scores[rest], doubts[rest] = _spectral_scores_of(terms, tol, masks[rest])
-        codes[rest], decided[rest] = decide(scores[rest], doubts[rest])
-    if need == LABELS:
-        return Responses(codes, decided)
-    values = np.ascontiguousarray(scores[:, :, 0]) if need == RANKING else soften(scores)
-    return Responses(codes, decided, values, doubts)
+        codes[rest], decided[rest] = classify(scores[rest], doubts[rest])
+    if response_method == PREDICT:
+        return Predictions(codes, decided)
+    values = (
+        np.ascontiguousarray(scores[:, :, 0])
+        if response_method == DECISION
+        else softmax_of_scores(scores)
+    )
+    return Predictions(codes, decided, values, doubts)
 
 
 def _scores_of(

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.svm import LinearSVC
 
 from vaega.data._folds import Fold
-from vaega.engines._base import LABELS, RANKING, Responses, decide
+from vaega.engines._base import DECISION, PREDICT, Predictions, classify
 from vaega.engines._compiled import kernel, multiply, multiply_upper, select
 from vaega.engines._logistic import costs_of, doubt_of, reduce_rows, rows_of, solve, transpose_rows
 
@@ -121,15 +121,15 @@ def _walk(scores, moves, signs, costs, weight, step, q, slope):  # type: ignore[
         weight[j] += length * step[j]
 
 
-NEEDS: tuple[str, ...] = (LABELS, RANKING)
-WEIGHTS = True
+RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION)
+SAMPLE_WEIGHT = True
 EXACT = False
 RANDOM = False
 
 _UNSURE = 1e-9  # Newton's method ends with the optimum itself
 
 
-def accepts(estimator: Any) -> str | None:
+def unsupported(estimator: Any) -> str | None:
     """Return which setting of a linear support vector machine is not computed here, if any."""
     only = {"penalty": "l2", "loss": "squared_hinge", "multi_class": "ovr"}
     for name, value in only.items():
@@ -139,19 +139,23 @@ def accepts(estimator: Any) -> str | None:
     return None if isinstance(C, Real) and 0.0 < float(C) < np.inf else f"C={C!r}"
 
 
-def respond(
+def predict(
     estimator: LinearSVC,
     fold: Fold,
     masks: np.ndarray,
-    *,
-    need: str,
-    seeds: np.ndarray | None,
-) -> Responses:
+    response_method: str = PREDICT,
+    seeds: np.ndarray | None = None,
+) -> Predictions:
     """Return the answers of a linear support vector machine for each mask."""
     rows = rows_of(fold, centred=False)
     n_classes, costs = len(rows.classes), costs_of(estimator, rows, fold)
-    if not rows.tame or costs is None or n_classes < 2 or (n_classes > 2 and need == RANKING):
-        return Responses.undecided(len(masks), len(fold.y_validate))
+    if (
+        not rows.tame
+        or costs is None
+        or n_classes < 2
+        or (n_classes > 2 and response_method == DECISION)
+    ):
+        return Predictions.uncertain(len(masks), len(fold.y_validate))
     signs = np.where(rows.codes == _told_apart(n_classes)[:, None], 1.0, -1.0)
     if n_classes > 2:
         costs = _costs_of_machines(estimator, fold, costs, signs)
@@ -160,11 +164,11 @@ def respond(
     fit_hinges(masks, rows.values, signs, np.atleast_2d(costs), scaling, values)
     scores = np.ascontiguousarray(values.transpose(0, 2, 1))
     with np.errstate(invalid="ignore"):
-        codes, decided = decide(scores, doubt_of(scores, costs, _UNSURE))
-    if need == LABELS:
-        return Responses(codes, decided)
+        codes, decided = classify(scores, doubt_of(scores, costs, _UNSURE))
+    if response_method == PREDICT:
+        return Predictions(codes, decided)
     scores[~decided] = 0.0
-    return Responses(codes, decided, np.ascontiguousarray(scores[:, :, 0]))
+    return Predictions(codes, decided, np.ascontiguousarray(scores[:, :, 0]))
 
 
 def _told_apart(n_classes: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight
 
 from vaega.data._folds import Fold
-from vaega.engines._base import LABELS, PROBABILITIES, RANKING, Responses, decide
+from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, classify
 from vaega.engines._compiled import (
     exponentiate,
     kernel,
@@ -630,8 +630,8 @@ def doubt_of(scores: np.ndarray, costs: np.ndarray, unsure: float) -> np.ndarray
     return doubts
 
 
-NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
-WEIGHTS = True
+RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
+SAMPLE_WEIGHT = True
 EXACT = False
 RANDOM = False
 
@@ -639,7 +639,7 @@ _SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky")
 UNSURE, _UNSURE_OF_TWO = 5e-7, 1e-9  # of decisions: where L-BFGS ends, and Newton's method
 
 
-def accepts(estimator: Any) -> str | None:
+def unsupported(estimator: Any) -> str | None:
     """Return which setting of a logistic regression is not computed here, if any."""
     if estimator.solver not in _SOLVERS:
         return f"solver={estimator.solver!r}"
@@ -658,45 +658,44 @@ def accepts(estimator: Any) -> str | None:
     return None
 
 
-def respond(
+def predict(
     estimator: LogisticRegression,
     fold: Fold,
     masks: np.ndarray,
-    *,
-    need: str,
-    seeds: np.ndarray | None,
-) -> Responses:
+    response_method: str = PREDICT,
+    seeds: np.ndarray | None = None,
+) -> Predictions:
     """Return the answers of a logistic regression for each mask."""
     liblinear = estimator.solver == "liblinear"
     rows = rows_of(fold, centred=estimator.fit_intercept and not liblinear)
     costs = costs_of(estimator, rows, fold)
     n_classes = len(rows.classes)
     possible = rows.tame and rows.X_type != np.float32 and n_classes > 1
-    if n_classes > 2 and (liblinear or need == RANKING):
+    if n_classes > 2 and (liblinear or response_method == DECISION):
         possible = False
     if not possible or costs is None:
-        return Responses.undecided(len(masks), len(fold.y_validate))
+        return Predictions.uncertain(len(masks), len(fold.y_validate))
     scores = _fit(estimator, rows, costs, masks, liblinear=liblinear)
     with np.errstate(invalid="ignore"):
-        codes, decided = decide(
+        codes, decided = classify(
             scores, doubt_of(scores, costs, UNSURE if n_classes > 2 else _UNSURE_OF_TWO)
         )
-    return respond_with(scores, codes, decided, need)
+    return predictions_of(scores, codes, decided, response_method)
 
 
-def respond_with(
-    scores: np.ndarray, codes: np.ndarray, decided: np.ndarray, need: str
-) -> Responses:
+def predictions_of(
+    scores: np.ndarray, codes: np.ndarray, decided: np.ndarray, response_method: str
+) -> Predictions:
     """Return the answers that follow from decisions."""
-    if need == LABELS:
-        return Responses(codes, decided)
+    if response_method == PREDICT:
+        return Predictions(codes, decided)
     scores[~decided] = 0.0
-    if need == RANKING:
-        return Responses(codes, decided, np.ascontiguousarray(scores[:, :, 0]))
+    if response_method == DECISION:
+        return Predictions(codes, decided, np.ascontiguousarray(scores[:, :, 0]))
     if scores.shape[2] > 1:
-        return Responses(codes, decided, softmax(scores, axis=2))
+        return Predictions(codes, decided, softmax(scores, axis=2))
     shares = expit(scores[:, :, 0])
-    return Responses(codes, decided, np.stack([1.0 - shares, shares], axis=2))
+    return Predictions(codes, decided, np.stack([1.0 - shares, shares], axis=2))
 
 
 def _fit(

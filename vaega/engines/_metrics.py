@@ -16,7 +16,7 @@ from sklearn.metrics import (
 from sklearn.utils.multiclass import type_of_target
 
 from vaega.data._folds import Fold
-from vaega.engines._base import LABELS, PROBABILITIES, RANKING, Responses
+from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions
 from vaega.engines._compiled import kernel, total
 
 _LINKS = 8  # in doubt, of which every combination is tried
@@ -176,33 +176,33 @@ class Metric:
     """A metric that is computed here."""
 
     name: str  # Of the metric, as scikit-learn's scorers are named
-    need: str  # What of a classifier's answers it is made of
+    response_method: str  # What of a classifier's answers it is made of
 
 
 # By the function, its settings, what it is called with, and the sign that makes higher better.
 _BY_RANK, _BY_SHARE = ("decision_function", "predict_proba"), ("predict_proba",)
 _KNOWN = {
-    (accuracy_score, (), ("predict",), 1): Metric("accuracy", LABELS),
-    (balanced_accuracy_score, (), ("predict",), 1): Metric("balanced_accuracy", LABELS),
+    (accuracy_score, (), ("predict",), 1): Metric("accuracy", PREDICT),
+    (balanced_accuracy_score, (), ("predict",), 1): Metric("balanced_accuracy", PREDICT),
     (f1_score, (("average", "macro"), ("pos_label", None)), ("predict",), 1): Metric(
-        "f1_macro", LABELS
+        "f1_macro", PREDICT
     ),
-    (roc_auc_score, (), _BY_RANK, 1): Metric("roc_auc", RANKING),
-    (roc_auc_score, (), _BY_SHARE, 1): Metric("roc_auc", PROBABILITIES),
-    (roc_auc_score, (("multi_class", "ovr"),), _BY_SHARE, 1): Metric("roc_auc_ovr", PROBABILITIES),
-    (roc_auc_score, (("multi_class", "ovo"),), _BY_SHARE, 1): Metric("roc_auc_ovo", PROBABILITIES),
-    (log_loss, (), _BY_SHARE, -1): Metric("neg_log_loss", PROBABILITIES),
+    (roc_auc_score, (), _BY_RANK, 1): Metric("roc_auc", DECISION),
+    (roc_auc_score, (), _BY_SHARE, 1): Metric("roc_auc", PROBA),
+    (roc_auc_score, (("multi_class", "ovr"),), _BY_SHARE, 1): Metric("roc_auc_ovr", PROBA),
+    (roc_auc_score, (("multi_class", "ovo"),), _BY_SHARE, 1): Metric("roc_auc_ovo", PROBA),
+    (log_loss, (), _BY_SHARE, -1): Metric("neg_log_loss", PROBA),
 }
 
 
-def recognise_metric(scorer: Any, estimator: Any) -> Metric | None:
+def match_metric(scorer: Any, estimator: Any) -> Metric | None:
     """Return the metric that a scorer computes, where it is known here."""
     kind = type(scorer)
     if not kind.__module__.startswith("sklearn."):
         return None
     if kind.__name__ == "_PassthroughScorer":
         known = scorer._estimator is estimator
-        return Metric("accuracy", LABELS) if known else None
+        return Metric("accuracy", PREDICT) if known else None
     if kind.__name__ != "_Scorer":
         return None
     method = scorer._response_method
@@ -238,15 +238,15 @@ class _Truth:
 _TRUTHS: WeakKeyDictionary[Fold, _Truth | None] = WeakKeyDictionary()
 
 
-def score_responses(metric: Metric, fold: Fold, answers: Responses) -> np.ndarray:
+def score_predictions(metric: Metric, fold: Fold, answers: Predictions) -> np.ndarray:
     """Return the metric of each mask's answers."""
     scores = np.full(len(answers.codes), np.nan)
     if fold not in _TRUTHS:
         _TRUTHS[fold] = _truth_of(fold)
-    truth, rows = _TRUTHS[fold], np.flatnonzero(answers.decided)
+    truth, rows = _TRUTHS[fold], np.flatnonzero(answers.certain)
     if truth is None or not rows.size:
         return scores
-    if metric.need == LABELS:
+    if metric.response_method == PREDICT:
         codes = np.ascontiguousarray(answers.codes, dtype=np.int64)
         own = codes if rows.size == len(codes) else codes[rows]
         scores[rows] = _score_codes(metric.name, truth, own)
@@ -281,10 +281,10 @@ def _are_labels(y: np.ndarray) -> bool:
         return False
 
 
-def _doubts_of(answers: Responses, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
-    if answers.doubts is None:
+def _doubts_of(answers: Predictions, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    if answers.error_bounds is None:
         return np.zeros(values.shape)
-    doubts = np.asarray(answers.doubts[rows], dtype=float)
+    doubts = np.asarray(answers.error_bounds[rows], dtype=float)
     by_mask = doubts.reshape(doubts.shape + (1,) * (values.ndim - doubts.ndim))
     return np.broadcast_to(by_mask, values.shape)
 
@@ -319,7 +319,7 @@ def _score_values(
     if metric.name == "neg_log_loss":
         return -_loss(truth, values, doubts)
     if n_classes == 2:
-        if metric.need == PROBABILITIES:
+        if metric.response_method == PROBA:
             values, doubts = values[:, :, 1], doubts[:, :, 1]
         return _areas(values, doubts, truth.labels == 1, truth)
     # By ranks alone scikit-learn has no area of several classes; nor pairs of them with weights.

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 from vaega.data._folds import Fold
-from vaega.engines._base import LABELS, PROBABILITIES, RANKING, Responses
+from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions
 from vaega.engines._compiled import (
     kernel,
     multiply_part,
@@ -762,7 +762,7 @@ def most_likely(outputs):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def predict(rows, columns, layout, network, activation):  # type: ignore[no-untyped-def]
+def network_outputs(rows, columns, layout, network, activation):  # type: ignore[no-untyped-def]
     """Return the outputs of a network for all rows."""
     n_rows, width, row = len(rows.X), network.first.shape[1], layout.value_rows[-1]
     everything = np.arange(n_rows)
@@ -812,15 +812,15 @@ def fit_and_predict(  # type: ignore[no-untyped-def]
         network = initial_network(words, len(columns), layout, gain, rows.X)
         outcome = train(rows, everything, nothing, columns, layout, network, words, settings)
         converged[m] = outcome.converged
-        made = predict(validate, columns, layout, network, settings.activation)
+        made = network_outputs(validate, columns, layout, network, settings.activation)
         sound = np.isfinite(network.first).all() and np.isfinite(network.rest).all()
         for i in range(made.shape[0]):
             for k in range(made.shape[1]):
                 outputs[m, i, k] = made[i, k] if sound else np.nan
 
 
-NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
-WEIGHTS = True
+RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
+SAMPLE_WEIGHT = True
 EXACT = False
 RANDOM = True
 
@@ -845,7 +845,7 @@ _CLIPPED = (
 )
 
 
-def accepts(estimator: Any) -> str | None:
+def unsupported(estimator: Any) -> str | None:
     """Return which setting of a multilayer perceptron is not computed here, if any."""
     try:
         estimator._validate_params()
@@ -863,16 +863,15 @@ def accepts(estimator: Any) -> str | None:
     return None
 
 
-def respond(
+def predict(
     estimator: MLPClassifier,
     fold: Fold,
     masks: np.ndarray,
-    *,
-    need: str,
-    seeds: np.ndarray | None,
-) -> Responses:
+    response_method: str = PREDICT,
+    seeds: np.ndarray | None = None,
+) -> Predictions:
     """Return the answers of a network for each mask."""
-    answers = Responses.undecided(len(masks), len(fold.y_validate))
+    answers = Predictions.uncertain(len(masks), len(fold.y_validate))
     rows, validate = _rows_of(fold, np.dtype(np.float32))
     n_classes = int(rows.codes.max()) + 1
     if n_classes < 2:
@@ -887,13 +886,22 @@ def respond(
         fit(estimator, (rows, validate), masks[own], seeds[own], outputs[own], converged[own])
     values = np.concatenate([1.0 - outputs, outputs], axis=2) if n_classes == 2 else outputs
     codes = (values[:, :, 1] > 0.5).astype(int) if n_classes == 2 else values.argmax(axis=2)
-    ranking = values[:, :, 1] if need == RANKING else values
-    return Responses(
+    ranking = values[:, :, 1] if response_method == DECISION else values
+    return Predictions(
         codes,
         np.asarray(np.isfinite(outputs).all(axis=(1, 2))),
-        None if need == LABELS else ranking,
-        warned=_warned(estimator, ~converged, len(rows.X)),
+        None if response_method == PREDICT else ranking,
+        warnings=_warned(estimator, ~converged, len(rows.X)),
     )
+
+
+def predict_on_device(
+    estimator: MLPClassifier, fold: Fold, masks: np.ndarray, **options: Any
+) -> Predictions:
+    """Return `predict` as torch computes it on a device, whole populations at once."""
+    from vaega.engines import _torch_mlp
+
+    return _torch_mlp.predict(estimator, fold, masks, **options)
 
 
 def _own_seeds(estimator: MLPClassifier, n_masks: int) -> np.ndarray:
@@ -944,7 +952,7 @@ def _fit_singly(
             converged[place] = outcome.converged
             if np.isfinite(network.first).all() and np.isfinite(network.rest).all():
                 activation = _ACTIVATIONS[estimator.activation]
-                outputs[place] = predict(tables[1], columns, layout, network, activation)
+                outputs[place] = network_outputs(tables[1], columns, layout, network, activation)
 
 
 def _warned(estimator: MLPClassifier, stopped: np.ndarray, n_rows: int) -> dict[str, np.ndarray]:

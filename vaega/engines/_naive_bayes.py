@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.naive_bayes import GaussianNB
 
 from vaega.data._folds import Fold
-from vaega.engines._base import LABELS, PROBABILITIES, RANKING, Responses
+from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions
 from vaega.engines._compiled import judge, kernel, padded
 
 _BLOCK = 16  # columns that are summed apart, so that few roundings add up
@@ -185,8 +185,8 @@ def _share(joint, error, values, doubts):  # type: ignore[no-untyped-def]
             doubts[c] = values[c] * np.expm1(min(own, 700.0))
 
 
-NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
-WEIGHTS = True
+RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
+SAMPLE_WEIGHT = True
 EXACT = True
 RANDOM = False
 
@@ -216,37 +216,41 @@ class _Moments:
 _KNOWN: WeakKeyDictionary[Fold, _Moments | None] = WeakKeyDictionary()
 
 
-def accepts(estimator: Any) -> str | None:
+def unsupported(estimator: Any) -> str | None:
     """Return which setting of a Gaussian naive Bayes is not computed here: none."""
     return None
 
 
-def respond(
-    estimator: GaussianNB, fold: Fold, masks: np.ndarray, *, need: str, seeds: np.ndarray | None
-) -> Responses:
+def predict(
+    estimator: GaussianNB,
+    fold: Fold,
+    masks: np.ndarray,
+    response_method: str = PREDICT,
+    seeds: np.ndarray | None = None,
+) -> Predictions:
     """Return the answers of a Gaussian naive Bayes for each mask."""
     shape = (len(masks), len(fold.y_validate))
     if fold not in _KNOWN:
         _KNOWN[fold] = _moments_of(fold)
     moments = _KNOWN[fold]
     priors = None if moments is None else _priors(estimator, moments)
-    if moments is None or priors is None or (need == RANKING and len(priors) != 2):
-        return Responses.undecided(*shape)
+    if moments is None or priors is None or (response_method == DECISION and len(priors) != 2):
+        return Predictions.uncertain(*shape)
     smoothing = float(estimator.var_smoothing)
-    if need == LABELS:
+    if response_method == PREDICT:
         return _labels(moments, masks, priors, smoothing)
     joint, doubt = _joint(moments, masks, priors, smoothing)
     codes, decided = np.empty(shape, dtype=np.int64), np.empty(shape[0], dtype=bool)
     likeliest(joint, doubt, codes, decided)
     values, doubts = np.empty((2, *shape, len(priors)))
     shares(joint, doubt, values, doubts, decided)
-    for row in np.flatnonzero(decided & _are_close(values, doubts, need)):
+    for row in np.flatnonzero(decided & _are_close(values, doubts, response_method)):
         learned = _learned(moments, masks[row], priors, smoothing)
         if learned is not None:
             values[row], doubts[row] = learned.predict_proba(learned.rows), 0.0
-    if need == RANKING:
+    if response_method == DECISION:
         values, doubts = values[:, :, 1], doubts[:, :, 1]
-    return Responses(codes, decided, values, doubts)
+    return Predictions(codes, decided, values, doubts)
 
 
 def _joint(
@@ -269,7 +273,7 @@ def _joint(
 
 def _labels(
     moments: _Moments, masks: np.ndarray, priors: np.ndarray, smoothing: float
-) -> Responses:
+) -> Predictions:
     """Return the likeliest classes, by the quickest way that is sure of those of a mask."""
     codes = np.empty((len(masks), len(moments.validate)), dtype=np.int64)
     decided = _add_up(moments, masks, priors, smoothing, codes)
@@ -282,7 +286,7 @@ def _labels(
         learned = _learned(moments, masks[row], priors, smoothing)
         if learned is not None:
             codes[row], decided[row] = learned.joint.argmax(axis=1), True  # as it predicts
-    return Responses(codes, decided)
+    return Predictions(codes, decided)
 
 
 def _add_up(
@@ -328,14 +332,14 @@ def _table_of(moments: _Moments, n_classes: int, smoothing: float) -> np.ndarray
     return table
 
 
-def _are_close(values: np.ndarray, doubts: np.ndarray, need: str) -> np.ndarray:
+def _are_close(values: np.ndarray, doubts: np.ndarray, response_method: str) -> np.ndarray:
     """Whether rounding may turn the order of two rows, or move a logarithm visibly."""
     order = np.argsort(values, axis=1)
     low, high = (np.take_along_axis(values + sign * doubts, order, 1) for sign in (-1, 1))
     unsure = high > low
     meet = high[:, :-1] >= low[:, 1:]
     close = (meet & (unsure[:, :-1] | unsure[:, 1:])).any(axis=(1, 2))
-    if need == PROBABILITIES:
+    if response_method == PROBA:
         rest = np.maximum(np.minimum(values, 1.0 - values), np.finfo(float).eps)
         close |= (doubts > _LOGARITHM * rest).any(axis=(1, 2))
     return np.asarray(close)

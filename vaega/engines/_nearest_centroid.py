@@ -9,11 +9,18 @@ from sklearn.neighbors import NearestCentroid
 from sklearn.utils.multiclass import type_of_target
 
 from vaega.data._folds import Fold
-from vaega.engines._base import LABELS, PROBABILITIES, RANKING, Responses, column_blocks, soften
+from vaega.engines._base import (
+    DECISION,
+    PREDICT,
+    PROBA,
+    Predictions,
+    column_blocks,
+    softmax_of_scores,
+)
 from vaega.engines._compiled import gather, judge, padded
 
-NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
-WEIGHTS = False
+RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
+SAMPLE_WEIGHT = False
 EXACT = True
 RANDOM = False
 
@@ -41,7 +48,7 @@ class _Terms:
 _KNOWN: WeakKeyDictionary[Fold, dict[tuple[str, bool], _Terms | None]] = WeakKeyDictionary()
 
 
-def accepts(estimator: Any) -> str | None:
+def unsupported(estimator: Any) -> str | None:
     """Return which setting of a nearest-centroid classifier is not computed here, if any."""
     if not isinstance(estimator.metric, str) or estimator.metric != "euclidean":
         return f"metric={estimator.metric!r}"
@@ -51,35 +58,38 @@ def accepts(estimator: Any) -> str | None:
     return None if threshold is None else f"shrink_threshold={threshold!r}"
 
 
-def respond(
+def predict(
     estimator: NearestCentroid,
     fold: Fold,
     masks: np.ndarray,
-    *,
-    need: str,
-    seeds: np.ndarray | None,
-) -> Responses:
+    response_method: str = PREDICT,
+    seeds: np.ndarray | None = None,
+) -> Predictions:
     """Return the answers of nearest centroids for each mask."""
     priors = _priors_of(estimator, fold)
     n_validate = len(fold.y_validate)
-    if priors is None or (need == RANKING and len(priors) > 2):
-        return Responses.undecided(len(masks), n_validate)
+    if priors is None or (response_method == DECISION and len(priors) > 2):
+        return Predictions.uncertain(len(masks), n_validate)
     equal = bool(np.isclose(priors, 1.0 / len(priors)).all())
     terms = _terms_of(fold, priors, scaled=not equal)
     if terms is None:
-        return Responses.undecided(len(masks), n_validate)
+        return Predictions.uncertain(len(masks), n_validate)
     masks = np.ascontiguousarray(masks)
     answers = _labels(terms, masks, n_validate)
-    if need == LABELS:
+    if response_method == PREDICT:
         return answers
     scaled = _terms_of(fold, priors, scaled=True)
     assert scaled is not None
     scores, doubts, _ = _scores_of(scaled, masks, n_validate)
-    values = np.ascontiguousarray(scores[:, :, 0]) if need == RANKING else soften(scores)
-    return Responses(answers.codes, answers.decided, values, doubts, answers.warned)
+    values = (
+        np.ascontiguousarray(scores[:, :, 0])
+        if response_method == DECISION
+        else softmax_of_scores(scores)
+    )
+    return Predictions(answers.codes, answers.certain, values, doubts, answers.warnings)
 
 
-def _labels(terms: _Terms, masks: np.ndarray, n_validate: int) -> Responses:
+def _labels(terms: _Terms, masks: np.ndarray, n_validate: int) -> Predictions:
     n_others = len(terms.log_priors)
     codes = np.empty((len(masks), n_validate), dtype=np.int64)
     margins, rest = np.empty(len(masks)), np.empty((len(masks), 4))
@@ -87,7 +97,7 @@ def _labels(terms: _Terms, masks: np.ndarray, n_validate: int) -> Responses:
     doubts, warned = _doubts_of(terms, rest)
     with np.errstate(invalid="ignore"):  # False where it is not finite
         decided = margins > (doubts if n_others == 1 else 2.0 * doubts)
-    return Responses(codes, decided, warned={_ZERO_SPREAD: warned})
+    return Predictions(codes, decided, warnings={_ZERO_SPREAD: warned})
 
 
 def _scores_of(

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
 from vaega.data._folds import Fold
-from vaega.engines._base import LABELS, PROBABILITIES, RANKING, Responses
+from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions
 from vaega.engines._compiled import kernel, multiply, padded, part, select
 
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -299,8 +299,8 @@ def _share(tally, values, doubts):  # type: ignore[no-untyped-def]
         doubts[c] = 0.0 if alone else 2.0 * tally[2, c] * values[c]
 
 
-NEEDS: tuple[str, ...] = (LABELS, RANKING, PROBABILITIES)
-WEIGHTS = False
+RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
+SAMPLE_WEIGHT = False
 EXACT = True
 RANDOM = False
 
@@ -324,7 +324,7 @@ class _Rows:
 _KNOWN: WeakKeyDictionary[Fold, _Rows] = WeakKeyDictionary()
 
 
-def accepts(estimator: Any) -> str | None:
+def unsupported(estimator: Any) -> str | None:
     """Return which setting of a nearest-neighbour classifier is not computed here, if any."""
     euclidean = estimator.metric == "euclidean" or (
         estimator.metric == "minkowski" and estimator.p == 2
@@ -338,14 +338,13 @@ def accepts(estimator: Any) -> str | None:
     return None if known else f"weights={estimator.weights!r}"
 
 
-def respond(
+def predict(
     estimator: KNeighborsClassifier,
     fold: Fold,
     masks: np.ndarray,
-    *,
-    need: str,
-    seeds: np.ndarray | None,
-) -> Responses:
+    response_method: str = PREDICT,
+    seeds: np.ndarray | None = None,
+) -> Predictions:
     """Return the answers of nearest neighbours for each mask."""
     shape = (len(masks), len(fold.y_validate))
     if fold not in _KNOWN:
@@ -353,10 +352,10 @@ def respond(
     rows = _KNOWN[fold]
     by_distance = estimator.weights == "distance"
     usual = _is_usual(estimator, fold, by_distance)
-    if not usual or (need == RANKING and rows.n_classes != 2):
-        return Responses.undecided(*shape)
+    if not usual or (response_method == DECISION and rows.n_classes != 2):
+        return Predictions.uncertain(*shape)
     predicted, decided = np.full(shape, -1), np.empty(len(masks), dtype=bool)
-    n_asked = (0, 0) if need == LABELS else shape
+    n_asked = (0, 0) if response_method == PREDICT else shape
     values, doubts = np.empty((2, *n_asked, rows.n_classes))
     vote(
         np.ascontiguousarray(masks & rows.usable),
@@ -375,11 +374,11 @@ def respond(
         doubts,
     )
     decided &= ~masks[:, ~rows.usable].any(axis=1)  # scikit-learn refuses these
-    if need == LABELS:
-        return Responses(predicted, decided)
-    if need == RANKING:
+    if response_method == PREDICT:
+        return Predictions(predicted, decided)
+    if response_method == DECISION:
         values, doubts = values[:, :, 1], doubts[:, :, 1]
-    return Responses(predicted, decided, values, doubts)
+    return Predictions(predicted, decided, values, doubts)
 
 
 def _rows_of(fold: Fold) -> _Rows:

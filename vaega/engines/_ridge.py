@@ -13,12 +13,12 @@ from sklearn.utils.multiclass import type_of_target
 
 from vaega.data._folds import Fold
 from vaega.engines import _linear_forms as forms
-from vaega.engines._base import LABELS, RANKING, Responses, column_blocks, decide
+from vaega.engines._base import DECISION, PREDICT, Predictions, classify, column_blocks
 from vaega.engines._compiled import padded
 from vaega.engines._linear_forms import ColumnGram
 
-NEEDS: tuple[str, ...] = (LABELS, RANKING)
-WEIGHTS = True
+RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION)
+SAMPLE_WEIGHT = True
 EXACT = True
 RANDOM = False
 
@@ -51,7 +51,7 @@ class _Terms:
 _KNOWN: WeakKeyDictionary[Fold, dict[str, _Terms | None]] = WeakKeyDictionary()
 
 
-def accepts(estimator: Any) -> str | None:
+def unsupported(estimator: Any) -> str | None:
     """Return which setting of a ridge classifier is not computed here, if any."""
     if estimator.solver not in _SOLVERS:
         return f"solver={estimator.solver!r}"
@@ -61,28 +61,27 @@ def accepts(estimator: Any) -> str | None:
     return f"positive={estimator.positive!r}" if estimator.positive else None
 
 
-def respond(
+def predict(
     estimator: RidgeClassifier,
     fold: Fold,
     masks: np.ndarray,
-    *,
-    need: str,
-    seeds: np.ndarray | None,
-) -> Responses:
+    response_method: str = PREDICT,
+    seeds: np.ndarray | None = None,
+) -> Predictions:
     """Return the answers of a ridge classifier for each mask."""
     terms = _terms_of(estimator, fold)
-    if terms is None or (need == RANKING and terms.targets.shape[1] > 1):
-        return Responses.undecided(len(masks), len(fold.y_validate))
+    if terms is None or (response_method == DECISION and terms.targets.shape[1] > 1):
+        return Predictions.uncertain(len(masks), len(fold.y_validate))
     alpha = float(estimator.alpha)
     values, doubts = _values_of(terms, alpha, masks, careful=False)
-    codes, decided = decide(values, doubts)
+    codes, decided = classify(values, doubts)
     rest = np.flatnonzero(~decided)
     if rest.size:
         values[rest], doubts[rest] = _values_of(terms, alpha, masks[rest], careful=True)
-        codes[rest], decided[rest] = decide(values[rest], doubts[rest])
-    if need == LABELS:
-        return Responses(codes, decided)
-    return Responses(codes, decided, np.ascontiguousarray(values[:, :, 0]), doubts)
+        codes[rest], decided[rest] = classify(values[rest], doubts[rest])
+    if response_method == PREDICT:
+        return Predictions(codes, decided)
+    return Predictions(codes, decided, np.ascontiguousarray(values[:, :, 0]), doubts)
 
 
 def _values_of(

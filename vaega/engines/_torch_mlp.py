@@ -18,7 +18,7 @@ from torch import Tensor
 from vaega.core.errors import InputError
 from vaega.data._folds import Fold
 from vaega.engines import _mlp as compiled
-from vaega.engines._base import LABELS, RANKING, Responses
+from vaega.engines._base import DECISION, PREDICT, Predictions
 from vaega.engines._compiled import kernel
 from vaega.engines._mlp import (
     ADAM,
@@ -569,17 +569,17 @@ class Draws:
     words: np.ndarray  # The random streams afterwards
 
 
-def respond(
+def predict(
     estimator: MLPClassifier,
     fold: Fold,
     masks: np.ndarray,
-    *,
-    need: str,
-    seeds: np.ndarray | None,
-    device: torch.device,
-) -> Responses:
+    response_method: str = PREDICT,
+    seeds: np.ndarray | None = None,
+    device: torch.device | str = "cpu",
+) -> Predictions:
     """Return the answers of a network for each mask."""
-    answers = Responses.undecided(len(masks), len(fold.y_validate))
+    device = torch.device(device)
+    answers = Predictions.uncertain(len(masks), len(fold.y_validate))
     table = table_of(fold, device, torch.float32)
     n_classes = int(table.codes.max()) + 1
     if n_classes < 2 or _split(estimator, table.codes, np.random.RandomState(0)) is None:
@@ -595,17 +595,17 @@ def respond(
         sound = shares.isfinite().all(dim=2).all(dim=1) & outcome.weights.isfinite().all(dim=1)
         out = shares.cpu().numpy()
         values[places] = np.concatenate([1.0 - out, out], axis=2) if n_classes == 2 else out
-        answers.decided[places] = sound.cpu().numpy()
+        answers.certain[places] = sound.cpu().numpy()
         converged[places] = outcome.converged
 
     work_in_chunks(masks, device, _bytes_of(estimator, table), work, owner="MLPClassifier")
     codes = (values[:, :, 1] > 0.5).astype(int) if n_classes == 2 else values.argmax(axis=2)
-    ranking = values[:, :, 1] if need == RANKING else values
-    return Responses(
+    ranking = values[:, :, 1] if response_method == DECISION else values
+    return Predictions(
         codes,
-        answers.decided,
-        None if need == LABELS else ranking,
-        warned=compiled._warned(estimator, ~converged, len(table.codes)),
+        answers.certain,
+        None if response_method == PREDICT else ranking,
+        warnings=compiled._warned(estimator, ~converged, len(table.codes)),
     )
 
 

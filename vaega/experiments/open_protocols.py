@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from sklearn.metrics import get_scorer
 
+from vaega.core.devices import pick_device
 from vaega.core.errors import ConfigError
 from vaega.core.randomness import derive_seed
 from vaega.data._folds import Fold
@@ -30,7 +31,7 @@ from vaega.experiments.trial import (
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import Preparation, prepare_fold
 from vaega.fitness._memory import Objective, ScoreStore
-from vaega.generative._fitted import Gaussian, one_thread, pick_device
+from vaega.generative._fitted import Gaussian, one_thread
 from vaega.generative._networks import OUTPUT_GAIN, Network, build_network
 from vaega.generative._training import Objective as TrainingObjective
 from vaega.generative._training import Rows, Trainee, TrainingSettings, gaussian_kl

@@ -55,7 +55,7 @@ def make_sampler(arm: ArmConfig, n_classes: int, *, device: str, cache: Any) -> 
         find_smote()
     if kind in SAMPLERS:
         return make_plain_sampler(kind, given, n_per_class=added)
-    from vaega.generative._fitted import pick_device
+    from vaega.core.devices import pick_device
     from vaega.generative._samplers import GenerativeSampler
 
     pick_device(device, owner="--device")

@@ -23,7 +23,7 @@ from vaega.core.files import fingerprint
 from vaega.core.randomness import derive_seed
 from vaega.core.threads import one_thread
 from vaega.data._folds import Fold
-from vaega.engines._registry import Plan, recognise, score_fold
+from vaega.engines._registry import EngineSpec, match, score_fold
 from vaega.fitness._folds import (
     ClusterFolds,
     FoldFiles,
@@ -55,7 +55,7 @@ class Task:
     seed: int  # Of all evaluations
     seeded: tuple[str, ...]  # The parameters of the classifier that take a seed derived from it
     places: tuple[int, ...]  # Of the folds, among all of them: seeds are derived from these
-    plan: Plan | None  # Of the engine that computes the classifier, if one does
+    plan: EngineSpec | None  # Of the engine that computes the classifier, if one does
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ def evaluate_together(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
     """Score masks with the engine of the task's plan."""
     assert task.plan is not None
     masks, seeds = chunk.masks, None
-    random = task.plan.module.RANDOM and task.seeded
+    random = task.plan.engine.RANDOM and task.seeded
     warned: dict[int, Counter[str]] = defaultdict(Counter)
     columns = []
     with one_thread(), counted_warnings():  # an engine names what scikit-learn would warn of
@@ -95,7 +95,7 @@ def evaluate_together(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
                 seeds = np.array([_derive(task.seed, digest, place) for digest in digests])
             result = score_fold(task.plan, fold, masks, seeds)
             columns.append(result.scores)
-            for text, rows in result.warned.items():
+            for text, rows in result.warnings.items():
                 for row in rows.tolist():
                     warned[row][text] += 1
     by_mask = [Counter[str]()] * len(masks)
@@ -263,12 +263,12 @@ class CrossValidatedFitness:
         self._is_view = False
         self._plan = self._make_plan()
 
-    def _make_plan(self) -> Plan | None:
+    def _make_plan(self) -> EngineSpec | None:
         if self.engine == "sklearn":
             return None
         weighted = any(fold.weight_fit is not None for fold in self.folds)
-        plan = recognise(self.estimator, self.scorer, weighted=weighted)
-        if isinstance(plan, Plan):
+        plan = match(self.estimator, self.scorer, weighted=weighted)
+        if isinstance(plan, EngineSpec):
             return plan.on_device(self.device)
         owner = type(self.estimator).__name__
         if self.engine == "population":
@@ -372,9 +372,9 @@ class CrossValidatedFitness:
 
     def _computers(self) -> list[str]:
         libraries = ["vaega " + __version__, *_LIBRARIES]
-        if self._plan is not None and not self._plan.module.EXACT:
+        if self._plan is not None and not self._plan.engine.EXACT:
             libraries += [
-                f"engine {self._plan.engine} on {self._plan.device or 'the processor'}",
+                f"engine {self._plan.name} on {self._plan.device or 'the processor'}",
                 "numba " + import_module("numba").__version__,
             ]
         return libraries
@@ -479,7 +479,7 @@ class CrossValidatedFitness:
         # Threads read the folds where they are, processes map them from files.
         threads = getattr(parallel._backend, "uses_threads", False)
         # What is no training takes as long for any mask, and less than a chunk costs.
-        even = together and threads and plan is not None and plan.module.EXACT
+        even = together and threads and plan is not None and plan.engine.EXACT
         n_chunks = min(len(masks), n_workers * (1 if even else _CHUNKS_PER_JOB))
         parts = np.array_split(masks, n_chunks)
         known_parts = [None] * n_chunks if known is None else np.array_split(known, n_chunks)

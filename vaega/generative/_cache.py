@@ -19,6 +19,7 @@ from sklearn.utils.validation import _get_feature_names
 
 import vaega
 from vaega.core.checks import check_count
+from vaega.core.devices import pick_device
 from vaega.core.errors import InputError, ResultsError
 from vaega.core.files import (
     cache_folder,
@@ -29,7 +30,6 @@ from vaega.core.files import (
     write_json,
 )
 from vaega.generative._base import GenerativeModel
-from vaega.generative._fitted import pick_device
 from vaega.generative._models import say_remarks
 from vaega.generative._storage import KINDS, restore_model, save_model, storable_params
 from vaega.generative._training import multiplies_bfloat16

@@ -52,23 +52,6 @@ def one_thread() -> Iterator[None]:
                 torch.set_num_threads(_before)
 
 
-def pick_device(device: Any, *, owner: str) -> torch.device:
-    """Return the torch device that `device` names."""
-    if isinstance(device, str) and device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-    except (RuntimeError, TypeError):
-        found = None
-    if found is None or found.type not in ("cpu", "cuda"):
-        raise InputError(f"{owner}: device must be 'auto', 'cpu' or 'cuda', got {device!r}.")
-    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
-        raise InputError(
-            f"{owner}: device {device!r} is not there, torch finds no such CUDA device."
-        )
-    return found
-
-
 def check_labels(y: Any, *, owner: str) -> Any:
     """Return `y`, object labels as an array of one type; no column of labels unchanged."""
     labels = None if y is None else np.asarray(y)

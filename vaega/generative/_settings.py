@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from vaega.core.checks import check_choice, check_count, check_number, check_positive
+from vaega.core.devices import pick_device
 from vaega.core.errors import InputError
-from vaega.generative._fitted import find_likelihood, pick_device
+from vaega.generative._fitted import find_likelihood
 from vaega.generative._networks import NORMS, HierarchicalNetwork, Network
 from vaega.generative._training import (
     ANNEALINGS,

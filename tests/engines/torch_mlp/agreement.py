@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from vaega.data._folds import Fold
-from vaega.engines._registry import _ENGINES, _import_engine
+from vaega.engines import _mlp
 
 CPU = torch.device("cpu")
 
@@ -24,14 +24,14 @@ def masks_of(fold, n_masks, rng):
     return masks
 
 
-def assert_agreement(respond, classifier, fold, masks, *, seeds=None, equal=0.99, decided=0.95):
+def assert_agreement(predict, classifier, fold, masks, *, seeds=None, equal=0.99, decided=0.95):
     """Predictions are those of the compiled engine for nearly all masks, and scores on average."""
-    compiled = _import_engine(_ENGINES[type(classifier).__name__])
-    ours = respond(classifier, fold, masks, need="labels", seeds=seeds, device=CPU)
-    theirs = compiled.respond(classifier, fold, masks, need="labels", seeds=seeds)
-    both = ours.decided & theirs.decided
-    assert theirs.decided.any()
-    assert ours.decided[theirs.decided].mean() >= decided
+    compiled = _mlp
+    ours = predict(classifier, fold, masks, seeds=seeds, device=CPU)
+    theirs = compiled.predict(classifier, fold, masks, seeds=seeds)
+    both = ours.certain & theirs.certain
+    assert theirs.certain.any()
+    assert ours.certain[theirs.certain].mean() >= decided
     same = (ours.codes == theirs.codes)[both]
     assert same.all(axis=1).mean() >= equal
     classes = np.unique(fold.y_fit)
@@ -41,17 +41,19 @@ def assert_agreement(respond, classifier, fold, masks, *, seeds=None, equal=0.99
     assert np.abs(scores[0] - scores[1]).mean() < 1e-3
 
 
-def assert_values(respond, classifier, fold, masks, need):
+def assert_values(predict, classifier, fold, masks, method):
     """Values are those of the compiled engine, within what both doubt."""
-    compiled = _import_engine(_ENGINES[type(classifier).__name__])
-    ours = respond(classifier, fold, masks, need=need, seeds=None, device=CPU)
-    theirs = compiled.respond(classifier, fold, masks, need=need, seeds=None)
-    both = ours.decided & theirs.decided
-    assert theirs.decided.any()
-    assert ours.decided[theirs.decided].mean() > 0.9
+    compiled = _mlp
+    ours = predict(classifier, fold, masks, response_method=method, seeds=None, device=CPU)
+    theirs = compiled.predict(classifier, fold, masks, response_method=method)
+    both = ours.certain & theirs.certain
+    assert theirs.certain.any()
+    assert ours.certain[theirs.certain].mean() > 0.9
     assert ours.values.shape == theirs.values.shape
     for row in np.flatnonzero(both):
-        least = 1e-12 if ours.doubts is not None else 1e-6
-        doubts = 0.0 if ours.doubts is None else ours.doubts[row] + theirs.doubts[row]
+        least = 1e-12 if ours.error_bounds is not None else 1e-6
+        doubts = (
+            0.0 if ours.error_bounds is None else ours.error_bounds[row] + theirs.error_bounds[row]
+        )
         assert (np.abs(ours.values[row] - theirs.values[row]) <= doubts + least).all()
         assert np.max(doubts) < 1e-2

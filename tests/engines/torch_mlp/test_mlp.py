@@ -13,7 +13,7 @@ from vaega.data._folds import Fold
 from vaega.engines import _mlp as compiled
 from vaega.engines import _torch_mlp as memory
 from vaega.engines import _torch_mlp as training
-from vaega.engines._torch_mlp import fit_networks, respond, table_of
+from vaega.engines._torch_mlp import fit_networks, predict, table_of
 
 FEW = ["thesis", "batches", "held out", "adaptive", "slower"]
 
@@ -61,7 +61,7 @@ def test_predictions_are_the_compiled_engines(name, setting, rng):
     X, y = rows_of(name, 150)
     fold, seeds = split_rows(X, y), np.arange(24)
     classifier = MLPClassifier(max_iter=60, n_iter_no_change=3, **SETTINGS[setting])
-    assert_agreement(respond, classifier, fold, masks_of(fold, 24, rng), seeds=seeds)
+    assert_agreement(predict, classifier, fold, masks_of(fold, 24, rng), seeds=seeds)
 
 
 def test_networks_that_stop_at_very_different_times(rng, monkeypatch):
@@ -95,8 +95,10 @@ def test_chunks_and_other_masks_change_next_to_nothing(setting, rng, monkeypatch
     np.testing.assert_allclose(parts.values, whole.values, atol=1e-4)
 
 
-def answers(classifier, fold, masks, seeds, need="probabilities"):
-    return respond(classifier, fold, masks, need=need, seeds=seeds, device=CPU)
+def answers(classifier, fold, masks, seeds, response_method="predict_proba"):
+    return predict(
+        classifier, fold, masks, response_method=response_method, seeds=seeds, device=CPU
+    )
 
 
 def test_a_device_without_memory_for_all_masks_takes_fewer(rng, monkeypatch):
@@ -126,9 +128,9 @@ def test_what_is_asked_for(name, rng):
     classifier = MLPClassifier((3,), max_iter=20)
     shares = answers(classifier, fold, masks, seeds).values
     assert shares.shape == (3, len(y), len(np.unique(y)))
-    assert answers(classifier, fold, masks, seeds, "labels").values is None
+    assert answers(classifier, fold, masks, seeds, "predict").values is None
     if name == "breast_cancer":
-        ranking = answers(classifier, fold, masks, seeds, "ranking").values
+        ranking = answers(classifier, fold, masks, seeds, "decision_function").values
         np.testing.assert_array_equal(ranking, shares[:, :, 1])
 
 
@@ -137,8 +139,8 @@ def test_warnings_are_the_compiled_engines(rng):
     fold = Fold(X, y, X, y, np.arange(X.shape[1]), len(y))
     masks, seeds = masks_of(fold, 8, rng), np.arange(8)
     classifier = MLPClassifier((3,), batch_size=500, max_iter=30, tol=2e-2, n_iter_no_change=1)
-    ours = answers(classifier, fold, masks, seeds).warned
-    theirs = compiled.respond(classifier, fold, masks, need="labels", seeds=seeds).warned
+    ours = answers(classifier, fold, masks, seeds).warnings
+    theirs = compiled.predict(classifier, fold, masks, seeds=seeds).warnings
     assert ours.keys() == theirs.keys()
     for text, warned in ours.items():
         np.testing.assert_array_equal(warned, theirs[text])
@@ -153,9 +155,9 @@ def test_what_scikit_learn_has_to_say_itself(rng):
     few = MLPClassifier(early_stopping=True, validation_fraction=0.05)
     short = MLPClassifier((2,), max_iter=3)
     masks[1, 2] = False
-    assert not answers(few, fold, masks, seeds).decided.any()
-    assert not answers(short, one_class, masks, seeds).decided.any()
-    np.testing.assert_array_equal(answers(short, unknown, masks, seeds).decided, [False, True])
+    assert not answers(few, fold, masks, seeds).certain.any()
+    assert not answers(short, one_class, masks, seeds).certain.any()
+    np.testing.assert_array_equal(answers(short, unknown, masks, seeds).certain, [False, True])
 
 
 def test_a_seed_of_the_user_is_every_networks_seed(rng):
