@@ -1,9 +1,12 @@
 """Registries: names, objects and dotted classes, each refused in one sentence."""
 
+from fractions import Fraction
+from functools import partial
+
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.core.registry import Registry, import_object
+from vaega.core.registry import Registry, import_object, matching_arguments, takes_argument
 
 
 def numbers():
@@ -30,6 +33,27 @@ def test_a_function_is_bound_to_its_parameters():
     assert isclose(1.0, 1.9)
 
 
+def test_a_registry_of_classes_makes_none():
+    registry = Registry("a class", callable, {"number": int}, of_classes=True)
+    assert registry.resolve("number", "key", owner="me") is int
+    assert registry.resolve(dict, "key", owner="me") is dict
+    ratio = {"class": "fractions.Fraction", "params": {"numerator": 3}}
+    made = registry.resolve(ratio, "key", owner="me")
+    assert (made.func, made.keywords) == (Fraction, {"numerator": 3})
+
+
+def test_arguments_are_those_that_a_callable_names():
+    def power(base, *, exponent, scale=1.0, **others):
+        return scale * base**exponent
+
+    offered = {"exponent": 2, "scale": 3, "offset": 4}
+    assert matching_arguments(power, offered) == {"exponent": 2, "scale": 3}
+    assert matching_arguments(partial(power, scale=7), offered) == {"exponent": 2}
+    assert matching_arguments(int, offered) == {}  # a builtin without a signature
+    assert takes_argument(power, "offset")
+    assert not takes_argument(partial(abs), "offset")
+
+
 def test_what_is_registered_is_known():
     registry = numbers()
     assert registry.register("largest", max) is max
@@ -49,6 +73,11 @@ def test_what_is_registered_is_known():
         ({"class": "math.pi"}, "me: key.class must be a callable, got 'math.pi'."),
         ({"class": "no_such.Name"}, "me: key.class must be importable as package.Name"),
         ({"class": 7}, "me: key.class must be importable as package.Name, got 7."),
+        (
+            {"class": "math.isclose", "params": {"near": 1}},
+            "me: key.params must hold parameters of math.isclose, got 'near'.",
+        ),
+        (dict, "me: key must be one of absolute, root, or a callable, got <class 'dict'>."),
     ],
 )
 def test_what_is_refused(given, sentence):
@@ -56,7 +85,7 @@ def test_what_is_refused(given, sentence):
         numbers().resolve(given, "key", owner="me")
     assert sentence in str(caught.value)
     assert caught.value.owner == "me"
-    assert caught.value.key in ("key", "key.class")
+    assert caught.value.key in ("key", "key.class", "key.params")
 
 
 def test_an_error_carries_its_fields():

@@ -333,7 +333,7 @@ class PreselectConfig(Section):
 class SearchConfig(Section):
     """The search; the keys are those of `vaega.selection._settings.SearchSettings`."""
 
-    algorithm: str = "generational"
+    algorithm: Any = "generational"
     population_size: CountOrAuto = "auto"
     n_generations: CountOrAuto = "auto"
     n_searches: CountOrAuto = "auto"
@@ -343,11 +343,11 @@ class SearchConfig(Section):
     initial_fraction: NumberOrAuto = "auto"
     guide: Any = "f_classif"
     guide_share: NumberOrAuto = "auto"
-    selection: str = "tournament"
+    selection: Any = "tournament"
     tournament_size: Count = 5
-    crossover: str = "uniform"
+    crossover: Any = "uniform"
     crossover_probability: Number = 0.75
-    mutation: str = "auto"
+    mutation: Any = "auto"
     flip_probability: NumberOrAuto = "auto"
     elite: Annotated[int, Field(strict=True, ge=0)] = 1
     n_islands: Annotated[int, Field(strict=True, ge=2)] = 4

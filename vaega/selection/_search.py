@@ -16,6 +16,7 @@ from sklearn.base import clone
 from vaega.core.errors import InputError
 from vaega.core.files import canonical_json, fingerprint, plain
 from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.registry import import_object, matching_arguments
 from vaega.core.threads import one_thread
 from vaega.data._folds import Fold
 from vaega.evolution import operators
@@ -35,25 +36,22 @@ from vaega.evolution._loop import (
     evolve,
 )
 from vaega.evolution._state import EvolutionState
-from vaega.evolution.algorithms import (
-    NSGA2,
-    Generational,
-    Islands,
-    Memetic,
-    MultiStage,
-    MuPlusLambda,
-    SelfAdaptive,
-    SteadyState,
-)
-from vaega.evolution.algorithms._base import AskTell, PopulationAlgorithm
+from vaega.evolution.algorithms import ALGORITHMS, Memetic, MultiStage
+from vaega.evolution.algorithms._base import AskTell, MakeToolbox, make_from_settings
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import Preparation, prepare_fold, prepare_folds, seed_unset
-from vaega.fitness._memory import FitnessMemory, Objective, ObjectiveFitness, ScoreStore
+from vaega.fitness._memory import (
+    FitnessMemory,
+    Objective,
+    ObjectiveFitness,
+    ScoreStore,
+    stable_text,
+)
 from vaega.fitness._parallel import counted_warnings
 from vaega.fitness._racing import RacingFitness, ResampledFitness
 from vaega.selection._choice import RULES
 from vaega.selection._filters import guide_weights
-from vaega.selection._settings import CROSSOVERS, FEW_ROWS, MUTATIONS, SELECTIONS, SearchSettings
+from vaega.selection._settings import FEW_ROWS, SearchSettings
 from vaega.selection._voting import (
     Ballot,
     VoteBounds,
@@ -274,8 +272,6 @@ class SearchScores:
 _AUTO_SIZE = 20
 _VOTING_SIZE = 10  # small masks of several searches differ more, and their union is the larger
 
-_ENTRANTS = {"tournament": "tournament_size", "window": "window_size"}
-
 
 def build_toolbox(
     settings: SearchSettings,
@@ -285,17 +281,18 @@ def build_toolbox(
 ) -> base.Toolbox:
     """Return a DEAP toolbox with the operators that `settings` name, bound to `rng`."""
     features = np.arange(len(weights)) if features is None else features
-    own, n_features = weights[features], len(features)
+    weights, n_features = weights[features], len(features)
+    select, mate, mutate = settings.operators(owner="search")
+    size = settings.tournament_size
+    flip_probability = settings.flip_probability
+    if flip_probability == "auto":
+        flip_probability = 1.0 / n_features if mutate is operators.mutate_bitflip else 0.1
+    offered = {"flip_probability": float(flip_probability), "weights": weights}
     toolbox = base.Toolbox()
-    toolbox.register("initialize", _first_mask, own, _first_share(settings, n_features), rng)
-    pressure: dict[str, Any] = {"rng": rng}
-    if settings.selection in _ENTRANTS:
-        pressure[_ENTRANTS[settings.selection]] = settings.tournament_size
-    toolbox.register("select", SELECTIONS[settings.selection], **pressure)
-    toolbox.register("mate", CROSSOVERS[settings.crossover], rng=rng)
-    toolbox.register(
-        "mutate", MUTATIONS[settings.mutation], **_mutation(settings, own, n_features), rng=rng
-    )
+    toolbox.register("initialize", _first_mask, weights, _first_share(settings, n_features), rng)
+    offered |= {"tournament_size": size, "window_size": size}
+    for name, operator in (("select", select), ("mate", mate), ("mutate", mutate)):
+        toolbox.register(name, operator, **matching_arguments(operator, offered), rng=rng)
     toolbox.register(
         "repair",
         operators.repair_bounds,
@@ -315,10 +312,18 @@ def build_algorithm(
 
     def one_stage(features: np.ndarray, stage: int) -> AskTell:
         rng = derive_rng(seed, "search", *([stage] if stage else []))
-        algorithm = _one_stage(settings, weights, features, rng)
-        if initial is not None and stage == 0:
-            _start_from(algorithm, initial)
-        return algorithm
+        # One iterator for all islands: each mask opens in one of them.
+        given = iter(() if initial is None or stage else initial)
+
+        def make_toolbox(rng: np.random.Generator) -> base.Toolbox:
+            toolbox = build_toolbox(settings, weights, rng, features)
+            toolbox.register("initialize", _next_or_drawn, given, toolbox.initialize)
+            return toolbox
+
+        algorithm = _make_algorithm(settings, make_toolbox, rng)
+        if settings.local_search is None:
+            return algorithm
+        return Memetic(algorithm, rng=rng, weights=weights[features], every=settings.local_search)
 
     if not settings.stages:
         return one_stage(np.arange(len(weights)), 0)
@@ -330,35 +335,15 @@ def build_algorithm(
     )
 
 
-def _one_stage(
-    settings: SearchSettings, weights: np.ndarray, features: np.ndarray, rng: np.random.Generator
+def _make_algorithm(
+    settings: SearchSettings, make_toolbox: MakeToolbox, rng: np.random.Generator
 ) -> AskTell:
-    if settings.algorithm == "islands":
-        streams = rng.spawn(settings.n_islands)
-        parts = [_generational(settings, weights, features, stream) for stream in streams]
-        algorithm: AskTell = Islands(parts, rng=rng, migrate_every=settings.migrate_every)
-    else:
-        algorithm = _ALGORITHMS[settings.algorithm](settings, weights, features, rng)
-    if settings.local_search is None:
-        return algorithm
-    return Memetic(algorithm, rng=rng, weights=weights[features], every=settings.local_search)
-
-
-def _start_from(algorithm: AskTell, initial: np.ndarray) -> None:
-    # One iterator for all islands: each mask opens in one of them.
-    given = iter(initial)
-    for part in _toolboxes(algorithm):
-        draw = part.initialize
-        part.register("initialize", _next_or_drawn, given, draw)
-
-
-def _toolboxes(algorithm: AskTell) -> list[base.Toolbox]:
-    if isinstance(algorithm, Memetic):
-        return _toolboxes(algorithm.algorithm)
-    if isinstance(algorithm, Islands):
-        return [box for part in algorithm.algorithms for box in _toolboxes(part)]
-    assert isinstance(algorithm, PopulationAlgorithm)
-    return [algorithm.toolbox]
+    algorithm = ALGORITHMS.resolve(settings.algorithm, "algorithm", owner="search")
+    bare = getattr(algorithm, "func", algorithm)  # where parameters are bound to it
+    if hasattr(bare, "from_settings"):
+        params = getattr(algorithm, "keywords", {})
+        return bare.from_settings(settings, make_toolbox, rng, **params)
+    return make_from_settings(algorithm, settings, make_toolbox, rng)
 
 
 def _next_or_drawn(given: Iterator[np.ndarray], draw: Callable[[], np.ndarray]) -> np.ndarray:
@@ -366,96 +351,11 @@ def _next_or_drawn(given: Iterator[np.ndarray], draw: Callable[[], np.ndarray]) 
     return draw() if mask is None else mask.copy()
 
 
-def _generational(
-    settings: SearchSettings, weights: np.ndarray, features: np.ndarray, rng: np.random.Generator
-) -> Generational:
-    size = int(settings.population_size)
-    if settings.algorithm == "islands":
-        size = max(size // settings.n_islands, settings.elite + 1, 2)
-    return Generational(
-        build_toolbox(settings, weights, rng, features),
-        rng=rng,
-        population_size=size,
-        crossover_probability=settings.crossover_probability,
-        elite=settings.elite,
-        rescore_elite=settings.fresh_folds,
-    )
-
-
-def _steady_state(
-    settings: SearchSettings, weights: np.ndarray, features: np.ndarray, rng: np.random.Generator
-) -> SteadyState:
-    size = int(settings.population_size)
-    return SteadyState(
-        build_toolbox(settings, weights, rng, features),
-        rng=rng,
-        population_size=size,
-        offspring_size=max(size // 2, 1),  # one generation of the others is two of these
-        crossover_probability=settings.crossover_probability,
-    )
-
-
-def _mu_plus_lambda(
-    settings: SearchSettings, weights: np.ndarray, features: np.ndarray, rng: np.random.Generator
-) -> MuPlusLambda:
-    size = int(settings.population_size)
-    return MuPlusLambda(
-        build_toolbox(settings, weights, rng, features),
-        rng=rng,
-        mu=max(size // 2, 2),
-        n_offspring=size,
-        crossover_probability=settings.crossover_probability,
-    )
-
-
-def _nsga2(
-    settings: SearchSettings, weights: np.ndarray, features: np.ndarray, rng: np.random.Generator
-) -> NSGA2:
-    return NSGA2(
-        build_toolbox(settings, weights, rng, features),
-        rng=rng,
-        population_size=int(settings.population_size),
-        crossover_probability=settings.crossover_probability,
-    )
-
-
-def _self_adaptive(
-    settings: SearchSettings, weights: np.ndarray, features: np.ndarray, rng: np.random.Generator
-) -> SelfAdaptive:
-    return SelfAdaptive(
-        build_toolbox(settings, weights, rng, features),
-        rng=rng,
-        population_size=int(settings.population_size),
-        elite=settings.elite,
-    )
-
-
-_ALGORITHMS: dict[str, Callable[..., AskTell]] = {
-    "generational": _generational,
-    "steady_state": _steady_state,
-    "mu_plus_lambda": _mu_plus_lambda,
-    "nsga2": _nsga2,
-    "self_adaptive": _self_adaptive,
-}
-
-
 def _first_share(settings: SearchSettings, n_features: int) -> float:
     if settings.initial_fraction == "auto":
         size = _AUTO_SIZE if settings.n_searches == 1 else _VOTING_SIZE
         return min(0.5, size / n_features)
     return float(settings.initial_fraction)
-
-
-def _mutation(settings: SearchSettings, weights: np.ndarray, n_features: int) -> dict[str, Any]:
-    if settings.mutation == "swap":
-        return {}
-    flip = settings.flip_probability
-    if flip == "auto":
-        flip = 1.0 / n_features if settings.mutation == "bitflip" else 0.1
-    parameters: dict[str, Any] = {"flip_probability": float(flip)}
-    if settings.mutation == "filter_guided":
-        parameters["weights"] = weights
-    return parameters
 
 
 def _first_mask(weights: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -897,7 +797,7 @@ def _resume(
 def _valued(
     scores: SearchScores, objective: Objective, settings: SearchSettings
 ) -> Callable[[np.ndarray], np.ndarray]:
-    if settings.algorithm != "nsga2":
+    if not settings.multi_objective:
         return ObjectiveFitness(scores, objective)
     return lambda masks: np.column_stack([scores(masks), -masks.mean(axis=1)])
 
@@ -912,7 +812,7 @@ def _gather(
     masks, metric = scores.recall()
     front = pareto_front(masks, metric)
     mask = state.best_mask
-    if settings.algorithm == "nsga2":
+    if settings.multi_objective:
         mask = _from_front(front, scores, objective, settings.choice)
     score = scores.metric_of(mask)
     return SearchResult(
@@ -1132,11 +1032,33 @@ class Search:
         digest = inner.fitness(folds).digest
         if digest is None:
             return None  # it has said why
-        settings = plain(asdict(replace(self.settings, guide="see weights")))
+        known = self._known_settings()
+        if known is None:
+            return None
+        settings = plain(asdict(replace(known, guide="see weights")))
         start = np.zeros(0) if initial is None else initial
         what = [digest, canonical_json(settings), repr(self.objective), inner.seed]
         identity = fingerprint(*what, weights, start)
         return SavedState(self.folder / f"{name}-{identity[:12]}.npz", identity)
+
+    def _known_settings(self) -> SearchSettings | None:
+        """Return the settings with texts for what is given as an object; None without a text."""
+        texts: dict[str, Any] = {}
+        for name in ("algorithm", "selection", "crossover", "mutation"):
+            given = getattr(self.settings, name)
+            if isinstance(given, Mapping):
+                code = import_object(given["class"], owner=self.owner, key=name)
+                given = {**given, "class": code}
+            texts[name] = given if isinstance(given, str) else stable_text(given)
+        unknown = [name for name, text in texts.items() if text is None]
+        if unknown:
+            warnings.warn(
+                f"{self.owner}: the state of the search is not kept on disk: {unknown[0]} holds an "
+                "object that has no text to know it by.",
+                stacklevel=2,
+            )
+            return None
+        return replace(self.settings, **texts)
 
 
 def _checked_callbacks(callbacks: Any, owner: str) -> tuple[Callback, ...]:

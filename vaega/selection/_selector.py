@@ -141,9 +141,11 @@ class GeneticSelector(MaskSelector):
     alpha : float, default=0.9
         The search maximises ``alpha * score + (1 - alpha) * (1 - selected / all)``.
     algorithm : {"generational", "steady_state", "mu_plus_lambda", "nsga2", "islands", \
-"self_adaptive"}, default="generational"
+"self_adaptive"} or class or callable, default="generational"
         The evolution, see `vaega.evolution.algorithms`. "nsga2" evolves the front of score against
-        size and takes a mask from it by `choice`.
+        size and takes a mask from it by `choice`. An algorithm of your own is made as
+        ``algorithm(toolbox, rng=rng)``, with what it names of ``population_size``,
+        ``crossover_probability`` and ``elite``.
     population_size, n_generations : int or "auto", default="auto"
         Masks in a generation, and generations, of each search; "auto" is 100 and 30 for a single
         search, 50 and 12 for each of several; with `max_evaluations` a twentieth of it, if that
@@ -167,17 +169,19 @@ class GeneticSelector(MaskSelector):
     guide_share : float or "auto", default="auto"
         Share of the chance that follows the guide; "auto" is 0.5, and 0.8 in each of several
         searches.
-    selection : {"tournament", "roulette", "window", "rank", "stochastic_universal"}, \
+    selection : {"tournament", "roulette", "window", "rank", "stochastic_universal"} or callable, \
 default="tournament"
-        How parents are chosen.
+        How parents are chosen. An operator of your own has DEAP's signature and takes ``rng``, see
+        `vaega.operators`; so in `crossover` and `mutation`.
     tournament_size : int, default=5
-        Entrants of a tournament.
-    crossover : {"one_point", "two_point", "uniform", "half_uniform", "size_preserving"}, \
-default="uniform"
+        Individuals that compete in a tournament.
+    crossover : {"one_point", "two_point", "uniform", "half_uniform", "size_preserving"} or \
+callable, default="uniform"
         How two masks mix.
     crossover_probability : float, default=0.75
         Chance of two parents to be mated.
-    mutation : {"bitflip", "balanced_flip", "swap", "filter_guided", "auto"}, default="auto"
+    mutation : {"bitflip", "balanced_flip", "swap", "filter_guided", "auto"} or callable, \
+default="auto"
         How a mask changes; "auto" is "filter_guided".
     flip_probability : float or "auto", default="auto"
         Chance of each selected feature to be dropped (balanced_flip, filter_guided; "auto" is
@@ -300,7 +304,7 @@ default="uniform"
         scoring: Any = None,
         sampler: Any = None,
         alpha: float = 0.9,
-        algorithm: str = "generational",
+        algorithm: Any = "generational",
         population_size: int | str = "auto",
         n_generations: int | str = "auto",
         n_searches: int | str = "auto",
@@ -310,11 +314,11 @@ default="uniform"
         initial_fraction: float | str = "auto",
         guide: Any = "f_classif",
         guide_share: float | str = "auto",
-        selection: str = "tournament",
+        selection: Any = "tournament",
         tournament_size: int = 5,
-        crossover: str = "uniform",
+        crossover: Any = "uniform",
         crossover_probability: float = 0.75,
-        mutation: str = "auto",
+        mutation: Any = "auto",
         flip_probability: float | str = "auto",
         elite: int = 1,
         n_islands: int = 4,

@@ -1,6 +1,6 @@
 """How to search: one frozen set of settings for the selector and for configurations."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,38 +14,11 @@ from vaega.core.checks import (
     check_probability,
 )
 from vaega.core.errors import InputError
-from vaega.evolution import operators
+from vaega.core.registry import takes_argument
+from vaega.evolution.algorithms import ALGORITHMS
+from vaega.evolution.operators import CROSSOVERS, MUTATIONS, SELECTIONS
 from vaega.selection._choice import RULES
 from vaega.selection._filters import check_guide
-
-CROSSOVERS: dict[str, Callable[..., tuple[Any, Any]]] = {
-    "one_point": operators.crossover_one_point,
-    "two_point": operators.crossover_two_point,
-    "uniform": operators.crossover_uniform,
-    "half_uniform": operators.crossover_half_uniform,
-    "size_preserving": operators.crossover_size_preserving,
-}
-MUTATIONS: dict[str, Callable[..., tuple[Any]]] = {
-    "bitflip": operators.mutate_bitflip,
-    "balanced_flip": operators.mutate_balanced_flip,
-    "swap": operators.mutate_swap,
-    "filter_guided": operators.mutate_filter_guided,
-}
-SELECTIONS: dict[str, Callable[..., list[Any]]] = {
-    "tournament": operators.select_tournament,
-    "roulette": operators.select_roulette,
-    "window": operators.select_window,
-    "rank": operators.select_rank,
-    "stochastic_universal": operators.select_stochastic_universal,
-}
-ALGORITHMS = (
-    "generational",
-    "steady_state",
-    "mu_plus_lambda",
-    "nsga2",
-    "islands",
-    "self_adaptive",
-)
 
 # With few rows one search finds whatever fits them; several short ones on subsamples vote.
 FEW_ROWS = 300
@@ -53,6 +26,8 @@ _FEW_FEATURES = 10  # below it, one search sees nearly every mask
 _SEARCHES = 10
 _SINGLE = {"population_size": 100, "n_generations": 30}
 _VOTING = {"population_size": 50, "n_generations": 12}
+
+Operator = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -133,7 +108,7 @@ class SearchSettings:
         Stop when the objective of the best mask reaches it.
     """
 
-    algorithm: str = "generational"
+    algorithm: Any = "generational"
     population_size: int | str = "auto"
     n_generations: int | str = "auto"
     n_searches: int | str = "auto"
@@ -143,11 +118,11 @@ class SearchSettings:
     initial_fraction: float | str = "auto"
     guide: Any = "f_classif"
     guide_share: float | str = "auto"
-    selection: str = "tournament"
+    selection: Any = "tournament"
     tournament_size: int = 5
-    crossover: str = "uniform"
+    crossover: Any = "uniform"
     crossover_probability: float = 0.75
-    mutation: str = "auto"
+    mutation: Any = "auto"
     flip_probability: float | str = "auto"
     elite: int = 1
     n_islands: int = 4
@@ -212,7 +187,7 @@ class SearchSettings:
         few = n_rows < FEW_ROWS and n_features >= _FEW_FEATURES
         n_searches = self.n_searches
         if n_searches == "auto":
-            n_searches = _SEARCHES if few and self.algorithm != "nsga2" else 1
+            n_searches = _SEARCHES if few and not self.multi_objective else 1
         voting = n_searches != 1
         automatic: dict[str, Any] = {
             **(_VOTING if voting else _SINGLE),
@@ -257,16 +232,34 @@ class SearchSettings:
             changed["min_features"] = len(columns)
         return replace(self, **changed)
 
+    @property
+    def multi_objective(self) -> bool:
+        """Whether the algorithm evolves a front, of score against size."""
+        return getattr(self._algorithm("search"), "multi_objective", False)
+
+    def operators(self, *, owner: str) -> tuple[Operator, Operator, Operator]:
+        """Return the operators of selection, crossover and mutation."""
+        mutation = "filter_guided" if self.mutation == "auto" else self.mutation
+        return (
+            SELECTIONS.resolve(self.selection, "selection", owner=owner),
+            CROSSOVERS.resolve(self.crossover, "crossover", owner=owner),
+            MUTATIONS.resolve(mutation, "mutation", owner=owner),
+        )
+
+    def _algorithm(self, owner: str) -> Any:
+        """Return the algorithm's class, or a callable that makes one, without its parameters."""
+        algorithm = ALGORITHMS.resolve(self.algorithm, "algorithm", owner=owner)
+        return getattr(algorithm, "func", algorithm)
+
     def _check_names(self, owner: str) -> None:
-        choices: Mapping[str, Any] = {
-            "algorithm": ALGORITHMS,
-            "selection": SELECTIONS,
-            "crossover": CROSSOVERS,
-            "mutation": (*MUTATIONS, "auto"),
-            "choice": RULES,
-        }
-        for name, known in choices.items():
-            check_choice(getattr(self, name), name, known, owner=owner)
+        ALGORITHMS.check(self.algorithm, "algorithm", owner=owner)
+        SELECTIONS.check(self.selection, "selection", owner=owner)
+        CROSSOVERS.check(self.crossover, "crossover", owner=owner)
+        if isinstance(self.mutation, str):
+            check_choice(self.mutation, "mutation", (*MUTATIONS, "auto"), owner=owner)
+        else:
+            MUTATIONS.check(self.mutation, "mutation", owner=owner)
+        check_choice(self.choice, "choice", RULES, owner=owner)
         check_guide(self.guide, owner=owner)
 
     def _check_numbers(self, owner: str) -> None:
@@ -348,18 +341,11 @@ class SearchSettings:
                 check_count(stage[1], "features to keep of a stage", owner=owner)
 
     def _check_combination(self, owner: str) -> None:
-        if self.algorithm == "nsga2" and self.n_searches not in ("auto", 1):
-            raise InputError(
-                f"{owner}: n_searches must be 1 with algorithm nsga2, whose result is a front, "
-                f"got {self.n_searches}."
-            )
+        algorithm = self._algorithm(owner)
+        if hasattr(algorithm, "check_settings"):
+            algorithm.check_settings(self, owner=owner)
         if self.fresh_folds and self.elite == 0:
             raise InputError(f"{owner}: elite must be at least 1 with fresh_folds, got 0.")
-        if self.algorithm == "nsga2" and (self.target is not None or self.patience is not None):
-            raise InputError(
-                f"{owner}: target and patience must be left out with algorithm nsga2, which has no "
-                "single objective."
-            )
         if self.fresh_folds and self.algorithm not in ("generational", "islands"):
             raise InputError(
                 f"{owner}: fresh_folds must go with algorithm generational or islands, whose "
@@ -370,8 +356,10 @@ class SearchSettings:
                 f"{owner}: feedback must stand without stages, it narrows the features by itself, "
                 f"got both."
             )
-        if self.algorithm == "self_adaptive" and self.mutation == "swap":
-            raise InputError(
-                f"{owner}: mutation must have a rate that algorithm self_adaptive can set, "
-                f"got {self.mutation}."
-            )
+        *_, mutate = self.operators(owner=owner)
+        for name in getattr(algorithm, "mutation_arguments", ()):
+            if not takes_argument(mutate, name):
+                raise InputError(
+                    f"{owner}: mutation must have a rate, {name}, that algorithm "
+                    f"{self.algorithm} can set, got {self.mutation}."
+                )

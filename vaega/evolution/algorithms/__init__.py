@@ -2,26 +2,67 @@
 
 Five have one population, `Generational`, `SteadyState`, `MuPlusLambda`, `SelfAdaptive` and, for
 several objectives, `NSGA2`; three are made of others: `Islands`, `Memetic` and `MultiStage`.
+
+`ALGORITHMS` names those that a search is set to by name. A class of your own serves as well: made
+as ``Class(toolbox, rng=rng, ...)`` with the settings that its constructor names, or, where it has
+that class method, by ``Class.from_settings(settings, make_toolbox, rng)``.
 """
 
-from vaega.evolution.algorithms._base import AskTell
-from vaega.evolution.algorithms._generational import Generational
-from vaega.evolution.algorithms._islands import Islands
-from vaega.evolution.algorithms._memetic import Memetic
-from vaega.evolution.algorithms._mu_plus_lambda import MuPlusLambda
-from vaega.evolution.algorithms._multi_stage import MultiStage
-from vaega.evolution.algorithms._nsga2 import NSGA2
-from vaega.evolution.algorithms._self_adaptive import SelfAdaptive
-from vaega.evolution.algorithms._steady_state import SteadyState
+import inspect
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "NSGA2",
-    "AskTell",
-    "Generational",
-    "Islands",
-    "Memetic",
-    "MuPlusLambda",
-    "MultiStage",
-    "SelfAdaptive",
-    "SteadyState",
-]
+from vaega.core.lazy import attach
+from vaega.core.registry import Registry, matching_arguments
+from vaega.evolution.algorithms._base import SETTINGS
+
+if TYPE_CHECKING:
+    from vaega.evolution.algorithms._base import AskTell
+    from vaega.evolution.algorithms._generational import Generational
+    from vaega.evolution.algorithms._islands import Islands
+    from vaega.evolution.algorithms._memetic import Memetic
+    from vaega.evolution.algorithms._mu_plus_lambda import MuPlusLambda
+    from vaega.evolution.algorithms._multi_stage import MultiStage
+    from vaega.evolution.algorithms._nsga2 import NSGA2
+    from vaega.evolution.algorithms._self_adaptive import SelfAdaptive
+    from vaega.evolution.algorithms._steady_state import SteadyState
+
+__getattr__, __all__ = attach(
+    __name__,
+    {
+        "_base": ["AskTell"],
+        "_generational": ["Generational"],
+        "_islands": ["Islands"],
+        "_memetic": ["Memetic"],
+        "_mu_plus_lambda": ["MuPlusLambda"],
+        "_multi_stage": ["MultiStage"],
+        "_nsga2": ["NSGA2"],
+        "_self_adaptive": ["SelfAdaptive"],
+        "_steady_state": ["SteadyState"],
+    },
+)
+
+
+def _is_algorithm(made: Any) -> bool:
+    if hasattr(getattr(made, "func", made), "from_settings"):
+        return True
+    try:
+        named = matching_arguments(made, dict.fromkeys(SETTINGS))
+        inspect.signature(made).bind(None, rng=None, **named)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+ALGORITHMS = Registry(
+    expected=f"a class or callable (toolbox, *, rng, {', '.join(SETTINGS)})",
+    accepts=_is_algorithm,
+    entries={
+        "generational": f"{__name__}.Generational",
+        "steady_state": f"{__name__}.SteadyState",
+        "mu_plus_lambda": f"{__name__}.MuPlusLambda",
+        "nsga2": f"{__name__}.NSGA2",
+        "islands": f"{__name__}.Islands",
+        "self_adaptive": f"{__name__}.SelfAdaptive",
+    },
+    of_classes=True,
+)

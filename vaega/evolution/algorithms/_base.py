@@ -1,10 +1,11 @@
 """The base of algorithms with one population: parents, children, survivors, the best so far."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 from deap import base
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from vaega.core.checks import check_count, check_probability
 from vaega.core.errors import InputError
+from vaega.core.registry import matching_arguments
 from vaega.evolution._state import (
     RESTARTS,
     EvolutionState,
@@ -117,6 +119,20 @@ def rank_crowded(scores: np.ndarray) -> np.ndarray:
     return np.lexsort((-crowding, fronts))
 
 
+MakeToolbox = Callable[[np.random.Generator], base.Toolbox]
+
+# What the constructor of an algorithm may name to be given the settings of a search.
+SETTINGS = ("population_size", "crossover_probability", "elite")
+
+
+def make_from_settings(
+    make: Callable[..., Any], settings: Any, make_toolbox: MakeToolbox, rng: np.random.Generator
+) -> Any:
+    """Call ``make(toolbox, *, rng, ...)`` with those of ``SETTINGS`` that it names."""
+    named = matching_arguments(make, {name: getattr(settings, name) for name in SETTINGS})
+    return make(make_toolbox(rng), rng=rng, **named)
+
+
 class AskTell(ABC):
     """Base of the algorithms: propose masks, accept their scores, restore, restart, adopt.
 
@@ -130,10 +146,13 @@ class AskTell(ABC):
         Where the evolution stands; `restore` continues from one.
     multi_objective : bool
         Whether `tell` takes several scores a mask.
+    mutation_arguments : tuple of str
+        Arguments that the algorithm itself gives to the toolbox's ``mutate``.
     """
 
     state: EvolutionState
     multi_objective: bool = False
+    mutation_arguments: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self._asked: np.ndarray | None = None
@@ -306,6 +325,30 @@ class PopulationAlgorithm(AskTell):
     """
 
     elite = 1
+
+    @classmethod
+    def from_settings(
+        cls, settings: Any, make_toolbox: MakeToolbox, rng: np.random.Generator, **params: Any
+    ) -> Self:
+        """Make the algorithm from the settings of a search.
+
+        Parameters
+        ----------
+        settings : object
+            With the attributes that are read: by default those of ``SETTINGS`` that the
+            constructor names.
+        make_toolbox : callable
+            ``make_toolbox(rng)`` returns a toolbox whose operators are bound to the generator.
+        rng : numpy.random.Generator
+            The algorithm's own.
+        **params : object
+            Further arguments of the constructor; they win over the settings.
+
+        Returns
+        -------
+        PopulationAlgorithm
+        """
+        return make_from_settings(partial(cls, **params), settings, make_toolbox, rng)
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """The generational genetic algorithm with elitism."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from deap import base
@@ -8,7 +9,7 @@ from deap import base
 from vaega.core.checks import check_count
 from vaega.core.errors import InputError
 from vaega.evolution._state import Individual, find_best
-from vaega.evolution.algorithms._base import PopulationAlgorithm
+from vaega.evolution.algorithms._base import MakeToolbox, PopulationAlgorithm
 
 
 class Generational(PopulationAlgorithm):
@@ -80,6 +81,15 @@ class Generational(PopulationAlgorithm):
             raise InputError("Generational: elite must be at least 1 to be rescored, got 0.")
         self.elite = elite
         self.rescore_elite = rescore_elite
+
+    @classmethod
+    def from_settings(
+        cls, settings: Any, make_toolbox: MakeToolbox, rng: np.random.Generator, **params: Any
+    ) -> Self:
+        """Make it from the settings of a search; with fresh folds it scores its elite again."""
+        if getattr(settings, "fresh_folds", False):
+            params = {"rescore_elite": True, **params}
+        return super().from_settings(settings, make_toolbox, rng, **params)
 
     def _propose(self) -> np.ndarray:
         proposed = super()._propose()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,11 +13,13 @@ from vaega.core.errors import InputError
 from vaega.evolution._state import EvolutionState, amend_last, describe_population, start_state
 from vaega.evolution.algorithms._base import (
     AskTell,
+    MakeToolbox,
     first_distinct,
     pack_part,
     rng_state,
     unpack_part,
 )
+from vaega.evolution.algorithms._generational import Generational
 
 TOPOLOGIES = ("ring", "random_ring", "complete")
 
@@ -101,6 +104,19 @@ class Islands(AskTell):
         self.multi_objective = self.algorithms[0].multi_objective
         self._sizes: list[int] = []
         self.state = self._gathered(start_state({}))
+
+    @classmethod
+    def from_settings(
+        cls, settings: Any, make_toolbox: MakeToolbox, rng: np.random.Generator, **params: Any
+    ) -> Self:
+        """Make generational islands that share the population size of the settings."""
+        size = max(settings.population_size // settings.n_islands, settings.elite + 1, 2)
+        shared = replace(settings, population_size=size)
+        parts = [
+            Generational.from_settings(shared, make_toolbox, stream)
+            for stream in rng.spawn(settings.n_islands)
+        ]
+        return cls(parts, rng=rng, **{"migrate_every": settings.migrate_every, **params})
 
     def restore(self, state: EvolutionState) -> None:
         if len(state.rng_state.get("islands", ())) != len(self.algorithms):

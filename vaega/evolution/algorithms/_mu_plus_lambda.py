@@ -1,13 +1,14 @@
 """The (mu + lambda) algorithm: parents and children compete for every place."""
 
 from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from deap import base
 
 from vaega.core.checks import check_count, check_probability
 from vaega.evolution._state import Individual
-from vaega.evolution.algorithms._base import PopulationAlgorithm
+from vaega.evolution.algorithms._base import MakeToolbox, PopulationAlgorithm
 
 
 class MuPlusLambda(PopulationAlgorithm):
@@ -75,6 +76,15 @@ class MuPlusLambda(PopulationAlgorithm):
         check_probability(mutation_probability, "mutation_probability", owner=owner)
         self.n_offspring = n_offspring
         self.mutation_probability = mutation_probability
+
+    @classmethod
+    def from_settings(
+        cls, settings: Any, make_toolbox: MakeToolbox, rng: np.random.Generator, **params: Any
+    ) -> Self:
+        """Make it with as many children as the others have masks, and half as many parents."""
+        size = settings.population_size
+        params = {"mu": max(size // 2, 2), "n_offspring": size, **params}
+        return super().from_settings(settings, make_toolbox, rng, **params)
 
     @property
     def mu(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from deap import base
@@ -108,6 +109,20 @@ class NSGA2(PopulationAlgorithm):
     """
 
     multi_objective = True
+
+    @classmethod
+    def check_settings(cls, settings: Any, *, owner: str) -> None:
+        """Refuse a vote of several searches and stops that need a single objective."""
+        if settings.n_searches not in ("auto", 1):
+            raise InputError(
+                f"{owner}: n_searches must be 1 with algorithm nsga2, whose result is a front, "
+                f"got {settings.n_searches}."
+            )
+        if settings.target is not None or settings.patience is not None:
+            raise InputError(
+                f"{owner}: target and patience must be left out with algorithm nsga2, which has no "
+                "single objective."
+            )
 
     def __init__(
         self,

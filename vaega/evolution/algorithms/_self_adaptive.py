@@ -81,6 +81,8 @@ class SelfAdaptive(PopulationAlgorithm):
     (30, 3)
     """
 
+    mutation_arguments = ("flip_probability",)
+
     def __init__(
         self,
         toolbox: base.Toolbox,

@@ -1,13 +1,14 @@
 """The steady-state genetic algorithm: few children at a time compete with the population."""
 
 from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from deap import base
 
 from vaega.core.checks import check_choice, check_count
 from vaega.evolution._state import find_best
-from vaega.evolution.algorithms._base import PopulationAlgorithm, first_distinct
+from vaega.evolution.algorithms._base import MakeToolbox, PopulationAlgorithm, first_distinct
 
 REPLACED = ("worst", "oldest")
 
@@ -84,6 +85,14 @@ class SteadyState(PopulationAlgorithm):
         check_choice(replace, "replace", REPLACED, owner=owner)
         self.offspring_size = offspring_size
         self.replace = replace
+
+    @classmethod
+    def from_settings(
+        cls, settings: Any, make_toolbox: MakeToolbox, rng: np.random.Generator, **params: Any
+    ) -> Self:
+        """Make it so that one generation of the others is two steps of this one."""
+        params = {"offspring_size": max(settings.population_size // 2, 1), **params}
+        return super().from_settings(settings, make_toolbox, rng, **params)
 
     def _offspring(self) -> Sequence[np.ndarray]:
         present = {mask.tobytes() for mask in self.state.masks}

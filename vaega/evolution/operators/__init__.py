@@ -4,27 +4,17 @@ Every operator takes ``rng=numpy.random.Generator`` by keyword, works on lists a
 changes its arguments in place and returns them, as DEAP's operators do::
 
     toolbox.register("mate", operators.crossover_two_point, rng=rng)
+
+The tables name those that a search is set to by name. Of what a search offers beside `rng` an
+operator gets the arguments that its signature names.
 """
 
-from vaega.evolution.operators._crossover import (
-    crossover_half_uniform,
-    crossover_one_point,
-    crossover_size_preserving,
-    crossover_two_point,
-    crossover_uniform,
-)
-from vaega.evolution.operators._initialisation import (
-    init_bernoulli,
-    init_filter_guided,
-    init_fixed_size,
-)
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from vaega.core.registry import Registry, matching_arguments
 from vaega.evolution.operators._masks import keep_bounds, repair_bounds, repair_size
-from vaega.evolution.operators._mutation import (
-    mutate_balanced_flip,
-    mutate_bitflip,
-    mutate_filter_guided,
-    mutate_swap,
-)
 from vaega.evolution.operators._selection import (
     select_rank,
     select_roulette,
@@ -32,8 +22,25 @@ from vaega.evolution.operators._selection import (
     select_tournament,
     select_window,
 )
+from vaega.evolution.operators._variation import (
+    crossover_half_uniform,
+    crossover_one_point,
+    crossover_size_preserving,
+    crossover_two_point,
+    crossover_uniform,
+    init_bernoulli,
+    init_filter_guided,
+    init_fixed_size,
+    mutate_balanced_flip,
+    mutate_bitflip,
+    mutate_filter_guided,
+    mutate_swap,
+)
 
 __all__ = [
+    "CROSSOVERS",
+    "MUTATIONS",
+    "SELECTIONS",
     "crossover_half_uniform",
     "crossover_one_point",
     "crossover_size_preserving",
@@ -55,3 +62,57 @@ __all__ = [
     "select_tournament",
     "select_window",
 ]
+
+
+def _takes(n_arguments: int, offered: Sequence[str]) -> Callable[[Any], bool]:
+    """Return the check of an operator: it can be called with what a search offers."""
+
+    def accepts(operator: Any) -> bool:
+        called, n_self = (operator.__call__, 1) if isinstance(operator, type) else (operator, 0)
+        named = matching_arguments(called, dict.fromkeys(offered))
+        try:
+            inspect.signature(called).bind(*range(n_arguments + n_self), rng=None, **named)
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    return accepts
+
+
+def _registry(arguments: str, offered: Sequence[str], entries: dict[str, Any]) -> Registry:
+    expected = f"a callable ({', '.join([arguments, '*, rng', *offered])})"
+    return Registry(expected, _takes(len(arguments.split(", ")), offered), entries)
+
+
+SELECTIONS = _registry(
+    "individuals, k",
+    ["tournament_size", "window_size"],
+    {
+        "tournament": select_tournament,
+        "roulette": select_roulette,
+        "window": select_window,
+        "rank": select_rank,
+        "stochastic_universal": select_stochastic_universal,
+    },
+)
+CROSSOVERS = _registry(
+    "a, b",
+    [],
+    {
+        "one_point": crossover_one_point,
+        "two_point": crossover_two_point,
+        "uniform": crossover_uniform,
+        "half_uniform": crossover_half_uniform,
+        "size_preserving": crossover_size_preserving,
+    },
+)
+MUTATIONS = _registry(
+    "individual",
+    ["flip_probability", "weights"],
+    {
+        "bitflip": mutate_bitflip,
+        "balanced_flip": mutate_balanced_flip,
+        "swap": mutate_swap,
+        "filter_guided": mutate_filter_guided,
+    },
+)

@@ -1,0 +1,228 @@
+"""What a user brings from outside the package: operators and algorithms, as objects or by name."""
+
+import pickle
+
+import pandas as pd
+import pytest
+from deap import tools
+from sklearn.base import clone
+from sklearn.naive_bayes import GaussianNB
+
+from vaega import GeneticSelector, load_dataset, operators
+from vaega.core.errors import InputError
+from vaega.evolution.algorithms import Generational
+from vaega.experiments.config import make_config
+from vaega.experiments.run import RunnerOptions, run_experiment
+from vaega.selection._settings import SearchSettings
+
+SMALL = {"n_searches": 1, "population_size": 12, "n_generations": 4, "random_state": 0}
+HERE = "tests.contracts.test_open_doors"
+calls = []
+
+
+def swap_ends(a, b, *, rng):
+    """A crossover: the genes behind a random point change sides."""
+    calls.append("swap_ends")
+    return operators.crossover_one_point(a, b, rng=rng)
+
+
+def grow(individual, *, weights, n_features=1, rng):
+    """A mutation that names the weights, and a parameter of its own."""
+    calls.append(f"grow {n_features}")
+    assert len(weights) == len(individual)
+    individual[rng.integers(len(individual), size=n_features)] = True
+    return (individual,)
+
+
+class Tournament:
+    """A selection with a state of its own, that names the size of a tournament."""
+
+    def __init__(self, most=9):
+        self.most = most
+
+    def __call__(self, individuals, k, *, tournament_size, rng):
+        calls.append(f"Tournament {tournament_size}")
+        size = min(self.most, tournament_size)
+        return operators.select_tournament(individuals, k, tournament_size=size, rng=rng)
+
+
+class RandomSearch:
+    """An algorithm of three names: ask, tell and state."""
+
+    def __init__(self, toolbox, *, rng, population_size, share=0.5):
+        calls.append(f"RandomSearch {population_size} {share}")
+        self.inner = Generational(toolbox, rng=rng, population_size=population_size, elite=1)
+
+    @property
+    def state(self):
+        return self.inner.state
+
+    def ask(self):
+        if self.state.generation:
+            self.inner.restart()
+        return self.inner.ask()
+
+    def tell(self, scores):
+        self.inner.tell(scores)
+
+
+class Halved(Generational):
+    """An algorithm that derives from ours reads the settings by itself."""
+
+    @classmethod
+    def from_settings(cls, settings, make_toolbox, rng, **params):
+        params = {"population_size": settings.population_size // 2, **params}
+        return super().from_settings(settings, make_toolbox, rng, **params)
+
+
+OWN = {
+    "crossover": (swap_ends, "swap_ends"),
+    "mutation": (grow, "grow 1"),
+    "selection": (Tournament(), "Tournament 5"),
+    "algorithm": (RandomSearch, "RandomSearch 12 0.5"),
+}
+
+
+@pytest.fixture(autouse=True)
+def no_calls():
+    calls.clear()
+
+
+@pytest.mark.parametrize("key", OWN)
+def test_the_selector_takes_an_object(key, two_clouds):
+    given, called = OWN[key]
+    selector = GeneticSelector(GaussianNB(), **SMALL, **{key: given}).fit(*two_clouds)
+    assert called in calls
+    assert selector.get_params()[key] is given
+    assert len(selector.history_) == 4
+
+
+def test_it_is_cloned_pickled_and_fitted_to_the_same_mask(two_clouds):
+    own = {key: given for key, (given, _) in OWN.items()}
+    first = GeneticSelector(GaussianNB(), **SMALL, **own)
+    masks = [
+        selector.fit(*two_clouds).support_
+        for selector in (first, clone(first), pickle.loads(pickle.dumps(first)))  # noqa: S301
+    ]
+    assert (masks[0] == masks[1]).all()
+    assert (masks[0] == masks[2]).all()
+
+
+def test_an_operator_that_is_ours_as_an_object_gives_what_its_name_gives(two_clouds):
+    named = GeneticSelector(GaussianNB(), **SMALL, mutation="bitflip", algorithm="nsga2")
+    given = GeneticSelector(
+        GaussianNB(),
+        **SMALL,
+        mutation=operators.mutate_bitflip,
+        algorithm={"class": "vaega.evolution.algorithms.NSGA2"},
+    )
+    named.fit(*two_clouds)
+    given.fit(*two_clouds)
+    assert (named.support_ == given.support_).all()
+    assert named.history_.equals(given.history_)
+
+
+def test_a_callable_of_deap_without_rng_is_refused(two_clouds):
+    with pytest.raises(InputError, match=r"crossover must be one of .* or a callable \(a, b, \*, "):
+        GeneticSelector(GaussianNB(), crossover=tools.cxTwoPoint).fit(*two_clouds)
+
+
+def test_a_derived_algorithm_reads_the_settings_itself(two_clouds):
+    selector = GeneticSelector(GaussianNB(), **SMALL, algorithm=Halved).fit(*two_clouds)
+    assert selector.history_["n_asked"].tolist() == [6, 11, 16, 21]
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "asked", "called"),
+    [
+        ("Halved", {"elite": 0}, [6, 12, 18, 24], {"swap_ends", "grow 2", "Tournament 5"}),
+        ("RandomSearch", {"share": 0.1}, [12, 23, 34, 45], {"RandomSearch 12 0.1"}),
+    ],
+)
+def test_a_configuration_names_a_class(name, params, asked, called, tmp_path):
+    search = {
+        "n_searches": 1,
+        "population_size": 12,
+        "n_generations": 4,
+        "crossover": {"class": f"{HERE}.swap_ends"},
+        "mutation": {"class": f"{HERE}.grow", "params": {"n_features": 2}},
+        "selection": {"class": f"{HERE}.Tournament", "params": {"most": 2}},
+        "algorithm": {"class": f"{HERE}.{name}", "params": params},
+    }
+    config = make_config(
+        {
+            "name": "own",
+            "dataset": {"source": "sklearn:wine"},
+            "seeds": 1,
+            "fitness": {"classifier": "gaussian_nb"},
+            "search": search,
+        }
+    )
+    assert config.model_dump()["search"]["crossover"] == search["crossover"]
+    options = RunnerOptions(jobs=1)
+    runs, _ = run_experiment(config, load_dataset("sklearn:wine"), tmp_path, options=options)
+    assert runs["status"].tolist() == ["done"]
+    history = pd.read_csv(next(tmp_path.glob("own/runs/*/history.csv")))
+    assert history["n_asked"].tolist() == asked
+    assert called <= set(calls)
+
+
+def numbers(individuals, k):
+    return individuals[:k]
+
+
+def demanding(a, b, *, strength, rng):
+    return a, b
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"selection": numbers}, "me: selection must be one of "),
+        ({"selection": Tournament}, "me: selection must be one of "),  # a class, not an object
+        ({"crossover": demanding}, "or a callable (a, b, *, rng), got <function demanding"),
+        ({"mutation": 3}, "(individual, *, rng, flip_probability, weights), got 3."),
+        ({"algorithm": 3}, "or a class or callable (toolbox, *, rng, population_size"),
+        ({"algorithm": numbers}, "me: algorithm must be one of "),
+        ({"crossover": {"class": f"{HERE}.demanding"}}, "me: crossover.class must be a callable"),
+        (
+            {"mutation": {"class": f"{HERE}.grow", "params": {"wings": 2}}},
+            f"me: mutation.params must hold parameters of {HERE}.grow, got 'wings'.",
+        ),
+        ({"mutation": {"class": "no.such"}}, "me: mutation.class must be importable"),
+        (
+            {"mutation": grow, "algorithm": "self_adaptive"},
+            "me: mutation must have a rate, flip_probability, that algorithm self_adaptive can",
+        ),
+    ],
+)
+def test_what_cannot_serve_is_refused_before_anything_runs(settings, sentence):
+    with pytest.raises(InputError) as caught:
+        SearchSettings(**settings).check(owner="me")
+    assert sentence in str(caught.value)
+    assert not calls
+
+
+def test_a_bound_parameter_makes_an_operator_fit():
+    given = {"class": f"{HERE}.demanding", "params": {"strength": 2}}
+    SearchSettings(crossover=given).check(owner="me")
+
+
+@pytest.mark.parametrize("own", [{"crossover": swap_ends}, {"algorithm": Halved}])
+def test_a_checkpoint_of_one_operator_is_not_that_of_another(own, two_clouds, tmp_path):
+    parameters = {**SMALL, "checkpoint": tmp_path}
+    named = GeneticSelector(GaussianNB(), **parameters).fit(*two_clouds)
+    files = set(tmp_path.glob("*.npz"))
+    GeneticSelector(GaussianNB(), **parameters, **own).fit(*two_clouds)
+    assert len(set(tmp_path.glob("*.npz")) - files) == 1
+    assert named.n_searches_ == 1
+
+
+def test_an_operator_without_a_text_keeps_no_state(two_clouds, tmp_path):
+    def local(a, b, *, rng):
+        return a, b
+
+    selector = GeneticSelector(GaussianNB(), **SMALL, checkpoint=tmp_path, crossover=local)
+    with pytest.warns(UserWarning, match="state of the search is not kept on disk: crossover"):
+        selector.fit(*two_clouds)
+    assert not list(tmp_path.glob("*.npz"))

@@ -1,0 +1,466 @@
+"""Variation of masks: crossover of two, mutation of one, and the first masks of a population.
+
+Operators have DEAP's signatures, change their arguments in place and return them.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vaega.core.checks import check_count, check_probability
+from vaega.evolution.operators._masks import (
+    Mask,
+    adjust_count,
+    as_mask,
+    check_weights,
+    draw_below,
+    draw_bernoulli,
+    draw_distinct,
+    draw_hits,
+    draw_outside,
+    draw_weighted,
+    flip,
+    flip_where,
+    swap_segment,
+    swap_where,
+)
+
+
+def crossover_one_point(a: Mask, b: Mask, *, rng: np.random.Generator) -> tuple[Mask, Mask]:
+    """Swap everything behind one random point.
+
+    Parameters
+    ----------
+    a, b : list or numpy.ndarray, shape (n_features,)
+        The parents; changed in place.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of two masks
+        `a` and `b` themselves.
+
+    Examples
+    --------
+    >>> crossover_one_point([0, 0, 0], [1, 1, 1], rng=np.random.default_rng(0))
+    ([0, 0, 1], [1, 1, 0])
+    """
+    size = min(len(a), len(b))
+    if size > 1:
+        swap_segment(a, b, 1 + draw_below(size - 1, rng=rng), size)
+    return a, b
+
+
+def crossover_two_point(a: Mask, b: Mask, *, rng: np.random.Generator) -> tuple[Mask, Mask]:
+    """Swap everything between two random points.
+
+    Parameters
+    ----------
+    a, b : list or numpy.ndarray, shape (n_features,)
+        The parents; changed in place.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of two masks
+        `a` and `b` themselves. The segment is neither empty nor the whole.
+
+    Examples
+    --------
+    >>> crossover_two_point([0, 0, 0, 0], [1, 1, 1, 1], rng=np.random.default_rng(0))
+    ([0, 1, 1, 0], [1, 0, 0, 1])
+    """
+    size = min(len(a), len(b))
+    if size > 1:
+        # Two different points out of 0 .. size.
+        first, second = draw_below(size + 1, rng=rng), draw_below(size, rng=rng)
+        start, stop = (second, first) if second < first else (first, second + 1)
+        if stop - start == size:  # the whole would only exchange the parents' names
+            start = 1 + draw_below(size - 1, rng=rng)
+        swap_segment(a, b, start, stop)
+    return a, b
+
+
+def crossover_uniform(
+    a: Mask, b: Mask, *, swap_probability: float = 0.5, rng: np.random.Generator
+) -> tuple[Mask, Mask]:
+    """Swap each position with the same probability.
+
+    Parameters
+    ----------
+    a, b : list or numpy.ndarray, shape (n_features,)
+        The parents; changed in place.
+    swap_probability : float, default=0.5
+        Chance of each position to be swapped.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of two masks
+        `a` and `b` themselves.
+
+    Raises
+    ------
+    InputError
+        When `swap_probability` is no probability.
+
+    Examples
+    --------
+    >>> crossover_uniform([0, 0, 0], [1, 1, 1], rng=np.random.default_rng(0))
+    ([0, 1, 1], [1, 0, 0])
+    """
+    check_probability(swap_probability, "swap_probability", owner="crossover_uniform")
+    swap_where(a, b, draw_bernoulli(min(len(a), len(b)), swap_probability, rng=rng))
+    return a, b
+
+
+def crossover_half_uniform(a: Mask, b: Mask, *, rng: np.random.Generator) -> tuple[Mask, Mask]:
+    """Swap exactly half of the positions in which the parents differ.
+
+    Parameters
+    ----------
+    a, b : list or numpy.ndarray, shape (n_features,)
+        The parents; changed in place.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of two masks
+        `a` and `b` themselves, as far from their parents as children can be from both; of an odd
+        number of differences the smaller half is swapped.
+
+    Notes
+    -----
+    HUX, the crossover of CHC (Eshelman, 1991), which forbids mating where few positions differ.
+
+    Examples
+    --------
+    >>> crossover_half_uniform([0, 0, 1, 0], [1, 1, 1, 0], rng=np.random.default_rng(0))
+    ([0, 1, 1, 0], [1, 0, 1, 0])
+    """
+    size = min(len(a), len(b))
+    different = as_mask(a)[:size] != as_mask(b)[:size]
+    chosen = draw_bernoulli(size, 0.5, rng=rng) & different
+    adjust_count(chosen, int(np.count_nonzero(different)) // 2, pool=different, rng=rng)
+    swap_where(a, b, chosen)
+    return a, b
+
+
+def crossover_size_preserving(
+    a: Mask, b: Mask, *, swap_probability: float = 0.5, rng: np.random.Generator
+) -> tuple[Mask, Mask]:
+    """Swap features between two masks, as many one way as the other.
+
+    Parameters
+    ----------
+    a, b : list or numpy.ndarray, shape (n_features,)
+        The parents; changed in place.
+    swap_probability : float, default=0.5
+        Chance of each feature that only one parent selects to be offered to the other; of the
+        parent that offers more, the surplus stays, drawn at random.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of two masks
+        `a` and `b` themselves, each with as many selected features as before; what both parents
+        select stays in both, what neither selects in neither.
+
+    Raises
+    ------
+    InputError
+        When `swap_probability` is no probability.
+
+    Examples
+    --------
+    >>> crossover_size_preserving([1, 1, 0, 0], [1, 0, 1, 1], swap_probability=1.0,
+    ...                           rng=np.random.default_rng(0))
+    ([1, 0, 0, 1], [1, 1, 1, 0])
+    """
+    check_probability(swap_probability, "swap_probability", owner="crossover_size_preserving")
+    size = min(len(a), len(b))
+    x, y = as_mask(a)[:size], as_mask(b)[:size]
+    coins = draw_bernoulli(size, swap_probability, rng=rng)
+    leaving, coming = coins & (x > y), coins & (y > x)
+    n_swaps = min(int(np.count_nonzero(leaving)), int(np.count_nonzero(coming)))
+    for chosen in (leaving, coming):
+        adjust_count(chosen, n_swaps, pool=chosen, rng=rng)
+    swap_where(a, b, leaving | coming)
+    return a, b
+
+
+def mutate_bitflip(
+    individual: Mask, *, flip_probability: float, rng: np.random.Generator
+) -> tuple[Mask]:
+    """Flip each position with the same probability.
+
+    Parameters
+    ----------
+    individual : list or numpy.ndarray, shape (n_features,)
+        The mask; changed in place.
+    flip_probability : float
+        Chance of each position to flip; 1 / n_features expects one flip.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of one mask
+        `individual` itself.
+
+    Raises
+    ------
+    InputError
+        When `flip_probability` is no probability.
+
+    Notes
+    -----
+    A sparse mask has far more features to gain than to lose, so this operator makes it grow; see
+    `mutate_balanced_flip` for one that does not.
+
+    Examples
+    --------
+    >>> mutate_bitflip([0, 0, 0, 1], flip_probability=1.0, rng=np.random.default_rng(0))
+    ([1, 1, 1, 0],)
+    """
+    check_probability(flip_probability, "flip_probability", owner="mutate_bitflip")
+    if flip_probability < 0.02:  # few flips: their positions are all that is needed
+        flip(individual, draw_hits(len(individual), flip_probability, rng=rng))
+    else:
+        flip_where(individual, draw_bernoulli(len(individual), flip_probability, rng=rng))
+    return (individual,)
+
+
+def mutate_balanced_flip(
+    individual: Mask, *, flip_probability: float, rng: np.random.Generator
+) -> tuple[Mask]:
+    """Drop selected features and add as many unselected ones, in expectation.
+
+    Parameters
+    ----------
+    individual : list or numpy.ndarray, shape (n_features,)
+        The mask; changed in place.
+    flip_probability : float
+        Chance of each selected feature to be dropped. An unselected one is added with the chance
+        that makes the expected number of selected features stay as it was, as far as there are
+        enough unselected ones: a mask that selects nearly everything shrinks.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of one mask
+        `individual` itself.
+
+    Raises
+    ------
+    InputError
+        When `flip_probability` is no probability.
+
+    Examples
+    --------
+    >>> mask, = mutate_balanced_flip(np.arange(1000) < 100, flip_probability=0.2,
+    ...                              rng=np.random.default_rng(0))
+    >>> 70 < int(mask.sum()) < 130
+    True
+    """
+    check_probability(flip_probability, "flip_probability", owner="mutate_balanced_flip")
+    mask = as_mask(individual)
+    selected = np.flatnonzero(mask)
+    n_free = mask.size - selected.size
+    add_probability = min(1.0, flip_probability * selected.size / max(n_free, 1))
+    dropped = selected[draw_hits(selected.size, flip_probability, rng=rng)]
+    added = draw_hits(mask.size, add_probability, rng=rng)
+    flip(individual, np.concatenate([dropped, added[~mask[added]]]))
+    return (individual,)
+
+
+def mutate_swap(individual: Mask, *, n_swaps: int = 1, rng: np.random.Generator) -> tuple[Mask]:
+    """Exchange selected features for unselected ones, so that the size stays as it is.
+
+    Parameters
+    ----------
+    individual : list or numpy.ndarray, shape (n_features,)
+        The mask; changed in place.
+    n_swaps : int, default=1
+        How many features leave and how many come; fewer where there are not as many selected, or
+        unselected, ones.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of one mask
+        `individual` itself.
+
+    Raises
+    ------
+    InputError
+        When `n_swaps` is no whole number of at least 1.
+
+    Examples
+    --------
+    >>> mutate_swap([1, 0], rng=np.random.default_rng(0))
+    ([0, 1],)
+    """
+    check_count(n_swaps, "n_swaps", owner="mutate_swap")
+    mask = as_mask(individual)
+    selected = np.flatnonzero(mask)
+    n_swaps = min(n_swaps, selected.size, mask.size - selected.size)
+    leaving = selected[draw_distinct(selected.size, n_swaps, rng=rng)]
+    coming = draw_outside(mask, n_swaps, rng=rng)
+    flip(individual, np.concatenate([leaving, coming]))
+    return (individual,)
+
+
+def mutate_filter_guided(
+    individual: Mask, *, weights: ArrayLike, flip_probability: float, rng: np.random.Generator
+) -> tuple[Mask]:
+    """Drop selected features at random and add unselected ones by their weight.
+
+    Parameters
+    ----------
+    individual : list or numpy.ndarray, shape (n_features,)
+        The mask; changed in place.
+    weights : array-like of float, shape (n_features,)
+        How promising each feature is by itself, at least 0: F statistics, mutual information or
+        any other filter, computed on the fit rows only. A feature of weight 0 is never added.
+    flip_probability : float
+        Chance of each selected feature to be dropped; as many are added in expectation, as far as
+        there are unselected ones with a weight.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of one mask
+        `individual` itself.
+
+    Raises
+    ------
+    InputError
+        When `flip_probability` is no probability or the weights do not fit the mask.
+
+    Examples
+    --------
+    >>> mask, = mutate_filter_guided([1, 1, 0, 0], weights=[0, 0, 1, 0], flip_probability=0.5,
+    ...                              rng=np.random.default_rng(4))
+    >>> mask[3]
+    0
+    """
+    check_probability(flip_probability, "flip_probability", owner="mutate_filter_guided")
+    mask = as_mask(individual)
+    weights = check_weights(weights, mask.size, owner="mutate_filter_guided")
+    selected = np.flatnonzero(mask)
+    dropped = selected[draw_hits(selected.size, flip_probability, rng=rng)]
+    n_added = int(rng.binomial(selected.size, flip_probability))
+    added = draw_weighted(weights, n_added, rng=rng, excluded=mask)
+    flip(individual, np.concatenate([dropped, added]))
+    return (individual,)
+
+
+def init_bernoulli(n_features: int, *, fraction: float, rng: np.random.Generator) -> np.ndarray:
+    """Select each feature with the same probability.
+
+    Parameters
+    ----------
+    n_features : int
+        Length of the mask.
+    fraction : float
+        Expected share of selected features.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_features,)
+
+    Raises
+    ------
+    InputError
+        When `n_features` is no whole number of at least 1, or `fraction` no probability.
+
+    Examples
+    --------
+    >>> int(init_bernoulli(10, fraction=1.0, rng=np.random.default_rng(0)).sum())
+    10
+    """
+    check_count(n_features, "n_features", owner="init_bernoulli")
+    check_probability(fraction, "fraction", owner="init_bernoulli")
+    return draw_bernoulli(n_features, fraction, rng=rng)
+
+
+def init_fixed_size(n_features: int, *, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Select exactly `size` features, each set with the same probability.
+
+    Parameters
+    ----------
+    n_features : int
+        Length of the mask.
+    size : int
+        How many to select, at most `n_features`.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_features,)
+
+    Raises
+    ------
+    InputError
+        When `n_features` is no whole number of at least 1, or `size` none from 0 to `n_features`.
+
+    Examples
+    --------
+    >>> int(init_fixed_size(10, size=3, rng=np.random.default_rng(0)).sum())
+    3
+    """
+    check_count(n_features, "n_features", owner="init_fixed_size")
+    check_count(size, "size", owner="init_fixed_size", minimum=0, maximum=n_features)
+    mask = np.zeros(n_features, dtype=bool)
+    mask[draw_distinct(n_features, size, rng=rng)] = True
+    return mask
+
+
+def init_filter_guided(
+    n_features: int, *, weights: ArrayLike, size: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Select `size` features, the heavy ones more often.
+
+    Parameters
+    ----------
+    n_features : int
+        Length of the mask.
+    weights : array-like of float, shape (n_features,)
+        How promising each feature is by itself, at least 0: F statistics, mutual information or
+        any other filter, computed on the fit rows only. Of weight 0, it is never selected.
+    size : int
+        How many to select, at most `n_features`; fewer where fewer have a weight.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_features,)
+
+    Raises
+    ------
+    InputError
+        When `n_features` or `size` is no whole number in its range, or the weights do not fit.
+
+    Examples
+    --------
+    >>> init_filter_guided(4, weights=[0, 1, 1, 0], size=2, rng=np.random.default_rng(0))
+    array([False,  True,  True, False])
+    """
+    check_count(n_features, "n_features", owner="init_filter_guided")
+    check_count(size, "size", owner="init_filter_guided", minimum=0, maximum=n_features)
+    weights = check_weights(weights, n_features, owner="init_filter_guided")
+    mask = np.zeros(n_features, dtype=bool)
+    mask[draw_weighted(weights, size, rng=rng)] = True
+    return mask
