@@ -19,7 +19,7 @@ from scipy.stats import t as student
 from sklearn.naive_bayes import GaussianNB
 
 from vaega import GeneticSelector
-from vaega.evolution._loop import Callback
+from vaega.evolution import Callback
 
 RESULTS = Path("results/benchmarks")
 SHIFT = 0.8  # of a standard deviation, in each relevant feature

@@ -17,7 +17,7 @@ from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.naive_bayes import GaussianNB
 
 from vaega import operators
-from vaega.evolution._state import Individual
+from vaega.evolution import Individual
 
 N_NOISE = 70
 POPULATION = 30

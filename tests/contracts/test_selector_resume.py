@@ -9,8 +9,8 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
 from vaega import GeneticSelector
+from vaega.evolution._evolution import Callback
 from vaega.evolution._logs import KeepHistory, LogToCSV
-from vaega.evolution._loop import Callback
 
 SMALL = {"population_size": 8, "n_generations": 4, "random_state": 0, "n_searches": 1}
 

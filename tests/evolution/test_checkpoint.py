@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.evolution.algorithms.test_generational import make, planted
+from tests.evolution.algorithms.problems import generational, planted
 from vaega.core.errors import ResultsError
 from vaega.evolution import _checkpoint as checkpoint
 from vaega.evolution._checkpoint import (
@@ -14,13 +14,17 @@ from vaega.evolution._checkpoint import (
     restore_callbacks,
     save_checkpoint,
 )
-from vaega.evolution._loop import Callback, evolve
+from vaega.evolution._evolution import (
+    Callback,
+    evolve,
+)
 
 
 @pytest.fixture
 def saved(tmp_path):
     path = tmp_path / "state.npz"
-    state = evolve(make(), planted, n_generations=3, callbacks=[SaveCheckpoint(path, seconds=0)])
+    save = SaveCheckpoint(path, seconds=0)
+    state = evolve(generational(), planted, n_generations=3, callbacks=[save])
     return path, state
 
 
@@ -41,10 +45,10 @@ def test_a_state_comes_back_whole(saved):
 
 def test_a_search_goes_on_from_the_file(saved):
     path, _ = saved
-    algorithm = make(seed=77)
+    algorithm = generational(seed=77)
     algorithm.restore(load_checkpoint(path)[0])
     resumed = evolve(algorithm, planted, n_generations=6)
-    whole = evolve(make(), planted, n_generations=6)
+    whole = evolve(generational(), planted, n_generations=6)
     np.testing.assert_array_equal(resumed.masks, whole.masks)
     assert resumed.history == whole.history
 
@@ -52,7 +56,7 @@ def test_a_search_goes_on_from_the_file(saved):
 def test_extra_arrays_travel_along(tmp_path):
     path = tmp_path / "state.npz"
     rates = {"rates": np.ones((2, 3)), "island_of": np.arange(4)}
-    state = replace(make().state, extra=rates, scores=np.zeros((0, 2)))
+    state = replace(generational().state, extra=rates, scores=np.zeros((0, 2)))
     save_checkpoint(path, state, {"memory": np.arange(3), "rates": np.zeros(1)})
     back, extra = load_checkpoint(path)
     np.testing.assert_array_equal(extra["memory"], np.arange(3))
@@ -80,7 +84,7 @@ def test_callbacks_keep_their_state(tmp_path):
     path, counts = tmp_path / "state.npz", [Counts(), Callback(), Counts()]
     save = SaveCheckpoint(path, seconds=0, callbacks=counts, extra=lambda: {"more": np.ones(1)})
     counts[2].count = 10
-    evolve(make(), planted, n_generations=3, callbacks=[*counts, save])
+    evolve(generational(), planted, n_generations=3, callbacks=[*counts, save])
     extra = load_checkpoint(path)[1]
     fresh = [Counts(), Callback(), Counts()]
     restore_callbacks(fresh, extra)
@@ -102,8 +106,8 @@ def test_a_damaged_file_gives_one_sentence(saved, cut):
 def test_every_changed_byte_is_noticed_or_harmless(saved):
     path, state = saved
     whole = path.read_bytes()
-    for place in range(0, len(whole), 97):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+    for index in range(0, len(whole), 97):
+        path.write_bytes(whole[:index] + bytes([whole[index] ^ 255]) + whole[index + 1 :])
         try:
             back, _ = load_checkpoint(path)
         except ResultsError:
@@ -116,7 +120,7 @@ def test_every_changed_byte_is_noticed_or_harmless(saved):
 def test_another_version_gives_one_sentence(tmp_path, monkeypatch, version):
     path = tmp_path / "state.npz"
     monkeypatch.setattr(checkpoint, "VERSION", version)
-    save_checkpoint(path, make().state)
+    save_checkpoint(path, generational().state)
     monkeypatch.undo()
     with pytest.raises(ResultsError, match=f"of version {version}, and this vaega reads version 2"):
         load_checkpoint(path)
@@ -125,7 +129,7 @@ def test_another_version_gives_one_sentence(tmp_path, monkeypatch, version):
 def test_a_checkpoint_of_another_search_is_refused(tmp_path):
     path = tmp_path / "state.npz"
     for _ in range(2):
-        save_checkpoint(path, make().state, identity="one")
+        save_checkpoint(path, generational().state, identity="one")
     assert load_checkpoint(path, identity="one")[0].generation == 0
     assert load_checkpoint(path)[0].generation == 0
     with pytest.raises(ResultsError, match="of a search with other settings or data"):
@@ -156,7 +160,7 @@ class KilledError(BaseException):
 @pytest.mark.parametrize("step", range(3))
 def test_killed_between_any_two_steps_the_newest_whole_one_is_found(tmp_path, monkeypatch, step):
     path = tmp_path / "state.npz"
-    first = replace(make().state, generation=1)
+    first = replace(generational().state, generation=1)
     save_checkpoint(path, first)
     steps, real = [], Path.replace
 
@@ -183,11 +187,11 @@ def test_it_writes_no_oftener_than_told(tmp_path, monkeypatch):
         checkpoint, "save_checkpoint", lambda path, state, *_, **__: generations.append(state)
     )
     save = SaveCheckpoint(tmp_path / "state.npz", seconds=1e9)
-    evolve(make(), planted, n_generations=5, callbacks=[save])
+    evolve(generational(), planted, n_generations=5, callbacks=[save])
     assert [state.generation for state in generations] == [1, 5]
 
 
 def test_a_folder_that_cannot_be_written_gives_one_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ResultsError, match="cannot be written"):
-        save_checkpoint(tmp_path / "file" / "state.npz", make().state)
+        save_checkpoint(tmp_path / "file" / "state.npz", generational().state)

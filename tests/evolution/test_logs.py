@@ -1,32 +1,41 @@
 import csv
+import io
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
-from tests.evolution.algorithms.test_generational import make, planted
+from tests.evolution.algorithms.problems import generational, planted
 from vaega.core.errors import MissingExtraError, ResultsError
 from vaega.evolution._checkpoint import SaveCheckpoint, load_checkpoint, restore_callbacks
-from vaega.evolution._logs import KeepHistory, LogToCSV, LogToMLflow
-from vaega.evolution._loop import evolve
+from vaega.evolution._evolution import evolve
+from vaega.evolution._logs import (
+    KeepHistory,
+    LogToCSV,
+    LogToMLflow,
+    Pace,
+    ProgressBar,
+    describe_state,
+)
 
 
 @pytest.fixture
 def whole(tmp_path):
     """Return the log and the last state of six generations that nothing interrupted."""
     path = tmp_path / "whole.csv"
-    state = evolve(make(), planted, n_generations=6, callbacks=[LogToCSV(path)])
+    state = evolve(generational(), planted, n_generations=6, callbacks=[LogToCSV(path)])
     return path, state
 
 
 def state_after(n_generations):
-    return evolve(make(), planted, n_generations=n_generations)
+    return evolve(generational(), planted, n_generations=n_generations)
 
 
 def go_on(state, log, n_generations=6):
-    algorithm = make()
+    algorithm = generational()
     algorithm.restore(state)
     return evolve(algorithm, planted, n_generations=n_generations, callbacks=[log])
 
@@ -48,7 +57,7 @@ def test_each_row_is_there_when_the_generation_is_over(tmp_path):
             super().on_generation(algorithm)
             lengths.append(len(self.path.read_text().splitlines()))
 
-    evolve(make(), planted, n_generations=3, callbacks=[Look(tmp_path / "log.csv")])
+    evolve(generational(), planted, n_generations=3, callbacks=[Look(tmp_path / "log.csv")])
     assert lengths == [2, 3, 4]
 
 
@@ -56,7 +65,7 @@ def test_each_row_is_there_when_the_generation_is_over(tmp_path):
 @pytest.mark.parametrize("cut", [0, 7])
 def test_resumed_the_file_is_that_of_a_whole_one(tmp_path, whole, restored, cut):
     path = tmp_path / "log.csv"
-    evolve(make(), planted, n_generations=5, callbacks=[LogToCSV(path)])
+    evolve(generational(), planted, n_generations=5, callbacks=[LogToCSV(path)])
     path.write_bytes(path.read_bytes()[: len(path.read_bytes()) - cut])  # a crash cut the last row
     go_on(state_after(restored), LogToCSV(path))
     assert path.read_bytes() == whole[0].read_bytes()
@@ -70,7 +79,7 @@ def test_resumed_after_the_last_generation(tmp_path, whole):
 
 def test_a_new_evolution_begins_anew(whole):
     path, _ = whole
-    evolve(make(seed=5), planted, n_generations=2, callbacks=[LogToCSV(str(path))])
+    evolve(generational(seed=5), planted, n_generations=2, callbacks=[LogToCSV(str(path))])
     assert len(path.read_text().splitlines()) == 3
 
 
@@ -91,18 +100,19 @@ def test_records_that_change_or_gain_keys(tmp_path):
 
 def test_a_file_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
+    log = LogToCSV(tmp_path / "file" / "a.csv")
     with pytest.raises(ResultsError, match="cannot be written"):
-        evolve(make(), planted, n_generations=1, callbacks=[LogToCSV(tmp_path / "file" / "a.csv")])
+        evolve(generational(), planted, n_generations=1, callbacks=[log])
 
 
 def test_the_history_is_kept_over_a_resume():
     log = KeepHistory()
-    state = evolve(make(), planted, n_generations=4, callbacks=[log])
+    state = evolve(generational(), planted, n_generations=4, callbacks=[log])
     assert log.to_frame()["best"].tolist() == [record["best"] for record in state.history]
     resumed = KeepHistory()
     go_on(state_after(2), resumed, n_generations=4)
     pd.testing.assert_frame_equal(resumed.to_frame(), log.to_frame())
-    evolve(make(), planted, n_generations=1, callbacks=[log])
+    evolve(generational(), planted, n_generations=1, callbacks=[log])
     assert len(log.records) == 1
 
 
@@ -152,7 +162,7 @@ def server(monkeypatch):
 
 def test_mlflow_gets_each_generation_once(server):
     log = LogToMLflow("wine", "first")
-    state = evolve(make(), planted, n_generations=3, callbacks=[log])
+    state = evolve(generational(), planted, n_generations=3, callbacks=[log])
     best = server.get_metric_history(log.run_id_, "best")
     assert [(m.step, m.value) for m in best] == [
         (r["generation"], r["best"]) for r in state.history
@@ -160,14 +170,14 @@ def test_mlflow_gets_each_generation_once(server):
     assert {m.key for m in server.metrics["r0"]} == set(state.history[0]) - {"generation"}
     assert server.names == {"r0": ("e0", "first")}
     assert server.ended == ["r0"]
-    evolve(make(), planted, n_generations=1, callbacks=[LogToMLflow("wine")])
+    evolve(generational(), planted, n_generations=1, callbacks=[LogToMLflow("wine")])
     assert server.names["r1"] == ("e0", None)
 
 
 def test_mlflow_resumed_goes_on_in_its_run(server, tmp_path):
     path, log = tmp_path / "state.npz", LogToMLflow()
     hooks = [log, SaveCheckpoint(path, seconds=0, callbacks=[log])]
-    evolve(make(), planted, n_generations=4, callbacks=hooks)
+    evolve(generational(), planted, n_generations=4, callbacks=hooks)
     state, extra = load_checkpoint(path)
     earlier = state_after(2)  # the checkpoint is older than what was logged
     assert state.generation == 4
@@ -181,4 +191,43 @@ def test_mlflow_resumed_goes_on_in_its_run(server, tmp_path):
 def test_mlflow_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(MissingExtraError, match=r"LogToMLflow: needs .* 'vaega\[mlflow\]'"):
-        evolve(make(), planted, n_generations=1, callbacks=[LogToMLflow()])
+        evolve(generational(), planted, n_generations=1, callbacks=[LogToMLflow()])
+
+
+def drawn(width):
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    bar = ProgressBar(3, console=console)
+    state = evolve(generational(), planted, n_generations=3, callbacks=[bar])
+    return state, console.file.getvalue()
+
+
+def test_a_narrow_terminal_shows_bar_and_figures():
+    state, text = drawn(80)
+    lines = text.replace("\r", "\n").split("\n")
+    last = [line for line in lines if "diversity" in line][-1]
+    assert describe_state(state) in last
+    assert len(last) < 100  # with the control characters
+    assert any("3/3" in line and "━━━" in line for line in lines)
+
+
+def test_figures_without_the_count_of_masks_have_no_pace():
+    state, _ = drawn(80)
+    assert "masks/s" not in describe_state(state)
+    assert describe_state(state, masks_per_second=123.4).endswith(", 123 masks/s")
+    assert describe_state(state, masks_per_second=1.25).endswith(", 1.2 masks/s")
+
+
+def test_the_pace_of_a_resumed_evolution_is_that_of_its_second_part():
+    seconds = iter([100.0, 104.0, 104.0])
+    pace = Pace(clock=lambda: next(seconds))
+    pace.start(SimpleNamespace(history=({"n_asked": 1000},)))
+    assert pace.masks_per_second(SimpleNamespace(history=({"n_asked": 1200},))) == 50.0
+    assert pace.masks_per_second(SimpleNamespace(history=({"best": 1.0},))) is None
+
+
+def test_the_progress_bar_says_what_matters():
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=160)
+    evolve(generational(), planted, n_generations=4, callbacks=[ProgressBar(4, console=console)])
+    for word in ("4/4", "best", "features", "diversity"):
+        assert word in screen.getvalue()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.evolution._loop import Callback
+from vaega.evolution._evolution import Callback
 from vaega.experiments.config import SearchConfig
 from vaega.experiments.open_search import (
     OpenSearch,

@@ -24,7 +24,7 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from vaega import GeneticSelector, make_madelon
-from vaega.evolution._loop import Callback
+from vaega.evolution._evolution import Callback
 
 SMALL = {"n_searches": 1, "population_size": 12, "n_generations": 4, "random_state": 0}
 

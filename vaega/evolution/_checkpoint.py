@@ -1,4 +1,4 @@
-"""Checkpoints: an evolution state, and what its fitness remembers, in one file without pickles."""
+"""Checkpoints: the state of an evolution and the memory of its fitness in one file, no pickles."""
 
 import contextlib
 import io
@@ -13,8 +13,7 @@ import numpy as np
 
 from vaega.core.errors import ResultsError
 from vaega.core.files import write_bytes
-from vaega.evolution._loop import Callback
-from vaega.evolution._state import EvolutionState
+from vaega.evolution._evolution import Callback, EvolutionState
 
 VERSION = 2
 STOPPED = "loop.stopped"  # among the extra arrays: a callback ended the loop for good
@@ -83,18 +82,26 @@ class SaveCheckpoint(Callback):
 
 
 def callback_arrays(callbacks: Iterable[Callback]) -> Arrays:
-    """Return the state of callbacks, named by their places and classes."""
+    """Return the state of callbacks, named by their indices and classes."""
     return {
-        f"{_owner(place, callback)}{name}": array
-        for place, callback in enumerate(callbacks)
+        f"{_owner(index, callback)}{name}": array
+        for index, callback in enumerate(callbacks)
         for name, array in getattr(callback, "state_arrays", dict)().items()
     }
 
 
 def restore_callbacks(callbacks: Iterable[Callback], extra: Mapping[str, np.ndarray]) -> None:
-    """Give callbacks back what `SaveCheckpoint` kept of them."""
-    for place, callback in enumerate(callbacks):
-        owner = _owner(place, callback)
+    """Give callbacks back what `SaveCheckpoint` kept of them.
+
+    Parameters
+    ----------
+    callbacks : iterable of Callback
+        The same classes in the same order as when it was saved.
+    extra : mapping of str to numpy.ndarray
+        As `load_checkpoint` returns it.
+    """
+    for index, callback in enumerate(callbacks):
+        owner = _owner(index, callback)
         arrays = {
             name.removeprefix(owner): array
             for name, array in extra.items()
@@ -104,8 +111,8 @@ def restore_callbacks(callbacks: Iterable[Callback], extra: Mapping[str, np.ndar
             callback.restore_arrays(arrays)
 
 
-def _owner(place: int, callback: Callback) -> str:
-    return f"callback.{place}.{type(callback).__name__}."
+def _owner(index: int, callback: Callback) -> str:
+    return f"callback.{index}.{type(callback).__name__}."
 
 
 def save_checkpoint(
@@ -128,7 +135,27 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: Path, *, identity: str = "") -> tuple[EvolutionState, Arrays]:
-    """Read what `save_checkpoint` wrote."""
+    """Read a checkpoint that `SaveCheckpoint` wrote.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    identity : str, default=""
+        Digest of the search's settings; nothing is compared when it is empty.
+
+    Returns
+    -------
+    state : EvolutionState
+        For ``algorithm.restore(state)``.
+    extra : dict of str to numpy.ndarray
+        What was saved beside it; see `restore_callbacks`.
+
+    Raises
+    ------
+    ResultsError
+        When the file is damaged, of another version, or of another search.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
@@ -146,7 +173,7 @@ def load_checkpoint(path: Path, *, identity: str = "") -> tuple[EvolutionState, 
 def load_latest_checkpoint(
     path: Path, *, identity: str = ""
 ) -> tuple[tuple[EvolutionState, Arrays] | None, list[str]]:
-    """Read the newest checkpoint that is whole."""
+    """Read the newest checkpoint that is whole; say of each newer one why it is not used."""
     sentences: list[str] = []
     for candidate in (_beside(path, "next"), path, _beside(path, "previous")):
         if candidate.exists():

@@ -1,4 +1,4 @@
-"""A progress bar of one evolution, for a terminal or a notebook."""
+"""Callbacks that log an evolution: history as a table, CSV, MLflow, a progress bar."""
 
 import importlib
 import time
@@ -15,8 +15,7 @@ from rich.text import Text
 from vaega.core.checks import check_count
 from vaega.core.errors import MissingExtraError, ResultsError
 from vaega.core.files import write_text
-from vaega.evolution._loop import Callback
-from vaega.evolution._state import EvolutionState
+from vaega.evolution._evolution import Callback, EvolutionState
 
 History = tuple[Mapping[str, float], ...]
 
@@ -80,11 +79,11 @@ class LogToCSV(Callback):
 
     Notes
     -----
-    Where several searches vote the column ``search`` says which a row is of. Numbers are written
-    so that they are read back to the bit. When an evolution goes on from a checkpoint, the file is
-    first written anew from its history: rows that came after the checkpoint, or a last one that a
-    crash cut in half, are gone, and at the end the file is, byte for byte, that of an evolution
-    which was never interrupted.
+    Where several searches vote, the column ``search`` has the number of each row's. Numbers are
+    written so that they are read back to the bit. When an evolution goes on from a checkpoint, the
+    file is first written anew from its history: rows that came after the checkpoint, or a last one
+    that a crash cut in half, are gone, and at the end the file is, byte for byte, that of an
+    evolution which was never interrupted.
 
     Examples
     --------
@@ -196,7 +195,7 @@ class LogToMLflow(Callback):
     Notes
     -----
     The step is the generation. A checkpoint keeps which run it was (give this callback to
-    `vaega.evolution._checkpoint.SaveCheckpoint` too), so that a resumed evolution goes on in it and
+    `vaega.evolution.SaveCheckpoint` too), so that a resumed evolution goes on in it and
     logs no generation twice. MLflow's own active run is left alone.
     """
 
@@ -322,7 +321,7 @@ class ProgressBar(Callback):
 
 
 class Pace:
-    """How fast an evolution goes, measured from where this process took it up."""
+    """Masks a second of an evolution, measured from where this process began or resumed it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -20,9 +20,8 @@ from rich.progress import TaskID
 
 from vaega.core.checks import check_count, check_positive
 from vaega.data._dataset import Dataset
+from vaega.evolution._evolution import Callback, count_asked
 from vaega.evolution._logs import Pace, describe_state, make_progress
-from vaega.evolution._loop import Callback
-from vaega.evolution._state import count_asked
 from vaega.experiments.config import ExperimentConfig
 from vaega.experiments.protocols import make_protocol
 from vaega.experiments.store import Run

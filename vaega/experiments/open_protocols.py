@@ -16,8 +16,7 @@ from vaega.core.errors import ConfigError
 from vaega.core.randomness import derive_seed
 from vaega.data._folds import Fold
 from vaega.data._preprocess import Preprocessor
-from vaega.evolution._loop import Callback
-from vaega.evolution._state import EvolutionState
+from vaega.evolution._evolution import Callback, EvolutionState
 from vaega.experiments.config import ArmConfig, ExperimentConfig, ProtocolConfig
 from vaega.experiments.open_search import OpenSearch, breeding_of, mean_metric
 from vaega.experiments.protocols import OpenTrial

@@ -12,9 +12,12 @@ from vaega.core.errors import InputError
 from vaega.core.files import canonical_json, fingerprint, plain
 from vaega.core.randomness import derive_rng
 from vaega.evolution._checkpoint import SaveCheckpoint, load_latest_checkpoint, restore_callbacks
-from vaega.evolution._loop import Callback, evolve
-from vaega.evolution._state import EvolutionState
-from vaega.evolution.algorithms._generational import Generational
+from vaega.evolution._evolution import (
+    Callback,
+    EvolutionState,
+    evolve,
+)
+from vaega.evolution.algorithms._genetic import Generational
 from vaega.fitness._memory import Objective, ObjectiveFitness
 from vaega.selection._search import SearchScores, build_toolbox
 from vaega.selection._settings import SearchSettings

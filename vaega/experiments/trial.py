@@ -18,7 +18,7 @@ from vaega.core.files import plain
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.core.threads import one_thread
 from vaega.data._preprocess import Preprocessor
-from vaega.evolution._loop import Callback
+from vaega.evolution._evolution import Callback
 from vaega.experiments.config import ArmConfig, ExperimentConfig, FitnessConfig, PreselectConfig
 from vaega.experiments.protocols import InnerSplits, Trial
 from vaega.experiments.registry import (

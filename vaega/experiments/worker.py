@@ -14,7 +14,7 @@ from typing import Any
 from vaega import __version__
 from vaega.core.errors import InputError, ResultsError, first_line
 from vaega.data._dataset import Dataset
-from vaega.evolution._loop import Callback
+from vaega.evolution._evolution import Callback
 from vaega.experiments.config import ArmConfig, ExperimentConfig
 from vaega.experiments.gate import choose_candidate
 from vaega.experiments.monitor import Allowance, BudgetSpentError, Meter, PeakMemory, WriteActivity

@@ -26,18 +26,24 @@ from vaega.evolution._checkpoint import (
     load_latest_checkpoint,
     restore_callbacks,
 )
-from vaega.evolution._loop import (
+from vaega.evolution._evolution import (
     Callback,
+    EvolutionState,
+    evolve,
+)
+from vaega.evolution._stopping import (
     RestartWhenStagnant,
     StopAfterEvaluations,
     StopAfterSeconds,
     StopAtTarget,
     StopWhenStagnant,
-    evolve,
 )
-from vaega.evolution._state import EvolutionState
 from vaega.evolution.algorithms import ALGORITHMS, Memetic, MultiStage
-from vaega.evolution.algorithms._base import AskTell, MakeToolbox, make_from_settings
+from vaega.evolution.algorithms._genetic import (
+    AskTell,
+    MakeToolbox,
+    make_from_settings,
+)
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import Preparation, prepare_fold, prepare_folds, seed_unset
 from vaega.fitness._memory import (
@@ -1066,8 +1072,7 @@ def _checked_callbacks(callbacks: Any, owner: str) -> tuple[Callback, ...]:
     given = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
     if not all(isinstance(callback, Callback) for callback in given):
         raise InputError(
-            f"{owner}: callbacks must be a sequence of vaega.evolution._loop.Callback, "
-            f"got {callbacks!r}."
+            f"{owner}: callbacks must be a sequence of vaega.evolution.Callback, got {callbacks!r}."
         )
     return given
 

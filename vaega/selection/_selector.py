@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from vaega.core.checks import check_choice, check_probability
 from vaega.core.errors import InputError
 from vaega.core.randomness import draw_seed
-from vaega.evolution._loop import Callback
+from vaega.evolution._evolution import Callback
 from vaega.fitness._cross_validated import ENGINES
 from vaega.fitness._memory import ScoreStore, WeightedObjective
 from vaega.selection._base import MaskSelector
@@ -232,7 +232,7 @@ default="auto"
     device : str, default="cpu"
         "cuda" lets the engines that can compute with torch on a GPU, "auto" where there is one.
     callbacks : iterable of Callback, default=()
-        Called each generation of each search, see `vaega.evolution._loop`.
+        Called each generation of each search, see `vaega.evolution.Callback`.
     checkpoint : path, optional
         Folder where the search keeps its state and its scores; a `fit` with the same data,
         settings and `random_state` (an integer) that was interrupted goes on from there.

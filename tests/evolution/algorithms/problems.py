@@ -74,7 +74,6 @@ def multi_stage(part=None, stages=((3, 0.8), (3, 0.9))):
 
 MAKERS = {
     "generational": simple(Generational, {"population_size": 30}),
-    "rescored": simple(Generational, {"population_size": 30}, elite=2, rescore_elite=True),
     "steady_state": simple(SteadyState, {"population_size": 30}, offspring_size=15),
     "oldest": simple(SteadyState, {"population_size": 30}, offspring_size=15, replace="oldest"),
     "mu_plus_lambda": simple(
@@ -109,6 +108,19 @@ MAKERS |= {
 
 def make(name, seed=0, n_features=12, fraction=0.4):
     return MAKERS[name](seed, n_features, fraction)
+
+
+def generational(seed=0, n_features=24, **settings):
+    """Return the generational algorithm with bounds on the size."""
+    rng = np.random.default_rng(seed)
+    box = toolbox(n_features, rng)
+    box.register("repair", operators.repair_size, min_features=2, max_features=18, rng=rng)
+    return Generational(box, rng=rng, **{"population_size": 20, **settings})
+
+
+def planted(masks):
+    """Score by the first 8 features, each other one counting against it."""
+    return masks[:, :8].sum(axis=1) - masks[:, 8:].sum(axis=1)
 
 
 def sparseness(masks):

@@ -1,10 +1,22 @@
 import numpy as np
 import pytest
 
-from tests.evolution.algorithms.problems import MAKERS, make, members, toolbox
+from tests.evolution.algorithms.problems import (
+    MAKERS,
+    fit_for,
+    make,
+    members,
+    rugged,
+    same_state,
+    toolbox,
+)
 from vaega.core.errors import InputError
-from vaega.evolution._loop import evolve
+from vaega.evolution._evolution import evolve, restarts
 from vaega.evolution.algorithms import Generational, Islands, MuPlusLambda
+from vaega.evolution.algorithms._islands import (
+    pack_part,
+    unpack_part,
+)
 
 
 def build(n_islands=3, n_features=24, **settings):
@@ -176,3 +188,46 @@ def test_the_same_algorithm_twice_or_a_mixture_gives_one_sentence():
         Islands([one, one], rng=np.random.default_rng(0))
     with pytest.raises(InputError, match="all take one score or all several"):
         Islands([one, make("nsga2")], rng=np.random.default_rng(0))
+
+
+def unpacked(extra, state, **settings):
+    return unpack_part(
+        extra,
+        "part_",
+        masks=state.masks,
+        scores=state.scores,
+        rng_state=state.rng_state,
+        **{"restarting": False, **settings},
+    )
+
+
+@pytest.mark.parametrize("name", ["generational", "nsga2", "self_adaptive", "islands"])
+def test_a_part_comes_back_as_it_was_but_for_its_history(name):
+    algorithm = make(name)
+    evolve(algorithm, fit_for(algorithm, rugged), n_generations=3)
+    state = algorithm.state
+    back = unpacked(pack_part(state, "part_"), state)
+    assert back.history == ()
+    object.__setattr__(back, "history", state.history)
+    assert same_state(back, state)
+
+
+def test_parts_do_not_mix():
+    state = evolve(make("self_adaptive"), rugged, n_generations=2)
+    extra = pack_part(state, "part_") | {"part_of_others": np.zeros(3), "other_extra_x": np.ones(1)}
+    assert list(unpacked(extra, state).extra) == ["rates"]
+
+
+def test_the_mark_of_a_restart_is_the_wholes():
+    algorithm = make("generational")
+    evolve(algorithm, rugged, n_generations=2)
+    algorithm.restart()
+    packed = pack_part(algorithm.state, "part_")
+    assert not [name for name in packed if "restart" in name]
+    assert restarts(unpacked(packed, algorithm.state)).size == 0
+    assert restarts(unpacked(packed, algorithm.state, restarting=True)).tolist() == [2]
+
+
+def test_a_part_that_is_not_there_gives_one_sentence():
+    with pytest.raises(InputError, match="the state must hold part_generation"):
+        unpacked({}, make("generational").state)

@@ -3,7 +3,7 @@ import pytest
 
 from tests.evolution.algorithms.problems import members, toolbox
 from vaega.core.errors import InputError
-from vaega.evolution._loop import evolve
+from vaega.evolution._evolution import evolve
 from vaega.evolution.algorithms import MuPlusLambda
 
 

@@ -16,7 +16,7 @@ from tests.evolution.algorithms.problems import (
     simple,
     sparseness,
 )
-from vaega.evolution._loop import evolve
+from vaega.evolution._evolution import evolve
 from vaega.evolution.algorithms import NSGA2
 
 SOLVERS = {

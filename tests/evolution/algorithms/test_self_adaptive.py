@@ -1,9 +1,11 @@
+from copy import deepcopy
+
 import numpy as np
 import pytest
 
-from tests.evolution.algorithms.problems import members, toolbox
+from tests.evolution.algorithms.problems import members, same_state, toolbox
 from vaega.core.errors import InputError
-from vaega.evolution._loop import evolve
+from vaega.evolution._evolution import evolve
 from vaega.evolution.algorithms import SelfAdaptive
 from vaega.evolution.algorithms._self_adaptive import RATES
 
@@ -71,11 +73,19 @@ def test_perturbation_is_log_normal_around_the_old_rate_where_rates_are_small():
     assert abs(steps.std() - 0.22) < 0.01
 
 
+def test_a_selection_may_copy_the_individuals():
+    algorithm, other = build(), build()
+    select = other.toolbox.select
+    other.toolbox.register("select", lambda *arguments: deepcopy(select(*arguments)))
+    states = [evolve(each, members, n_generations=4) for each in (algorithm, other)]
+    assert same_state(*states)
+
+
 def test_mated_parents_share_their_rates():
     algorithm = build(crossover_bounds=(0.9, 0.95))
     evolve(algorithm, members, n_generations=1)
     parents = algorithm._parents(200)
-    before = np.array([algorithm._rates_of[id(parent)] for parent in parents])
+    before = np.array([parent.rates for parent in parents])
     _, rates = algorithm._crossed(parents)
     mated = (rates[::2] == rates[1::2]).all(axis=1)
     assert mated.mean() > 0.8

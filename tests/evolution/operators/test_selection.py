@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.evolution.operators.kinds import PROPERTY, SEEDS, Scored, counts_of, scored, shares_of
 from vaega.core.errors import InputError
 from vaega.evolution import operators
-from vaega.evolution._state import Individual
+from vaega.evolution._evolution import Individual
 
 N_DRAWS = 20_000
 SELECTIONS = [

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from vaega.core.lazy import attach
 from vaega.core.registry import Registry, matching_arguments
-from vaega.evolution.algorithms._base import SETTINGS
+from vaega.evolution.algorithms._genetic import SETTINGS
 
 if TYPE_CHECKING:
-    from vaega.evolution.algorithms._base import AskTell
-    from vaega.evolution.algorithms._generational import Generational
+    from vaega.evolution.algorithms._genetic import AskTell, Generational
     from vaega.evolution.algorithms._islands import Islands
     from vaega.evolution.algorithms._memetic import Memetic
     from vaega.evolution.algorithms._mu_plus_lambda import MuPlusLambda
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
 __getattr__, __all__ = attach(
     __name__,
     {
-        "_base": ["AskTell"],
-        "_generational": ["Generational"],
+        "_genetic": ["AskTell", "Generational"],
         "_islands": ["Islands"],
         "_memetic": ["Memetic"],
         "_mu_plus_lambda": ["MuPlusLambda"],
@@ -57,12 +55,12 @@ ALGORITHMS = Registry(
     expected=f"a class or callable (toolbox, *, rng, {', '.join(SETTINGS)})",
     accepts=_is_algorithm,
     entries={
-        "generational": f"{__name__}.Generational",
-        "steady_state": f"{__name__}.SteadyState",
-        "mu_plus_lambda": f"{__name__}.MuPlusLambda",
-        "nsga2": f"{__name__}.NSGA2",
-        "islands": f"{__name__}.Islands",
-        "self_adaptive": f"{__name__}.SelfAdaptive",
+        "generational": f"{__name__}._genetic.Generational",
+        "steady_state": f"{__name__}._steady_state.SteadyState",
+        "mu_plus_lambda": f"{__name__}._mu_plus_lambda.MuPlusLambda",
+        "nsga2": f"{__name__}._nsga2.NSGA2",
+        "islands": f"{__name__}._islands.Islands",
+        "self_adaptive": f"{__name__}._self_adaptive.SelfAdaptive",
     },
     of_classes=True,
 )

@@ -1,6 +1,6 @@
-"""Islands: several populations that evolve side by side and exchange their best masks."""
+"""The island model: several populations evolve side by side, and their best masks migrate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Self
@@ -10,16 +10,20 @@ from numpy.typing import ArrayLike
 
 from vaega.core.checks import check_choice, check_count
 from vaega.core.errors import InputError
-from vaega.evolution._state import EvolutionState, amend_last, describe_population, start_state
-from vaega.evolution.algorithms._base import (
+from vaega.evolution._evolution import (
+    RESTARTS,
+    EvolutionState,
+    amend_last,
+    describe_population,
+    start_state,
+)
+from vaega.evolution.algorithms._genetic import (
     AskTell,
+    Generational,
     MakeToolbox,
     first_distinct,
-    pack_part,
     rng_state,
-    unpack_part,
 )
-from vaega.evolution.algorithms._generational import Generational
 
 TOPOLOGIES = ("ring", "random_ring", "complete")
 
@@ -39,20 +43,20 @@ class Islands(AskTell):
     migrate_every : int, default=5
         Generations from one migration to the next.
     migrants : int, default=1
-        Best different masks that leave for each neighbour (copies: nobody loses them).
+        Best different masks that are copied to each neighbour.
     topology : {"ring", "random_ring", "complete"}, default="ring"
-        Who is whose neighbour: the next island; the next in an order drawn each time; everybody.
+        The neighbours of an island: the next one; the next in an order drawn each time; all.
 
     Attributes
     ----------
     state : EvolutionState
-        All populations, island by island; ``state.extra["island"]`` says who lives where. The
-        history describes all islands together and ``n_migrants``, those who were let in.
+        All populations, island by island; ``state.extra["island"]`` is the island of each mask.
+        The history describes all islands together, and ``n_migrants`` that replaced a member.
 
     Notes
     -----
-    A migrant brings its score and is not scored again. It takes the place of the worst member,
-    unless it is a member already or worse than that one. With several objectives the best mask is
+    A migrant brings its score and is not scored again. It replaces the worst member, unless it
+    is a member already or worse than that one. With several objectives the best mask is
     that of the island with the best first objective; each NSGA-II keeps its own ``front``.
 
     Examples
@@ -126,14 +130,14 @@ class Islands(AskTell):
             )
         self.state = state
         restarting = self._restarting()
-        for place, algorithm in enumerate(self.algorithms):
-            home = np.flatnonzero(state.extra["island"] == place)
+        for island, algorithm in enumerate(self.algorithms):
+            members = np.flatnonzero(state.extra["island"] == island)
             part = unpack_part(
                 state.extra,
-                f"island_{place}_",
-                masks=state.masks[home],
-                scores=state.scores[home],
-                rng_state=state.rng_state["islands"][place],
+                f"island_{island}_",
+                masks=state.masks[members],
+                scores=state.scores[members],
+                rng_state=state.rng_state["islands"][island],
                 restarting=restarting,
             )
             algorithm.restore(part)
@@ -146,11 +150,7 @@ class Islands(AskTell):
         if not self.state.generation or (self.state.masks == mask).all(axis=1).any():
             return False
         self.restore(self.state)
-        place = int(self.ranked()[-1])
-        if origin is not None:
-            same = np.flatnonzero((self.state.masks == origin).all(axis=1))
-            place = int(same[0]) if same.size else place
-        island = int(self.state.extra["island"][place])
+        island = int(self.state.extra["island"][self._index_of(origin)])
         if not self.algorithms[island].adopt(mask, score, origin=origin):
             return False
         state = self._gathered(self.state)
@@ -159,19 +159,17 @@ class Islands(AskTell):
         return True
 
     def _propose(self) -> np.ndarray:
-        asked = [algorithm.ask() for algorithm in self.algorithms]
-        if len({masks.shape[1] for masks in asked}) > 1:
-            raise InputError(
-                "Islands: algorithms must make masks of one length, got "
-                f"{[masks.shape[1] for masks in asked]}."
-            )
-        self._sizes = [len(masks) for masks in asked]
-        return np.concatenate(asked)
+        proposed = [algorithm.ask() for algorithm in self.algorithms]
+        lengths = [masks.shape[1] for masks in proposed]
+        if len(set(lengths)) > 1:
+            raise InputError.of("Islands", "algorithms", "must make masks of one length", lengths)
+        self._sizes = [len(masks) for masks in proposed]
+        return np.concatenate(proposed)
 
     def _accept(self, masks: np.ndarray, scores: np.ndarray) -> None:
         stops = np.cumsum(self._sizes)[:-1]
-        for algorithm, own in zip(self.algorithms, np.split(scores, stops), strict=True):
-            algorithm.tell(own)
+        for algorithm, island_scores in zip(self.algorithms, np.split(scores, stops), strict=True):
+            algorithm.tell(island_scores)
             algorithm.state = replace(algorithm.state, history=())  # kept here, for all
         generation = self.state.generation + 1
         n_migrants = self._migrate() if generation % self.migrate_every == 0 else 0
@@ -184,8 +182,8 @@ class Islands(AskTell):
         states = [algorithm.state for algorithm in self.algorithms]
         sizes = [len(state.masks) for state in states]
         extra = {"island": np.repeat(np.arange(len(states)), sizes)}
-        for place, state in enumerate(states):
-            extra |= pack_part(state, f"island_{place}_")
+        for island, state in enumerate(states):
+            extra |= pack_part(state, f"island_{island}_")
         best = self._best_of(states)
         return replace(
             before,
@@ -197,13 +195,13 @@ class Islands(AskTell):
                 "own": rng_state(self.rng),
                 "islands": [state.rng_state for state in states],
             },
-            extra=self._kept_marks(before) | extra,
+            extra=self._past_restarts(before) | extra,
         )
 
     def _best_of(self, states: list[EvolutionState]) -> EvolutionState:
         score = max(state.best_score for state in states)
         best = [state for state in states if state.best_score == score]
-        if hasattr(self, "state"):  # of equals the one that was first
+        if hasattr(self, "state"):  # of equals the earliest
             before = self.state.best_mask
             best.sort(key=lambda state: not np.array_equal(state.best_mask, before))
         return best[0]
@@ -211,17 +209,18 @@ class Islands(AskTell):
     def _migrate(self) -> int:
         emigrants = [self._emigrants(algorithm) for algorithm in self.algorithms]
         return sum(
-            self.algorithms[goal].adopt(mask, score)
-            for origin, goal in self._routes()
-            for mask, score in emigrants[origin]
+            self.algorithms[target].adopt(mask, score)
+            for source, target in self._routes()
+            for mask, score in emigrants[source]
         )
 
     def _emigrants(self, algorithm: AskTell) -> Emigrants:
         order = algorithm.ranked()
         masks, scores = algorithm.state.masks[order], algorithm.state.scores[order]
-        return [(masks[place], scores[place]) for place in first_distinct(masks)[: self.migrants]]
+        return [(masks[index], scores[index]) for index in first_distinct(masks)[: self.migrants]]
 
     def _routes(self) -> list[tuple[int, int]]:
+        """Return pairs of islands: from, to."""
         n_islands = len(self.algorithms)
         if self.topology == "complete":
             pairs = np.argwhere(~np.eye(n_islands, dtype=bool))
@@ -229,10 +228,56 @@ class Islands(AskTell):
             ring = np.arange(n_islands)
             ring = self.rng.permutation(n_islands) if self.topology == "random_ring" else ring
             pairs = np.column_stack([ring, np.roll(ring, -1)])
-        return [(int(origin), int(goal)) for origin, goal in pairs]
+        return [(int(source), int(target)) for source, target in pairs]
 
     def _order(self, scores: np.ndarray) -> np.ndarray:
         return self.algorithms[0]._order(scores)
 
     def _repaired(self, mask: np.ndarray) -> np.ndarray:
         return self.algorithms[0]._repaired(mask)
+
+
+def pack_part(state: EvolutionState, prefix: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a part that the whole keeps in its ``extra``.
+
+    Masks, scores, random state, history and restarts are kept by the whole itself.
+    """
+    arrays = {
+        f"{prefix}generation": np.array(state.generation),
+        f"{prefix}best_mask": state.best_mask,
+        f"{prefix}best_score": np.array(state.best_score),
+    }
+    return arrays | {
+        f"{prefix}extra_{name}": array for name, array in state.extra.items() if name != RESTARTS
+    }
+
+
+def unpack_part(
+    extra: Mapping[str, np.ndarray],
+    prefix: str,
+    *,
+    masks: np.ndarray,
+    scores: np.ndarray,
+    rng_state: Mapping[str, Any],
+    restarting: bool,
+) -> EvolutionState:
+    """Return the state of a part from what `pack_part` gave."""
+    if f"{prefix}generation" not in extra:
+        raise InputError(
+            f"restore: the state must hold {prefix}generation and is one of another algorithm, "
+            f"got {sorted(extra)}."
+        )
+    generation = int(extra[f"{prefix}generation"])
+    start = f"{prefix}extra_"
+    extra_of_part = {
+        name.removeprefix(start): array for name, array in extra.items() if name.startswith(start)
+    }
+    return EvolutionState(
+        generation=generation,
+        masks=masks,
+        scores=scores,
+        best_mask=np.asarray(extra[f"{prefix}best_mask"]),
+        best_score=float(extra[f"{prefix}best_score"]),
+        rng_state=rng_state,
+        extra=extra_of_part | ({RESTARTS: np.array([generation])} if restarting else {}),
+    )

@@ -10,14 +10,14 @@ from numpy.typing import ArrayLike
 
 from vaega.core.checks import check_choice, check_count
 from vaega.core.errors import InputError
-from vaega.evolution._state import EvolutionState, amend_last, count_asked
-from vaega.evolution.algorithms._base import (
+from vaega.evolution._evolution import EvolutionState, amend_last, count_asked
+from vaega.evolution.algorithms._genetic import (
     AskTell,
     dominates,
     first_distinct,
-    rank_crowded,
     rng_state,
 )
+from vaega.evolution.algorithms._nsga2 import rank_crowded
 from vaega.evolution.operators._masks import check_weights, draw_weighted
 
 MOVES = ("drop", "add", "swap")

@@ -7,8 +7,8 @@ import numpy as np
 from deap import base
 
 from vaega.core.checks import check_count, check_probability
-from vaega.evolution._state import Individual
-from vaega.evolution.algorithms._base import MakeToolbox, PopulationAlgorithm
+from vaega.evolution._evolution import Individual
+from vaega.evolution.algorithms._genetic import MakeToolbox, PopulationAlgorithm
 
 
 class MuPlusLambda(PopulationAlgorithm):

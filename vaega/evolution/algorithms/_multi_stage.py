@@ -9,14 +9,15 @@ from numpy.typing import ArrayLike
 
 from vaega.core.checks import check_count
 from vaega.core.errors import InputError
-from vaega.evolution._state import (
+from vaega.evolution._evolution import (
     EvolutionState,
     amend_last,
     describe_population,
     find_best,
     start_state,
 )
-from vaega.evolution.algorithms._base import AskTell, pack_part, rng_state, unpack_part
+from vaega.evolution.algorithms._genetic import AskTell, rng_state
+from vaega.evolution.algorithms._islands import pack_part, unpack_part
 
 MakeAlgorithm = Callable[[np.ndarray, int], AskTell]
 
@@ -162,7 +163,7 @@ class MultiStage(AskTell):
             else before.best_mask,
             best_score=inner.best_score,
             rng_state={"own": rng_state(self.rng), "stage": inner.rng_state},
-            extra=self._kept_marks(before) | where | pack_part(inner, "stage_"),
+            extra=self._past_restarts(before) | where | pack_part(inner, "stage_"),
         )
 
     def _enter(self, stage: int, features: np.ndarray) -> None:

@@ -10,25 +10,22 @@ from numpy.typing import ArrayLike
 
 from vaega.core.checks import check_count
 from vaega.core.errors import InputError
-from vaega.evolution._state import Individual, find_best
-from vaega.evolution.algorithms._base import (
-    PopulationAlgorithm,
-    crowding_distance,
-    dominance,
-    first_distinct,
-    rank_crowded,
-)
+from vaega.evolution._evolution import Individual, find_best
+from vaega.evolution.algorithms._genetic import PopulationAlgorithm, first_distinct
 
 
 @dataclass(frozen=True, eq=False)
 class Archive:
     """Different masks, none of which dominates another."""
 
-    masks: np.ndarray  # In the order in which they were found
-    scores: np.ndarray  # Their scores, higher is better
+    masks: np.ndarray  # bool (n_masks, n_features), in the order of arrival
+    scores: np.ndarray  # (n_masks, n_objectives), higher is better
 
     def joined(self, masks: np.ndarray, scores: np.ndarray, size: int | None = None) -> "Archive":
-        """Return the archive of these masks and new ones."""
+        """Return the archive of these masks and new ones, without the most crowded above `size`.
+
+        A mask that is a member already keeps its score.
+        """
         all_masks = np.concatenate([self.masks, masks])
         all_scores = np.concatenate([self.scores, scores])
         n_old = len(self.masks)
@@ -36,28 +33,19 @@ class Archive:
         new = new[~dominance(all_scores[new], all_scores[new]).any(axis=0)]
         new = new[~dominance(self.scores, all_scores[new]).any(axis=0)]
         old = np.flatnonzero(~dominance(all_scores[new], self.scores).any(axis=0))
-        kept = np.concatenate([old, new])
+        members = np.concatenate([old, new])
         if size is not None:
-            kept = kept[_least_crowded(all_scores[kept], size)]
-        return Archive(all_masks[kept], all_scores[kept])
+            members = members[_least_crowded(all_scores[members], size)]
+        return Archive(all_masks[members], all_scores[members])
 
     def sorted(self) -> tuple[np.ndarray, np.ndarray]:
         """Return masks and scores, the best by the first objective first."""
         order = np.lexsort(-self.scores.T[::-1]) if len(self.scores) else np.zeros(0, dtype=int)
         return self.masks[order], self.scores[order]
 
-
-def _least_crowded(scores: np.ndarray, size: int) -> np.ndarray:
-    kept = np.arange(len(scores))
-    while kept.size > size:
-        crowding = crowding_distance(scores[kept])
-        crowding[find_best(scores[kept])] = np.inf
-        finite = np.flatnonzero(np.isfinite(crowding))
-        # Where only ends are left the last found goes, unless it is the best.
-        ends = np.flatnonzero(kept != kept[find_best(scores[kept])])
-        leaving = finite[np.argmin(crowding[finite])] if finite.size else ends[-1]
-        kept = np.delete(kept, leaving)
-    return kept
+    def to_extra(self) -> dict[str, np.ndarray]:
+        """Return the arrays that a state keeps of it."""
+        return {"archive_masks": self.masks, "archive_scores": self.scores}
 
 
 class NSGA2(PopulationAlgorithm):
@@ -155,10 +143,11 @@ class NSGA2(PopulationAlgorithm):
         return self._archive(self.state.extra).sorted()
 
     def _parents(self, n_parents: int) -> list[Individual]:
-        place = np.empty(len(self.state.masks), dtype=np.intp)
-        place[self.ranked()] = np.arange(place.size)
-        entrants = self.rng.integers(place.size, size=(n_parents, 2))
-        winners = entrants[np.arange(n_parents), place[entrants].argmin(axis=1)]
+        """Return the winners of binary tournaments by rank: front, then crowding distance."""
+        rank = np.empty(len(self.state.masks), dtype=np.intp)
+        rank[self.ranked()] = np.arange(rank.size)
+        drawn = self.rng.integers(rank.size, size=(n_parents, 2))
+        winners = drawn[np.arange(n_parents), rank[drawn].argmin(axis=1)]
         return [Individual(self.state.masks[winner]) for winner in winners]
 
     def _offspring(self) -> Sequence[Individual]:
@@ -171,17 +160,17 @@ class NSGA2(PopulationAlgorithm):
         return rank_crowded(scores)
 
     def _extra(
-        self, masks: np.ndarray, scores: np.ndarray, chosen: np.ndarray
+        self, masks: np.ndarray, scores: np.ndarray, survivors: np.ndarray
     ) -> dict[str, np.ndarray]:
         archive = self._archive(self.state.extra)
         if not self.state.generation:
             archive = Archive(masks[:0], scores[:0])
-        return _arrays(archive.joined(masks, scores, self.archive_size))
+        return archive.joined(masks, scores, self.archive_size).to_extra()
 
     def _extra_adopted(self, mask: np.ndarray, score: np.ndarray) -> dict[str, np.ndarray]:
         archive = self._archive(self.state.extra)
         joined = archive.joined(mask[None], score[None], self.archive_size)
-        return {**self.state.extra, **_arrays(joined)}
+        return {**self.state.extra, **joined.to_extra()}
 
     def _figures(self, extra: Mapping[str, np.ndarray]) -> dict[str, float]:
         return {"front_size": len(extra["archive_masks"])}
@@ -208,5 +197,69 @@ class NSGA2(PopulationAlgorithm):
         return array
 
 
-def _arrays(archive: Archive) -> dict[str, np.ndarray]:
-    return {"archive_masks": archive.masks, "archive_scores": archive.scores}
+def _least_crowded(scores: np.ndarray, size: int) -> np.ndarray:
+    """Return the indices left when the most crowded are dropped, one by one, never the best."""
+    members = np.arange(len(scores))
+    while members.size > size:
+        best = find_best(scores[members])
+        crowding = crowding_distance(scores[members])
+        crowding[best] = np.inf
+        finite = np.flatnonzero(np.isfinite(crowding))
+        # Where only ends are left the newest is dropped, unless it is the best.
+        ends = np.flatnonzero(members != members[best])
+        dropped = finite[np.argmin(crowding[finite])] if finite.size else ends[-1]
+        members = np.delete(members, dropped)
+    return members
+
+
+def dominance(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return which of `scores` dominates which of `others`, bool (n_scores, n_others)."""
+    no_worse = np.ones((len(scores), len(others)), dtype=bool)
+    better = np.zeros_like(no_worse)
+    for values, other_values in zip(scores.T, others.T, strict=True):  # n_objectives is small
+        no_worse &= values[:, None] >= other_values
+        better |= values[:, None] > other_values
+    return no_worse & better
+
+
+def sort_fronts(scores: np.ndarray) -> np.ndarray:
+    """Return the front of each score: 0 where nothing dominates it, 1 behind those, and so on.
+
+    The non-dominated sort of Deb, Pratap, Agarwal and Meyarivan (2002), section III A.
+    """
+    dominated = dominance(scores, scores)
+    n_above = dominated.sum(axis=0)
+    fronts = np.full(len(scores), -1)
+    front = 0
+    while (fronts < 0).any():
+        present = (fronts < 0) & (n_above == 0)
+        fronts[present] = front
+        n_above = n_above - dominated[present].sum(axis=0)
+        front += 1
+    return fronts
+
+
+def crowding_distance(scores: np.ndarray) -> np.ndarray:
+    """Return how far from its neighbours each score of one front lies, infinite at the ends.
+
+    Deb, Pratap, Agarwal and Meyarivan (2002), section III B: the sum over objectives of the gap
+    between both neighbours, as a share of the range; one in which all are equal makes no ends.
+    """
+    distance = np.zeros(len(scores))
+    for values in scores.T:
+        order = np.argsort(values, kind="stable")
+        spread = values[order[-1]] - values[order[0]] if len(order) else 0.0
+        if spread > 0.0:
+            distance[order[[0, -1]]] = np.inf
+            distance[order[1:-1]] += (values[order[2:]] - values[order[:-2]]) / spread
+    return distance
+
+
+def rank_crowded(scores: np.ndarray) -> np.ndarray:
+    """Return the indices from best to worst: by front, in a front the least crowded first."""
+    fronts = sort_fronts(scores)
+    crowding = np.zeros(len(scores))
+    for front in range(int(fronts.max(initial=-1)) + 1):
+        members = fronts == front
+        crowding[members] = crowding_distance(scores[members])
+    return np.lexsort((-crowding, fronts))

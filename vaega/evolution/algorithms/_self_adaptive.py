@@ -1,14 +1,16 @@
-"""The self-adaptive genetic algorithm: each mask carries its own rates, which evolve with it."""
+"""The self-adaptive genetic algorithm: each individual carries its rates, which evolve with it."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
 
 import numpy as np
 from deap import base
 
 from vaega.core.checks import check_count, check_positive
 from vaega.core.errors import InputError
-from vaega.evolution._state import Individual
-from vaega.evolution.algorithms._base import PopulationAlgorithm
+from vaega.evolution._evolution import Individual
+from vaega.evolution.algorithms._genetic import PopulationAlgorithm
 
 Bounds = tuple[float, float]
 
@@ -16,6 +18,17 @@ RATES = ("flip_probability", "crossover_probability", "active_fraction")
 
 # Share of the gap between a mask's size and its aim that one mutation closes, in expectation.
 _PULL = 0.2
+
+
+class AdaptiveIndividual(Individual):
+    """An individual with the rates, (3,), by which its children vary; copies keep them."""
+
+    rates: np.ndarray
+
+    def __copy__(self) -> "AdaptiveIndividual":
+        copied = AdaptiveIndividual(self)
+        copied.fitness, copied.rates = deepcopy(self.fitness), self.rates
+        return copied
 
 
 class SelfAdaptive(PopulationAlgorithm):
@@ -30,7 +43,7 @@ class SelfAdaptive(PopulationAlgorithm):
     toolbox : deap.base.Toolbox
         With ``initialize() -> mask``, ``select(individuals, k)``, ``mate(a, b)``,
         ``mutate(mask, flip_probability=...)`` and, if sizes are bounded, ``repair(mask)``; all
-        bound to the same `rng`. ``select`` returns the individuals themselves, not copies.
+        bound to the same `rng`. ``select`` returns individuals as it was given them, or copies.
     rng : numpy.random.Generator
         The generator to which the operators of `toolbox` are bound; its state is saved in `state`.
     population_size : int, default=100
@@ -101,9 +114,9 @@ class SelfAdaptive(PopulationAlgorithm):
         owner = type(self).__name__
         check_count(elite, "elite", owner=owner, minimum=0, maximum=population_size - 1)
         check_positive(learning_rate, "learning_rate", owner=owner)
-        given = {"flip_bounds": flip_bounds, "crossover_bounds": crossover_bounds}
-        for name, bounds in {**given, "fraction_bounds": fraction_bounds}.items():
-            _check_bounds(bounds, name, owner=owner)
+        _check_bounds(flip_bounds, "flip_bounds", owner=owner)
+        _check_bounds(crossover_bounds, "crossover_bounds", owner=owner)
+        _check_bounds(fraction_bounds, "fraction_bounds", owner=owner)
         self.elite = elite
         self.flip_bounds = flip_bounds
         self.crossover_bounds = crossover_bounds
@@ -123,12 +136,13 @@ class SelfAdaptive(PopulationAlgorithm):
         children, rates = self._crossed(parents)
         self._asked_rates = self._perturbed(rates, self.state.masks.shape[1])[:n_children]
         return [
-            self._mutated(child, own)
-            for child, own in zip(children[:n_children], self._asked_rates, strict=True)
+            self._mutated(child, child_rates)
+            for child, child_rates in zip(children[:n_children], self._asked_rates, strict=True)
         ]
 
-    def _crossed(self, parents: list[Individual]) -> tuple[list[Individual], np.ndarray]:
-        rates = np.array([self._rates_of[id(parent)] for parent in parents])
+    def _crossed(self, parents: list[Any]) -> tuple[list[Individual], np.ndarray]:
+        """Return children of neighbouring parents, and the rates they inherit, (n_children, 3)."""
+        rates = np.array([parent.rates for parent in parents])
         children = [Individual(parent) for parent in parents]
         for first in range(0, len(children), 2):
             pair = slice(first, first + 2)
@@ -139,13 +153,16 @@ class SelfAdaptive(PopulationAlgorithm):
         return children, rates
 
     def _population(self) -> list[Individual]:
-        population = super()._population()
-        rates = self.state.extra["rates"]
-        self._members = population  # alive as long as their identities are in use
-        self._rates_of = {id(one): own for one, own in zip(population, rates, strict=True)}
+        population: list[Individual] = []
+        members = zip(super()._population(), self.state.extra["rates"], strict=True)
+        for individual, rates in members:
+            adaptive = AdaptiveIndividual(individual)
+            adaptive.fitness, adaptive.rates = individual.fitness, rates
+            population.append(adaptive)
         return population
 
     def _mutated(self, child: Individual, rates: np.ndarray) -> Individual:
+        """Return the child mutated with its flip probability and drawn towards its fraction."""
         flip, _, fraction = rates.tolist()
         (child,) = self.toolbox.mutate(child, flip_probability=flip)
         surplus = int(child.sum()) - round(fraction * child.size)
@@ -179,13 +196,13 @@ class SelfAdaptive(PopulationAlgorithm):
         return low, high
 
     def _survivors(self, masks: np.ndarray, scores: np.ndarray, n_old: int) -> np.ndarray:
-        return np.concatenate([self._elite(), np.arange(n_old, len(masks))])
+        return self._elite_and_new(n_old, len(masks))
 
     def _extra(
-        self, masks: np.ndarray, scores: np.ndarray, chosen: np.ndarray
+        self, masks: np.ndarray, scores: np.ndarray, survivors: np.ndarray
     ) -> dict[str, np.ndarray]:
         old = self.state.extra.get("rates", self._asked_rates[:0])
-        return {"rates": np.concatenate([old, self._asked_rates])[chosen]}
+        return {"rates": np.concatenate([old, self._asked_rates])[survivors]}
 
     def _figures(self, extra: Mapping[str, np.ndarray]) -> dict[str, float]:
         return dict(zip(RATES, extra["rates"].mean(axis=0).tolist(), strict=True))
@@ -196,7 +213,5 @@ def _check_bounds(bounds: Bounds | None, name: str, *, owner: str) -> None:
         return
     pair = np.asarray(bounds, dtype=float)
     if pair.shape != (2,) or not 0.0 < pair[0] <= pair[1] < 1.0:
-        raise InputError(
-            f"{owner}: {name} must be two numbers, lowest and highest, between 0 and 1, "
-            f"got {bounds!r}."
-        )
+        rule = "must be two numbers, lowest and highest, between 0 and 1"
+        raise InputError.of(owner, name, rule, bounds)

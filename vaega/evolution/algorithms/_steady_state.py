@@ -7,8 +7,8 @@ import numpy as np
 from deap import base
 
 from vaega.core.checks import check_choice, check_count
-from vaega.evolution._state import find_best
-from vaega.evolution.algorithms._base import MakeToolbox, PopulationAlgorithm, first_distinct
+from vaega.evolution._evolution import find_best
+from vaega.evolution.algorithms._genetic import MakeToolbox, PopulationAlgorithm, first_distinct
 
 REPLACED = ("worst", "oldest")
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from vaega.core.registry import Registry, matching_arguments
-from vaega.evolution.operators._masks import keep_bounds, repair_bounds, repair_size
 from vaega.evolution.operators._selection import (
     select_rank,
     select_roulette,
@@ -31,10 +30,13 @@ from vaega.evolution.operators._variation import (
     init_bernoulli,
     init_filter_guided,
     init_fixed_size,
+    keep_bounds,
     mutate_balanced_flip,
     mutate_bitflip,
     mutate_filter_guided,
     mutate_swap,
+    repair_bounds,
+    repair_size,
 )
 
 __all__ = [

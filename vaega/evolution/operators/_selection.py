@@ -1,4 +1,4 @@
-"""Selection of parents by fitness; of several objectives the first one counts."""
+"""Selection of parents by their fitness; of several objectives the first one counts."""
 
 from collections.abc import Sequence
 from numbers import Real
@@ -23,7 +23,7 @@ def select_tournament(
     k : int
         How many to select; one individual may be selected many times.
     tournament_size : int
-        Draws (with replacement) a tournament; 1 is no pressure at all.
+        Draws (with replacement) a tournament; 1 is no selection pressure at all.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -44,18 +44,18 @@ def select_tournament(
 
     Examples
     --------
-    >>> from vaega.evolution._state import Individual
+    >>> from vaega.evolution import Individual
     >>> weak, strong = Individual([True, False]), Individual([False, True])
     >>> weak.fitness.values, strong.fitness.values = (0.5,), (0.9,)
-    >>> chosen = select_tournament([weak, strong], 2, tournament_size=9,
-    ...                            rng=np.random.default_rng(0))
-    >>> [one is strong for one in chosen]
+    >>> selected = select_tournament([weak, strong], 2, tournament_size=9,
+    ...                              rng=np.random.default_rng(0))
+    >>> [individual is strong for individual in selected]
     [True, True]
     """
     check_count(tournament_size, "tournament_size", owner="select_tournament")
     scores = _scores(individuals, k, owner="select_tournament")
-    entrants = rng.integers(scores.size, size=(k, tournament_size))
-    winners = entrants[np.arange(k), scores[entrants].argmax(axis=1)]
+    drawn = rng.integers(scores.size, size=(k, tournament_size))
+    winners = drawn[np.arange(k), scores[drawn].argmax(axis=1)]
     return [individuals[winner] for winner in winners.tolist()]
 
 
@@ -84,15 +84,15 @@ def select_roulette(individuals: Sequence[Any], k: int, *, rng: np.random.Genera
     Notes
     -----
     Where a score is negative, all are shifted so that the worst has none; where all are equal,
-    everybody has the same chance (DEAP's ``selRoulette`` fails in both cases).
+    all have the same chance (DEAP's ``selRoulette`` fails in both cases).
 
     Examples
     --------
-    >>> from vaega.evolution._state import Individual
+    >>> from vaega.evolution import Individual
     >>> pair = [Individual([True]), Individual([True])]
     >>> pair[0].fitness.values, pair[1].fitness.values = (-1.0,), (2.0,)
-    >>> chosen = select_roulette(pair, 3, rng=np.random.default_rng(0))
-    >>> [one is pair[1] for one in chosen]
+    >>> selected = select_roulette(pair, 3, rng=np.random.default_rng(0))
+    >>> [individual is pair[1] for individual in selected]
     [True, True, True]
     """
     shares = _shares(_scores(individuals, k, owner="select_roulette"), owner="select_roulette")
@@ -116,8 +116,8 @@ def select_stochastic_universal(
     Returns
     -------
     list
-        References to the selected individuals, not copies, in random order, so that neighbours
-        who are mated are not copies of one another more often than by chance.
+        References to the selected individuals, not copies, in random order, so that neighbours,
+        which are mated, are not copies of one another more often than by chance.
 
     Raises
     ------
@@ -131,17 +131,17 @@ def select_stochastic_universal(
 
     Examples
     --------
-    >>> from vaega.evolution._state import Individual
+    >>> from vaega.evolution import Individual
     >>> pair = [Individual([True]), Individual([True])]
     >>> pair[0].fitness.values, pair[1].fitness.values = (1.0,), (3.0,)
-    >>> chosen = select_stochastic_universal(pair, 8, rng=np.random.default_rng(0))
-    >>> sum(one is pair[1] for one in chosen)
+    >>> selected = select_stochastic_universal(pair, 8, rng=np.random.default_rng(0))
+    >>> sum(individual is pair[1] for individual in selected)
     6
     """
     owner = "select_stochastic_universal"
     shares = _shares(_scores(individuals, k, owner=owner), owner=owner)
     winners = _spin(shares, (rng.random() + np.arange(k)) / max(k, 1))
-    return [individuals[winners[place]] for place in rng.permutation(k).tolist()]
+    return [individuals[winners[index]] for index in rng.permutation(k).tolist()]
 
 
 def select_rank(
@@ -156,8 +156,8 @@ def select_rank(
     k : int
         How many to select.
     pressure : float, default=1.5
-        How often the best is expected among as many selections as there are individuals, from 1
-        (no pressure) to 2 (the worst is never selected).
+        Selection pressure: how often the best is expected among as many selections as there are
+        individuals, from 1 (all alike) to 2 (the worst is never selected).
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -177,16 +177,16 @@ def select_rank(
 
     Examples
     --------
-    >>> from vaega.evolution._state import Individual
+    >>> from vaega.evolution import Individual
     >>> pair = [Individual([True]), Individual([True])]
     >>> pair[0].fitness.values, pair[1].fitness.values = (0.900,), (0.901,)
-    >>> chosen = select_rank(pair, 3, pressure=2.0, rng=np.random.default_rng(0))
-    >>> [one is pair[1] for one in chosen]
+    >>> selected = select_rank(pair, 3, pressure=2.0, rng=np.random.default_rng(0))
+    >>> [individual is pair[1] for individual in selected]
     [True, True, True]
     """
     real = isinstance(pressure, Real) and not isinstance(pressure, bool)
     if not real or not 1.0 <= pressure <= 2.0:
-        raise InputError(f"select_rank: pressure must be a number from 1 to 2, got {pressure!r}.")
+        raise InputError.of("select_rank", "pressure", "must be a number from 1 to 2", pressure)
     scores = _scores(individuals, k, owner="select_rank")
     ordered = np.sort(scores)
     ranks = (ordered.searchsorted(scores) + ordered.searchsorted(scores, side="right") - 1) / 2
@@ -211,7 +211,7 @@ def select_window(
         often as needed; where there are more, chance decides which windows count.
     window_size : int, default=5
         Masks a window; some windows hold one more where the population is no multiple. The
-        pressure is close to that of `select_tournament` with as many entrants; 1 is none.
+        selection pressure is close to that of a tournament of this size; 1 is none.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -234,13 +234,13 @@ def select_window(
 
     Examples
     --------
-    >>> from vaega.evolution._state import Individual
+    >>> from vaega.evolution import Individual
     >>> masks = [[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 0, 1], [0, 0, 1, 1]]
     >>> population = [Individual(mask) for mask in masks]
     >>> for individual, score in zip(population, [0.9, 0.8, 0.2, 0.3]):
     ...     individual.fitness.values = (score,)
-    >>> chosen = select_window(population, 2, window_size=2, rng=np.random.default_rng(0))
-    >>> sorted(one.fitness.values[0] for one in chosen)  # the best of either half
+    >>> selected = select_window(population, 2, window_size=2, rng=np.random.default_rng(0))
+    >>> sorted(individual.fitness.values[0] for individual in selected)  # the best of either half
     [0.3, 0.9]
     """
     check_count(window_size, "window_size", owner="select_window")
@@ -257,18 +257,20 @@ def select_window(
 def _windows(
     distances: np.ndarray, n_windows: int, *, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    left = rng.permutation(len(distances))  # a random order, so that ties are broken at random
-    sizes = np.full(n_windows, left.size // n_windows)
-    sizes[: left.size % n_windows] += 1
+    """Return the indices of each window, which is a random mask and those nearest to it."""
+    remaining = rng.permutation(len(distances))  # in random order: ties are broken at random
+    sizes = np.full(n_windows, remaining.size // n_windows)
+    sizes[: remaining.size % n_windows] += 1
     windows = []
     for size in rng.permutation(sizes):
-        order = distances[left[0], left].argsort(kind="stable")
-        windows.append(left[np.sort(order[:size])])
-        left = left[np.sort(order[size:])]
-    return [windows[place] for place in rng.permutation(n_windows)]
+        order = distances[remaining[0], remaining].argsort(kind="stable")
+        windows.append(remaining[np.sort(order[:size])])
+        remaining = remaining[np.sort(order[size:])]
+    return [windows[index] for index in rng.permutation(n_windows)]
 
 
 def _distances(individuals: Sequence[Any]) -> np.ndarray:
+    """Return in how many features two masks differ, shape (n_individuals, n_individuals)."""
     lengths = {len(individual) for individual in individuals}
     if len(lengths) > 1:
         raise InputError(f"select_window: individuals must have one length, got {sorted(lengths)}.")
@@ -279,6 +281,7 @@ def _distances(individuals: Sequence[Any]) -> np.ndarray:
 
 
 def _shares(scores: np.ndarray, *, owner: str) -> np.ndarray:
+    """Return the sectors of a roulette wheel, shape (n_individuals,), in any unit."""
     if not np.isfinite(scores).all():
         raise InputError(f"{owner}: scores must be finite, got {scores[~np.isfinite(scores)][0]}.")
     shares = scores - min(scores.min(), 0.0)
@@ -286,6 +289,7 @@ def _shares(scores: np.ndarray, *, owner: str) -> np.ndarray:
 
 
 def _spin(shares: np.ndarray, pointers: np.ndarray) -> list[int]:
+    """Return the sectors that pointers, from 0 to 1, point to."""
     edges = shares.cumsum()
     # Rounding may carry the last pointer to the end of the wheel: it belongs to the last sector.
     last = np.flatnonzero(shares)[-1]
@@ -293,6 +297,7 @@ def _spin(shares: np.ndarray, pointers: np.ndarray) -> list[int]:
 
 
 def _scores(individuals: Sequence[Any], k: int, *, owner: str) -> np.ndarray:
+    """Return the scores of evaluated individuals, shape (n_individuals,)."""
     check_count(k, "k", owner=owner, minimum=0)
     if not len(individuals):
         raise InputError(f"{owner}: individuals must hold at least one, got none.")
@@ -304,6 +309,6 @@ def _scores(individuals: Sequence[Any], k: int, *, owner: str) -> np.ndarray:
             f"{owner}: individuals must be evaluated, got {n_missing} without a fitness value."
         ) from None
     if np.isnan(scores).any():
-        place = int(np.isnan(scores).argmax())
-        raise InputError(f"{owner}: scores must be numbers, got nan of individual {place}.")
+        index = int(np.isnan(scores).argmax())
+        raise InputError(f"{owner}: scores must be numbers, got nan of individual {index}.")
     return scores

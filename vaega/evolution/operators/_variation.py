@@ -1,16 +1,22 @@
-"""Variation of masks: crossover of two, mutation of one, and the first masks of a population.
+"""Variation of masks: crossover, mutation, initialisation, and repair to bounds on the size.
 
 Operators have DEAP's signatures, change their arguments in place and return them.
 """
+
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from vaega.core.checks import check_count, check_probability
+from vaega.core.errors import InputError
 from vaega.evolution.operators._masks import (
     Mask,
     adjust_count,
     as_mask,
+    assign,
     check_weights,
     draw_below,
     draw_bernoulli,
@@ -143,9 +149,9 @@ def crossover_half_uniform(a: Mask, b: Mask, *, rng: np.random.Generator) -> tup
     """
     size = min(len(a), len(b))
     different = as_mask(a)[:size] != as_mask(b)[:size]
-    chosen = draw_bernoulli(size, 0.5, rng=rng) & different
-    adjust_count(chosen, int(np.count_nonzero(different)) // 2, pool=different, rng=rng)
-    swap_where(a, b, chosen)
+    swapped = draw_bernoulli(size, 0.5, rng=rng) & different
+    adjust_count(swapped, int(np.count_nonzero(different)) // 2, pool=different, rng=rng)
+    swap_where(a, b, swapped)
     return a, b
 
 
@@ -184,11 +190,11 @@ def crossover_size_preserving(
     check_probability(swap_probability, "swap_probability", owner="crossover_size_preserving")
     size = min(len(a), len(b))
     x, y = as_mask(a)[:size], as_mask(b)[:size]
-    coins = draw_bernoulli(size, swap_probability, rng=rng)
-    leaving, coming = coins & (x > y), coins & (y > x)
+    offered = draw_bernoulli(size, swap_probability, rng=rng)
+    leaving, coming = offered & (x > y), offered & (y > x)
     n_swaps = min(int(np.count_nonzero(leaving)), int(np.count_nonzero(coming)))
-    for chosen in (leaving, coming):
-        adjust_count(chosen, n_swaps, pool=chosen, rng=rng)
+    for moved in (leaving, coming):
+        adjust_count(moved, n_swaps, pool=moved, rng=rng)
     swap_where(a, b, leaving | coming)
     return a, b
 
@@ -228,7 +234,7 @@ def mutate_bitflip(
     ([1, 1, 1, 0],)
     """
     check_probability(flip_probability, "flip_probability", owner="mutate_bitflip")
-    if flip_probability < 0.02:  # few flips: their positions are all that is needed
+    if flip_probability < 0.02:  # few flips: their indices are all that is needed
         flip(individual, draw_hits(len(individual), flip_probability, rng=rng))
     else:
         flip_where(individual, draw_bernoulli(len(individual), flip_probability, rng=rng))
@@ -464,3 +470,235 @@ def init_filter_guided(
     mask = np.zeros(n_features, dtype=bool)
     mask[draw_weighted(weights, size, rng=rng)] = True
     return mask
+
+
+Indices = Sequence[int] | np.ndarray
+
+
+def repair_bounds(
+    individual: Mask,
+    *,
+    min_features: int = 1,
+    max_features: int | None = None,
+    pinned: Indices | None = None,
+    forbidden: Indices | None = None,
+    rng: np.random.Generator,
+    weights: ArrayLike | None = None,
+) -> tuple[Mask]:
+    """Change as little of a mask as its bounds ask for.
+
+    Parameters
+    ----------
+    individual : list or numpy.ndarray, shape (n_features,)
+        The mask; changed in place, and only where a bound is broken.
+    min_features : int, default=1
+        At least so many are selected, the pinned ones among them.
+    max_features : int, optional
+        At most so many are selected; None sets no bound.
+    pinned, forbidden : sequence of int, optional
+        Positions of the features that are always, or never, selected.
+    rng : numpy.random.Generator
+        Source of randomness.
+    weights : array-like of float, shape (n_features,), optional
+        Chances of the features to be added where too few are selected, at least 0; even chances
+        when absent, and among features of weight 0 when no other is left.
+
+    Returns
+    -------
+    tuple of one mask
+        `individual` itself.
+
+    Raises
+    ------
+    InputError
+        When a bound is no whole number in its range, a position is outside the mask, a feature is
+        pinned and forbidden, or no mask fulfils all bounds.
+
+    Examples
+    --------
+    >>> mask, = repair_bounds([0, 0, 0, 1], max_features=2, pinned=[0], forbidden=[3],
+    ...                       rng=np.random.default_rng(0))
+    >>> mask
+    [1, 0, 0, 0]
+    """
+    owner = "repair_bounds"
+    always, never = _read_bounds(min_features, max_features, pinned, forbidden, owner=owner)
+    _check_length(len(individual), min_features, always, never, owner=owner)
+    assign(individual, always, True)
+    assign(individual, never, False)
+    mask = as_mask(individual)
+    size = int(np.count_nonzero(mask))
+    if size < min_features:
+        taken = mask.copy()
+        taken[never] = True
+        assign(individual, _draw_free(taken, min_features - size, weights, rng), True)
+    elif max_features is not None and size > max_features:
+        loose = mask.copy()
+        loose[always] = False
+        surplus = _draw_free(~loose, size - max_features, None, rng)
+        assign(individual, surplus, False)
+    return (individual,)
+
+
+def repair_size(
+    individual: Mask, *, min_features: int, max_features: int | None, rng: np.random.Generator
+) -> tuple[Mask]:
+    """Add or drop features at random until the number of selected ones is within bounds.
+
+    Parameters
+    ----------
+    individual : list or numpy.ndarray, shape (n_features,)
+        The mask; changed in place, and only where a bound is broken.
+    min_features : int
+        At least so many are selected (all of them where the mask is shorter).
+    max_features : int or None
+        At most so many are selected; None sets no bound.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of one mask
+        `individual` itself.
+
+    Raises
+    ------
+    InputError
+        When a bound is no whole number in its range.
+
+    See Also
+    --------
+    repair_bounds : Pinned and forbidden features too.
+
+    Examples
+    --------
+    >>> mask, = repair_size([0, 0, 0], min_features=1, max_features=2,
+    ...                     rng=np.random.default_rng(0))
+    >>> sum(mask)
+    1
+    """
+    reachable = min(min_features, len(individual))
+    return repair_bounds(individual, min_features=reachable, max_features=max_features, rng=rng)
+
+
+def keep_bounds(
+    *,
+    min_features: int = 1,
+    max_features: int | None = None,
+    pinned: Indices | None = None,
+    forbidden: Indices | None = None,
+    rng: np.random.Generator,
+    weights: ArrayLike | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a decorator that repairs every mask an operator returns.
+
+    Parameters
+    ----------
+    min_features, max_features, pinned, forbidden, rng, weights
+        As in `repair_bounds`.
+
+    Returns
+    -------
+    callable
+        For DEAP's ``toolbox.decorate``, around crossover and mutation, which return tuples of
+        masks, and around initialisation, which returns one mask.
+
+    Raises
+    ------
+    InputError
+        When the bounds contradict each other whatever the mask; what depends on its length is
+        checked when the operator is called.
+
+    Examples
+    --------
+    >>> from deap import base
+    >>> from vaega.evolution.operators import mutate_bitflip
+    >>> rng, toolbox = np.random.default_rng(0), base.Toolbox()
+    >>> toolbox.register("mutate", mutate_bitflip, flip_probability=0.5, rng=rng)
+    >>> toolbox.decorate("mutate", keep_bounds(max_features=3, pinned=[7], rng=rng))
+    >>> mask, = toolbox.mutate([0] * 50)
+    >>> sum(mask), mask[7]
+    (3, 1)
+    """
+    owner = "keep_bounds"
+    always, never = _read_bounds(min_features, max_features, pinned, forbidden, owner=owner)
+    repair: Callable[..., Any] = partial(
+        repair_bounds,
+        min_features=min_features,
+        max_features=max_features,
+        pinned=always,
+        forbidden=never,
+        rng=rng,
+        weights=weights,
+    )
+
+    def decorate(operator: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(operator)
+        def bounded(*args: Any, **kwargs: Any) -> Any:
+            result = operator(*args, **kwargs)
+            if isinstance(result, tuple):
+                return tuple(repair(mask)[0] for mask in result)
+            return repair(result)[0]
+
+        return bounded
+
+    return decorate
+
+
+def _read_bounds(
+    min_features: int,
+    max_features: int | None,
+    pinned: Indices | None,
+    forbidden: Indices | None,
+    *,
+    owner: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pinned and the forbidden indices, sorted, of bounds that do not contradict."""
+    always = _read_indices(pinned, "pinned", owner=owner)
+    never = _read_indices(forbidden, "forbidden", owner=owner)
+    check_count(min_features, "min_features", owner=owner, minimum=0)
+    if max_features is not None:
+        check_count(max_features, "max_features", owner=owner, minimum=min_features)
+        if always.size > max_features:
+            rule = f"must hold at most max_features = {max_features} features"
+            raise InputError.of(owner, "pinned", rule, always.size)
+    if always.size and never.size and np.isin(always, never).any():
+        both = always[np.isin(always, never)][0]
+        raise InputError(f"{owner}: pinned and forbidden must be disjoint, got {both} in both.")
+    return always, never
+
+
+def _read_indices(indices: Indices | None, name: str, *, owner: str) -> np.ndarray:
+    if indices is None or len(indices) == 0:
+        return np.empty(0, dtype=np.intp)
+    array = np.asarray(indices)
+    if array.ndim != 1 or array.dtype.kind not in "iu" or array.min() < 0:
+        rule = "must be a sequence of feature positions from 0 on"
+        raise InputError.of(owner, name, rule, indices)
+    return np.unique(array)
+
+
+def _check_length(
+    n_features: int, min_features: int, always: np.ndarray, never: np.ndarray, *, owner: str
+) -> None:
+    for indices, name in ((always, "pinned"), (never, "forbidden")):
+        if indices.size and indices[-1] >= n_features:
+            rule = f"must hold positions from 0 to {n_features - 1}"
+            raise InputError.of(owner, name, rule, int(indices[-1]))
+    n_allowed = n_features - never.size
+    if n_allowed < min_features:
+        rule = f"must be at most the number of features that are not forbidden, {n_allowed}"
+        raise InputError.of(owner, "min_features", rule, min_features)
+
+
+def _draw_free(
+    taken: np.ndarray, size: int, weights: ArrayLike | None, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw indices that are not taken: by weight first, evenly where no weighted one is left."""
+    drawn = np.empty(0, dtype=np.intp)
+    if weights is not None:
+        weights = check_weights(weights, taken.size, owner="repair_bounds")
+        drawn = draw_weighted(weights, size, rng=rng, excluded=taken)
+    occupied = taken.copy()
+    occupied[drawn] = True
+    return np.concatenate([drawn, draw_outside(occupied, size - drawn.size, rng=rng)])

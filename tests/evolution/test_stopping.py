@@ -1,19 +1,21 @@
 import numpy as np
 import pytest
 
-from tests.evolution.algorithms.problems import fit_for, make, members, same_state
+from tests.evolution.algorithms.problems import fit_for, generational, make, members, same_state
 from vaega.core.errors import InputError
-from vaega.evolution import _loop as callbacks
-from vaega.evolution._loop import (
+from vaega.evolution import _stopping as stopping
+from vaega.evolution._evolution import (
     Callback,
+    evolve,
+    restarts,
+)
+from vaega.evolution._stopping import (
     RestartWhenStagnant,
     StopAfterEvaluations,
     StopAfterSeconds,
     StopAtTarget,
     StopWhenStagnant,
-    evolve,
 )
-from vaega.evolution._state import restarts
 
 
 def flat(masks):
@@ -94,7 +96,7 @@ def clock(monkeypatch):
     class Clock:
         now = 1000.0
 
-    monkeypatch.setattr(callbacks.time, "monotonic", lambda: Clock.now)
+    monkeypatch.setattr(stopping.time, "monotonic", lambda: Clock.now)
     return Clock
 
 
@@ -192,3 +194,18 @@ def test_a_restart_marked_after_the_checkpoint_was_written_is_not_lost():
 def test_bad_settings(make_callback, rule):
     with pytest.raises(InputError, match=rule):
         make_callback()
+
+
+def test_stagnation_stops_where_nothing_improves():
+    state = evolve(
+        generational(),
+        lambda masks: np.zeros(len(masks)),
+        n_generations=50,
+        callbacks=[StopWhenStagnant(patience=4)],
+    )
+    assert state.generation == 5
+
+
+def test_patience_is_a_count():
+    with pytest.raises(InputError, match="patience"):
+        StopWhenStagnant(patience=0)

@@ -1,4 +1,8 @@
-"""The base of algorithms with one population: parents, children, survivors, the best so far."""
+"""The genetic algorithm behind ``ask`` and ``tell``.
+
+`AskTell` is the base of all algorithms, `PopulationAlgorithm` of those that have one population,
+and `Generational`, with elitism, the plainest of these.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +18,7 @@ from numpy.typing import ArrayLike
 from vaega.core.checks import check_count, check_probability
 from vaega.core.errors import InputError
 from vaega.core.registry import matching_arguments
-from vaega.evolution._state import (
+from vaega.evolution._evolution import (
     RESTARTS,
     EvolutionState,
     Individual,
@@ -27,117 +31,11 @@ from vaega.evolution._state import (
 )
 
 
-def pack_part(state: EvolutionState, prefix: str) -> dict[str, np.ndarray]:
-    """Return what the whole's ``extra`` keeps of a part."""
-    arrays = {
-        f"{prefix}generation": np.array(state.generation),
-        f"{prefix}best_mask": state.best_mask,
-        f"{prefix}best_score": np.array(state.best_score),
-    }
-    own = {name: array for name, array in state.extra.items() if name != RESTARTS}
-    return arrays | {f"{prefix}extra_{name}": array for name, array in own.items()}
-
-
-def unpack_part(
-    extra: Mapping[str, np.ndarray],
-    prefix: str,
-    *,
-    masks: np.ndarray,
-    scores: np.ndarray,
-    rng_state: Mapping[str, Any],
-    restarting: bool,
-) -> EvolutionState:
-    """Return the state of a part from what `pack_part` gave."""
-    if f"{prefix}generation" not in extra:
-        raise InputError(
-            f"restore: the state must hold {prefix}generation and is one of another algorithm, "
-            f"got {sorted(extra)}."
-        )
-    generation = int(extra[f"{prefix}generation"])
-    start = f"{prefix}extra_"
-    own = {name[len(start) :]: array for name, array in extra.items() if name.startswith(start)}
-    return EvolutionState(
-        generation=generation,
-        masks=masks,
-        scores=scores,
-        best_mask=np.asarray(extra[f"{prefix}best_mask"]),
-        best_score=float(extra[f"{prefix}best_score"]),
-        rng_state=rng_state,
-        extra=own | ({RESTARTS: np.array([generation])} if restarting else {}),
-    )
-
-
-def dominates(score: ArrayLike, other: ArrayLike) -> bool:
-    """Return whether `score` is nowhere worse than `other` and somewhere better."""
-    score, other = np.asarray(score), np.asarray(other)
-    return bool((score >= other).all() and (score > other).any())
-
-
-def dominance(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return which of `scores` dominates which of `others`."""
-    no_worse = np.ones((len(scores), len(others)), dtype=bool)
-    better = np.zeros_like(no_worse)
-    for mine, theirs in zip(scores.T, others.T, strict=True):  # n_objectives is small
-        no_worse &= mine[:, None] >= theirs
-        better |= mine[:, None] > theirs
-    return no_worse & better
-
-
-def sort_fronts(scores: np.ndarray) -> np.ndarray:
-    """Return the front of each score: 0 for those nobody dominates, 1 behind them, and so on."""
-    beats = dominance(scores, scores)
-    n_above = beats.sum(axis=0)
-    fronts = np.full(len(scores), -1)
-    front = 0
-    while (fronts < 0).any():
-        present = (fronts < 0) & (n_above == 0)
-        fronts[present] = front
-        n_above = n_above - beats[present].sum(axis=0)
-        front += 1
-    return fronts
-
-
-def crowding_distance(scores: np.ndarray) -> np.ndarray:
-    """Return how far from its neighbours each score of one front lies."""
-    distance = np.zeros(len(scores))
-    for values in scores.T:
-        order = np.argsort(values, kind="stable")
-        spread = values[order[-1]] - values[order[0]] if len(order) else 0.0
-        if spread > 0.0:
-            distance[order[[0, -1]]] = np.inf
-            distance[order[1:-1]] += (values[order[2:]] - values[order[:-2]]) / spread
-    return distance
-
-
-def rank_crowded(scores: np.ndarray) -> np.ndarray:
-    """Return positions from best to worst: by front, in a front the least crowded first."""
-    fronts = sort_fronts(scores)
-    crowding = np.zeros(len(scores))
-    for front in range(int(fronts.max(initial=-1)) + 1):
-        members = fronts == front
-        crowding[members] = crowding_distance(scores[members])
-    return np.lexsort((-crowding, fronts))
-
-
-MakeToolbox = Callable[[np.random.Generator], base.Toolbox]
-
-# What the constructor of an algorithm may name to be given the settings of a search.
-SETTINGS = ("population_size", "crossover_probability", "elite")
-
-
-def make_from_settings(
-    make: Callable[..., Any], settings: Any, make_toolbox: MakeToolbox, rng: np.random.Generator
-) -> Any:
-    """Call ``make(toolbox, *, rng, ...)`` with those of ``SETTINGS`` that it names."""
-    named = matching_arguments(make, {name: getattr(settings, name) for name in SETTINGS})
-    return make(make_toolbox(rng), rng=rng, **named)
-
-
 class AskTell(ABC):
     """Base of the algorithms: propose masks, accept their scores, restore, restart, adopt.
 
     A subclass fills ``_propose`` (the masks to be scored next), ``_accept`` (set the next state),
-    `restore`, `adopt`, ``_order`` (positions from best to worst) and ``_repaired`` (a mask within
+    `restore`, `adopt`, ``_order`` (indices from best to worst) and ``_repaired`` (a mask within
     the bounds).
 
     Attributes
@@ -202,37 +100,37 @@ class AskTell(ABC):
     def adopt(
         self, mask: np.ndarray, score: ArrayLike, *, origin: np.ndarray | None = None
     ) -> bool:
-        """Take a mask from elsewhere, with its score, into the population.
+        """Replace a member of the population by a mask from elsewhere, a migrant say.
 
         Parameters
         ----------
         mask : numpy.ndarray of bool, shape (n_features,)
-            The newcomer.
+            The new member.
         score : float or array-like of float, shape (n_objectives,)
             Its score; it is not scored again.
         origin : numpy.ndarray of bool, shape (n_features,), optional
-            Whose place it takes, the worst member's where this is absent or no member.
+            The member to replace; the worst where this is absent or no member.
 
         Returns
         -------
         bool
-            False when it stays out: it is a member already, or worse than the one whose place it
-            would take.
+            False when nothing was replaced: the mask is a member already, or worse than the one
+            that it would replace.
         """
 
     def restart(self) -> None:
         """Draw a new random population at the next `ask`, in which only the elite survive.
 
-        The generation, the history and the best mask stay. The state keeps the mark, so that a
-        checkpoint written now starts again as well. What was asked and not yet told is dropped.
+        The generation, the history and the best mask stay. The state records the restart, so that
+        a checkpoint written now restarts as well. What was asked and not yet told is dropped.
         """
         if not self._restarting():
-            marked = np.append(restarts(self.state), self.state.generation)
-            extra = {**self.state.extra, RESTARTS: marked}
+            generations = np.append(restarts(self.state), self.state.generation)
+            extra = {**self.state.extra, RESTARTS: generations}
             self.restore(replace(self.state, extra=extra))
 
     def ranked(self) -> np.ndarray:
-        """Return the positions of the population from best to worst.
+        """Return the indices of the population from best to worst.
 
         Returns
         -------
@@ -250,20 +148,30 @@ class AskTell(ABC):
 
     @abstractmethod
     def _order(self, scores: np.ndarray) -> np.ndarray:
-        """Return positions from the best score to the worst."""
+        """Return the indices from the best score to the worst."""
 
     @abstractmethod
     def _repaired(self, mask: np.ndarray) -> np.ndarray:
         """Return the mask within the bounds of the toolbox, if it has any."""
 
     def _restarting(self) -> bool:
-        marked = restarts(self.state)
-        return bool(marked.size) and int(marked[-1]) == self.state.generation
+        """Return whether the next `ask` draws a new population."""
+        generations = restarts(self.state)
+        return bool(generations.size) and int(generations[-1]) == self.state.generation
 
     @staticmethod
-    def _kept_marks(state: EvolutionState) -> dict[str, np.ndarray]:
-        marked = restarts(state)
-        return {RESTARTS: marked} if marked.size else {}
+    def _past_restarts(state: EvolutionState) -> dict[str, np.ndarray]:
+        """Return the part of ``extra`` that goes on from state to state."""
+        generations = restarts(state)
+        return {RESTARTS: generations} if generations.size else {}
+
+    def _index_of(self, origin: np.ndarray | None) -> int:
+        """Return the index of a member, of the worst where `origin` is none."""
+        if origin is not None:
+            same = np.flatnonzero((self.state.masks == origin).all(axis=1))
+            if same.size:
+                return int(same[0])
+        return int(self.ranked()[-1])
 
     def _record(
         self, masks: np.ndarray, scores: np.ndarray, n_asked: int, figures: Mapping[str, float]
@@ -297,23 +205,18 @@ class AskTell(ABC):
         return array
 
 
-def first_distinct(masks: np.ndarray) -> np.ndarray:
-    """Return the positions of the masks that no earlier one equals."""
-    seen: dict[bytes, int] = {}
-    for position, packed in enumerate(np.packbits(masks, axis=1)):
-        seen.setdefault(packed.tobytes(), position)
-    return np.fromiter(seen.values(), dtype=np.intp, count=len(seen))
+MakeToolbox = Callable[[np.random.Generator], base.Toolbox]
+
+# What the constructor of an algorithm may name to be given the settings of a search.
+SETTINGS = ("population_size", "crossover_probability", "elite")
 
 
-def rng_state(rng: np.random.Generator) -> dict[str, Any]:
-    """Return a copy of the state of a generator, as plain data."""
-    return _plain_copy(rng.bit_generator.state)
-
-
-def _plain_copy(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain_copy(inner) for key, inner in value.items()}
-    return value.copy() if isinstance(value, np.ndarray) else value
+def make_from_settings(
+    make: Callable[..., Any], settings: Any, make_toolbox: MakeToolbox, rng: np.random.Generator
+) -> Any:
+    """Call ``make(toolbox, *, rng, ...)`` with those of ``SETTINGS`` that it names."""
+    named = matching_arguments(make, {name: getattr(settings, name) for name in SETTINGS})
+    return make(make_toolbox(rng), rng=rng, **named)
 
 
 class PopulationAlgorithm(AskTell):
@@ -377,11 +280,11 @@ class PopulationAlgorithm(AskTell):
         self, mask: np.ndarray, score: ArrayLike, *, origin: np.ndarray | None = None
     ) -> bool:
         score = np.asarray(score, dtype=float)
-        place = self._place_for(mask, score, origin)
-        if place is None:
+        replaced = self._replaced_by(mask, score, origin)
+        if replaced is None:
             return False
         masks, scores = self.state.masks.copy(), self.state.scores.copy()
-        masks[place], scores[place] = mask, score
+        masks[replaced], scores[replaced] = mask, score
         extra = self._extra_adopted(mask, score)
         best_mask, best_score = self._best(masks, scores, extra)
         record = describe_population(masks, scores) | self._figures(extra)
@@ -414,10 +317,11 @@ class PopulationAlgorithm(AskTell):
             pool = np.concatenate([self.state.masks, masks])
             pooled = np.concatenate([self.state.scores, scores])
         if n_old == 0 or self._restarting():
-            chosen = np.concatenate([self._spared(), np.arange(n_old, len(pool))])
+            survivors = self._elite_and_new(n_old, len(pool))
         else:
-            chosen = self._survivors(pool, pooled, n_old)
-        self._advance(pool[chosen], pooled[chosen], self._extra(masks, scores, chosen), len(masks))
+            survivors = self._survivors(pool, pooled, n_old)
+        extra = self._extra(masks, scores, survivors)
+        self._advance(pool[survivors], pooled[survivors], extra, len(masks))
 
     def _advance(
         self, masks: np.ndarray, scores: np.ndarray, extra: dict[str, np.ndarray], n_asked: int
@@ -434,7 +338,7 @@ class PopulationAlgorithm(AskTell):
                 *self.state.history,
                 self._record(masks, scores, n_asked, self._figures(extra)),
             ),
-            extra=self._kept_marks(self.state) | extra,
+            extra=self._past_restarts(self.state) | extra,
         )
 
     @abstractmethod
@@ -443,16 +347,16 @@ class PopulationAlgorithm(AskTell):
 
     @abstractmethod
     def _survivors(self, masks: np.ndarray, scores: np.ndarray, n_old: int) -> np.ndarray:
-        """Return the positions of the next population among the present (first `n_old`) and new."""
+        """Return the indices of the next population among the present (first `n_old`) and new."""
 
     def _extra(
-        self, masks: np.ndarray, scores: np.ndarray, chosen: np.ndarray
+        self, masks: np.ndarray, scores: np.ndarray, survivors: np.ndarray
     ) -> dict[str, np.ndarray]:
-        """Return further arrays of the next state, given what was told and who is chosen."""
+        """Return further arrays of the next state, from the masks told and who survives."""
         return {}
 
     def _extra_adopted(self, mask: np.ndarray, score: np.ndarray) -> dict[str, np.ndarray]:
-        """Return further arrays of the state after `mask` took somebody's place."""
+        """Return further arrays of the state after `mask` replaced a member."""
         return dict(self.state.extra)
 
     def _figures(self, extra: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -471,18 +375,17 @@ class PopulationAlgorithm(AskTell):
         return np.argsort(-scores, kind="stable")
 
     def _elite(self) -> np.ndarray:
-        # The elite are different masks: one lucky mask must not fill every place of honour.
+        """Return the indices of the best different masks: copies of one must not fill the elite."""
         if not self.state.generation:
             return np.zeros(0, dtype=np.intp)
         order = self.ranked()
         return order[first_distinct(self.state.masks[order])][: self.elite]
 
-    def _spared(self) -> np.ndarray:
-        """Return the positions that live on without being scored again."""
-        return self._elite()
+    def _elite_and_new(self, n_old: int, n_all: int) -> np.ndarray:
+        return np.concatenate([self._elite(), np.arange(n_old, n_all)])
 
     def _fittest(self, masks: np.ndarray, scores: np.ndarray, size: int) -> np.ndarray:
-        # Repeated masks survive only where there are not enough different ones.
+        """Return the indices of the best; repeated masks only where too few are different."""
         distinct = first_distinct(masks)
         repeated = np.setdiff1d(np.arange(len(masks)), distinct)
         ranked = [part[self._order(scores[part])] for part in (distinct, repeated)]
@@ -513,13 +416,104 @@ class PopulationAlgorithm(AskTell):
             (mask,) = self.toolbox.repair(mask)
         return np.asarray(mask, dtype=bool)
 
-    def _place_for(
+    def _replaced_by(
         self, mask: np.ndarray, score: np.ndarray, origin: np.ndarray | None
     ) -> int | None:
+        """Return the index of the member that a mask replaces; None where it replaces none."""
         if not self.state.generation or (self.state.masks == mask).all(axis=1).any():
             return None
-        place = int(self.ranked()[-1])
-        if origin is not None:
-            same = np.flatnonzero((self.state.masks == origin).all(axis=1))
-            place = int(same[0]) if same.size else place
-        return None if dominates(self.state.scores[place], score) else place
+        replaced = self._index_of(origin)
+        return None if dominates(self.state.scores[replaced], score) else replaced
+
+
+class Generational(PopulationAlgorithm):
+    """Replace the whole population each generation, except for an elite.
+
+    Parameters
+    ----------
+    toolbox : deap.base.Toolbox
+        With ``initialize() -> mask``, ``select(individuals, k)``, ``mate(a, b)``, ``mutate(mask)``
+        and, if sizes are bounded, ``repair(mask)``; all bound to the same `rng`.
+    rng : numpy.random.Generator
+        The generator to which the operators of `toolbox` are bound; its state is saved in `state`.
+    population_size : int, default=100
+        Masks in a generation, at least 2.
+    crossover_probability : float, default=0.75
+        Chance of two parents to be mated rather than copied.
+    elite : int, default=1
+        Best masks that survive unchanged; fewer than `population_size`.
+
+    Attributes
+    ----------
+    state : EvolutionState
+        Where the evolution stands; `restore` continues from one.
+
+    Notes
+    -----
+    The elite are different masks, never copies of one.
+
+    Examples
+    --------
+    >>> from vaega.evolution import operators
+    >>> rng, toolbox = np.random.default_rng(0), base.Toolbox()
+    >>> toolbox.register("initialize", operators.init_bernoulli, 20, fraction=0.5, rng=rng)
+    >>> toolbox.register("select", operators.select_tournament, tournament_size=3, rng=rng)
+    >>> toolbox.register("mate", operators.crossover_uniform, rng=rng)
+    >>> toolbox.register("mutate", operators.mutate_bitflip, flip_probability=0.05, rng=rng)
+    >>> algorithm = Generational(toolbox, rng=rng, population_size=30)
+    >>> for _ in range(20):
+    ...     masks = algorithm.ask()
+    ...     algorithm.tell(masks.mean(axis=1))  # count ones
+    >>> algorithm.state.best_score
+    1.0
+    """
+
+    def __init__(
+        self,
+        toolbox: base.Toolbox,
+        *,
+        rng: np.random.Generator,
+        population_size: int = 100,
+        crossover_probability: float = 0.75,
+        elite: int = 1,
+    ) -> None:
+        super().__init__(
+            toolbox,
+            rng=rng,
+            population_size=population_size,
+            crossover_probability=crossover_probability,
+        )
+        check_count(elite, "elite", owner="Generational", minimum=0, maximum=population_size - 1)
+        self.elite = elite
+
+    def _offspring(self) -> Sequence[Individual]:
+        children = self._mated(self.population_size - self.elite)
+        return [self.toolbox.mutate(child)[0] for child in children]
+
+    def _survivors(self, masks: np.ndarray, scores: np.ndarray, n_old: int) -> np.ndarray:
+        return self._elite_and_new(n_old, len(masks))
+
+
+def dominates(score: ArrayLike, other: ArrayLike) -> bool:
+    """Return whether `score` is nowhere worse than `other` and somewhere better."""
+    score, other = np.asarray(score), np.asarray(other)
+    return bool((score >= other).all() and (score > other).any())
+
+
+def first_distinct(masks: np.ndarray) -> np.ndarray:
+    """Return the indices, rising, of the masks that no earlier one equals."""
+    seen: dict[bytes, int] = {}
+    for index, packed in enumerate(np.packbits(masks, axis=1)):
+        seen.setdefault(packed.tobytes(), index)
+    return np.fromiter(seen.values(), dtype=np.intp, count=len(seen))
+
+
+def rng_state(rng: np.random.Generator) -> dict[str, Any]:
+    """Return a copy of the state of a generator, as plain data."""
+    return _plain_copy(rng.bit_generator.state)
+
+
+def _plain_copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain_copy(inner) for key, inner in value.items()}
+    return value.copy() if isinstance(value, np.ndarray) else value

@@ -1,77 +1,15 @@
-"""The loop: ask, score, tell, until the generations are over or a callback says stop."""
+"""Early stopping and restarts: callbacks that end an evolution, or begin its population anew."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from vaega.core.checks import check_count, check_positive
 from vaega.core.errors import InputError
-from vaega.evolution._state import EvolutionState, count_asked, restarts
-
-
-class Callback:
-    """Base of all callbacks; override what you need.
-
-    Best is a callback that decides from ``algorithm.state`` alone: a resumed run then goes as one
-    that was never interrupted. One that must remember something else gives it to the checkpoint
-    in `state_arrays` and takes it back in `restore_arrays`.
-
-    Attributes
-    ----------
-    search : int, default=0
-        Number of the search, where several vote: set before each `on_start`.
-
-    Examples
-    --------
-    >>> class StopAt(Callback):
-    ...     def __init__(self, score):
-    ...         self.score = score
-    ...     def on_generation(self, algorithm):
-    ...         return algorithm.state.best_score >= self.score
-    """
-
-    search: int = 0
-
-    def on_start(self, algorithm: Any) -> bool | None:
-        """Before the first generation, or the next of a resumed run; True ends the loop at once.
-
-        State of a former run is reset here, except what `restore_arrays` brought back for this
-        one.
-        """
-
-    def on_generation(self, algorithm: Any) -> bool | None:
-        """After each generation; True ends the loop."""
-
-    def on_decision(self, algorithm: Any, *, stopped: bool) -> None:
-        """After all callbacks have had their say on a generation; `stopped` is what came of it.
-
-        Called in reverse order: what the first callback does here comes behind the checkpoint.
-        """
-
-    def on_end(self, algorithm: Any) -> None:
-        """After the last generation."""
-
-    def state_arrays(self) -> dict[str, np.ndarray]:
-        """Return what a checkpoint has to keep for this callback.
-
-        Returns
-        -------
-        dict of str to numpy.ndarray
-            Plain arrays, named by small letters, digits and underscores; none by default.
-        """
-        return {}
-
-    def restore_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take back what `state_arrays` gave, in a resumed run before its `on_start`.
-
-        Parameters
-        ----------
-        arrays : mapping of str to numpy.ndarray
-            Empty where the checkpoint holds nothing for this callback.
-        """
+from vaega.evolution._evolution import Callback, EvolutionState, count_asked, restarts
 
 
 class StopWhenStagnant(Callback):
@@ -116,7 +54,7 @@ class StopAtTarget(Callback):
 
     def __init__(self, score: float) -> None:
         if not isinstance(score, Real) or isinstance(score, bool) or not np.isfinite(score):
-            raise InputError(f"StopAtTarget: score must be a finite number, got {score!r}.")
+            raise InputError.of("StopAtTarget", "score", "must be a finite number", score)
         self.score: float = float(score)
 
     def on_start(self, algorithm: Any) -> bool:
@@ -173,12 +111,12 @@ class StopAfterSeconds(Callback):
     seconds : float
         Wall time from the loop's start.
     already : float, default=0.0
-        Seconds that count as passed before it: those of the former part of a resumed run, which
-        nobody knows unless it is given here or a checkpoint kept it.
+        Seconds that count as passed before it: those of the former part of a resumed run, unless
+        a checkpoint kept them.
 
     Notes
     -----
-    A run that time ends can not be repeated: a slower or busier machine stops it earlier.
+    A run that time ends is not repeatable: a slower or busier machine stops it earlier.
 
     Examples
     --------
@@ -233,7 +171,7 @@ class RestartWhenStagnant(Callback):
 
     Notes
     -----
-    It reads the state alone, where the algorithm marks its restarts, and keeps nothing itself. A
+    It reads the state alone, where the algorithm records its restarts, and keeps nothing itself. A
     `StopWhenStagnant` beside it needs more patience, since it doesn't know of restarts.
 
     Examples
@@ -258,68 +196,14 @@ class RestartWhenStagnant(Callback):
             algorithm.restart()
 
     def _is_due(self, state: EvolutionState) -> bool:
-        done = restarts(state)
-        if self.max_restarts is not None and done.size >= self.max_restarts:
+        generations = restarts(state)
+        if self.max_restarts is not None and generations.size >= self.max_restarts:
             return False
         # The generation before the restart is the first to compare with.
-        begin = int(done[-1]) - 1 if done.size else 0
+        begin = int(generations[-1]) - 1 if generations.size else 0
         return _is_stagnant(state.history[begin:], self.patience)
 
 
 def _is_stagnant(history: Sequence[Mapping[str, float]], patience: int) -> bool:
     best = np.maximum.accumulate([record["best"] for record in history])
     return len(best) > patience and bool(best[-1] <= best[-1 - patience])
-
-
-Fitness = Callable[[np.ndarray], np.ndarray]
-
-
-class Algorithm(Protocol):
-    """What the loop needs of an algorithm."""
-
-    state: EvolutionState
-
-    def ask(self) -> np.ndarray:
-        """Return masks to score, shape (n_masks, n_features)."""
-
-    def tell(self, scores: np.ndarray) -> None:
-        """Take their scores, shape (n_masks,) or (n_masks, n_objectives)."""
-
-
-def evolve(
-    algorithm: Algorithm,
-    fitness: Fitness,
-    *,
-    n_generations: int,
-    callbacks: Iterable[Callback] = (),
-) -> EvolutionState:
-    """Run an algorithm until it has seen `n_generations` generations.
-
-    Parameters
-    ----------
-    algorithm : Algorithm
-        Anything with ``ask``, ``tell`` and ``state``; one that was restored goes on from there.
-    fitness : callable
-        From masks, bool of shape (n_masks, n_features), to scores, float of shape (n_masks,), or
-        (n_masks, n_objectives) where the algorithm takes several.
-    n_generations : int
-        Generations in all, those before a restore included.
-    callbacks : iterable of Callback
-        Called in order; all are called even when one says stop.
-
-    Returns
-    -------
-    EvolutionState
-        The last state.
-    """
-    callbacks = tuple(callbacks)
-    # Lists, not generators: every callback is called, also behind one that says stop.
-    stopped = any([callback.on_start(algorithm) for callback in callbacks])  # noqa: C419
-    while not stopped and algorithm.state.generation < n_generations:
-        algorithm.tell(fitness(algorithm.ask()))
-        stopped = any([callback.on_generation(algorithm) for callback in callbacks])  # noqa: C419
-        for callback in reversed(callbacks):  # one that raises does so behind the checkpoint
-            callback.on_decision(algorithm, stopped=stopped)
-    for callback in callbacks:
-        callback.on_end(algorithm)
-    return algorithm.state
