@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from vaega.generative._models import VAE, Autoencoder
+from vaega import VAE, Autoencoder
 from vaega.generative.quality import measure_quality
-from vaega.report._figures import render
-from vaega.report._generator_figures import (
+from vaega.report import (
     busiest_dimensions,
     class_samples,
     draw_classes,
@@ -23,6 +22,7 @@ from vaega.report._generator_figures import (
     draw_latent_spaces,
     draw_losses,
     plane_lines,
+    render,
     traversal_lines,
 )
 

@@ -33,3 +33,11 @@ def two_clouds(rng):
     X = rng.normal(size=(60, 12))
     X[:, :2] += 2.0 * y[:, None]
     return X, y
+
+
+@pytest.fixture(scope="session")
+def small_results(tmp_path_factory):
+    """Return the results folder of three arms and three seeds; who changes it copies it first."""
+    from tests.report.experiments import run_small
+
+    return run_small(tmp_path_factory.mktemp("results"), seeds=3)

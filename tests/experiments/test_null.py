@@ -15,7 +15,7 @@ from vaega.core.errors import InputError
 from vaega.experiments.config import ProtocolConfig, make_config, read_config
 from vaega.experiments.protocols import HonestProtocol
 from vaega.experiments.trial import permute_labels
-from vaega.report._results import read_trial_scores
+from vaega.report._comparison import read_trial_scores
 
 TEXT = """
 name: nulled

@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from vaega.thesis.published import (
     Picture,
-    Table,
+    ThesisTable,
     as_csv,
     as_latex,
     as_markdown,
@@ -23,7 +23,9 @@ ROWS = pd.DataFrame(
         "same": [True, False],
     }
 )
-TABLE = Table("4", "Populations", ROWS, ("Protocol as-run: fitness is computed on 30 % & more.",))
+TABLE = ThesisTable(
+    "4", "Populations", ROWS, ("Protocol as-run: fitness is computed on 30 % & more.",)
+)
 
 
 def test_cells():
@@ -65,7 +67,7 @@ def test_latex_is_escaped_and_says_it_too():
 
 
 def test_an_empty_table_can_be_written(tmp_path):
-    empty = Table("4.2", "Nothing", pd.DataFrame())
+    empty = ThesisTable("4.2", "Nothing", pd.DataFrame())
     write_table(empty, tmp_path, command="")
     assert as_markdown(empty, command="").startswith("# Table 4.2: Nothing")
 
@@ -88,5 +90,5 @@ def test_the_files_of_a_figure_are_the_same_each_time(tmp_path):
 
 @pytest.mark.parametrize("value", [99.99, 100.0])
 def test_large_numbers_have_one_decimal(value):
-    (cells,) = cells_of(Table("9", "", pd.DataFrame({"value": [value]})))
+    (cells,) = cells_of(ThesisTable("9", "", pd.DataFrame({"value": [value]})))
     assert cells == ["99.990" if value < 100 else "100.0"]

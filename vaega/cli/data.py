@@ -171,27 +171,16 @@ def _write_and_show(out: Path, tasks: list, unloaded: dict[str, str]) -> int:
 
     from vaega.experiments.baselines import (
         STATEMENT,
-        comparison_cells,
+        model_table,
         summarise_tasks,
         write_baselines,
     )
+    from vaega.report._tables import terminal
 
     table = write_baselines(out, tasks, unloaded, command=this_command())
-    Console().print(_terminal_table(comparison_cells(summarise_tasks(table))))
+    Console().print(terminal(model_table(summarise_tasks(table))))
     click.echo(f"{STATEMENT}\nresults  {out}")
     n_failed = int((table["status"] == "failed").sum())
     if n_failed:
         click.echo(f"{n_failed} of {len(table)} failed; try them again with: {this_command()}")
     return SOME_FAILED if n_failed or unloaded else DONE
-
-
-def _terminal_table(cells: Any) -> Any:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, padding=0, show_edge=False)
-    for place, heading in enumerate(cells.columns):
-        table.add_column(heading, justify="left" if place == 0 else "right")
-    for row in cells.itertuples(index=False):
-        table.add_row(*row)
-    return table

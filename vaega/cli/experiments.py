@@ -161,11 +161,12 @@ def _as_record(experiment: Any) -> dict[str, Any]:
 def _print_counts(experiment: Any) -> None:
     from rich.console import Console
 
+    from vaega.core.tables import Table
     from vaega.experiments.status import STATES
-    from vaega.report._comparison import terminal_grid
+    from vaega.report._tables import terminal
 
     rows = [[arm, *map(str, counts.values())] for arm, counts in experiment.counts.items()]
-    Console().print(terminal_grid(["arm", *STATES], rows, title=f"{experiment.name}"))
+    Console().print(terminal(Table(["arm", *STATES], rows, experiment.name)))
     click.echo(experiment.sentence)
 
 
@@ -197,7 +198,7 @@ def report(folder: Path, kind: str, out: Path | None, as_json: bool) -> None:
     vaega report results/quickstart --format latex
     vaega report results/quickstart --out paper
     """
-    from vaega.report._figures import write_experiment
+    from vaega.report._export import write_experiment
     from vaega.report._page import write_report
     from vaega.report._results import read_results
 
@@ -223,12 +224,12 @@ def _print_summary(results: Any, kind: str) -> None:
     from rich.console import Console
 
     from vaega.experiments.protocols import statement_of
-    from vaega.report._tables import summary_text, terminal_table
+    from vaega.report._tables import summary_table, summary_text, terminal
 
     if kind != "terminal":
         click.echo(summary_text(results, kind), nl=False)
         return
-    Console().print(terminal_table(results.summary, title=str(results.config["name"])))
+    Console().print(terminal(summary_table(results.summary, title=str(results.config["name"]))))
     click.echo(statement_of(results.config))
 
 
@@ -339,10 +340,10 @@ def _show_summary(config: Any, dataset: Any, summary: Any) -> None:
     from rich.console import Console
 
     from vaega.experiments.protocols import make_protocol
-    from vaega.report._tables import terminal_table
+    from vaega.report._tables import summary_table, terminal
 
     title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
-    Console().print(terminal_table(summary, title=title))
+    Console().print(terminal(summary_table(summary, title=title)))
     click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
     click.echo(make_protocol(config.protocol).statement)
 
@@ -409,7 +410,8 @@ def compare(
     vaega compare results/leukemia results/gcm1363 results/madelon --against original --out paper
     vaega compare results/leukemia --format latex > comparison.tex
     """
-    from vaega.report._comparison import compare_experiments, comparison_text, write_comparison
+    from vaega.report._comparison import compare_experiments, comparison_text
+    from vaega.report._export import write_comparison
 
     found = compare_experiments(folders, measure=measure, against=against, alpha=alpha)
     if as_json:
@@ -426,19 +428,14 @@ def compare(
 def _show(found: Any) -> None:
     from rich.console import Console
 
-    from vaega.report._comparison import (
-        ARM_HEADINGS,
-        PAIR_HEADINGS,
-        arm_cells,
-        pair_cells,
-        terminal_grid,
-    )
+    from vaega.report._comparison import arm_table, pair_table
+    from vaega.report._tables import terminal
 
     console = Console()
     for one in found.datasets:
         title = f"{one.dataset}: {found.measure}"
-        console.print(terminal_grid(ARM_HEADINGS, arm_cells(one), title=title))
-        console.print(terminal_grid(PAIR_HEADINGS, pair_cells(one.comparisons)))
+        console.print(terminal(arm_table(one, title=title)))
+        console.print(terminal(pair_table(one)))
         for note in one.notes:
             console.print(note, markup=False, highlight=False)
         console.print()

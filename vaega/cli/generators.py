@@ -118,16 +118,13 @@ def _as_record(folder: Path, entries: list[Any]) -> dict[str, Any]:
 
 
 def _print_table(entries: list[Any]) -> None:
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(box=box.SIMPLE)
-    for name in ("key", "class", "rows x columns", "seed", "size", "age", "last used"):
-        table.add_column(name, justify="left" if name in ("key", "class") else "right")
-    for entry in entries:
-        table.add_row(*_row(entry))
-    Console().print(table)
+    from vaega.core.tables import Table
+    from vaega.report._tables import terminal
+
+    columns = ("key", "class", "rows x columns", "seed", "size", "age", "last used")
+    Console().print(terminal(Table(columns, [_row(entry) for entry in entries], left=(0, 1))))
 
 
 def _row(entry: Any) -> list[str]:
@@ -167,7 +164,7 @@ def quality(
     """
     from vaega.core.files import path_inside
     from vaega.experiments.config import load_configured, read_config
-    from vaega.report._quality_page import measure_arms, write_quality
+    from vaega.report._quality import measure_arms, write_quality
 
     config = read_config(file, overrides)
     dataset = load_configured(config.dataset, beside=file.parent)
@@ -188,14 +185,15 @@ def _say(name: str) -> None:
 def _show(measured: list, name: str) -> None:
     from rich.console import Console
 
-    from vaega.report._quality_page import EXPLANATION, terminal_table
+    from vaega.report._quality import EXPLANATION, arm_table
+    from vaega.report._tables import terminal
 
     report = measured[0].report
     title = (
         f"{name}: {report.n_fit} fit rows, {report.n_heldout} held out, {report.n_features} columns"
     )
     console = Console(soft_wrap=False)
-    console.print(terminal_table(measured, title=title))
+    console.print(terminal(arm_table(measured, title=title)))
     console.print(EXPLANATION, style="dim")
     for arm in measured:
         console.print(f"\n[bold]{arm.name}[/bold]: {arm.report.verdict}", highlight=False)
@@ -276,6 +274,7 @@ def _write_and_show(study: Any, result: Any, file: Path, out: Path | None) -> No
     from vaega.core.files import write_bytes, write_text
     from vaega.experiments.tuning import STATEMENT, tuned_config, write_study
     from vaega.report._figures import study_png, study_table
+    from vaega.report._tables import terminal
 
     folder = study.folder / study.name
     out = folder / "best.yaml" if out is None else out
@@ -286,5 +285,5 @@ def _write_and_show(study: Any, result: Any, file: Path, out: Path | None) -> No
         study.config, study.arm_name, result.best, beside=file.parent, out=out.parent
     )
     write_text(out, text)
-    Console().print(study_table(result.table, label=label))
+    Console().print(terminal(study_table(result.table, label=label)))
     click.echo(f"{STATEMENT}\nstudy    {folder}\nbest     {out}")

@@ -29,6 +29,7 @@ from vaega.core.checks import check_choice, check_count
 from vaega.core.errors import DataError, InputError, ResultsError
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
 from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.tables import Table, csv_text
 from vaega.core.threads import one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._sources import available_datasets, load_dataset
@@ -657,28 +658,22 @@ def summarise_tasks(table: pd.DataFrame) -> pd.DataFrame:
 _MEANS = ("inner_score", "accuracy", "macro_f1", "seconds")
 
 
-def comparison_cells(summary: pd.DataFrame) -> pd.DataFrame:
+def model_table(summary: pd.DataFrame) -> Table:
     """Return models by datasets as text: mean, and its spread over seeds or test rows."""
-    order = [name for name in MODELS if name in set(summary["model"])]
-    cells = {"model": [MODELS[name].title for name in order]}
+    names = [name for name in MODELS if name in set(summary["model"])]
+    columns, cells = ["model"], [[MODELS[name].title] for name in names]
     for dataset, group in summary.groupby("dataset", sort=False):
-        heading = f"{dataset} ({METRICS[group['metric'].iloc[0]]})"
-        found = {str(row["model"]): _cell(row) for _, row in group.iterrows()}
-        cells[heading] = [found.get(name, "") for name in order]
-    return pd.DataFrame(cells)
+        columns.append(f"{dataset} ({METRICS[group['metric'].iloc[0]]})")
+        scores = {str(row["model"]): _cell(row) for _, row in group.iterrows()}
+        for name, line in zip(names, cells, strict=True):
+            line.append(scores.get(name, ""))
+    return Table(columns, cells)
 
 
 def _cell(row: pd.Series) -> str:
     if row["n"] > 1:
         return f"{row['score']:.3f} ± {row['sd']:.3f}"
     return f"{row['score']:.3f} [{row['score_low']:.3f}, {row['score_high']:.3f}]"
-
-
-def as_markdown(table: pd.DataFrame) -> str:
-    """Return a table of text as Markdown, the first column to the left."""
-    rule = ["---", *["---:"] * (table.shape[1] - 1)]
-    lines = [list(map(str, table.columns)), rule, *table.astype(str).values.tolist()]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def write_baselines(
@@ -691,8 +686,8 @@ def write_baselines(
     """Write the tables of what was computed."""
     store = Store(folder)
     table, classes = tabulate_tasks(store, tasks), tabulate_classes(store, tasks)
-    write_text(folder / "baselines.csv", table.to_csv(index=False, lineterminator="\n"))
-    write_text(folder / "by_class.csv", classes.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "baselines.csv", csv_text(table))
+    write_text(folder / "by_class.csv", csv_text(classes))
     text = _markdown(store, table, classes, unloaded, command)
     write_text(folder / "baselines.md", text)
     return table
@@ -709,7 +704,7 @@ def _markdown(
     parts += [
         "One seed: score on the test rows and 95 % interval over resamples of them. Several: mean "
         "± standard deviation over splits.\n",
-        as_markdown(comparison_cells(summarise_tasks(table))),
+        model_table(summarise_tasks(table)).markdown(),
         f"{_versions(store)} Seeds: {_list(table['seed'])}. Computing took "
         f"{table['seconds'].sum():.0f} s in all.\n",
         *_class_reports(table, classes),
@@ -740,16 +735,19 @@ def _class_reports(table: pd.DataFrame, classes: pd.DataFrame) -> list[str]:
             lines = classes[(classes["dataset"] == dataset) & (classes["model"] == name)]
             if len(lines):
                 parts.append(f"## {dataset} by class: {MODELS[name].title}\n")
-                parts.append(as_markdown(class_cells(lines)))
+                parts.append(class_table(lines).markdown())
     return parts
 
 
-def class_cells(lines: pd.DataFrame) -> pd.DataFrame:
+def class_table(lines: pd.DataFrame) -> Table:
     """Return a report by class as text, means over seeds."""
-    means = lines.groupby("label", sort=False)[["precision", "recall", "f1", "support"]].mean()
-    texts = {name: [f"{value:.2f}" for value in means[name]] for name in means.columns[:3]}
-    support = [f"{value:g}" for value in means["support"]]
-    return pd.DataFrame({"label": means.index.tolist(), **texts, "support": support})
+    figures = ["precision", "recall", "f1"]
+    means = lines.groupby("label", sort=False)[[*figures, "support"]].mean()
+    rows = [
+        [str(label), *(f"{row[name]:.2f}" for name in figures), f"{row['support']:g}"]
+        for label, row in means.iterrows()
+    ]
+    return Table(["label", *figures, "support"], rows)
 
 
 def _failures(table: pd.DataFrame, unloaded: Mapping[str, str]) -> str:

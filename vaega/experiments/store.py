@@ -20,7 +20,7 @@ import yaml
 from filelock import FileLock, Timeout
 from scipy import stats
 
-from vaega.core.errors import ResultsError
+from vaega.core.errors import ResultsError, first_line
 from vaega.core.files import path_inside, plain, read_json, write_json, write_text
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, load_configured, read_config
@@ -173,11 +173,19 @@ class Store:
             return pd.DataFrame(columns=NULL_COLUMNS)
         return pd.read_csv(path)
 
-    def check_results(self) -> None:
-        """Refuse a folder that holds no results of an experiment."""
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Refuse a folder without results; what damaged files raise becomes one sentence."""
         for name in ("runs.csv", "plan.json"):
             if not (self.folder / name).is_file():
                 raise ResultsError(f"{self.folder}: is no results folder, it has no {name}.")
+        try:
+            yield
+        except ResultsError:
+            raise
+        except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+            sentence = f"{self.folder}: the results cannot be read back: {first_line(error)}."
+            raise ResultsError(sentence) from error
 
     @contextmanager
     def claim(

@@ -1,21 +1,18 @@
-"""A comparison as tables for the terminal and as files for a paper."""
+"""Arms of experiments compared: in pairs on each dataset, in ranks over datasets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
-from vaega.core.errors import InputError
-from vaega.core.files import write_bytes, write_text
-from vaega.report._figures import draw_ranks, plot_values, render
-from vaega.report._results import TrialScores, read_trial_scores
+from vaega.core.errors import InputError, ResultsError
+from vaega.core.tables import Table, csv_text, latex_text
+from vaega.experiments.protocols import statement_of
+from vaega.experiments.store import Store
 from vaega.report._statistics import (
     ArmComparison,
     RankComparison,
@@ -23,7 +20,6 @@ from vaega.report._statistics import (
     comparison_table,
     rank_arms,
 )
-from vaega.report._tables import latex_grid, latex_text, markdown_grid
 
 _OFFICIAL = (
     "The test rows are the same in every run: intervals and tests say what other seeds would give, "
@@ -132,7 +128,7 @@ def compare_experiments(
     """
     _check_folders(folders)
     scores = [read_trial_scores(folder) for folder in folders]
-    datasets = [_compare(group, measure, against, alpha) for group in _same_splits(scores, measure)]
+    datasets = [_compare(group, measure, against, alpha) for group in _same_splits(scores)]
     return Comparison(measure, datasets, _ranks(datasets, alpha))
 
 
@@ -144,24 +140,82 @@ def _check_folders(folders: Sequence[Path]) -> None:
         seen.add(folder.resolve())
 
 
-def _same_splits(scores: Sequence[TrialScores], measure: str) -> Iterator[list[TrialScores]]:
-    def splits(one: TrialScores) -> str:
-        return repr((one.fingerprint, one.statement, sorted(one.protocol.items())))
+@dataclass(frozen=True, eq=False)
+class TrialScores:
+    """The trials of one experiment, one row each."""
 
-    order = {splits(one): place for place, one in reversed(list(enumerate(scores)))}
-    ranked = sorted(scores, key=lambda one: order[splits(one)])
-    groups = [list(group) for _, group in groupby(ranked, key=splits)]
-    alone = [group[0] for group in groups if _n_arms(group) < 2]
+    name: str  # Of the experiment
+    dataset: str  # Its name
+    fingerprint: str  # Of the dataset
+    protocol: dict[str, Any]  # As configured
+    statement: str  # On which rows fitness was computed, where it was not on training rows alone
+    rows: pd.DataFrame  # ``arm``, ``seed``, ``trial`` and the figures of each trial
+
+    @property
+    def arms(self) -> list[str]:
+        """Arms with a finished run, in order."""
+        return [str(arm) for arm in self.rows["arm"].unique()]
+
+    @property
+    def splits(self) -> str:
+        """The same for experiments whose runs of one seed share their splits."""
+        return repr((self.fingerprint, self.statement, sorted(self.protocol.items())))
+
+    @property
+    def test_share(self) -> float | None:
+        """Test rows over training rows, where splits overlap; None for an official partition."""
+        if self.protocol["outer"] == "official":
+            return None
+        if self.protocol["outer"] == "kfold":
+            return 1.0 / (self.protocol["n_splits"] - 1)
+        size = float(self.protocol["test_size"])
+        return size / (1.0 - size)
+
+    def by_pair(self, measure: str) -> pd.DataFrame:
+        """Return a figure with a row each seed and trial, and a column each arm."""
+        known = [str(name) for name in self.rows if name not in ("arm", "seed", "trial")]
+        if measure not in known:
+            raise InputError(
+                f"{self.name}: has no {measure!r}; its trials have {', '.join(known)}."
+            )
+        table = self.rows.pivot(index=["seed", "trial"], columns="arm", values=measure)
+        return table[self.arms]
+
+
+def read_trial_scores(folder: Path) -> TrialScores:
+    """Read the finished runs of a results folder."""
+    store = Store(folder)
+    with store.reading():
+        config = store.config
+        done = [(record.config, record.metrics or {}) for record in store.done()]
+        if not done:
+            raise ResultsError(f"{folder}: holds no finished run.")
+        return TrialScores(
+            name=str(config["name"]),
+            dataset=str(store.runs_table()["dataset"].iloc[0]),
+            fingerprint=str(done[0][0]["dataset"]["fingerprint"]),
+            protocol=dict(done[0][0]["protocol"]),
+            statement="" if config["protocol"]["kind"] == "honest" else statement_of(config),
+            rows=pd.DataFrame([row for run in done for row in _trial_rows(*run)]),
+        )
+
+
+def _trial_rows(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    run = {"arm": config["arm"]["name"], "seed": config["seed"]}
+    return [{**run, "trial": index, **trial} for index, trial in enumerate(metrics["trials"])]
+
+
+def _same_splits(scores: Sequence[TrialScores]) -> Iterator[list[TrialScores]]:
+    first = {one.splits: index for index, one in reversed(list(enumerate(scores)))}
+    ordered = sorted(scores, key=lambda one: first[one.splits])
+    groups = [list(group) for _, group in groupby(ordered, key=lambda one: one.splits)]
+    alone = [group[0] for group in groups if sum(len(one.arms) for one in group) < 2]
     if alone:
         others = "no other folder has the same data and protocol"
         raise InputError(
             f"{alone[0].name}: has one arm with finished runs, {alone[0].arms[0]!r}, and {others}."
         )
     yield from groups
-
-
-def _n_arms(group: Sequence[TrialScores]) -> int:
-    return sum(len(one.arms) for one in group)
 
 
 def _compare(
@@ -197,124 +251,63 @@ def _ranks(datasets: Sequence[DatasetComparison], alpha: float) -> RankCompariso
     return rank_arms(means, alpha=alpha)
 
 
-PAIR_HEADINGS = ("arms", "pairs", "difference", "95 %", "p", "A12", "effect")
-ARM_HEADINGS = ("arm", "n", "mean", "median", "least", "most")
-_KINDS = ("png", "svg", "pdf")
-
-
-def arm_cells(one: DatasetComparison) -> list[list[str]]:
-    """Return a row of text each arm, under `ARM_HEADINGS`."""
-    return [
-        [str(arm), str(len(values))]
-        + [_figure(value) for value in (values.mean(), values.median(), values.min(), values.max())]
-        for arm, values in ((arm, one.scores[arm].dropna()) for arm in one.scores)
-    ]
-
-
-def pair_cells(comparisons: Sequence[ArmComparison]) -> list[list[str]]:
-    """Return a row of text each pair of arms, under `PAIR_HEADINGS`."""
+def arm_table(one: DatasetComparison, *, title: str = "") -> Table:
+    """Return the arms of a dataset: means, medians and ends."""
     rows = []
-    for found in comparisons:
-        known = not np.isnan(found.low)
-        interval = f"[{_figure(found.low)}, {_figure(found.high)}]" if known else ""
-        rows.append(
-            [
-                f"{found.first} - {found.second}",
-                str(found.n_pairs),
-                f"{found.difference:+.3f}",
-                interval,
-                f"{found.adjusted_p_value:.3f}" if found.adjusted_p_value >= 1e-3 else "<0.001",
-                f"{found.superiority:.2f}",
-                found.effect,
-            ]
-        )
-    return rows
+    for arm in one.scores:
+        values = one.scores[arm].dropna()
+        figures = (values.mean(), values.median(), values.min(), values.max())
+        rows.append([str(arm), str(len(values)), *map(_figure, figures)])
+    return Table(["arm", "n", "mean", "median", "least", "most"], rows, title)
 
 
-def terminal_grid(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = ""
-) -> Table:
-    """Return cells as a table for a terminal."""
-    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, padding=0)
-    for place, heading in enumerate(headings):
-        justify: Literal["left", "right"] = "left" if place == 0 else "right"
-        table.add_column(heading, justify=justify, no_wrap=place > 0)
-    for row in rows:
-        table.add_row(*row)
-    return table
+PAIR_COLUMNS = ("arms", "pairs", "difference", "95 %", "p", "A12", "effect")
 
 
-def as_markdown(found: Comparison, *, command: str) -> str:
-    """Return a comparison as a Markdown page."""
-    parts = [f"# Comparison: {found.measure}\n"]
-    for one in found.datasets:
-        parts.append(f"## {one.dataset}\n")
-        parts.append(markdown_grid(ARM_HEADINGS, arm_cells(one)))
-        parts.append(markdown_grid(PAIR_HEADINGS, pair_cells(one.comparisons)))
-        said = [pair.sentence for pair in one.comparisons]
-        parts.append("".join(f"- {line}\n" for line in [*said, *one.notes]))
-    if found.ranks is not None:
-        ranks = [[str(arm), f"{rank:.2f}"] for arm, rank in found.ranks.ranks.items()]
-        parts.append("## Over datasets\n")
-        parts.append(markdown_grid(["arm", "mean rank"], ranks))
-        parts.append(f"- {found.ranks.sentence}\n")
-    return "\n".join([*parts, f"Command: `{command}`\n"])
+def pair_table(one: DatasetComparison) -> Table:
+    """Return the pairs of arms of a dataset: differences, tests and effects."""
+    return Table(PAIR_COLUMNS, [_pair_cells(pair) for pair in one.comparisons], notes=one.notes)
 
 
-def as_latex(found: Comparison, *, command: str) -> str:
-    """Return the pairs of a comparison as one LaTeX table (package booktabs)."""
-    rows = [
-        [one.dataset, *cells] for one in found.datasets for cells in pair_cells(one.comparisons)
+def _pair_cells(pair: ArmComparison) -> list[str]:
+    interval = "" if np.isnan(pair.low) else f"[{_figure(pair.low)}, {_figure(pair.high)}]"
+    return [
+        f"{pair.first} - {pair.second}",
+        str(pair.n_pairs),
+        f"{pair.difference:+.3f}",
+        interval,
+        f"{pair.adjusted_p_value:.3f}" if pair.adjusted_p_value >= 1e-3 else "<0.001",
+        f"{pair.superiority:.2f}",
+        pair.effect,
     ]
-    said = [f"% {latex_text(line)}\n" for line in found.sentences]
-    grid = latex_grid(["dataset", *PAIR_HEADINGS], rows, left=(0, 1))
-    return "".join([f"% {found.measure}; {command}\n", *said, grid])
-
-
-def comparison_text(found: Comparison, kind: str, *, command: str) -> str:
-    """Return a comparison as text."""
-    if kind == "csv":
-        return _csv(found.table)
-    return (as_markdown if kind == "markdown" else as_latex)(found, command=command)
-
-
-def draw_arms(found: Comparison) -> Figure:
-    """Draw a box a dataset and arm, with one point a run."""
-    n = len(found.datasets)
-    width = max(3.2, 0.9 * max(one.scores.shape[1] for one in found.datasets) + 0.8)
-    figure = Figure(figsize=(min(n, 3) * width, 3.4 * -(-n // 3)), layout="constrained")
-    axes = figure.subplots(-(-n // 3), min(n, 3), squeeze=False).ravel()
-    for ax, one in zip(axes, found.datasets, strict=False):
-        plot_values(one.scores, ax, label=found.measure.replace("_", " "))
-        ax.set_title(one.dataset, loc="left", fontsize=10)
-    for ax in axes[n:]:
-        ax.axis("off")
-    return figure
-
-
-def write_comparison(found: Comparison, folder: Path, *, command: str) -> list[Path]:
-    """Write a comparison: CSV, Markdown, LaTeX, and figures as PNG, SVG and PDF."""
-    texts = {
-        "comparison.csv": _csv(found.table),
-        "means.csv": _csv(found.means.rename_axis("dataset").reset_index()),
-        "comparison.md": as_markdown(found, command=command),
-        "comparison.tex": as_latex(found, command=command),
-    }
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    figures = {"arms": draw_arms(found)}
-    if found.ranks is not None:
-        figures["ranks"] = draw_ranks(found.ranks)
-    drawn = [f"{name}.{kind}" for name in figures for kind in _KINDS]
-    for name in drawn:
-        stem, kind = name.split(".")
-        write_bytes(folder / name, render(figures[stem], kind))
-    return [folder / name for name in (*texts, *drawn)]
 
 
 def _figure(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"
 
 
-def _csv(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False, lineterminator="\n")
+def comparison_text(comparison: Comparison, kind: str, *, command: str) -> str:
+    """Return a comparison as "csv", "markdown" or "latex"."""
+    if kind == "csv":
+        return csv_text(comparison.table)
+    return (_markdown if kind == "markdown" else _latex)(comparison, command)
+
+
+def _markdown(comparison: Comparison, command: str) -> str:
+    parts = [f"# Comparison: {comparison.measure}\n"]
+    for one in comparison.datasets:
+        parts += [f"## {one.dataset}\n", arm_table(one).markdown(), pair_table(one).markdown()]
+        sentences = [pair.sentence for pair in one.comparisons]
+        parts.append("".join(f"- {line}\n" for line in [*sentences, *one.notes]))
+    if comparison.ranks is not None:
+        ranks = [[str(arm), f"{rank:.2f}"] for arm, rank in comparison.ranks.ranks.items()]
+        parts += ["## Over datasets\n", Table(["arm", "mean rank"], ranks).markdown()]
+        parts.append(f"- {comparison.ranks.sentence}\n")
+    return "\n".join([*parts, f"Command: `{command}`\n"])
+
+
+def _latex(comparison: Comparison, command: str) -> str:
+    rows = [[one.dataset, *cells] for one in comparison.datasets for cells in pair_table(one).rows]
+    comments = [f"{comparison.measure}; {command}", *map(latex_text, comparison.sentences)]
+    table = Table(["dataset", *PAIR_COLUMNS], rows, left=(0, 1))
+    return "".join(f"% {line}\n" for line in comments) + table.latex()

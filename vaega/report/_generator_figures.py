@@ -1,4 +1,4 @@
-"""Pictures of a quality report: classes, and columns."""
+"""Figures of generators: training, latent space, rows, images, and the measures of quality."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,10 @@ from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
 from vaega.core.errors import InputError
-from vaega.report._figures import COLOURS
+from vaega.core.figures import COLOURS, DARK, clean, new_axes
 
 # Beyond seven colours, classes differ by marker too.
 MARKERS = ("o", "^", "s", "D")
-DARK = "#333333"
 # The first epochs are far from the others: so much of a curve's end sets the scale.
 SHOWN = 0.9
 # Share of the rows that a latent space's frame holds.
@@ -114,8 +113,7 @@ def draw_latent_spaces(
                 ax.add_patch(Circle((0, 0), radius, fill=False, color=DARK, linewidth=1.1))
         ax.set_title(cloud.name, fontsize=10)
         _frame(ax, cloud)
-        ax.grid(alpha=0.2)
-        ax.spines[["top", "right"]].set_visible(False)
+        _light_grid(ax)
     _legend_outside(figure, axes[0])
     return figure
 
@@ -159,26 +157,18 @@ def draw_components(
     class_names: Sequence[str] | None = None,
 ) -> Figure:
     """Draw real and synthetic rows, side by side, in the principal components of the real ones."""
-    found, labels = principal_components(real, synthetic), np.unique(y_real)
+    components, labels = principal_components(real, synthetic), np.unique(y_real)
     figure = Figure(figsize=(8.8, 3.9), layout="constrained")
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
-    parts = {"real": (found.real, y_real), "synthetic": (found.synthetic, y_synthetic)}
+    parts = {"real": (components.real, y_real), "synthetic": (components.synthetic, y_synthetic)}
     for ax, (title, (points, y)) in zip(axes, parts.items(), strict=True):
         _draw_classes(ax, points, np.asarray(y), labels, class_names)
         ax.set_title(f"{title}, {len(points)} rows", fontsize=10)
-        ax.set_xlabel(f"first component ({100 * found.shares[0]:.0f} % of the variance)")
-        ax.grid(alpha=0.2)
-        ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel(f"second component ({100 * found.shares[1]:.0f} %)")
+        ax.set_xlabel(f"first component ({100 * components.shares[0]:.0f} % of the variance)")
+        _light_grid(ax)
+    axes[0].set_ylabel(f"second component ({100 * components.shares[1]:.0f} %)")
     _legend_outside(figure, axes[0])
     return figure
-
-
-def clean(ax: Axes) -> None:
-    """Leave an axis with what is read: no frame on top and right, light lines behind."""
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis="y", alpha=0.25)
-    ax.set_axisbelow(True)
 
 
 def _main_axes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -198,18 +188,23 @@ def _draw_classes(
     names: Sequence[str] | None,
 ) -> None:
     size = float(np.clip(9000 / max(1, len(points)), 11, 30))
-    for place, label in enumerate(labels.tolist()):
-        mine = points[y == label]
+    for index, label in enumerate(labels.tolist()):
+        across, up = points[y == label].T
         ax.scatter(
-            mine[:, 0],
-            mine[:, 1],
+            across,
+            up,
             s=size,
-            color=COLOURS[place % len(COLOURS)],
-            marker=MARKERS[place // len(COLOURS) % len(MARKERS)],
+            color=COLOURS[index % len(COLOURS)],
+            marker=MARKERS[index // len(COLOURS) % len(MARKERS)],
             alpha=0.75,
             linewidths=0,
-            label=str(label) if names is None else names[place],
+            label=str(label) if names is None else names[index],
         )
+
+
+def _light_grid(ax: Axes) -> None:
+    ax.grid(alpha=0.2)
+    ax.spines[["top", "right"]].set_visible(False)
 
 
 def _legend_outside(figure: Figure, ax: Axes) -> None:
@@ -217,6 +212,54 @@ def _legend_outside(figure: Figure, ax: Axes) -> None:
     figure.legend(
         handles, labels, loc="outside right center", frameon=False, fontsize=9, markerscale=1.6
     )
+
+
+MOST_NAMED_CLASSES = 7
+
+
+def row_points(points: Mapping[str, Any], classes: Sequence[str]) -> pd.DataFrame:
+    """Return recorded points of rows with their names: ``kind``, ``label``, ``x``, ``y``."""
+    return pd.DataFrame(
+        [
+            (kind, classes[int(code)], int(code), x, y)
+            for kind in ("synthetic", "real")
+            for x, y, code in sorted(points[kind], key=lambda point: int(point[2]))
+        ],
+        columns=["kind", "label", "code", "x", "y"],
+    )
+
+
+def row_groups(rows: pd.DataFrame) -> list[tuple[tuple[str, int], pd.DataFrame]]:
+    """Return the rows of `row_points` by kind and class."""
+    groups: Any = rows.groupby(["kind", "code"], sort=False)
+    return list(groups)
+
+
+def plot_rows(rows: pd.DataFrame, shares: Sequence[float], ax: Axes | None = None) -> Axes:
+    """Draw real rows as filled points and synthetic ones as hollow points, coloured by class.
+
+    `rows` is what `row_points` returns, `shares` are those of the variance that the axes have. A
+    collection of points is drawn for each of `row_groups`.
+    """
+    ax = ax or new_axes()
+    for (kind, code), group in row_groups(rows):
+        colour = COLOURS[code % len(COLOURS)]
+        ax.scatter(
+            group["x"],
+            group["y"],
+            s=18,
+            facecolors=colour if kind == "real" else "none",
+            edgecolors=colour,
+            marker=MARKERS[code // len(COLOURS) % len(MARKERS)],
+            alpha=0.65,
+            label=str(group["label"].iloc[0]) if kind == "real" else None,
+        )
+    variance = [f", {100 * share:.0f} % of the variance" for share in shares] + ["", ""]
+    ax.set(xlabel=f"first axis{variance[0]}", ylabel=f"second axis{variance[1]}")
+    if rows["code"].nunique() <= MOST_NAMED_CLASSES:
+        ax.legend(frameon=False, fontsize=8.5)
+    _light_grid(ax)
+    return ax
 
 
 # Between images, and where there is none.
@@ -235,9 +278,9 @@ def image_sheet(rows: Sequence[Any], shape: tuple[int, int]) -> np.ndarray:
     height, width = shape[0] + 1, shape[1] + 1
     columns = max(len(line) for line in lines)
     sheet = np.full((height * len(lines) - 1, width * columns - 1), GAP)
-    for place, line in enumerate(lines):
+    for row, line in enumerate(lines):
         for column, image in enumerate(line):
-            top, left = place * height, column * width
+            top, left = row * height, column * width
             sheet[top : top + shape[0], left : left + shape[1]] = image.reshape(shape)
     return sheet
 
@@ -324,8 +367,8 @@ def class_figures(report: Any, classifier: str | None = None) -> ClassFigures:
     name = known[0] if classifier is None else classifier
     if name not in known:
         raise InputError(f"classifier must be one of {', '.join(known)}, got {name!r}.")
-    mine = table[(table["classifier"] == name) & (table["tested_on"] == "real")]
-    real, synthetic = (mine[mine["trained_on"] == kind] for kind in ("real", "synthetic"))
+    tested = table[(table["classifier"] == name) & (table["tested_on"] == "real")]
+    real, synthetic = (tested[tested["trained_on"] == kind] for kind in ("real", "synthetic"))
     labels = [
         f"{label} ({n})" for label, n in zip(real["label"], real["support"].tolist(), strict=True)
     ]
@@ -340,29 +383,29 @@ def class_figures(report: Any, classifier: str | None = None) -> ClassFigures:
 
 def draw_classes(report: Any, classifier: str | None = None) -> Figure:
     """Draw how well each class is recognised after training on real and on synthetic rows."""
-    found = class_figures(report, classifier)
-    height = 1.7 + 0.34 * len(found.labels)
+    figures = class_figures(report, classifier)
+    height = 1.7 + 0.34 * len(figures.labels)
     figure = Figure(figsize=(8.8, height), layout="constrained")
     axes = figure.subplots(1, 3, sharey=True)
-    places = np.arange(len(found.labels))[::-1]
+    lines = np.arange(len(figures.labels))[::-1]
     for ax, name in zip(axes, FIGURES, strict=True):
-        real, synthetic = found.real[name], found.synthetic[name]
-        ax.hlines(places, np.minimum(real, synthetic), np.maximum(real, synthetic), color="#999999")
-        ax.scatter(real, places, s=46, color=REAL, label="trained on real rows", zorder=3)
+        real, synthetic = figures.real[name], figures.synthetic[name]
+        ax.hlines(lines, np.minimum(real, synthetic), np.maximum(real, synthetic), color="#999999")
+        ax.scatter(real, lines, s=46, color=REAL, label="trained on real rows", zorder=3)
         # A ring: where both agree, both can be seen.
         ax.scatter(
-            synthetic, places, s=100, facecolors="none", edgecolors=SYNTHETIC, linewidths=1.9,
+            synthetic, lines, s=100, facecolors="none", edgecolors=SYNTHETIC, linewidths=1.9,
             label="trained on synthetic rows", zorder=4,
         )  # fmt: skip
         ax.set_xlim(-0.05, 1.05)
         ax.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "0.25", "0.5", "0.75", "1"])
-        ax.set_ylim(-0.6, len(places) - 0.4)
+        ax.set_ylim(-0.6, len(lines) - 0.4)
         ax.set_xlabel({"f1": "F1"}.get(name, name))
         ax.grid(axis="x", alpha=0.25)
         ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set_yticks(places, found.labels)
+    axes[0].set_yticks(lines, figures.labels)
     handles, labels = axes[0].get_legend_handles_labels()
-    title = f"{found.classifier} on held-out rows (their number beside each class)"
+    title = f"{figures.classifier} on held-out rows (their number beside each class)"
     figure.legend(
         handles, labels, title=title, loc="outside upper center", ncols=2, frameon=False, fontsize=9
     )

@@ -1,8 +1,8 @@
-"""The report of an experiment: one self-contained page, made from the results folder alone."""
+"""The report of an experiment: one self-contained HTML page, made from the results folder alone."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,45 +10,250 @@ import numpy as np
 import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from vaega.core.errors import InputError
+from vaega.core.figures import COLOURS, inline_svg, new_axes, render
 from vaega.core.files import write_bytes, write_text
+from vaega.core.tables import Table
 from vaega.experiments.protocols import statement_of
-from vaega.report._charts import cloud_chart, curve_chart, dot_chart, frequency_chart, scatter_chart
-from vaega.report._comparison import (
-    PAIR_HEADINGS,
-    DatasetComparison,
-    compare_experiments,
-    pair_cells,
+from vaega.report._comparison import DatasetComparison, compare_experiments, pair_table
+from vaega.report._figures import (
+    HELD_OUT,
+    arm_points,
+    draw_overview,
+    plot_frequencies,
+    plot_front,
+    plot_history,
+    plot_scores,
+    plot_sizes,
+    turn_long_labels,
 )
-from vaega.report._figures import arm_points, draw_overview, render
+from vaega.report._generator_figures import plot_rows, row_groups, row_points
 from vaega.report._results import Results, read_results
-from vaega.report._tables import headings_of, summary_cells
+from vaega.report._tables import summary_table
 
-FIGURE_HEADINGS = (
-    "arm",
-    "stability [95 %]",
-    "precision",
-    "recall",
-    "Brier",
-    "asked",
-    "distinct",
-    "reused",
-    "memory, MB",
+
+def write_report(folder: Path) -> Path:
+    """Write ``report.html`` and ``figures/overview`` from what is in the folder."""
+    results = read_results(folder)
+    label = HELD_OUT if _is_honest(results) else SEEN
+    figure = draw_overview(arm_points(results.runs), results.histories, label=label)
+    for kind in ("svg", "png", "pdf"):
+        write_bytes(folder / "figures" / f"overview.{kind}", render(figure, kind))
+    page = _template().render(
+        name=results.config["name"],
+        description=results.config.get("description", ""),
+        statement=statement_of(results.config),
+        summary=replace(summary_table(results.summary), notes=[_SUMMARY_NOTE]),
+        failures=_failures(results),
+        pairs=_pairs(folder),
+        charts=run_charts(results),
+        features=feature_charts(results),
+        sections=further_sections(results),
+        runs=_runs_table(results.runs),
+        config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True),
+        environment=results.environment,
+        command=results.command,
+    )
+    write_text(folder / "report.html", page)
+    return folder / "report.html"
+
+
+def _template() -> Any:
+    loader = PackageLoader("vaega.report", "templates")
+    return Environment(loader=loader, autoescape=True, trim_blocks=True).get_template("report.html")
+
+
+_SUMMARY_NOTE = (
+    "Means over runs, one run a seed; the interval is Student's over runs. Optimism is the inner "
+    "score less the held-out score. Masks: different masks that a run scored."
 )
-CLASS_HEADINGS = ("arm", "class", "rows", "precision", "recall", "F1")
-NULL_HEADINGS = ("arm", "permutations", "held-out", "permuted, held-out", "permuted, inner", "p")
-GATE_HEADINGS = ("arm", "candidate", "rows", "loss", "above the best", "chosen")
-GENERATOR_HEADINGS = (
-    "arm",
-    "generator",
-    "variance ratio",
-    "told apart",
-    "p",
-    "nats a column",
-    "best reference",
-)
+
+
+def _pairs(folder: Path) -> "Section | None":
+    try:
+        comparison: DatasetComparison = compare_experiments([folder]).datasets[0]
+    except InputError:  # a single arm, or arms without a seed in common
+        return None
+    sentences = [pair.sentence for pair in comparison.comparisons]
+    return Section("Arms compared", sentences, pair_table(comparison))
+
+
+def _failures(results: Results) -> list[str]:
+    failed = results.runs[results.runs["status"] != "done"]
+    return [f"{row.arm}, seed {row.seed}: {row.status}" for row in failed.itertuples()]
+
+
+# Columns of the table of runs, and how many decimals they have.
+_RUN_COLUMNS = {
+    "arm": None,
+    "seed": None,
+    "status": None,
+    "heldout_score": 3,
+    "inner_score": 3,
+    "optimism": 3,
+    "n_features": 1,
+    "n_distinct": 0,
+    "seconds": 1,
+}
+
+
+def _runs_table(runs: pd.DataFrame) -> Table:
+    rows = [
+        [_run_cell(run.get(name), decimals) for name, decimals in _RUN_COLUMNS.items()]
+        for run in runs.to_dict("records")
+    ]
+    return Table([name.replace("_", " ") for name in _RUN_COLUMNS], rows)
+
+
+def _run_cell(value: Any, decimals: int | None) -> str:
+    if value is None or pd.isna(value):
+        return ""
+    return str(value) if decimals is None else f"{value:.{decimals}f}"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure of the page."""
+
+    caption: str  # Below or above it
+    svg: str  # The drawing; see `vaega.core.figures.inline_svg`
+    title: str = ""  # Above it
+
+
+SEEN = "test rows, seen"
+_SIZE = (4.6, 3.3)  # Inches; a chart is as wide as its column of the page
+# Features of each arm that the page shows, and letters of their names.
+MOST_FEATURES, _MOST_LETTERS = 15, 26
+# Generations that say their value under the pointer; the page must stay small.
+MOST_TIPS = 120
+
+
+def run_charts(results: Results) -> list[Chart]:
+    """Draw the finished runs: scores, sizes, score against size, evolution."""
+    done = results.runs[results.runs["status"] == "done"]
+    if done.empty:
+        return []
+    held = "held-out" if _is_honest(results) else SEEN
+    return [
+        scores_chart(
+            "scores",
+            f"Scores: {held} filled, inner hollow; bars are means with their 95 % interval",
+            done,
+            label=HELD_OUT if _is_honest(results) else SEEN,
+        ),
+        _sizes_chart(done),
+        _front_chart(done, f"{held} score"),
+        _evolution_chart(results.histories),
+    ]
+
+
+def _is_honest(results: Results) -> bool:
+    return bool(results.config["protocol"]["kind"] == "honest")
+
+
+def scores_chart(name: str, caption: str, runs: pd.DataFrame, *, label: str) -> Chart:
+    """Draw scores of runs by arm; every point says its value."""
+    points = arm_points(runs)
+    ax = plot_scores(points, new_axes(_wide_enough(points)), label=label)
+    tips = [
+        [f"{arm.arm}, seed {seed}: {column} {value:.4g}" for seed, value in pairs]
+        for arm in points
+        for column, pairs in (
+            ("heldout score", zip(arm.seeds, arm.heldout, strict=True)),
+            ("inner score", zip(arm.seeds, arm.inner, strict=True)),
+        )
+    ]
+    turn_long_labels(ax)
+    return _chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
+
+
+def _sizes_chart(runs: pd.DataFrame) -> Chart:
+    points = arm_points(runs)
+    ax = plot_sizes(points, new_axes(_wide_enough(points)))
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    tips = [
+        [
+            f"{arm.arm}, seed {seed}: n features {n:.4g}"
+            for seed, n in zip(arm.seeds, arm.n_features, strict=True)
+        ]
+        for arm in points
+    ]
+    turn_long_labels(ax)
+    return _chart("sizes", "Selected features", ax, dict(zip(ax.collections, tips, strict=True)))
+
+
+def _wide_enough(points: Sequence[Any]) -> tuple[float, float]:
+    return max(_SIZE[0], 0.9 * len(points) + 0.8), _SIZE[1]
+
+
+def _front_chart(runs: pd.DataFrame, label: str) -> Chart:
+    ax = plot_front(runs, new_axes(_SIZE), label=label)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    tips = [
+        [
+            f"{arm}, seed {run.seed}: {run.heldout_score:.3f} with {run.n_features:g} features"
+            for run in group.itertuples()
+        ]
+        for arm, group in runs.groupby("arm", sort=False)
+    ]
+    caption = "Size against score: few features and a high score are to the upper left"
+    return _chart("front", caption, ax, dict(zip(ax.collections, tips, strict=True)))
+
+
+def _evolution_chart(histories: Mapping[str, pd.DataFrame]) -> Chart:
+    ax = plot_history(histories, new_axes(_SIZE))
+    tips: dict[Artist, Sequence[str]] = {}
+    for arm, table in histories.items():
+        means = table.iloc[:: -(-len(table) // MOST_TIPS)].mean(axis=1)
+        # Nothing is seen of these points; they say the value of the curve below the pointer.
+        unseen = ax.scatter(means.index, means, s=60, alpha=0.0)
+        tips[unseen] = [
+            f"{arm}, generation {generation}: {value:.4g} in the mean of {table.shape[1]}"
+            for generation, value in means.items()
+        ]
+    caption = "Evolution: mean over trials, band from the least to the most"
+    return _chart("evolution", caption, ax, tips)
+
+
+def feature_charts(results: Results) -> list[Chart]:
+    """Draw, for each arm, the features that its trials select most often."""
+    charts = []
+    for index, (arm, table) in enumerate(results.features.items()):
+        stability = results.stability.get(arm)
+        caption = "share of trials"
+        if stability is not None:
+            ends = f"[{stability.low:.2f}, {stability.high:.2f}]"
+            caption += f"; stability {stability.value:.2f} {ends}"
+        shown = table.head(MOST_FEATURES)
+        names = shown["name"].astype(str)
+        cut = [_cut(name) for name in names]
+        ax = new_axes((_SIZE[0], 0.75 + 0.22 * max(1, len(shown))))
+        colour = COLOURS[index % len(COLOURS)]
+        plot_frequencies(shown.assign(name=range(len(cut))), ax, colour=colour)
+        ax.set_yticks(range(len(cut)), cut[::-1])
+        tips = [
+            (f"{name}: selected in {100 * share:.0f} % of the trials of {arm}",)
+            for name, share in zip(names, shown["share"], strict=True)
+        ]
+        bars = dict(zip(ax.patches, tips[::-1], strict=True))
+        charts.append(_chart(f"features-{index}", caption, ax, bars, title=arm))
+    return charts
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _MOST_LETTERS else name[: _MOST_LETTERS - 1] + "…"
+
+
+def _chart(
+    name: str, caption: str, ax: Axes, tips: Mapping[Any, Sequence[str]], *, title: str = ""
+) -> Chart:
+    figure: Any = ax.figure
+    shown = f"{title}: {caption}" if title else caption
+    return Chart(caption, inline_svg(figure, name=name, title=shown, tips=tips), title)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +261,9 @@ class Section:
     """A part of the page."""
 
     title: str  # Above it
-    sentences: Sequence[str]  # What was found
-    headings: Sequence[str]  # Its table
-    rows: list[list[str]]  # Its table
-    note: str  # How it is to be read
-    charts: Sequence[tuple[str, Markup]] = ()  # Captions and drawings
+    sentences: Sequence[str]  # What the results say
+    table: Table  # With notes on how it is to be read
+    charts: Sequence[Chart] = ()
     folded: bool = False  # Whether the reader opens it
 
 
@@ -73,7 +276,13 @@ def further_sections(results: Results) -> list[Section]:
         gate_section,
         generator_section,
     )
-    return [section for section in (make(results) for make in makers) if section.rows]
+    return [section for section in (make(results) for make in makers) if section.table.rows]
+
+
+_FIGURE_COLUMNS = (
+    "arm", "stability [95 %]", "precision", "recall", "Brier", "asked", "distinct", "reused",
+    "memory, MB",
+)  # fmt: skip
 
 
 def figure_section(results: Results) -> Section:
@@ -89,22 +298,22 @@ def figure_section(results: Results) -> Section:
                 str(row["arm"]),
                 _interval(row["stability"], row["stability_low"], row["stability_high"]),
                 *(_number(row[f"{name}_mean"]) for name in ("precision", "recall", "brier")),
-                *(_mean(runs, name, 0) for name in ("n_asked", "n_distinct", "n_reused")),
-                _mean(runs, "peak_memory_mb", 0),
+                *(_mean(runs, name) for name in ("n_asked", "n_distinct", "n_reused")),
+                _mean(runs, "peak_memory_mb"),
             ]
         )
-    known = [place for place in range(len(FIGURE_HEADINGS)) if any(row[place] for row in rows)]
-    return Section(
-        "Selection, probabilities and cost",
-        [],
-        [FIGURE_HEADINGS[place] for place in known],
-        [[row[place] for place in known] for row in rows] if len(known) > 1 else [],
+    known = [i for i in range(len(_FIGURE_COLUMNS)) if any(row[i] for row in rows)]
+    columns = [_FIGURE_COLUMNS[i] for i in known]
+    rows = [[row[i] for i in known] for row in rows] if len(known) > 1 else []
+    note = (
         "Stability is Nogueira's, with its 95 % interval. Precision and recall are those of the "
         "selected features, where it is known which ones matter. Brier: squared error of the "
         "probabilities on the test rows, 0 at best; summed over the classes where they are more "
         "than two. Masks asked for, distinct among them, and reused; memory: the most that the "
-        "process of a run held, without processes that it started.",
+        "process of a run held, without processes that it started."
     )
+    title = "Selection, probabilities and cost"
+    return Section(title, [], Table(columns, rows, notes=[note]))
 
 
 def class_section(results: Results) -> Section:
@@ -117,107 +326,11 @@ def class_section(results: Results) -> Section:
             group = table[table["code"] == code]
             means = group[["precision", "recall", "f1"]].mean()
             rows.append([arm, names[code], f"{group['n_rows'].mean():.0f}", *map(_number, means)])
-    return Section(
-        "Classes",
-        [],
-        CLASS_HEADINGS,
-        rows,
-        "Of the final models on their test rows, means over trials; rows of the class in a trial.",
-        folded=True,
+    note = (
+        "Of the final models on their test rows, means over trials; rows of the class in a trial."
     )
-
-
-def null_section(results: Results) -> Section:
-    """Return what the whole procedure scores when training labels are permuted."""
-    rows, sentences = [], []
-    summary = results.summary
-    with_null = summary[summary["null_runs"].notna()] if "null_runs" in summary else summary[:0]
-    for row in with_null.to_dict("records"):
-        cells = [
-            row[name]
-            for name in ("heldout_mean", "null_heldout_mean", "null_inner_mean", "p_value")
-        ]
-        n_runs = f"{row['null_runs']:.0f}"
-        rows.append([str(row["arm"]), n_runs, *map(_number, cells[:3]), _chance(cells[3])])
-        sentences.append(
-            f"{row['arm']}: {cells[0]:.3f} held out, against {cells[1]:.3f} in the mean of "
-            f"{n_runs} {'run' if n_runs == '1' else 'runs'} on permuted labels (p = "
-            f"{_chance(cells[3])}), where the inner score is {cells[2]:.3f}."
-        )
-    charts = []
-    done = results.null[results.null["status"] == "done"] if rows else results.null
-    if len(done):
-        scores = ["heldout_score", "inner_score"]
-        chart = dot_chart(done, scores, label="score", title="Scores on permuted labels by arm")
-        charts = [("Permuted labels: held-out filled, inner hollow", chart)]
-    return Section(
-        "Permuted labels",
-        sentences,
-        NULL_HEADINGS,
-        rows,
-        "The training rows get each other's labels and everything is done again, search and final "
-        "model; the test rows keep theirs (Ojala and Garriga 2010). p is (r + 1) / (n + 1), where "
-        "r of n such runs score at least the mean of the arm; it cannot be below 1 / (n + 1). The "
-        "inner score on labels without meaning is what a search finds in chance.",
-        charts,
-    )
-
-
-def gate_section(results: Results) -> Section:
-    """Return what was chosen where generator or amount is "auto", and among what."""
-    rows, sentences, losses = [], [], set()
-    for arm, runs in results.metrics.items():
-        choices = [choice for run in runs for choice in run.get("gate", ())]
-        if not choices:
-            continue
-        losses |= {str(choice["loss"]) for choice in choices}
-        chosen = Counter(_place_of(choice) for choice in choices)
-        rows += _candidate_rows(arm, choices, chosen)
-        parts = [
-            f"{_candidate(choices[0]['candidates'][place])} in {times}"
-            for place, times in chosen.most_common()
-        ]
-        sentences.append(f"{arm}: of {len(choices)} trials, {', '.join(parts)}.")
-    return Section(
-        "Generator and amount chosen",
-        sentences,
-        GATE_HEADINGS,
-        rows,
-        f"Chosen on inner folds of the training rows of each trial by the {' and '.join(losses)}: "
-        "nothing added, or else the fewest rows, within one standard error of the best. Means over "
-        "trials.",
-    )
-
-
-def generator_section(results: Results) -> Section:
-    """Return how good synthetic rows are, and where they lie among the real ones."""
-    rows, sentences, charts = [], [], []
-    for arm, found in results.generators.items():
-        if "error" in found:
-            sentences.append(f"{arm}: cannot be measured: {found['error']}")
-            continue
-        rows.append(_generator_row(arm, found))
-        fit = found["fit"] or {}
-        sentences += [f"{arm}: {words}" for words in [*found["words"], *fit.get("remarks", [])]]
-        names = class_names(results.metrics.get(arm, []))
-        points = found["points"]
-        space = "Rows"
-        if points["space"] == "latent":
-            space = f"Latent space of {points['dimensions']} dimensions"
-        caption = f"{arm}. {space}: real rows filled, synthetic ones hollow, coloured by class"
-        charts.append((caption, cloud_chart(points, title=caption, classes=names)))
-    return Section(
-        "Synthetic rows",
-        sentences,
-        GENERATOR_HEADINGS,
-        rows,
-        "Made from the fit rows of one inner split of the first run, compared with the validate "
-        "rows of it, all of them training rows. Variance ratio: within classes, synthetic "
-        "over real. Told apart: right answers of the better of two classifiers, 0.5 at best; the "
-        "mean log likelihood of rows that the generator did not see, and that of the better closed "
-        "form.",
-        charts,
-    )
+    columns = ("arm", "class", "rows", "precision", "recall", "F1")
+    return Section("Classes", [], Table(columns, rows, notes=[note]), folded=True)
 
 
 def class_names(runs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -228,48 +341,144 @@ def class_names(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"class {code}" for code in range(1000)]
 
 
-def _place_of(choice: Mapping[str, Any]) -> int:
+def null_section(results: Results) -> Section:
+    """Return what the whole procedure scores when training labels are permuted."""
+    rows, sentences = [], []
+    summary = results.summary
+    with_null = summary[summary["null_runs"].notna()] if "null_runs" in summary else summary[:0]
+    for row in with_null.to_dict("records"):
+        scores = ("heldout_mean", "null_heldout_mean", "null_inner_mean")
+        heldout, permuted, inner = (row[name] for name in scores)
+        n_runs, p = f"{row['null_runs']:.0f}", format_p_value(row["p_value"])
+        rows.append([str(row["arm"]), n_runs, *map(_number, (heldout, permuted, inner)), p])
+        sentences.append(
+            f"{row['arm']}: {heldout:.3f} held out, against {permuted:.3f} in the mean of "
+            f"{n_runs} {'run' if n_runs == '1' else 'runs'} on permuted labels (p = "
+            f"{p}), where the inner score is {inner:.3f}."
+        )
+    charts = []
+    done = results.null[results.null["status"] == "done"] if rows else results.null
+    if len(done):
+        caption = "Permuted labels: held-out filled, inner hollow"
+        charts = [scores_chart("null", caption, done, label="held-out")]
+    note = (
+        "The training rows get each other's labels and everything is done again, search and final "
+        "model; the test rows keep theirs (Ojala and Garriga 2010). p is (r + 1) / (n + 1), where "
+        "r of n such runs score at least the mean of the arm; it cannot be below 1 / (n + 1). The "
+        "inner score on labels without meaning is what a search finds in chance."
+    )
+    columns = ("arm", "permutations", "held-out", "permuted, held-out", "permuted, inner", "p")
+    return Section("Permuted labels", sentences, Table(columns, rows, notes=[note]), charts)
+
+
+def gate_section(results: Results) -> Section:
+    """Return what was chosen where generator or amount is "auto", and among what."""
+    rows, sentences, losses = [], [], set()
+    for arm, runs in results.metrics.items():
+        choices = [choice for run in runs for choice in run.get("gate", ())]
+        if not choices:
+            continue
+        losses |= {str(choice["loss"]) for choice in choices}
+        counts = Counter(_chosen_index(choice) for choice in choices)
+        rows += _candidate_rows(arm, choices, counts)
+        parts = [
+            f"{_candidate(choices[0]['candidates'][index])} in {times}"
+            for index, times in counts.most_common()
+        ]
+        sentences.append(f"{arm}: of {len(choices)} trials, {', '.join(parts)}.")
+    note = (
+        f"Chosen on inner folds of the training rows of each trial by the {' and '.join(losses)}: "
+        "nothing added, or else the fewest rows, within one standard error of the best. Means over "
+        "trials."
+    )
+    columns = ("arm", "candidate", "rows", "loss", "above the best", "chosen")
+    return Section("Generator and amount chosen", sentences, Table(columns, rows, notes=[note]))
+
+
+def _chosen_index(choice: Mapping[str, Any]) -> int:
     keys = ("generator", "settings", "amount")
-    named = [{key: one[key] for key in keys} for one in choice["candidates"]]
-    return named.index({key: choice[key] for key in keys})
+    candidates = [{key: one[key] for key in keys} for one in choice["candidates"]]
+    return candidates.index({key: choice[key] for key in keys})
 
 
 def _candidate_rows(
-    arm: str, choices: Sequence[Mapping[str, Any]], chosen: Counter[int]
+    arm: str, choices: Sequence[Mapping[str, Any]], counts: Counter[int]
 ) -> list[list[str]]:
     rows = []
-    for place, first in enumerate(choices[0]["candidates"]):
-        same = [choice["candidates"][place] for choice in choices]
+    for index, first in enumerate(choices[0]["candidates"]):
+        same = [choice["candidates"][index] for choice in choices]
         means = [float(np.mean([one[key] for one in same])) for key in ("loss", "worse")]
         name = _candidate({**first, "amount": 0})
-        rows.append([arm, name, str(first["amount"]), *map(_number, means), str(chosen[place])])
+        rows.append([arm, name, str(first["amount"]), *map(_number, means), str(counts[index])])
     return rows
 
 
-def _candidate(one: Mapping[str, Any]) -> str:
-    settings = ", ".join(f"{key} {value}" for key, value in one["settings"].items())
-    name = "nothing added" if one["generator"] == "none" else str(one["generator"])
+def _candidate(candidate: Mapping[str, Any]) -> str:
+    settings = ", ".join(f"{key} {value}" for key, value in candidate["settings"].items())
+    generator = candidate["generator"]
+    name = "nothing added" if generator == "none" else str(generator)
     name = f"{name} ({settings})" if settings else name
-    return f"{name} with {one['amount']} rows" if one["amount"] else name
+    return f"{name} with {candidate['amount']} rows" if candidate["amount"] else name
 
 
-def _generator_row(arm: str, found: Mapping[str, Any]) -> list[str]:
-    ratio = next(one["ratio"] for one in found["variances"] if one["rows"] == "synthetic")
-    told = max(
-        (one for one in found["two_sample"] if one["others"] == "synthetic"),
+def generator_section(results: Results) -> Section:
+    """Return how good synthetic rows are, and where they lie among the real ones."""
+    rows, sentences = [], []
+    charts: list[Chart] = []
+    for arm, record in results.generators.items():
+        if "error" in record:
+            sentences.append(f"{arm}: cannot be measured: {record['error']}")
+            continue
+        rows.append(_generator_row(arm, record))
+        fit = record["fit"] or {}
+        sentences += [f"{arm}: {text}" for text in [*record["words"], *fit.get("remarks", [])]]
+        names = class_names(results.metrics.get(arm, []))
+        charts.append(_rows_chart(f"rows-{len(charts)}", arm, record["points"], names))
+    note = (
+        "Made from the fit rows of one inner split of the first run, compared with the validate "
+        "rows of it, all of them training rows. Variance ratio: within classes, synthetic "
+        "over real. Told apart: right answers of the better of two classifiers, 0.5 at best; the "
+        "mean log likelihood of rows that the generator did not see, and that of the better closed "
+        "form."
+    )
+    columns = (
+        "arm", "generator", "variance ratio", "told apart", "p", "nats a column", "best reference",
+    )  # fmt: skip
+    return Section("Synthetic rows", sentences, Table(columns, rows, notes=[note]), charts)
+
+
+def _rows_chart(name: str, arm: str, points: Mapping[str, Any], classes: Sequence[str]) -> Chart:
+    rows = row_points(points, classes)
+    ax = plot_rows(rows, points["share"], new_axes(_SIZE))
+    tips = [
+        [f"{kind} row of {row.label}: {row.x:.3g}, {row.y:.3g}" for row in group.itertuples()]
+        for (kind, _), group in row_groups(rows)
+    ]
+    space = "Rows"
+    if points["space"] == "latent":
+        space = f"Latent space of {points['dimensions']} dimensions"
+    caption = f"{arm}. {space}: real rows filled, synthetic ones hollow, coloured by class"
+    return _chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
+
+
+def _generator_row(arm: str, record: Mapping[str, Any]) -> list[str]:
+    ratio = next(one["ratio"] for one in record["variances"] if one["rows"] == "synthetic")
+    test = max(
+        (one for one in record["two_sample"] if one["others"] == "synthetic"),
         key=lambda one: one["accuracy"],
     )
-    own = [one["heldout"] for one in found["densities"] if one["model"] == found["name"]]
-    others = [one for one in found["densities"] if one["model"] != found["name"]]
-    best = max(others, key=lambda one: one["heldout"], default=None)
+    densities = record["densities"]
+    model = next((one for one in densities if one["model"] == record["name"]), None)
+    references = [one for one in densities if one["model"] != record["name"]]
+    best = max(references, key=lambda one: one["heldout"], default=None)
     return [
         arm,
-        str(found["name"]),
+        str(record["name"]),
         _number(ratio),
-        _number(told["accuracy"]),
-        _chance(told["p_value"]),
-        _number(own[0]) if own else "",
-        f"{best['heldout']:.3f} ({best['model']})" if own and best else "",
+        _number(test["accuracy"]),
+        format_p_value(test["p_value"]),
+        _number(model["heldout"]) if model else "",
+        f"{best['heldout']:.3f} ({best['model']})" if model and best else "",
     ]
 
 
@@ -281,130 +490,11 @@ def _number(value: Any) -> str:
     return "" if value is None or pd.isna(value) else f"{value:.3f}"
 
 
-def _chance(value: Any) -> str:
-    return "<0.001" if value < 0.0005 else _number(value)
+def format_p_value(p: float) -> str:
+    """Return a p-value with three decimals; a small one is not written as none."""
+    return "<0.001" if p < 0.0005 else _number(p)
 
 
-def _mean(runs: Sequence[Mapping[str, Any]], name: str, decimals: int) -> str:
+def _mean(runs: Sequence[Mapping[str, Any]], name: str) -> str:
     known = [float(run[name]) for run in runs if run.get(name) is not None]
-    return f"{np.mean(known):.{decimals}f}" if known else ""
-
-
-# Features of each arm that the page shows.
-MOST_FEATURES = 15
-# Columns of the table of runs, and how many decimals they have.
-_RUN_COLUMNS = {
-    "arm": None,
-    "seed": None,
-    "status": None,
-    "heldout_score": 3,
-    "inner_score": 3,
-    "optimism": 3,
-    "n_features": 1,
-    "n_distinct": 0,
-    "seconds": 1,
-}
-
-
-def write_report(folder: Path) -> Path:
-    """Write ``report.html`` and ``figures/overview`` from what is in the folder."""
-    results = read_results(folder)
-    figure = draw_overview(arm_points(results.runs), results.histories)
-    for kind in ("svg", "png", "pdf"):
-        write_bytes(folder / "figures" / f"overview.{kind}", render(figure, kind))
-    compared = _compare(folder)
-    page = _template().render(
-        name=results.config["name"],
-        description=results.config.get("description", ""),
-        statement=statement_of(results.config),
-        headings=headings_of(results.summary),
-        rows=summary_cells(results.summary),
-        pair_headings=PAIR_HEADINGS,
-        pairs=[] if compared is None else pair_cells(compared.comparisons),
-        sentences=[] if compared is None else [one.sentence for one in compared.comparisons],
-        notes=[] if compared is None else compared.notes,
-        charts=_charts(results),
-        features=_feature_charts(results),
-        sections=further_sections(results),
-        run_headings=[name.replace("_", " ") for name in _RUN_COLUMNS],
-        runs=_run_cells(results.runs),
-        failures=_failures(results),
-        config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True),
-        environment=results.environment,
-        command=results.command,
-    )
-    write_text(folder / "report.html", page)
-    return folder / "report.html"
-
-
-def _template() -> Any:
-    loader = PackageLoader("vaega.report", "templates")
-    return Environment(loader=loader, autoescape=True, trim_blocks=True).get_template("report.html")
-
-
-def _compare(folder: Path) -> DatasetComparison | None:
-    try:
-        return compare_experiments([folder]).datasets[0]
-    except InputError:  # a single arm, or arms without a seed in common
-        return None
-
-
-def _charts(results: Results) -> list[tuple[str, Markup]]:
-    done = results.runs[results.runs["status"] == "done"]
-    if done.empty:
-        return []
-    scores = ["heldout_score", "inner_score"]
-    held = "held-out" if results.config["protocol"]["kind"] == "honest" else "test rows, seen"
-    labels = ("features", f"{held} score")
-    return [
-        (
-            f"Scores: {held} filled, inner hollow; bars are means with their 95 % interval",
-            dot_chart(done, scores, label="score", title="Scores of the runs by arm"),
-        ),
-        (
-            "Selected features",
-            dot_chart(
-                done, ["n_features"], label="features", title="Sizes of the masks by arm", zero=True
-            ),
-        ),
-        (
-            "Size against score: few features and a high score are to the upper left",
-            scatter_chart(done, x="n_features", y="heldout_score", labels=labels),
-        ),
-        (
-            "Evolution: mean over trials, band from the least to the most",
-            curve_chart(results.histories),
-        ),
-    ]
-
-
-def _feature_charts(results: Results) -> list[tuple[str, str, Markup]]:
-    """Return the name of each arm, what its selections agree in, and their bars."""
-    charts = []
-    for place, (arm, table) in enumerate(results.features.items()):
-        found = results.stability.get(arm)
-        words = ""
-        if found is not None:
-            words = f"stability {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
-        charts.append(
-            (arm, words, frequency_chart(table.head(MOST_FEATURES), arm=arm, place=place))
-        )
-    return charts
-
-
-def _run_cells(runs: pd.DataFrame) -> list[list[str]]:
-    return [
-        [_cell(run.get(name), decimals) for name, decimals in _RUN_COLUMNS.items()]
-        for run in runs.to_dict("records")
-    ]
-
-
-def _cell(value: Any, decimals: int | None) -> str:
-    if value is None or pd.isna(value):
-        return ""
-    return str(value) if decimals is None else f"{value:.{decimals}f}"
-
-
-def _failures(results: Results) -> Sequence[str]:
-    failed = results.runs[results.runs["status"] != "done"]
-    return [f"{row.arm}, seed {row.seed}: {row.status}" for row in failed.itertuples()]
+    return f"{np.mean(known):.0f}" if known else ""

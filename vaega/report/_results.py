@@ -1,15 +1,12 @@
-"""What the trials of an experiment scored, read back from its results folder in pairs."""
+"""The results of an experiment, read back from its folder."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from vaega.core.errors import InputError, ResultsError, first_line
-from vaega.experiments.protocols import statement_of
 from vaega.experiments.store import RunRecord, Store, measure_agreement, summarise
 from vaega.selection._stability import StabilityEstimate
 
@@ -41,21 +38,8 @@ class Results:
 def read_results(folder: Path) -> Results:
     """Read a results folder."""
     store = Store(folder)
-    store.check_results()
-    with readable(folder):
+    with store.reading():
         return _read(store)
-
-
-@contextmanager
-def readable(folder: Path) -> Iterator[None]:
-    """Turn whatever damaged files raise into one sentence."""
-    try:
-        yield
-    except ResultsError:
-        raise
-    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
-        sentence = f"{folder}: the results cannot be read back: {first_line(error)}."
-        raise ResultsError(sentence) from error
 
 
 def _read(store: Store) -> Results:
@@ -111,64 +95,3 @@ def _selection_share(records: Sequence[RunRecord]) -> pd.DataFrame:
     counts = pd.concat([record.selected() for record in records])["name"].value_counts(sort=False)
     table = (counts / n_trials).rename("share").rename_axis("name").reset_index()
     return table.sort_values(["share", "name"], ascending=[False, True], ignore_index=True)
-
-
-@dataclass(frozen=True, eq=False)
-class TrialScores:
-    """The trials of one experiment, one row each."""
-
-    name: str  # Of the experiment
-    dataset: str  # Its name
-    fingerprint: str  # Of the dataset
-    protocol: dict[str, Any]  # As configured
-    statement: str  # On which rows fitness was computed, where it was not on training rows alone
-    rows: pd.DataFrame  # ``arm``, ``seed``, ``trial`` and the figures of each trial
-
-    @property
-    def arms(self) -> list[str]:
-        """Arms with a finished run, in order."""
-        return [str(arm) for arm in self.rows["arm"].unique()]
-
-    @property
-    def test_share(self) -> float | None:
-        """Test rows over training rows, where splits overlap; None for an official partition."""
-        if self.protocol["outer"] == "official":
-            return None
-        if self.protocol["outer"] == "kfold":
-            return 1.0 / (self.protocol["n_splits"] - 1)
-        size = float(self.protocol["test_size"])
-        return size / (1.0 - size)
-
-    def by_pair(self, measure: str) -> pd.DataFrame:
-        """Return a figure with a row each seed and trial, and a column each arm."""
-        known = [str(name) for name in self.rows if name not in ("arm", "seed", "trial")]
-        if measure not in known:
-            raise InputError(
-                f"{self.name}: has no {measure!r}; its trials have {', '.join(known)}."
-            )
-        table = self.rows.pivot(index=["seed", "trial"], columns="arm", values=measure)
-        return table[self.arms]
-
-
-def read_trial_scores(folder: Path) -> TrialScores:
-    """Read the finished runs of a results folder."""
-    store = Store(folder)
-    store.check_results()
-    with readable(folder):
-        config = store.config
-        done = [(record.config, record.metrics or {}) for record in store.done()]
-        if not done:
-            raise ResultsError(f"{folder}: holds no finished run.")
-        return TrialScores(
-            name=str(config["name"]),
-            dataset=str(store.runs_table()["dataset"].iloc[0]),
-            fingerprint=str(done[0][0]["dataset"]["fingerprint"]),
-            protocol=dict(done[0][0]["protocol"]),
-            statement="" if config["protocol"]["kind"] == "honest" else statement_of(config),
-            rows=pd.DataFrame([row for run in done for row in _rows(*run)]),
-        )
-
-
-def _rows(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    where = {"arm": config["arm"]["name"], "seed": config["seed"]}
-    return [{**where, "trial": index, **trial} for index, trial in enumerate(metrics["trials"])]

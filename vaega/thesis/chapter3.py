@@ -42,7 +42,7 @@ from vaega.generative.quality._classifiers import TRAINING_SHARE, measure_transf
 from vaega.generative.quality._rows import check_rows, share_rows
 from vaega.thesis.published import (
     Picture,
-    Table,
+    ThesisTable,
     describe_runs,
     find_source,
     load_thesis_dataset,
@@ -452,7 +452,7 @@ _DRAWN_FOR_4_4 = 1400
 _SUMS = {"accuracy": ("accuracy", "f1"), "macro-F1": ("macro average", "f1")}
 
 
-def real_and_synthetic(name: str, request: Request) -> Table:
+def real_and_synthetic(name: str, request: Request) -> ThesisTable:
     """Make table 3: accuracy and macro-F1 of tables 3.1 to 3.4 in one."""
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
@@ -471,7 +471,7 @@ def real_and_synthetic(name: str, request: Request) -> Table:
         ]
     if not rows:
         raise DataError(" ".join(notes) or _NO_SYNTHETIC_DATASET)
-    return Table(
+    return ThesisTable(
         name,
         "MLP trained on real rows, and on synthetic ones; tested on real rows",
         pd.DataFrame(rows),
@@ -479,12 +479,12 @@ def real_and_synthetic(name: str, request: Request) -> Table:
     )
 
 
-def by_class(name: str, request: Request) -> Table:
+def by_class(name: str, request: Request) -> ThesisTable:
     """Make table 3.1, 3.2, 3.3 or 3.4: precision, recall and F1 of each class."""
     thesis_name, n_training = _TABLES[name]
     lines = _lines(thesis_name, n_training, request)
     tested = lines[lines["tested_on"] == "real"]
-    return Table(
+    return ThesisTable(
         name,
         f"MLP on real and on synthetic rows by class: {thesis_name}",
         synthetic_class_rows(name, tested, align=thesis_name in ("leukemia", "madelon")),
@@ -492,7 +492,7 @@ def by_class(name: str, request: Request) -> Table:
     )
 
 
-def trained_and_tested_on_synthetic(name: str, request: Request) -> Table:
+def trained_and_tested_on_synthetic(name: str, request: Request) -> ThesisTable:
     """Make table 4.4: the MLP trained on synthetic GCM rows, tested on synthetic and real ones."""
     n_training = _SMOKE_ROWS if request.scale == "smoke" else None
     n_drawn = _DRAWN_FOR_4_4 if n_training is None else rows_to_draw(n_training)
@@ -508,7 +508,7 @@ def trained_and_tested_on_synthetic(name: str, request: Request) -> Table:
             rows.append({**place, **where, **mean_beside(published, values), **_seen(place)})
     notes = tuple(notes_of(lines, request))
     title = "Accuracy of the MLP trained and tested on synthetic rows, and on real ones: gcm"
-    return Table(name, title, pd.DataFrame(rows), notes)
+    return ThesisTable(name, title, pd.DataFrame(rows), notes)
 
 
 _PAIRS_OF_4_4 = (("synthetic", "synthetic"), ("synthetic", "real"), ("real", "real"))
@@ -674,7 +674,7 @@ _NO_DATASET = f"reproduce thesis: --dataset must be one of {', '.join(_DATASETS)
 _SMOKE = "Scale smoke: three quick models."
 
 
-def classical_models(name: str, request: Request) -> Table:
+def classical_models(name: str, request: Request) -> ThesisTable:
     """Make table 2.1: AUC, or macro-F1 for GCM, of 18 models tuned on all features."""
     tables, notes = [], [STATEMENT, _POOLED, _INTERVAL]
     for thesis_name in (each for each in _DATASETS if request.wants(each)):
@@ -690,14 +690,14 @@ def classical_models(name: str, request: Request) -> Table:
     notes += {"smoke": [_SMOKE], "small": [_SLOW]}.get(request.scale, [])
     found = pd.concat(tables)
     title = "Classical models on all features: AUC, macro-F1 for gcm"
-    return Table(name, title, model_rows(found), tuple(notes))
+    return ThesisTable(name, title, model_rows(found), tuple(notes))
 
 
-def mlp_by_class(name: str, request: Request) -> Table:
+def mlp_by_class(name: str, request: Request) -> ThesisTable:
     """Make table 2.2: precision, recall and F1 of the MLP on each class of GCM."""
     table, classes, notes = _computed("gcm", ("mlp",), request)
     title = "MLP on all features by class: gcm"
-    return Table(name, title, class_rows(table, classes), (STATEMENT, _POOLED, *notes))
+    return ThesisTable(name, title, class_rows(table, classes), (STATEMENT, _POOLED, *notes))
 
 
 def model_rows(table: pd.DataFrame) -> pd.DataFrame:

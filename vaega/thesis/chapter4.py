@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import get_scorer
 
 from vaega.core.errors import DataError
+from vaega.core.figures import COLOURS
 from vaega.core.randomness import derive_seed
 from vaega.data._dataset import Dataset
 from vaega.data._folds import Fold
@@ -33,7 +34,6 @@ from vaega.experiments.store import Origin, Run, RunRecord, Store
 from vaega.experiments.trial import classifier_of, make_arm_model
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.generative._settings import find_preset
-from vaega.report._figures import COLOURS
 from vaega.report._statistics import compare_arms, comparison_table
 from vaega.selection._stability import nogueira_interval
 from vaega.thesis.published import (
@@ -45,7 +45,7 @@ from vaega.thesis.published import (
     SOURCES,
     Group,
     Picture,
-    Table,
+    ThesisTable,
     compare_group,
     compare_samples,
     config_folder,
@@ -330,7 +330,7 @@ _ERRORS = (
 )
 
 
-def by_group(name: str, request: Request) -> Table:
+def by_group(name: str, request: Request) -> ThesisTable:
     """Make the table of all groups: accuracy and features, published and reproduced."""
     runs = complete_groups(request)
     rows = [
@@ -340,10 +340,10 @@ def by_group(name: str, request: Request) -> Table:
         if found[measure].notna().any()
     ]
     title = "Groups of runs: accuracy and number of features, published and reproduced"
-    return Table(name, title, pd.DataFrame(rows), (*runs.notes, _HONEST, _ERRORS))
+    return ThesisTable(name, title, pd.DataFrame(rows), (*runs.notes, _HONEST, _ERRORS))
 
 
-def final_populations(name: str, request: Request) -> Table:
+def final_populations(name: str, request: Request) -> ThesisTable:
     """Make table 4: each dataset's runs of all sizes together, as chapter 4 sums them up."""
     runs = complete_groups(request)
     rows = []
@@ -360,10 +360,10 @@ def final_populations(name: str, request: Request) -> Table:
             iqr = quartile_range(found[measure].tolist())
             rows.append({**whose, "measure": measure, **compared, "iqr": iqr})
     title = "Last populations of chapter 4, all sizes of masks together"
-    return Table(name, title, pd.DataFrame(rows), (*runs.notes, _HONEST, _ERRORS))
+    return ThesisTable(name, title, pd.DataFrame(rows), (*runs.notes, _HONEST, _ERRORS))
 
 
-def networks(name: str, request: Request) -> Table:
+def networks(name: str, request: Request) -> ThesisTable:
     """Make table 4.1: the networks, published and as presets."""
     rows = []
     for network in NETWORKS:
@@ -381,10 +381,10 @@ def networks(name: str, request: Request) -> Table:
         }
         same = all(network[key] == value for key, value in ours.items())
         rows.append({**network, **{f"preset_{key}": v for key, v in ours.items()}, "same": same})
-    return Table(name, "Networks, published and as presets", pd.DataFrame(rows), decimals=8)
+    return ThesisTable(name, "Networks, published and as presets", pd.DataFrame(rows), decimals=8)
 
 
-def gisette_sizes(name: str, request: Request) -> Table:
+def gisette_sizes(name: str, request: Request) -> ThesisTable:
     """Make table 4.2: selected features of Gisette."""
     runs = complete_groups(request, [find_group("gisette")])
     rows = []
@@ -400,10 +400,10 @@ def gisette_sizes(name: str, request: Request) -> Table:
                 "iqr": quartile_range(sizes),
             }
         )
-    return Table(name, "Selected features of Gisette", pd.DataFrame(rows), runs.notes)
+    return ThesisTable(name, "Selected features of Gisette", pd.DataFrame(rows), runs.notes)
 
 
-def gcm_rows(name: str, request: Request) -> Table:
+def gcm_rows(name: str, request: Request) -> ThesisTable:
     """Make table 4.3: experiments on GCM by number of training rows."""
     rows: list[dict[str, Any]] = [
         {"source": "published", "training_rows": n_rows, "experiments": count}
@@ -420,10 +420,11 @@ def gcm_rows(name: str, request: Request) -> Table:
                 "experiments": len(records),
             }
         )
-    return Table(name, "Runs on GCM by number of training rows", pd.DataFrame(rows), runs.notes)
+    title = "Runs on GCM by number of training rows"
+    return ThesisTable(name, title, pd.DataFrame(rows), runs.notes)
 
 
-def stability(name: str, request: Request) -> Table:
+def stability(name: str, request: Request) -> ThesisTable:
     """Make the table of the selections' stability over runs."""
     runs = complete_groups(request)
     rows = []
@@ -434,10 +435,10 @@ def stability(name: str, request: Request) -> Table:
         row |= {"ever_selected": len(counts), "by_half": int((counts >= n / 2).sum())}
         rows.append(row | _nogueira(names, runs.n_all[group]))
     title = "Stability of the selection over runs (Nogueira), and features selected at all"
-    return Table(name, title, pd.DataFrame(rows), runs.notes)
+    return ThesisTable(name, title, pd.DataFrame(rows), runs.notes)
 
 
-def frequencies(name: str, request: Request) -> Table:
+def frequencies(name: str, request: Request) -> ThesisTable:
     """Make the table of the features that runs select most often."""
     runs = complete_groups(request)
     tables = []
@@ -451,7 +452,7 @@ def frequencies(name: str, request: Request) -> Table:
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     first = [column for column in ("group", "protocol", "arm") if column in rows]
     rows = rows[[*first, *rows.columns.drop(first)]]
-    return Table(name, "Features selected most often", rows, runs.notes)
+    return ThesisTable(name, "Features selected most often", rows, runs.notes)
 
 
 def _by_arm(runs: GroupRuns) -> Iterable[tuple[dict[str, Any], pd.DataFrame]]:
@@ -664,7 +665,7 @@ _STATEMENT = (
 )
 
 
-def generators(name: str, request: Request) -> Table:
+def generators(name: str, request: Request) -> ThesisTable:
     """Make the table of the generators of ``as-run``, those of two classes."""
     rows, notes = [], [_STATEMENT, _WHAT]
     for group in map(find_group, _GROUPS):
@@ -675,7 +676,7 @@ def generators(name: str, request: Request) -> Table:
         except DataError as error:
             notes.append(f"{group.name}: not run: {error}")
     title = "Generators as the public code trained them"
-    return Table(name, title, pd.DataFrame(rows), tuple(notes))
+    return ThesisTable(name, title, pd.DataFrame(rows), tuple(notes))
 
 
 def _of_group(group: Group, request: Request) -> list[dict[str, object]]:
@@ -742,7 +743,7 @@ _HOW = (
 )
 
 
-def paired_differences(name: str, request: Request) -> Table:
+def paired_differences(name: str, request: Request) -> ThesisTable:
     """Make the table of paired differences between arms and original."""
     runs = complete_groups(request)
     tables = [
@@ -753,7 +754,7 @@ def paired_differences(name: str, request: Request) -> Table:
     ]
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     title = "Arms against original, in pairs over the same seeds"
-    return Table(name, title, rows, (*runs.notes, _PAIRED_NOTE, _HOW))
+    return ThesisTable(name, title, rows, (*runs.notes, _PAIRED_NOTE, _HOW))
 
 
 def _paired_rows(group: str, protocol: str, runs: pd.DataFrame, measure: str) -> pd.DataFrame:

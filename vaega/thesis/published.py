@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 import vaega
 from vaega.core.checks import check_choice
 from vaega.core.errors import ConfigError, ResultsError
+from vaega.core.figures import render
 from vaega.core.files import write_bytes, write_text
+from vaega.core.tables import Table, csv_text
 from vaega.data._dataset import Dataset
 from vaega.data._sources import find_file, load_dataset
 from vaega.experiments.store import RunRecord, mean_interval
-from vaega.report._figures import render
-from vaega.report._tables import latex_grid, markdown_grid
 
 # Table 4.1: the networks (Capitulo4_v2.qmd, commit 003e2160), with the digits of the scripts.
 NETWORKS: tuple[dict[str, Any], ...] = (
@@ -154,7 +154,7 @@ def describe_runs(runs: pd.DataFrame, records: Sequence[RunRecord]) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class ThesisTable:
     """A table of the thesis, published and reproduced side by side."""
 
     name: str  # As the thesis numbers it: "4.1"
@@ -173,7 +173,7 @@ class Picture:
     title: str  # What it shows, in a few words
     rows: pd.DataFrame  # The points
     draw: Callable[[pd.DataFrame], Figure]  # From the rows to a matplotlib figure
-    notes: tuple[str, ...] = ()  # As those of `Table`
+    notes: tuple[str, ...] = ()  # As those of `ThesisTable`
 
 
 # A column of every CSV that has results of several protocols.
@@ -185,7 +185,7 @@ FITNESS_ROWS = {
 _NOTHING = "–"
 
 
-def write_table(table: Table, folder: Path, *, command: str) -> Path:
+def write_table(table: ThesisTable, folder: Path, *, command: str) -> Path:
     """Write a table as CSV, Markdown and LaTeX."""
     stem = folder / f"table_{table.name}"
     write_text(stem.with_name(f"{stem.name}.csv"), as_csv(table.rows))
@@ -216,22 +216,22 @@ def as_csv(rows: pd.DataFrame) -> str:
     whose = "protocol" if "protocol" in rows else "source" if "source" in rows else None
     if whose is not None and "fitness_rows" not in rows:
         rows = rows.assign(fitness_rows=rows[whose].map(FITNESS_ROWS))
-    return rows.to_csv(index=False, lineterminator="\n")
+    return csv_text(rows)
 
 
-def as_markdown(table: Table, *, command: str) -> str:
+def as_markdown(table: ThesisTable, *, command: str) -> str:
     """Return a table as a Markdown page."""
-    grid = markdown_grid(*_grid(table), left=_text_columns(table)).rstrip("\n")
+    grid = _text_table(table).markdown().rstrip("\n")
     return _page([f"# Table {table.name}: {table.title}", grid], table.notes, command)
 
 
-def as_latex(table: Table) -> str:
+def as_latex(table: ThesisTable) -> str:
     r"""Return a table as LaTeX, with the rules of the package booktabs."""
     comments = [f"% {line}\n" for line in (f"Table {table.name}: {table.title}", *table.notes)]
-    return "".join([*comments, latex_grid(*_grid(table), left=_text_columns(table))])
+    return "".join([*comments, _text_table(table).latex()])
 
 
-def cells_of(table: Table) -> list[list[str]]:
+def cells_of(table: ThesisTable) -> list[list[str]]:
     """Return the cells of a table as text."""
     shown = [_shower(table, column) for column in table.rows.columns]
     return [
@@ -240,7 +240,7 @@ def cells_of(table: Table) -> list[list[str]]:
     ]
 
 
-def _shower(table: Table, column: Any) -> Callable[[Any], str]:
+def _shower(table: ThesisTable, column: Any) -> Callable[[Any], str]:
     whole = pd.api.types.is_integer_dtype(table.rows[column])
 
     def show(value: Any) -> str:
@@ -257,13 +257,10 @@ def _numeric(column: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(column)) and column.dtype != bool
 
 
-def _grid(table: Table) -> tuple[list[str], list[list[str]]]:
-    return [str(column).replace("_", " ") for column in table.rows.columns], cells_of(table)
-
-
-def _text_columns(table: Table) -> list[int]:
-    columns = table.rows.columns
-    return [place for place, column in enumerate(columns) if not _numeric(table.rows[column])]
+def _text_table(table: ThesisTable) -> Table:
+    columns = [str(column) for column in table.rows.columns]
+    left = [i for i, column in enumerate(columns) if not _numeric(table.rows[column])]
+    return Table([name.replace("_", " ") for name in columns], cells_of(table), left=left)
 
 
 def _page(parts: list[str], notes: tuple[str, ...], command: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from vaega.core.checks import check_choice, check_count
-from vaega.thesis.published import GROUPS, Picture, Table
+from vaega.thesis.published import GROUPS, Picture, ThesisTable
 
 SCALES = ("smoke", "small", "full")
 PROTOCOLS = ("as-run", "as-described", "honest")
@@ -68,7 +68,7 @@ class Request:
 
 
 # Name -> "module:function", imported when it is asked for:
-# ``function(name: str, request: Request) -> Table``. What it computes it keeps below
+# ``function(name: str, request: Request) -> ThesisTable``. What it computes it keeps below
 # ``request.out``, so that the same call again costs nothing.
 TABLES: dict[str, str] = {
     "2.1": "vaega.thesis.chapter3:classical_models",
@@ -104,7 +104,7 @@ PICTURES: dict[str, str] = {
 }
 
 
-def make_table(name: str, request: Request) -> Table:
+def make_table(name: str, request: Request) -> ThesisTable:
     """Make a table of the thesis."""
     check_choice(name, "--table", sorted(TABLES), owner="reproduce thesis")
     return _find(TABLES[name])(name, request)

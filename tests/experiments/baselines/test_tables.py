@@ -3,8 +3,8 @@ import pytest
 
 from vaega.experiments.baselines import (
     COLUMNS,
-    comparison_cells,
     complete_baselines,
+    model_table,
     summarise_tasks,
     tabulate_classes,
     tabulate_tasks,
@@ -71,5 +71,5 @@ def test_a_failed_task_has_no_score_and_stands_below(tmp_path, computed):
     store.record_failure(tasks[0].run, "too few rows.", "", 0.1)
     table = write_baselines(tmp_path, tasks, {}, command="vaega baselines")
     assert table["status"].tolist() == ["failed"]
-    assert comparison_cells(summarise_tasks(table)).empty
+    assert not model_table(summarise_tasks(table)).rows
     assert "- iris, LDA, seed 0: too few rows." in (tmp_path / "baselines.md").read_text()

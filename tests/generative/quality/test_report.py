@@ -5,7 +5,7 @@ import pytest
 
 from tests.generative.quality.stubs import two_classes
 from vaega.generative.quality import measure_rows
-from vaega.generative.quality._measurement import TABLES, markdown_table, show_cell
+from vaega.generative.quality._measurement import TABLES, quality_table, show_cell
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_markdown_begins_with_the_verdict(report):
 
 def test_a_table_in_markdown():
     table = pd.DataFrame({"a_b": ["x"], "n": [3], "r": [float("nan")]})
-    assert markdown_table(table).splitlines() == [
+    assert quality_table(table).markdown().splitlines() == [
         "| a b | n | r |",
         "| --- | ---: | ---: |",
         "| x | 3 | – |",

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from vaega.core.randomness import derive_rng, derive_seed, draw_seed
+from vaega.core.tables import Table, json_records
 from vaega.core.threads import one_thread
 from vaega.generative.quality._classifiers import (
     CopyCheck,
@@ -90,9 +91,9 @@ class QualityReport:
 
         Tables are lists of records; what is not a number is None. Equal seeds give equal contents.
         """
-        tables = {name: _records(getattr(self, name)) for name in TABLES}
+        tables = {name: json_records(getattr(self, name)) for name in TABLES}
         if columns:
-            tables["columns"] = _records(self.columns)
+            tables["columns"] = json_records(self.columns)
         sizes = {name: getattr(self, name) for name in SIZES}
         return {
             "generator": self.generator,
@@ -113,9 +114,9 @@ class QualityReport:
         for name, title in TABLES.items():
             table = getattr(self, name)
             if len(table):
-                parts += [f"### {title}", markdown_table(table)]
+                parts += [f"### {title}", quality_table(table).markdown()]
         copies = pd.DataFrame([asdict(self.copies)])
-        parts += ["### Copies of fit rows", markdown_table(copies)]
+        parts += ["### Copies of fit rows", quality_table(copies).markdown()]
         return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
     def _sizes(self) -> str:
@@ -136,15 +137,14 @@ TABLES = {
 }
 
 
-def markdown_table(table: pd.DataFrame) -> str:
-    """Return a table as Markdown, fractions with three decimals."""
-    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
-    lines = [
-        [name.replace("_", " ") for name in table.columns],
-        ["---:" if number else "---" for number in numeric],
-        *[[show_cell(cell) for cell in row] for row in table.itertuples(index=False)],
-    ]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def quality_table(frame: pd.DataFrame) -> Table:
+    """Return measures as a table of text, fractions with three decimals."""
+    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
+    return Table(
+        [str(name).replace("_", " ") for name in frame.columns],
+        [[show_cell(cell) for cell in row] for row in frame.itertuples(index=False)],
+        left=[index for index, number in enumerate(numeric) if not number],
+    )
 
 
 def show_cell(value: Any) -> str:
@@ -154,18 +154,6 @@ def show_cell(value: Any) -> str:
     if math.isnan(value):
         return "–"
     return f"{value:.0e}" if 0 < abs(value) < 5e-4 else f"{value:.3f}"
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {name: _plain(value) for name, value in zip(table.columns, row, strict=True)}
-        for row in table.itertuples(index=False)
-    ]
-
-
-def _plain(value: Any) -> Any:
-    value = value.item() if hasattr(value, "item") else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 # Within-class variance of synthetic rows over that of real ones: from where to where it is right.

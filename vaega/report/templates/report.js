@@ -1,10 +1,10 @@
 "use strict";
 
-// Tables sort by the column whose heading is pressed: numbers as numbers, the rest as words.
-const figure = (cell) => parseFloat(cell.textContent.replace("+", "").replace("<", ""));
+// Tables sort by the column whose heading is pressed: numbers as numbers, the rest as text.
+const number = (cell) => parseFloat(cell.textContent.replace("+", "").replace("<", ""));
 
 function compare(a, b) {
-  const [x, y] = [figure(a), figure(b)];
+  const [x, y] = [number(a), number(b)];
   if (Number.isNaN(x) && Number.isNaN(y)) return a.textContent.localeCompare(b.textContent);
   if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) ? 1 : -1;
   return x - y;
@@ -41,10 +41,10 @@ function show(event) {
   if (point === null) return;
   point.classList.add("shown");
   tip.textContent = point.dataset.tip;
-  const place = point.getBoundingClientRect();
-  const left = Math.min(place.right + 8, window.innerWidth - tip.offsetWidth - 8);
+  const box = point.getBoundingClientRect();
+  const left = Math.min(box.right + 8, window.innerWidth - tip.offsetWidth - 8);
   tip.style.left = `${Math.max(8, left)}px`;
-  tip.style.top = `${Math.max(8, place.top - tip.offsetHeight - 6)}px`;
+  tip.style.top = `${Math.max(8, box.top - tip.offsetHeight - 6)}px`;
 }
 
 document.addEventListener("pointerover", show);

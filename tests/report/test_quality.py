@@ -9,7 +9,8 @@ from rich.console import Console
 from vaega.core.errors import ConfigError
 from vaega.data._sources import load_dataset
 from vaega.experiments.config import make_config
-from vaega.report._quality_page import comparison, measure_arms, terminal_table, write_quality
+from vaega.report._quality import arm_table, compare_quality, measure_arms, write_quality
+from vaega.report._tables import terminal
 
 CONFIG = {
     "name": "wine",
@@ -68,7 +69,7 @@ def test_columns_have_their_names(measured):
 
 
 def test_the_comparison_has_an_arm_a_column(measured):
-    table = comparison(measured)
+    table = compare_quality(measured)
     assert list(table.columns) == ["figure", "real", "vae", "smote"]
     line = table.set_index("figure").loc["log likelihood of held-out rows a column"]
     assert line["smote"] == "–"
@@ -78,7 +79,7 @@ def test_the_comparison_has_an_arm_a_column(measured):
 
 def test_the_table_fits_eighty_columns(measured):
     screen = io.StringIO()
-    Console(file=screen, width=80).print(terminal_table(measured, title="wine"))
+    Console(file=screen, width=80).print(terminal(arm_table(measured, title="wine")))
     assert "…" not in screen.getvalue()
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from sklearn.base import clone
 
 from vaega.core.errors import ConfigError, InputError
+from vaega.core.figures import render
 from vaega.core.files import write_bytes, write_text
 from vaega.core.randomness import derive_seed
+from vaega.core.tables import Table
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import ArmConfig, ExperimentConfig
@@ -24,13 +24,12 @@ from vaega.experiments.trial import make_sampler
 from vaega.fitness._folds import seed_unset
 from vaega.generative.quality._measurement import (
     QualityReport,
-    markdown_table,
     measure_drawn,
+    quality_table,
     show_cell,
     transfer_means,
 )
 from vaega.generative.quality._rows import DrawnRows, draw_rows
-from vaega.report._figures import render
 from vaega.report._generator_figures import draw_classes, draw_columns, draw_components, draw_losses
 
 
@@ -99,7 +98,7 @@ def _chosen(config: ExperimentConfig, names: Sequence[str]) -> dict[str, ArmConf
     return {name: generating[name] for name in names} if names else generating
 
 
-def comparison(measured: Sequence[MeasuredArm]) -> pd.DataFrame:
+def compare_quality(measured: Sequence[MeasuredArm]) -> pd.DataFrame:
     """Put arms side by side, one figure a row, beside what real held-out rows have."""
     lines = [_figures(arm.report) for arm in measured]
     table = pd.DataFrame({"figure": list(lines[0])})
@@ -109,18 +108,24 @@ def comparison(measured: Sequence[MeasuredArm]) -> pd.DataFrame:
     return table
 
 
+def arm_table(measured: Sequence[MeasuredArm], *, title: str) -> Table:
+    """Return `compare_quality` as a table of text."""
+    cells = compare_quality(measured)
+    return Table(list(cells.columns), cells.to_numpy().tolist(), title)
+
+
 def _figures(report: QualityReport) -> dict[str, tuple[float, float]]:
     """Return figures of real held-out rows and of synthetic ones, by what they are."""
     fidelity = report.fidelity.set_index("rows")
     ratios = report.variances[report.variances["label"] == "all"].set_index("rows")["ratio"]
-    told = report.two_sample.groupby("others")["accuracy"].max()
+    accuracy = report.two_sample.groupby("others")["accuracy"].max()
     return {
         "balanced accuracy after training": transfer_means(report.scores),
         "macro-F1 after training": transfer_means(report.scores, "macro_f1"),
         "within-class variance ratio": (ratios["held out"], ratios["synthetic"]),
         "KS complement, equal numbers": _pair(fidelity["ks_complement"]),
         "correlation similarity, equal numbers": _pair(fidelity["correlation_similarity"]),
-        "told from held-out rows": (told["fit"], told["synthetic"]),
+        "told from held-out rows": (accuracy["fit"], accuracy["synthetic"]),
         "near copies of fit rows": (report.copies.near_heldout, report.copies.near),
         "distance to fit rows": (report.copies.ratio_heldout, report.copies.ratio),
         **_density_figures(report),
@@ -137,25 +142,15 @@ def _density_figures(report: QualityReport) -> dict[str, tuple[float, float]]:
         "gap": "its gap to fit rows",
         "auc": "membership AUC",
     }
-    mine = report.densities[report.densities["model"] == report.generator]
-    if mine.empty:
+    is_model = report.densities["model"] == report.generator
+    if not is_model.any():
         return {title: (float("nan"), float("nan")) for title in names.values()}
-    others = report.densities[report.densities["model"] != report.generator]
-    own = mine.iloc[0]
+    model, references = report.densities[is_model].iloc[0], report.densities[~is_model]
     # Beside the model stands the reference that explains held-out rows best.
-    best = others.iloc[int(np.argmax(others["heldout"]))] if len(others) else own * float("nan")
-    return {title: (float(best[name]), float(own[name])) for name, title in names.items()}
-
-
-def terminal_table(measured: Sequence[MeasuredArm], *, title: str) -> Table:
-    """Return `comparison` as a table for a terminal."""
-    cells = comparison(measured)
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
-    for place, heading in enumerate(cells.columns):
-        table.add_column(heading, justify="left" if place == 0 else "right")
-    for row in cells.itertuples(index=False):
-        table.add_row(*row)
-    return table
+    best: Any = dict.fromkeys(names, float("nan"))
+    if len(references):
+        best = references.iloc[int(np.argmax(references["heldout"]))]
+    return {title: (float(best[name]), float(model[name])) for name, title in names.items()}
 
 
 EXPLANATION = (
@@ -166,9 +161,9 @@ EXPLANATION = (
 
 def write_quality(folder: Path, measured: Sequence[MeasuredArm], *, title: str) -> None:
     """Write Markdown, JSON, tables and figures."""
-    table = comparison(measured)
+    table = compare_quality(measured)
     verdicts = "\n\n".join(f"**{arm.name}**: {arm.report.verdict}" for arm in measured)
-    text = f"# {title}\n\n{markdown_table(table)}\n{EXPLANATION}\n\n{verdicts}\n"
+    text = f"# {title}\n\n{quality_table(table).markdown()}\n{EXPLANATION}\n\n{verdicts}\n"
     write_text(folder / "quality.md", text)
     write_text(folder / "quality.csv", table.to_csv(index=False))
     for arm in measured:

@@ -1,15 +1,17 @@
-"""A comparison as files: whole, readable back, the same bytes each time."""
+"""Files for a paper: whole, readable back, the same bytes each time."""
 
 import pandas as pd
 import pytest
 
-from tests.report.statistics.test_ranks import DEMSAR
-from vaega.report._comparison import Comparison, DatasetComparison, draw_arms, write_comparison
+from tests.report.test_statistics import DEMSAR
+from vaega.report._comparison import Comparison, DatasetComparison
+from vaega.report._export import write_comparison, write_experiment
+from vaega.report._results import read_results
 from vaega.report._statistics import compare_arms, rank_arms
 
 
 @pytest.fixture
-def found():
+def comparison():
     table = pd.DataFrame(
         {"a": [0.9, 0.8, 0.7, 0.9, 0.8, 0.7], "b_1": [0.7, 0.7, 0.6, 0.8] * 1 + [0.7, 0.6]}
     )
@@ -17,8 +19,8 @@ def found():
     return Comparison("heldout_score", [one], rank_arms(DEMSAR))
 
 
-def test_files(found, tmp_path):
-    written = write_comparison(found, tmp_path / "a", command="vaega compare x")
+def test_a_comparison(comparison, tmp_path):
+    written = write_comparison(comparison, tmp_path / "a", command="vaega compare x")
     assert all(path.stat().st_size > 100 or path.name == "means.csv" for path in written)
     page = (tmp_path / "a" / "comparison.md").read_text()
     assert "| b_1 - a | 6 |" in page
@@ -31,15 +33,16 @@ def test_files(found, tmp_path):
     assert latex.count(r"\midrule") == 1
 
 
-def test_the_same_bytes(found, tmp_path):
+def test_the_same_bytes(comparison, tmp_path):
     for name in ("a", "b"):
-        write_comparison(found, tmp_path / name, command="x")
+        write_comparison(comparison, tmp_path / name, command="x")
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
 
-def test_one_box_each_arm_and_one_panel_each_dataset(found):
-    several = Comparison("heldout_score", found.datasets * 4, None)
-    axes = [ax for ax in draw_arms(several).axes if ax.axison]
-    assert len(axes) == 4
-    assert [tick.get_text() for tick in axes[0].get_xticklabels()] == ["a", "b_1"]
+def test_the_same_results_give_the_same_files(small_results, tmp_path):
+    results = read_results(small_results)
+    first = write_experiment(results, tmp_path / "a", command="vaega report small")
+    second = write_experiment(results, tmp_path / "b", command="vaega report small")
+    assert [path.name for path in first] == [path.name for path in second]
+    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(first, second, strict=True))

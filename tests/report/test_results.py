@@ -1,5 +1,7 @@
 """Results read back: what was selected, how often, and how stably."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from tests.report.experiments import run_small
@@ -9,8 +11,8 @@ from vaega.selection._stability import nogueira_interval
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    return read_results(run_small(tmp_path_factory.mktemp("results"), seeds=3))
+def results(small_results):
+    return read_results(small_results)
 
 
 def test_every_arm_has_features_and_a_history(results):
@@ -21,12 +23,9 @@ def test_every_arm_has_features_and_a_history(results):
 
 
 def test_stability_is_nogueiras_over_all_columns(results):
-    import numpy as np
-    import pandas as pd
-
     masks = np.zeros((3, 13), dtype=bool)
-    for seed, place in enumerate(sorted((results.folder / "runs").glob("jitter-*"))):
-        masks[seed, pd.read_csv(place / "selected.csv")["feature"]] = True
+    for seed, run in enumerate(sorted((results.folder / "runs").glob("jitter-*"))):
+        masks[seed, pd.read_csv(run / "selected.csv")["feature"]] = True
     assert results.stability["jitter"] == nogueira_interval(masks)
 
 
