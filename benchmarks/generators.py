@@ -25,7 +25,7 @@ from sklearn.naive_bayes import GaussianNB
 from vaega import load_dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative._fitted import within_class_variance
+from vaega.generative._data import within_class_variance
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 
 MICROARRAY = [{"clip": [20, 16000]}, "log2", "standardize"]

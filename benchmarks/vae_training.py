@@ -26,15 +26,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from vaega.generative._fitted import Gaussian
-from vaega.generative._models import VAE
-from vaega.generative._networks import build_network
+from vaega import VAE
+from vaega.generative._networks import Gaussian, build_network
 from vaega.generative._training import (
-    Objective,
-    Rows,
-    Trainee,
+    Batch,
+    Trainer,
+    TrainingObjective,
     TrainingSettings,
-    multiplies_bfloat16,
+    supports_bfloat16,
 )
 
 # Rows, columns, widths, latent dimensions: like Madelon, and like leukemia in the thesis.
@@ -68,9 +67,9 @@ def rows_of(n: int, p: int) -> torch.Tensor:
 def our_epoch(rows: torch.Tensor, hidden: tuple[int, ...], latent: int, dtype: torch.dtype) -> Any:
     generator = torch.Generator().manual_seed(0)
     network = build_network(generator, rows.shape[1], hidden, latent)
-    settings = TrainingSettings(Objective(Gaussian()), batch_size=BATCH, products=dtype)
-    trainee = Trainee(network, Rows(rows), None, settings, generator)
-    return lambda: trainee.run_epoch(share=1.0).tolist()
+    settings = TrainingSettings(TrainingObjective(Gaussian()), batch_size=BATCH, dtype=dtype)
+    trainer = Trainer(network, Batch(rows), None, settings, generator)
+    return lambda: trainer.run_epoch(kl_share=1.0).tolist()
 
 
 def pythae_epoch(rows: torch.Tensor, hidden: tuple[int, ...], latent: int, folder: str) -> Any:
@@ -131,7 +130,7 @@ def operations(n: int, p: int, hidden: tuple[int, ...], latent: int) -> float:
 
 
 def measure_epochs(repeats: int) -> None:
-    formats = ["float32", *(["bfloat16"] if multiplies_bfloat16(torch.device("cpu")) else [])]
+    formats = ["float32", *(["bfloat16"] if supports_bfloat16(torch.device("cpu")) else [])]
     for case, (n, p, hidden, latent) in CASES.items():
         rows = rows_of(n, p)
         calls = {name: our_epoch(rows, hidden, latent, FORMATS[name]) for name in formats}
@@ -227,7 +226,7 @@ def fit_and_tell(n: int, p: int) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     model = VAE(max_epochs=2, random_state=0).fit(X)
     added = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
-    weights = sum(part.numel() for part in model.engine_.codec.network.parameters()) * 4 / 2**20
+    weights = sum(part.numel() for part in model.state_.codec.network.parameters()) * 4 / 2**20
     bound = X.nbytes / 2**20 + 3 * 3 * weights
     line = {"case": f"memory/{n}x{p}", "data_mib": round(X.nbytes / 2**20)}
     line |= {"weights_and_adam_mib": round(3 * weights), "added_mib": round(added)}

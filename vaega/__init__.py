@@ -22,11 +22,11 @@ if TYPE_CHECKING:
         VAE,
         Autoencoder,
         ConditionalVAE,
-        FitWarning,
         HierarchicalVAE,
     )
     from vaega.generative._outliers import VAEOutlierDetector
     from vaega.generative._samplers import SMOTE, Bootstrap, GaussianJitter, GenerativeSampler
+    from vaega.generative._state import FitWarning
     from vaega.generative.quality import measure_quality, measure_rows
     from vaega.selection._select_generate_select import SelectGenerateSelect
     from vaega.selection._selector import GeneticSelector
@@ -43,11 +43,11 @@ __getattr__, __all__ = attach(
             "VAE",
             "Autoencoder",
             "ConditionalVAE",
-            "FitWarning",
             "HierarchicalVAE",
         ],
         "generative._outliers": ["VAEOutlierDetector"],
         "generative._samplers": ["SMOTE", "Bootstrap", "GaussianJitter", "GenerativeSampler"],
+        "generative._state": ["FitWarning"],
         "generative.quality": ["measure_quality", "measure_rows"],
         "selection._select_generate_select": ["SelectGenerateSelect"],
         "selection._selector": ["GeneticSelector"],

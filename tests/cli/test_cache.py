@@ -12,7 +12,8 @@ from vaega.cli import main
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("VAEGA_CACHE", str(tmp_path))
-    return tmp_path
+    (tmp_path / "models").mkdir()
+    return tmp_path / "models"
 
 
 def said(capsys, *arguments):
@@ -72,7 +73,7 @@ def test_clear_asks(folder, answer, left, code):
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "VAEGA_CACHE": str(folder)},
+        env={**os.environ, "VAEGA_CACHE": str(folder.parent)},
     )
     assert "Remove 1 model" in done.stdout
     assert len(list(folder.iterdir())) == left

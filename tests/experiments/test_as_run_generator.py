@@ -42,13 +42,13 @@ def test_the_test_rows_stop_the_training(rows, monkeypatch):
     own = AsRunGenerator._train
 
     def counted(self, training, test, seed, chances):
-        from vaega.generative._training import Trainee
+        from vaega.generative._training import Trainer
 
-        run = Trainee.run_epoch
+        run = Trainer.run_epoch
         monkeypatch.setattr(
-            Trainee,
+            Trainer,
             "run_epoch",
-            lambda trainee, share: epochs.append(1) or run(trainee, share=share),
+            lambda trainer, kl_share: epochs.append(1) or run(trainer, kl_share=kl_share),
         )
         return own(self, training, test, seed, chances)
 

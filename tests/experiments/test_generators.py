@@ -29,7 +29,7 @@ def settings(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.filterwarnings("ignore::vaega.generative._models.FitWarning")
+@pytest.mark.filterwarnings("ignore::vaega.FitWarning")
 def test_every_kind_makes_the_rows_of_its_arm(kind):
     X, y = blobs(60)
     arm = ArmConfig(generator={"kind": kind, **settings(kind)}, amount=9)
@@ -40,7 +40,7 @@ def test_every_kind_makes_the_rows_of_its_arm(kind):
     assert np.isfinite(X_new).all()
 
 
-@pytest.mark.filterwarnings("ignore::vaega.generative._models.FitWarning")
+@pytest.mark.filterwarnings("ignore::vaega.FitWarning")
 def test_every_key_reaches_the_model():
     arm = ArmConfig(generator={"kind": "vae", **QUICK, **ALL_KEYS}, amount=4)
     sampler = make_sampler(arm, 2, device="cpu", cache=None)
@@ -54,7 +54,7 @@ def test_every_key_reaches_the_model():
 
 @pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("source", ["posterior", "rows"])
-@pytest.mark.filterwarnings("ignore::vaega.generative._models.FitWarning")
+@pytest.mark.filterwarnings("ignore::vaega.FitWarning")
 def test_sources_that_are_allowed_work(kind, source):
     X, y = blobs(40)
     arm = ArmConfig(generator={"kind": kind, **settings(kind), "source": source}, amount=4)

@@ -6,19 +6,19 @@ import numpy as np
 import torch
 
 from vaega.generative._closed_form import ProbabilisticPCA
-from vaega.generative._fitted import Codec
-from vaega.generative._networks import Network
+from vaega.generative._networks import VariationalNetwork
+from vaega.generative._state import NetworkCodec
 
 
 def as_network(model: ProbabilisticPCA, *, spread: float = 1.0):
-    """The engine of a fitted `ProbabilisticPCA` with a network in place of its closed form.
+    """The state of a fitted `ProbabilisticPCA` with a network in place of its closed form.
 
     ``relu(a) - relu(-a) = a`` makes both halves linear. The encoder's standard deviations are
     `spread` times the right ones.
     """
-    codec = model.engine_.codec
+    codec = model.state_.codec
     p, latent = codec.weights.shape
-    network = Network(p, (2 * max(p, latent),), latent, norm=None).double().eval()
+    network = VariationalNetwork(p, (2 * max(p, latent),), latent, norm=None).double().eval()
     precision = 1 + (codec.weights / codec.sigma[:, None]).square().sum(dim=0)
     gain = (codec.weights / codec.sigma.square()[:, None]).T / precision[:, None]
     log_variance = -precision.log() + 2 * np.log(spread)
@@ -34,7 +34,7 @@ def as_network(model: ProbabilisticPCA, *, spread: float = 1.0):
         network.decoder.output.weight[:, :latent] = codec.weights
         network.decoder.output.weight[:, latent : 2 * latent] = -codec.weights
         network.decoder.output.bias[:] = codec.means[0]
-    return dataclasses.replace(model.engine_, codec=Codec(network, codec.class_share, False))
+    return dataclasses.replace(model.state_, codec=NetworkCodec(network, codec.class_share, False))
 
 
 def _both_signs(layer, weight, bias):

@@ -19,7 +19,7 @@ def test_reconstruction_is_the_mean_squared_residual():
     np.testing.assert_allclose(model.anomaly_scores(X), np.square(residuals).mean(axis=1))
     holed = X.copy()
     holed[0, 5:] = np.nan
-    residuals = ((holed - model.reconstruct(holed)) / model.engine_.scaling.scale)[0, [0, 1, 3, 4]]
+    residuals = ((holed - model.reconstruct(holed)) / model.state_.scaling.scale)[0, [0, 1, 3, 4]]
     assert model.anomaly_scores(holed)[0] == pytest.approx(np.square(residuals).mean())
 
 
@@ -28,7 +28,7 @@ def test_latent_distances():
     model = VAE(**QUICK).fit(X, y)
     points = model.transform(X)
     np.testing.assert_allclose(model.anomaly_scores(X, "latent"), np.square(points).sum(axis=1))
-    gaussians = model.engine_.gaussians
+    gaussians = model.state_.gaussians
     inverses = [np.linalg.inv(factor @ factor.T) for factor in gaussians.factors.numpy()]
     expected = [
         min(mahalanobis(z, gaussians.means[c].numpy(), inverses[c]) ** 2 for c in (0, 1))

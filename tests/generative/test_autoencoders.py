@@ -162,7 +162,7 @@ def test_without_noise_rows_are_decoder_means():
     means = model.sample({0: 5}, noise=False, random_state=0)[0]
     noisy = model.sample({0: 5}, noise=True, random_state=0)[0]
     assert not np.array_equal(means, noisy)
-    drawn = (noisy - means) / model.engine_.scaling.scale / model.engine_.noise
+    drawn = (noisy - means) / model.state_.scaling.scale / model.state_.noise
     assert 0.5 < drawn.std() < 1.5
 
 

@@ -11,16 +11,11 @@ import pytest
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative._cache import (
-    ABOUT,
-    MAX_BYTES,
-    ModelCache,
-    default_cache_folder,
-    drop_entry,
-    find_entries,
-)
-from vaega.generative._models import VAE, ConditionalVAE, FitWarning
-from vaega.generative._storage import DESCRIPTION, KINDS, WEIGHTS
+from vaega.generative._cache import MAX_BYTES, ModelCache
+from vaega.generative._entries import ABOUT, DESCRIPTION, WEIGHTS, drop_entry, find_entries
+from vaega.generative._models import VAE, ConditionalVAE
+from vaega.generative._registry import find_storable_class
+from vaega.generative._state import FitWarning
 
 X, Y = blobs()
 
@@ -61,9 +56,9 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-@pytest.mark.filterwarnings("ignore::vaega.generative._models.FitWarning")
+@pytest.mark.filterwarnings("ignore::vaega.FitWarning")
 def test_models_of_every_kind_are_kept(tmp_path, monkeypatch, name):
-    kind, cache = KINDS[name], ModelCache(tmp_path)
+    kind, cache = find_storable_class(name), ModelCache(tmp_path)
     first = cache.fit(kind(**OTHERS[name]), X, Y)
     monkeypatch.setattr(kind, "fit", lambda *_: pytest.fail("was trained again"))
     again = cache.fit(kind(**OTHERS[name]), X, Y)
@@ -346,9 +341,9 @@ def test_processes_that_evict_and_read_never_see_half_an_entry(tmp_path):
 
 def test_default_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("VAEGA_CACHE", str(tmp_path))
-    assert ModelCache().folder == tmp_path
+    assert ModelCache().folder == tmp_path / "models"
     monkeypatch.delenv("VAEGA_CACHE")
-    assert default_cache_folder() == Path(platformdirs.user_cache_dir("vaega")) / "models"
+    assert ModelCache().folder == Path(platformdirs.user_cache_dir("vaega")) / "models"
 
 
 def test_entries_hold_no_machine_paths(tmp_path):

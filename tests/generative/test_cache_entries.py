@@ -7,12 +7,10 @@ import pytest
 from filelock import FileLock
 
 from vaega.core.errors import ResultsError
-from vaega.generative import _cache as cache_entries
+from vaega.generative import _entries as cache_entries
 from vaega.generative import _storage as storage
-from vaega.generative._cache import (
+from vaega.generative._entries import (
     ABOUT,
-    DESCRIPTION,
-    WEIGHTS,
     check_about,
     drop_entry,
     drop_unlocked,
@@ -24,6 +22,7 @@ from vaega.generative._cache import (
     sweep,
     write_about,
 )
+from vaega.generative._storage import DESCRIPTION, WEIGHTS
 
 
 def make_entry(folder, digit, *, used=0.0, size=1000):

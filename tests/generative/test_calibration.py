@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from tests.generative.data import blobs
-from vaega.generative._calibration import Table, measure_residuals
-from vaega.generative._fitted import within_class_variance
+from vaega.generative._calibration import measure_residuals
+from vaega.generative._data import TrainingData, within_class_variance
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 
 KINDS = [Autoencoder, VAE, ConditionalVAE, HierarchicalVAE]
@@ -34,20 +34,20 @@ def test_every_noise_is_calibrated(settings):
 
 def test_sigma_is_what_was_asked_for():
     X, y = blobs(80)
-    assert VAE(sigma=0.5, max_epochs=3).fit(X, y).engine_.sigma == pytest.approx(np.full(12, 0.5))
-    shared = VAE(sigma="shared", max_epochs=30, random_state=0).fit(X, y).engine_.sigma
+    assert VAE(sigma=0.5, max_epochs=3).fit(X, y).state_.sigma == pytest.approx(np.full(12, 0.5))
+    shared = VAE(sigma="shared", max_epochs=30, random_state=0).fit(X, y).state_.sigma
     assert np.unique(shared).size == 1
-    own = VAE(sigma="feature", max_epochs=30, random_state=0).fit(X, y).engine_.sigma
+    own = VAE(sigma="feature", max_epochs=30, random_state=0).fit(X, y).state_.sigma
     assert np.unique(own).size == 12
 
 
 def test_residuals_are_of_rows_that_were_held_out():
     X, y = blobs(60)
-    engine = VAE(max_epochs=3, random_state=0).fit(X, y).engine_
-    table = Table.of(X, y, engine.scaling, labelled=True)
-    found = measure_residuals([engine.codec], table, [np.arange(300) % 60], seed=0)
-    means = engine.codec.posterior(table.values, y)[0]
-    plain = np.square(table.values - engine.codec.decode(means, y)).mean(axis=0)
+    state = VAE(max_epochs=3, random_state=0).fit(X, y).state_
+    table = TrainingData.of(X, y, state.scaling, labelled=True)
+    found = measure_residuals([state.codec], table, [np.arange(300) % 60], seed=0)
+    means = state.codec.posterior(table.values, y)[0]
+    plain = np.square(table.values - state.codec.decode(means, y)).mean(axis=0)
     assert found.counts.tolist() == [300] * 12
     assert (found.squares > 0.9 * plain).all()  # latent noise adds to it
 
@@ -55,9 +55,9 @@ def test_residuals_are_of_rows_that_were_held_out():
 def test_missing_entries_have_no_residual():
     X, y = blobs(60)
     X[:, 3] = np.where(np.arange(60) % 2, X[:, 3], np.nan)
-    engine = VAE(max_epochs=3, random_state=0).fit(X, y).engine_
-    table = Table.of(X, y, engine.scaling, labelled=True)
-    found = measure_residuals([engine.codec], table, [np.arange(60)], seed=0)
+    state = VAE(max_epochs=3, random_state=0).fit(X, y).state_
+    table = TrainingData.of(X, y, state.scaling, labelled=True)
+    found = measure_residuals([state.codec], table, [np.arange(60)], seed=0)
     assert found.counts.tolist() == [60, 60, 60, 30] + [60] * 8
     assert found.squares[3] > 0.3
 
@@ -88,4 +88,4 @@ def test_bernoulli_rows_of_a_class_have_its_means_and_so_its_variance():
     probabilities, _ = model.sample({0: 50}, noise=False, random_state=1)
     assert ((probabilities > 0) & (probabilities < 1)).all()
     plain = VAE((8,), 2, calibration="heldout", **settings).fit(X, y)
-    assert not plain.engine_.offsets.any()
+    assert not plain.state_.offsets.any()

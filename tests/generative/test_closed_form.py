@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.generative.data import blobs, leukemia
 from vaega.core.errors import InputError
 from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative._fitted import class_means
+from vaega.generative._data import class_means
 
 BOTH = pytest.mark.parametrize("kind", [ProbabilisticPCA, ClassGaussian])
 
@@ -136,7 +136,7 @@ def test_samples_have_the_moments_of_the_model():
     for model, wanted in [(ClassGaussian(), {1: 60_000}), (ProbabilisticPCA(3), 60_000)]:
         drawn = model.fit(X, y).sample(wanted, random_state=0)
         drawn = drawn[0] if isinstance(wanted, dict) else drawn
-        codec, scaling = model.engine_.codec, model.engine_.scaling
+        codec, scaling = model.state_.codec, model.state_.scaling
         covariance = codec.weights @ codec.weights.T + torch.diag(codec.sigma.square())
         expected = covariance.numpy() * np.outer(scaling.scale, scaling.scale)
         np.testing.assert_allclose(np.cov(drawn.T), expected, atol=0.03 * expected.max())
@@ -192,7 +192,7 @@ def test_the_report_holds_the_density_of_rows_held_out(kind):
     X, y = blobs(120)
     model = kind(random_state=0).fit(X, y)
     assert (model.report_.n_training, model.report_.n_heldout) == (120, 120)
-    scale = np.log(model.engine_.scaling.scale).sum()
+    scale = np.log(model.state_.scaling.scale).sum()
     assert model.report_.heldout_elbo < model.score_samples(X, y).mean() + scale
     assert model.report_.variance_ratio == pytest.approx(1.0, abs=0.15)
 

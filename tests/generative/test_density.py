@@ -9,13 +9,13 @@ from tests.generative.linear_network import as_network
 from vaega.core.errors import InputError
 from vaega.generative._closed_form import ProbabilisticPCA
 from vaega.generative._density import log_densities, log_weights, propose, row_log_densities
-from vaega.generative._fitted import one_thread
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
+from vaega.generative._state import one_torch_thread
 
 
 @pytest.fixture(autouse=True)
 def _one_thread():
-    with one_thread():
+    with one_torch_thread():
         yield
 
 
@@ -34,22 +34,22 @@ def linear():
 
 def test_many_samples_reach_the_exact_likelihood_of_a_linear_model(linear):
     model, X = linear
-    engine, rows = as_network(model, spread=1.3), model.engine_.scaling.forward(X)
-    exact = model.engine_.codec.log_density(rows, None)
-    weighted = row_log_densities(engine, rows, None, normals(2000, 3))
+    state, rows = as_network(model, spread=1.3), model.state_.scaling.forward(X)
+    exact = model.state_.codec.log_density(rows, None)
+    weighted = row_log_densities(state, rows, None, normals(2000, 3))
     assert float((weighted / exact - 1).abs().max()) < 0.01
-    bound = log_weights(engine, propose(engine, rows, None, normals(2000, 3))).mean(dim=0)
+    bound = log_weights(state, propose(state, rows, None, normals(2000, 3))).mean(dim=0)
     assert bool((bound < exact - 0.05).all())
 
 
 def test_more_samples_are_closer(linear):
     model, X = linear
-    engine, rows = as_network(model, spread=0.6), model.engine_.scaling.forward(X)
-    exact = float(model.engine_.codec.log_density(rows, None).mean())
+    state, rows = as_network(model, spread=0.6), model.state_.scaling.forward(X)
+    exact = float(model.state_.codec.log_density(rows, None).mean())
     found = [
         np.mean(
             [
-                float(row_log_densities(engine, rows, None, normals(k, 3, seed)).mean())
+                float(row_log_densities(state, rows, None, normals(k, 3, seed)).mean())
                 for seed in range(40)
             ]
         )
@@ -60,12 +60,12 @@ def test_more_samples_are_closer(linear):
 
 def test_the_gap_of_the_bound_is_the_divergence_of_the_posterior(linear):
     model, X = linear
-    spread, rows = 1.3, model.engine_.scaling.forward(X)
+    spread, rows = 1.3, model.state_.scaling.forward(X)
     bound = log_weights(
         as_network(model, spread=spread),
         propose(as_network(model, spread=spread), rows, None, normals(20_000, 3)),
     )
-    gap = float((model.engine_.codec.log_density(rows, None) - bound.mean(dim=0)).mean())
+    gap = float((model.state_.codec.log_density(rows, None) - bound.mean(dim=0)).mean())
     assert gap == pytest.approx(3 * (0.5 * (spread**2 - 1) - np.log(spread)), rel=0.05)
 
 
@@ -73,8 +73,8 @@ def test_missing_entries_are_left_out(linear):
     model, X = linear
     holed = X.copy()
     holed[::2, 3:6] = np.nan
-    rows = model.engine_.scaling.forward(holed)
-    exact = model.engine_.codec.log_density(rows, None)
+    rows = model.state_.scaling.forward(holed)
+    exact = model.state_.codec.log_density(rows, None)
     weighted = row_log_densities(as_network(model), rows, None, normals(4000, 3))
     assert float((weighted - exact).abs().max()) < 0.05
 
@@ -89,14 +89,12 @@ def test_the_scale_of_the_rows_counts(linear):
 
 def test_blocks_do_not_show():
     X, y = blobs(13)
-    engine = VAE(**QUICK).fit(X, y).engine_
-    proposal = propose(engine, engine.scaling.forward(X), None, normals(50, 2))
-    whole = log_weights(engine, proposal)
+    state = VAE(**QUICK).fit(X, y).state_
+    proposal = propose(state, state.scaling.forward(X), None, normals(50, 2))
+    whole = log_weights(state, proposal)
     for entries in (100, 3000, 10_000, 1_000_000):
-        np.testing.assert_allclose(
-            log_weights(engine, proposal, entries=entries), whole, rtol=1e-12
-        )
-    first, again = (log_weights(engine, proposal) for _ in range(2))
+        np.testing.assert_allclose(log_weights(state, proposal, entries=entries), whole, rtol=1e-12)
+    first, again = (log_weights(state, proposal) for _ in range(2))
     assert torch.equal(first, again)
 
 
@@ -122,8 +120,8 @@ def test_without_a_label_classes_are_mixed():
 
 def test_hierarchical_points_are_weighed_by_the_moments_they_were_drawn_from():
     X, y = blobs(40)
-    engine = HierarchicalVAE(**QUICK | {"latent": (3, 2)}).fit(X, y).engine_
-    codec, rows = engine.codec, engine.scaling.forward(X)
+    state = HierarchicalVAE(**QUICK | {"latent": (3, 2)}).fit(X, y).state_
+    codec, rows = state.codec, state.scaling.forward(X)
     noise = torch.from_numpy(np.random.default_rng(0).standard_normal((4, 40, 5)))
     points, log_q = codec.infer(rows, None, noise)
     one, one_q = codec.infer(rows, None, noise[2])
@@ -163,7 +161,7 @@ def test_wrong_counts_are_one_sentence(linear):
 
 def test_the_closed_form_is_the_normal_density(linear):
     model, X = linear
-    codec, scaling = model.engine_.codec, model.engine_.scaling
+    codec, scaling = model.state_.codec, model.state_.scaling
     covariance = codec.weights @ codec.weights.T + torch.diag(codec.sigma.square())
     scale = np.diag(scaling.scale)
     expected = multivariate_normal(
@@ -171,5 +169,5 @@ def test_the_closed_form_is_the_normal_density(linear):
     ).logpdf(X)
     rng = np.random.default_rng(0)
     for k in (None, 3):
-        found = log_densities(model.engine_, X, None, n_importance_samples=k, rng=rng)
+        found = log_densities(model.state_, X, None, n_importance_samples=k, rng=rng)
         np.testing.assert_allclose(found, expected)

@@ -7,45 +7,45 @@ from tests.generative.data import blobs
 from vaega.generative._models import VAE, ConditionalVAE
 
 
-def engine(kind=VAE):
+def state(kind=VAE):
     X, y = blobs(60, classes=3)
-    return kind(hidden=(8,), latent=2, max_epochs=3, random_state=0).fit(X, y).engine_
+    return kind(hidden=(8,), latent=2, max_epochs=3, random_state=0).fit(X, y).state_
 
 
 def test_computes_in_double_precision_and_evaluation_mode():
-    network = engine().codec.network
+    network = state().codec.network
     assert not network.training
     assert {p.dtype for p in network.parameters()} == {torch.float64}
 
 
 def test_missing_labels_become_class_shares():
-    codec = engine(ConditionalVAE).codec
+    codec = state(ConditionalVAE).codec
     assert codec.condition(None, 2).tolist() == [[20 / 60] * 3] * 2
     assert codec.condition(np.array([2]), 1).tolist() == [[0.0, 0.0, 1.0]]
-    assert engine(VAE).codec.condition(None, 2) is None
+    assert state(VAE).codec.condition(None, 2) is None
 
 
 def test_rows_follow_their_codes():
-    found = engine()
+    found = state()
     codes = np.array([2, 0, 2, 1])
-    rows = found.draw(codes, rng=np.random.default_rng(0))
+    rows = found.sample_means(codes, rng=np.random.default_rng(0))
     first = found.gaussians.draw(0, 1, rng=np.random.default_rng(0))
     np.testing.assert_allclose(rows[1], found.codec.decode(first, np.array([0]))[0])
 
 
 def test_noise_is_the_only_difference():
-    found = engine()
+    found = state()
     plain, noisy = (
         found.sample(20, noise=noise, rng=np.random.default_rng(0)) for noise in (False, True)
     )
     assert not np.array_equal(plain, noisy)
     np.testing.assert_allclose(
-        plain, found.scaling.backward(found.draw(20, rng=np.random.default_rng(0)))
+        plain, found.scaling.backward(found.sample_means(20, rng=np.random.default_rng(0)))
     )
 
 
 def test_missing_entries_are_seen_as_the_mean():
-    found = engine()
+    found = state()
     rows = np.full((1, 12), np.nan)
     for a, b in zip(
         found.codec.posterior(rows, None),
@@ -56,7 +56,7 @@ def test_missing_entries_are_seen_as_the_mean():
 
 
 def test_points_at_noise_zero_are_the_means():
-    found = engine()
+    found = state()
     rows = np.random.default_rng(0).normal(size=(4, 12))
     points, log_q = found.codec.infer(rows, None, torch.zeros(4, 2).double())
     mean, variance = found.codec.posterior(rows, None)
@@ -68,7 +68,7 @@ def test_points_at_noise_zero_are_the_means():
 
 
 def test_some_columns_of_a_decoded_row():
-    found = engine()
+    found = state()
     points = np.random.default_rng(0).normal(size=(4, 2))
     whole = found.decode(points, None)
     np.testing.assert_allclose(found.decode(points, None, np.array([5, 0])), whole[:, [5, 0]])
@@ -77,7 +77,7 @@ def test_some_columns_of_a_decoded_row():
 
 
 def test_single_precision_is_close_and_not_kept_in_a_pickle():
-    found = engine(ConditionalVAE)
+    found = state(ConditionalVAE)
     points, codes = torch.zeros(3, 2).double(), np.array([0, 1, 2])
     quick = found.codec.decode(points, codes, single=True)
     np.testing.assert_allclose(quick, found.codec.decode(points, codes), rtol=1e-5, atol=1e-5)

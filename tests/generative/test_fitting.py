@@ -4,7 +4,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.preprocessing import StandardScaler
 
 from tests.generative.data import blobs, leukemia
-from vaega.generative._fitted import within_class_variance
+from vaega.generative._data import within_class_variance
 from vaega.generative._models import VAE, ConditionalVAE
 
 
@@ -68,10 +68,10 @@ def test_decoder_means_alone_vary_too_little():
 def test_heldout_calibration_takes_the_residuals():
     X, y = blobs(80, 30)
     model = VAE(calibration="heldout", max_epochs=50, random_state=0).fit(X, y)
-    np.testing.assert_array_equal(model.engine_.noise, model.engine_.sigma)
-    assert not model.engine_.offsets.any()
+    np.testing.assert_array_equal(model.state_.noise, model.state_.sigma)
+    assert not model.state_.offsets.any()
     matched = VAE(max_epochs=50, random_state=0).fit(X, y)
-    np.testing.assert_array_equal(matched.engine_.sigma, model.engine_.sigma)
+    np.testing.assert_array_equal(matched.state_.sigma, model.state_.sigma)
     np.testing.assert_array_equal(matched.transform(X), model.transform(X))
 
 

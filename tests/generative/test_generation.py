@@ -3,8 +3,8 @@ import pytest
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
+from vaega.generative._base import column_indices
 from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative._fitted import column_numbers
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 
 QUICK = {"hidden": (8,), "latent": 3, "max_epochs": 3, "random_state": 0}
@@ -140,4 +140,4 @@ def test_no_rows_and_no_columns():
     assert model.sample(0, features=[1]).shape == (0, 1)
     assert model.sample(3, features=np.zeros(12, dtype=bool)).shape == (3, 0)
     assert model.sample(3, features=[]).shape == (3, 0)
-    assert column_numbers(None, 3, owner="VAE") is None
+    assert column_indices(None, 3, owner="VAE") is None

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaega.generative._training import split_heldout
+from vaega.generative._data import validation_split
 
 
 def split(codes, fraction=0.2, seed=0):
-    return split_heldout(np.asarray(codes), fraction, rng=np.random.default_rng(seed))
+    return validation_split(np.asarray(codes), fraction, rng=np.random.default_rng(seed))
 
 
 @given(

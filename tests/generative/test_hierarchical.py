@@ -7,7 +7,7 @@ from vaega.generative._training import kl_by_dimension
 
 def network(sizes=(4, 3, 2), seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return build_network(generator, 6, (8, 5), sizes, kind=HierarchicalNetwork).double().eval()
+    return build_network(generator, 6, (8, 5), sizes, network=HierarchicalNetwork).double().eval()
 
 
 def normal(*shape, seed=0):

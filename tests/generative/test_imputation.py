@@ -6,13 +6,13 @@ from tests.generative.linear_network import as_network
 from vaega.core.errors import InputError
 from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative._density import impute_draws, impute_means
-from vaega.generative._fitted import one_thread
 from vaega.generative._models import VAE, ConditionalVAE, HierarchicalVAE
+from vaega.generative._state import one_torch_thread
 
 
 @pytest.fixture(autouse=True)
 def _one_thread():
-    with one_thread():
+    with one_torch_thread():
         yield
 
 
@@ -57,7 +57,7 @@ def test_weighting_reaches_the_exact_conditional_mean():
     X = gaussians(200)
     model = ProbabilisticPCA(3).fit(X)
     holed, gaps = with_gaps(X)
-    exact = impute_means(model.engine_, holed, None, n_importance_samples=None, rng=None)
+    exact = impute_means(model.state_, holed, None, n_importance_samples=None, rng=None)
     weighted = impute_means(
         as_network(model),
         holed,
@@ -77,7 +77,7 @@ def test_draws_have_the_exact_spread():
     options = {"n_imputations": 4000, "n_importance_samples": 4000}
     exact, drawn = (
         impute_draws(one, row, None, rng=np.random.default_rng(0), **options)[:, 0, [1, 4]]
-        for one in (model.engine_, as_network(model))
+        for one in (model.state_, as_network(model))
     )
     np.testing.assert_allclose(drawn.mean(axis=0), exact.mean(axis=0), atol=0.1)
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(exact.T), atol=0.12)

@@ -3,7 +3,7 @@ import pytest
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative._fitted import within_class_variance
+from vaega.generative._data import within_class_variance
 from vaega.generative._samplers import GaussianJitter
 
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.generative._fitted import codes_of, encode_labels, repeat_codes
+from vaega.generative._base import repeat_codes
+from vaega.generative._data import codes_of, encode_labels
 
 DATES = [datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)]
 

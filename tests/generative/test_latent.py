@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaega.generative._fitted import PRIOR_ROWS, ClassGaussians, StandardGaussians
+from vaega.generative._state import PRIOR_ROWS, ClassGaussians, StandardGaussians
 
 
 def posteriors(n, latent=3, seed=0):

@@ -4,8 +4,10 @@ import torch
 from scipy import stats
 
 from vaega.core.errors import InputError
-from vaega.generative._fitted import Bernoulli, Gaussian, Laplace, find_likelihood, logit_offsets
+from vaega.generative._calibration import logit_offsets
 from vaega.generative._models import VAE
+from vaega.generative._networks import Bernoulli, Gaussian, Laplace
+from vaega.generative._settings import find_likelihood
 
 SCALED = pytest.mark.parametrize("family", [Gaussian(), Laplace()], ids=["gaussian", "laplace"])
 
@@ -40,7 +42,7 @@ def test_drawn_entries_have_the_sigma(family):
 @SCALED
 def test_the_spread_is_the_most_likely_sigma(family):
     x, zero = torch.linspace(-1, 2, 40).double(), torch.zeros(40).double()
-    best = family.spread(family.error(x, zero).mean())
+    best = family.fit_sigma(family.error(x, zero).mean())
     around = [family.log_density(x, zero, best * scale).sum() for scale in (0.99, 1.0, 1.01)]
     assert around[1] > max(around[0], around[2])
 

@@ -3,12 +3,12 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
-from vaega.generative._fitted import LinearCodec, one_thread
+from vaega.generative._state import LinearCodec, one_torch_thread
 
 
 @pytest.fixture(autouse=True)
 def _one_thread():
-    with one_thread():
+    with one_torch_thread():
         yield
 
 

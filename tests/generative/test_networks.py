@@ -3,7 +3,13 @@ import pytest
 import torch
 from torch import nn
 
-from vaega.generative._networks import Decoder, Encoder, Network, build_network, initialise
+from vaega.generative._networks import (
+    Decoder,
+    Encoder,
+    VariationalNetwork,
+    build_network,
+    initialise,
+)
 
 
 def generator(seed=0):
@@ -12,7 +18,7 @@ def generator(seed=0):
 
 @pytest.mark.parametrize("norm", ["batch", "layer", None])
 def test_decoder_mirrors_the_encoder(norm):
-    network = Network(7, (5, 4), 3, norm=norm)
+    network = VariationalNetwork(7, (5, 4), 3, norm=norm)
     encoder = [m for m in network.encoder.modules() if isinstance(m, nn.Linear)]
     decoder = [m for m in network.decoder.modules() if isinstance(m, nn.Linear)]
     assert [m.in_features for m in encoder] == [7, 5, 4]

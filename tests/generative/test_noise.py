@@ -1,12 +1,8 @@
 import numpy as np
 import pytest
 
-from vaega.generative._fitted import (
-    class_means,
-    lacking_variance,
-    shrink_to_pooled,
-    within_class_variance,
-)
+from vaega.generative._calibration import shrink_to_pooled
+from vaega.generative._data import class_means, within_class_variance
 
 
 def squares(variances, n, seed=0):
@@ -60,10 +56,6 @@ def test_within_class_variance_is_the_pooled_estimate():
 
 def test_classes_of_one_row_count_as_one_class():
     assert within_class_variance(np.array([[0.0], [2.0]]), np.array([0, 1])).tolist() == [2.0]
-
-
-def test_lacking_variance_is_never_negative():
-    assert lacking_variance(np.array([1.0]), np.array([3.0])).tolist() == [0.0]
 
 
 def test_class_means_are_in_the_order_of_codes():

@@ -4,13 +4,14 @@ import torch
 from sklearn.covariance import ledoit_wolf
 
 from tests.generative.data import blobs
-from vaega.generative._fitted import class_means, one_thread
+from vaega.generative._data import class_means
 from vaega.generative._gaussians import fit_pooled
+from vaega.generative._state import one_torch_thread
 
 
 @pytest.fixture(autouse=True)
 def _one_thread():
-    with one_thread():
+    with one_torch_thread():
         yield
 
 

@@ -3,7 +3,7 @@ from torch import nn
 
 from vaega.core.errors import InputError
 from vaega.generative._models import VAE, ConditionalVAE
-from vaega.generative._networks import Network
+from vaega.generative._networks import VariationalNetwork
 from vaega.generative._settings import PRESETS, check_settings, find_preset
 
 
@@ -14,7 +14,7 @@ def test_each_preset_is_valid(name):
 
 def test_the_thesis_network_is_as_published():
     settings = check_settings(ConditionalVAE.from_preset("thesis"))
-    network = Network(**settings.network_sizes(7129, 2))
+    network = VariationalNetwork(**settings.network_sizes(7129, 2))
     kinds = [nn.Linear, nn.BatchNorm1d, nn.ReLU] * 3
     assert [type(layer) for layer in network.encoder.body] == kinds
     assert [type(layer) for layer in network.decoder.body] == kinds

@@ -4,13 +4,13 @@ import torch
 from sklearn.decomposition import PCA
 
 from tests.generative.data import blobs
-from vaega.generative._fitted import one_thread
 from vaega.generative._gaussians import choose_latent, fill_in, fit_components, spectrum_of
+from vaega.generative._state import one_torch_thread
 
 
 @pytest.fixture(autouse=True)
 def _one_thread():
-    with one_thread():
+    with one_torch_thread():
         yield
 
 

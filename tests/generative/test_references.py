@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from tests.generative.data import blobs
+from vaega.generative._calibration import _network_density
 from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
-from vaega.generative._report import _network_density
 
 
 @pytest.mark.parametrize("kind", [VAE, ConditionalVAE, HierarchicalVAE])
@@ -50,10 +50,10 @@ def test_missing_entries_and_columns_constant_where_trained():
 
 def test_errors_of_the_importance_samples_average_out_over_rows():
     X, _ = blobs(256)
-    engine = VAE((8,), 4, max_epochs=30, random_state=0).fit(X).engine_
-    rows = engine.scaling.forward(X)
+    state = VAE((8,), 4, max_epochs=30, random_state=0).fit(X).state_
+    rows = state.scaling.forward(X)
     few, many = (
-        np.std([_network_density(engine, rows[:n], seed) / n for seed in range(12)])
+        np.std([_network_density(state, rows[:n], seed) / n for seed in range(12)])
         for n in (4, 256)
     )
     assert many < 0.4 * few

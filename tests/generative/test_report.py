@@ -7,8 +7,9 @@ from sklearn.datasets import load_iris
 
 from tests.generative.data import blobs
 from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative._fitted import within_class_variance
-from vaega.generative._models import VAE, FitWarning, HierarchicalVAE
+from vaega.generative._data import within_class_variance
+from vaega.generative._models import VAE, HierarchicalVAE
+from vaega.generative._state import FitWarning
 
 
 def test_report_is_plain_data():
@@ -60,7 +61,7 @@ def test_the_variance_ratio_is_that_of_fresh_rows(model):
     X, y = load_iris(return_X_y=True)
     model.fit(X, y)
     rows, labels = model.sample(dict.fromkeys(range(3), 20_000), random_state=1)
-    scale = model.engine_.scaling.scale
+    scale = model.state_.scaling.scale
     synthetic, real = (
         within_class_variance(table / scale, codes).sum()
         for table, codes in ((rows, labels), (X, y))

@@ -85,7 +85,7 @@ def test_the_model_given_is_not_touched():
     sampler.fit_resample(X, y)
     assert sampler.model_ is not model
     assert model.random_state == 5
-    assert not hasattr(model, "engine_")
+    assert not hasattr(model, "state_")
 
 
 def test_a_generator_advances():
@@ -181,7 +181,7 @@ def test_bad_cache_is_one_sentence():
     ],
     ids=lambda model: type(model).__name__,
 )
-@pytest.mark.filterwarnings("ignore::vaega.generative._models.FitWarning")
+@pytest.mark.filterwarnings("ignore::vaega.FitWarning")
 def test_any_model(model, tmp_path):
     X, y = imbalanced()
     plain, cached = (
@@ -194,7 +194,7 @@ def test_any_model(model, tmp_path):
 
 
 @pytest.mark.parametrize("source", ["posterior", "rows"])
-@pytest.mark.filterwarnings("ignore::vaega.generative._models.FitWarning")
+@pytest.mark.filterwarnings("ignore::vaega.FitWarning")
 def test_sources(source):
     X, y = imbalanced()
     sampler = GenerativeSampler(quick(), source=source, random_state=0)

@@ -4,7 +4,7 @@ from sklearn.base import clone
 
 from vaega.core.errors import InputError
 from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative._fitted import Scaling
+from vaega.generative._data import Scaling
 from vaega.generative._models import VAE
 
 

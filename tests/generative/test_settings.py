@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from vaega.core.checks import check_flag
 from vaega.core.errors import InputError
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
-from vaega.generative._settings import check_flag, check_settings
+from vaega.generative._settings import check_settings
 
 
 @pytest.mark.parametrize(
@@ -61,8 +62,15 @@ def test_one_row_is_a_batch_where_no_norm_needs_two():
 
 
 def test_an_autoencoder_weighs_no_kl():
-    objective = check_settings(Autoencoder(beta=3.0, free_bits=1.0)).training.objective
+    objective = check_settings(Autoencoder()).training.objective
     assert (objective.beta, objective.free_bits) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("name", ["beta", "annealing", "free_bits", "n_draws"])
+def test_an_autoencoder_has_no_parameters_of_the_kl(name):
+    assert name not in Autoencoder().get_params()
+    with pytest.raises(TypeError, match=name):
+        Autoencoder(**{name: 1})
 
 
 def test_the_default_weighs_the_kl_in_full():
@@ -82,10 +90,10 @@ def test_latent_layers():
 
 def test_few_rows_are_crossed():
     settings = check_settings(VAE())
-    assert settings.crosses(59)
-    assert not settings.crosses(60)
-    assert check_settings(VAE(validation="crossfit")).crosses(1000)
-    assert not check_settings(VAE(validation="split")).crosses(6)
+    assert settings.is_crossed(59)
+    assert not settings.is_crossed(60)
+    assert check_settings(VAE(validation="crossfit")).is_crossed(1000)
+    assert not check_settings(VAE(validation="split")).is_crossed(6)
 
 
 @pytest.mark.parametrize("value", [1, "True", None])

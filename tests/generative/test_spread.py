@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from vaega.generative._fitted import Bernoulli, Gaussian
-from vaega.generative._training import SMALLEST, Spread
+from vaega.generative._networks import Bernoulli, Gaussian
+from vaega.generative._training import SMALLEST, DecoderSigma
 
 ERROR = torch.tensor([1.0, 7.0])
 
 
 def test_heldout_follows_what_it_is_told():
-    spread = Spread("heldout", Gaussian(), ERROR)
+    spread = DecoderSigma("heldout", Gaussian(), ERROR)
     assert (spread.value.item(), spread.parameters) == (2.0, [])
     spread.follow(torch.tensor(9.0))
     assert spread.value.item() == 3.0
@@ -18,7 +18,7 @@ def test_heldout_follows_what_it_is_told():
 
 @pytest.mark.parametrize(("rule", "shape"), [("shared", ()), ("feature", (2,))])
 def test_learned_ones_are_parameters(rule, shape):
-    spread = Spread(rule, Gaussian(), ERROR)
+    spread = DecoderSigma(rule, Gaussian(), ERROR)
     (parameter,) = spread.parameters
     assert parameter.shape == spread.value.shape == shape
     spread.value.sum().backward()
@@ -31,10 +31,10 @@ def test_learned_ones_are_parameters(rule, shape):
 
 
 def test_a_number_stays():
-    spread = Spread(0.5, Gaussian(), ERROR)
+    spread = DecoderSigma(0.5, Gaussian(), ERROR)
     spread.follow(torch.tensor(100.0))
     assert spread.value.item() == 0.5
 
 
 def test_a_family_without_sigma_learns_none():
-    assert Spread("shared", Bernoulli(), ERROR).parameters == []
+    assert DecoderSigma("shared", Bernoulli(), ERROR).parameters == []

@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 
 from tests.generative.data import blobs
-from vaega.generative._fitted import Engine
 from vaega.generative._models import VAE
-from vaega.generative._storage import StoredEngine
+from vaega.generative._state import FittedState
+from vaega.generative._storage import LazyState
 
 X, Y = blobs(30)
 
 
 def stored():
     model = VAE(hidden=(8,), latent=2, max_epochs=2, random_state=0).fit(X, Y)
-    calls, engine = [], model.engine_
+    calls, state = [], model.state_
     expected = model.transform(X)
-    model.engine_ = StoredEngine(lambda: calls.append(1) or engine)
+    model.state_ = LazyState(lambda: calls.append(1) or state)
     return model, calls, expected
 
 
@@ -35,17 +35,17 @@ def through_pickle(model):
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, through_pickle])
-def test_a_copy_holds_the_engine_itself(copied):
+def test_a_copy_holds_the_state_itself(copied):
     model, _, expected = stored()
     other = copied(model)
-    assert type(other.engine_) is Engine
+    assert type(other.state_) is FittedState
     np.testing.assert_array_equal(other.transform(X), expected)
 
 
-def test_a_name_that_no_engine_has_is_an_attribute_error():
+def test_a_name_that_no_state_has_is_an_attribute_error():
     model, calls, _ = stored()
     with pytest.raises(AttributeError, match="__len__"):
-        _ = model.engine_.__len__
+        _ = model.state_.__len__
     assert calls == []
     with pytest.raises(AttributeError, match="nothing"):
-        _ = model.engine_.nothing
+        _ = model.state_.nothing

@@ -3,14 +3,13 @@ import pytest
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
-from vaega.generative._calibration import Table
-from vaega.generative._fitted import Scaling
+from vaega.generative._data import Scaling, TrainingData
 from vaega.generative._models import VAE
 
 
 def table_of(X, y=None):
     codes = np.zeros(len(X), int) if y is None else y
-    return Table.of(X, codes, Scaling.fitted(X, owner="VAE"), labelled=y is not None)
+    return TrainingData.of(X, codes, Scaling.fitted(X, owner="VAE"), labelled=y is not None)
 
 
 def test_rows_are_on_the_networks_scale():
@@ -18,7 +17,7 @@ def test_rows_are_on_the_networks_scale():
     table = table_of(np.insert(X, 3, 7.0, axis=1), y)
     np.testing.assert_allclose(table.values, (X - X.mean(axis=0)) / X.std(axis=0), atol=1e-6)
     assert table.values.dtype == np.float32
-    assert table.seen is None
+    assert table.observed is None
     np.testing.assert_allclose(table.class_share, [0.5, 0.5])
 
 
@@ -27,8 +26,8 @@ def test_missing_entries_are_the_mean_and_not_seen():
     X[::3, 2] = np.nan
     table = table_of(X)
     assert not table.values[::3, 2].any()
-    assert not table.seen[::3, 2].any()
-    assert table.seen.sum() == X.size - 20
+    assert not table.observed[::3, 2].any()
+    assert table.observed.sum() == X.size - 20
     assert table.within_class_variance()[2] == pytest.approx(1.0, rel=0.05)
 
 
@@ -36,8 +35,8 @@ def test_gaps_in_a_late_block_are_noted():
     X = np.random.default_rng(0).normal(size=(1000, 3000))
     X[5, 2900] = np.nan
     table = table_of(X)
-    assert (~table.seen).sum() == 1
-    assert not table.seen[5, 2900]
+    assert (~table.observed).sum() == 1
+    assert not table.observed[5, 2900]
 
 
 def test_rows_in_line_are_not_copied():

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from vaega.core.errors import ResultsError
-from vaega.generative._storage import PAGE, checksum, read_weights, write_weights
+from vaega.generative._storage import read_weights, write_weights
 
 TENSORS = {
     "network.weight": torch.randn(300, 70, generator=torch.Generator().manual_seed(0)),
@@ -37,9 +37,9 @@ def test_each_flipped_bit_is_noticed(tmp_path):
     path = tmp_path / "weights.safetensors"
     expected = write_weights(path, TENSORS)
     content = path.read_bytes()
-    for place in np.linspace(0, len(content) - 1, 200).astype(int).tolist():
+    for index in np.linspace(0, len(content) - 1, 200).astype(int).tolist():
         damaged = bytearray(content)
-        damaged[place] ^= 1 << (place % 8)
+        damaged[index] ^= 1 << (index % 8)
         path.write_bytes(damaged)
         with pytest.raises(ResultsError, match=r"weights\.safetensors: "):
             read_weights(path, expected)
@@ -47,7 +47,7 @@ def test_each_flipped_bit_is_noticed(tmp_path):
     read_weights(path, expected)
 
 
-@pytest.mark.parametrize("kept", [0, 1, 8, 100, PAGE, 3 * PAGE, -1])
+@pytest.mark.parametrize("kept", [0, 1, 8, 100, 4096, 12288, -1])
 def test_each_truncation_is_noticed(tmp_path, kept):
     path = tmp_path / "weights.safetensors"
     expected = write_weights(path, TENSORS)
@@ -61,37 +61,19 @@ def test_a_missing_file_is_one_sentence(tmp_path):
         read_weights(tmp_path / "none", "")
 
 
-def pages(n=40, seed=0):
-    return np.random.default_rng(seed).integers(256, size=n * PAGE + 123, dtype=np.uint8)
+def test_words_that_cancel_in_sums_are_noticed(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    expected = write_weights(path, TENSORS)
+    content = bytearray(path.read_bytes())
+    words = np.frombuffer(content, dtype=np.uint64, count=len(content) // 8)[200:].copy()
+    words[[0, 513]] += 1
+    words[[1, 512]] -= 1
+    content[1600 : 1600 + words.nbytes] = words.tobytes()
+    path.write_bytes(content)
+    with pytest.raises(ResultsError, match="is not the file"):
+        read_weights(path, expected)
 
 
-def test_pages_that_change_places_are_noticed():
-    content, swapped = pages(), pages()
-    swapped[:PAGE], swapped[PAGE : 2 * PAGE] = content[PAGE : 2 * PAGE], content[:PAGE]
-    assert checksum(content) != checksum(swapped)
-    assert checksum(content) == checksum(pages())
-
-
-@pytest.mark.parametrize("damage", ["zeros", "words", "tail", "longer", "columns", "noise"])
-def test_damage_of_other_kinds_is_noticed(damage):
-    content, damaged = pages(), pages()
-    if damage == "zeros":
-        damaged[8 * PAGE : 12 * PAGE] = 0
-    if damage == "words":
-        damaged[:8], damaged[8:16] = content[8:16], content[:8]
-    if damage == "tail":
-        damaged[-1] ^= 1
-    if damage == "longer":
-        damaged = np.append(damaged, np.uint8(0))
-    if damage == "columns":
-        damaged = np.roll(damaged, 8)
-    if damage == "noise":
-        damaged[::97] ^= 5
-    assert checksum(content) != checksum(damaged)
-
-
-@pytest.mark.parametrize("size", [0, 1, PAGE - 1, PAGE, PAGE + 1])
-def test_any_size(size):
-    content = pages()[:size]
-    assert len(checksum(content)) == len(hashlib.sha256(b"").hexdigest())
-    assert checksum(content) != checksum(np.append(content, np.uint8(0)))
+def test_the_digest_is_sha256(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    assert write_weights(path, TENSORS) == hashlib.sha256(path.read_bytes()).hexdigest()

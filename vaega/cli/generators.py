@@ -37,7 +37,7 @@ def list_entries(as_json: bool, folder: Path | None) -> None:
     vaega cache list
     vaega cache list --json
     """
-    from vaega.generative._cache import find_entries
+    from vaega.generative._entries import find_entries
 
     folder = _folder(folder)
     entries = find_entries(folder)
@@ -60,7 +60,7 @@ def clear(older_than: str | None, yes: bool, folder: Path | None) -> None:
     vaega cache clear
     vaega cache clear --older-than 30d --yes
     """
-    from vaega.generative._cache import drop_unlocked, find_entries, sweep
+    from vaega.generative._entries import drop_unlocked, find_entries, sweep
 
     folder = _folder(folder)
     least = _seconds(older_than)

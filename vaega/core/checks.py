@@ -39,6 +39,13 @@ def check_number(value: Any, name: str, *, owner: str) -> float:
     return float(value)
 
 
+def check_flag(value: Any, name: str, *, owner: str) -> bool:
+    """Return `value` as a bool when it is one, of Python or numpy."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise InputError.of(owner, name, "must be True or False", value)
+    return bool(value)
+
+
 def check_choice(value: Any, name: str, choices: Collection[str], *, owner: str) -> str:
     """Return `value` when it is one of `choices`."""
     if not isinstance(value, str) or value not in choices:

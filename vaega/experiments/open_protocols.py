@@ -30,10 +30,15 @@ from vaega.experiments.trial import (
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import Preparation, prepare_fold
 from vaega.fitness._memory import Objective, ScoreStore
-from vaega.generative._fitted import Gaussian, one_thread
-from vaega.generative._networks import OUTPUT_GAIN, Network, build_network
-from vaega.generative._training import Objective as TrainingObjective
-from vaega.generative._training import Rows, Trainee, TrainingSettings, gaussian_kl
+from vaega.generative._networks import OUTPUT_GAIN, Gaussian, VariationalNetwork, build_network
+from vaega.generative._state import one_torch_thread
+from vaega.generative._training import (
+    Batch,
+    Trainer,
+    TrainingObjective,
+    TrainingSettings,
+    gaussian_kl,
+)
 from vaega.selection._search import SearchScores, widened
 from vaega.selection._select_generate_select import frequent_columns
 from vaega.selection._settings import SearchSettings
@@ -88,7 +93,7 @@ class AsRunGenerator:
     ) -> SyntheticRows:
         """Train, and draw rows."""
         device = pick_device(self.device, owner="as-run generator")
-        with one_thread():
+        with one_torch_thread():
             training, test = self._rows(X, y, device), self._rows(X_test, y_test, device)
             chances = torch.as_tensor(1.0 / np.bincount(y)[y], dtype=torch.float32, device=device)
             if self.balanced:
@@ -103,17 +108,17 @@ class AsRunGenerator:
     def _joined(self) -> bool:
         return self.n_classes == 2
 
-    def _rows(self, X: np.ndarray, y: np.ndarray, device: Any) -> Rows:
+    def _rows(self, X: np.ndarray, y: np.ndarray, device: Any) -> Batch:
         values, one_hot = X, None
         if self._joined:
             values = np.column_stack([X, y])
         else:
             one_hot = torch.as_tensor(np.eye(self.n_classes)[y], dtype=torch.float32, device=device)
-        return Rows(torch.as_tensor(values, dtype=torch.float32, device=device), one_hot)
+        return Batch(torch.as_tensor(values, dtype=torch.float32, device=device), one_hot)
 
     def _train(
-        self, training: Rows, test: Rows, seed: int, chances: torch.Tensor | None
-    ) -> tuple[Network, int]:
+        self, training: Batch, test: Batch, seed: int, chances: torch.Tensor | None
+    ) -> tuple[VariationalNetwork, int]:
         network = build_network(
             torch.Generator().manual_seed(derive_seed(seed, "weights")),
             training.n_features,
@@ -132,20 +137,20 @@ class AsRunGenerator:
         )
         generator = torch.Generator(device=training.values.device)
         generator.manual_seed(derive_seed(seed, "training"))
-        trainee = Trainee(network, training, None, settings, generator, chances=chances)
+        trainer = Trainer(network, training, None, settings, generator, row_weights=chances)
         best, waited, epochs = np.inf, 0, 0
         for epochs in range(1, self.max_epochs + 1):  # noqa: B007  the last one is told
-            trainee.run_epoch(share=1.0)
+            trainer.run_epoch(kl_share=1.0)
             loss = _loss(network, test)
             best, waited = (loss, 0) if loss < best else (best, waited + 1)
             if waited == _PATIENCE:
                 break
-        trainee.end()
+        trainer.finish()
         return network, epochs
 
     @torch.no_grad()
     def _draw(
-        self, network: Network, test: Rows, n_rows: int, seed: int
+        self, network: VariationalNetwork, test: Batch, n_rows: int, seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
         mean, log_variance = network.encode(test.values, test.condition)
         centre, spread = mean.mean(dim=0), torch.exp(log_variance / 2).mean(dim=0)
@@ -164,7 +169,7 @@ class AsRunGenerator:
 
 
 @torch.no_grad()
-def _start_as_there(network: Network) -> None:
+def _start_as_there(network: VariationalNetwork) -> None:
     # When the training stops depends on it: the batch norms begin with a variance of one, and the
     # loss of the test rows is computed with what they have come to.
     network.decoder.output.weight.div_(OUTPUT_GAIN)
@@ -174,7 +179,7 @@ def _start_as_there(network: Network) -> None:
 
 
 @torch.no_grad()
-def _loss(network: Network, test: Rows) -> float:
+def _loss(network: VariationalNetwork, test: Batch) -> float:
     # In evaluation the public code decodes the latent mean, without noise.
     network.eval()
     mean, log_variance = network.encode(test.values, test.condition)

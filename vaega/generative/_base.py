@@ -1,4 +1,9 @@
-"""Uses of a fitted model that take the label of each row."""
+"""Base class of the generative models: what one fitted state is used for.
+
+`GenerativeModel` encodes, decodes, samples, scores and imputes rows; a subclass's `fit` learns. A
+class says by its attributes what is special about it, so that a new model is one file and one line
+in `vaega.generative._registry`.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,21 +19,20 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from vaega.core.checks import check_choice, check_count
+from vaega.core.checks import check_choice, check_count, check_flag
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, draw_seed
-from vaega.generative import _density as anomaly
-from vaega.generative._density import impute_draws, impute_means, log_densities
-from vaega.generative._fitted import (
-    Around,
-    Engine,
-    check_labels,
-    codes_of,
-    column_numbers,
-    generate,
-    one_thread,
+from vaega.generative._data import check_labels, codes_by_label, codes_of
+from vaega.generative._density import (
+    KINDS,
+    REFERENCES,
+    impute_draws,
+    impute_means,
+    latent_distances,
+    log_densities,
+    reconstruction_errors,
 )
-from vaega.generative._settings import check_flag
+from vaega.generative._state import SOURCES, FittedState, SourceRows, one_torch_thread
 
 # Traversals go this many standard deviations of the prior to both sides.
 REACH = 3.0
@@ -36,74 +40,13 @@ REACH = 3.0
 SMALLEST_ANGLE = 1e-6
 
 
-def along_dimension(
-    start: np.ndarray, dimension: Any, values: int | Sequence[float], *, owner: str
-) -> np.ndarray:
-    """Return copies of a latent point in which one coordinate takes other values."""
-    check_count(dimension, "dimension", owner=owner, minimum=0, maximum=len(start) - 1)
-    if isinstance(values, int | np.integer):
-        taken = np.linspace(-REACH, REACH, check_count(values, "values", owner=owner))
-    else:
-        taken = _numbers(values)
-    if taken.ndim != 1 or not len(taken) or not np.isfinite(taken).all():
-        raise InputError(f"{owner}: values must be a count or finite numbers, got {values!r}.")
-    path = np.tile(start, (len(taken), 1))
-    path[:, dimension] = taken
-    return path
-
-
-def _numbers(values: Any) -> np.ndarray:
-    """Return values as floats; NaN in the place of what are none."""
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        return np.array([np.nan])
-
-
-def between(a: np.ndarray, b: np.ndarray, n_steps: int, *, spherical: bool) -> np.ndarray:
-    """Return points from one latent point to another, both included."""
-    share = np.linspace(0.0, 1.0, n_steps)[:, None]
-    lengths = np.linalg.norm(a), np.linalg.norm(b)
-    if not spherical or min(lengths) == 0.0:
-        return (1 - share) * a + share * b
-    angle = np.arccos(np.clip(a / lengths[0] @ (b / lengths[1]), -1.0, 1.0))
-    if angle < SMALLEST_ANGLE or angle > np.pi - SMALLEST_ANGLE:
-        return (1 - share) * a + share * b
-    weights = np.sin((1 - share) * angle), np.sin(share * angle)
-    direction = (weights[0] * a / lengths[0] + weights[1] * b / lengths[1]) / np.sin(angle)
-    return ((1 - share) * lengths[0] + share * lengths[1]) * direction
-
-
-def class_codes(classes: np.ndarray | None, labels: Any, *, owner: str) -> Any:
-    """Return the codes of labels to move between."""
-    if classes is None:
-        raise InputError(f"{owner}: classes need a model fitted with labels, y was none.")
-    return codes_of(labels, classes, len(labels), owner=owner)
-
-
-def direction(engine: Engine, start: int, end: int) -> np.ndarray:
-    """Return the way (latent,) from the centre of one class to that of another."""
-    means = engine.gaussians.means
-    return (means[end] - means[start]).cpu().numpy()
-
-
-def translate_rows(engine: Engine, X: np.ndarray, start: int, end: int) -> np.ndarray:
-    """Return what rows (n, n_features) of one class decode to when moved to another.
-
-    Their latent points go the way of the classes' centres; a model that sees the class decodes them
-    with the other one.
-    """
-    points = engine.encode(X, np.full(len(X), start)) + direction(engine, start, end)
-    return engine.decode(points, np.full(len(X), end))
-
-
 class LatentPaths:
     """Paths through the latent space of a fitted model, decoded without noise."""
 
-    engine_: Engine
+    state_: FittedState
     classes_: np.ndarray | None
     n_features_in_: int
-    _known: Callable[..., tuple[np.ndarray, np.ndarray | None]]
+    _checked_rows: Callable[..., tuple[np.ndarray, np.ndarray | None]]
     _transform: Callable[[Any, Any], np.ndarray]
     _inverse_transform: Callable[[Any, Any], np.ndarray]
 
@@ -133,7 +76,7 @@ class LatentPaths:
         numpy.ndarray of shape (n_values, n_features)
         """
         check_is_fitted(self)
-        start = np.zeros(self.engine_.codec.latent)
+        start = np.zeros(self.state_.codec.latent)
         if around is not None:
             row = self._rows_of(around=around)
             start = self._transform(row, None if y is None else [y])[0]
@@ -172,62 +115,77 @@ class LatentPaths:
     def class_direction(self, a: Any, b: Any) -> np.ndarray:
         """Return the way (latent,) from the centre of class `a` to that of class `b`."""
         start, end = self._class_pair(a, b)
-        return direction(self.engine_, start, end)
+        return self._direction(start, end)
 
     def translate(self, X: Any, a: Any, b: Any) -> np.ndarray:
         """Return what rows of class `a` decode to when their latent points move to class `b`.
 
-        A model that sees the class decodes them with `b`.
+        They go the way of the classes' centres; a model that sees the class decodes them with `b`.
         """
         start, end = self._class_pair(a, b)
-        X, _ = self._known(X, None)
-        with one_thread():
-            return translate_rows(self.engine_, X, start, end)
+        X, _ = self._checked_rows(X, None)
+        with one_torch_thread():
+            points = self.state_.encode(X, np.full(len(X), start)) + self._direction(start, end)
+            return self.state_.decode(points, np.full(len(X), end))
 
-    def _rows_of(self, **given: Any) -> np.ndarray:
+    def _direction(self, start: int, end: int) -> np.ndarray:
+        means = self.state_.gaussians.means
+        return (means[end] - means[start]).cpu().numpy()
+
+    def _rows_of(self, **rows: Any) -> np.ndarray:
         """Return single rows as a table."""
-        wanted = (self.n_features_in_,)
-        for name, row in given.items():
-            if np.shape(row) != wanted:
+        shape = (self.n_features_in_,)
+        for name, row in rows.items():
+            if np.shape(row) != shape:
                 raise InputError(
-                    f"{type(self).__name__}: {name} must be a row of shape {wanted}, got shape "
+                    f"{type(self).__name__}: {name} must be a row of shape {shape}, got shape "
                     f"{np.shape(row)}."
                 )
-        return np.stack([np.asarray(row) for row in given.values()])
+        return np.stack([np.asarray(row) for row in rows.values()])
 
     def _class_pair(self, a: Any, b: Any) -> tuple[int, int]:
         check_is_fitted(self)
-        start, end = class_codes(self.classes_, [a, b], owner=type(self).__name__)
+        owner = type(self).__name__
+        if self.classes_ is None:
+            raise InputError(f"{owner}: classes need a model fitted with labels, y was none.")
+        start, end = codes_of([a, b], self.classes_, 2, owner=owner)  # type: ignore[misc]
         return int(start), int(end)
 
 
 def _has_density(model: Any) -> bool:
-    if model._kind == "autoencoder":
+    if not model.has_density:
         raise AttributeError(f"{type(model).__name__} has no density.")
     return True
-
-
-def check_model(model: Any, *uses: str, owner: str) -> None:
-    """Refuse what is no generative model, or none that has the uses asked for."""
-    lacking = [use for use in ("fit", "get_params", *uses) if not hasattr(model, use)]
-    if lacking or isinstance(model, type):
-        raise InputError(
-            f"{owner}: model must be a generative model with {' and '.join(uses)}, got {model!r}."
-        )
 
 
 class GenerativeModel(
     LatentPaths, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
-    """Uses of one set of learned weights; a subclass's `fit` sets `engine_` and `classes_`.
+    """Uses of one fitted state; a subclass's `fit` sets `state_` and `classes_`.
 
-    A subclass sets `_conditional` where the model sees the label, and `_kind`; an "autoencoder" has
-    no density. Its tag `allow_nan` says whether its `fit` takes rows with missing entries.
+    Its tag `allow_nan` says whether `fit` takes rows with missing entries, its tag
+    `target_tags.required` whether it needs labels.
+
+    Attributes
+    ----------
+    sees_labels : bool
+        Whether encoding and decoding depend on the class.
+    has_density : bool
+        Whether rows have a density, so that they can be scored and imputed.
+    class_sources : tuple of str
+        Where latent points of labelled rows can come from; see `sample`.
+    has_presets : bool
+        Whether the class has `from_preset`.
+    is_storable : bool
+        Whether its fitted state is a `FittedState`, which can be stored.
     """
 
-    _conditional = False
-    _kind = "closed form"
-    engine_: Engine
+    sees_labels = False
+    has_density = True
+    class_sources: tuple[str, ...] = ("posterior", "rows")
+    has_presets = False
+    is_storable = True
+    state_: FittedState
     classes_: np.ndarray | None
 
     def transform(self, X: Any) -> np.ndarray:
@@ -290,7 +248,7 @@ class GenerativeModel(
         n : int or mapping of label to int, default=1
             How many rows.
         features : array-like of bool, shape (n_features,), or of int, optional
-            The columns to generate, as a mask or as numbers in the order wanted; all when absent.
+            The columns to generate, as a mask or as indices in any order; all when absent.
             Given the latent point, columns are independent: these are rows of the exact marginal,
             and cost their part of the last layer alone (computed in single precision).
         noise : bool, default=True
@@ -323,24 +281,26 @@ class GenerativeModel(
             together.
         """
         check_is_fitted(self)
-        owner, around = type(self).__name__, None
+        owner, source_rows = type(self).__name__, None
         if rows is None and labels is not None:
             raise InputError(f"{owner}: labels are those of rows, and rows are not given.")
         if rows is not None:
-            known, codes = self._known(rows, labels)
-            around = Around(self.engine_.scaling.forward(known), codes)
-        with one_thread():
-            return generate(
-                self.engine_,
-                self.classes_,
-                n,
-                owner=owner,
-                noise=check_flag(noise, "noise", owner=owner),
-                rng=derive_rng(draw_seed(random_state), "sample"),
-                features=column_numbers(features, self.n_features_in_, owner=owner),
-                source=source,
-                around=around,
-            )
+            X, codes = self._checked_rows(rows, labels)
+            source_rows = SourceRows(self.state_.scaling.forward(X), codes)
+        options: dict[str, Any] = {
+            "noise": check_flag(noise, "noise", owner=owner),
+            "rng": derive_rng(draw_seed(random_state), "sample"),
+            "features": column_indices(features, self.n_features_in_, owner=owner),
+            "source": self._checked_source(source, source_rows, labelled=isinstance(n, Mapping)),
+            "rows": source_rows,
+        }
+        with one_torch_thread():
+            if not isinstance(n, Mapping):
+                return self.state_.sample(check_count(n, "n", owner=owner, minimum=0), **options)
+            codes, drawn_labels = repeat_codes(n, self.classes_, owner=owner)
+            if options["source"] == "rows":
+                _check_rows_of(codes, drawn_labels, source_rows, owner)
+            return self.state_.sample(codes, **options), drawn_labels
 
     @available_if(_has_density)
     def score_samples(
@@ -376,10 +336,10 @@ class GenerativeModel(
         numpy.ndarray of shape (n_samples,)
         """
         self._check_importance(n_importance_samples)
-        X, codes = self._known(X, y if self._conditional else None)
-        with one_thread():
+        X, codes = self._checked_rows(X, y if self.sees_labels else None)
+        with one_torch_thread():
             return log_densities(
-                self.engine_,
+                self.state_,
                 X,
                 codes,
                 n_importance_samples=n_importance_samples,
@@ -423,16 +383,16 @@ class GenerativeModel(
         numpy.ndarray of shape (n_samples,)
         """
         owner = type(self).__name__
-        check_choice(kind, "kind", anomaly.KINDS, owner=owner)
-        check_choice(reference, "reference", anomaly.REFERENCES, owner=owner)
+        check_choice(kind, "kind", KINDS, owner=owner)
+        check_choice(reference, "reference", REFERENCES, owner=owner)
         if kind == "likelihood":
             samples = {"n_importance_samples": n_importance_samples, "random_state": random_state}
             return -self.score_samples(X, y, **samples)
-        X, codes = self._known(X, y if self._conditional else None)
-        with one_thread():
+        X, codes = self._checked_rows(X, y if self.sees_labels else None)
+        with one_torch_thread():
             if kind == "reconstruction":
-                return anomaly.reconstruction_errors(self.engine_, X, codes)
-            return anomaly.latent_distances(self.engine_, X, codes, reference=reference)
+                return reconstruction_errors(self.state_, X, codes)
+            return latent_distances(self.state_, X, codes, reference=reference)
 
     @available_if(_has_density)
     def impute(
@@ -479,22 +439,42 @@ class GenerativeModel(
         check_count(n_imputations, "n_imputations", owner=owner)
         if n_imputations > 1 and not multiple:
             raise InputError(f"{owner}: n_imputations must be 1 without multiple=True.")
-        X, codes = self._known(X, y if self._conditional else None, missing=True)
+        X, codes = self._checked_rows(X, y if self.sees_labels else None, missing=True)
         rng = derive_rng(draw_seed(random_state), "imputation")
         options: dict[str, Any] = {"n_importance_samples": n_importance_samples, "rng": rng}
-        with one_thread():
+        with one_torch_thread():
             if multiple:
                 options["n_imputations"] = n_imputations
-                return impute_draws(self.engine_, X, codes, **options)
-            return impute_means(self.engine_, X, codes, **options)
+                return impute_draws(self.state_, X, codes, **options)
+            return impute_means(self.state_, X, codes, **options)
 
     @property
     def _n_features_out(self) -> int:
-        return self.engine_.codec.latent
+        return self.state_.codec.latent
 
     def _check_importance(self, n_samples: int | None) -> None:
         if n_samples is not None:
             check_count(n_samples, "n_importance_samples", owner=type(self).__name__)
+
+    def _checked_source(
+        self, source: Any, rows: SourceRows | None, *, labelled: bool
+    ) -> str | None:
+        """Return where latent points come from; None leaves it to the fitted state."""
+        owner, codec = type(self).__name__, self.state_.codec
+        if source is not None:
+            check_choice(source, "source", SOURCES, owner=owner)
+        if (source == "rows") != (rows is not None):
+            raise InputError(f"{owner}: rows to draw around and source='rows' need each other.")
+        if not codec.has_prior:
+            if source == "prior":
+                raise InputError(f"{owner}: has no prior; source must be 'posterior' or 'rows'.")
+            return source or "posterior"
+        if source == "prior" and labelled and not codec.conditional:
+            raise InputError(
+                f"{owner}: the prior knows no classes; for rows of a class source must be "
+                "'posterior' or 'rows'."
+            )
+        return source
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, Any]:
         rules: dict[str, Any] = {
@@ -510,40 +490,40 @@ class GenerativeModel(
         return X, y
 
     def _transform(self, X: Any, y: Any) -> np.ndarray:
-        X, codes = self._known(X, y)
-        with one_thread():
-            return self.engine_.encode(X, codes)
+        X, codes = self._checked_rows(X, y)
+        with one_torch_thread():
+            return self.state_.encode(X, codes)
 
     def _inverse_transform(self, Z: Any, y: Any) -> np.ndarray:
         check_is_fitted(self)
         Z = check_array(Z, dtype=np.float64, estimator=self, input_name="Z")
-        owner, latent = type(self).__name__, self.engine_.codec.latent
+        owner, latent = type(self).__name__, self.state_.codec.latent
         if Z.shape[1] != latent:
             raise InputError(f"{owner}: Z must have {latent} columns, got {Z.shape[1]}.")
-        with one_thread():
-            return self.engine_.decode(Z, codes_of(y, self.classes_, len(Z), owner=owner))
+        with one_torch_thread():
+            return self.state_.decode(Z, codes_of(y, self.classes_, len(Z), owner=owner))
 
     def _reconstruct(self, X: Any, y: Any) -> np.ndarray:
-        X, codes = self._known(X, y)
-        with one_thread():
-            return self.engine_.decode(self.engine_.encode(X, codes), codes)
+        X, codes = self._checked_rows(X, y)
+        with one_torch_thread():
+            return self.state_.decode(self.state_.encode(X, codes), codes)
 
-    def _known(
+    def _checked_rows(
         self, X: Any, y: Any, *, missing: bool = False
     ) -> tuple[np.ndarray, np.ndarray | None]:
         check_is_fitted(self)
         finite = "allow-nan" if missing else self._finite()
         X = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite=finite)
-        engine, owner = self.engine_, type(self).__name__
-        if not engine.codec.likelihood.has_sigma:
-            engine.codec.likelihood.check_entries(X[:, engine.scaling.varies], owner=owner)
+        state, owner = self.state_, type(self).__name__
+        if not state.codec.likelihood.has_sigma:
+            state.codec.likelihood.check_entries(X[:, state.scaling.varies], owner=owner)
         return X, codes_of(y, self.classes_, len(X), owner=owner)
 
     def _finite(self) -> bool | str:
         return "allow-nan" if get_tags(self).input_tags.allow_nan else True
 
 
-class LabelledUses(TransformerMixin):
+class LabelledMixin(TransformerMixin):
     """Encoding and decoding for models that see the class.
 
     Where a label is not given, the class shares of the fit rows stand in its place. It is a
@@ -601,3 +581,98 @@ class LabelledUses(TransformerMixin):
         numpy.ndarray of shape (n_samples, n_features)
         """
         return self._reconstruct(X, y)
+
+
+def column_indices(features: Any, n_features: int, *, owner: str) -> np.ndarray | None:
+    """Return the indices of the requested columns; None for all."""
+    if features is None:
+        return None
+    indices = np.asarray(features)
+    if indices.dtype == bool and indices.shape == (n_features,):
+        return np.flatnonzero(indices)
+    if indices.shape == (0,) and indices.dtype != bool:
+        return np.empty(0, dtype=np.int64)
+    if indices.dtype.kind in "iu" and indices.ndim == 1:
+        if indices.min() >= 0 and indices.max() < n_features:
+            return indices.astype(np.int64)
+        raise InputError(
+            f"{owner}: features must be column numbers from 0 to {n_features - 1}, got "
+            f"{indices.min()} to {indices.max()}."
+        )
+    raise InputError(
+        f"{owner}: features must be a mask of {n_features} booleans or column numbers, got "
+        f"shape {indices.shape} and type {indices.dtype}."
+    )
+
+
+def repeat_codes(
+    counts: Mapping[Any, int], classes: np.ndarray | None, *, owner: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the code and the label of each row that `counts` asks for, label by label."""
+    if classes is None:
+        raise InputError(f"{owner}: rows of a class need a model fitted with labels, y was none.")
+    known = codes_by_label(classes)
+    unknown = [label for label in counts if _as_python(label) not in known]
+    if unknown:
+        raise InputError(f"{owner}: can generate classes seen in fit only, got {unknown[0]!r}.")
+    n_rows = [
+        check_count(n, f"rows of {label!r}", owner=owner, minimum=0) for label, n in counts.items()
+    ]
+    by_label = np.array([known[_as_python(label)] for label in counts], dtype=int)
+    codes = np.repeat(by_label, n_rows)
+    return codes, classes[codes]
+
+
+def _as_python(label: Any) -> Any:
+    """Return a numpy scalar as the Python value that `tolist` makes of it."""
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _check_rows_of(
+    codes: np.ndarray, labels: np.ndarray, rows: SourceRows | None, owner: str
+) -> None:
+    if rows is None or rows.codes is None:
+        raise InputError(f"{owner}: rows of a class drawn around rows need their labels.")
+    missing = labels[~np.isin(codes, rows.codes)]
+    if len(missing):
+        raise InputError(
+            f"{owner}: rows must hold some of class {missing.tolist()[0]!r}, got none."
+        )
+
+
+def along_dimension(
+    start: np.ndarray, dimension: Any, values: int | Sequence[float], *, owner: str
+) -> np.ndarray:
+    """Return copies of a latent point in which one coordinate takes other values."""
+    check_count(dimension, "dimension", owner=owner, minimum=0, maximum=len(start) - 1)
+    if isinstance(values, int | np.integer):
+        taken = np.linspace(-REACH, REACH, check_count(values, "values", owner=owner))
+    else:
+        taken = _numbers(values)
+    if taken.ndim != 1 or not len(taken) or not np.isfinite(taken).all():
+        raise InputError(f"{owner}: values must be a count or finite numbers, got {values!r}.")
+    path = np.tile(start, (len(taken), 1))
+    path[:, dimension] = taken
+    return path
+
+
+def _numbers(values: Any) -> np.ndarray:
+    """Return values as floats; NaN where they are none."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.array([np.nan])
+
+
+def between(a: np.ndarray, b: np.ndarray, n_steps: int, *, spherical: bool) -> np.ndarray:
+    """Return points from one latent point to another, both included."""
+    share = np.linspace(0.0, 1.0, n_steps)[:, None]
+    lengths = np.linalg.norm(a), np.linalg.norm(b)
+    if not spherical or min(lengths) == 0.0:
+        return (1 - share) * a + share * b
+    angle = np.arccos(np.clip(a / lengths[0] @ (b / lengths[1]), -1.0, 1.0))
+    if angle < SMALLEST_ANGLE or angle > np.pi - SMALLEST_ANGLE:
+        return (1 - share) * a + share * b
+    weights = np.sin((1 - share) * angle), np.sin(share * angle)
+    direction = (weights[0] * a / lengths[0] + weights[1] * b / lengths[1]) / np.sin(angle)
+    return ((1 - share) * lengths[0] + share * lengths[1]) * direction

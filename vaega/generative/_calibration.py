@@ -1,95 +1,27 @@
-"""How far rows lie from what a network decodes, and the noise that generated rows carry."""
+"""Calibration of the decoder's noise on held-out residuals, and the report of a fit.
+
+The decoder's standard deviation is estimated feature by feature from residuals of rows that a
+network was not trained on, drawn to their mean (empirical Bayes). `calibrate` then sets the noise
+that generated rows carry, and `measure_fit` the figures of `FitReport`: ELBO, KL, held-out log
+likelihood beside that of closed forms, and the variance of generated rows over that of real ones.
+"""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from scipy.special import expit, logit
 from torch import Tensor
 
 from vaega.core.randomness import derive_rng
-from vaega.generative._fitted import (
-    Codec,
-    Engine,
-    Scaling,
-    class_means,
-    column_blocks,
-    lacking_variance,
-    logit_offsets,
-    shrink_to_pooled,
-    within_class_variance,
-)
-
-if TYPE_CHECKING:
-    from vaega.generative._settings import FitSettings
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows with their classes, in single precision, as networks are trained."""
-
-    values: np.ndarray  # The rows; 0, the mean, where nothing was measured
-    codes: np.ndarray  # Their classes, all zero without labels
-    class_share: np.ndarray  # Share of each class
-    seen: np.ndarray | None  # Which entries were measured; None when all were
-    labelled: bool  # Whether there were labels
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    @classmethod
-    def of(
-        cls,
-        X: np.ndarray,
-        codes: np.ndarray,
-        scaling: Scaling,
-        *,
-        labelled: bool,
-        order: np.ndarray | None = None,
-    ) -> "Table":
-        """Put rows (n, n_features) on the network's scale, in the given order."""
-        order = np.arange(len(X)) if order is None else order
-        codes = codes[order]
-        columns = np.flatnonzero(scaling.varies)
-        values = np.empty((len(X), len(columns)), dtype=np.float32)
-        seen, complete = np.empty(0, dtype=bool), True
-        for own in column_blocks(len(X), len(columns)):
-            block = (X[:, columns[own]] - scaling.shift[columns[own]]) / scaling.scale[columns[own]]
-            gaps = np.isnan(block)
-            if gaps.any():
-                if complete:
-                    seen, complete = np.ones(values.shape, dtype=bool), False
-                seen[:, own] = ~gaps[order]
-                block[gaps] = 0.0
-            values[:, own] = block[order]
-        share = np.bincount(codes) / len(codes)
-        return cls(values, codes, share, None if complete else seen, labelled)
-
-    def check_values(self, settings: "FitSettings") -> None:
-        """Refuse rows that the likelihood is not for."""
-        likelihood = settings.training.objective.likelihood
-        likelihood.check_entries(self.values, owner=settings.owner)
-
-    def take(self, index: np.ndarray) -> np.ndarray:
-        """Return the values of some rows; not copied where they follow one another."""
-        first = int(index[0])
-        in_line = bool((index == np.arange(first, first + len(index))).all())
-        return self.values[first : first + len(index)] if in_line else self.values[index]
-
-    def gappy(self, index: np.ndarray) -> np.ndarray:
-        """Return the values of some rows as float64, NaN where nothing was measured."""
-        values = self.values[index].astype(np.float64)
-        return values if self.seen is None else np.where(self.seen[index], values, np.nan)
-
-    def within_class_variance(self) -> np.ndarray:
-        """Return the variance around the class means of what was measured, (n_varying,)."""
-        return within_class_variance(self.values, self.codes, self.seen)
-
-    def class_means(self) -> np.ndarray:
-        """Return the mean of each class over what was measured, (n_classes, n_varying)."""
-        return class_means(self.values, self.codes, self.seen)
-
+from vaega.generative._data import TrainingData, class_means, within_class_variance
+from vaega.generative._density import class_log_densities, row_log_densities
+from vaega.generative._gaussians import choose_latent, fill_in, fit_components, fit_pooled
+from vaega.generative._settings import FitSettings
+from vaega.generative._state import Codec, FitReport, FittedState, LinearCodec, NetworkCodec
+from vaega.generative._training import History, gaussian_kl
 
 # Rows drawn for a calibration, and for a report as many more as narrow tables allow.
 CALIBRATION_ROWS = 512
@@ -100,100 +32,295 @@ POSTERIOR_PAIRS = 4
 # Entries decoded at once, about: 40 MiB. Smaller arrays come from the heap, which small tensors
 # that stay in between keep from being used again (half a GiB at 6000 x 16000).
 BLOCK_ENTRIES = 5 << 20
+# Probabilities searched for a class mean: closer than this to 0 or 1 they count as this; how close
+# to the mean, and after how many Newton steps the search ends at the latest.
+LEAST_PROBABILITY, CLOSE_MEANS, NEWTON_STEPS = 1e-12, 1e-6, 50
+# Importance samples of a row for a report, and held-out rows at most.
+REPORT_SAMPLES, MOST_HELDOUT = 16, 256
+# Larger tables have no references: these would cost more than the training.
+MOST_ENTRIES = 4_000_000
+# Training that ends with errors so much larger than it began with has run away.
+RUN_AWAY = 2.0
+
+Split = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Residuals:
     """Mean squared residual of each feature on rows that a network was not trained on."""
 
-    squares: np.ndarray  # E[(x - decoded z)^2] over the posteriors
-    counts: np.ndarray  # Over how many rows
+    squares: np.ndarray  # E[(x - decoded z)^2] over the posteriors (n_varying,)
+    counts: np.ndarray  # Over how many rows (n_varying,)
 
 
 def measure_residuals(
-    codecs: Sequence[Codec], table: Table, held: Sequence[np.ndarray], *, seed: int
+    codecs: Sequence[Codec], data: TrainingData, heldout: Sequence[np.ndarray], *, seed: int
 ) -> Residuals:
     """Return the residuals of each network's held-out rows, pooled."""
-    n_features = table.values.shape[1]
-    total, counts = np.zeros(n_features), np.zeros(n_features, dtype=int)
-    for codec, index in zip(codecs, held, strict=True):
-        for rows, raw, seen in posterior_outputs(codec, table, index, seed=seed):
+    total, counts = np.zeros(data.n_features), np.zeros(data.n_features, dtype=int)
+    for codec, index in zip(codecs, heldout, strict=True):
+        for rows, raw, observed in posterior_outputs(codec, data, index, seed=seed):
             squares = (rows - codec.likelihood.location(raw)).square()
-            total += (squares if seen is None else squares * seen).sum(dim=0).cpu().numpy()
-        counts += len(index) if table.seen is None else table.seen[index].sum(axis=0)
+            total += (squares if observed is None else squares * observed).sum(dim=0).cpu().numpy()
+        counts += len(index) if data.observed is None else data.observed[index].sum(axis=0)
     return Residuals(total / (2 * POSTERIOR_PAIRS) / np.maximum(1, counts), counts)
 
 
-def posterior_outputs(
-    codec: Codec, table: Table, index: np.ndarray, *, seed: int
-) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-    """Yield rows, what is decoded at points of their posteriors, and which entries were seen.
-
-    Each row comes ``2 * POSTERIOR_PAIRS`` times; equal seeds give equal points.
-    """
-    rng = derive_rng(seed, "residuals")
-    for block in blocks_of(index, table):
-        values, codes = table.values[block].astype(np.float64), table.codes[block]
-        rows = codec.tensor(values)
-        seen = None if table.seen is None else codec.tensor(table.seen[block])
-        for _ in range(POSTERIOR_PAIRS):
-            noise = codec.tensor(rng.standard_normal((len(block), codec.latent)))
-            for own in (noise, -noise):
-                points, _ = codec.infer(values, codes, own)
-                yield rows, codec.raw(points, codes), seen
-
-
-def blocks_of(index: np.ndarray, table: Table) -> Iterator[np.ndarray]:
-    """Yield `index` in parts so short that what is computed of their rows stays small."""
-    size = max(16, BLOCK_ENTRIES // table.values.shape[1])
-    return (index[start : start + size] for start in range(0, len(index), size))
-
-
 def calibrate(
-    engine: Engine,
-    table: Table,
+    state: FittedState,
+    data: TrainingData,
     residuals: Residuals,
-    settings: "FitSettings",
+    settings: FitSettings,
     learned: Tensor,
     *,
     seed: int,
-) -> Engine:
-    """Return `engine` with its sigma, its noise and its offsets."""
-    n_features = table.values.shape[1]
-    if not engine.codec.likelihood.has_sigma:
-        ones, offsets = np.ones(n_features), _probability_offsets(engine, table, settings, seed)
-        return dataclasses.replace(engine, sigma=ones, noise=ones, offsets=offsets)
+) -> FittedState:
+    """Return `state` with its sigma, its noise and its offsets.
+
+    `learned` is the sigma at the end of the training. With calibration "matched" the noise is what
+    decoded rows lack to vary as real ones, at least 0, and offsets bring classes to their means.
+    """
+    n_features = data.n_features
+    if not state.codec.likelihood.has_sigma:
+        ones, offsets = np.ones(n_features), _probability_offsets(state, data, settings, seed)
+        return dataclasses.replace(state, sigma=ones, noise=ones, offsets=offsets)
     sigma = np.broadcast_to(learned.cpu().numpy().astype(np.float64), n_features).copy()
     if settings.training.sigma == "heldout":
         sigma = np.sqrt(shrink_to_pooled(residuals.squares, residuals.counts))
     if settings.calibration == "heldout":
-        return dataclasses.replace(engine, sigma=sigma, noise=sigma)
-    wanted = in_proportion(table)
-    decoded = engine.draw(wanted, rng=derive_rng(seed, "calibration"))
-    missing = lacking_variance(table.within_class_variance(), variance_of(decoded, wanted))
-    offsets = engine.offsets
-    if isinstance(wanted, np.ndarray):
-        offsets = table.class_means() - class_means(decoded, wanted)
-    return dataclasses.replace(engine, sigma=sigma, noise=np.sqrt(missing), offsets=offsets)
+        return dataclasses.replace(state, sigma=sigma, noise=sigma)
+    request = in_proportion(data)
+    decoded = state.sample_means(request, rng=derive_rng(seed, "calibration"))
+    missing = np.maximum(data.within_class_variance() - variance_of(decoded, request), 0.0)
+    offsets = state.offsets
+    if isinstance(request, np.ndarray):
+        offsets = data.class_means() - class_means(decoded, request)
+    return dataclasses.replace(state, sigma=sigma, noise=np.sqrt(missing), offsets=offsets)
 
 
 def _probability_offsets(
-    engine: Engine, table: Table, settings: "FitSettings", seed: int
+    state: FittedState, data: TrainingData, settings: FitSettings, seed: int
 ) -> np.ndarray:
     """Return what moves the logits of each class to its mean, (n_classes, n_varying).
 
     The variance of 0 and 1 follows from their mean: matching the one matches the other.
     """
-    wanted = in_proportion(table)
-    if settings.calibration == "heldout" or not isinstance(wanted, np.ndarray):
-        return engine.offsets
-    decoded = engine.draw(wanted, rng=derive_rng(seed, "calibration"))
-    counts = np.bincount(table.codes)[:, None]
-    overall = table.class_share @ table.class_means()
+    request = in_proportion(data)
+    if settings.calibration == "heldout" or not isinstance(request, np.ndarray):
+        return state.offsets
+    decoded = state.sample_means(request, rng=derive_rng(seed, "calibration"))
+    counts = np.bincount(data.codes)[:, None]
+    overall = data.class_share @ data.class_means()
     # As if every class had one row more, that of all rows: no mean is 0 or 1.
-    means = (counts * table.class_means() + overall) / (counts + 1)
-    parts = [logit_offsets(decoded[wanted == code], mean) for code, mean in enumerate(means)]
+    means = (counts * data.class_means() + overall) / (counts + 1)
+    parts = [logit_offsets(decoded[request == code], mean) for code, mean in enumerate(means)]
     return np.stack(parts)
+
+
+def shrink_to_pooled(variances: np.ndarray, counts: np.ndarray | int) -> np.ndarray:
+    """Draw each feature's variance, estimated from few squared residuals, to the pooled value.
+
+    Linear empirical Bayes: the weight of a feature's estimate is the share of the variance
+    between features that the sampling error of a variance, ``2 sigma^4 / n``, leaves unexplained.
+    Few rows or equal features give the pooled value, many rows the feature's estimate.
+    """
+    counts = np.broadcast_to(counts, variances.shape)
+    some = counts > 0
+    pooled = float(np.average(variances[some], weights=counts[some]))
+    # E[v^2] is sigma^4 (n + 2) / n, so that this is an unbiased estimate of 2 sigma^4 / n.
+    sampling = np.square(variances[some]).mean() * np.mean(2.0 / (counts[some] + 2))
+    between = max(0.0, variances[some].var() - sampling)
+    weight = between / (between + sampling) if between > 0 else 0.0
+    return np.where(some, weight * variances + (1.0 - weight) * pooled, pooled)
+
+
+def logit_offsets(probabilities: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Return what added to the logits of probabilities (n, p) gives them the means (p,) in (0, 1).
+
+    By Newton's steps.
+    """
+    logits = logit(probabilities.clip(LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY))
+    offsets = np.zeros(probabilities.shape[1])
+    for _ in range(NEWTON_STEPS):
+        moved = expit(logits + offsets)
+        gap, slope = mean - moved.mean(axis=0), (moved * (1.0 - moved)).mean(axis=0)
+        if np.abs(gap).max() < CLOSE_MEANS:
+            break
+        # Far out the curve is flat, and a whole step would leave it on the other side.
+        offsets += (gap / np.maximum(slope, LEAST_PROBABILITY)).clip(-1.0, 1.0)
+    return offsets
+
+
+def measure_fit(
+    state: FittedState,
+    codecs: Sequence[NetworkCodec],
+    data: TrainingData,
+    splits: Sequence[Split],
+    history: History,
+    settings: FitSettings,
+    *,
+    seed: int,
+) -> FitReport:
+    """Return the figures of a fit whose `codecs` were each validated on the rows of a split."""
+    generated = _generated_variance(state, data, derive_rng(seed, "report"))
+    heldout = [index for _, index in splits]
+    n_heldout = sum(len(index) for index in heldout)
+    pairs = list(zip(codecs, heldout, strict=True))
+    kl = 0.0
+    if settings.network.stochastic:
+        kl = sum(_kl(codec, data, index) for codec, index in pairs) / n_heldout
+    density = sum(_expected_density(codec, state, data, index, seed) for codec, index in pairs)
+    real = data.within_class_variance().sum()
+    likelihood, references = heldout_densities(state, codecs, data, splits, seed=seed)
+    return FitReport(
+        n_training=len(data) if len(splits) > 1 else len(data) - n_heldout,
+        n_heldout=n_heldout,
+        n_epochs=len(history.elbo),
+        best_epoch=history.best_epoch + 1,
+        heldout_elbo=density / n_heldout - kl,
+        kl=kl,
+        sigma=_root_mean_square(state.sigma),
+        noise=_root_mean_square(state.noise),
+        variance_ratio=float(generated.sum() / real) if real else 1.0,
+        active_units=int(history.active_units[history.best_epoch]),
+        heldout_log_likelihood=likelihood,
+        references=references,
+        remarks=_remarks(history, settings),
+    )
+
+
+def _generated_variance(
+    state: FittedState, data: TrainingData, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the within-class variance of generated rows, (n_varying,)."""
+    request = in_proportion(data, report_rows(data.n_features))
+    decoded, likelihood = state.sample_means(request, rng=rng), state.codec.likelihood
+    if likelihood.has_sigma:
+        return variance_of(decoded, request) + np.square(state.noise)
+    if isinstance(request, np.ndarray):
+        decoded = likelihood.move(decoded, state.offsets[request])
+    return variance_of(likelihood.draw(decoded, state.noise, rng), request)
+
+
+def _kl(codec: Codec, data: TrainingData, index: np.ndarray) -> float:
+    total = 0.0
+    for block in blocks_of(index, data):
+        mean, variance = codec.posterior(data.values[block], data.codes[block])
+        total += float(gaussian_kl(mean, variance.log()).sum())
+    return total
+
+
+def _expected_density(
+    codec: Codec, state: FittedState, data: TrainingData, index: np.ndarray, seed: int
+) -> float:
+    """Return the sum over rows of E[log p(x | z)], in nats, under the calibrated sigma."""
+    sigma, total = codec.tensor(state.sigma), 0.0
+    for rows, raw, observed in posterior_outputs(codec, data, index, seed=seed):
+        entries = codec.likelihood.log_density(rows, raw, sigma)
+        total += float((entries if observed is None else entries * observed).sum())
+    return total / (2 * POSTERIOR_PAIRS)
+
+
+def heldout_densities(
+    state: FittedState,
+    codecs: Sequence[Codec],
+    data: TrainingData,
+    splits: Sequence[Split],
+    *,
+    seed: int,
+) -> tuple[float | None, dict[str, float]]:
+    """Return mean log densities of held-out rows, whatever their class, in nats a row."""
+    if not state.codec.has_prior or not state.codec.likelihood.has_sigma:
+        return None, {}
+    splits = [(training, heldout[:MOST_HELDOUT]) for training, heldout in splits]
+    n_rows = sum(len(heldout) for _, heldout in splits)
+    total = sum(
+        _network_density(dataclasses.replace(state, codec=codec), data.with_nan(heldout), seed)
+        for codec, (_, heldout) in zip(codecs, splits, strict=True)
+    )
+    if data.values.size > MOST_ENTRIES:
+        return total / n_rows, {}
+    parts = [_reference_densities(data, *split, seed=seed) for split in splits]
+    means = {name: sum(part[name] for part in parts) / n_rows for name in parts[0]}
+    return total / n_rows, means
+
+
+def _network_density(state: FittedState, rows: np.ndarray, seed: int) -> float:
+    rng = derive_rng(seed, "heldout density")
+    shape = (REPORT_SAMPLES, len(rows), state.codec.latent)
+    noise = state.codec.tensor(rng.standard_normal(shape))  # of each row: errors average out
+    if state.codec.conditional:
+        density = class_log_densities(state, rows, noise).logsumexp(dim=1)
+    else:
+        density = row_log_densities(state, rows, None, noise)
+    return float(density.sum())
+
+
+def _reference_densities(
+    data: TrainingData, training: np.ndarray, heldout: np.ndarray, *, seed: int
+) -> dict[str, float]:
+    rows, codes = torch.from_numpy(data.with_nan(training)), torch.from_numpy(data.codes[training])
+    heldout_rows, share = data.with_nan(heldout), data.class_share
+    # A column that varies in all rows may be constant in these, or have no entry.
+    latent, _ = choose_latent(fill_in(rows), rng=derive_rng(seed, "reference"))
+    components = fit_components(rows, latent)
+    principal = LinearCodec(components.weights, components.mean[None], components.sigma, np.ones(1))
+    pooled = fit_pooled(rows, codes, len(share))
+    classes = LinearCodec(pooled.weights, pooled.means, pooled.variances.sqrt(), share)
+    by_class = [
+        classes.log_density(heldout_rows, np.full(len(heldout_rows), code)) + float(np.log(part))
+        for code, part in enumerate(share)
+    ]
+    return {
+        "ProbabilisticPCA": float(principal.log_density(heldout_rows, None).sum()),
+        "ClassGaussian": float(torch.stack(by_class, dim=1).logsumexp(dim=1).sum()),
+    }
+
+
+def _remarks(history: History, settings: FitSettings) -> list[str]:
+    remarks, best = [], history.best_epoch
+    if settings.network.stochastic and history.active_units[best] == 0:
+        remarks.append(
+            f"the posterior collapsed: no latent dimension is in use (KL {history.kl[best]:.2g} "
+            "nats a row), so that rows differ by noise alone; lower beta, or let the columns be "
+            "fewer or related."
+        )
+    if history.error[-1] > RUN_AWAY * history.error[0]:
+        remarks.append(
+            f"the training ran away: the error grew from {history.error[0]:.3g} to "
+            f"{history.error[-1]:.3g} a row; epoch {best + 1} is kept; lower learning_rate, which "
+            f"is {settings.training.learning_rate:g}."
+        )
+    return remarks
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def posterior_outputs(
+    codec: Codec, data: TrainingData, index: np.ndarray, *, seed: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """Yield rows, what is decoded at points of their posteriors, and which entries are observed.
+
+    Each row comes ``2 * POSTERIOR_PAIRS`` times; equal seeds give equal points.
+    """
+    rng = derive_rng(seed, "residuals")
+    for block in blocks_of(index, data):
+        values, codes = data.values[block].astype(np.float64), data.codes[block]
+        rows = codec.tensor(values)
+        observed = None if data.observed is None else codec.tensor(data.observed[block])
+        for _ in range(POSTERIOR_PAIRS):
+            noise = codec.tensor(rng.standard_normal((len(block), codec.latent)))
+            for signed in (noise, -noise):
+                points, _ = codec.infer(values, codes, signed)
+                yield rows, codec.raw(points, codes), observed
+
+
+def blocks_of(index: np.ndarray, data: TrainingData) -> Iterator[np.ndarray]:
+    """Yield `index` in parts so short that what is computed of their rows stays small."""
+    size = max(16, BLOCK_ENTRIES // data.n_features)
+    return (index[start : start + size] for start in range(0, len(index), size))
 
 
 def report_rows(n_features: int) -> int:
@@ -205,15 +332,15 @@ def report_rows(n_features: int) -> int:
     return min(REPORT_ROWS, max(CALIBRATION_ROWS, REPORT_ENTRIES // n_features))
 
 
-def in_proportion(table: Table, n_rows: int = CALIBRATION_ROWS) -> int | np.ndarray:
+def in_proportion(data: TrainingData, n_rows: int = CALIBRATION_ROWS) -> int | np.ndarray:
     """Return what to draw to stand for the fit rows: class codes in proportion, or a number."""
-    if not table.labelled:
+    if not data.labelled:
         return n_rows
-    counts = np.maximum(LEAST_OF_A_CLASS, np.rint(n_rows * table.class_share))
+    counts = np.maximum(LEAST_OF_A_CLASS, np.rint(n_rows * data.class_share))
     return np.repeat(np.arange(len(counts)), counts.astype(int))
 
 
-def variance_of(drawn: np.ndarray, wanted: int | np.ndarray) -> np.ndarray:
-    """Return the within-class variance of rows drawn for `wanted`, (n_varying,)."""
-    codes = wanted if isinstance(wanted, np.ndarray) else np.zeros(len(drawn), dtype=int)
+def variance_of(drawn: np.ndarray, request: int | np.ndarray) -> np.ndarray:
+    """Return the within-class variance of rows drawn for `request`, (n_varying,)."""
+    codes = request if isinstance(request, np.ndarray) else np.zeros(len(drawn), dtype=int)
     return within_class_variance(drawn, codes)

@@ -1,4 +1,4 @@
-"""Generative models with a closed form: what an autoencoder has to beat."""
+"""Generative models in closed form, the baselines of the autoencoders: PPCA and class Gaussians."""
 
 from typing import Any, Self
 
@@ -6,21 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaega.core.checks import check_count
+from vaega.core.checks import check_count, check_flag
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, draw_seed
-from vaega.generative._base import GenerativeModel, LabelledUses
+from vaega.generative._base import GenerativeModel, LabelledMixin
 from vaega.generative._calibration import report_rows
-from vaega.generative._fitted import (
+from vaega.generative._data import (
     MOST_DOUBLE,
-    ClassGaussians,
-    Engine,
-    LinearCodec,
     Scaling,
-    StandardGaussians,
     check_size,
     encode_labels,
-    one_thread,
     within_class_variance,
 )
 from vaega.generative._gaussians import (
@@ -30,8 +25,14 @@ from vaega.generative._gaussians import (
     fit_components,
     fit_pooled,
 )
-from vaega.generative._report import FitReport
-from vaega.generative._settings import check_flag
+from vaega.generative._state import (
+    ClassGaussians,
+    FitReport,
+    FittedState,
+    LinearCodec,
+    StandardGaussians,
+    one_torch_thread,
+)
 from vaega.generative._training import History, gaussian_kl
 
 # Rounds in which a fold's fit fills in missing entries: a report needs no more.
@@ -39,7 +40,7 @@ FOLD_STEPS = 5
 
 
 class ClosedForm(GenerativeModel):
-    """What the closed forms share; a subclass makes a codec of standardised rows."""
+    """Fitting of the closed forms; a subclass makes a codec of standardised rows."""
 
     standardize: bool
     random_state: Any
@@ -75,10 +76,10 @@ class ClosedForm(GenerativeModel):
         self.classes_, codes = encode_labels(y, len(X), required=False, owner=owner)
         scaling = Scaling.fitted(X, owner=owner, standardize=standardize)
         rows = scaling.forward(X)
-        with one_thread():
+        with one_torch_thread():
             codec, heldout = self._codec(torch.from_numpy(rows), codes)
-            self.engine_ = _engine(codec, scaling, rows, codes)
-            self.report_ = _report(self.engine_, rows, codes, heldout, self.seed_)
+            self.state_ = _fitted_state(codec, scaling, rows, codes)
+            self.report_ = _report(self.state_, rows, codes, heldout, self.seed_)
         self.history_ = History()
         return self
 
@@ -114,8 +115,6 @@ class ProbabilisticPCA(ClosedForm):
 
     Attributes
     ----------
-    engine_ : Engine
-        The fitted model.
     classes_ : numpy.ndarray or None
         Sorted labels; None when fitted without. They say where in the latent space classes are;
         generated rows of a class have the mean of its fit rows.
@@ -155,7 +154,7 @@ class ProbabilisticPCA(ClosedForm):
     @property
     def latent_(self) -> int:
         """Components in use."""
-        return self.engine_.codec.latent
+        return self.state_.codec.latent
 
     def _check_settings(self) -> None:
         if isinstance(self.latent, str) and self.latent == "auto":
@@ -167,16 +166,15 @@ class ProbabilisticPCA(ClosedForm):
         check_count(self.latent, "latent", owner="ProbabilisticPCA")
 
     def _codec(self, rows: Tensor, codes: np.ndarray) -> tuple[LinearCodec, float]:
-        wanted = None if isinstance(self.latent, str) else int(self.latent)
+        requested = None if isinstance(self.latent, str) else int(self.latent)
         rng = derive_rng(self.seed_, "folds")
-        latent, heldout = choose_latent(fill_in(rows), latent=wanted, rng=rng)
-        found = fit_components(rows, latent)
-        sigma = torch.full((rows.shape[1],), found.variance**0.5, dtype=rows.dtype)
+        latent, heldout = choose_latent(fill_in(rows), latent=requested, rng=rng)
+        fitted = fit_components(rows, latent)
         share = np.bincount(codes) / len(codes)
-        return LinearCodec(found.weights, found.mean[None], sigma, share), heldout
+        return LinearCodec(fitted.weights, fitted.mean[None], fitted.sigma, share), heldout
 
 
-class ClassGaussian(LabelledUses, ClosedForm):
+class ClassGaussian(LabelledMixin, ClosedForm):
     """A Gaussian for each class: its mean, and a covariance that all classes share.
 
     The within-class covariance is drawn to a scaled identity as Ledoit and Wolf (2004) do, on the
@@ -194,8 +192,6 @@ class ClassGaussian(LabelledUses, ClosedForm):
 
     Attributes
     ----------
-    engine_ : Engine
-        The fitted model.
     classes_ : numpy.ndarray or None
         Sorted labels; None when fitted without.
     report_ : FitReport
@@ -207,6 +203,11 @@ class ClassGaussian(LabelledUses, ClosedForm):
     n_features_in_ : int
         Columns of fit.
 
+    References
+    ----------
+    Ledoit and Wolf (2004), A well-conditioned estimator for large-dimensional covariance matrices,
+    Journal of Multivariate Analysis 88.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -217,7 +218,7 @@ class ClassGaussian(LabelledUses, ClosedForm):
     ((4, 4), [2, 2, 2, 0])
     """
 
-    _conditional = True
+    sees_labels = True
 
     def __init__(self, *, standardize: bool = True, random_state: Any = None):
         self.standardize = standardize
@@ -227,8 +228,8 @@ class ClassGaussian(LabelledUses, ClosedForm):
         classes, share = torch.from_numpy(codes), np.bincount(codes) / len(codes)
 
         def fit(index: np.ndarray, **settings: int) -> LinearCodec:
-            found = fit_pooled(rows[index], classes[index], len(share), **settings)
-            return LinearCodec(found.weights, found.means, found.variances.sqrt(), share)
+            fitted = fit_pooled(rows[index], classes[index], len(share), **settings)
+            return LinearCodec(fitted.weights, fitted.means, fitted.variances.sqrt(), share)
 
         folds = draw_folds(len(rows), derive_rng(self.seed_, "folds"))
         total = 0.0
@@ -238,7 +239,9 @@ class ClassGaussian(LabelledUses, ClosedForm):
         return fit(np.arange(len(rows))), total / len(rows)
 
 
-def _engine(codec: LinearCodec, scaling: Scaling, rows: np.ndarray, codes: np.ndarray) -> Engine:
+def _fitted_state(
+    codec: LinearCodec, scaling: Scaling, rows: np.ndarray, codes: np.ndarray
+) -> FittedState:
     gaussians: ClassGaussians | StandardGaussians
     if codec.conditional or len(codec.class_share) == 1:
         gaussians = StandardGaussians(
@@ -251,12 +254,12 @@ def _engine(codec: LinearCodec, scaling: Scaling, rows: np.ndarray, codes: np.nd
     offsets = np.zeros((len(codec.class_share), len(sigma)))
     if isinstance(gaussians, ClassGaussians):
         centres = codec.decode(gaussians.means, None)
-        offsets = _present_means(rows, codes, centres) - centres
-    return Engine(codec, scaling, gaussians, sigma=sigma, noise=sigma, offsets=offsets)
+        offsets = _observed_means(rows, codes, centres) - centres
+    return FittedState(codec, scaling, gaussians, sigma=sigma, noise=sigma, offsets=offsets)
 
 
-def _present_means(rows: np.ndarray, codes: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
-    """Return class means of the entries that are there, (n_classes, n_varying)."""
+def _observed_means(rows: np.ndarray, codes: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """Return class means of the observed entries (n_classes, n_varying), else `otherwise`."""
     means = otherwise.copy()
     for code in range(len(means)):
         part = rows[codes == code]
@@ -267,16 +270,17 @@ def _present_means(rows: np.ndarray, codes: np.ndarray, otherwise: np.ndarray) -
 
 
 def _report(
-    engine: Engine, rows: np.ndarray, codes: np.ndarray, heldout: float, seed: int
+    state: FittedState, rows: np.ndarray, codes: np.ndarray, heldout: float, seed: int
 ) -> FitReport:
-    rng, share = derive_rng(seed, "report"), engine.codec.class_share
-    wanted = rng.choice(len(share), size=report_rows(rows.shape[1]), p=share)
-    drawn = engine.draw(wanted, rng=rng)
-    drawn = engine.codec.likelihood.draw(drawn, engine.noise, rng)
+    rng, share = derive_rng(seed, "report"), state.codec.class_share
+    drawn_codes = rng.choice(len(share), size=report_rows(rows.shape[1]), p=share)
+    drawn = state.sample_means(drawn_codes, rng=rng)
+    drawn = state.codec.likelihood.draw(drawn, state.noise, rng)
     complete = np.where(np.isnan(rows), np.nanmean(rows, axis=0), rows)
     real = within_class_variance(complete, codes).sum()
-    mean, variance = engine.codec.posterior(rows, codes)
-    sigma = float(np.sqrt(np.mean(np.square(engine.sigma))))
+    generated = within_class_variance(drawn, drawn_codes).sum()
+    mean, variance = state.codec.posterior(rows, codes)
+    sigma = float(np.sqrt(np.mean(np.square(state.sigma))))
     return FitReport(
         n_training=len(rows),
         n_heldout=len(rows),
@@ -286,5 +290,5 @@ def _report(
         kl=float(gaussian_kl(mean, variance.log()).mean()),
         sigma=sigma,
         noise=sigma,
-        variance_ratio=float(within_class_variance(drawn, wanted).sum() / real) if real else 1.0,
+        variance_ratio=float(generated / real) if real else 1.0,
     )

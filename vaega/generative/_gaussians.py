@@ -1,4 +1,9 @@
-"""Class means and one covariance for all classes, shrunk as Ledoit and Wolf do."""
+"""Estimates of linear Gaussian models: probabilistic PCA, and class means with a shared covariance.
+
+Probabilistic PCA (Tipping and Bishop 1999) in closed form, or by EM where entries are missing; the
+within-class covariance shrunk to a scaled identity (Ledoit and Wolf 2004). Rows (n, p) are float64
+tensors, NaN where an entry is missing.
+"""
 
 from dataclasses import dataclass
 
@@ -6,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaega.generative._fitted import LOG_TWO_PI, LinearCodec
+from vaega.generative._state import LOG_TWO_PI, LinearCodec
 
 # Share of the mean variance below which the noise never falls; keeps densities finite.
 LEAST_NOISE = 1e-6
@@ -23,9 +28,9 @@ BLOCK_ENTRIES = 1 << 22
 class Spectrum:
     """Eigenvalues and eigenvectors of a covariance, largest first; as many as its rank."""
 
-    mean: Tensor  # Of the rows
-    values: Tensor  # Eigenvalues of the unbiased covariance
-    vectors: Tensor  # Orthonormal columns
+    mean: Tensor  # Of the rows (p,)
+    values: Tensor  # Eigenvalues of the unbiased covariance (rank,)
+    vectors: Tensor  # Orthonormal columns (p, rank)
     total: float  # Sum of all variances
 
     @property
@@ -39,20 +44,20 @@ class Spectrum:
         Tipping and Bishop (1999), equation 8, over all p dimensions, also where rows are fewer.
         """
         p = len(self.mean)
-        left = self.total - self.values.cumsum(dim=0)
-        if most > len(left):
-            left = torch.cat([left, left[-1:].expand(most - len(left))])
-        count = p - torch.arange(1, most + 1, dtype=left.dtype)
-        floor = max(LEAST_NOISE * self.total / p, torch.finfo(left.dtype).tiny)
-        return (left[:most] / count.clamp_min(1)).clamp_min(floor)
+        remaining = self.total - self.values.cumsum(dim=0)
+        if most > len(remaining):
+            remaining = torch.cat([remaining, remaining[-1:].expand(most - len(remaining))])
+        count = p - torch.arange(1, most + 1, dtype=remaining.dtype)
+        floor = max(LEAST_NOISE * self.total / p, torch.finfo(remaining.dtype).tiny)
+        return (remaining[:most] / count.clamp_min(1)).clamp_min(floor)
 
     def principal(self, latent: int) -> tuple[Tensor, float]:
         """Return weights (p, latent) and noise variance; columns beyond the rank are zero."""
         noise = self.noise_variances(latent)[-1]
-        kept = min(latent, len(self.values))
+        rank = min(latent, len(self.values))
         weights = torch.zeros(len(self.mean), latent, dtype=self.mean.dtype)
-        scale = (self.values[:kept] - noise).clamp_min(0.0).sqrt()
-        weights[:, :kept] = self.vectors[:, :kept] * scale
+        scale = (self.values[:rank] - noise).clamp_min(0.0).sqrt()
+        weights[:, :rank] = self.vectors[:, :rank] * scale
         return weights, float(noise)
 
     def log_densities(self, rows: Tensor, most: int) -> Tensor:
@@ -61,8 +66,9 @@ class Spectrum:
         centred = rows - self.mean
         squares = (centred @ self.vectors[:, :most]).square()
         noise, values = self.noise_variances(most), self.values[:most]
-        left = (centred.square().sum(dim=1, keepdim=True) - squares.cumsum(dim=1)).clamp_min(0.0)
-        distance = (squares / values).cumsum(dim=1) + left / noise
+        norms = centred.square().sum(dim=1, keepdim=True)
+        residual = (norms - squares.cumsum(dim=1)).clamp_min(0.0)
+        distance = (squares / values).cumsum(dim=1) + residual / noise
         log_volume = values.log().cumsum(dim=0) + (p - numbers) * noise.log()
         return -0.5 * (p * LOG_TWO_PI + log_volume + distance)
 
@@ -75,15 +81,15 @@ def spectrum_of(rows: Tensor) -> Spectrum:
     product = (centred @ centred.T if few else centred.T @ centred) / freedom
     values, vectors = (part.flip(-1) for part in torch.linalg.eigh(product))
     least = values[0] * len(values) * torch.finfo(values.dtype).eps
-    kept = max(1, min(int((values > least).sum()), freedom))
-    values, vectors = values[:kept].clamp_min(torch.finfo(values.dtype).tiny), vectors[:, :kept]
+    rank = max(1, min(int((values > least).sum()), freedom))
+    values, vectors = values[:rank].clamp_min(torch.finfo(values.dtype).tiny), vectors[:, :rank]
     if few:
         vectors = (centred.T @ vectors) / (freedom * values).sqrt()
     return Spectrum(mean, values, vectors, float(product.diagonal().sum()))
 
 
 def draw_folds(n: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Return row numbers in five random folds, or in n when rows are fewer."""
+    """Return row indices in five random folds, or in n when rows are fewer."""
     return np.array_split(rng.permutation(n), min(FOLDS, n))
 
 
@@ -103,58 +109,63 @@ def choose_latent(
 
 def fill_in(rows: Tensor) -> Tensor:
     """Return rows (n, p), missing entries filled with conditional means under ten components."""
-    lacking = rows.isnan()
-    if not bool(lacking.any()):
+    missing = rows.isnan()
+    if not bool(missing.any()):
         return rows
-    found = fit_components(rows, min(PILOT_LATENT, *rows.shape))
-    sigma = torch.full((rows.shape[1],), found.variance**0.5, dtype=rows.dtype)
-    codec = LinearCodec(found.weights, found.mean[None], sigma, np.ones(1))
-    return torch.where(lacking, codec.raw(codec.posterior(rows.numpy(), None)[0], None), rows)
+    fitted = fit_components(rows, min(PILOT_LATENT, *rows.shape))
+    codec = LinearCodec(fitted.weights, fitted.mean[None], fitted.sigma, np.ones(1))
+    return torch.where(missing, codec.raw(codec.posterior(rows.numpy(), None)[0], None), rows)
 
 
 @dataclass(frozen=True)
 class Components:
     """What probabilistic principal components learn."""
 
-    mean: Tensor  # Of the rows
-    weights: Tensor  # Orthogonal columns
+    mean: Tensor  # Of the rows (p,)
+    weights: Tensor  # Orthogonal columns (p, latent)
     variance: float  # Of the noise
+
+    @property
+    def sigma(self) -> Tensor:
+        """Standard deviation of the noise, the same for all columns (p,)."""
+        return torch.full((len(self.weights),), self.variance**0.5, dtype=self.weights.dtype)
 
 
 def fit_components(rows: Tensor, latent: int) -> Components:
     """Fit by maximum likelihood: in closed form, or by EM where entries are missing.
 
     The closed form takes the unbiased covariance, as scikit-learn's PCA does; EM maximises the
-    likelihood of the entries that are there.
+    likelihood of the observed entries (Tipping and Bishop 1999, appendix B, with the mean as one
+    more weight).
     """
-    lacking = rows.isnan()
-    if not bool(lacking.any()):
+    missing = rows.isnan()
+    if not bool(missing.any()):
         spectrum = spectrum_of(rows)
         weights, variance = spectrum.principal(latent)
         return Components(spectrum.mean, weights, variance)
-    filled = torch.where(lacking, rows.nanmean(dim=0), rows)
+    filled = torch.where(missing, rows.nanmean(dim=0), rows)
     spectrum = spectrum_of(filled)
     weights, variance = spectrum.principal(min(latent, spectrum.most))
-    found = _maximise(rows, Components(spectrum.mean, weights, variance))
-    left, scale, _ = torch.linalg.svd(found.weights, full_matrices=False)
+    fitted = _maximise(rows, Components(spectrum.mean, weights, variance))
+    vectors, scale, _ = torch.linalg.svd(fitted.weights, full_matrices=False)
     weights = torch.zeros(rows.shape[1], latent, dtype=rows.dtype)
-    weights[:, : len(scale)] = left * scale
-    return Components(found.mean, weights, found.variance)
+    weights[:, : len(scale)] = vectors * scale
+    return Components(fitted.mean, weights, fitted.variance)
 
 
-def _maximise(rows: Tensor, found: Components) -> Components:
-    present = (~rows.isnan()).to(rows.dtype)
+def _maximise(rows: Tensor, start: Components) -> Components:
+    fitted, present = start, (~rows.isnan()).to(rows.dtype)
     known, before = rows.nan_to_num(nan=0.0), -np.inf
     for _ in range(MAX_STEPS):
-        found, likelihood = _step(known, present, found)
+        fitted, likelihood = _step(known, present, fitted)
         if likelihood - before < TOLERANCE * abs(likelihood):
             break
         before = likelihood
-    return found
+    return fitted
 
 
 def _step(known: Tensor, present: Tensor, old: Components) -> tuple[Components, float]:
-    """Take one EM step; return what it found and the log likelihood before it."""
+    """Take one EM step; return the new components and the log likelihood before it."""
     n, latent = len(known), old.weights.shape[1]
     centred = (known - old.mean) * present
     identity = torch.eye(latent, dtype=known.dtype)
@@ -190,7 +201,7 @@ def weighted_gram(present: Tensor, weights: Tensor) -> Tensor:
     """Return the sum of w w' over the columns that each row has, (n, latent, latent)."""
     latent = weights.shape[1]
     total = torch.zeros(len(present), latent * latent, dtype=weights.dtype)
-    for part in column_blocks(len(weights), latent):
+    for part in feature_blocks(len(weights), latent):
         outer = weights[part, :, None] * weights[part, None, :]
         total += present[:, part] @ outer.flatten(1)
     return total.view(-1, latent, latent)
@@ -199,13 +210,13 @@ def weighted_gram(present: Tensor, weights: Tensor) -> Tensor:
 def _solve_by_column(present: Tensor, second: Tensor, products: Tensor) -> Tensor:
     """Return the regression of each column (p, latent + 1) on the rows that have it."""
     solved = torch.empty_like(products)
-    for part in column_blocks(len(products), products.shape[1]):
+    for part in feature_blocks(len(products), products.shape[1]):
         gram = (present[:, part].T @ second.flatten(1)).view(-1, *second.shape[1:])
         solved[part] = torch.linalg.solve(gram, products[part])
     return solved
 
 
-def column_blocks(p: int, latent: int) -> list[slice]:
+def feature_blocks(p: int, latent: int) -> list[slice]:
     """Return slices of columns so narrow that ``width * latent ** 2`` numbers stay few."""
     width = max(1, BLOCK_ENTRIES // latent**2)
     return [slice(start, start + width) for start in range(0, p, width)]
@@ -220,38 +231,45 @@ POOLED_TOLERANCE = 1e-3
 class PooledGaussians:
     """A Gaussian a class with one covariance, ``weights weights' + diag(variances)``."""
 
-    means: Tensor  # Of the classes
-    weights: Tensor  # ``weights / sqrt(variances)`` has orthogonal columns
-    variances: Tensor  # All equal unless entries were missing
+    means: Tensor  # Of the classes (n_classes, p)
+    weights: Tensor  # (p, rank); ``weights / sqrt(variances)`` has orthogonal columns
+    variances: Tensor  # (p,), all equal unless entries were missing
     shrinkage: float  # Weight of the scaled identity
 
 
 def fit_pooled(
     rows: Tensor, codes: Tensor, n_classes: int | None = None, *, max_steps: int = POOLED_MAX_STEPS
 ) -> PooledGaussians:
-    """Estimate class means and the shrunk within-class covariance."""
+    """Estimate class means and the shrunk within-class covariance.
+
+    The shrinkage is Ledoit and Wolf's, of the residuals around the class means; the covariance is
+    then multiplied by n over the degrees of freedom. When every class has one row, it is that
+    around the mean of all rows. Missing entries are filled in with their conditional means, whose
+    conditional variances are added to the diagonal, until nothing changes any more; the conditional
+    covariance of two entries that one row misses is left out.
+    """
     count = int(codes.max()) + 1 if n_classes is None else n_classes
-    lacking = rows.isnan()
+    missing = rows.isnan()
     extra = torch.zeros(rows.shape[1], dtype=rows.dtype)
-    if not bool(lacking.any()):
+    if not bool(missing.any()):
         return _estimate(rows, codes, count, extra)
-    filled = torch.where(lacking, rows.nanmean(dim=0), rows)
-    filled = torch.where(lacking, _class_means(filled, codes, count)[codes], rows)
+    filled = torch.where(missing, rows.nanmean(dim=0), rows)
+    filled = torch.where(missing, _class_means(filled, codes, count)[codes], rows)
     for _ in range(max_steps):
-        found = _estimate(filled, codes, count, extra)
+        fitted = _estimate(filled, codes, count, extra)
         before = filled
-        filled, extra = _expect(rows, lacking, codes, found)
-        if float((filled - before)[lacking].square().mean()) < POOLED_TOLERANCE**2:
+        filled, extra = _expect(rows, missing, codes, fitted)
+        if float((filled - before)[missing].square().mean()) < POOLED_TOLERANCE**2:
             break
     return _estimate(filled, codes, count, extra)
 
 
 def _estimate(rows: Tensor, codes: Tensor, n_classes: int, extra: Tensor) -> PooledGaussians:
     means = _class_means(rows, codes, n_classes)
-    present = len(torch.unique(codes))
-    alone = present == len(rows)
-    residuals = rows - (rows.mean(dim=0) if alone else means[codes])
-    freedom = max(1, len(rows) - (1 if alone else present))
+    n_present = len(torch.unique(codes))
+    is_single = n_present == len(rows)
+    residuals = rows - (rows.mean(dim=0) if is_single else means[codes])
+    freedom = max(1, len(rows) - (1 if is_single else n_present))
     factor = len(rows) / freedom
     shrinkage, level = _ledoit_wolf(residuals)
     scaled = residuals * (factor / len(rows)) ** 0.5
@@ -268,15 +286,18 @@ def _class_means(rows: Tensor, codes: Tensor, n_classes: int) -> Tensor:
 
 
 def _ledoit_wolf(residuals: Tensor) -> tuple[float, float]:
-    """Return shrinkage and mean variance of centred rows (n, p), by products of the rows."""
+    """Return shrinkage and mean variance of centred rows (n, p), by products of the rows.
+
+    Ledoit and Wolf (2004), lemma 3.2 to 3.4, as scikit-learn's `ledoit_wolf` has them.
+    """
     n, p = residuals.shape
     gram = residuals @ residuals.T if n <= p else residuals.T @ residuals
     squares = float(gram.square().sum()) / n**2
     level = float(residuals.square().sum()) / n / p
     fourth = float(residuals.square().sum(dim=1).square().sum())
-    away = (squares - p * level**2) / p
-    sampling = min((fourth / n - squares) / (n * p), away)
-    return (sampling / away if sampling > 0 else 0.0), level
+    delta = (squares - p * level**2) / p
+    beta = min((fourth / n - squares) / (n * p), delta)
+    return (beta / delta if beta > 0 else 0.0), level
 
 
 def _orthogonal(scaled: Tensor, variances: Tensor, rank: int) -> Tensor:
@@ -294,32 +315,34 @@ def _orthogonal(scaled: Tensor, variances: Tensor, rank: int) -> Tensor:
 
 
 def _expect(
-    rows: Tensor, lacking: Tensor, codes: Tensor, found: PooledGaussians
+    rows: Tensor, missing: Tensor, codes: Tensor, fitted: PooledGaussians
 ) -> tuple[Tensor, Tensor]:
-    """Return rows with conditional means where entries lack, and their mean added variances."""
-    filled, extra = rows.clone(), torch.zeros_like(found.variances)
-    some = torch.nonzero(lacking.any(dim=1)).squeeze(1)
-    size = max(1, BLOCK_ENTRIES // found.weights.shape[1] ** 2)
+    """Return rows with conditional means of missing entries, and the mean of their variances."""
+    filled, extra = rows.clone(), torch.zeros_like(fitted.variances)
+    some = torch.nonzero(missing.any(dim=1)).squeeze(1)
+    size = max(1, BLOCK_ENTRIES // fitted.weights.shape[1] ** 2)
     for index in some.split(size):
-        own, spread = _expect_block(rows[index], lacking[index], found.means[codes[index]], found)
-        filled[index], extra = own, extra + spread
+        rows_filled, variances = _expect_block(
+            rows[index], missing[index], fitted.means[codes[index]], fitted
+        )
+        filled[index], extra = rows_filled, extra + variances
     return filled, extra / len(rows)
 
 
 def _expect_block(
-    rows: Tensor, lacking: Tensor, means: Tensor, found: PooledGaussians
+    rows: Tensor, missing: Tensor, means: Tensor, fitted: PooledGaussians
 ) -> tuple[Tensor, Tensor]:
     """Return rows (m, p) filled in, and the sums over rows of conditional variances (p,)."""
-    root, gaps = found.variances.sqrt(), lacking.to(rows.dtype)
-    relative = found.weights / root[:, None]
+    root, absent = fitted.variances.sqrt(), missing.to(rows.dtype)
+    relative = fitted.weights / root[:, None]
     identity = torch.eye(relative.shape[1], dtype=rows.dtype)
-    precision = identity + weighted_gram(1.0 - gaps, relative)
+    precision = identity + weighted_gram(1.0 - absent, relative)
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(precision))
     moments = ((rows - means) / root).nan_to_num(nan=0.0) @ relative
     points = (inverse @ moments[:, :, None]).squeeze(2)
-    spread = gaps.sum(dim=0) * found.variances
-    for part in column_blocks(rows.shape[1], len(identity)):
-        weights = found.weights[part]
-        summed = (gaps[:, part].T @ inverse.flatten(1)).view(-1, *identity.shape)
-        spread[part] += ((summed @ weights[:, :, None]).squeeze(2) * weights).sum(dim=1)
-    return torch.where(lacking, means + points @ found.weights.T, rows), spread
+    variances = absent.sum(dim=0) * fitted.variances
+    for part in feature_blocks(rows.shape[1], len(identity)):
+        weights = fitted.weights[part]
+        summed = (absent[:, part].T @ inverse.flatten(1)).view(-1, *identity.shape)
+        variances[part] += ((summed @ weights[:, :, None]).squeeze(2) * weights).sum(dim=1)
+    return torch.where(missing, means + points @ fitted.weights.T, rows), variances

@@ -1,4 +1,4 @@
-"""Missing entries filled in by a generative model, as a scikit-learn transformer."""
+"""Imputation of missing entries by a generative model, as a scikit-learn transformer."""
 
 from typing import Any, Self
 
@@ -6,12 +6,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from vaega.core.checks import check_count
+from vaega.core.checks import check_count, check_flag
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed, draw_seed
-from vaega.generative._base import GenerativeModel, check_model
-from vaega.generative._models import VAE
-from vaega.generative._settings import check_flag
+from vaega.generative._registry import check_model, default_model
 
 OWNER = "VAEImputer"
 
@@ -46,10 +44,15 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Columns of fit.
 
+    References
+    ----------
+    Mattei and Frellsen (2019), MIWAE: deep generative modelling and imputation of incomplete data
+    sets, ICML.
+
     Examples
     --------
     >>> import numpy as np
-    >>> from vaega.generative._closed_form import ProbabilisticPCA
+    >>> from vaega import ProbabilisticPCA
     >>> X = np.outer(np.arange(9.0), [1.0, 2.0])
     >>> X[4, 1] = np.nan
     >>> VAEImputer(ProbabilisticPCA(1)).fit_transform(X)[4].round(2)
@@ -58,7 +61,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        model: GenerativeModel | None = None,
+        model: Any = None,
         *,
         n_importance_samples: int | None = None,
         n_imputations: int = 1,
@@ -101,7 +104,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.present_ = ~np.isnan(X).all(axis=0)
         if not self.present_.any():
             raise InputError(f"{OWNER}: needs a column with entries, got {X.shape[1]} without any.")
-        model = VAE() if self.model is None else clone(self.model)
+        model = default_model() if self.model is None else clone(self.model)
         if "random_state" in model.get_params() and model.random_state is None:
             model.set_params(random_state=derive_seed(self.seed_, "model"))
         self.model_ = model.fit(X[:, self.present_], y)
@@ -121,7 +124,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         if self.n_imputations > 1:
             return self.draw(X, self.n_imputations).mean(axis=0)
-        return self._restored(self.model_.impute(self._known(X), **self._options()))
+        return self._with_empty_columns(self.model_.impute(self._checked(X), **self._options()))
 
     def draw(self, X: Any, n_imputations: int = 5) -> np.ndarray:
         """Return rows several times, with missing entries drawn given the others.
@@ -137,11 +140,11 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         numpy.ndarray of shape (n_imputations, n_samples, n_features_out)
         """
-        known = self._known(X)
+        X_present = self._checked(X)
         drawn = self.model_.impute(
-            known, multiple=True, n_imputations=n_imputations, **self._options()
+            X_present, multiple=True, n_imputations=n_imputations, **self._options()
         )
-        return np.stack([self._restored(rows) for rows in drawn])
+        return np.stack([self._with_empty_columns(rows) for rows in drawn])
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the columns that `transform` gives.
@@ -159,7 +162,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         names: np.ndarray = _check_feature_names_in(self, input_features)
         return names if self.keep_empty_features else names[self.present_]
 
-    def _known(self, X: Any) -> np.ndarray:
+    def _checked(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite="allow-nan")
         return np.ascontiguousarray(X[:, self.present_])
@@ -170,7 +173,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             "random_state": derive_seed(self.seed_, "imputation"),
         }
 
-    def _restored(self, rows: np.ndarray) -> np.ndarray:
+    def _with_empty_columns(self, rows: np.ndarray) -> np.ndarray:
         if not self.keep_empty_features or self.present_.all():
             return rows
         whole = np.zeros((len(rows), len(self.present_)))

@@ -1,39 +1,58 @@
-"""Autoencoders as scikit-learn estimators that encode, decode and generate rows."""
+"""Autoencoders as scikit-learn estimators: VAE, conditional, hierarchical, deterministic.
+
+`fit` holds out validation rows, trains with early stopping (`vaega.generative._training`),
+calibrates the decoder's noise on held-out residuals (`_calibration`) and reports. An autoencoder of
+another kind is a subclass of `BaseAutoencoder` whose `network_class` is a network like
+`vaega.generative._networks.VariationalNetwork`.
+"""
 
 import dataclasses
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, derive_seed, draw_seed
-from vaega.generative._base import GenerativeModel, LabelledUses
-from vaega.generative._calibration import Table, blocks_of, calibrate, measure_residuals
-from vaega.generative._fitted import (
+from vaega.generative._base import GenerativeModel, LabelledMixin
+from vaega.generative._calibration import blocks_of, calibrate, measure_fit, measure_residuals
+from vaega.generative._data import (
     MOST_SINGLE,
-    ClassGaussians,
-    Codec,
-    Engine,
     Scaling,
+    TrainingData,
     check_size,
     encode_labels,
-    one_thread,
+    validation_splits,
 )
-from vaega.generative._networks import HierarchicalNetwork, Network, build_network
-from vaega.generative._report import FitReport, write_report
-from vaega.generative._settings import FitSettings, check_settings, find_preset
+from vaega.generative._networks import (
+    DeterministicNetwork,
+    HierarchicalNetwork,
+    VariationalNetwork,
+    build_network,
+)
+from vaega.generative._settings import (
+    FitSettings,
+    check_latent,
+    check_latent_layers,
+    check_settings,
+    find_preset,
+)
+from vaega.generative._state import (
+    ClassGaussians,
+    FitReport,
+    FittedState,
+    NetworkCodec,
+    one_torch_thread,
+    warn_remarks,
+)
 from vaega.generative._training import (
+    Batch,
     Callback,
     History,
-    Rows,
-    Trainee,
-    TrainingSettings,
-    choose_heldouts,
+    Trainer,
     fit_loop,
     repeat_loop,
     resolve_precision,
@@ -43,186 +62,18 @@ from vaega.generative._training import (
 POSTERIOR_POINTS = 64
 
 
-def fit_engine(
-    X: np.ndarray,
-    codes: np.ndarray,
-    settings: FitSettings,
-    *,
-    labelled: bool,
-    seed: int,
-    class_weights: np.ndarray | None = None,
-    callback: Callback | None = None,
-) -> tuple[Engine, FitReport, History]:
-    """Fit everything an autoencoder learns."""
-    if not settings.standardize:
-        check_size(X, MOST_SINGLE, owner=settings.owner)
-    scaling = Scaling.fitted(X, owner=settings.owner, standardize=settings.standardize)
-    splits, order = _split(codes, settings, derive_rng(seed, "split"))
-    table = Table.of(X, codes, scaling, labelled=labelled, order=order)
-    table.check_values(settings)
-    fit = _Fit(table, settings, class_weights, seed)
-    trainees = [fit.trainee(*split, turn) for turn, split in enumerate(splits)]
-    history = fit_loop(trainees, callback)
-    learned = [trainee.spread.value.detach() for trainee in trainees]
-    codecs = [fit.codec(trainee.network) for trainee in trainees]
-    held = [heldout for _, heldout in splits]
-    if len(trainees) > 1:
-        whole = fit.trainee(np.arange(len(X)), None, len(splits))
-        repeat_loop(whole, history)
-        learned, codec = [whole.spread.value.detach()], fit.codec(whole.network)
-    else:
-        codec = codecs[0]
-    residuals = measure_residuals(codecs, table, held, seed=seed)
-    engine = _place_classes(codec, scaling, table, derive_rng(seed, "classes"))
-    engine = calibrate(engine, table, residuals, settings, learned[0], seed=seed)
-    report = write_report(engine, codecs, table, splits, history, settings, seed=seed)
-    return engine, report, history
-
-
-def _split(
-    codes: np.ndarray, settings: FitSettings, rng: np.random.Generator
-) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
-    """Return training and held-out places, once or twice, and which row is at each place.
-
-    With one split the rows that train come first, so that neither part has to be copied.
-    """
-    crossed = settings.crosses(len(codes))
-    splits = choose_heldouts(codes, settings.validation_fraction, crossed=crossed, rng=rng)
-    if crossed:
-        return splits, np.arange(len(codes))
-    order = np.concatenate(splits[0])
-    training, heldout = np.split(np.arange(len(codes)), [len(splits[0][0])])
-    return [(training, heldout)], order
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """What all networks of a fit have in common."""
-
-    table: Table
-    settings: FitSettings
-    class_weights: np.ndarray | None
-    seed: int
-
-    def trainee(self, training: np.ndarray, heldout: np.ndarray | None, turn: int) -> Trainee:
-        """Return a network with weights of its own and the rows that train it."""
-        network = self._network(turn)
-        device = self.settings.device
-        steps = derive_seed(self.seed, "training", *([turn] if turn else []))
-        return Trainee(
-            network,
-            self._on_device(training),
-            None if heldout is None else self._on_device(heldout),
-            self._training_settings(network),
-            torch.Generator(device=device).manual_seed(steps),
-            chances=self._chances(training),
-        )
-
-    def codec(self, network: Network) -> Codec:
-        """Return a trained network, for use."""
-        return Codec(
-            network.double(),
-            self.table.class_share,
-            self.settings.conditional,
-            self.settings.training.objective.likelihood,
-        )
-
-    def _network(self, turn: int) -> Network:
-        generator = torch.Generator().manual_seed(
-            derive_seed(self.seed, "weights", *([turn] if turn else []))
-        )
-        sizes = self.settings.network_sizes(self.table.values.shape[1], len(self.table.class_share))
-        network = build_network(generator, kind=self.settings.architecture, **sizes)
-        return network.to(self.settings.device)
-
-    def _training_settings(self, network: Network) -> TrainingSettings:
-        settings = self.settings
-        n_weights = sum(part.numel() for part in network.parameters())
-        products = resolve_precision(
-            settings.precision, settings.device, n_weights, owner=settings.owner
-        )
-        return dataclasses.replace(settings.training, products=products)
-
-    def _on_device(self, index: np.ndarray) -> Rows:
-        def tensor(values: Any) -> torch.Tensor:
-            return torch.as_tensor(values, dtype=torch.float32, device=self.settings.device)
-
-        table, codes = self.table, self.table.codes[index]
-        one_hot = np.eye(len(table.class_share))[codes] if self.settings.conditional else None
-        weights = None if self.class_weights is None else self.class_weights[codes]
-        return Rows(
-            tensor(table.take(index)),
-            None if one_hot is None else tensor(one_hot),
-            None if table.seen is None else tensor(table.seen[index]),
-            None if weights is None else tensor(weights),
-        )
-
-    def _chances(self, index: np.ndarray) -> torch.Tensor | None:
-        if not self.settings.balanced_batches:
-            return None
-        codes = self.table.codes[index]
-        counts = np.bincount(codes, minlength=len(self.table.class_share))
-        chances = torch.from_numpy(1.0 / counts[codes])
-        return chances.to(dtype=torch.float32, device=self.settings.device)
-
-
-def _place_classes(
-    codec: Codec, scaling: Scaling, table: Table, rng: np.random.Generator
-) -> Engine:
-    layered = isinstance(codec.network, HierarchicalNetwork)
-    find = partial(_sampled_moments, codec, rng) if layered else codec.posterior
-    blocks = [
-        find(table.values[block], table.codes[block])
-        for block in blocks_of(np.arange(len(table)), table)
-    ]
-    means, variances = (torch.cat(part) for part in zip(*blocks, strict=True))
-    codes = torch.from_numpy(table.codes).to(means.device)
-    if layered:
-        parts = [variances[codes == code].mean(dim=0) for code in range(len(table.class_share))]
-        variances = torch.stack(parts)
-    offsets = np.zeros((len(table.class_share), table.values.shape[1]))
-    gaussians = ClassGaussians.fitted(means, variances, codes)
-    return Engine(codec, scaling, gaussians, sigma=offsets[0], noise=offsets[0], offsets=offsets)
-
-
-def _sampled_moments(
-    codec: Codec, rng: np.random.Generator, rows: np.ndarray, codes: np.ndarray
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mean (n, latent) and covariance (n, latent, latent) of the posteriors of rows.
-
-    Layers of a hierarchy undo each other's noise: apart, each with its own variance, they would
-    make rows that vary by a quarter too much.
-    """
-    noise = rng.standard_normal((POSTERIOR_POINTS, len(rows), codec.latent))
-    points, _ = codec.infer(rows, codes, codec.tensor(noise))
-    mean = points.mean(dim=0)
-    centred = (points - mean).transpose(0, 1)
-    return mean, centred.mT @ centred / (POSTERIOR_POINTS - 1)
-
-
-class FitWarning(UserWarning):
-    """A fit that ended, and of which something is wrong; `report_.remarks` has the sentence.
-
-    Examples
-    --------
-    >>> issubclass(FitWarning, UserWarning)
-    True
-    """
-
-
-def say_remarks(model: GenerativeModel, *, stacklevel: int) -> None:
-    """Warn of what the report of a fit remarks."""
-    for remark in model.report_.remarks:
-        warnings.warn(f"{type(model).__name__}: {remark}", FitWarning, stacklevel=stacklevel)
-
-
 class BaseAutoencoder(GenerativeModel):
-    """What the autoencoders share; a subclass names its network in `_kind`.
+    """Training and settings of the autoencoders; a subclass names its network.
 
-    What is learned is in `engine_`.
+    Attributes
+    ----------
+    network_class : type
+        The network that is trained.
     """
 
-    _kind = "vae"
+    network_class: type[VariationalNetwork] = VariationalNetwork
+    has_presets = True
+    _check_latent: Any = staticmethod(check_latent)
 
     def __init__(
         self,
@@ -241,12 +92,6 @@ class BaseAutoencoder(GenerativeModel):
         patience: int = 40,
         validation: str = "auto",
         validation_fraction: float = 0.2,
-        beta: float = 1.0,
-        annealing: str | None = None,
-        annealing_epochs: int = 100,
-        n_cycles: int = 1,
-        free_bits: float = 0.0,
-        n_draws: int = 1,
         class_weight: Any = None,
         balanced_batches: bool = False,
         precision: str = "auto",
@@ -267,12 +112,6 @@ class BaseAutoencoder(GenerativeModel):
         self.patience = patience
         self.validation = validation
         self.validation_fraction = validation_fraction
-        self.beta = beta
-        self.annealing = annealing
-        self.annealing_epochs = annealing_epochs
-        self.n_cycles = n_cycles
-        self.free_bits = free_bits
-        self.n_draws = n_draws
         self.class_weight = class_weight
         self.balanced_batches = balanced_batches
         self.precision = precision
@@ -286,7 +125,8 @@ class BaseAutoencoder(GenerativeModel):
         Parameters
         ----------
         name : str
-            One of `vaega.generative._settings.PRESETS`: "thesis" and its kin.
+            "thesis", or one of the thesis's networks: "thesis_leukemia", "thesis_madelon",
+            "thesis_gisette", "thesis_gcm", "thesis_all".
         **changes
             Parameters that differ from the preset's.
 
@@ -302,7 +142,7 @@ class BaseAutoencoder(GenerativeModel):
 
         Examples
         --------
-        >>> from vaega.generative._models import VAE
+        >>> from vaega import VAE
         >>> VAE.from_preset("thesis", random_state=0).hidden
         (346, 178, 178)
         """
@@ -337,16 +177,16 @@ class BaseAutoencoder(GenerativeModel):
         FitWarning
             When the posterior collapsed or the training ran away.
         """
-        settings = check_settings(self)
+        settings = self._check_settings()
         if callback is not None and not callable(callback):
             raise InputError(f"{type(self).__name__}: callback must be callable, got {callback!r}.")
         X, y = self._validated(X, y)
         seed = draw_seed(self.random_state)
         owner = type(self).__name__
-        classes, codes = encode_labels(y, len(X), required=self._conditional, owner=owner)
+        classes, codes = encode_labels(y, len(X), required=self.sees_labels, owner=owner)
         weights = self._class_weights(settings.class_weight, classes, codes)
-        with one_thread():
-            self.engine_, self.report_, self.history_ = fit_engine(
+        with one_torch_thread():
+            self.state_, self.report_, self.history_ = fit_autoencoder(
                 X,
                 codes,
                 settings,
@@ -356,24 +196,27 @@ class BaseAutoencoder(GenerativeModel):
                 callback=callback,
             )
         self.seed_, self.classes_ = seed, classes
-        say_remarks(self, stacklevel=3)
+        warn_remarks(self, stacklevel=3)
         return self
 
+    def _check_settings(self) -> FitSettings:
+        return check_settings(self)
+
     def _class_weights(
-        self, wanted: Any, classes: np.ndarray | None, codes: np.ndarray
+        self, class_weight: Any, classes: np.ndarray | None, codes: np.ndarray
     ) -> np.ndarray | None:
-        if wanted is None:
+        if class_weight is None:
             return None
         owner = type(self).__name__
         if classes is None:
             raise InputError(f"{owner}: class_weight needs class labels, y holds none.")
-        if isinstance(wanted, Mapping):
-            unknown = [label for label in wanted if label not in classes.tolist()]
+        if isinstance(class_weight, Mapping):
+            unknown = [label for label in class_weight if label not in classes.tolist()]
             if unknown:
                 raise InputError(
                     f"{owner}: class_weight must name labels of y, got {unknown[0]!r}."
                 )
-            return np.array([float(wanted.get(label, 1.0)) for label in classes.tolist()])
+            return np.array([float(class_weight.get(label, 1.0)) for label in classes.tolist()])
         # scikit-learn's "balanced"; its function imports packages that draw from Python's generator
         weights: np.ndarray = len(codes) / (len(classes) * np.bincount(codes).astype(np.float64))
         return weights
@@ -384,7 +227,68 @@ class BaseAutoencoder(GenerativeModel):
         return tags
 
 
-class VAE(BaseAutoencoder):
+class VariationalAutoencoder(BaseAutoencoder):
+    """An autoencoder with latent noise, whose loss has the KL to a prior."""
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (128, 64),
+        latent: Any = 16,
+        *,
+        norm: str | None = "batch",
+        output_norm: bool = False,
+        standardize: bool = True,
+        likelihood: str = "gaussian",
+        sigma: float | str = "heldout",
+        calibration: str = "matched",
+        learning_rate: float = 1e-3,
+        batch_size: int = 256,
+        max_epochs: int = 1000,
+        patience: int = 40,
+        validation: str = "auto",
+        validation_fraction: float = 0.2,
+        beta: float = 1.0,
+        annealing: str | None = None,
+        annealing_epochs: int = 100,
+        n_cycles: int = 1,
+        free_bits: float = 0.0,
+        n_draws: int = 1,
+        class_weight: Any = None,
+        balanced_batches: bool = False,
+        precision: str = "auto",
+        device: str = "auto",
+        random_state: Any = None,
+    ):
+        super().__init__(
+            hidden,
+            latent,
+            norm=norm,
+            output_norm=output_norm,
+            standardize=standardize,
+            likelihood=likelihood,
+            sigma=sigma,
+            calibration=calibration,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            patience=patience,
+            validation=validation,
+            validation_fraction=validation_fraction,
+            class_weight=class_weight,
+            balanced_batches=balanced_batches,
+            precision=precision,
+            device=device,
+            random_state=random_state,
+        )
+        self.beta = beta
+        self.annealing = annealing
+        self.annealing_epochs = annealing_epochs
+        self.n_cycles = n_cycles
+        self.free_bits = free_bits
+        self.n_draws = n_draws
+
+
+class VAE(VariationalAutoencoder):
     """Variational autoencoder: rows to a Gaussian latent space, and new rows out of it.
 
     Loss: squared error summed over features, divided by twice the decoder's variance, plus the KL
@@ -422,12 +326,12 @@ class VAE(BaseAutoencoder):
     learning_rate : float, default=1e-3
         Of Adam.
     batch_size : int, default=256
-        Rows a step at most; with no more training rows, each step sees all.
+        Rows of a mini-batch at most; with no more training rows, each step sees all.
     max_epochs : int, default=1000
         Passes over the training rows at most.
     patience : int, default=40
-        Epochs without a better held-out ELBO before the training stops. Kept are the weights of
-        the best epoch.
+        Epochs without a better held-out ELBO before the training stops (early stopping). The
+        weights are those of the best epoch.
     validation : {"auto", "split", "crossfit"}, default="auto"
         "split": one part of the rows stops the training and calibrates the noise. "crossfit": two
         networks are trained side by side with different rows held out; a third is then trained on
@@ -437,7 +341,9 @@ class VAE(BaseAutoencoder):
     beta : float, default=1.0
         Weight of the KL.
     annealing : {None, "linear", "cyclical"}, default=None
-        How the KL comes to its weight; see `vaega.generative._training.Annealing`.
+        How the KL comes to its weight: "linear" climbs over
+        `annealing_epochs`; "cyclical" does so `n_cycles` times within them, each cycle climbing in
+        its first half and staying in its second (Fu et al. 2019).
     annealing_epochs : int, default=100
         After how many epochs it has it for good.
     n_cycles : int, default=1
@@ -460,8 +366,6 @@ class VAE(BaseAutoencoder):
 
     Attributes
     ----------
-    engine_ : Engine
-        The fitted network, scale, latent classes and noise.
     classes_ : numpy.ndarray or None
         Sorted labels; None when fitted without.
     report_ : FitReport
@@ -491,12 +395,17 @@ class VAE(BaseAutoencoder):
     """
 
 
-class ConditionalVAE(LabelledUses, BaseAutoencoder):
+class ConditionalVAE(LabelledMixin, VariationalAutoencoder):
     """Variational autoencoder whose encoder and decoder see the class label.
 
     The one-hot label is joined to the encoder's input and to z. Parameters, attributes and loss are
     those of `VAE`; `fit` needs labels. Where a label is not given, `transform`, `reconstruct` and
     `inverse_transform` put the class shares of the fit rows in its place.
+
+    References
+    ----------
+    Sohn, Lee and Yan (2015), Learning structured output representation using deep conditional
+    generative models, NeurIPS.
 
     Examples
     --------
@@ -507,8 +416,8 @@ class ConditionalVAE(LabelledUses, BaseAutoencoder):
     (150, 2)
     """
 
-    _kind = "conditional"
-    _conditional = True
+    sees_labels = True
+    class_sources = ("prior", "posterior", "rows")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -516,31 +425,11 @@ class ConditionalVAE(LabelledUses, BaseAutoencoder):
         return tags
 
 
-class Autoencoder(BaseAutoencoder):
-    """Autoencoder: the error alone, a latent space without noise and without prior.
-
-    The yardstick of `VAE`, whose parameters and attributes it has; those of the KL and of latent
-    noise (`beta`, `annealing`, `free_bits`, `n_draws`) say nothing here. Rows are generated from
-    the aggregate of the codes of the fit rows, there being no prior to draw from.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = Autoencoder(hidden=(16,), latent=2, max_epochs=50, random_state=0).fit(X, y)
-    >>> model.reconstruct(X).shape
-    (150, 4)
-    """
-
-    _kind = "autoencoder"
-
-
-class HierarchicalVAE(BaseAutoencoder):
+class HierarchicalVAE(VariationalAutoencoder):
     """Variational autoencoder with several latent layers, each the prior of the one below.
 
-    Bottom-up and top-down inference as in a ladder; see
-    `vaega.generative._networks.HierarchicalNetwork`. Parameters and attributes are those of
-    `VAE`, but `latent` names the layers from the lowest to the topmost, and as a number n means
+    Bottom-up and top-down inference as in a ladder. Parameters and attributes are those of `VAE`,
+    but `latent` names the layers from the lowest to the topmost, and as a number n means
     (n, n // 2). Latent points hold all layers, the topmost first, in coordinates whose prior is
     N(0, I).
 
@@ -557,4 +446,175 @@ class HierarchicalVAE(BaseAutoencoder):
     (150, 5)
     """
 
-    _kind = "hierarchical"
+    network_class = HierarchicalNetwork  # type: ignore[assignment]
+    _check_latent = staticmethod(check_latent_layers)
+
+
+class Autoencoder(BaseAutoencoder):
+    """Autoencoder: the error alone, a latent space without noise and without prior.
+
+    The yardstick of `VAE`, whose parameters and attributes it has but for those of the KL and of
+    latent noise (`beta`, `annealing`, `annealing_epochs`, `n_cycles`, `free_bits`, `n_draws`). Rows
+    are generated from the aggregate of the codes of the fit rows, there being no prior to draw
+    from; they have no density.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = Autoencoder(hidden=(16,), latent=2, max_epochs=50, random_state=0).fit(X, y)
+    >>> model.reconstruct(X).shape
+    (150, 4)
+    """
+
+    network_class = DeterministicNetwork
+    has_density = False
+
+
+def fit_autoencoder(
+    X: np.ndarray,
+    codes: np.ndarray,
+    settings: FitSettings,
+    *,
+    labelled: bool,
+    seed: int,
+    class_weights: np.ndarray | None = None,
+    callback: Callback | None = None,
+) -> tuple[FittedState, FitReport, History]:
+    """Fit everything an autoencoder learns of rows (n, n_features) and their class codes (n,)."""
+    if not settings.standardize:
+        check_size(X, MOST_SINGLE, owner=settings.owner)
+    scaling = Scaling.fitted(X, owner=settings.owner, standardize=settings.standardize)
+    splits, order = _split(codes, settings, derive_rng(seed, "split"))
+    data = TrainingData.of(X, codes, scaling, labelled=labelled, order=order)
+    settings.training.objective.likelihood.check_entries(data.values, owner=settings.owner)
+    trainers = _Trainers(data, settings, class_weights, seed)
+    fold_trainers = [trainers.make(*split, number) for number, split in enumerate(splits)]
+    history = fit_loop(fold_trainers, callback)
+    codecs = [trainers.codec(trainer) for trainer in fold_trainers]
+    codec, final = codecs[0], fold_trainers[0]
+    if len(splits) > 1:  # a last network, of all rows, for as many epochs
+        final = trainers.make(np.arange(len(X)), None, len(splits))
+        repeat_loop(final, history)
+        codec = trainers.codec(final)
+    heldout = [index for _, index in splits]
+    residuals = measure_residuals(codecs, data, heldout, seed=seed)
+    state = _uncalibrated(codec, scaling, data, derive_rng(seed, "classes"))
+    sigma = final.sigma.value.detach()
+    state = calibrate(state, data, residuals, settings, sigma, seed=seed)
+    report = measure_fit(state, codecs, data, splits, history, settings, seed=seed)
+    return state, report, history
+
+
+def _split(
+    codes: np.ndarray, settings: FitSettings, rng: np.random.Generator
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
+    """Return training and validation indices, once or twice, and the order of rows they refer to.
+
+    With one split the rows that train come first, so that neither part has to be copied.
+    """
+    crossed = settings.is_crossed(len(codes))
+    splits = validation_splits(codes, settings.validation_fraction, crossed=crossed, rng=rng)
+    if crossed:
+        return splits, np.arange(len(codes))
+    training, heldout = np.split(np.arange(len(codes)), [len(splits[0][0])])
+    return [(training, heldout)], np.concatenate(splits[0])
+
+
+@dataclass(frozen=True)
+class _Trainers:
+    """Makes the trainers of a fit, which share everything but weights and rows."""
+
+    data: TrainingData
+    settings: FitSettings
+    class_weights: np.ndarray | None
+    seed: int
+
+    def make(self, training: np.ndarray, heldout: np.ndarray | None, number: int) -> Trainer:
+        """Return a trainer with weights of its own, and the rows that train it."""
+        settings, labels = self.settings, [number] if number else []
+        weights = torch.Generator().manual_seed(derive_seed(self.seed, "weights", *labels))
+        sizes = settings.network_sizes(self.data.n_features, len(self.data.class_share))
+        network = build_network(weights, network=settings.network, **sizes).to(settings.device)
+        n_weights = sum(part.numel() for part in network.parameters())
+        dtype = resolve_precision(
+            settings.precision, settings.device, n_weights, owner=settings.owner
+        )
+        steps = torch.Generator(device=settings.device)
+        return Trainer(
+            network,
+            self._on_device(training),
+            None if heldout is None else self._on_device(heldout),
+            dataclasses.replace(settings.training, dtype=dtype),
+            steps.manual_seed(derive_seed(self.seed, "training", *labels)),
+            row_weights=self._row_weights(training),
+        )
+
+    def codec(self, trainer: Trainer) -> NetworkCodec:
+        """Return the network of a trainer, for use."""
+        settings = self.settings
+        return NetworkCodec(
+            trainer.network.double(),
+            self.data.class_share,
+            settings.sees_labels,
+            settings.training.objective.likelihood,
+        )
+
+    def _on_device(self, index: np.ndarray) -> Batch:
+        def tensor(values: Any) -> Tensor:
+            return torch.as_tensor(values, dtype=torch.float32, device=self.settings.device)
+
+        data, codes = self.data, self.data.codes[index]
+        one_hot = np.eye(len(data.class_share))[codes] if self.settings.sees_labels else None
+        weights = None if self.class_weights is None else self.class_weights[codes]
+        return Batch(
+            tensor(data.take(index)),
+            None if one_hot is None else tensor(one_hot),
+            None if data.observed is None else tensor(data.observed[index]),
+            None if weights is None else tensor(weights),
+        )
+
+    def _row_weights(self, index: np.ndarray) -> Tensor | None:
+        """Return with what weights rows are drawn into mini-batches, where these are balanced."""
+        if not self.settings.balanced_batches:
+            return None
+        codes = self.data.codes[index]
+        counts = np.bincount(codes, minlength=len(self.data.class_share))
+        weights = torch.from_numpy(1.0 / counts[codes])
+        return weights.to(dtype=torch.float32, device=self.settings.device)
+
+
+def _uncalibrated(
+    codec: NetworkCodec, scaling: Scaling, data: TrainingData, rng: np.random.Generator
+) -> FittedState:
+    """Return a fitted state with the aggregate posterior of each class, still without noise."""
+    blocks = []
+    for index in blocks_of(np.arange(len(data)), data):
+        rows, codes = data.values[index], data.codes[index]
+        if codec.network.factorised:
+            blocks.append(codec.posterior(rows, codes))
+        else:
+            blocks.append(_sampled_moments(codec, rng, rows, codes))
+    means, variances = (torch.cat(part) for part in zip(*blocks, strict=True))
+    codes = torch.from_numpy(data.codes).to(means.device)
+    if not codec.network.factorised:
+        by_class = [variances[codes == code].mean(dim=0) for code in range(len(data.class_share))]
+        variances = torch.stack(by_class)
+    gaussians = ClassGaussians.fitted(means, variances, codes)
+    zeros = np.zeros((len(data.class_share), data.n_features))
+    return FittedState(codec, scaling, gaussians, sigma=zeros[0], noise=zeros[0], offsets=zeros)
+
+
+def _sampled_moments(
+    codec: NetworkCodec, rng: np.random.Generator, rows: np.ndarray, codes: np.ndarray
+) -> tuple[Tensor, Tensor]:
+    """Return mean (n, latent) and covariance (n, latent, latent) of the posteriors of rows.
+
+    Layers of a hierarchy undo each other's noise: apart, each with its own variance, they would
+    make rows that vary by a quarter too much.
+    """
+    noise = rng.standard_normal((POSTERIOR_POINTS, len(rows), codec.latent))
+    points, _ = codec.infer(rows, codes, codec.tensor(noise))
+    mean = points.mean(dim=0)
+    centred = (points - mean).transpose(0, 1)
+    return mean, centred.mT @ centred / (POSTERIOR_POINTS - 1)

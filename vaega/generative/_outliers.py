@@ -1,4 +1,4 @@
-"""Unusual rows found by a generative model, as a scikit-learn outlier detector."""
+"""Outlier and anomaly detection by a generative model, as a scikit-learn outlier detector."""
 
 from numbers import Real
 from typing import Any, Self
@@ -11,9 +11,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from vaega.core.checks import check_choice
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed, draw_seed
-from vaega.generative._base import GenerativeModel, check_model
 from vaega.generative._density import KINDS, REFERENCES
-from vaega.generative._models import VAE
+from vaega.generative._registry import check_model, default_model
 
 OWNER = "VAEOutlierDetector"
 COMBINED = ("likelihood", "latent")
@@ -61,7 +60,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from vaega.generative._closed_form import ProbabilisticPCA
+    >>> from vaega import ProbabilisticPCA
     >>> X = np.random.default_rng(0).normal(size=(100, 3))
     >>> X[7] = 9.0
     >>> VAEOutlierDetector(ProbabilisticPCA(1), contamination=0.01).fit_predict(X)[7]
@@ -70,7 +69,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
 
     def __init__(
         self,
-        model: GenerativeModel | None = None,
+        model: Any = None,
         *,
         kind: str = "combined",
         reference: str = "posterior",
@@ -108,10 +107,10 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         check_choice(self.reference, "reference", REFERENCES, owner=OWNER)
         _check_contamination(self.contamination)
         if self.model is not None:
-            scored = self.kind in ("combined", "likelihood")
-            uses = ("score_samples",) if scored else ()
-            check_model(self.model, "anomaly_scores", *uses, owner=OWNER)
-        model = VAE() if self.model is None else clone(self.model)
+            needs_density = self.kind in ("combined", "likelihood")
+            methods = ("score_samples",) if needs_density else ()
+            check_model(self.model, "anomaly_scores", *methods, owner=OWNER)
+        model = default_model() if self.model is None else clone(self.model)
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=3, **self._rules())
         self.seed_ = draw_seed(self.random_state)
         if "random_state" in model.get_params() and model.random_state is None:
@@ -150,11 +149,11 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     def _scores(self, X: np.ndarray) -> np.ndarray:
         if self.kind != "combined":
             return -self._of(self.kind, X)
-        found = []
-        for part, (low, middle, high) in self.quartiles_.items():
-            spread = high - low if high > low else 1.0
-            found.append((self._of(part, X) - middle) / spread)
-        return -np.max(found, axis=0)
+        parts = []
+        for part, (low, median, high) in self.quartiles_.items():
+            interquartile_range = high - low if high > low else 1.0
+            parts.append((self._of(part, X) - median) / interquartile_range)
+        return -np.max(parts, axis=0)
 
     def _of(self, kind: str, X: np.ndarray) -> np.ndarray:
         return self.model_.anomaly_scores(
@@ -170,7 +169,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        model = VAE() if self.model is None else self.model
+        model = default_model() if self.model is None else self.model
         tags.input_tags.allow_nan = get_tags(model).input_tags.allow_nan
         return tags
 

@@ -1,4 +1,8 @@
-"""Over-sampling between neighbours, by imbalanced-learn where it is installed."""
+"""Over-samplers with imbalanced-learn's contract: by a generative model, SMOTE, jitter, bootstrap.
+
+`BaseSampler` checks the data, resolves the sampling strategy and puts new rows behind the original
+ones in the containers they came in; a subclass draws the rows.
+"""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -18,10 +22,476 @@ from sklearn.utils.validation import validate_data
 from vaega.core.checks import check_choice, check_count, check_number
 from vaega.core.errors import InputError, MissingExtraError
 from vaega.core.randomness import derive_rng, derive_seed, draw_seed
-from vaega.generative._base import GenerativeModel, check_model
-from vaega.generative._cache import ModelCache
-from vaega.generative._fitted import binary_units, check_labels, within_class_variance
-from vaega.generative._models import VAE
+from vaega.generative._data import binary_units, check_labels, within_class_variance
+from vaega.generative._registry import check_model, default_model
+
+
+class BaseSampler(OneToOneFeatureMixin, BaseEstimator, ABC):
+    """An over-sampler for imbalanced-learn's pipelines; a subclass fills `_draw`.
+
+    It has the parameters `sampling_strategy`, `n_per_class` and `random_state`. No sampler has
+    `transform`: a pipeline resamples in `fit` alone, so that no synthetic row is ever predicted or
+    scored.
+
+    Examples
+    --------
+    >>> from vaega import Bootstrap
+    >>> issubclass(Bootstrap, BaseSampler), hasattr(Bootstrap, "transform")
+    (True, False)
+    """
+
+    _estimator_type = "sampler"
+    _sampling_type = "over-sampling"
+    sampling_strategy: Any
+    n_per_class: Any
+    random_state: Any
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Check the data and resolve the strategy; nothing is drawn.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Labels.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            When the strategy does not fit the labels.
+        """
+        self._check_settings()
+        self._checked(X, y)
+        return self
+
+    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """Return the rows given, then as many new ones as the strategy asks for.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; an array, a list or a DataFrame.
+        y : array-like of shape (n_samples,)
+            Labels; an array, a list, a Series or a one-column DataFrame; also one-hot.
+
+        Returns
+        -------
+        X_resampled, y_resampled
+            In the containers of X and y. Columns of floats keep their dtype; others become float64
+            where rows were added.
+
+        Raises
+        ------
+        InputError
+            When the strategy does not fit the labels, or rows cannot be drawn.
+        """
+        self._check_settings()
+        rows, labels = self._checked(X, y)
+        counts = {label: n for label, n in self.sampling_strategy_.items() if n}
+        containers = Containers(X, y)
+        if not counts:
+            return containers.restore(rows[:0], labels[:0])
+        return containers.restore(*self._draw(rows, labels, counts, draw_seed(self.random_state)))
+
+    @abstractmethod
+    def _draw(
+        self, X: np.ndarray, y: np.ndarray, counts: dict[Any, int], seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return new rows and their labels, class by class in the order of `counts`."""
+
+    def _check_settings(self) -> None:
+        """Refuse parameters of the subclass that break a rule; those of all are checked with y."""
+
+    def _checked(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        owner = type(self).__name__
+        labels = labels_from(y, owner=owner)
+        rows, labels = validate_data(self, rows_from(X), labels, dtype=np.float64)
+        self.sampling_strategy_ = resolve_strategy(
+            self.sampling_strategy, self.n_per_class, labels, owner=owner
+        )
+        return rows, labels
+
+    def __sklearn_tags__(self) -> Any:
+        return as_sampler(super().__sklearn_tags__())
+
+
+class GenerativeSampler(BaseSampler):
+    """Add rows that a generative model, fitted on the rows given, draws for each class.
+
+    The original rows come first, unchanged and in order, then the new ones, class by class. Works
+    as a step of imbalanced-learn's ``Pipeline``, which resamples in `fit` only, so that no
+    synthetic row is ever predicted or scored.
+
+    Parameters
+    ----------
+    model : generative model or None, default=None
+        `VAE`, `ConditionalVAE`, `HierarchicalVAE`, `Autoencoder`, `ProbabilisticPCA`,
+        `ClassGaussian`, or an estimator of your own with ``fit(X, y)`` and
+        ``sample({label: n}, noise=..., random_state=...)``; not fitted, a clone is. None is
+        ``VAE()``.
+    sampling_strategy : str, float, mapping or callable, default="auto"
+        As in imbalanced-learn's over-samplers: "auto" or "not majority", "minority",
+        "not minority", "all", a ratio for two classes, ``{label: rows afterwards}``, or a callable
+        that makes such a mapping from y.
+    n_per_class : int, mapping of label to int, or None, default=None
+        Rows to add to each class, whatever `sampling_strategy` says.
+    noise : bool, default=True
+        Whether new rows carry the decoder's noise; see `VAE.sample`.
+    source : {"prior", "posterior", "rows"} or None, default=None
+        Where latent points come from, see `VAE.sample`: of the class's aggregate posterior for
+        None and "posterior"; "rows" draws around rows of the class.
+    cache : None, "auto", str or path, default=None
+        Where fitted models are kept: nowhere, in the default folder, or in that folder. Models of
+        your own are not kept.
+    random_state : int, RandomState, Generator or None, default=None
+        Seeds the rows and the model; None draws fresh rows and keeps a seed of the model's own.
+
+    Attributes
+    ----------
+    sampling_strategy_ : dict of label to int
+        Rows added.
+    model_ : generative model or None
+        The fitted model; None before `fit_resample`, and when there was nothing to add.
+    n_features_in_ : int
+        Columns of X.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> from vaega import VAE
+    >>> sampler = GenerativeSampler(VAE(max_epochs=20), n_per_class=10, random_state=0)
+    >>> X_new, y_new = sampler.fit_resample(X, y)
+    >>> X_new.shape, bool((X_new[:150] == X).all())
+    ((180, 4), True)
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        sampling_strategy: Any = "auto",
+        n_per_class: Any = None,
+        noise: bool = True,
+        source: str | None = None,
+        cache: Any = None,
+        random_state: Any = None,
+    ):
+        self.model = model
+        self.sampling_strategy = sampling_strategy
+        self.n_per_class = n_per_class
+        self.noise = noise
+        self.source = source
+        self.cache = cache
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Check the data and resolve the strategy; nothing is trained.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Labels.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            When the strategy does not fit the labels.
+        """
+        self.model_: Any = None
+        return super().fit(X, y)
+
+    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """Return the rows given, then as many new ones as the strategy asks for.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; an array, a list or a DataFrame.
+        y : array-like of shape (n_samples,)
+            Labels; an array, a list, a Series or a one-column DataFrame; also one-hot.
+
+        Returns
+        -------
+        X_resampled, y_resampled
+            In the containers of X and y. Columns of floats keep their dtype; others become float64
+            where rows were added.
+
+        Raises
+        ------
+        InputError
+            When the strategy does not fit the labels, or the model cannot be fitted.
+        """
+        self.model_ = None
+        return super().fit_resample(X, y)
+
+    def _check_settings(self) -> None:
+        if self.model is not None:
+            check_model(self.model, "sample", owner="GenerativeSampler")
+
+    def _draw(
+        self, X: np.ndarray, y: np.ndarray, counts: dict[Any, int], seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        model = self.model_ = self._fitted_model(X, y, derive_seed(seed, "model"))
+        options: dict[str, Any] = {"noise": self.noise, "random_state": derive_seed(seed, "sample")}
+        if self.source is not None:
+            options["source"] = self.source
+        if self.source == "rows":
+            options |= {"rows": X, "labels": y}
+        return model.sample(counts, **options)
+
+    def _fitted_model(self, X: np.ndarray, y: np.ndarray, seed: int) -> Any:
+        model = default_model() if self.model is None else clone(self.model)
+        params = model.get_params(deep=False)
+        if "random_state" in params and (
+            self.random_state is not None or params["random_state"] is None
+        ):
+            model.set_params(random_state=seed)
+        if self.cache is None:
+            return model.fit(X, y)
+        if not isinstance(self.cache, str | Path):
+            raise InputError(
+                f"GenerativeSampler: cache must be None, 'auto' or a folder, got {self.cache!r}."
+            )
+        from vaega.generative._cache import ModelCache
+
+        return ModelCache(None if self.cache == "auto" else self.cache).fit(model, X, y)
+
+
+class Bootstrap(BaseSampler):
+    """Add rows of each class, drawn from it with replacement.
+
+    Parameters
+    ----------
+    sampling_strategy : str, float, mapping or callable, default="auto"
+        As in imbalanced-learn's over-samplers, see `GenerativeSampler`.
+    n_per_class : int, mapping of label to int, or None, default=None
+        Rows to add to each class, whatever `sampling_strategy` says.
+    random_state : int, RandomState, Generator or None, default=None
+        None draws other rows on every call.
+
+    Attributes
+    ----------
+    sampling_strategy_ : dict of label to int
+        Rows added.
+    n_features_in_ : int
+        Columns of X.
+
+    Examples
+    --------
+    >>> X, y = [[1.0], [2.0], [7.0]], ["many", "many", "few"]
+    >>> Bootstrap(random_state=0).fit_resample(X, y)
+    ([[1.0], [2.0], [7.0], [7.0]], ['many', 'many', 'few', 'few'])
+    """
+
+    def __init__(
+        self,
+        *,
+        sampling_strategy: Any = "auto",
+        n_per_class: Any = None,
+        random_state: Any = None,
+    ):
+        self.sampling_strategy = sampling_strategy
+        self.n_per_class = n_per_class
+        self.random_state = random_state
+
+    def _draw(
+        self, X: np.ndarray, y: np.ndarray, counts: dict[Any, int], seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        rng = derive_rng(seed, "sample")
+        chosen = np.concatenate(
+            [rng.choice(np.flatnonzero(y == label), size=n) for label, n in counts.items()]
+        )
+        return X[chosen], y[chosen]
+
+
+class GaussianJitter(BaseSampler):
+    """Add rows of each class with Gaussian noise on every column.
+
+    The noise of a column has a share of the standard deviation that the column has within classes,
+    pooled over them, so that a class of one row gets noise as well. Each row of a class is taken as
+    often as the others, give or take once.
+
+    Parameters
+    ----------
+    share : float, default=0.25
+        The noise's standard deviation over that within classes, at least 0. New rows vary
+        ``1 + share ** 2`` times as much as real ones.
+    sampling_strategy : str, float, mapping or callable, default="auto"
+        As in imbalanced-learn's over-samplers, see `GenerativeSampler`.
+    n_per_class : int, mapping of label to int, or None, default=None
+        Rows to add to each class, whatever `sampling_strategy` says.
+    random_state : int, RandomState, Generator or None, default=None
+        None draws other rows on every call.
+
+    Attributes
+    ----------
+    sampling_strategy_ : dict of label to int
+        Rows added.
+    n_features_in_ : int
+        Columns of X.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X_new, y_new = GaussianJitter(n_per_class=10, random_state=0).fit_resample(X, y)
+    >>> X_new.shape, bool((X_new[:150] == X).all())
+    ((180, 4), True)
+    """
+
+    def __init__(
+        self,
+        share: float = 0.25,
+        *,
+        sampling_strategy: Any = "auto",
+        n_per_class: Any = None,
+        random_state: Any = None,
+    ):
+        self.share = share
+        self.sampling_strategy = sampling_strategy
+        self.n_per_class = n_per_class
+        self.random_state = random_state
+
+    def _check_settings(self) -> None:
+        if check_number(self.share, "share", owner="GaussianJitter") < 0:
+            raise InputError(f"GaussianJitter: share must be at least 0, got {self.share!r}.")
+
+    def _draw(
+        self, X: np.ndarray, y: np.ndarray, counts: dict[Any, int], seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        rng, codes = derive_rng(seed, "sample"), np.unique(y, return_inverse=True)[1]
+        unit = binary_units(np.abs(X).max(axis=0))  # so that no square is infinite, or nothing
+        deviation = np.sqrt(within_class_variance(X / unit, codes)) * unit
+        chosen = np.concatenate([_evenly(y == label, n, rng) for label, n in counts.items()])
+        noise = rng.standard_normal((len(chosen), X.shape[1]))
+        return X[chosen] + self.share * deviation * noise, y[chosen]
+
+
+def _evenly(in_class: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return `n` indices of a class's rows, each as often as the others, give or take once."""
+    rows = np.flatnonzero(in_class)
+    rounds = [rng.permutation(rows) for _ in range(-(-n // len(rows)))]
+    return np.concatenate(rounds)[:n]
+
+
+class SMOTE(BaseSampler):
+    """Add rows between rows of a class and their nearest neighbours in it.
+
+    The rows are those of imbalanced-learn's SMOTE with the same seed. Classes that are too small
+    for it are no error: one of n rows has n - 1 neighbours, a single row is repeated, and a warning
+    says so.
+
+    Parameters
+    ----------
+    k_neighbors : int, default=5
+        Nearest neighbours of the same class, of which one is chosen for each new row.
+    sampling_strategy : str, float, mapping or callable, default="auto"
+        As in imbalanced-learn's over-samplers, see `GenerativeSampler`.
+    n_per_class : int, mapping of label to int, or None, default=None
+        Rows to add to each class, whatever `sampling_strategy` says.
+    random_state : int, RandomState, Generator or None, default=None
+        None draws other rows on every call.
+
+    Attributes
+    ----------
+    sampling_strategy_ : dict of label to int
+        Rows added.
+    n_features_in_ : int
+        Columns of X.
+
+    References
+    ----------
+    Chawla, Bowyer, Hall and Kegelmeyer (2002), SMOTE: synthetic minority over-sampling technique,
+    Journal of Artificial Intelligence Research 16.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X_new, y_new = SMOTE(n_per_class=10, random_state=0).fit_resample(X, y)
+    >>> X_new.shape, bool((X_new[:150] == X).all())
+    ((180, 4), True)
+    """
+
+    def __init__(
+        self,
+        k_neighbors: int = 5,
+        *,
+        sampling_strategy: Any = "auto",
+        n_per_class: Any = None,
+        random_state: Any = None,
+    ):
+        self.k_neighbors = k_neighbors
+        self.sampling_strategy = sampling_strategy
+        self.n_per_class = n_per_class
+        self.random_state = random_state
+
+    def _check_settings(self) -> None:
+        check_count(self.k_neighbors, "k_neighbors", owner="SMOTE")
+
+    def _draw(
+        self, X: np.ndarray, y: np.ndarray, counts: dict[Any, int], seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        smote = find_smote()
+        sizes = {label: int(np.count_nonzero(y == label)) for label in counts}
+        neighbours = {label: min(self.k_neighbors, size - 1) for label, size in sizes.items()}
+        _warn_of_small_classes(sizes, self.k_neighbors)
+        drawn: dict[Any, np.ndarray] = {}
+        for k in sorted(set(neighbours.values())):
+            of_k = {label: n for label, n in counts.items() if neighbours[label] == k}
+            drawn |= _between(smote, X, y, of_k, k, seed) if k else _repeated(X, y, of_k)
+        rows = np.concatenate([drawn[label] for label in counts])
+        return rows, np.repeat(np.array(list(counts), dtype=y.dtype), list(counts.values()))
+
+
+def find_smote() -> Any:
+    """Return imbalanced-learn's SMOTE."""
+    try:
+        from imblearn import over_sampling
+    except ImportError as error:
+        raise MissingExtraError(
+            owner="SMOTE", package="imbalanced-learn", extra="compare"
+        ) from error
+    return over_sampling.SMOTE
+
+
+def _between(
+    smote: Any, X: np.ndarray, y: np.ndarray, counts: dict[Any, int], k: int, seed: int
+) -> dict[Any, np.ndarray]:
+    totals = {label: int(np.count_nonzero(y == label)) + n for label, n in counts.items()}
+    sampler = smote(sampling_strategy=totals, k_neighbors=k, random_state=seed)
+    rows, labels = sampler.fit_resample(X, y)
+    rows, labels = rows[len(X) :], labels[len(X) :]
+    return {label: rows[labels == label] for label in counts}
+
+
+def _repeated(X: np.ndarray, y: np.ndarray, counts: dict[Any, int]) -> dict[Any, np.ndarray]:
+    return {label: np.repeat(X[y == label], n, axis=0) for label, n in counts.items()}
+
+
+def _warn_of_small_classes(sizes: dict[Any, int], k: int) -> None:
+    # Without the numbers of rows, so that Python shows it once and not anew for each fold.
+    fewer = [repr(label) for label, size in sizes.items() if 1 < size <= k]
+    single = [repr(label) for label, size in sizes.items() if size == 1]
+    parts = []
+    if fewer:
+        parts.append(f"too few rows for k_neighbors={k} in {', '.join(fewer)}, all are neighbours")
+    if single:
+        parts.append(f"a single row in {', '.join(single)}, which is repeated")
+    if parts:
+        warnings.warn(f"SMOTE: {'; '.join(parts)}.", UserWarning, stacklevel=4)
 
 
 def resolve_strategy(
@@ -62,7 +532,7 @@ def _to_largest(name: Any, counts: dict[Any, int], owner: str) -> dict[Any, int]
 
 
 def _to_totals(totals: Mapping[Any, Any], counts: dict[Any, int], owner: str) -> dict[Any, int]:
-    _check_labels(totals, counts, "sampling_strategy", owner)
+    _check_known(totals, counts, "sampling_strategy", owner)
     for label, total in totals.items():
         check_count(total, f"sampling_strategy[{label!r}]", owner=owner, minimum=0)
         if total < counts[label]:
@@ -91,7 +561,7 @@ def _to_ratio(ratio: float, counts: dict[Any, int], owner: str) -> dict[Any, int
 
 def _added(n_per_class: Any, counts: dict[Any, int], owner: str) -> dict[Any, int]:
     if isinstance(n_per_class, Mapping):
-        _check_labels(n_per_class, counts, "n_per_class", owner)
+        _check_known(n_per_class, counts, "n_per_class", owner)
         named = {label: n_per_class[label] for label in sorted(n_per_class)}
     else:
         named = dict.fromkeys(counts, n_per_class)
@@ -100,8 +570,8 @@ def _added(n_per_class: Any, counts: dict[Any, int], owner: str) -> dict[Any, in
     }
 
 
-def _check_labels(given: Mapping[Any, Any], counts: dict[Any, int], name: str, owner: str) -> None:
-    unknown = [label for label in given if label not in counts]
+def _check_known(labels: Mapping[Any, Any], counts: dict[Any, int], name: str, owner: str) -> None:
+    unknown = [label for label in labels if label not in counts]
     if unknown:
         raise InputError(f"{owner}: {name} must name labels of y, got {unknown[0]!r}.")
 
@@ -214,472 +684,7 @@ def as_sampler(tags: Any) -> SamplerEstimatorTags:
     """Return scikit-learn's `tags` as those of a sampler that needs labels."""
     plain = {item.name: getattr(tags, item.name) for item in fields(tags)}
     plain |= {"estimator_type": "sampler", "transformer_tags": None}
-    found = SamplerEstimatorTags(**plain)
-    found.input_tags = SamplerInputTags()
-    found.target_tags.required = True
-    return found
-
-
-class BaseSampler(OneToOneFeatureMixin, BaseEstimator, ABC):
-    """An over-sampler for imbalanced-learn's pipelines; a subclass fills `_draw`.
-
-    It has the parameters `sampling_strategy`, `n_per_class` and `random_state`. No sampler has
-    `transform`: a pipeline resamples in `fit` alone, so that no synthetic row is ever predicted or
-    scored.
-
-    Examples
-    --------
-    >>> from vaega.generative._samplers import Bootstrap
-    >>> issubclass(Bootstrap, BaseSampler), hasattr(Bootstrap, "transform")
-    (True, False)
-    """
-
-    _estimator_type = "sampler"
-    _sampling_type = "over-sampling"
-    sampling_strategy: Any
-    n_per_class: Any
-    random_state: Any
-
-    def fit(self, X: Any, y: Any) -> Self:
-        """Check the data and resolve the strategy; nothing is drawn.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            Labels.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        InputError
-            When the strategy does not fit the labels.
-        """
-        self._check_settings()
-        self._checked(X, y)
-        return self
-
-    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """Return the rows given, then as many new ones as the strategy asks for.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; an array, a list or a DataFrame.
-        y : array-like of shape (n_samples,)
-            Labels; an array, a list, a Series or a one-column DataFrame; also one-hot.
-
-        Returns
-        -------
-        X_resampled, y_resampled
-            In the containers of X and y. Columns of floats keep their dtype; others become float64
-            where rows were added.
-
-        Raises
-        ------
-        InputError
-            When the strategy does not fit the labels, or rows cannot be drawn.
-        """
-        self._check_settings()
-        rows, labels = self._checked(X, y)
-        wanted = {label: n for label, n in self.sampling_strategy_.items() if n}
-        containers = Containers(X, y)
-        if not wanted:
-            return containers.restore(rows[:0], labels[:0])
-        return containers.restore(*self._draw(rows, labels, wanted, draw_seed(self.random_state)))
-
-    @abstractmethod
-    def _draw(
-        self, X: np.ndarray, y: np.ndarray, wanted: dict[Any, int], seed: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return new rows and their labels, class by class in the order of `wanted`."""
-
-    def _check_settings(self) -> None:
-        """Refuse parameters of the subclass that break a rule; those of all are checked with y."""
-
-    def _checked(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        owner = type(self).__name__
-        labels = labels_from(y, owner=owner)
-        rows, labels = validate_data(self, rows_from(X), labels, dtype=np.float64)
-        self.sampling_strategy_ = resolve_strategy(
-            self.sampling_strategy, self.n_per_class, labels, owner=owner
-        )
-        return rows, labels
-
-    def __sklearn_tags__(self) -> Any:
-        return as_sampler(super().__sklearn_tags__())
-
-
-class GenerativeSampler(BaseSampler):
-    """Add rows that a generative model, fitted on the rows given, draws for each class.
-
-    The original rows come first, unchanged and in order, then the new ones, class by class. Works
-    as a step of imbalanced-learn's ``Pipeline``, which resamples in `fit` only, so that no
-    synthetic row is ever predicted or scored.
-
-    Parameters
-    ----------
-    model : GenerativeModel or None, default=None
-        `VAE`, `ConditionalVAE`, `HierarchicalVAE`, `Autoencoder`, `ProbabilisticPCA` or
-        `ClassGaussian`, not fitted; a clone is. None is ``VAE()``.
-    sampling_strategy : str, float, mapping or callable, default="auto"
-        As in imbalanced-learn's over-samplers: "auto" or "not majority", "minority",
-        "not minority", "all", a ratio for two classes, ``{label: rows afterwards}``, or a callable
-        that makes such a mapping from y.
-    n_per_class : int, mapping of label to int, or None, default=None
-        Rows to add to each class, whatever `sampling_strategy` says.
-    noise : bool, default=True
-        Whether new rows carry the decoder's noise; see `VAE.sample`.
-    source : {"prior", "posterior", "rows"} or None, default=None
-        Where latent points come from, see `VAE.sample`: of the class's aggregate posterior for
-        None and "posterior"; "rows" draws around rows of the class.
-    cache : None, "auto", str or path, default=None
-        Where fitted models are kept: nowhere, in the default folder, or in that folder.
-    random_state : int, RandomState, Generator or None, default=None
-        Seeds the rows and the model; None draws fresh rows and keeps a seed of the model's own.
-
-    Attributes
-    ----------
-    sampling_strategy_ : dict of label to int
-        Rows added.
-    model_ : GenerativeModel or None
-        The fitted model; None before `fit_resample`, and when there was nothing to add.
-    n_features_in_ : int
-        Columns of X.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> X, y = load_iris(return_X_y=True)
-    >>> sampler = GenerativeSampler(VAE(max_epochs=20), n_per_class=10, random_state=0)
-    >>> X_new, y_new = sampler.fit_resample(X, y)
-    >>> X_new.shape, bool((X_new[:150] == X).all())
-    ((180, 4), True)
-    """
-
-    def __init__(
-        self,
-        model: GenerativeModel | None = None,
-        *,
-        sampling_strategy: Any = "auto",
-        n_per_class: Any = None,
-        noise: bool = True,
-        source: str | None = None,
-        cache: Any = None,
-        random_state: Any = None,
-    ):
-        self.model = model
-        self.sampling_strategy = sampling_strategy
-        self.n_per_class = n_per_class
-        self.noise = noise
-        self.source = source
-        self.cache = cache
-        self.random_state = random_state
-
-    def fit(self, X: Any, y: Any) -> Self:
-        """Check the data and resolve the strategy; nothing is trained.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            Labels.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        InputError
-            When the strategy does not fit the labels.
-        """
-        self.model_: GenerativeModel | None = None
-        return super().fit(X, y)
-
-    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """Return the rows given, then as many new ones as the strategy asks for.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; an array, a list or a DataFrame.
-        y : array-like of shape (n_samples,)
-            Labels; an array, a list, a Series or a one-column DataFrame; also one-hot.
-
-        Returns
-        -------
-        X_resampled, y_resampled
-            In the containers of X and y. Columns of floats keep their dtype; others become float64
-            where rows were added.
-
-        Raises
-        ------
-        InputError
-            When the strategy does not fit the labels, or the model cannot be fitted.
-        """
-        self.model_ = None
-        return super().fit_resample(X, y)
-
-    def _check_settings(self) -> None:
-        if self.model is not None:
-            check_model(self.model, "sample", owner="GenerativeSampler")
-
-    def _draw(
-        self, X: np.ndarray, y: np.ndarray, wanted: dict[Any, int], seed: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        model = self.model_ = self._fitted_model(X, y, derive_seed(seed, "model"))
-        how = {"noise": self.noise, "random_state": derive_seed(seed, "sample")}
-        if self.source is None:
-            return model.sample(wanted, **how)
-        given = {"rows": X, "labels": y} if self.source == "rows" else {}
-        return model.sample(wanted, source=self.source, **given, **how)
-
-    def _fitted_model(self, X: np.ndarray, y: np.ndarray, seed: int) -> Any:
-        model = VAE() if self.model is None else clone(self.model)
-        params = model.get_params(deep=False)
-        if "random_state" in params and (
-            self.random_state is not None or params["random_state"] is None
-        ):
-            model.set_params(random_state=seed)
-        if self.cache is None:
-            return model.fit(X, y)
-        return self._cache().fit(model, X, y)
-
-    def _cache(self) -> ModelCache:
-        if not isinstance(self.cache, str | Path):
-            raise InputError(
-                f"GenerativeSampler: cache must be None, 'auto' or a folder, got {self.cache!r}."
-            )
-        return ModelCache(None if self.cache == "auto" else self.cache)
-
-
-class Bootstrap(BaseSampler):
-    """Add rows of each class, drawn from it with replacement.
-
-    Parameters
-    ----------
-    sampling_strategy : str, float, mapping or callable, default="auto"
-        As in imbalanced-learn's over-samplers, see `GenerativeSampler`.
-    n_per_class : int, mapping of label to int, or None, default=None
-        Rows to add to each class, whatever `sampling_strategy` says.
-    random_state : int, RandomState, Generator or None, default=None
-        None draws other rows on every call.
-
-    Attributes
-    ----------
-    sampling_strategy_ : dict of label to int
-        Rows added.
-    n_features_in_ : int
-        Columns of X.
-
-    Examples
-    --------
-    >>> X, y = [[1.0], [2.0], [7.0]], ["many", "many", "few"]
-    >>> Bootstrap(random_state=0).fit_resample(X, y)
-    ([[1.0], [2.0], [7.0], [7.0]], ['many', 'many', 'few', 'few'])
-    """
-
-    def __init__(
-        self,
-        *,
-        sampling_strategy: Any = "auto",
-        n_per_class: Any = None,
-        random_state: Any = None,
-    ):
-        self.sampling_strategy = sampling_strategy
-        self.n_per_class = n_per_class
-        self.random_state = random_state
-
-    def _draw(
-        self, X: np.ndarray, y: np.ndarray, wanted: dict[Any, int], seed: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        rng = derive_rng(seed, "sample")
-        chosen = np.concatenate(
-            [rng.choice(np.flatnonzero(y == label), size=n) for label, n in wanted.items()]
-        )
-        return X[chosen], y[chosen]
-
-
-class GaussianJitter(BaseSampler):
-    """Add rows of each class with Gaussian noise on every column.
-
-    The noise of a column has a share of the standard deviation that the column has within classes,
-    pooled over them, so that a class of one row gets noise as well. Each row of a class is taken as
-    often as the others, give or take once.
-
-    Parameters
-    ----------
-    share : float, default=0.25
-        The noise's standard deviation over that within classes, at least 0. New rows vary
-        ``1 + share ** 2`` times as much as real ones.
-    sampling_strategy : str, float, mapping or callable, default="auto"
-        As in imbalanced-learn's over-samplers, see `GenerativeSampler`.
-    n_per_class : int, mapping of label to int, or None, default=None
-        Rows to add to each class, whatever `sampling_strategy` says.
-    random_state : int, RandomState, Generator or None, default=None
-        None draws other rows on every call.
-
-    Attributes
-    ----------
-    sampling_strategy_ : dict of label to int
-        Rows added.
-    n_features_in_ : int
-        Columns of X.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> X, y = load_iris(return_X_y=True)
-    >>> X_new, y_new = GaussianJitter(n_per_class=10, random_state=0).fit_resample(X, y)
-    >>> X_new.shape, bool((X_new[:150] == X).all())
-    ((180, 4), True)
-    """
-
-    def __init__(
-        self,
-        share: float = 0.25,
-        *,
-        sampling_strategy: Any = "auto",
-        n_per_class: Any = None,
-        random_state: Any = None,
-    ):
-        self.share = share
-        self.sampling_strategy = sampling_strategy
-        self.n_per_class = n_per_class
-        self.random_state = random_state
-
-    def _check_settings(self) -> None:
-        if check_number(self.share, "share", owner="GaussianJitter") < 0:
-            raise InputError(f"GaussianJitter: share must be at least 0, got {self.share!r}.")
-
-    def _draw(
-        self, X: np.ndarray, y: np.ndarray, wanted: dict[Any, int], seed: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        rng, codes = derive_rng(seed, "sample"), np.unique(y, return_inverse=True)[1]
-        unit = binary_units(np.abs(X).max(axis=0))  # so that no square is infinite, or nothing
-        deviation = np.sqrt(within_class_variance(X / unit, codes)) * unit
-        chosen = np.concatenate([_evenly(y == label, n, rng) for label, n in wanted.items()])
-        noise = rng.standard_normal((len(chosen), X.shape[1]))
-        return X[chosen] + self.share * deviation * noise, y[chosen]
-
-
-def _evenly(mine: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    rows = np.flatnonzero(mine)
-    rounds = [rng.permutation(rows) for _ in range(-(-n // len(rows)))]
-    return np.concatenate(rounds)[:n]
-
-
-class SMOTE(BaseSampler):
-    """Add rows between rows of a class and their nearest neighbours in it.
-
-    The rows are those of imbalanced-learn's SMOTE with the same seed. Classes that are too small
-    for it are no error: one of n rows has n - 1 neighbours, a single row is repeated, and a warning
-    says so.
-
-    Parameters
-    ----------
-    k_neighbors : int, default=5
-        Nearest neighbours of the same class, of which one is chosen for each new row.
-    sampling_strategy : str, float, mapping or callable, default="auto"
-        As in imbalanced-learn's over-samplers, see `GenerativeSampler`.
-    n_per_class : int, mapping of label to int, or None, default=None
-        Rows to add to each class, whatever `sampling_strategy` says.
-    random_state : int, RandomState, Generator or None, default=None
-        None draws other rows on every call.
-
-    Attributes
-    ----------
-    sampling_strategy_ : dict of label to int
-        Rows added.
-    n_features_in_ : int
-        Columns of X.
-
-    References
-    ----------
-    Chawla, Bowyer, Hall and Kegelmeyer (2002), SMOTE: synthetic minority over-sampling technique,
-    Journal of Artificial Intelligence Research 16.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> X, y = load_iris(return_X_y=True)
-    >>> X_new, y_new = SMOTE(n_per_class=10, random_state=0).fit_resample(X, y)
-    >>> X_new.shape, bool((X_new[:150] == X).all())
-    ((180, 4), True)
-    """
-
-    def __init__(
-        self,
-        k_neighbors: int = 5,
-        *,
-        sampling_strategy: Any = "auto",
-        n_per_class: Any = None,
-        random_state: Any = None,
-    ):
-        self.k_neighbors = k_neighbors
-        self.sampling_strategy = sampling_strategy
-        self.n_per_class = n_per_class
-        self.random_state = random_state
-
-    def _check_settings(self) -> None:
-        check_count(self.k_neighbors, "k_neighbors", owner="SMOTE")
-
-    def _draw(
-        self, X: np.ndarray, y: np.ndarray, wanted: dict[Any, int], seed: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        most, smote = self.k_neighbors, find_smote()
-        sizes = {label: int(np.count_nonzero(y == label)) for label in wanted}
-        neighbours = {label: min(most, size - 1) for label, size in sizes.items()}
-        _say_what_is_small(sizes, most)
-        drawn: dict[Any, np.ndarray] = {}
-        for k in sorted(set(neighbours.values())):
-            mine = {label: n for label, n in wanted.items() if neighbours[label] == k}
-            drawn |= _between(smote, X, y, mine, k, seed) if k else _repeated(X, y, mine)
-        rows = np.concatenate([drawn[label] for label in wanted])
-        return rows, np.repeat(np.array(list(wanted), dtype=y.dtype), list(wanted.values()))
-
-
-def find_smote() -> Any:
-    """Return imbalanced-learn's SMOTE."""
-    try:
-        from imblearn import over_sampling
-    except ImportError as error:
-        raise MissingExtraError(
-            owner="SMOTE", package="imbalanced-learn", extra="compare"
-        ) from error
-    return over_sampling.SMOTE
-
-
-def _between(
-    smote: Any, X: np.ndarray, y: np.ndarray, wanted: dict[Any, int], k: int, seed: int
-) -> dict[Any, np.ndarray]:
-    totals = {label: int(np.count_nonzero(y == label)) + n for label, n in wanted.items()}
-    sampler = smote(sampling_strategy=totals, k_neighbors=k, random_state=seed)
-    rows, labels = sampler.fit_resample(X, y)
-    rows, labels = rows[len(X) :], labels[len(X) :]
-    return {label: rows[labels == label] for label in wanted}
-
-
-def _repeated(X: np.ndarray, y: np.ndarray, wanted: dict[Any, int]) -> dict[Any, np.ndarray]:
-    return {label: np.repeat(X[y == label], n, axis=0) for label, n in wanted.items()}
-
-
-def _say_what_is_small(sizes: dict[Any, int], most: int) -> None:
-    # Without the numbers of rows, so that Python shows it once and not anew for each fold.
-    fewer = [repr(label) for label, size in sizes.items() if 1 < size <= most]
-    single = [repr(label) for label, size in sizes.items() if size == 1]
-    said = []
-    if fewer:
-        said.append(
-            f"too few rows for k_neighbors={most} in {', '.join(fewer)}, all are neighbours"
-        )
-    if single:
-        said.append(f"a single row in {', '.join(single)}, which is repeated")
-    if said:
-        warnings.warn(f"SMOTE: {'; '.join(said)}.", UserWarning, stacklevel=4)
+    sampler = SamplerEstimatorTags(**plain)
+    sampler.input_tags = SamplerInputTags()
+    sampler.target_tags.required = True
+    return sampler

@@ -1,31 +1,30 @@
-"""Settings of published networks, by name."""
+"""Hyperparameters of the autoencoders: their checks, and presets of published networks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
-import numpy as np
 import torch
 
-from vaega.core.checks import check_choice, check_count, check_number, check_positive
+from vaega.core.checks import check_choice, check_count, check_flag, check_number, check_positive
 from vaega.core.devices import pick_device
 from vaega.core.errors import InputError
-from vaega.generative._fitted import find_likelihood
-from vaega.generative._networks import NORMS, HierarchicalNetwork, Network
+from vaega.generative._networks import LIKELIHOODS, NORMS, Likelihood, VariationalNetwork
 from vaega.generative._training import (
     ANNEALINGS,
     LEARNED,
     PRECISIONS,
     Annealing,
-    Objective,
+    TrainingObjective,
     TrainingSettings,
 )
 
 CALIBRATIONS = ("matched", "heldout")
+
 VALIDATIONS = ("auto", "split", "crossfit")
 
-# Below this many rows one split holds out too few to judge by.
+# Below this many rows one split holds out too few to validate by.
 FEW_ROWS = 60
 
 
@@ -33,7 +32,8 @@ FEW_ROWS = 60
 class FitSettings:
     """Everything a fit needs beside rows, labels and seed; fields as the parameters of `VAE`."""
 
-    kind: str  # Which network is trained
+    network: type[VariationalNetwork]  # The class of what is trained
+    sees_labels: bool  # Whether the network sees the class
     hidden: tuple[int, ...]
     latent: int | tuple[int, ...]
     norm: str | None
@@ -50,45 +50,34 @@ class FitSettings:
 
     @property
     def owner(self) -> str:
-        """Who asks, for errors."""
+        """Name of the model, for errors."""
         return self.training.owner
 
-    @property
-    def conditional(self) -> bool:
-        """Whether the network sees the label."""
-        return self.kind == "conditional"
-
-    @property
-    def architecture(self) -> type[Network] | type[HierarchicalNetwork]:
-        """The class of the network."""
-        return HierarchicalNetwork if self.kind == "hierarchical" else Network
-
-    def crosses(self, n: int) -> bool:
-        """Return whether `n` rows are split twice."""
+    def is_crossed(self, n: int) -> bool:
+        """Return whether `n` rows are split twice, with other rows held out."""
         return n < FEW_ROWS if self.validation == "auto" else self.validation == "crossfit"
 
     def network_sizes(self, n_features: int, n_classes: int) -> dict[str, Any]:
-        """Return the arguments of `architecture` for data of this width."""
-        sizes = {
+        """Return the arguments of `network` for data of this width."""
+        conditions = {"n_conditions": n_classes} if self.sees_labels else {}
+        return {
             "n_features": n_features,
             "hidden": self.hidden,
             "latent": self.latent,
             "norm": self.norm,
             "output_norm": self.output_norm,
+            **conditions,
         }
-        if self.kind == "hierarchical":
-            return sizes
-        n_conditions = n_classes if self.conditional else 0
-        return {**sizes, "n_conditions": n_conditions, "stochastic": self.kind != "autoencoder"}
 
 
 def check_settings(model: Any) -> FitSettings:
     """Return the checked settings of an autoencoder."""
-    owner, kind = type(model).__name__, model._kind
+    owner = type(model).__name__
     return FitSettings(
-        kind=kind,
+        network=model.network_class,
+        sees_labels=model.sees_labels,
         hidden=_check_widths(model.hidden, "hidden", owner),
-        latent=_check_latent(model.latent, kind, owner),
+        latent=model._check_latent(model.latent, owner),
         norm=None if model.norm is None else check_choice(model.norm, "norm", NORMS, owner=owner),
         output_norm=check_flag(model.output_norm, "output_norm", owner=owner),
         standardize=check_flag(model.standardize, "standardize", owner=owner)
@@ -100,23 +89,24 @@ def check_settings(model: Any) -> FitSettings:
         precision=check_choice(model.precision, "precision", PRECISIONS, owner=owner),
         class_weight=_check_class_weight(model.class_weight, owner),
         balanced_batches=check_flag(model.balanced_batches, "balanced_batches", owner=owner),
-        training=_check_training(model, kind, owner),
+        training=_check_training(model, owner),
     )
 
 
-def _check_training(model: Any, kind: str, owner: str) -> TrainingSettings:
+def _check_training(model: Any, owner: str) -> TrainingSettings:
     beta, free_bits = 0.0, 0.0
     annealing, n_draws = Annealing(), 1
-    if kind != "autoencoder":  # no latent noise, no KL
+    if model.network_class.stochastic:
         beta = check_positive(model.beta, "beta", owner=owner)
         free_bits = _check_free_bits(model.free_bits, owner)
         annealing = _check_annealing(model, owner)
         n_draws = check_count(model.n_draws, "n_draws", owner=owner)
-    least = 2 if model.norm == "batch" else 1
+    likelihood = find_likelihood(model.likelihood, owner=owner)
+    min_batch_size = 2 if model.norm == "batch" else 1
     return TrainingSettings(
-        objective=Objective(find_likelihood(model.likelihood, owner=owner), beta, free_bits),
+        objective=TrainingObjective(likelihood, beta, free_bits),
         learning_rate=check_positive(model.learning_rate, "learning_rate", owner=owner),
-        batch_size=check_count(model.batch_size, "batch_size", owner=owner, minimum=least),
+        batch_size=check_count(model.batch_size, "batch_size", owner=owner, minimum=min_batch_size),
         max_epochs=check_count(model.max_epochs, "max_epochs", owner=owner),
         patience=check_count(model.patience, "patience", owner=owner),
         sigma=_check_sigma(model.sigma, owner),
@@ -145,9 +135,13 @@ def _check_free_bits(value: Any, owner: str) -> float:
     return float(value)
 
 
-def _check_latent(latent: Any, kind: str, owner: str) -> int | tuple[int, ...]:
-    if kind != "hierarchical":
-        return check_count(latent, "latent", owner=owner)
+def check_latent(latent: Any, owner: str) -> int:
+    """Return the dimensions of a latent space."""
+    return check_count(latent, "latent", owner=owner)
+
+
+def check_latent_layers(latent: Any, owner: str) -> tuple[int, ...]:
+    """Return the dimensions of latent layers, the lowest first; n stands for (n, n // 2)."""
     if isinstance(latent, Integral):
         latent = (latent, check_count(latent, "latent", owner=owner, minimum=2) // 2)
     sizes = _check_widths(latent, "latent", owner)
@@ -160,13 +154,6 @@ def _check_widths(widths: Any, name: str, owner: str) -> tuple[int, ...]:
     if isinstance(widths, str) or not isinstance(widths, Sequence) or not widths:
         raise InputError(f"{owner}: {name} must be a tuple of one or more widths, got {widths!r}.")
     return tuple(check_count(width, f"each width in {name}", owner=owner) for width in widths)
-
-
-def check_flag(value: Any, name: str, *, owner: str) -> bool:
-    """Return `value` as a bool when it is one."""
-    if not isinstance(value, bool | np.bool_):
-        raise InputError(f"{owner}: {name} must be True or False, got {value!r}.")
-    return bool(value)
 
 
 def _check_fraction(value: Any, owner: str) -> float:
@@ -197,6 +184,11 @@ def _check_class_weight(value: Any, owner: str) -> Any:
         label: check_positive(weight, f"class_weight[{label!r}]", owner=owner)
         for label, weight in value.items()
     }
+
+
+def find_likelihood(name: object, *, owner: str) -> Likelihood:
+    """Return the likelihood of that name."""
+    return LIKELIHOODS[check_choice(name, "likelihood", LIKELIHOODS, owner=owner)]
 
 
 # Castillo's master's thesis: three hidden layers of widths H1, H2, H2, each Linear, batch norm and

@@ -14,7 +14,7 @@ from vaega.core.checks import check_count
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed
 from vaega.data._splits import holdout_split
-from vaega.generative._fitted import binary_units, check_labels
+from vaega.generative._data import binary_units, check_labels
 
 # Smaller numbers are nothing to measures that round, larger ones too much for squares.
 LEAST_SIZE, MOST_SIZE = 1e-6, 1e100

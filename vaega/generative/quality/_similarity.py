@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vaega.core.randomness import derive_rng
-from vaega.generative._fitted import within_class_variance
+from vaega.generative._data import within_class_variance
 from vaega.generative.quality._rows import ComparedRows
 
 # More columns than that are represented by so many of them, chosen at random.
