@@ -2,13 +2,12 @@
 
     VAEGA_DATA=path/to/data python benchmarks/joint.py [--splits 12] [NAME ...]
 
-Four ways with the same 3,000 masks asked for: one search on real rows; one with rows of a
-conditional autoencoder of all features; half of the masks before and half after the autoencoder is
-fitted on the tenth of the features that the first half chose most often (select, generate,
-select); and one with feedback, where every ten generations the autoencoder is fitted again, on the
-features that survive, with more rows of the classes that the best mask gets wrong. Features are
-judged on held-out rows by a linear SVM and 3-NN that are fitted on real rows. Kept split by split
-in results/benchmarks/joint.csv: a run that was stopped goes on.
+Three ways with the same 3,000 masks asked for: one search on real rows; one with rows of a
+conditional autoencoder of all features; and half of the masks before and half after the autoencoder
+is fitted on the tenth of the features that the first half chose most often (select, generate,
+select). Features are scored on held-out rows by a linear SVM and 3-NN that are fitted on real rows.
+Kept split by split in results/benchmarks/joint.csv: a run that was stopped goes on. A fourth way
+there, feedback from the search to the autoencoder, changed nothing and was removed.
 """
 
 import argparse
@@ -45,12 +44,6 @@ def ways(seed):
         "select, generate, select",
         SelectGenerateSelect(half, sampler=sampler(), random_state=seed),
     )
-    yield (
-        "feedback",
-        GeneticSelector(
-            KNeighborsClassifier(3), sampler=sampler(), n_generations=30, feedback=10, **one
-        ),
-    )
 
 
 def one_split(name, place, train, test):
@@ -83,7 +76,7 @@ def tables_of(runs):
             | {"seconds": round(seconds, 1)}
         )
         plain = runs[(runs["dataset"] == name) & (runs["way"] == "generated rows")]
-        if way in ("select, generate, select", "feedback") and len(plain) == len(group):
+        if way == "select, generate, select" and len(plain) == len(group):
             paired = {
                 label: interval(group[label].to_numpy() - pd.Series(plain[label].to_numpy()))
                 for label in CLASSIFIERS

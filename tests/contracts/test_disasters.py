@@ -103,7 +103,7 @@ def test_scores_that_find_no_room_are_computed(whole, tmp_path, monkeypatch, rec
 
 
 def test_scores_that_somebody_locks_for_good_are_computed(whole, tmp_path, monkeypatch, recwarn):
-    monkeypatch.setattr("vaega.fitness._memory._PATIENCE", 0.05)
+    monkeypatch.setattr("vaega.fitness._score_store._PATIENCE", 0.05)
     assert run(whole, tmp_path) == 0
     for place in tmp_path.glob("small/runs/*"):
         shutil.rmtree(place)

@@ -13,8 +13,7 @@ from vaega.experiments.open_search import (
     check_open_search,
     mean_metric,
 )
-from vaega.fitness._memory import PenaltyObjective, WeightedObjective
-from vaega.selection._search import SearchScores
+from vaega.fitness._memory import FitnessMemory, PenaltyObjective, WeightedObjective
 from vaega.selection._settings import SearchSettings
 
 N = 30
@@ -30,13 +29,13 @@ SETTINGS = SearchSettings(
 AS_RUN, AS_DESCRIBED = breeding_of("as-run"), breeding_of("as-described")
 
 
-def scores():
-    return SearchScores(lambda _: lambda masks: masks[:, :5].mean(axis=1), N)
+def memory():
+    return FitnessMemory(lambda masks: masks[:, :5].mean(axis=1), n_features=N)
 
 
 def evolve(breeding, seed=0, settings=SETTINGS, **more):
     search = OpenSearch(WeightedObjective(0.5), settings, breeding, seed, **more)
-    return search.run(scores(), digest="rows")
+    return search.run(memory(), digest="rows")
 
 
 def test_same_seed_same_masks():

@@ -6,9 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import StratifiedKFold
+from sklearn.naive_bayes import GaussianNB
 
 from vaega.core.errors import InputError
-from vaega.fitness._memory import FitnessMemory, ScoreStore
+from vaega.fitness._cross_validated import CrossValidatedFitness
+from vaega.fitness._folds import prepare_folds
+from vaega.fitness._memory import Evaluations, FitnessMemory
+from vaega.fitness._score_store import ScoreStore
 
 
 class Counting:
@@ -147,3 +153,31 @@ def test_a_plain_function_has_no_digest_and_is_not_stored(tmp_path, masks):
     store = ScoreStore(tmp_path / "scores")
     FitnessMemory(Counting(), n_features=4, store=store)(masks)
     assert not (tmp_path / "scores").exists()
+
+
+def test_scores_of_classifiers_are_means_over_the_folds(two_clouds, rng):
+    X, y = two_clouds
+    splits = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))
+    folds = prepare_folds(X, y, splits, seed=0)
+    fitness = CrossValidatedFitness(GaussianNB(), folds, get_scorer("accuracy"))
+    masks = rng.random((12, 12)) < 0.4
+    masks[:, 0] = True
+    memory = FitnessMemory(fitness, n_features=12)
+    scores = memory(masks)
+    np.testing.assert_array_equal(scores, fitness(masks))
+    np.testing.assert_array_equal(memory.fold_scores(masks), fitness.score_folds(masks))
+    assert memory.evaluations.n_fits == 5 * memory.n_distinct
+    assert [memory.known_score(mask) for mask in masks] == scores.tolist()
+    assert memory.n_asked == 12
+
+
+def test_evaluations_add_up(masks):
+    memory = FitnessMemory(Folds(), n_features=4)
+    memory(masks)
+    memory(masks[:5])
+    counts = memory.evaluations
+    n = memory.n_distinct
+    assert counts == Evaluations(35, n, n, 3 * n, memory.warnings_)
+    both = sum([counts, counts], Evaluations())
+    assert (both.n_asked, both.n_distinct, both.n_scored, both.n_fits) == (70, 2 * n, 2 * n, 6 * n)
+    assert both.warnings == {"W: many": 2 * memory.warnings_["W: many"]}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import InputError
-from vaega.fitness._memory import ObjectiveFitness, PenaltyObjective, WeightedObjective
+from vaega.fitness._memory import FitnessMemory, PenaltyObjective, WeightedObjective
 
 MASKS = np.array([[True, False, False, False], [True, True, True, True]])
 SCORES = np.array([0.6, 0.8])
@@ -32,6 +32,10 @@ def test_price_is_not_negative(price):
         PenaltyObjective(price)
 
 
-def test_objective_of_another_fitness():
-    fitness = ObjectiveFitness(lambda masks: masks.mean(axis=1), PenaltyObjective(0.1))
-    np.testing.assert_allclose(fitness(MASKS), [0.15, 0.6])
+def test_a_memory_gives_the_objective_of_the_scores():
+    memory = FitnessMemory(
+        lambda masks: masks.mean(axis=1), n_features=4, objective=PenaltyObjective(0.1)
+    )
+    np.testing.assert_allclose(memory(MASKS), [0.15, 0.6])
+    np.testing.assert_allclose(memory.score(MASKS), [0.25, 1.0])
+    assert (memory.n_asked, memory.n_distinct) == (4, 2)

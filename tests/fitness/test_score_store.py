@@ -13,8 +13,8 @@ import warnings
 import numpy as np
 import pytest
 
-from vaega.fitness import _memory as score_store
-from vaega.fitness._memory import ScoreEntry, ScoreStore
+from vaega.fitness import _score_store as score_store
+from vaega.fitness._score_store import ScoreEntry, ScoreStore
 
 
 def entry(number, n_folds=3):
@@ -149,7 +149,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from tests.fitness.test_score_store import batch
-from vaega.fitness._memory import ScoreStore
+from vaega.fitness._score_store import ScoreStore
 store = ScoreStore(Path(sys.argv[1]))
 number = int(sys.argv[2])
 while True:

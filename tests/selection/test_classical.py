@@ -66,7 +66,7 @@ def test_what_a_ranking_warns_of_is_counted_not_shown(recwarn):
     X, y = planted()
     X[:, 3] = 7.0
     found = ClassicalSelection("f_classif").run(inner_of(X, y), OBJECTIVE)
-    assert any("constant" in text for text in found.warnings)
+    assert any("constant" in text for text in found.evaluations.warnings)
     assert not [one for one in recwarn if "constant" in str(one.message)]
 
 
@@ -97,6 +97,9 @@ def test_synthetic_rows_are_ranked_with_the_real_ones():
 def test_counts():
     X, y = planted()
     found = ClassicalSelection("f_classif").run(inner_of(X, y), OBJECTIVE)
-    assert found.n_distinct == len(trial_sizes(20, minimum=1, maximum=20))
-    assert found.n_fits == 3 * found.n_distinct
-    assert ClassicalSelection("random", n_masks=50).run(inner_of(X, y), OBJECTIVE).n_asked >= 50
+    counts = found.evaluations
+    assert counts.n_distinct == len(trial_sizes(20, minimum=1, maximum=20))
+    assert counts.n_fits == 3 * counts.n_distinct
+    drawn = ClassicalSelection("random", n_masks=50).run(inner_of(X, y), OBJECTIVE).evaluations
+    assert drawn.n_asked >= 50
+    assert drawn.n_fits == 3 * drawn.n_distinct

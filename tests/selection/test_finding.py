@@ -97,11 +97,8 @@ def test_bounds_and_pins_hold_after_the_vote(two_clouds):
 
 OPTIONS = {
     "vote": {"n_searches": 3},
-    "fresh folds": {"n_searches": 1, "fresh_folds": True},
-    "race": {"n_searches": 1, "racing": 0.5},
-    "race on fresh folds": {"n_searches": 1, "racing": 0.5, "fresh_folds": True},
     "confirmation": {"n_searches": 1, "confirm": 4},
-    "everything": {"n_searches": 2, "racing": 0.5, "confirm": 3, "local_search": 1},
+    "everything": {"n_searches": 2, "confirm": 3, "local_search": 1},
     "front": {"algorithm": "nsga2", "confirm": 3},
 }
 
@@ -162,11 +159,9 @@ def test_confirmation_scores_the_best_masks_on_folds_the_search_did_not_use(two_
     assert not np.allclose(table["score"], table["inner_score"])
 
 
-def test_a_race_costs_fewer_fits(two_clouds):
+def test_fits_are_masks_times_folds(two_clouds):
     plain = GeneticSelector(GaussianNB(), n_searches=1, **SMALL).fit(*two_clouds)
-    raced = GeneticSelector(GaussianNB(), n_searches=1, racing=0.4, **SMALL).fit(*two_clouds)
     assert plain.n_fits_ == plain.n_evaluations_ * 5
-    assert raced.n_fits_ < raced.n_evaluations_ * 4
 
 
 def test_confirmation_is_less_optimistic_on_random_labels():
@@ -252,22 +247,6 @@ def test_callbacks_may_come_from_a_generator(two_clouds):
         *two_clouds
     )
     assert len(log.records) == 3
-
-
-def test_a_budget_holds_over_all_phases_of_feedback(two_clouds):
-    from imblearn.over_sampling import RandomOverSampler
-
-    settings = {**SMALL, "n_generations": 12}
-    selector = GeneticSelector(
-        GaussianNB(),
-        sampler=RandomOverSampler(sampling_strategy="all"),
-        n_searches=1,
-        feedback=2,
-        max_evaluations=15,
-        **settings,
-    ).fit(*two_clouds)
-    assert selector.n_evaluations_ < 30
-    assert len(selector.history_) < 12
 
 
 def test_groups_stay_together_under_an_integer_cv(numbered):

@@ -193,7 +193,6 @@ def test_warnings_of_the_classifier_become_one(two_clouds):
         ("forbidden", (-1,), "each of forbidden must be a whole number, at least 0, got -1"),
         ("stages", ((3,),), r"each of stages must be \[generations, features to keep\], got"),
         ("stages", ((3, 0.0),), "features to keep of a stage must be a number above 0, got 0.0"),
-        ("racing", 0.0, "racing must be a number above 0"),
         ("confirm", -1, "confirm must be a whole number, at least 0, got -1"),
         ("choice", "luck", "choice must be one of .*; got 'luck'"),
         ("local_search", 0, "local_search must be"),

@@ -67,7 +67,6 @@ def test_settings_among_some_features():
     ("settings", "rule"),
     [
         ({"algorithm": "nsga2", "n_searches": 3}, "n_searches must be 1 with algorithm nsga2"),
-        ({"algorithm": "nsga2", "fresh_folds": True}, "fresh_folds must go with algorithm"),
         ({"algorithm": "self_adaptive", "mutation": "swap"}, "mutation must have a rate"),
         ({"population_size": 4, "elite": 4}, "elite must be a whole number, from 0 to 3, got 4"),
         ({"max_features": 2, "min_features": 3}, "max_features must be"),
@@ -82,3 +81,24 @@ def test_a_small_budget_has_small_populations():
     resolved = SearchSettings(max_evaluations=500).resolved(n_rows=2000, n_features=500)
     assert resolved.population_size == 25
     assert SearchSettings(max_evaluations=50).resolved(n_rows=9, n_features=9).population_size == 10
+
+
+def test_bounds_that_the_features_cannot_fulfil_are_said():
+    with pytest.raises(InputError, match=r"forbidden must hold positions below 12.*got 12"):
+        SearchSettings(forbidden=(12,)).check_fits(12, owner="search")
+    with pytest.raises(InputError, match="min_features must be at most the number of features"):
+        SearchSettings(min_features=13).check_fits(12, owner="search")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("fresh_folds", True), ("racing", 0.5), ("feedback", 2)]
+)
+def test_settings_that_were_removed_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} was removed, it changed no result .*got {value}"):
+        SearchConfig(**{name: value})
+    with pytest.raises(TypeError, match=name):
+        GeneticSelector(None, **{name: value})
+
+
+def test_their_defaults_stand_in_earlier_results_and_are_passed_over():
+    assert SearchConfig(fresh_folds=False, racing=None, feedback=None) == SearchConfig()

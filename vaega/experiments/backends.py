@@ -31,8 +31,8 @@ from vaega.data._dataset import Dataset
 from vaega.experiments.monitor import Allowance, Budget, Observer
 from vaega.experiments.store import Run, Store
 from vaega.experiments.worker import Completion, Outcome, Worker, describe_environment
-from vaega.fitness._memory import ScoreStore
 from vaega.fitness._parallel import make_cluster_backend, work_on
+from vaega.fitness._score_store import ScoreStore
 
 _IDLE = 300.0  # seconds after which a process that has nothing to do ends
 _THREADS = (  # of numeric libraries, so that processes do not take each other's cores

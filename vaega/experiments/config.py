@@ -330,6 +330,10 @@ class PreselectConfig(Section):
         return replace(search, **given)
 
 
+# Keys of the section search that are no more, with the defaults that they had.
+REMOVED_SETTINGS: dict[str, Any] = {"fresh_folds": False, "racing": None, "feedback": None}
+
+
 class SearchConfig(Section):
     """The search; the keys are those of `vaega.selection._settings.SearchSettings`."""
 
@@ -358,18 +362,28 @@ class SearchConfig(Section):
     max_features: Count | None = None
     pinned: tuple[Annotated[int, Field(strict=True, ge=0)], ...] = ()
     forbidden: tuple[Annotated[int, Field(strict=True, ge=0)], ...] = ()
-    fresh_folds: Annotated[bool, Field(strict=True)] = False
-    racing: Number | None = None
     confirm: Annotated[int, Field(strict=True, ge=0)] = 0
     confirm_repeats: Count = 3
     choice: str = "one_standard_error"
-    feedback: Count | None = None
     patience: Count | None = None
     restart_after: Count | None = None
     max_evaluations: Count | None = None
     max_seconds: Annotated[Number, Field(gt=0.0)] | None = None
     target: Number | None = None
     preselect: PreselectConfig | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_removed(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        for key, default in REMOVED_SETTINGS.items():  # the defaults stand in earlier results
+            if content.get(key, default) != default:
+                raise ValueError(
+                    f"{key} was removed, it changed no result (results/benchmarks/noise.md, "
+                    f"joint.md), got {content[key]!r}"
+                )
+        return {key: value for key, value in content.items() if key not in REMOVED_SETTINGS}
 
     @model_validator(mode="after")
     def _valid_settings(self) -> "SearchConfig":

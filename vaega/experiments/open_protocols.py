@@ -1,6 +1,5 @@
 """One trial of a run under a protocol of the thesis: its fitness is computed on the test rows."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +28,8 @@ from vaega.experiments.trial import (
 )
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import Preparation, prepare_fold
-from vaega.fitness._memory import Objective, ScoreStore
+from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
+from vaega.fitness._score_store import ScoreStore
 from vaega.generative._networks import OUTPUT_GAIN, Gaussian, VariationalNetwork, build_network
 from vaega.generative._state import one_torch_thread
 from vaega.generative._training import (
@@ -39,7 +39,7 @@ from vaega.generative._training import (
     TrainingSettings,
     gaussian_kl,
 )
-from vaega.selection._search import SearchScores, widened
+from vaega.selection._search import widened
 from vaega.selection._select_generate_select import frequent_columns
 from vaega.selection._settings import SearchSettings
 
@@ -277,18 +277,19 @@ def run_open_trial(
     extra = _figures(found, bench, fold)
     mask = widened(found.state.best_mask, columns, trial.X.shape[1])
     searches = [*first, found]
+    evaluations = sum((one.memory.evaluations for one in searches), Evaluations())
     return TrialResult(
         heldout_score=extra["elite_accuracy"],
         inner_score=extra["elite_accuracy"],
         selected=np.flatnonzero(mask),
         frequencies=widened(found.state.masks.mean(axis=0), columns, trial.X.shape[1], 0.0),
         history=_history(searches, bench.objective),
-        n_asked=sum(one.scores.n_asked for one in searches),
-        n_distinct=sum(one.scores.n_distinct for one in searches),
-        n_scored=sum(one.scores.n_scored for one in searches),
+        n_asked=evaluations.n_asked,
+        n_distinct=evaluations.n_distinct,
+        n_scored=evaluations.n_scored,
         n_searches=1,
         agreement=None,
-        warnings=dict(sum((one.scores.warnings_ for one in searches), Counter[str]())),
+        warnings=dict(evaluations.warnings),
         extra=extra,
     )
 
@@ -296,7 +297,7 @@ def run_open_trial(
 @dataclass(frozen=True, eq=False)
 class _Found:
     state: EvolutionState
-    scores: SearchScores
+    memory: FitnessMemory
     n_features: int
 
 
@@ -351,9 +352,9 @@ class _Bench:
             folder,
         )
         with self.fitness(fold) as fitness:
-            scores = SearchScores(lambda _: fitness, n_features, store=self.means.store)
-            state = search.run(scores, digest=fitness.digest)
-            return _Found(state, scores, n_features)
+            memory = FitnessMemory(fitness, n_features=n_features, store=self.means.store)
+            state = search.run(memory, digest=fitness.digest)
+            return _Found(state, memory, n_features)
 
     def preselected(self) -> tuple[np.ndarray, list[_Found]]:
         """Return the features that the first selection leaves, and its searches."""
@@ -374,7 +375,7 @@ class _Bench:
 
 def _figures(found: _Found, bench: _Bench, fold: Fold) -> dict[str, float]:
     state, n_real = found.state, len(bench.trial.y_test)
-    known, metric = found.scores.recall()
+    known, metric = found.memory.recall()
     values = {mask.tobytes(): float(value) for mask, value in zip(known, metric, strict=True)}
     both = np.vstack([state.best_mask, np.ones(found.n_features, dtype=bool)])
     real = replace(fold, X_validate=fold.X_validate[:n_real], y_validate=fold.y_validate[:n_real])

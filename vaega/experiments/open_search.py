@@ -18,8 +18,8 @@ from vaega.evolution._evolution import (
     evolve,
 )
 from vaega.evolution.algorithms._genetic import Generational
-from vaega.fitness._memory import Objective, ObjectiveFitness
-from vaega.selection._search import SearchScores, build_toolbox
+from vaega.fitness._memory import FitnessMemory, Objective
+from vaega.selection._search import build_toolbox
 from vaega.selection._settings import SearchSettings
 
 # What such a search reads of the section ``search``; all else belongs to searches of our own.
@@ -79,17 +79,18 @@ class OpenSearch:
     callbacks: Iterable[Callback] = ()  # Called each generation
     folder: Path | None = None  # Where the state is kept
 
-    def run(self, scores: SearchScores, *, digest: str | None) -> EvolutionState:
+    def run(self, memory: FitnessMemory, *, digest: str | None) -> EvolutionState:
         """Evolve masks until the last generation."""
-        algorithm = self._algorithm(scores.n_features)
+        memory.objective = self.objective
+        algorithm = self._algorithm(memory.n_features)
         hooks = list(self.callbacks)
         for callback in hooks:
             callback.search = 0
         if self.folder is not None and digest is not None:
-            hooks.append(self._resumed(algorithm, scores, hooks, digest))
+            hooks.append(self._resumed(algorithm, memory, hooks, digest))
         return evolve(
             algorithm,
-            ObjectiveFitness(scores, self.objective),
+            memory,
             n_generations=int(self.settings.n_generations),
             callbacks=hooks,
         )
@@ -112,7 +113,7 @@ class OpenSearch:
     def _resumed(
         self,
         algorithm: Generational,
-        scores: SearchScores,
+        memory: FitnessMemory,
         hooks: Sequence[Callback],
         digest: str,
     ) -> SaveCheckpoint:
@@ -124,9 +125,9 @@ class OpenSearch:
         if found is not None:
             state, arrays = found
             algorithm.restore(state)
-            scores.restore(arrays)
+            memory.restore(arrays)
             restore_callbacks(hooks, arrays)
-        return SaveCheckpoint(path, extra=scores.to_arrays, callbacks=hooks, identity=identity)
+        return SaveCheckpoint(path, extra=memory.to_arrays, callbacks=hooks, identity=identity)
 
 
 def mean_metric(mean: float, n_features: float, objective: Objective, n_all: int) -> float:

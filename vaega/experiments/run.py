@@ -16,16 +16,15 @@ from vaega.core.files import canonical_json, fingerprint, path_inside, plain
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.backends import Cluster, Pool, ProcessPool, open_cluster
-from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.config import REMOVED_SETTINGS, ExperimentConfig
 from vaega.experiments.gate import candidate_arms
 from vaega.experiments.monitor import Budget, Observer
 from vaega.experiments.protocols import OpenTrial, Trial, make_protocol
 from vaega.experiments.store import Origin, Run, Store, write_plan
 from vaega.experiments.trial import make_sampler
 from vaega.experiments.worker import Completion, Worker
-from vaega.fitness._memory import ScoreStore
+from vaega.fitness._score_store import ScoreStore
 from vaega.selection._filters import find_boruta
-from vaega.selection._search import check_fits
 
 PARALLEL = ("auto", "runs", "fitness")
 BACKENDS = ("processes", "dask")
@@ -157,7 +156,9 @@ def plan_runs(config: ExperimentConfig, dataset: Dataset) -> list[Run]:
         if permutation is not None:
             resolved["permutation"] = permutation
             name = f"{name}-null-{permutation:03d}"
-        digest = fingerprint(canonical_json(resolved))[:10]
+        # An id stays what it was: settings that are no more had their defaults in it.
+        identity = {**resolved, "search": {**resolved["search"], **REMOVED_SETTINGS}}
+        digest = fingerprint(canonical_json(identity))[:10]
         runs.append(Run(f"{name}-{digest}", dataset.name, arm, seed, resolved, permutation))
     return runs
 
@@ -221,7 +222,7 @@ def _check(config: ExperimentConfig, dataset: Dataset, pending: Sequence[Run], d
     # What fails every run the same way is said once, before any is started.
     _check_metric(config, dataset)
     if any(arm.selector is None for arm in config.arms.values()):
-        check_fits(config.search.settings(), dataset.n_features, owner="search")
+        config.search.settings().check_fits(dataset.n_features, owner="search")
     trials = make_protocol(config.protocol).trials(dataset, pending[0].seed)
     _check_preparation(config, next(trials))
     for _ in trials:  # making a split is the check of it

@@ -30,11 +30,12 @@ from vaega.experiments.registry import (
     make_plain_sampler,
 )
 from vaega.fitness._folds import Preparation, augment, seed_unset
-from vaega.fitness._memory import Objective, PenaltyObjective, ScoreStore, WeightedObjective
+from vaega.fitness._memory import Objective, PenaltyObjective, WeightedObjective
 from vaega.fitness._parallel import counted_warnings
+from vaega.fitness._score_store import ScoreStore
 from vaega.generative._samplers import find_smote
 from vaega.selection._classical import ClassicalSelection
-from vaega.selection._search import InnerValidation, Search, SearchResult, widen_result
+from vaega.selection._search import InnerValidation, Search, SearchResult
 from vaega.selection._select_generate_select import frequent_columns
 from vaega.selection._stability import nogueira
 
@@ -361,13 +362,9 @@ def _select_among(
         result.history.assign(selection=place) for place, result in enumerate((first, found))
     ]
     return replace(
-        widen_result(found, columns, inner.n_features),
+        found.widened(columns, inner.n_features),
         history=pd.concat(histories, ignore_index=True),
-        n_asked=first.n_asked + found.n_asked,
-        n_distinct=first.n_distinct + found.n_distinct,
-        n_scored=first.n_scored + found.n_scored,
-        n_fits=first.n_fits + found.n_fits,
-        warnings=first.warnings + found.warnings,
+        evaluations=first.evaluations + found.evaluations,
     )
 
 
@@ -446,12 +443,12 @@ def _result(found: SearchResult, final: FinalModel) -> TrialResult:
         selected=final.selected,
         frequencies=found.frequencies,
         history=found.history,
-        n_asked=found.n_asked,
-        n_distinct=found.n_distinct,
-        n_scored=found.n_scored,
+        n_asked=found.evaluations.n_asked,
+        n_distinct=found.evaluations.n_distinct,
+        n_scored=found.evaluations.n_scored,
         n_searches=len(found.masks),
         agreement=nogueira(found.masks) if several else None,
-        warnings=dict(found.warnings + final.warnings),
+        warnings=dict(found.evaluations.warnings + final.warnings),
         brier=final.brier,
         classes=final.classes,
     )

@@ -22,7 +22,7 @@ from vaega.experiments.open_protocols import OpenMeans, run_open_trial
 from vaega.experiments.protocols import OpenTrial, Trial, make_protocol
 from vaega.experiments.store import Run, Store
 from vaega.experiments.trial import TrialResult, make_sampler, permute_labels, run_trial
-from vaega.fitness._memory import ScoreStore
+from vaega.fitness._score_store import ScoreStore
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from vaega.core.randomness import derive_seed
 from vaega.core.threads import one_thread
 from vaega.data._folds import Fold
 from vaega.engines._registry import EngineSpec, match, score_fold
+from vaega.fitness._cache_key import cache_key
 from vaega.fitness._folds import (
     ClusterFolds,
     FoldFiles,
@@ -32,7 +33,6 @@ from vaega.fitness._folds import (
     open_folds,
     unset_seeds,
 )
-from vaega.fitness._memory import stable_text
 from vaega.fitness._parallel import Alone, client_of, count_workers, counted_warnings, make_parallel
 
 Folds = Sequence[Fold] | str | SentFolds
@@ -351,7 +351,7 @@ class CrossValidatedFitness:
         scores cannot be kept for another one.
         """
         hashes = [self._hash(*pair) for pair in zip(self._places, self.folds, strict=True)]
-        texts = {"estimator": stable_text(self.estimator), "scorer": stable_text(self.scorer)}
+        texts = {"estimator": cache_key(self.estimator), "scorer": cache_key(self.scorer)}
         unknown = [name for name, text in texts.items() if text is None]
         if unknown or None in hashes:
             what = unknown[0] if unknown else "labels"

@@ -1,7 +1,7 @@
 """Classical selections on the folds of a search, so that both are compared on equal terms."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,10 +9,11 @@ import pandas as pd
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.data._folds import Fold
 from vaega.fitness._folds import prepare_fold
-from vaega.fitness._memory import FitnessMemory, Objective, ScoreStore
+from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
 from vaega.fitness._parallel import counted_warnings
+from vaega.fitness._score_store import ScoreStore
 from vaega.selection._filters import RANKINGS, rank_features
-from vaega.selection._search import InnerValidation, SearchResult, pareto_front
+from vaega.selection._search import InnerValidation, SearchResult
 from vaega.selection._voting import prefix_masks, trial_sizes
 
 KINDS = (*RANKINGS, "forward", "random", "all")
@@ -22,7 +23,7 @@ _IDLE_STEPS = 2  # of a forward selection, before it ends
 
 @dataclass(frozen=True)
 class ClassicalSelection:
-    """A selection without a genetic algorithm."""
+    """A selection without a genetic algorithm: a ranking cut at sizes, forward, random or all."""
 
     kind: str
     size: int | None = None
@@ -42,8 +43,7 @@ class ClassicalSelection:
             else:
                 masks = self._drawn(inner) if self.kind == "random" else _all(inner)
             metric = memory(masks)
-        best = int(np.argmax(objective(metric, masks)))
-        return _result(masks, metric, objective, best, memory)
+        return _best(masks, metric, objective, memory.evaluations)
 
     def _ranked(
         self,
@@ -59,26 +59,19 @@ class ClassicalSelection:
             sizes = np.array([min(self.size, n)])
         scores, warned = [], Counter[str]()
         with inner.fitness(folds) as fitness:
-            for place, fold in enumerate(folds):
+            for index, fold in enumerate(folds):
                 with counted_warnings() as counted:
-                    order = self._order(fold, n, derive_seed(inner.seed, place))
+                    order = self._order(fold, n, derive_seed(inner.seed, index))
                 masks = prefix_masks(order, sizes)
-                memory = FitnessMemory(fitness.subset([place]), n_features=n, store=store)
+                memory = FitnessMemory(fitness.subset([index]), n_features=n, store=store)
                 scores.append(memory(masks))
                 warned.update(memory.warnings_ + counted)
         metric = np.mean(scores, axis=0)
         with counted_warnings() as counted:
             masks = prefix_masks(self._order(_all_rows(inner), n, inner.seed), sizes)
-        best = int(np.argmax(objective(metric, masks)))
-        found = _result(masks, metric, objective, best, memory)
-        return replace(
-            found,
-            n_asked=len(sizes),
-            n_distinct=len(sizes),
-            n_scored=len(sizes),
-            n_fits=len(sizes) * len(folds),
-            warnings=warned + counted,
-        )
+        n_masks = len(sizes)
+        evaluations = Evaluations(n_masks, n_masks, n_masks, n_masks * len(folds), warned + counted)
+        return _best(masks, metric, objective, evaluations)
 
     def _order(self, fold: Fold, n_features: int, seed: int) -> np.ndarray:
         """Return all features by the ranking of fit rows; those not prepared come last."""
@@ -90,9 +83,9 @@ class ClassicalSelection:
         path, value, idle = [np.zeros(n, dtype=bool)], -np.inf, 0
         limit = min(self.size or _LARGEST, n)
         while len(path) <= limit and (self.size is not None or idle < _IDLE_STEPS):
-            left = np.flatnonzero(~path[-1])
-            masks = np.repeat(path[-1][None], len(left), axis=0)
-            masks[np.arange(len(left)), left] = True
+            candidates = np.flatnonzero(~path[-1])
+            masks = np.repeat(path[-1][None], len(candidates), axis=0)
+            masks[np.arange(len(candidates)), candidates] = True
             values = objective(memory(masks), masks)
             best = int(np.argmax(values))
             idle = 0 if values[best] > value else idle + 1
@@ -126,28 +119,22 @@ def _all(inner: InnerValidation) -> np.ndarray:
     return np.ones((1, inner.n_features), dtype=bool)
 
 
-def _result(
-    masks: np.ndarray, metric: np.ndarray, objective: Objective, best: int, memory: FitnessMemory
+def _best(
+    masks: np.ndarray, metric: np.ndarray, objective: Objective, evaluations: Evaluations
 ) -> SearchResult:
+    """Return the result with the mask of the highest objective, as of one generation."""
     values = objective(metric, masks)
-    sizes = masks.sum(axis=1)
+    best = int(np.argmax(values))
     history = {
         "generation": [0],
         "best": [float(values[best])],
         "best_score": [float(metric[best])],
-        "best_size": [int(sizes[best])],
+        "best_size": [int(masks[best].sum())],
     }
-    return SearchResult(
-        mask=masks[best],
-        score=float(metric[best]),
-        frequencies=masks[best].astype(float),
+    return SearchResult.of(
+        masks[best],
+        float(metric[best]),
+        scored=(masks, metric),
         history=pd.DataFrame(history),
-        front=pareto_front(masks, metric),
-        n_asked=memory.n_asked,
-        n_distinct=memory.n_distinct,
-        n_scored=memory.n_scored,
-        n_fits=memory.n_distinct,
-        warnings=memory.warnings_,
-        masks=masks[best][None],
-        weights=np.full(masks.shape[1], 1.0 / masks.shape[1]),
+        evaluations=evaluations,
     )

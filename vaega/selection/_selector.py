@@ -15,7 +15,8 @@ from vaega.core.errors import InputError
 from vaega.core.randomness import draw_seed
 from vaega.evolution._evolution import Callback
 from vaega.fitness._cross_validated import ENGINES
-from vaega.fitness._memory import ScoreStore, WeightedObjective
+from vaega.fitness._memory import WeightedObjective
+from vaega.fitness._score_store import ScoreStore
 from vaega.selection._base import MaskSelector
 from vaega.selection._search import Search, SearchResult
 from vaega.selection._settings import SearchSettings
@@ -201,10 +202,6 @@ default="auto"
         Most features of a mask; None sets no bound.
     pinned, forbidden : sequence of int or str, default=()
         Features that are always, or never, selected, by position or by name.
-    fresh_folds : bool, default=False
-        Score each generation on a partition of its own, the elite again with the others.
-    racing : float, optional
-        Share of a generation that goes on from the first two inner folds to the others.
     confirm : int, default=0
         Best masks of a single search that are scored again on fresh folds, from which the final
         one is chosen; 0 takes the mask with the best score.
@@ -212,9 +209,6 @@ default="auto"
         Fresh partitions that each of them is scored on.
     choice : {"one_standard_error", "lower_bound", "best", "knee"}, default="one_standard_error"
         Rule of that choice, and of the choice from the front of "nsga2".
-    feedback : int, optional
-        Refit the sampler after every so many generations, on the features that survive and with
-        more rows of the classes that the best mask gets wrong; needs a `sampler`.
     patience : int, optional
         Stop after so many generations without a better mask.
     restart_after : int, optional
@@ -329,12 +323,9 @@ default="auto"
         max_features: int | None = None,
         pinned: Sequence[int | str] = (),
         forbidden: Sequence[int | str] = (),
-        fresh_folds: bool = False,
-        racing: float | None = None,
         confirm: int = 0,
         confirm_repeats: int = 3,
         choice: str = "one_standard_error",
-        feedback: int | None = None,
         patience: int | None = None,
         restart_after: int | None = None,
         max_evaluations: int | None = None,
@@ -377,12 +368,9 @@ default="auto"
         self.max_features = max_features
         self.pinned = pinned
         self.forbidden = forbidden
-        self.fresh_folds = fresh_folds
-        self.racing = racing
         self.confirm = confirm
         self.confirm_repeats = confirm_repeats
         self.choice = choice
-        self.feedback = feedback
         self.patience = patience
         self.restart_after = restart_after
         self.max_evaluations = max_evaluations
@@ -432,8 +420,8 @@ default="auto"
             search = Search(
                 WeightedObjective(self.alpha), settings, self.callbacks, folder, store, owner
             )
-            found = search.run(inner)
-        self._keep(found)
+            result = search.run(inner)
+        self._set_fitted(result)
         return self
 
     def plot(self, kind: str = "history", *, ax: Any = None) -> Any:
@@ -478,18 +466,18 @@ default="auto"
             )
         return SearchSettings(**values)
 
-    def _keep(self, found: SearchResult) -> None:
-        self.support_ = found.mask
-        self.best_score_ = found.score
-        self.frequencies_ = found.frequencies
-        self.weights_ = found.weights
-        self.masks_ = found.masks
-        self.n_searches_ = len(found.masks)
-        self.stability_ = nogueira_interval(found.masks) if len(found.masks) > 1 else None
-        self.history_ = found.history
-        self.pareto_front_ = found.front
-        self.sizes_ = found.sizes
-        self.candidates_ = found.candidates
-        self.n_evaluations_ = found.n_distinct
-        self.n_fits_ = found.n_fits
-        self.warnings_ = self._summarise_warnings(found.warnings)
+    def _set_fitted(self, result: SearchResult) -> None:
+        self.support_ = result.mask
+        self.best_score_ = result.score
+        self.frequencies_ = result.frequencies
+        self.weights_ = result.weights
+        self.masks_ = result.masks
+        self.n_searches_ = len(result.masks)
+        self.stability_ = nogueira_interval(result.masks) if len(result.masks) > 1 else None
+        self.history_ = result.history
+        self.pareto_front_ = result.front
+        self.sizes_ = result.sizes
+        self.candidates_ = result.candidates
+        self.n_evaluations_ = result.evaluations.n_distinct
+        self.n_fits_ = result.evaluations.n_fits
+        self.warnings_ = self._summarise_warnings(result.evaluations.warnings)

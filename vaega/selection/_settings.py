@@ -82,10 +82,6 @@ class SearchSettings:
     max_features : int or None
     pinned, forbidden : sequence of int
         Features that every mask, and no mask, selects.
-    fresh_folds : bool
-        Score each generation on a partition of its own, elites included.
-    racing : float or None
-        Share of the masks that goes on from the first two folds to the others; None is all.
     confirm : int
         Best masks that are scored again on fresh folds, from which the final one is chosen; 0
         takes the mask with the best score.
@@ -93,9 +89,6 @@ class SearchSettings:
         Fresh partitions that each of them is scored on.
     choice : {"one_standard_error", "lower_bound", "best", "knee"}
         Rule of that choice, and of the choice from the front of ``nsga2``.
-    feedback : int or None
-        Refit the sampler after every so many generations, on the features that survive and with
-        more rows of the classes that the best mask gets wrong; see `vaega.selection._search`.
     patience : int or None
         Stop after so many generations without a better mask; None never stops early.
     restart_after : int or None
@@ -133,12 +126,9 @@ class SearchSettings:
     max_features: int | None = None
     pinned: Sequence[int] = ()
     forbidden: Sequence[int] = ()
-    fresh_folds: bool = False
-    racing: float | None = None
     confirm: int = 0
     confirm_repeats: int = 3
     choice: str = "one_standard_error"
-    feedback: int | None = None
     patience: int | None = None
     restart_after: int | None = None
     max_evaluations: int | None = None
@@ -162,6 +152,21 @@ class SearchSettings:
         self._check_numbers(owner)
         self._check_bounds(owner)
         self._check_combination(owner)
+
+    def check_fits(self, n_features: int, *, owner: str) -> None:
+        """Refuse settings that no mask of `n_features` features fulfils."""
+        if self.min_features > n_features:
+            raise InputError(
+                f"{owner}: min_features must be at most the number of features, {n_features}, "
+                f"got {self.min_features}."
+            )
+        for name in ("pinned", "forbidden"):
+            beyond = [feature for feature in getattr(self, name) if feature >= n_features]
+            if beyond:
+                raise InputError(
+                    f"{owner}: {name} must hold positions below {n_features}, the number of "
+                    f"features, got {beyond[0]}."
+                )
 
     def resolved(self, *, n_rows: int, n_features: int) -> "SearchSettings":
         """Return settings in which "auto" is replaced by what it stands for.
@@ -274,7 +279,6 @@ class SearchSettings:
             "local_search": 1,
             "confirm": 0,
             "confirm_repeats": 1,
-            "feedback": 1,
             "patience": 1,
             "restart_after": 1,
             "max_evaluations": 1,
@@ -288,10 +292,10 @@ class SearchSettings:
             if getattr(self, name) != "auto":
                 check_probability(getattr(self, name), name, owner=owner)
                 check_positive(getattr(self, name), name, owner=owner)
-        for name in ("crossover_probability", "subsample", "guide_share", "racing"):
+        for name in ("crossover_probability", "subsample", "guide_share"):
             if not self._may_be_absent(name):
                 check_probability(getattr(self, name), name, owner=owner)
-        for name in ("subsample", "racing", "false_selections", "max_seconds"):
+        for name in ("subsample", "false_selections", "max_seconds"):
             if not self._may_be_absent(name):
                 check_positive(getattr(self, name), name, owner=owner)
 
@@ -344,18 +348,6 @@ class SearchSettings:
         algorithm = self._algorithm(owner)
         if hasattr(algorithm, "check_settings"):
             algorithm.check_settings(self, owner=owner)
-        if self.fresh_folds and self.elite == 0:
-            raise InputError(f"{owner}: elite must be at least 1 with fresh_folds, got 0.")
-        if self.fresh_folds and self.algorithm not in ("generational", "islands"):
-            raise InputError(
-                f"{owner}: fresh_folds must go with algorithm generational or islands, whose "
-                f"elite is scored again, got {self.algorithm}."
-            )
-        if self.feedback is not None and self.stages:
-            raise InputError(
-                f"{owner}: feedback must stand without stages, it narrows the features by itself, "
-                f"got both."
-            )
         *_, mutate = self.operators(owner=owner)
         for name in getattr(algorithm, "mutation_arguments", ()):
             if not takes_argument(mutate, name):

@@ -50,7 +50,7 @@ _STEP = 2**0.5  # between the sizes at which the features of a search are tried
 
 
 @dataclass(frozen=True, eq=False)
-class Ballot:
+class VoteTally:
     """What the searches say, before features are counted out."""
 
     masks: np.ndarray  # The best mask of each search

@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from tests.contracts.recording import RecordingClassifier
-from vaega.fitness._memory import stable_text
+from vaega.fitness._cache_key import cache_key
 
 
 def double(X):
@@ -52,22 +52,22 @@ PAIRS = [
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_different_things_have_different_texts(one, other):
-    texts = stable_text(one), stable_text(other)
+    texts = cache_key(one), cache_key(other)
     assert None not in texts
     assert texts[0] != texts[1]
 
 
 def test_equal_things_share_a_text():
-    assert stable_text(nested()) == stable_text(nested())
-    assert stable_text({3, 1, 2}) == stable_text({2, 3, 1})
+    assert cache_key(nested()) == cache_key(nested())
+    assert cache_key({3, 1, 2}) == cache_key({2, 3, 1})
 
 
 def test_the_text_is_that_of_other_processes():
     code = (
-        "from tests.fitness.test_stable_text import PAIRS, stable_text\n"
-        "print([stable_text(one) for one, _ in PAIRS])"
+        "from tests.fitness.test_cache_key import PAIRS, cache_key\n"
+        "print([cache_key(one) for one, _ in PAIRS])"
     )
-    here = str([stable_text(one) for one, _ in PAIRS])
+    here = str([cache_key(one) for one, _ in PAIRS])
     for seed in ("1", "2"):
         answer = subprocess.run(
             [sys.executable, "-c", code],
@@ -93,13 +93,13 @@ def test_the_text_is_that_of_other_processes():
     ],
 )
 def test_what_could_differ_while_it_looks_the_same_has_no_text(value):
-    assert stable_text(value) is None
+    assert cache_key(value) is None
 
 
 def test_code_that_changes_changes_the_text(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     code = "import sys; sys.path.insert(0, sys.argv[1]); import mine\n"
-    code += "from vaega.fitness._memory import stable_text; print(stable_text(mine.score))"
+    code += "from vaega.fitness._cache_key import cache_key; print(cache_key(mine.score))"
     texts = []
     for line in ("return 1", "return 2"):
         (tmp_path / "mine.py").write_text(f"def score(*_):\n    {line}\n")
