@@ -28,17 +28,16 @@ _OPEN_COLUMNS = {"held-out [95 %]": "test rows, seen [95 %]", "inner": "fitness"
 
 
 def terminal(table: Table) -> TerminalTable:
-    """Return a table for a terminal of 80 columns: headings and names wrap, figures do not."""
+    """Return a table for a terminal of 80 columns: headings and names wrap between words."""
     shown = TerminalTable(
         title=table.title or None, title_justify="left", box=box.SIMPLE_HEAD, padding=0,
         show_edge=False,
     )  # fmt: skip
     for index, heading in enumerate(table.columns):
-        if index in table.left:
-            shown.add_column(heading)
-        else:
-            widest = max((len(row[index]) for row in table.rows), default=0)
-            shown.add_column(heading, justify="right", min_width=widest)
+        left, cells = index in table.left, [row[index] for row in table.rows]
+        whole = [word for cell in cells for word in cell.split()] if left else cells
+        widest = max(map(len, whole), default=0)
+        shown.add_column(heading, justify="left" if left else "right", min_width=widest)
     for row in table.rows:
         shown.add_row(*row)
     return shown
