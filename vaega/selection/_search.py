@@ -588,14 +588,17 @@ def build_toolbox(
     features = np.arange(len(weights)) if features is None else features
     weights, n_features = weights[features], len(features)
     select, mate, mutate = settings.operators(owner="search")
-    size = settings.tournament_size
     flip_probability = settings.flip_probability
     if flip_probability == "auto":
         flip_probability = 1.0 / n_features if mutate is operators.mutate_bitflip else 0.1
-    offered = {"flip_probability": float(flip_probability), "weights": weights}
+    offered = {  # an operator gets what its signature names
+        "tournament_size": settings.tournament_size,
+        "window_size": settings.tournament_size,
+        "flip_probability": float(flip_probability),
+        "weights": weights,
+    }
     toolbox = base.Toolbox()
     toolbox.register("initialize", _first_mask, weights, _first_share(settings, n_features), rng)
-    offered |= {"tournament_size": size, "window_size": size}
     for name, operator in (("select", select), ("mate", mate), ("mutate", mutate)):
         toolbox.register(name, operator, **matching_arguments(operator, offered), rng=rng)
     toolbox.register(
