@@ -1,5 +1,7 @@
 """How good synthetic rows are: classifiers, distributions, copies, likelihoods, and a verdict."""
 
-from vaega.generative.quality._measurement import QualityReport, measure_quality, measure_rows
+from vaega.core.lazy import attach
 
-__all__ = ["QualityReport", "measure_quality", "measure_rows"]
+__getattr__, __all__ = attach(
+    __name__, {"_measurement": ["QualityReport", "measure_quality", "measure_rows"]}
+)

@@ -1,4 +1,9 @@
-"""Measuring the quality of a generator, or of rows that anything made."""
+"""Measuring how good synthetic rows are: the report, its tables, and a summary in sentences.
+
+`measure_quality` fits a generator on a part of the rows and measures what it draws; `measure_rows`
+measures rows that anybody made. Synthetic rows are always compared with what held-out real rows
+would do in their stead.
+"""
 
 import json
 import math
@@ -25,6 +30,35 @@ from vaega.generative.quality._classifiers import (
 from vaega.generative.quality._rows import DrawnRows, check_rows, draw_rows
 from vaega.generative.quality._similarity import column_table, fidelity_table, variance_table
 
+# Standard deviations of the fit rows; see `ComparedRows.scaled`.
+CLIPPED_AT = 10.0
+# Within-class variance of synthetic rows over that of real ones: from where to where it is right.
+VARIANCE_RANGE = (0.9, 1.1)
+# Balanced accuracy, mean over classifiers, that training on synthetic rows may cost or bring.
+TRANSFER_TOLERANCE = 0.03
+# Chance of so good a two-sample classifier if rows were alike, of the better of two, doubled.
+TWO_SAMPLE_LEVEL = 0.01
+# Share of rows that are near copies, and that are nearer to a fit row than real ones are, above the
+# share of held-out rows.
+NEAR_TOLERANCE = 0.05
+CLOSER_TOLERANCE = 0.1
+# Nats per column by which one model explains held-out rows better than another.
+DENSITY_TOLERANCE = 0.005
+# Area under the curve of the membership test from which a model is said to know its fit rows,
+# above what the references have.
+MEMBERSHIP_TOLERANCE = 0.1
+
+
+SIZES = ("n_fit", "n_synthetic", "n_heldout", "n_features")
+TABLES = {
+    "scores": "Classifiers, by what they were trained and tested on",
+    "by_class": "The same, class by class",
+    "fidelity": "Distributions and correlations, against the fit rows",
+    "variances": "Within-class variance over that of the fit rows",
+    "two_sample": "Telling others from held-out rows",
+    "densities": "Log likelihood, nats per column",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class QualityReport:
@@ -39,23 +73,21 @@ class QualityReport:
     n_fit, n_synthetic, n_heldout, n_features : int
         Sizes.
     verdict : str
-        What all of it comes to, in sentences; see `say_verdict` for their thresholds.
+        What all of it comes to, in sentences.
     scores, by_class : pandas.DataFrame
-        Classifiers trained on real or synthetic rows, tested on real or synthetic rows; see
-        `Transfer`.
+        Classifiers trained on real or synthetic rows, tested on real or synthetic rows.
     fidelity : pandas.DataFrame
-        Distributions and correlations; see `fidelity_table`.
+        Distributions and correlations.
     variances : pandas.DataFrame
-        Within-class variances; see `variance_table`.
+        Within-class variances.
     two_sample : pandas.DataFrame
-        Can classifiers tell rows apart; see `compare_samples`.
+        Can classifiers tell rows apart.
     copies : CopyCheck
         Are rows copies.
     densities : pandas.DataFrame
-        Likelihoods, membership, references; empty where the generator has no likelihood. See
-        `measure_densities`.
+        Likelihoods, membership, references; empty where the generator has no likelihood.
     columns : pandas.DataFrame
-        One row a column; see `column_table`.
+        One row a column.
     seconds : dict of str to float
         What each part took; no part of what is written, since it is never the same twice.
 
@@ -126,189 +158,6 @@ class QualityReport:
         )
 
 
-SIZES = ("n_fit", "n_synthetic", "n_heldout", "n_features")
-TABLES = {
-    "scores": "Classifiers, by what they were trained and tested on",
-    "by_class": "The same, class by class",
-    "fidelity": "Distributions and correlations, against the fit rows",
-    "variances": "Within-class variance over that of the fit rows",
-    "two_sample": "Telling others from held-out rows",
-    "densities": "Log likelihood, nats per column",
-}
-
-
-def quality_table(frame: pd.DataFrame) -> Table:
-    """Return measures as a table of text, fractions with three decimals."""
-    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
-    return Table(
-        [str(name).replace("_", " ") for name in frame.columns],
-        [[show_cell(cell) for cell in row] for row in frame.itertuples(index=False)],
-        left=[index for index, number in enumerate(numeric) if not number],
-    )
-
-
-def show_cell(value: Any) -> str:
-    """Return a table's value as a person reads it."""
-    if not isinstance(value, float):
-        return str(value)
-    if math.isnan(value):
-        return "–"
-    return f"{value:.0e}" if 0 < abs(value) < 5e-4 else f"{value:.3f}"
-
-
-# Within-class variance of synthetic rows over that of real ones: from where to where it is right.
-VARIANCE_RANGE = (0.9, 1.1)
-# Balanced accuracy, mean over classifiers, that training on synthetic rows may cost or bring.
-TRANSFER_TOLERANCE = 0.03
-# Chance of so good a two-sample classifier if rows were alike, of the better of two, doubled.
-TWO_SAMPLE_LEVEL = 0.01
-# Share of rows that are near copies, and that are nearer to a fit row than real ones are, above the
-# share of held-out rows.
-NEAR_TOLERANCE = 0.05
-CLOSER_TOLERANCE = 0.1
-# Nats per column by which one model explains held-out rows better than another.
-DENSITY_TOLERANCE = 0.005
-# Area under the curve of the membership test from which a model is said to know its fit rows,
-# above what the references have.
-MEMBERSHIP_TOLERANCE = 0.1
-
-
-def say_verdict(
-    *,
-    scores: pd.DataFrame,
-    variances: pd.DataFrame,
-    two_sample: pd.DataFrame,
-    copies: CopyCheck,
-    densities: pd.DataFrame,
-    generator: str,
-) -> str:
-    """Say what the parts of a report mean, one plain sentence for each."""
-    sentences = [
-        say_variance(variances),
-        say_transfer(scores),
-        say_two_sample(two_sample),
-        say_copies(copies),
-        say_densities(densities, generator),
-    ]
-    return " ".join(sentence for sentence in sentences if sentence)
-
-
-def say_variance(variances: pd.DataFrame) -> str:
-    """Say whether rows vary within classes as real ones do."""
-    ratio = float(variances["ratio"].iloc[0])
-    low, high = VARIANCE_RANGE
-    if low <= ratio <= high:
-        return f"Rows vary within classes as real ones do (ratio {ratio:.2f})."
-    how = "less" if ratio < low else "more"
-    return f"Rows vary {how} within classes than real ones (ratio {ratio:.2f})."
-
-
-def say_transfer(scores: pd.DataFrame) -> str:
-    """Say what training on synthetic instead of real rows does to balanced accuracy."""
-    real, synthetic = transfer_means(scores)
-    change = synthetic - real
-    n_test = int(scores.loc[scores["tested_on"] == "real", "n_test"].iloc[0])
-    where = f"on {n_test} held-out rows ({synthetic:.3f} against {real:.3f})"
-    if abs(change) <= TRANSFER_TOLERANCE:
-        return f"A classifier trained on them is as good as one trained on real rows {where}."
-    verb = "loses" if change < 0 else "gains"
-    error = ((real * (1 - real) + synthetic * (1 - synthetic)) / n_test) ** 0.5
-    doubt = "" if abs(change) > 2 * error else ", which so few rows cannot tell from none"
-    return (
-        f"A classifier trained on them {verb} {abs(change):.3f} balanced accuracy {where}{doubt}."
-    )
-
-
-def transfer_means(scores: pd.DataFrame, figure: str = "balanced_accuracy") -> tuple[float, float]:
-    """Return a metric's means over classifiers on held-out rows: trained on real, on synthetic."""
-    tested = scores[scores["tested_on"] == "real"]
-    means = tested.groupby("trained_on")[figure].mean()
-    return float(means["real"]), float(means["synthetic"])
-
-
-def say_two_sample(two_sample: pd.DataFrame) -> str:
-    """Say whether a classifier tells synthetic from held-out rows, and fit rows too."""
-    best, p_value = _best(two_sample, "synthetic")
-    accuracy = f"{100 * best['accuracy']:.0f} % right"
-    if p_value >= TWO_SAMPLE_LEVEL:
-        return f"No classifier tells them from held-out rows ({accuracy}, p = {p_value:.2f})."
-    shown = f"p = {p_value:.0e}" if p_value >= 1e-12 else "p < 1e-12"
-    kind = {"linear": "A linear classifier", "spread": "A classifier of spread"}
-    sentence = f"{kind[best['classifier']]} tells them from held-out rows"
-    if not (two_sample["others"] == "fit").any():
-        return f"{sentence} ({accuracy}, {shown})."
-    control, p_control = _best(two_sample, "fit")
-    if p_control >= TWO_SAMPLE_LEVEL:
-        return f"{sentence} ({accuracy}, {shown}), but not the fit rows."
-    control_accuracy = f"{100 * control['accuracy']:.0f} %"
-    return f"{sentence} ({accuracy}, {shown}), and the fit rows as well ({control_accuracy})."
-
-
-def _best(two_sample: pd.DataFrame, others: str) -> tuple[pd.Series, float]:
-    """Return the row with the smallest p-value, and that one corrected for the two classifiers."""
-    mine = two_sample[two_sample["others"] == others]
-    best = mine.iloc[int(np.argmin(mine["p_value"]))]
-    return best, min(1.0, 2.0 * float(best["p_value"]))
-
-
-def say_copies(copies: CopyCheck) -> str:
-    """Say whether rows are copies or near copies of fit rows."""
-    if copies.duplicates > 0:
-        return f"{100 * copies.duplicates:.0f} % of the rows are copies of fit rows."
-    if copies.near > copies.near_heldout + NEAR_TOLERANCE:
-        return (
-            f"{100 * copies.near:.0f} % of the rows lie within half the distance between fit rows "
-            f"(of held-out rows {100 * copies.near_heldout:.0f} %): near copies."
-        )
-    if copies.closer > copies.closer_heldout + CLOSER_TOLERANCE:
-        return (
-            "No row is a copy of a fit row, but they lie nearer to fit rows than held-out rows do "
-            f"({copies.ratio:.2f} against {copies.ratio_heldout:.2f} of the distance between fit "
-            "rows)."
-        )
-    return (
-        "No row is a copy of a fit row, and they lie no nearer to fit rows than held-out rows do."
-    )
-
-
-def say_densities(densities: pd.DataFrame, generator: str) -> str:
-    """Say how the model's likelihood compares with the references', and what it remembers."""
-    mine = densities[densities["model"] == generator]
-    others = densities[densities["model"] != generator]
-    if mine.empty:
-        return ""
-    own = mine.iloc[0]
-    return f"{_say_rank(own, others, generator)}{_say_membership(own, others, generator)}"
-
-
-def _say_rank(own: pd.Series, others: pd.DataFrame, generator: str) -> str:
-    if others.empty:
-        return ""
-    best = others.iloc[int(np.argmax(others["heldout"]))]
-    difference = best["heldout"] - own["heldout"]
-    against = f"({best['heldout']:.3f} against {own['heldout']:.3f} nats per column)"
-    if difference > DENSITY_TOLERANCE:
-        return f"{best['model']} explains held-out rows better {against}. "
-    if difference < -DENSITY_TOLERANCE:
-        against = f"({own['heldout']:.3f} against {best['heldout']:.3f} nats per column)"
-        return f"{generator} explains held-out rows better than {best['model']} {against}. "
-    return f"{generator} explains held-out rows as well as {best['model']} {against}. "
-
-
-def _say_membership(own: pd.Series, others: pd.DataFrame, generator: str) -> str:
-    usual = 0.5 if others.empty else float(others["auc"].max())
-    figures = f"(membership AUC {own['auc']:.2f}, gap {own['gap']:.3f} nats per column)"
-    if own["auc"] > usual + MEMBERSHIP_TOLERANCE:
-        return f"The likelihood of {generator} knows the fit rows {figures}."
-    if own["auc"] > 0.5 + MEMBERSHIP_TOLERANCE:
-        return f"It tells fit rows from held-out ones, no better than the references do {figures}."
-    return f"It does not tell fit rows from held-out ones {figures}."
-
-
-# Standard deviations of the fit rows; see `ComparedRows.scaled`.
-CLIPPED_AT = 10.0
-
-
 def measure_quality(
     model_or_sampler: Any,
     X: Any,
@@ -340,14 +189,15 @@ def measure_quality(
     test_size : float, default=0.3
         That part.
     classifiers : mapping of str to classifier, optional
-        What judges the rows; default: `default_classifiers`.
+        Trained on the rows, their columns standardised by the fit rows; default: the network of
+        the thesis, logistic regression, 3-NN and Gaussian naive Bayes.
     n_synthetic : int, optional
         Rows to draw, in the classes' shares, two a class at least. Default: as many as fit rows,
         and 200 at least.
     references : bool, default=True
         Whether `ProbabilisticPCA` and `ClassGaussian` stand beside a model's likelihood.
     cache : str or path, optional
-        Folder of fitted models, or "auto" for the default one; see `ModelCache`.
+        Folder of fitted models, or "auto" for the default one.
     random_state : int, RandomState, Generator or None, default=0
         The same int gives the same report.
 
@@ -458,7 +308,7 @@ def measure_drawn(
     with one_thread():
         parts = _parts(drawn, classifiers, references, seed, clock)
     rows, transfer = drawn.rows, parts.pop("transfer")
-    judged = {name: parts[name] for name in ("variances", "two_sample", "copies", "densities")}
+    measured = {name: parts[name] for name in ("variances", "two_sample", "copies", "densities")}
     return QualityReport(
         generator=drawn.generator,
         labels=tuple(str(label) for label in rows.classes.tolist()),
@@ -466,7 +316,7 @@ def measure_drawn(
         n_synthetic=len(rows.X_synthetic),
         n_heldout=len(rows.X_test),
         n_features=rows.X_fit.shape[1],
-        verdict=say_verdict(scores=transfer.scores, generator=drawn.generator, **judged),
+        verdict=say_verdict(scores=transfer.scores, generator=drawn.generator, **measured),
         scores=transfer.scores,
         by_class=transfer.by_class,
         seconds=clock.seconds,
@@ -507,6 +357,157 @@ class _Clock:
 
     def __call__(self, name: str, part: Callable[[], Any]) -> Any:
         start = time.perf_counter()
-        outcome = part()
+        result = part()
         self.seconds[name] = time.perf_counter() - start
-        return outcome
+        return result
+
+
+def quality_table(frame: pd.DataFrame) -> Table:
+    """Return measures as a table of text, fractions with three decimals."""
+    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
+    return Table(
+        [str(name).replace("_", " ") for name in frame.columns],
+        [[show_cell(cell) for cell in row] for row in frame.itertuples(index=False)],
+        left=[index for index, number in enumerate(numeric) if not number],
+    )
+
+
+def show_cell(value: Any) -> str:
+    """Return a table's value as a person reads it."""
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return "–"
+    return f"{value:.0e}" if 0 < abs(value) < 5e-4 else f"{value:.3f}"
+
+
+def say_verdict(
+    *,
+    scores: pd.DataFrame,
+    variances: pd.DataFrame,
+    two_sample: pd.DataFrame,
+    copies: CopyCheck,
+    densities: pd.DataFrame,
+    generator: str,
+) -> str:
+    """Say what the parts of a report mean, one plain sentence for each."""
+    sentences = [
+        say_variance(variances),
+        say_transfer(scores),
+        say_two_sample(two_sample),
+        say_copies(copies),
+        say_densities(densities, generator),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def say_variance(variances: pd.DataFrame) -> str:
+    """Say whether rows vary within classes as real ones do."""
+    ratio = float(variances["ratio"].iloc[0])
+    low, high = VARIANCE_RANGE
+    if low <= ratio <= high:
+        return f"Rows vary within classes as real ones do (ratio {ratio:.2f})."
+    how = "less" if ratio < low else "more"
+    return f"Rows vary {how} within classes than real ones (ratio {ratio:.2f})."
+
+
+def say_transfer(scores: pd.DataFrame) -> str:
+    """Say what training on synthetic instead of real rows does to balanced accuracy."""
+    real, synthetic = transfer_means(scores)
+    change = synthetic - real
+    n_test = int(scores.loc[scores["tested_on"] == "real", "n_test"].iloc[0])
+    where = f"on {n_test} held-out rows ({synthetic:.3f} against {real:.3f})"
+    if abs(change) <= TRANSFER_TOLERANCE:
+        return f"A classifier trained on them is as good as one trained on real rows {where}."
+    verb = "loses" if change < 0 else "gains"
+    error = ((real * (1 - real) + synthetic * (1 - synthetic)) / n_test) ** 0.5
+    doubt = "" if abs(change) > 2 * error else ", which so few rows cannot tell from none"
+    return (
+        f"A classifier trained on them {verb} {abs(change):.3f} balanced accuracy {where}{doubt}."
+    )
+
+
+def transfer_means(scores: pd.DataFrame, figure: str = "balanced_accuracy") -> tuple[float, float]:
+    """Return a metric's means over classifiers on held-out rows: trained on real, on synthetic."""
+    tested = scores[scores["tested_on"] == "real"]
+    means = tested.groupby("trained_on")[figure].mean()
+    return float(means["real"]), float(means["synthetic"])
+
+
+def say_two_sample(two_sample: pd.DataFrame) -> str:
+    """Say whether a classifier tells synthetic from held-out rows, and fit rows too."""
+    best, p_value = _best(two_sample, "synthetic")
+    accuracy = f"{100 * best['accuracy']:.0f} % right"
+    if p_value >= TWO_SAMPLE_LEVEL:
+        return f"No classifier tells them from held-out rows ({accuracy}, p = {p_value:.2f})."
+    shown = f"p = {p_value:.0e}" if p_value >= 1e-12 else "p < 1e-12"
+    kind = {"linear": "A linear classifier", "spread": "A classifier of spread"}
+    sentence = f"{kind[best['classifier']]} tells them from held-out rows"
+    if not (two_sample["others"] == "fit").any():
+        return f"{sentence} ({accuracy}, {shown})."
+    control, p_control = _best(two_sample, "fit")
+    if p_control >= TWO_SAMPLE_LEVEL:
+        return f"{sentence} ({accuracy}, {shown}), but not the fit rows."
+    control_accuracy = f"{100 * control['accuracy']:.0f} %"
+    return f"{sentence} ({accuracy}, {shown}), and the fit rows as well ({control_accuracy})."
+
+
+def _best(two_sample: pd.DataFrame, others: str) -> tuple[pd.Series, float]:
+    """Return the row with the smallest p-value, and that one corrected for the two classifiers."""
+    rows = two_sample[two_sample["others"] == others]
+    best = rows.iloc[int(np.argmin(rows["p_value"]))]
+    return best, min(1.0, 2.0 * float(best["p_value"]))
+
+
+def say_copies(copies: CopyCheck) -> str:
+    """Say whether rows are copies or near copies of fit rows."""
+    if copies.duplicates > 0:
+        return f"{100 * copies.duplicates:.0f} % of the rows are copies of fit rows."
+    if copies.near > copies.near_heldout + NEAR_TOLERANCE:
+        return (
+            f"{100 * copies.near:.0f} % of the rows lie within half the distance between fit rows "
+            f"(of held-out rows {100 * copies.near_heldout:.0f} %): near copies."
+        )
+    if copies.closer > copies.closer_heldout + CLOSER_TOLERANCE:
+        return (
+            "No row is a copy of a fit row, but they lie nearer to fit rows than held-out rows do "
+            f"({copies.ratio:.2f} against {copies.ratio_heldout:.2f} of the distance between fit "
+            "rows)."
+        )
+    return (
+        "No row is a copy of a fit row, and they lie no nearer to fit rows than held-out rows do."
+    )
+
+
+def say_densities(densities: pd.DataFrame, generator: str) -> str:
+    """Say how the model's likelihood compares with the references', and what it remembers."""
+    of_generator = densities[densities["model"] == generator]
+    others = densities[densities["model"] != generator]
+    if of_generator.empty:
+        return ""
+    row = of_generator.iloc[0]
+    return f"{_say_rank(row, others, generator)}{_say_membership(row, others, generator)}"
+
+
+def _say_rank(row: pd.Series, others: pd.DataFrame, generator: str) -> str:
+    if others.empty:
+        return ""
+    best = others.iloc[int(np.argmax(others["heldout"]))]
+    difference = best["heldout"] - row["heldout"]
+    against = f"({best['heldout']:.3f} against {row['heldout']:.3f} nats per column)"
+    if difference > DENSITY_TOLERANCE:
+        return f"{best['model']} explains held-out rows better {against}. "
+    if difference < -DENSITY_TOLERANCE:
+        against = f"({row['heldout']:.3f} against {best['heldout']:.3f} nats per column)"
+        return f"{generator} explains held-out rows better than {best['model']} {against}. "
+    return f"{generator} explains held-out rows as well as {best['model']} {against}. "
+
+
+def _say_membership(row: pd.Series, others: pd.DataFrame, generator: str) -> str:
+    usual = 0.5 if others.empty else float(others["auc"].max())
+    figures = f"(membership AUC {row['auc']:.2f}, gap {row['gap']:.3f} nats per column)"
+    if row["auc"] > usual + MEMBERSHIP_TOLERANCE:
+        return f"The likelihood of {generator} knows the fit rows {figures}."
+    if row["auc"] > 0.5 + MEMBERSHIP_TOLERANCE:
+        return f"It tells fit rows from held-out ones, no better than the references do {figures}."
+    return f"It does not tell fit rows from held-out ones {figures}."

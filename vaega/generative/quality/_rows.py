@@ -1,4 +1,4 @@
-"""Synthetic rows to measure: a generator fitted on a part of the rows, and what it draws."""
+"""Rows to measure: fit rows, synthetic rows that a generator fitted on them drew, held-out rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,15 +24,12 @@ LEAST_SIZE, MOST_SIZE = 1e-6, 1e100
 class ComparedRows:
     """Three sets of rows with the codes of their classes."""
 
-    # Rows that the generator was fitted on, rows that it made, rows that it never saw
-    X_fit: np.ndarray
-    y_fit: np.ndarray  # Codes into `classes`
-    # Rows that the generator was fitted on, rows that it made, rows that it never saw
-    X_synthetic: np.ndarray
-    y_synthetic: np.ndarray  # Codes into `classes`
-    # Rows that the generator was fitted on, rows that it made, rows that it never saw
-    X_test: np.ndarray
-    y_test: np.ndarray  # Codes into `classes`
+    X_fit: np.ndarray  # Rows that the generator was fitted on (n_fit, n_features)
+    y_fit: np.ndarray  # Codes into `classes`, as the other two
+    X_synthetic: np.ndarray  # Rows that it made
+    y_synthetic: np.ndarray
+    X_test: np.ndarray  # Rows that it never saw
+    y_test: np.ndarray
     classes: np.ndarray  # Sorted labels of the fit rows
 
     @property
@@ -57,12 +54,12 @@ class ComparedRows:
 
     def scaled(self, *, limit: float = np.inf) -> "ComparedRows":
         """Return the rows standardised by the fit rows, without columns constant there."""
-        kept = self.varies
-        mean, deviation = self.X_fit[:, kept].mean(axis=0), self.X_fit[:, kept].std(axis=0)
+        varies = self.varies
+        mean, deviation = self.X_fit[:, varies].mean(axis=0), self.X_fit[:, varies].std(axis=0)
         # A deviation may round to 0 where the values differ in their last bits.
         scale = np.where(deviation > 0, deviation, 1.0)
         parts = [
-            np.clip((X[:, kept] - mean) / scale, -limit, limit)
+            np.clip((X[:, varies] - mean) / scale, -limit, limit)
             for X in (self.X_fit, self.X_synthetic, self.X_test)
         ]
         codes = self.y_fit, self.y_synthetic, self.y_test
@@ -139,7 +136,7 @@ def _coded(y: Any, name: str, classes: np.ndarray, n: int, owner: str) -> np.nda
 
 
 OWNER = "measure_quality"
-# Rows that are drawn at least, where nobody says how many: shares and variances get steady there.
+# Rows that are drawn at least by default: shares and variances get steady there.
 FEWEST_ROWS = 200
 
 
@@ -172,14 +169,14 @@ def draw_rows(
         )
     X, y = check_labelled(X, y, "y", owner=OWNER)
     X_fit, y_fit, X_test, y_test, split = _parts(X, y, X_test, y_test, test_size, seed)
-    wanted = share_rows(y_fit, _total(n_synthetic, len(X_fit), y_fit))
+    counts = share_rows(y_fit, _total(n_synthetic, len(X_fit), y_fit))
     if _is_sampler(generator):
-        drawn, model = _from_sampler(generator, X_fit, y_fit, wanted, seed)
+        drawn, model = _from_sampler(generator, X_fit, y_fit, counts, seed)
     else:
         model = generator
         if split or not _is_fitted(generator):
             model = _fitted(generator, X_fit, y_fit, cache, derive_seed(seed, "model"))
-        drawn = model.sample(wanted, random_state=derive_seed(seed, "sample"))
+        drawn = model.sample(counts, random_state=derive_seed(seed, "sample"))
     rows = check_rows(X_fit, y_fit, *drawn, X_test, y_test, owner=OWNER)
     return DrawnRows(rows, model, type(generator if model is None else model).__name__)
 
@@ -241,16 +238,17 @@ def _fitted(model: Any, X: np.ndarray, y: np.ndarray, cache: Any, seed: int) -> 
 
 
 def _from_sampler(
-    sampler: Any, X: np.ndarray, y: np.ndarray, wanted: Mapping[Any, int], seed: int
+    sampler: Any, X: np.ndarray, y: np.ndarray, counts: Mapping[Any, int], seed: int
 ) -> tuple[tuple[np.ndarray, np.ndarray], Any]:
     sampler = _seeded(clone(sampler), derive_seed(seed, "sampler"))
     known = sampler.get_params(deep=False)
-    labels, counts = np.unique(y, return_counts=True)
+    labels, sizes = np.unique(y, return_counts=True)
     if "n_per_class" in known:
-        sampler.set_params(n_per_class=dict(wanted))
+        sampler.set_params(n_per_class=dict(counts))
     elif "sampling_strategy" in known:
-        there = dict(zip(labels.tolist(), counts.tolist(), strict=True))
-        sampler.set_params(sampling_strategy={key: there[key] + n for key, n in wanted.items()})
+        present = dict(zip(labels.tolist(), sizes.tolist(), strict=True))
+        totals = {label: present[label] + n for label, n in counts.items()}
+        sampler.set_params(sampling_strategy=totals)
     X_all, y_all = sampler.fit_resample(X, y)
     if len(X_all) <= len(X) or not np.array_equal(X_all[: len(X)], X):
         raise InputError(

@@ -21,21 +21,8 @@ class CorrelationSimilarity:
     """The mean over pairs of columns."""
 
     mean: float  # Of the pairs' scores, in [0, 1]; NaN without a pair
-    n_columns: int  # Columns that vary on both sides, and their pairs
-    n_pairs: int  # Columns that vary on both sides, and their pairs
-
-
-def correlation_scores(real: np.ndarray, synthetic: np.ndarray) -> np.ndarray:
-    """Return ``1 - |r_real - r_synthetic| / 2`` of each pair of columns, r being Pearson's.
-
-    Equal to the score of SDMetrics' ``CorrelationSimilarity``. Memory is the square of the columns;
-    `correlation_similarity` needs none of it.
-    """
-    constant = _constant(real) | _constant(synthetic)
-    left, right = _unit_columns(real), _unit_columns(synthetic)
-    scores = 1.0 - np.abs(_products(left, left) - _products(right, right)) / 2.0
-    scores[constant] = scores[:, constant] = np.nan
-    return scores
+    n_columns: int  # Columns that vary on both sides
+    n_pairs: int
 
 
 def correlation_similarity(
@@ -45,7 +32,10 @@ def correlation_similarity(
     rng: np.random.Generator,
     max_columns: int = MAX_COLUMNS,
 ) -> CorrelationSimilarity:
-    """Return the mean of `correlation_scores` over all pairs of different columns, by blocks."""
+    """Return the mean of ``1 - |r_real - r_synthetic| / 2`` over pairs of columns, by blocks.
+
+    r is Pearson's. The mean of the scores of SDMetrics' ``CorrelationSimilarity``.
+    """
     columns = np.flatnonzero(~(_constant(real) | _constant(synthetic)))
     if len(columns) > max_columns:
         columns = np.sort(rng.choice(columns, max_columns, replace=False))
@@ -171,10 +161,10 @@ def _part(
 
 
 def _within(X: np.ndarray, y: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    mine = np.isin(y, codes)
-    if np.bincount(y[mine], minlength=1).max() < 2:
+    included = np.isin(y, codes)
+    if np.bincount(y[included], minlength=1).max() < 2:
         return np.full(X.shape[1], np.nan)
-    return within_class_variance(X[mine], y[mine])
+    return within_class_variance(X[included], y[included])
 
 
 def _ratios(synthetic: np.ndarray, real: np.ndarray) -> np.ndarray:
