@@ -106,7 +106,7 @@ def test_answers_do_not_depend_on_other_masks(method, rng):
 @pytest.mark.parametrize("n_rows", [7, 130, 1500])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_moments_of_columns_are_those_of_all_columns(n_columns, n_rows, weighted, rng):
-    # What the answers in doubt rest on; a single column is another matter.
+    # What uncertain predictions rest on; a single column is another matter.
     X = rng.normal(size=(n_rows, 60)) + 100.0 * rng.normal(size=60)
     weights = rng.random(n_rows) if weighted else None
     mean, variance = _moments_in(X, weights)
@@ -117,15 +117,16 @@ def test_moments_of_columns_are_those_of_all_columns(n_columns, n_rows, weighted
         np.testing.assert_array_equal(own_variance, variance[columns])
 
 
-def test_answers_by_doubt_are_within_it(rng):
+def test_probabilities_are_scikit_learns_to_the_bit(rng):
     X, y = rng.normal(size=(60, 200)), np.arange(60) % 3
     fold, masks = folds_of(X, y)[0], rng.random((30, 200)) < 0.1
     answers = naive_bayes.predict(GaussianNB(), fold, masks, response_method="predict_proba")
-    for mask, values, doubts in zip(masks, answers.values, answers.error_bounds, strict=True):
+    assert answers.error_bounds is None
+    for mask, values in zip(masks, answers.values, strict=True):
         columns = np.flatnonzero(mask)
         fitted = GaussianNB().fit(fold.X_fit.take(columns, axis=1), fold.y_fit)
         theirs = fitted.predict_proba(fold.X_validate.take(columns, axis=1))
-        assert (np.abs(theirs - values) <= doubts).all()
+        np.testing.assert_array_equal(theirs, values)
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])

@@ -8,12 +8,9 @@ from sklearn.neighbors import NearestCentroid
 
 from tests.engines.closed_form import (
     HARD,
-    RANKED,
     REAL,
     TOY,
-    assert_each_alone,
     assert_same,
-    assert_values,
     decided_share,
     folds_of,
     hard_fold,
@@ -21,10 +18,9 @@ from tests.engines.closed_form import (
     rows_of,
 )
 from vaega.data._folds import Fold
-from vaega.engines._base import DECISION, PROBA
 from vaega.engines._nearest_centroid import predict, unsupported
 
-CLASSIFIERS = [NearestCentroid(), NearestCentroid(priors="empirical")]
+CLASSIFIERS = [NearestCentroid()]
 
 
 @pytest.mark.parametrize("name", ["few", *TOY])
@@ -34,6 +30,7 @@ def test_scores_are_those_of_scikit_learn(name, classifier, rng):
     folds = folds_of(*rows_of(name, rng))
     masks = masks_of(folds, 40, rng)
     assert_same(classifier, folds, masks)
+    masks = masks[masks.sum(axis=1) > 1]  # numpy sums a single column in another order
     assert decided_share(classifier, folds, masks) > 0.85  # ties of whole numbers
 
 
@@ -47,14 +44,13 @@ def test_scores_of_real_rows_are_those_of_scikit_learn(name, rng):
 
 
 @pytest.mark.parametrize("name", HARD)
-@pytest.mark.parametrize("priors", ["uniform", "empirical", [0.3, 0.7]], ids=str)
 @pytest.mark.filterwarnings("ignore")
-def test_hard_rows_turn_nothing(name, priors, rng):
+def test_hard_rows_turn_nothing(name, rng):
     fold = hard_fold(name, rng)
     masks = np.concatenate([np.eye(16, dtype=bool)[:4], rng.random((30, 16)) < 0.4])
     masks[4:, 0] = True
     if name != "two rows":
-        assert_same(NearestCentroid(priors=priors), [fold], masks)
+        assert_same(NearestCentroid(), [fold], masks)
     else:  # scikit-learn divides by no degrees of freedom
         answers = predict(NearestCentroid(), fold, masks)
         assert not answers.certain.any()
@@ -69,26 +65,6 @@ def test_warnings_of_columns_without_spread_are_scikit_learns(rng):
     assert answers.certain.all()
     np.testing.assert_array_equal(warned, masks[:, 4:8].any(axis=1))
     assert_same(NearestCentroid(), [fold], masks)
-
-
-@pytest.mark.parametrize("method", RANKED)
-@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=repr)
-def test_values_are_within_their_doubts(classifier, method, rng):
-    fold = folds_of(*rows_of("few", rng))[0]
-    masks = rng.random((20, 2000)) < 0.01
-    masks[:, 0] = True
-    assert_values(classifier, fold, masks, method)
-    assert_each_alone(classifier, fold, masks, method)
-
-
-@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=repr)
-def test_probabilities_of_several_classes(classifier, rng):
-    fold = folds_of(*rows_of("wine", rng))[0]
-    masks = rng.random((20, 13)) < 0.4
-    masks[:, 0] = True
-    assert_values(classifier, fold, masks, PROBA)
-    ranking = predict(classifier, fold, masks, response_method=DECISION)
-    assert not ranking.certain.any()  # no ranking of three classes
 
 
 def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):
@@ -107,9 +83,9 @@ def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
     for own in (single, lost, one_class, replace(fold, y_fit=fold.X_fit[:, 0])):
         answers = predict(NearestCentroid(), own, masks)
         assert not answers.certain.any()
-    for priors in ("other", [0.5], [0.0, 1.0], [0.5, 0.6], ["a", "b"]):
-        answers = predict(NearestCentroid(priors=priors), fold, masks)
-        assert not answers.certain.any()
+    assert not predict(
+        NearestCentroid(metric="euclidean", shrink_threshold=-1.0), fold, masks
+    ).certain.any()
 
 
 @pytest.mark.parametrize(
@@ -117,7 +93,9 @@ def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
     [
         (NearestCentroid(metric="manhattan"), "metric='manhattan'"),
         (NearestCentroid(shrink_threshold=0.5), "shrink_threshold=0.5"),
-        (NearestCentroid(priors=[0.2, 0.8]), None),
+        (NearestCentroid(), None),
+        (NearestCentroid(priors="empirical"), "priors='empirical'"),
+        (NearestCentroid(priors=[0.2, 0.8]), "priors=[0.2, 0.8]"),
     ],
     ids=str,
 )

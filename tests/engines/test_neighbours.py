@@ -21,36 +21,31 @@ def answers_of(classifier, fold, masks, method="predict"):
     "name",
     ["leukemia", "madelon", "gcm1363", "all_leukemia_yeoh6", "breast_cancer", "wine", "digits"],
 )
-@pytest.mark.parametrize("weights", ["uniform", "distance"])
-def test_real_data(name, weights, request, rng):
+def test_real_data(name, request, rng):
     folder = None if name in LOADERS else request.getfixturevalue("real_data")
     X, y = rows_of(name, folder)
     masks = masks_of(rng, 15, X.shape[1])
-    agree(KNeighborsClassifier(5, weights=weights), folds_of(X, y), masks, "balanced_accuracy")
+    agree(KNeighborsClassifier(5), folds_of(X, y), masks, "balanced_accuracy")
 
 
 @pytest.mark.parametrize("scorer", SCORERS)
 @pytest.mark.parametrize("algorithm", ["auto", "brute", "kd_tree", "ball_tree"])
-@pytest.mark.parametrize("weights", ["uniform", "distance"])
 @pytest.mark.parametrize("k", [1, 2, 7, 40, 59])
-def test_all_settings(scorer, algorithm, weights, k, rng):
+def test_all_settings(scorer, algorithm, k, rng):
     X, y = rng.normal(size=(90, 30)), np.arange(90) % 3
     X[10:20] = X[30:40]  # equals, of other classes: distances of 0, where a validate row is one
     X[45:50] = X[48:53]
     masks = rng.random((20, 30)) < rng.choice([0.2, 0.8], 20)[:, None]
     masks[:, 0] = True
-    agree(
-        KNeighborsClassifier(k, weights=weights, algorithm=algorithm), folds_of(X, y), masks, scorer
-    )
+    agree(KNeighborsClassifier(k, algorithm=algorithm), folds_of(X, y), masks, scorer)
 
 
 @pytest.mark.parametrize("scorer", SCORERS)
-@pytest.mark.parametrize("weights", ["uniform", "distance"])
-def test_whole_numbers_have_many_ties(scorer, weights, rng):
+def test_whole_numbers_have_many_ties(scorer, rng):
     X, y = rng.integers(0, 4, size=(80, 12)).astype(float), rng.integers(0, 3, size=80)
     masks = rng.random((20, 12)) < 0.5
     masks[:, 0] = True
-    agree(KNeighborsClassifier(3, weights=weights), folds_of(X, y), masks, scorer)
+    agree(KNeighborsClassifier(3), folds_of(X, y), masks, scorer)
 
 
 @pytest.mark.parametrize("n_fit", [5, 31, 32, 33, 64, 700])
@@ -85,12 +80,11 @@ def test_doubt_that_changes_no_answer_is_none():
 
 def test_most_masks_are_decided(rng):
     X, y = rng.normal(size=(120, 200)), np.arange(120) % 3
-    for weights in ("uniform", "distance"):
-        for scorer in SCORERS:
-            plan = match(KNeighborsClassifier(5, weights=weights), get_scorer(scorer))
-            masks = rng.random((50, 200)) < 0.1
-            scores = [score_fold(plan, fold, masks).scores for fold in folds_of(X, y)]
-            assert np.isfinite(scores).mean() > 0.99
+    for scorer in SCORERS:
+        spec = match(KNeighborsClassifier(5), get_scorer(scorer))
+        masks = rng.random((50, 200)) < 0.1
+        scores = [score_fold(spec, fold, masks).scores for fold in folds_of(X, y)]
+        assert np.isfinite(scores).mean() > 0.99
 
 
 @pytest.mark.parametrize(
@@ -127,7 +121,7 @@ def test_other_distances_are_not_taken(metric):
     assert neighbours.unsupported(KNeighborsClassifier(metric=metric)) == f"metric={metric!r}"
 
 
-@pytest.mark.parametrize("weights", [None, len], ids=str)
+@pytest.mark.parametrize("weights", [None, "distance", len], ids=str)
 def test_other_weights_are_not_taken(weights):
     assert neighbours.unsupported(KNeighborsClassifier(weights=weights)) == f"weights={weights!r}"
 
@@ -136,7 +130,7 @@ def test_other_weights_are_not_taken(weights):
 def test_answers_do_not_depend_on_other_masks(method, rng):
     X, y = rng.normal(size=(150, 100)), np.arange(150) % 2
     fold, masks = folds_of(X, y)[0], rng.random((10, 100)) < 0.3
-    classifier = KNeighborsClassifier(4, weights="distance")
+    classifier = KNeighborsClassifier(4)
     together = answers_of(classifier, fold, masks, method)
     for row in range(10):
         alone = answers_of(classifier, fold, masks[row], method)
@@ -147,13 +141,12 @@ def test_answers_do_not_depend_on_other_masks(method, rng):
 
 @pytest.mark.parametrize("offset", [0.0, 1e4, 1e8])
 @pytest.mark.parametrize("size", [1e-170, 1e-30, 1.0, 1e30, 1e140])
-@pytest.mark.parametrize("weights", ["uniform", "distance"])
 @pytest.mark.filterwarnings("ignore")
-def test_offsets_and_sizes_turn_nothing(offset, size, weights, rng):
+def test_offsets_and_sizes_turn_nothing(offset, size, rng):
     # Single precision finds the candidates; neither its range nor its digits may show.
     X, y = (rng.normal(size=(90, 40)) + offset) * size, rng.integers(0, 2, 90)
     X[:, 5] *= 1e-6
     masks = rng.random((15, 40)) < rng.choice([0.1, 0.8], 15)[:, None]
     masks[0], masks[0, 5] = False, True
     masks[:, 0] |= ~masks.any(axis=1)
-    agree(KNeighborsClassifier(3, weights=weights), folds_of(X, y), masks, "accuracy")
+    agree(KNeighborsClassifier(3), folds_of(X, y), masks, "accuracy")

@@ -21,7 +21,7 @@ from tests.engines.closed_form import (
 )
 from vaega.data._folds import Fold
 from vaega.engines._base import DECISION
-from vaega.engines._ridge import leave_one_out, predict, unsupported
+from vaega.engines._ridge import predict, unsupported
 
 CLASSIFIERS = [
     RidgeClassifier(),
@@ -128,27 +128,3 @@ def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
 )
 def test_settings_that_are_not_computed_are_named(classifier, reason):
     assert unsupported(classifier) == reason
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("fit_intercept", [False, True])
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_left_out_rows_are_those_of_a_loop(weighted, fit_intercept, n_classes, rng):
-    X, y = rng.normal(size=(15, 20)), np.arange(15) % n_classes
-    weights = rng.random(15) + 0.5 if weighted else None
-    fold = Fold(X, y, X[:1], y[:1], np.arange(20), 15, weight_fit=weights)
-    masks = np.array([np.arange(20) < 4, np.ones(20, dtype=bool)])
-    classifier = RidgeClassifier(alpha=0.7, fit_intercept=fit_intercept)
-    values = leave_one_out(classifier, fold, masks)
-    for row, mask in enumerate(masks):
-        for out in range(15):
-            rest = np.arange(15) != out
-            own = None if weights is None else weights[rest]
-            classifier.fit(X[rest][:, mask], y[rest], sample_weight=own)
-            expected = classifier.decision_function(X[out : out + 1, mask])
-            np.testing.assert_allclose(values[row, out], np.ravel(expected), rtol=1e-9)
-
-
-def test_left_out_rows_of_one_class_are_unknown(rng):
-    fold = Fold(np.ones((3, 1)), np.zeros(3), np.ones((1, 1)), np.zeros(1), np.arange(1), 3)
-    assert np.isnan(leave_one_out(RidgeClassifier(), fold, np.array([[True]]))).all()

@@ -37,23 +37,23 @@ class Predictions:
 
 # Error bounds ------------------------------------------------------------------------------------
 #
-# An engine and scikit-learn compute the same score by different sums. A sum of n products, in any
-# order, is off by at most n u sum |x_i y_i| to first order, u = eps / 2 (Higham 2002, "Accuracy and
-# Stability of Numerical Algorithms", eq. 3.5). Roundings have either sign: where they are
-# independent, the error is within lambda sqrt(n) u sum |x_i y_i| with a probability of at least
-# 1 - 2 exp(-lambda^2 / 2) (Higham and Mary 2019, "A New Approach to Probabilistic Rounding Error
-# Analysis", theorem 2.4). With lambda = 8 that is 1 - 3e-14. Both sums err: 2 u = eps. Terms are
-# themselves computed with a few roundings (differences, squares, quotients): the factor 4.
-#
-# Where two scores are closer than the sum of their bounds, scikit-learn itself scores the mask.
+# An engine and scikit-learn compute the same score by different sums. In a sum of n products a term
+# passes at most n + 4 roundings: of the additions, and four when it is made of differences, squares
+# or quotients. So the sum is off by at most (n + 4) u sum |x_i y_i| to first order, u = eps / 2
+# (Higham 2002, "Accuracy and Stability of Numerical Algorithms", eq. 3.3 to 3.5). Roundings have
+# either sign: where they are independent, it is within lambda sqrt(n + 4) u sum |x_i y_i| with a
+# probability of at least 1 - 2 (n + 4) exp(-lambda^2 / 2) (Higham and Mary 2019, "A New Approach to
+# Probabilistic Rounding Error Analysis", section 3): with lambda = 8, 1 - 3e-14 (n + 4). The sums
+# of both err, hence 2 u = eps. Where two scores are closer than their bounds together,
+# scikit-learn itself scores the mask.
 
-_LAMBDA, _ROUNDINGS = 8.0, 4.0
+_LAMBDA = 8.0
 
 
 def relative_error(n_terms: Any, dtype: Any = np.float64) -> Any:
     """Return the bound of a sum of `n_terms` products, relative to the sum of their sizes."""
-    eps = float(np.finfo(dtype).eps)
-    return _ROUNDINGS * eps * np.minimum(n_terms, _LAMBDA * np.sqrt(n_terms))
+    n_roundings = np.asarray(n_terms) + 4.0
+    return float(np.finfo(dtype).eps) * np.minimum(n_roundings, _LAMBDA * np.sqrt(n_roundings))
 
 
 _BLOCK = 32  # masks that are compared at once, to save memory

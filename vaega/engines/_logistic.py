@@ -3,117 +3,183 @@
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
-from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight
 
 from vaega.data._folds import Fold
-from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, classify
-from vaega.engines._compiled import (
-    exponentiate,
-    kernel,
-    mirror,
-    multiply,
-    multiply_upper,
-    padded,
-    select,
+from vaega.engines._base import (
+    DECISION,
+    PREDICT,
+    PROBA,
+    Predictions,
+    cached_on,
+    classify,
+    softmax_of_scores,
 )
-from vaega.engines._linear_forms import PANEL, triangulate
+from vaega.engines._kernels import kernel, select
+from vaega.engines._linear_algebra import invert, mirror, multiply, multiply_upper, padded, solve
+from vaega.engines._sklearn import has_valid_params
 
-_PANEL = 16
-_SMALL = 40  # below, panels do not pay
+RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
+SAMPLE_WEIGHT = True
+EXACT = False
+RANDOM = False
 
-
-@kernel
-def solve(matrix, n, x, scaled):  # type: ignore[no-untyped-def]
-    """Solve ``matrix[:n, :n] @ x = matrix[:n, n]`` in place; return whether it could."""
-    if n <= _SMALL:
-        if not _eliminate(matrix, n):
-            return False
-    else:
-        width, spare = -(-(n + 1) // PANEL) * PANEL, np.empty((PANEL, matrix.shape[1]))
-        if triangulate(matrix, scaled, spare, np.arange(n), n, width) < 0.0:
-            return False
-    for j in range(n - 1, -1, -1):
-        total = matrix[j, n]
-        for k in range(j + 1, n):
-            total -= matrix[j, k] * x[k]
-        x[j] = total / matrix[j, j]
-    return True
+_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky")
+# How far from the optimum decisions may end, relative to the largest: by L-BFGS, and by Newton's
+# method, whose last step squares the error.
+_LBFGS_ERROR, NEWTON_ERROR = 5e-7, 1e-9
 
 
-@kernel
-def _eliminate(matrix, n):  # type: ignore[no-untyped-def]
-    for j in range(n):
-        if not matrix[j, j] > 0.0:
-            return False
-        inverse, above = 1.0 / matrix[j, j], matrix[j]
-        for i in range(j + 1, n):
-            factor, row = above[i] * inverse, matrix[i]
-            for k in range(i, n + 1):
-                row[k] -= factor * above[k]
-    return True
+def unsupported(estimator: Any) -> str | None:
+    """Return which setting of a logistic regression is not computed here, if any."""
+    if estimator.solver not in _SOLVERS:
+        return f"solver={estimator.solver!r}"
+    C = estimator.C
+    if not (isinstance(C, Real) and 0.0 < float(C) < np.inf):
+        return f"C={C!r}"
+    if estimator.dual and estimator.solver != "liblinear":
+        return f"dual={estimator.dual!r}"
+    # What scikit-learn warns of, and what has another optimum. The defaults, which its versions
+    # write in different ways, are an L2 penalty in all of them.
+    usual = LogisticRegression()
+    for name in ("penalty", "l1_ratio", "n_jobs"):
+        value = getattr(estimator, name)
+        if value != getattr(usual, name):
+            return f"{name}={value!r}"
+    return None
 
 
-@kernel
-def invert(matrix, n, room):  # type: ignore[no-untyped-def]
-    """Invert ``matrix[:n, :n]`` in place, by blocks; return whether it could."""
-    size = -(-n // _PANEL) * _PANEL
-    for i in range(n, size):  # ones, so that all blocks are whole
-        matrix[i, :size] = 0.0
-        matrix[:n, i] = 0.0
-        matrix[i, i] = 1.0
-    for start in range(0, size, _PANEL):
-        block = matrix[start : start + _PANEL, start : start + _PANEL]
-        if not _sweep(block):
-            return False
-        _sweep_others(matrix[:size, :size], start, block, room)
-    for i in range(size):
-        for j in range(size):
-            matrix[i, j] = -matrix[i, j] if i < n and j < n else 0.0
-    return True
+def predict(
+    estimator: LogisticRegression,
+    fold: Fold,
+    masks: np.ndarray,
+    response_method: str = PREDICT,
+    seeds: np.ndarray | None = None,
+) -> Predictions:
+    """Return the predictions of a logistic regression for each mask."""
+    liblinear = estimator.solver == "liblinear"
+    rows = linear_rows(fold, centred=estimator.fit_intercept and not liblinear)
+    costs = costs_of(estimator, rows, fold)
+    n_classes = len(rows.classes)
+    is_possible = rows.well_scaled and rows.X_dtype != np.float32 and n_classes > 1
+    if n_classes > 2 and (liblinear or response_method == DECISION):
+        is_possible = False
+    if not is_possible or costs is None:
+        return Predictions.uncertain(len(masks), len(fold.y_validate))
+    scores = _fit(estimator, rows, costs, masks, liblinear=liblinear)
+    error = _LBFGS_ERROR if n_classes > 2 else NEWTON_ERROR
+    return predictions_at_optimum(scores, costs, error, response_method)
 
 
-@kernel
-def _sweep(block):  # type: ignore[no-untyped-def]
-    # Goodnight (1979): sweeping all rows of a symmetric matrix leaves minus its inverse.
-    n = len(block)
-    for k in range(n):
-        if not block[k, k] > 0.0:
-            return False
-        inverse, above = 1.0 / block[k, k], block[k]
-        for i in range(n):
-            if i != k:
-                factor, row = above[i] * inverse, block[i]
-                for j in range(n):
-                    row[j] -= factor * above[j]
-                row[k] = factor
-        for j in range(n):
-            above[j] *= inverse
-        above[k] = -inverse
-    return True
+def _fit(
+    estimator: LogisticRegression,
+    rows: "LinearRows",
+    costs: np.ndarray,
+    masks: np.ndarray,
+    *,
+    liblinear: bool,
+) -> np.ndarray:
+    """Return decisions, (n_masks, n_validate, n_classes); for two classes one, of the second."""
+    n_classes, intercept = len(rows.classes), estimator.fit_intercept and not liblinear
+    if n_classes > 2:
+        scores = np.empty((len(masks), n_classes, rows.n_validate))
+        targets = (rows.codes == np.arange(n_classes)[:, None]).astype(float)
+        fit_multinomial(masks, rows.values, targets, costs, intercept, scores)
+        return np.ascontiguousarray(scores.transpose(0, 2, 1))
+    scores = np.empty((len(masks), rows.n_validate))
+    scaling = float(estimator.intercept_scaling) if liblinear and estimator.fit_intercept else 0.0
+    fit_binary(masks, rows.values, rows.codes.astype(float), costs, intercept, scaling, scores)
+    return scores[:, :, None]
 
 
-@kernel
-def _sweep_others(matrix, start, swept, room):  # type: ignore[no-untyped-def]
-    # The same for a block of rows, whose own block is swept already.
-    size, end, here = len(matrix), start + _PANEL, np.arange(_PANEL)
-    above, scaled = room[:_PANEL, :size], room[_PANEL : 2 * _PANEL, :size]
-    product = room[2 * _PANEL : 2 * _PANEL + size, :size]
-    above[:] = matrix[start:end]
-    above[:, start:end] = 0.0
-    multiply(scaled, swept, here, above, here)  # minus the inverse times the rest
-    multiply(product, above.T, here, scaled, here)
-    for i in range(size):
-        if start <= i < end:
-            continue
-        for j in range(size):
-            matrix[i, j] += product[i, j]
-        for k in range(_PANEL):
-            matrix[i, start + k] = matrix[start + k, i] = -scaled[k, i]
+_NOISE = 1e-12  # what rounding leaves of decisions that are 0, at a cost of 1
+
+
+def predictions_at_optimum(
+    scores: np.ndarray, costs: np.ndarray, error: float, response_method: str
+) -> Predictions:
+    """Return the predictions of decisions that are the optimum's up to a relative error."""
+    with np.errstate(invalid="ignore"):
+        largest = np.abs(scores).max(axis=(1, 2))
+        error_bounds = error * (1.0 + largest) + _NOISE * float(costs.max())
+        codes, certain = classify(scores, error_bounds)
+    if response_method == PREDICT:
+        return Predictions(codes, certain)
+    scores[~certain] = 0.0
+    if response_method == DECISION:
+        return Predictions(codes, certain, np.ascontiguousarray(scores[:, :, 0]))
+    return Predictions(codes, certain, softmax_of_scores(scores))
+
+
+# Rows of linear classifiers ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class LinearRows:
+    """The rows of a fold as the kernels of linear classifiers take them."""
+
+    values: np.ndarray  # Fit rows, validation rows, zeros; (n_columns, padded rows)
+    classes: np.ndarray  # Of the fit rows
+    codes: np.ndarray  # The class of each fit row
+    n_validate: int
+    well_scaled: bool  # Whether columns are finite and of sizes that no digits are lost
+    X_dtype: np.dtype[Any]  # Of the fit rows before
+
+
+_NO_SPREAD = 1e-24  # of a constant column: rounding
+_LARGEST_RATIO = 1e9  # of the mean square of a column to the variance of another
+
+
+def linear_rows(fold: Fold, *, centred: bool) -> LinearRows:
+    """Return the rows of a fold, less the means of the columns if `centred`."""
+    return cached_on(fold, ("linear rows", centred), lambda: _make_rows(fold, centred))
+
+
+def _make_rows(fold: Fold, centred: bool) -> LinearRows:
+    classes, codes = np.unique(fold.y_fit, return_inverse=True)
+    n_fit, n_validate = len(fold.X_fit), len(fold.X_validate)
+    values = np.zeros((fold.X_fit.shape[1], padded(n_fit + n_validate, np.float64)))
+    values[:, :n_fit] = fold.X_fit.T
+    values[:, n_fit : n_fit + n_validate] = fold.X_validate.T
+    well_scaled = bool(np.isfinite(values).all())
+    if well_scaled:
+        means = values[:, :n_fit].mean(axis=1, keepdims=True)
+        if centred:
+            values[:, : n_fit + n_validate] -= means
+        well_scaled = _is_well_scaled(values[:, :n_fit], values[:, : n_fit + n_validate])
+    return LinearRows(values, classes, codes, n_validate, well_scaled, fold.X_fit.dtype)
+
+
+def _is_well_scaled(fit: np.ndarray, all_rows: np.ndarray) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        spreads, sizes = fit.var(axis=1), np.square(all_rows).mean(axis=1)
+        varied = spreads > _NO_SPREAD * sizes
+        least = spreads[varied].min(initial=np.inf)
+        return bool(np.isfinite(sizes).all() and sizes.max() <= _LARGEST_RATIO * least)
+
+
+def costs_of(estimator: Any, rows: LinearRows, fold: Fold) -> np.ndarray | None:
+    """Return the weight of each fit row's loss, (n_fit,); None for settings that are refused."""
+    if not has_valid_params(estimator):
+        return None
+    weights = np.ones(len(rows.codes)) if fold.weight_fit is None else fold.weight_fit
+    try:
+        class_weights = compute_class_weight(
+            estimator.class_weight,
+            classes=rows.classes,
+            y=fold.y_fit,
+            sample_weight=fold.weight_fit,
+        )
+    except (TypeError, ValueError):
+        return None
+    costs: np.ndarray = float(estimator.C) * (weights * class_weights[rows.codes])
+    sums = np.bincount(rows.codes, weights=costs)
+    if not (np.isfinite(costs).all() and (costs >= 0.0).all() and (sums > 0.0).all()):
+        return None
+    return costs
 
 
 # A pivot below this share of the largest row is rounding: its column would be noise.
@@ -122,7 +188,12 @@ _NO_PIVOT = 1e-14
 
 @kernel
 def reduce_rows(reduced, gram, rest, rows, columns, n_fit, constant):  # type: ignore[no-untyped-def]
-    """Write the rows of a mask to `reduced`, one column of theirs a row, and return how many."""
+    """Write rows of fewer columns with the same inner products; return how many columns.
+
+    `reduced` and `rows` are (n_columns, padded rows). A linear classifier with an L2 penalty
+    depends on inner products alone; with more columns than fit rows, those are factorised.
+    `constant` is a further column of all rows, 0 for none.
+    """
     if len(columns) + (constant != 0.0) <= n_fit:
         return _copy_rows(reduced, rows, columns, constant)
     multiply_upper(gram, rows.T[:n_fit], columns, rows, columns)
@@ -180,17 +251,19 @@ def transpose_rows(rows, reduced, n_rows, n_columns, intercept):  # type: ignore
     return n_columns
 
 
+# Two classes: Newton's method --------------------------------------------------------------------
+
 # A step that moves no margin by more leaves an error of about its square: the curvature of the
 # logistic loss changes by a factor of at most exp(step) along it.
 _BINARY_LAST_STEP = 1e-6
 _BINARY_MAX_STEPS, _BINARY_MAX_CUTS = 100, 40
 _FLATTER = 0.5  # how steep the loss may rise at the end of a step, against its fall at the start
-_BINARY_LANES = 8
+_LANES = 8
 
 
 @kernel
 def fit_binary(masks, rows, targets, costs, intercept, constant, values):  # type: ignore[no-untyped-def]
-    """Fit one logistic regression a mask, and write its decisions for the validate rows.
+    """Fit one logistic regression a mask, and write its decisions for the validation rows.
 
     Each minimises ``sum_i costs_i (log(1 + exp(f_i)) - targets_i f_i) + |w|^2 / 2``, where `f` is
     linear in the columns of the mask.
@@ -199,28 +272,28 @@ def fit_binary(masks, rows, targets, costs, intercept, constant, values):  # typ
     for mask in masks:
         most = max(most, mask.sum())
     most = min(most + 1, n_fit) + 1
-    wide = -(-(most + 1) // _BINARY_LANES) * _BINARY_LANES
+    wide = -(-(most + 1) // _LANES) * _LANES
     reduced, gram, rest = np.empty((most, width)), np.empty((n_fit, width)), np.empty(n_fit)
-    room = np.empty((2, n_fit, wide)), np.empty((2, most, wide)), np.empty((5, width))
+    scratch = np.empty((2, n_fit, wide)), np.empty((2, most, wide)), np.empty((5, width))
     weights, final = np.empty((3, wide)), np.empty((1, width))
     order, columns = np.arange(most), np.empty(masks.shape[1], dtype=np.int64)
     for m in range(len(masks)):
-        own = columns[: select(masks[m], columns)]
-        q = reduce_rows(reduced, gram, rest, rows, own, n_fit, constant)
-        q = transpose_rows(room[0][0], reduced, n_fit, q, intercept)
-        done = _minimise_binary(reduced, q, targets, costs, intercept, room, weights)
+        chosen = columns[: select(masks[m], columns)]
+        q = reduce_rows(reduced, gram, rest, rows, chosen, n_fit, constant)
+        q = transpose_rows(scratch[0][0], reduced, n_fit, q, intercept)
+        done = _minimise_binary(reduced, q, targets, costs, intercept, scratch, weights)
         multiply(final, weights[:1], order[:q], reduced, order[:q])
         for i in range(n_validate):
             values[m, i] = final[0, n_fit + i] if done else np.nan
 
 
 @kernel
-def _minimise_binary(reduced, q, targets, costs, intercept, room, weights):  # type: ignore[no-untyped-def]
-    (table, scaled), (system, triangle), margins = room
-    n, wide = len(targets), -(-q // _BINARY_LANES) * _BINARY_LANES
-    order, places = np.arange(n), np.arange(q)
-    used = -(-n // _BINARY_LANES) * _BINARY_LANES
-    scores, shares, scale, pulls = margins[0], margins[1], margins[2], margins[3:4]
+def _minimise_binary(reduced, q, targets, costs, intercept, scratch, weights):  # type: ignore[no-untyped-def]
+    (table, scaled), (system, triangle), margins = scratch
+    n, wide = len(targets), -(-q // _LANES) * _LANES
+    order, indices = np.arange(n), np.arange(q)
+    used = -(-n // _LANES) * _LANES
+    scores, shares, scale, residuals = margins[0], margins[1], margins[2], margins[3:4]
     moves = margins[4:5, :used]
     weight, step, force = weights[0], weights[1], weights[2:3, :wide]
     free = q - 1 if intercept else q
@@ -229,12 +302,12 @@ def _minimise_binary(reduced, q, targets, costs, intercept, room, weights):  # t
     shares[:n] = 0.5
     for _ in range(_BINARY_MAX_STEPS):
         for i in range(n):
-            pulls[0, i] = costs[i] * (targets[i] - shares[i])
+            residuals[0, i] = costs[i] * (targets[i] - shares[i])
             curvature = costs[i] * shares[i] * (1.0 - shares[i])
             for j in range(wide):
                 scaled[i, j] = curvature * table[i, j]
         multiply_upper(system[:q, :wide], table[:, :q].T, order, scaled, order)
-        multiply(force, pulls, order, table, order)
+        multiply(force, residuals, order, table, order)
         for j in range(free):
             system[j, j] += 1.0
             force[0, j] -= weight[j]
@@ -242,7 +315,7 @@ def _minimise_binary(reduced, q, targets, costs, intercept, room, weights):  # t
             system[j, q] = force[0, j]
         if not solve(system, q, step, triangle):
             return False
-        multiply(moves, weights[1:2], places, reduced, places)
+        multiply(moves, weights[1:2], indices, reduced, indices)
         slope = 0.0
         for j in range(q):
             slope -= step[j] * force[0, j]
@@ -254,14 +327,25 @@ def _minimise_binary(reduced, q, targets, costs, intercept, room, weights):  # t
         if largest <= _BINARY_LAST_STEP:
             weight[:q] += step[:q]
             return True
-        _line_search_binary(
-            scores, shares, scale, pulls[0], moves[0], targets, costs, weight, step, free, q, slope
+        _search_step(
+            scores,
+            shares,
+            scale,
+            residuals[0],
+            moves[0],
+            targets,
+            costs,
+            weight,
+            step,
+            free,
+            q,
+            slope,
         )
     return False
 
 
 @kernel
-def _line_search_binary(  # type: ignore[no-untyped-def]
+def _search_step(  # type: ignore[no-untyped-def]
     scores, shares, scale, below, moves, targets, costs, weight, step, free, q, slope
 ):
     # The loss is convex: while it still falls at the end of a step, no such step is too long.
@@ -272,7 +356,7 @@ def _line_search_binary(  # type: ignore[no-untyped-def]
             scores[i] += (length - before) * moves[i]
         for j in range(free):
             ahead += (weight[j] + length * step[j]) * step[j]
-        _share(shares, scale, below, scores, n)
+        _expit_of(shares, scale, below, scores, n)
         for i in range(n):
             ahead += costs[i] * (shares[i] - targets[i]) * moves[i]
         if ahead <= _FLATTER * abs(slope):
@@ -286,7 +370,7 @@ def _line_search_binary(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _share(shares, scale, below, scores, n):  # type: ignore[no-untyped-def]
+def _expit_of(shares, scale, below, scores, n):  # type: ignore[no-untyped-def]
     # 1 / (1 + exp(-f)); exp of what is negative, so that nothing overflows.
     for i in range(n):
         below[i] = -abs(scores[i])
@@ -296,17 +380,56 @@ def _share(shares, scale, below, scores, n):  # type: ignore[no-untyped-def]
         shares[i] = small if scores[i] < 0.0 else 1.0 - small
 
 
+# Of many numbers in vectors: the exponential function by its Taylor series on |r| <= ln(2) / 2.
+_PER_LOG2 = 1.4426950408889634
+# ln 2 in two parts: the first has so few bits that its product with a whole number is exact.
+_LOG2_HIGH, _LOG2_LOW = 0.693145751953125, 1.4286068203094172e-06
+_LOWEST, _HIGHEST = -708.0, 709.0
+_ROUNDER = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to a whole number
+_EXPONENT_BIAS, _MANTISSA_BITS = 1023, 52
+
+
+@kernel
+def exponentiate(out, scale, x, n):  # type: ignore[no-untyped-def]
+    """Compute ``out[:n] = exp(x[:n])``, from within a kernel or from Python."""
+    bits = scale.view(np.int64)
+    for i in range(n):
+        clipped = min(max(x[i], _LOWEST), _HIGHEST)
+        k = (clipped * _PER_LOG2 + _ROUNDER) - _ROUNDER
+        r = (clipped - k * _LOG2_HIGH) - k * _LOG2_LOW
+        total = 1.0 / 6227020800.0
+        total = total * r + 1.0 / 479001600.0
+        total = total * r + 1.0 / 39916800.0
+        total = total * r + 1.0 / 3628800.0
+        total = total * r + 1.0 / 362880.0
+        total = total * r + 1.0 / 40320.0
+        total = total * r + 1.0 / 5040.0
+        total = total * r + 1.0 / 720.0
+        total = total * r + 1.0 / 120.0
+        total = total * r + 1.0 / 24.0
+        total = total * r + 1.0 / 6.0
+        total = total * r + 0.5
+        total = total * r + 1.0
+        total = total * r + 1.0
+        bits[i] = (np.int64(k) + _EXPONENT_BIAS) << _MANTISSA_BITS
+        out[i] = total
+    for i in range(n):
+        out[i] *= scale[i]
+
+
+# Several classes: L-BFGS with a preconditioner ---------------------------------------------------
+
 _LAST_STEP = 1e-7  # the most that the last step may move a decision
-_MOST_STEPS, _MOST_CUTS = 2000, 40
+_MAX_STEPS, _MAX_CUTS = 2000, 40
 _MEMORY = 6
 _EARLY, _EVERY = 6, 100  # steps at which the preconditioner is computed anew
 _LEAST_CURVATURE = 1e-3
-_LANES, _BLOCK = 8, 16
+_BLOCK = 16  # rows and columns that `invert` takes at once
 
 
 @kernel
 def fit_multinomial(masks, rows, targets, costs, intercept, values):  # type: ignore[no-untyped-def]
-    """Fit one logistic regression a mask, and write its decisions for the validate rows.
+    """Fit one logistic regression a mask, and write its decisions for the validation rows.
 
     Each minimises ``-sum_i costs_i log(share_i) + |w|^2 / 2``, where `share` is the softmax of
     decisions that are linear in the columns of the mask, at the class of the row.
@@ -324,10 +447,10 @@ def fit_multinomial(masks, rows, targets, costs, intercept, values):  # type: ig
     vectors = np.empty((2 * _MEMORY + 5, n_classes * wide))
     final, columns = np.empty((n_classes, width)), np.empty(masks.shape[1], dtype=np.int64)
     for m in range(len(masks)):
-        own = columns[: select(masks[m], columns)]
-        q = reduce_rows(reduced, gram, rest, rows, own, n_fit, 0.0)
+        chosen = columns[: select(masks[m], columns)]
+        q = reduce_rows(reduced, gram, rest, rows, chosen, n_fit, 0.0)
         q = transpose_rows(tables[0], reduced, n_fit, q, intercept)
-        weights = _minimise(
+        weights = _minimise_multinomial(
             reduced, q, targets, costs, intercept, tables, squares, margins, lines, vectors
         )
         multiply(final, weights, np.arange(q), reduced, np.arange(q))
@@ -335,38 +458,40 @@ def fit_multinomial(masks, rows, targets, costs, intercept, values):  # type: ig
 
 
 @kernel
-def _minimise(  # type: ignore[no-untyped-def]
+def _minimise_multinomial(  # type: ignore[no-untyped-def]
     reduced, q, targets, costs, intercept, tables, squares, margins, lines, vectors
 ):
     n_classes, n = targets.shape
     wide, used = -(-q // _LANES) * _LANES, margins.shape[2]
-    size, order, places = n_classes * wide, np.arange(n), np.arange(q)
+    size, order, indices = n_classes * wide, np.arange(n), np.arange(q)
     weight, gradient, before, step = vectors[0], vectors[1], vectors[2], vectors[3]
-    asked = vectors[4]
-    steps, turns = vectors[5 : 5 + _MEMORY], vectors[5 + _MEMORY :]
-    scores, shares, pulls, moves = margins[0], margins[1], margins[2], margins[3]
+    direction = vectors[4]
+    steps, changes = vectors[5 : 5 + _MEMORY], vectors[5 + _MEMORY :]
+    scores, shares, residuals, moves = margins[0], margins[1], margins[2], margins[3]
     free, table = q - 1 if intercept else q, tables[0][:, :wide]
-    inner, kept, last = np.empty(_MEMORY), 0, 0
+    inner, n_stored, last = np.empty(_MEMORY), 0, 0
     weight[:size] = 0.0
     scores[:] = 0.0
-    share_out(shares, lines, scores, n)
-    for turn in range(_MOST_STEPS):
-        _pull(pulls, shares, targets, costs)
-        multiply(_shape(gradient, n_classes, wide), pulls, order, table, order)
+    softmax_of(shares, lines, scores, n)
+    for iteration in range(_MAX_STEPS):
+        _residuals(residuals, shares, targets, costs)
+        multiply(_shape(gradient, n_classes, wide), residuals, order, table, order)
         _add_penalised(gradient, weight, n_classes, wide, free)
-        if turn == _EARLY or turn % _EVERY == 0:
+        if iteration == _EARLY or iteration % _EVERY == 0:
             if not _precondition(shares, costs, tables, squares, q, free):
                 break
-            kept = 0
+            n_stored = 0
         else:
             last = (last + 1) % _MEMORY
-            inner[last] = _remember(turns[last], steps[last], gradient, before, step, size)
-            kept = min(kept + 1, _MEMORY)
+            inner[last] = _store_step(changes[last], steps[last], gradient, before, step, size)
+            n_stored = min(n_stored + 1, _MEMORY)
         before[:size] = gradient[:size]
-        asked[:size] = gradient[:size]
-        _direct(step, asked, steps, turns, inner, kept, last, squares[0], n_classes, q)
+        direction[:size] = gradient[:size]
+        _lbfgs_direction(
+            step, direction, steps, changes, inner, n_stored, last, squares[0], n_classes, q
+        )
         slope = _dot(step, gradient, size)
-        multiply(moves, _shape(step, n_classes, wide), places, reduced[:, :used], places)
+        multiply(moves, _shape(step, n_classes, wide), indices, reduced[:, :used], indices)
         square = _dot_penalised(step, step, size, wide, free)
         length = -slope / (square + _curvature(shares, moves, costs, lines))
         largest = _find_largest(moves, lines[0], n)
@@ -375,7 +500,9 @@ def _minimise(  # type: ignore[no-untyped-def]
         if not (slope < 0.0 and largest < np.inf):
             break
         pull = _dot_penalised(weight, step, size, wide, free)
-        length = _walk(scores, shares, moves, targets, costs, lines, slope, length, pull, square)
+        length = _search_length(
+            scores, shares, moves, targets, costs, lines, slope, length, pull, square
+        )
         for j in range(size):
             step[j] *= length
             weight[j] += step[j]
@@ -384,10 +511,10 @@ def _minimise(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _pull(pulls, shares, targets, costs):  # type: ignore[no-untyped-def]
+def _residuals(residuals, shares, targets, costs):  # type: ignore[no-untyped-def]
     for k in range(len(targets)):
         for i in range(len(costs)):
-            pulls[k, i] = costs[i] * (shares[k, i] - targets[k, i])
+            residuals[k, i] = costs[i] * (shares[k, i] - targets[k, i])
 
 
 @kernel
@@ -398,11 +525,11 @@ def _add_penalised(gradient, weight, n_classes, wide, free):  # type: ignore[no-
 
 
 @kernel
-def _remember(turn, kept_step, gradient, before, step, size):  # type: ignore[no-untyped-def]
+def _store_step(change, stored_step, gradient, before, step, size):  # type: ignore[no-untyped-def]
     for j in range(size):
-        turn[j] = gradient[j] - before[j]
-        kept_step[j] = step[j]
-    return _dot(turn, kept_step, size)
+        change[j] = gradient[j] - before[j]
+        stored_step[j] = step[j]
+    return _dot(change, stored_step, size)
 
 
 @kernel
@@ -427,22 +554,22 @@ def _dot(one, other, size):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _direct(step, asked, steps, turns, inner, kept, last, inverse, n_classes, q):  # type: ignore[no-untyped-def]
-    # L-BFGS: from the gradient in `asked` to the direction in `step`.
+def _lbfgs_direction(step, direction, steps, changes, inner, n_stored, last, inverse, n_classes, q):  # type: ignore[no-untyped-def]
+    # L-BFGS: from the gradient in `direction` to the direction in `step`.
     wide, factors = -(-q // _LANES) * _LANES, np.empty(_MEMORY)
-    size, places = n_classes * wide, np.arange(q)
-    for back in range(kept):
-        place = (last - back) % _MEMORY
-        factors[place] = _dot(steps[place], asked, size) / inner[place]
+    size, indices = n_classes * wide, np.arange(q)
+    for back in range(n_stored):
+        index = (last - back) % _MEMORY
+        factors[index] = _dot(steps[index], direction, size) / inner[index]
         for j in range(size):
-            asked[j] -= factors[place] * turns[place, j]
-    wanted = _shape(asked, n_classes, wide)
-    multiply(_shape(step, n_classes, wide), wanted, places, inverse[:, :wide], places)
-    for forth in range(kept):
-        place = (last - kept + 1 + forth) % _MEMORY
-        factor = factors[place] - _dot(turns[place], step, size) / inner[place]
+            direction[j] -= factors[index] * changes[index, j]
+    target = _shape(direction, n_classes, wide)
+    multiply(_shape(step, n_classes, wide), target, indices, inverse[:, :wide], indices)
+    for forth in range(n_stored):
+        index = (last - n_stored + 1 + forth) % _MEMORY
+        factor = factors[index] - _dot(changes[index], step, size) / inner[index]
         for j in range(size):
-            step[j] += factor * steps[place, j]
+            step[j] += factor * steps[index, j]
     for j in range(size):
         step[j] = -step[j]
 
@@ -451,7 +578,7 @@ def _direct(step, asked, steps, turns, inner, kept, last, inverse, n_classes, q)
 def _precondition(shares, costs, tables, squares, q, free):  # type: ignore[no-untyped-def]
     table, scaled = tables
     n, n_classes, wide = len(costs), len(shares), -(-q // _LANES) * _LANES
-    inverse, room = squares
+    inverse, scratch = squares
     for i in range(n):
         spread = 0.0
         for k in range(n_classes):
@@ -463,7 +590,7 @@ def _precondition(shares, costs, tables, squares, q, free):  # type: ignore[no-u
     mirror(inverse, q)
     for j in range(free):
         inverse[j, j] += 1.0
-    return invert(inverse, q, room)
+    return invert(inverse, q, scratch)
 
 
 @kernel
@@ -504,14 +631,14 @@ def _curvature(shares, moves, costs, lines):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _walk(scores, shares, moves, targets, costs, lines, slope, length, pull, square):  # type: ignore[no-untyped-def]
+def _search_length(scores, shares, moves, targets, costs, lines, slope, length, pull, square):  # type: ignore[no-untyped-def]
     # The loss is convex: while it still falls at the end of a step, no such step is too long.
     (n_classes, n), before, slopes = targets.shape, 0.0, lines[3]
-    for _ in range(_MOST_CUTS):
+    for _ in range(_MAX_CUTS):
         for k in range(n_classes):
             for i in range(n):
                 scores[k, i] += (length - before) * moves[k, i]
-        share_out(shares, lines, scores, n)
+        softmax_of(shares, lines, scores, n)
         slopes[:n] = 0.0
         for k in range(n_classes):
             for i in range(n):
@@ -529,7 +656,7 @@ def _walk(scores, shares, moves, targets, costs, lines, slope, length, pull, squ
 
 
 @kernel
-def share_out(shares, lines, scores, n):  # type: ignore[no-untyped-def]
+def softmax_of(shares, lines, scores, n):  # type: ignore[no-untyped-def]
     """Write the softmax of the scores over the classes, from within a kernel or from Python."""
     highest, scale, shifted = lines[0], lines[1], lines[2]
     highest[:n] = scores[0, :n]
@@ -547,173 +674,3 @@ def share_out(shares, lines, scores, n):  # type: ignore[no-untyped-def]
     for k in range(len(scores)):
         for i in range(n):
             shares[k, i] /= highest[i]
-
-
-@dataclass(frozen=True, eq=False)
-class LinearRows:
-    """The rows of a fold as kernels take them."""
-
-    # Fit rows, then validate rows, then zeros up to a whole number of vectors; transposed
-    values: np.ndarray
-    classes: np.ndarray  # Of the fit rows
-    codes: np.ndarray  # The class of each fit row
-    n_validate: int
-    tame: bool
-    X_type: np.dtype[Any]  # Of the fit rows before
-
-
-_NOISE = 1e-12  # what rounding leaves of decisions that are 0, at a cost of 1
-_NO_SPREAD = 1e-24  # of a constant column: rounding
-_MOST_RATIO = 1e9  # of the mean square of a column to the variance of another
-
-_KNOWN: WeakKeyDictionary[Fold, dict[bool, LinearRows]] = WeakKeyDictionary()
-
-
-def rows_of(fold: Fold, *, centred: bool) -> LinearRows:
-    """Return the rows of a fold, computed once."""
-    known = _KNOWN.setdefault(fold, {})
-    if centred not in known:
-        known[centred] = _make_rows(fold, centred)
-    return known[centred]
-
-
-def _make_rows(fold: Fold, centred: bool) -> LinearRows:
-    classes, codes = np.unique(fold.y_fit, return_inverse=True)
-    n_fit, n_validate = len(fold.X_fit), len(fold.X_validate)
-    values = np.zeros((fold.X_fit.shape[1], padded(n_fit + n_validate, np.float64)))
-    values[:, :n_fit] = fold.X_fit.T
-    values[:, n_fit : n_fit + n_validate] = fold.X_validate.T
-    tame = bool(np.isfinite(values).all())
-    if tame:
-        means = values[:, :n_fit].mean(axis=1, keepdims=True)
-        if centred:
-            values[:, : n_fit + n_validate] -= means
-        tame = _is_tame(values[:, :n_fit], values[:, : n_fit + n_validate])
-    return LinearRows(values, classes, codes, n_validate, tame, fold.X_fit.dtype)
-
-
-def _is_tame(fit: np.ndarray, all_rows: np.ndarray) -> bool:
-    with np.errstate(over="ignore", invalid="ignore"):
-        spreads, sizes = fit.var(axis=1), np.square(all_rows).mean(axis=1)
-        varied = spreads > _NO_SPREAD * sizes
-        least = spreads[varied].min(initial=np.inf)
-        return bool(np.isfinite(sizes).all() and sizes.max() <= _MOST_RATIO * least)
-
-
-def costs_of(estimator: Any, rows: LinearRows, fold: Fold) -> np.ndarray | None:
-    """Return what each fit row's loss counts."""
-    try:
-        estimator._validate_params()
-        shares = weigh_classes(estimator, rows, fold)
-    except (TypeError, ValueError):
-        return None
-    weights = np.ones(len(rows.codes)) if fold.weight_fit is None else fold.weight_fit
-    costs: np.ndarray = float(estimator.C) * (weights * shares[rows.codes])
-    sums = np.bincount(rows.codes, weights=costs)
-    if not (np.isfinite(costs).all() and (costs >= 0.0).all() and (sums > 0.0).all()):
-        return None
-    return costs
-
-
-def weigh_classes(estimator: Any, rows: LinearRows, fold: Fold) -> np.ndarray:
-    """Return the weight of each class, as scikit-learn computes it."""
-    shares: np.ndarray = compute_class_weight(
-        estimator.class_weight, classes=rows.classes, y=fold.y_fit, sample_weight=fold.weight_fit
-    )
-    return shares
-
-
-def doubt_of(scores: np.ndarray, costs: np.ndarray, unsure: float) -> np.ndarray:
-    """Return how near the decisions of each mask may be to where they turn, for scikit-learn."""
-    noise = _NOISE * float(costs.max())
-    doubts: np.ndarray = unsure * (1.0 + np.abs(scores).max(axis=(1, 2))) + noise
-    return doubts
-
-
-RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
-SAMPLE_WEIGHT = True
-EXACT = False
-RANDOM = False
-
-_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky")
-UNSURE, _UNSURE_OF_TWO = 5e-7, 1e-9  # of decisions: where L-BFGS ends, and Newton's method
-
-
-def unsupported(estimator: Any) -> str | None:
-    """Return which setting of a logistic regression is not computed here, if any."""
-    if estimator.solver not in _SOLVERS:
-        return f"solver={estimator.solver!r}"
-    C = estimator.C
-    if not (isinstance(C, Real) and 0.0 < float(C) < np.inf):
-        return f"C={C!r}"
-    if estimator.dual and estimator.solver != "liblinear":
-        return f"dual={estimator.dual!r}"
-    # What scikit-learn warns of, and what has another optimum. The defaults, which its versions
-    # write in different ways, are an L2 penalty in all of them.
-    usual = LogisticRegression()
-    for name in ("penalty", "l1_ratio", "n_jobs"):
-        value = getattr(estimator, name)
-        if value != getattr(usual, name):
-            return f"{name}={value!r}"
-    return None
-
-
-def predict(
-    estimator: LogisticRegression,
-    fold: Fold,
-    masks: np.ndarray,
-    response_method: str = PREDICT,
-    seeds: np.ndarray | None = None,
-) -> Predictions:
-    """Return the answers of a logistic regression for each mask."""
-    liblinear = estimator.solver == "liblinear"
-    rows = rows_of(fold, centred=estimator.fit_intercept and not liblinear)
-    costs = costs_of(estimator, rows, fold)
-    n_classes = len(rows.classes)
-    possible = rows.tame and rows.X_type != np.float32 and n_classes > 1
-    if n_classes > 2 and (liblinear or response_method == DECISION):
-        possible = False
-    if not possible or costs is None:
-        return Predictions.uncertain(len(masks), len(fold.y_validate))
-    scores = _fit(estimator, rows, costs, masks, liblinear=liblinear)
-    with np.errstate(invalid="ignore"):
-        codes, decided = classify(
-            scores, doubt_of(scores, costs, UNSURE if n_classes > 2 else _UNSURE_OF_TWO)
-        )
-    return predictions_of(scores, codes, decided, response_method)
-
-
-def predictions_of(
-    scores: np.ndarray, codes: np.ndarray, decided: np.ndarray, response_method: str
-) -> Predictions:
-    """Return the answers that follow from decisions."""
-    if response_method == PREDICT:
-        return Predictions(codes, decided)
-    scores[~decided] = 0.0
-    if response_method == DECISION:
-        return Predictions(codes, decided, np.ascontiguousarray(scores[:, :, 0]))
-    if scores.shape[2] > 1:
-        return Predictions(codes, decided, softmax(scores, axis=2))
-    shares = expit(scores[:, :, 0])
-    return Predictions(codes, decided, np.stack([1.0 - shares, shares], axis=2))
-
-
-def _fit(
-    estimator: LogisticRegression,
-    rows: LinearRows,
-    costs: np.ndarray,
-    masks: np.ndarray,
-    *,
-    liblinear: bool,
-) -> np.ndarray:
-    """Decisions, shape (n_masks, n_validate, n_classes); for two classes one, of the second."""
-    n_classes, free = len(rows.classes), estimator.fit_intercept and not liblinear
-    if n_classes > 2:
-        scores = np.empty((len(masks), n_classes, rows.n_validate))
-        targets = (rows.codes == np.arange(n_classes)[:, None]).astype(float)
-        fit_multinomial(masks, rows.values, targets, costs, free, scores)
-        return np.ascontiguousarray(scores.transpose(0, 2, 1))
-    scores = np.empty((len(masks), rows.n_validate))
-    scaling = float(estimator.intercept_scaling) if liblinear and estimator.fit_intercept else 0.0
-    fit_binary(masks, rows.values, rows.codes.astype(float), costs, free, scaling, scores)
-    return scores[:, :, None]

@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from vaega.data._folds import Fold
 from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions
-from vaega.engines._compiled import kernel, total
+from vaega.engines._kernels import kernel, total
 
 _LINKS = 8  # in doubt, of which every combination is tried
 

@@ -13,14 +13,8 @@ from sklearn.neural_network import MLPClassifier
 
 from vaega.data._folds import Fold
 from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions
-from vaega.engines._compiled import (
-    kernel,
-    multiply_part,
-    multiply_transposed_part,
-    padded,
-    part,
-    select,
-)
+from vaega.engines._kernels import kernel, part, select
+from vaega.engines._linear_algebra import multiply_part, multiply_transposed_part, padded
 
 # exp(r) on |r| <= log(2) / 2: Taylor's coefficients, 1 / k!, from the sixth power down.
 _EXP = tuple(np.float32(1.0 / math.factorial(k)) for k in range(7, -1, -1))

@@ -1,21 +1,138 @@
-"""Nearest neighbours: all distances of a mask from one matrix product."""
+"""Nearest neighbours: all distances of a mask from one matrix product, then votes."""
 
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
 from vaega.data._folds import Fold
-from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions
-from vaega.engines._compiled import kernel, multiply, padded, part, select
+from vaega.engines._base import (
+    DECISION,
+    PREDICT,
+    PROBA,
+    Predictions,
+    cached_on,
+    relative_error,
+)
+from vaega.engines._kernels import kernel, part, select
+from vaega.engines._linear_algebra import multiply, padded
+from vaega.engines._sklearn import has_valid_params
 
-_EPSILON = float(np.finfo(np.float64).eps)
-_SINGLE = float(np.finfo(np.float32).eps)
-_TINY = 1e-37  # what underflows of a term in single precision, and in double
-_TINIEST = 1e-300
+RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
+SAMPLE_WEIGHT = False
+EXACT = True
+RANDOM = False
+
+_FLOAT32_ROWS = 1e-10  # relative error of scikit-learn's squared distances of float32 rows
+_TINY32, _TINY64 = np.float32(1e-37), 1e-300  # what underflows of a term
+
+
+def unsupported(estimator: Any) -> str | None:
+    """Return which setting of a nearest-neighbour classifier is not computed here, if any."""
+    is_euclidean = estimator.metric == "euclidean" or (
+        estimator.metric == "minkowski" and estimator.p == 2
+    )
+    if not is_euclidean:
+        name = "p" if estimator.metric == "minkowski" else "metric"
+        return f"{name}={getattr(estimator, name)!r}"
+    if estimator.metric_params:
+        return f"metric_params={estimator.metric_params!r}"
+    is_uniform = isinstance(estimator.weights, str) and estimator.weights == "uniform"
+    return None if is_uniform else f"weights={estimator.weights!r}"
+
+
+def predict(
+    estimator: KNeighborsClassifier,
+    fold: Fold,
+    masks: np.ndarray,
+    response_method: str = PREDICT,
+    seeds: np.ndarray | None = None,
+) -> Predictions:
+    """Return the predictions of nearest neighbours for each mask."""
+    shape = len(masks), len(fold.y_validate)
+    rows = cached_on(fold, "neighbours", lambda: _make_rows(fold))
+    is_ranking = response_method == DECISION
+    if not _is_usual(estimator, fold) or (is_ranking and rows.n_classes != 2):
+        return Predictions.uncertain(*shape)
+    codes, certain = np.full(shape, -1), np.empty(len(masks), dtype=bool)
+    votes = np.empty((*((0, 0) if response_method == PREDICT else shape), rows.n_classes))
+    vote(
+        np.ascontiguousarray(masks & rows.usable),
+        rows.fit,
+        rows.validate,
+        rows.errors,
+        rows.scale**2,
+        rows.codes,
+        int(estimator.n_neighbors),
+        codes,
+        certain,
+        votes,
+    )
+    certain &= ~masks[:, ~rows.usable].any(axis=1)  # scikit-learn refuses these
+    if response_method == PREDICT:
+        return Predictions(codes, certain)
+    values = votes / int(estimator.n_neighbors)
+    return Predictions(codes, certain, values[:, :, 1] if is_ranking else values)
+
+
+def _is_usual(estimator: KNeighborsClassifier, fold: Fold) -> bool:
+    """Whether scikit-learn takes the settings, and rows of one precision."""
+    k, dtypes = estimator.n_neighbors, {fold.X_fit.dtype, fold.X_validate.dtype}
+    is_usual = dtypes in ({np.dtype(np.float32)}, {np.dtype(np.float64)})
+    is_usual &= isinstance(k, Integral) and 1 <= int(k) <= len(fold.y_fit)
+    return is_usual and has_valid_params(estimator)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows by column, (n_columns, padded rows): centred and scaled in float32, and in float64."""
+
+    fit: tuple[np.ndarray, np.ndarray]
+    validate: tuple[np.ndarray, np.ndarray]
+    # By the number of columns, relative errors of a distance in float32 and in float64; by column,
+    # the largest squares of a fit and a validation row
+    errors: tuple[np.ndarray, np.ndarray, np.ndarray]
+    scale: float  # Of the rows in float32
+    codes: np.ndarray
+    n_classes: int
+    usable: np.ndarray  # Which columns are finite
+
+
+def _make_rows(fold: Fold) -> _Rows:
+    classes, codes = np.unique(fold.y_fit, return_inverse=True)
+    X_fit, X_validate = (np.asarray(X, dtype=float) for X in (fold.X_fit, fold.X_validate))
+    usable = np.isfinite(X_fit).all(axis=0) & np.isfinite(X_validate).all(axis=0)
+    counts = np.arange(X_fit.shape[1] + 1)
+    in_double = relative_error(counts)
+    if fold.X_fit.dtype != np.float64:
+        in_double = np.maximum(in_double, _FLOAT32_ROWS)
+    with np.errstate(all="ignore"):
+        middle = np.where(usable, X_fit.mean(axis=0), 0.0)
+        squares = (X_fit**2).max(axis=0) + (X_validate**2).max(axis=0, initial=0.0)
+        centred = [np.where(usable, X - middle, 0.0) for X in (X_fit, X_validate)]
+        scale = _scale_of(max(np.abs(X).max(initial=0.0) for X in centred))
+        fit, validate = (
+            (_by_column(near * scale, np.float32), _by_column(X, np.float64))
+            for near, X in zip(centred, (X_fit, X_validate), strict=True)
+        )
+    errors = relative_error(counts, np.float32), in_double, squares
+    return _Rows(fit, validate, errors, scale, codes.astype(np.int64), len(classes), usable)
+
+
+def _scale_of(largest: float) -> float:
+    """Return a power of 2, which moves no bit; 0 where squares overflow or vanish."""
+    is_usual = 1e-100 < largest < 1e100
+    return float(np.ldexp(1.0, -int(np.frexp(largest)[1]))) if is_usual else 0.0
+
+
+def _by_column(X: np.ndarray, dtype: Any) -> np.ndarray:
+    columns = np.zeros((X.shape[1], padded(len(X), dtype)), dtype=dtype)
+    columns[:, : len(X)] = X.T
+    return columns
+
+
 _TWO = np.float32(2.0)
 _LANES = 32  # fit rows that are compared at once
 _MANY_LANES = 256
@@ -24,126 +141,88 @@ _CACHE = 24_576  # distances that are computed before they are read: of as many 
 
 @kernel
 def vote(  # type: ignore[no-untyped-def]
-    masks, fit, validate, largest, unit, codes, k, by_distance, direct, coarse,
-    out, decided, values, doubts,
-):  # fmt: skip
-    """Name the class that the nearest fit rows of each validate row vote for, and their shares."""
-    n_rows, n_columns, n_fit = out.shape[1], len(masks[0]), len(codes)
+    masks, fit, validate, errors, unit, fit_codes, k, codes, certain, values
+):
+    """Write the class that the k nearest fit rows of each validation row vote for, and the votes.
+
+    Distances from a product in float32 leave few candidates, which are measured in float64, column
+    by column as scikit-learn's trees do. Two distances differ for certain by more than twice the
+    error bound of one, ``relative_error(n) * (|x| + |y|)^2 <= relative_error(n) * 2 (x^2 + y^2)``.
+    """
+    n_rows, n_columns, n_fit = codes.shape[1], len(masks[0]), len(fit_codes)
     near_fit, near_validate, width = fit[0], validate[0], fit[0].shape[1]
-    longer = max(width, near_validate.shape[1])
     step = max(5, _CACHE // width // 5 * 5)
-    product, lengths = np.empty((step, width), np.float32), np.empty((2, longer), np.float32)
-    columns, places = np.empty(n_columns, np.int64), np.empty(width, np.int64)
+    products = np.empty((step, width), np.float32)
+    squares = np.empty((2, max(width, near_validate.shape[1])), np.float32)
+    indices, candidates = np.empty(n_columns, np.int64), np.empty(width, np.int64)
     nearest, lanes = np.empty(k, np.float32), np.empty(width + _MANY_LANES, np.float32)
-    distances, farthest = np.empty(longer), np.empty(k)
-    tally = np.empty((3, values.shape[2]))
+    distances, farthest = np.empty(width), np.empty(k)
+    votes = np.empty((2, values.shape[2]))
     for m in range(len(masks)):
-        n = select(masks[m], columns)
-        chosen, near_error = columns[:n], 4.0 * (n + 8) * _SINGLE
-        longest = _measure(near_fit, chosen, lengths[0])
-        _measure(near_validate, chosen, lengths[1])
-        doubt = _doubt(fit[1], validate[1], chosen, largest, by_distance, coarse, distances)
+        n = select(masks[m], indices)
+        columns, size = indices[:n], 0.0
+        for f in columns:
+            size += errors[2][f]
+        error = 4.0 * errors[1][n] * size + _TINY64
+        longest = _sum_squares(near_fit, columns, squares[0])
+        _sum_squares(near_validate, columns, squares[1])
         for j in range(n_fit, width):
-            lengths[0, j] = np.nan  # what fills up is never near
-        decided[m] = True
+            squares[0, j] = np.nan  # what fills up is never near
+        certain[m] = True
         for start in range(0, n_rows, step):
             rows = near_validate[:, start : min(start + step, n_rows)].T
-            own = product[: len(rows)]
-            multiply(own, rows, chosen, near_fit, chosen)
+            dots = products[: len(rows)]
+            multiply(dots, rows, columns, near_fit, columns)
             for r in range(len(rows)):
                 i = start + r
-                near = near_error * (longest + lengths[1, i]) + n * _TINY + doubt * unit
+                near = 4.0 * errors[0][n] * (longest + squares[1, i]) + n * _TINY32 + error * unit
                 near = np.float32(near)
-                n_near = _find(own[r], lengths[0, :width], near, nearest, places, lanes)
-                n_sure = n_near
-                if n_near > k or (by_distance and n_near == k):
-                    _measure_directly(fit[1], validate[1], i, chosen, places, n_near, distances)
-                    n_sure, n_near = _settle(distances, doubt, farthest, places, n_near)
-                if by_distance:
-                    sure = _tally_distances(
-                        distances, doubt, direct[m], codes, places, n_sure, n_near, k, tally
+                n_near = _find_candidates(
+                    dots[r], squares[0, :width], near, nearest, candidates, lanes
+                )
+                n_certain = n_near
+                if n_near > k:
+                    _measure_candidates(
+                        fit[1], validate[1], i, columns, candidates, n_near, distances
                     )
-                else:
-                    sure = _tally(codes, places, n_sure, n_near, k, len(values) > 0, tally)
-                out[m, i] = _first_of_most(tally)
-                decided[m] &= sure
-                if sure and len(values):
-                    _share(tally, values[m, i], doubts[m, i])
-            if not decided[m]:
+                    n_certain, n_near = _sort_out(distances, error, farthest, candidates, n_near)
+                is_certain = _count_votes(
+                    fit_codes, candidates, n_certain, n_near, k, len(values) > 0, votes
+                )
+                codes[m, i] = _most_votes(votes)
+                certain[m] &= is_certain
+                if len(values):
+                    values[m, i] = votes[0]
+            if not certain[m]:
                 break
 
 
-@kernel
-def _doubt(fit, validate, chosen, largest, by_distance, coarse, room):  # type: ignore[no-untyped-def]
-    """Return how far rounding may move a squared distance."""
-    error, terms = max(coarse, 4.0 * (len(chosen) + 16) * _EPSILON), 0.0
-    if by_distance:  # then it is a part of the answer, else a coarse one will do
-        terms = _measure(fit, chosen, room) + _measure(validate, chosen, room)
-    else:
-        for f in chosen:
-            terms += largest[f]
-    return error * terms + _TINIEST
+@part
+def _find_candidates(products, lengths, error, nearest, candidates, lanes):  # type: ignore[no-untyped-def]
+    """Write the fit rows that may be among the k nearest; return how many there are."""
+    k = len(nearest)
+    high = np.float32(_bound(products, lengths, nearest, lanes) + error)
+    n_near = _scan(products, lengths, high, error, nearest, candidates, lanes)
+    n_left = 0
+    for j in range(n_near):
+        if lanes[candidates[j]] <= np.float32(nearest[k - 1] + error):
+            candidates[n_left] = candidates[j]
+            n_left += 1
+    return n_left
 
 
 @kernel
-def _measure(rows, chosen, lengths):  # type: ignore[no-untyped-def]
-    """Sum the squares of the chosen columns; return the largest sum."""
+def _sum_squares(rows, columns, lengths):  # type: ignore[no-untyped-def]
+    """Sum the squares of the columns of each row; return the largest sum."""
     longest, n = 0.0, rows.shape[1]
     for j in range(n):
         lengths[j] = 0.0
-    for f in chosen:
+    for f in columns:
         for j in range(n):
             lengths[j] += rows[f, j] * rows[f, j]
     for j in range(n):
         longest = max(longest, lengths[j])
     return longest
-
-
-@part
-def _find(products, lengths, doubt, nearest, places, lanes):  # type: ignore[no-untyped-def]
-    """Find the rows that may be nearest; return how many there are, their places in `places`."""
-    k = len(nearest)
-    high = np.float32(_bound(products, lengths, nearest, lanes) + doubt)
-    n_near = _scan(products, lengths, high, doubt, nearest, places, lanes)
-    n_kept = 0
-    for j in range(n_near):
-        if lanes[places[j]] <= np.float32(nearest[k - 1] + doubt):
-            places[n_kept] = places[j]
-            n_kept += 1
-    return n_kept
-
-
-@part
-def _measure_directly(fit, validate, i, chosen, places, n_near, distances):  # type: ignore[no-untyped-def]
-    for j in range(n_near):
-        distances[places[j]] = 0.0
-    for f in chosen:  # in this order, as scikit-learn's trees do
-        own = validate[f, i]
-        for j in range(n_near):
-            away = own - fit[f, places[j]]
-            distances[places[j]] += away * away
-
-
-@part
-def _settle(distances, doubt, nearest, places, n_near):  # type: ignore[no-untyped-def]
-    """Return how many are nearest for certain, and how many may be; in this order in `places`."""
-    k = len(nearest)
-    for j in range(k):
-        nearest[j] = np.inf
-    for j in range(n_near):
-        if distances[places[j]] < nearest[k - 1]:
-            _insert(nearest, k - 1, distances[places[j]])
-    n_kept, n_sure = 0, 0
-    for j in range(n_near):
-        if distances[places[j]] <= nearest[k - 1] + doubt:
-            places[n_kept] = places[j]
-            n_kept += 1
-    for j in range(n_kept):
-        place = places[j]
-        if n_kept == k or distances[place] < nearest[k - 1] - doubt:
-            places[j], places[n_sure] = places[n_sure], place
-            n_sure += 1
-    return n_sure, n_kept
 
 
 @part
@@ -160,9 +239,9 @@ def _bound(products, lengths, nearest, lowest):  # type: ignore[no-untyped-def]
     for j in range(lanes):
         lowest[j] = np.inf
     for start in range(0, n, lanes):
-        own, own_lengths = products[start:], lengths[start : start + lanes]
-        for j in range(len(own_lengths)):
-            distance = own_lengths[j] - _TWO * own[j]
+        dots, squares = products[start:], lengths[start : start + lanes]
+        for j in range(len(squares)):
+            distance = squares[j] - _TWO * dots[j]
             lowest[j] = distance if distance < lowest[j] else lowest[j]
     while lanes > _LANES:
         lanes //= 2
@@ -178,23 +257,56 @@ def _bound(products, lengths, nearest, lowest):  # type: ignore[no-untyped-def]
 
 
 @part
-def _scan(products, lengths, high, doubt, nearest, places, distances):  # type: ignore[no-untyped-def]
+def _scan(products, lengths, high, error, nearest, candidates, distances):  # type: ignore[no-untyped-def]
     n_near, k = 0, len(nearest)
     for start in range(0, len(lengths), _LANES):
-        own, own_lengths, n_below = products[start:], lengths[start : start + _LANES], 0
-        for j in range(len(own_lengths)):  # without a branch, so that it takes vectors
-            n_below += own_lengths[j] - _TWO * own[j] <= high
+        dots, squares, n_below = products[start:], lengths[start : start + _LANES], 0
+        for j in range(len(squares)):  # without a branch, so that it takes vectors
+            n_below += squares[j] - _TWO * dots[j] <= high
         if n_below == 0:
             continue
-        for j in range(start, start + len(own_lengths)):
+        for j in range(start, start + len(squares)):
             distance = lengths[j] - _TWO * products[j]
             if distance <= high:
-                distances[j], places[n_near] = distance, j
+                distances[j], candidates[n_near] = distance, j
                 n_near += 1
                 if distance < nearest[k - 1]:
                     _insert(nearest, k - 1, distance)
-                    high = min(high, np.float32(nearest[k - 1] + doubt))
+                    high = min(high, np.float32(nearest[k - 1] + error))
     return n_near
+
+
+@part
+def _measure_candidates(fit, validate, i, columns, candidates, n_near, distances):  # type: ignore[no-untyped-def]
+    for j in range(n_near):
+        distances[candidates[j]] = 0.0
+    for f in columns:  # in this order, as scikit-learn's trees do
+        value = validate[f, i]
+        for j in range(n_near):
+            away = value - fit[f, candidates[j]]
+            distances[candidates[j]] += away * away
+
+
+@part
+def _sort_out(distances, error, nearest, candidates, n_near):  # type: ignore[no-untyped-def]
+    """Return how many candidates are nearest for certain, and how many may be; the former first."""
+    k = len(nearest)
+    for j in range(k):
+        nearest[j] = np.inf
+    for j in range(n_near):
+        if distances[candidates[j]] < nearest[k - 1]:
+            _insert(nearest, k - 1, distances[candidates[j]])
+    n_left, n_certain = 0, 0
+    for j in range(n_near):
+        if distances[candidates[j]] <= nearest[k - 1] + error:
+            candidates[n_left] = candidates[j]
+            n_left += 1
+    for j in range(n_left):
+        index = candidates[j]
+        if n_left == k or distances[index] < nearest[k - 1] - error:
+            candidates[j], candidates[n_certain] = candidates[n_certain], index
+            n_certain += 1
+    return n_certain, n_left
 
 
 @part
@@ -206,226 +318,43 @@ def _insert(nearest, n, distance):  # type: ignore[no-untyped-def]
 
 
 @part
-def _tally(codes, places, n_sure, n_near, k, exactly, tally):  # type: ignore[no-untyped-def]
-    """Count votes; return whether they are sure, or their outcome is where that is enough.
+def _count_votes(codes, candidates, n_certain, n_near, k, all_votes, votes):  # type: ignore[no-untyped-def]
+    """Count votes; return whether they are certain, or only the winner unless `all_votes` matter.
 
-    Whoever is nearest of those in doubt, each class gets its least votes at least and its most at
-    most. `tally` holds the votes, the most votes, and the error of a vote.
+    Whichever of the uncertain candidates are nearest, a class gets `votes[0]` at least and
+    `votes[1]` at most.
     """
-    n_classes = tally.shape[1]
+    n_classes = votes.shape[1]
     for c in range(n_classes):
-        tally[0, c] = tally[1, c] = tally[2, c] = 0.0
+        votes[0, c] = votes[1, c] = 0.0
     if n_near < k:  # numbers beyond the range
         return False
-    for j in range(n_sure, n_near):
-        tally[1, codes[places[j]]] += 1.0
-    n_left, n_unsure, is_sure = k - n_sure, n_near - n_sure, True
+    for j in range(n_certain, n_near):
+        votes[1, codes[candidates[j]]] += 1.0
+    n_left, n_uncertain, is_certain = k - n_certain, n_near - n_certain, True
     for c in range(n_classes):
-        unsure = tally[1, c]
-        tally[0, c], tally[1, c] = max(0.0, n_left - (n_unsure - unsure)), min(n_left, unsure)
-        is_sure &= tally[0, c] == tally[1, c]
-    for j in range(n_sure):
-        tally[0, codes[places[j]]] += 1.0
-        tally[1, codes[places[j]]] += 1.0
-    if is_sure or exactly:
-        return is_sure
-    best = _first_of_most(tally)
-    least, is_settled = tally[0, best], True
+        uncertain = votes[1, c]
+        votes[0, c], votes[1, c] = (
+            max(0.0, n_left - (n_uncertain - uncertain)),
+            min(n_left, uncertain),
+        )
+        is_certain &= votes[0, c] == votes[1, c]
+    for j in range(n_certain):
+        votes[0, codes[candidates[j]]] += 1.0
+        votes[1, codes[candidates[j]]] += 1.0
+    if is_certain or all_votes:
+        return is_certain
+    best = _most_votes(votes)
+    least, is_settled = votes[0, best], True
     for c in range(n_classes):
-        is_settled &= c == best or tally[1, c] < least or (tally[1, c] == least and c > best)
+        is_settled &= c == best or votes[1, c] < least or (votes[1, c] == least and c > best)
     return is_settled
 
 
 @part
-def _first_of_most(tally):  # type: ignore[no-untyped-def]
+def _most_votes(votes):  # type: ignore[no-untyped-def]
     best = 0
-    for c in range(1, tally.shape[1]):
-        if tally[0, c] > tally[0, best]:
+    for c in range(1, votes.shape[1]):
+        if votes[0, c] > votes[0, best]:
             best = c
     return best
-
-
-@kernel
-def _tally_distances(  # type: ignore[no-untyped-def]
-    distances, doubt, direct, codes, places, n_sure, n_near, k, tally
-):
-    """Add up the inverse distances; return whether they, and their outcome, are sure.
-
-    A row at distance 0 outvotes all that are not. `tally[2]` is the error, relative to the sum.
-    """
-    votes = tally[0]
-    tally[:] = 0.0
-    if n_near < k:  # numbers beyond the range
-        return False
-    n_zero = 0
-    for j in range(n_near):
-        if direct and distances[places[j]] == 0.0:
-            votes[codes[places[j]]] += 1.0
-            n_zero += 1
-    if n_zero:
-        return n_zero <= k
-    if n_near > k and not _are_of_one_class(codes, places, n_sure, n_near):
-        return False
-    worst = 0.0
-    for j in range(k):  # if the last are in doubt, they are as far, up to the doubt
-        distance = distances[places[j]]
-        moved = 0.0 if direct and n_near == k else doubt
-        if not distance > 100.0 * moved:
-            return False
-        worst = max(worst, moved / distance)
-        votes[codes[places[j]]] += 1.0 / np.sqrt(distance)
-    tally[2] = worst + 4.0 * (k + 4) * _EPSILON
-    best = _first_of_most(tally)
-    for c in range(len(votes)):
-        if c != best and votes[best] - votes[c] <= tally[2, c] * (votes[best] + votes[c]):
-            return False
-    return True
-
-
-@kernel
-def _are_of_one_class(codes, places, n_sure, n_near):  # type: ignore[no-untyped-def]
-    first, is_one = codes[places[n_sure]], True
-    for j in range(n_sure + 1, n_near):
-        is_one &= codes[places[j]] == first
-    return is_one
-
-
-@kernel
-def _share(tally, values, doubts):  # type: ignore[no-untyped-def]
-    all_votes = tally[0].sum()
-    for c in range(len(values)):
-        values[c] = tally[0, c] / all_votes
-        alone = tally[0, c] in (0.0, all_votes)  # then no rounding moves the share
-        doubts[c] = 0.0 if alone else 2.0 * tally[2, c] * values[c]
-
-
-RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
-SAMPLE_WEIGHT = False
-EXACT = True
-RANDOM = False
-
-_FEW = 15  # columns, up to which scikit-learn's "auto" takes a tree
-_COARSE = 1e-10  # of a squared distance, where rows have single precision
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """What no mask changes: rows as the kernel takes them; `usable` columns are finite."""
-
-    fit: tuple[np.ndarray, np.ndarray]
-    validate: tuple[np.ndarray, np.ndarray]
-    largest: np.ndarray
-    unit: float
-    codes: np.ndarray
-    n_classes: int
-    usable: np.ndarray
-
-
-_KNOWN: WeakKeyDictionary[Fold, _Rows] = WeakKeyDictionary()
-
-
-def unsupported(estimator: Any) -> str | None:
-    """Return which setting of a nearest-neighbour classifier is not computed here, if any."""
-    euclidean = estimator.metric == "euclidean" or (
-        estimator.metric == "minkowski" and estimator.p == 2
-    )
-    if not euclidean:
-        name = "p" if estimator.metric == "minkowski" else "metric"
-        return f"{name}={getattr(estimator, name)!r}"
-    if estimator.metric_params:
-        return f"metric_params={estimator.metric_params!r}"
-    known = isinstance(estimator.weights, str) and estimator.weights in ("uniform", "distance")
-    return None if known else f"weights={estimator.weights!r}"
-
-
-def predict(
-    estimator: KNeighborsClassifier,
-    fold: Fold,
-    masks: np.ndarray,
-    response_method: str = PREDICT,
-    seeds: np.ndarray | None = None,
-) -> Predictions:
-    """Return the answers of nearest neighbours for each mask."""
-    shape = (len(masks), len(fold.y_validate))
-    if fold not in _KNOWN:
-        _KNOWN[fold] = _rows_of(fold)
-    rows = _KNOWN[fold]
-    by_distance = estimator.weights == "distance"
-    usual = _is_usual(estimator, fold, by_distance)
-    if not usual or (response_method == DECISION and rows.n_classes != 2):
-        return Predictions.uncertain(*shape)
-    predicted, decided = np.full(shape, -1), np.empty(len(masks), dtype=bool)
-    n_asked = (0, 0) if response_method == PREDICT else shape
-    values, doubts = np.empty((2, *n_asked, rows.n_classes))
-    vote(
-        np.ascontiguousarray(masks & rows.usable),
-        rows.fit,
-        rows.validate,
-        rows.largest,
-        rows.unit,
-        rows.codes,
-        int(estimator.n_neighbors),
-        by_distance,
-        _takes_tree(estimator, masks, len(rows.codes)),
-        0.0 if fold.X_fit.dtype == np.float64 else _COARSE,
-        predicted,
-        decided,
-        values,
-        doubts,
-    )
-    decided &= ~masks[:, ~rows.usable].any(axis=1)  # scikit-learn refuses these
-    if response_method == PREDICT:
-        return Predictions(predicted, decided)
-    if response_method == DECISION:
-        values, doubts = values[:, :, 1], doubts[:, :, 1]
-    return Predictions(predicted, decided, values, doubts)
-
-
-def _rows_of(fold: Fold) -> _Rows:
-    classes, codes = np.unique(fold.y_fit, return_inverse=True)
-    X_fit, X_validate = (np.asarray(X, dtype=float) for X in (fold.X_fit, fold.X_validate))
-    usable = np.isfinite(X_fit).all(axis=0) & np.isfinite(X_validate).all(axis=0)
-    with np.errstate(all="ignore"):
-        middle = np.where(usable, X_fit.mean(axis=0), 0.0)
-        squares = (X_fit**2).max(axis=0) + (X_validate**2).max(axis=0, initial=0.0)
-        near = [np.where(usable, X - middle, 0.0) for X in (X_fit, X_validate)]
-        largest = max(np.abs(X).max(initial=0.0) for X in near)
-        scale = _scale_of(largest)
-        fit, validate = (
-            (_by_column(X * scale, np.float32), _by_column(own, np.float64))
-            for X, own in zip(near, (X_fit, X_validate), strict=True)
-        )
-    return _Rows(fit, validate, squares, scale**2, codes.astype(np.int64), len(classes), usable)
-
-
-def _scale_of(largest: float) -> float:
-    """Return a power of 2, which moves no bit; 0 where squares overflow or vanish."""
-    usual = 1e-100 < largest < 1e100
-    return float(np.ldexp(1.0, -int(np.frexp(largest)[1]))) if usual else 0.0
-
-
-def _by_column(X: np.ndarray, dtype: Any) -> np.ndarray:
-    columns = np.zeros((X.shape[1], padded(len(X), dtype)), dtype=dtype)
-    columns[:, : len(X)] = X.T
-    return columns
-
-
-def _is_usual(estimator: KNeighborsClassifier, fold: Fold, by_distance: bool) -> bool:
-    """Whether scikit-learn takes the settings, and computes as it does for rows of one kind."""
-    try:
-        estimator._validate_params()
-    except (TypeError, ValueError):
-        return False
-    kinds = {fold.X_fit.dtype, fold.X_validate.dtype}
-    single = kinds == {np.dtype(np.float32)} and not by_distance
-    usual = single or kinds == {np.dtype(np.float64)}
-    k = estimator.n_neighbors
-    return usual and isinstance(k, Integral) and 1 <= int(k) <= len(fold.y_fit)
-
-
-def _takes_tree(estimator: KNeighborsClassifier, masks: np.ndarray, n_fit: int) -> np.ndarray:
-    """Whether scikit-learn sums squared differences, as its trees do."""
-    if estimator.algorithm != "auto":
-        return np.full(len(masks), estimator.algorithm != "brute")
-    few = masks.sum(axis=1) <= _FEW
-    return few & (estimator.n_neighbors < n_fit // 2)

@@ -19,7 +19,7 @@ from vaega.core.errors import InputError
 from vaega.data._folds import Fold
 from vaega.engines import _mlp as compiled
 from vaega.engines._base import DECISION, PREDICT, Predictions
-from vaega.engines._compiled import kernel
+from vaega.engines._kernels import kernel
 from vaega.engines._mlp import (
     ADAM,
     ADAPTIVE,

@@ -89,14 +89,14 @@ def test_a_neighbour_in_doubt_is_left_to_scikit_learn():
 
 
 def test_a_constant_feature_is_left_to_scikit_learn(rng):
-    X = np.column_stack([np.ones(20), rng.normal(size=20)])
+    X = np.column_stack([np.ones((20, 2)), rng.normal(size=(20, 2))])
     y = np.repeat([0, 1], 10)
-    fold = Fold(X, y, X, y, np.arange(2), 20)
-    plan = match(GaussianNB(), get_scorer("accuracy"))
-    masks = np.array([[True, False], [False, True]])
-    scores = score_fold(plan, fold, masks).scores
+    fold = Fold(X, y, X, y, np.arange(4), 20)
+    spec = match(GaussianNB(), get_scorer("accuracy"))
+    masks = np.array([[True, True, False, False], [False, False, True, True]])
+    scores = score_fold(spec, fold, masks).scores
     assert np.isnan(scores[0])
-    assert scores[1] == GaussianNB().fit(X[:, 1:], y).score(X[:, 1:], y)
+    assert scores[1] == GaussianNB().fit(X[:, 2:], y).score(X[:, 2:], y)
 
 
 def test_large_offsets_do_not_turn_predictions(rng):

@@ -1,4 +1,4 @@
-"""Pipelines of scalers and a classifier are computed as the classifier is."""
+"""Error bounds and margins, probabilities, blocks of columns, and pipelines of scalers."""
 
 from dataclasses import replace
 
@@ -13,12 +13,47 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, Normalizer, RobustScaler, StandardScaler
+from sklearn.utils.extmath import softmax
 
 from vaega.core.errors import InputError
-from vaega.engines._base import scale_fold, split_pipeline
+from vaega.engines._base import (
+    classify,
+    column_blocks,
+    scale_fold,
+    softmax_of_scores,
+    split_pipeline,
+)
 from vaega.engines._registry import EngineSpec, match
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import prepare_folds
+
+
+def test_a_margin_has_to_exceed_the_doubts_of_both_scores():
+    scores = np.array([[[0.0, 1.0, 2.0]], [[2.0, 1.0, 0.0]], [[np.nan, 1.0, 0.0]]])
+    codes, decided = classify(scores, np.array([0.4, 0.6, 0.0]))
+    assert codes[:2].tolist() == [[2], [0]]
+    assert decided.tolist() == [True, False, False]
+
+
+def test_one_score_is_of_the_second_class_if_positive():
+    codes, decided = classify(np.array([[[0.0]], [[1.0]], [[-1.0]]]), np.array([0.0, 0.5, np.inf]))
+    assert codes.tolist() == [[0], [1], [0]]
+    assert decided.tolist() == [False, True, False]
+
+
+def test_probabilities_are_those_of_scikit_learn(rng):
+    scores = rng.normal(size=(3, 4, 5)) * 100.0
+    for own, other in zip(softmax_of_scores(scores), scores, strict=True):
+        np.testing.assert_allclose(own, softmax(other), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_columns", [1, 2, 63, 64, 65, 66, 128, 129, 1000])
+def test_blocks_cover_all_columns_and_none_stands_alone(n_columns):
+    blocks = column_blocks(n_columns)
+    covered = [column for block in blocks for column in range(block.start, block.stop)]
+    assert covered == list(range(n_columns))
+    assert min(block.stop - block.start for block in blocks) >= min(2, n_columns)
+
 
 ACCURACY = get_scorer("accuracy")
 
