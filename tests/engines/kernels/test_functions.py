@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from vaega.engines._compiled import kernel
+from vaega.engines._kernels import kernel
 from vaega.engines._mlp import exponential, hyperbolic_tangent, logarithm, logistic
 
 
