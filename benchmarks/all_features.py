@@ -15,16 +15,17 @@ import numpy as np
 from sklearn.metrics import get_scorer
 
 from vaega.data._preprocess import Preprocessor
-from vaega.experiments.config import load_configured, read_config
+from vaega.experiments.config import load_config
 from vaega.experiments.protocols import HonestProtocol
-from vaega.experiments.trial import classifier_of, score_heldout
+from vaega.experiments.registry import classifier_of
+from vaega.experiments.trial import score_heldout
 
 SEEDS = range(3)
 
 
 def heldout_scores(path):
-    config = read_config(path)
-    dataset = load_configured(config.dataset, beside=path.parent)
+    config = load_config(path)
+    dataset = config.dataset.load(beside=path.parent)
     protocol = HonestProtocol(config.protocol)
     everything = np.ones(dataset.n_features, dtype=bool)
     return [

@@ -19,7 +19,6 @@ from tests.contracts.recording import (
 )
 from vaega import Dataset, GeneticSelector
 from vaega.experiments import trial as trial_module
-from vaega.experiments import worker
 from vaega.experiments.config import make_config
 from vaega.experiments.protocols import SealedRows
 from vaega.experiments.run import run_experiment
@@ -39,7 +38,7 @@ def rows(rng):
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch):
     EVENTS.clear()
-    monkeypatch.setattr(worker, "make_sampler", lambda arm, *_, **__: _sampler_of(arm))
+    monkeypatch.setattr(trial_module, "make_sampler", lambda arm, *_, **__: _sampler_of(arm))
     honest = SealedRows.open
 
     def recorded(self):
@@ -184,7 +183,7 @@ def _leak_test_rows(monkeypatch):
         again = SealedRows(X_test, y_test)
         return honest(config, replace(trial, test=again), *arguments, **keywords)
 
-    monkeypatch.setattr(worker, "run_trial", leaking)
+    monkeypatch.setattr(trial_module, "run_trial", leaking)
 
 
 EVERYTHING = []

@@ -12,7 +12,8 @@ from vaega import GeneticSelector, load_dataset, operators
 from vaega.core.errors import InputError
 from vaega.evolution.algorithms import Generational
 from vaega.experiments.config import make_config
-from vaega.experiments.run import RunnerOptions, run_experiment
+from vaega.experiments.run import run_experiment
+from vaega.experiments.runner import ExecutionOptions
 from vaega.selection._settings import SearchSettings
 
 SMALL = {"n_searches": 1, "population_size": 12, "n_generations": 4, "random_state": 0}
@@ -159,7 +160,7 @@ def test_a_configuration_names_a_class(name, params, asked, called, tmp_path):
         }
     )
     assert config.model_dump()["search"]["crossover"] == search["crossover"]
-    options = RunnerOptions(jobs=1)
+    options = ExecutionOptions(jobs=1)
     runs, _ = run_experiment(config, load_dataset("sklearn:wine"), tmp_path, options=options)
     assert runs["status"].tolist() == ["done"]
     history = pd.read_csv(next(tmp_path.glob("own/runs/*/history.csv")))

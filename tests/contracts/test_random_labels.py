@@ -4,7 +4,8 @@ import numpy as np
 
 from vaega import Dataset
 from vaega.experiments.config import make_config
-from vaega.experiments.run import RunnerOptions, run_experiment
+from vaega.experiments.run import run_experiment
+from vaega.experiments.runner import ExecutionOptions
 
 
 def test_random_labels_read_as_random(tmp_path):
@@ -23,7 +24,7 @@ def test_random_labels_read_as_random(tmp_path):
                 "seeds": [seed],
             }
         )
-        runs, _ = run_experiment(config, data, tmp_path, options=RunnerOptions(jobs=1))
+        runs, _ = run_experiment(config, data, tmp_path, options=ExecutionOptions(jobs=1))
         heldout.append(runs["heldout_score"].item())
         inner.append(runs["inner_score"].item())
     print(f"held out {np.mean(heldout):.3f}, inner {np.mean(inner):.3f}")

@@ -13,10 +13,11 @@ import yaml
 
 from tests.contracts.test_shared_work import check_equal, wait_until
 from vaega.cli import main
-from vaega.experiments import backends as clusters
-from vaega.experiments.backends import _Place, open_cluster
-from vaega.experiments.config import load_configured, make_config
-from vaega.experiments.run import RunnerOptions, run_experiment
+from vaega.experiments import backends
+from vaega.experiments.backends import _ResultsFolder, open_cluster
+from vaega.experiments.config import make_config
+from vaega.experiments.run import run_experiment
+from vaega.experiments.runner import ExecutionOptions
 
 pytest.importorskip("distributed", reason="needs the extra dask")
 
@@ -79,9 +80,11 @@ def test_an_existing_cluster_gives_the_same_bits(project, address, tmp_path, par
 def test_workers_that_see_no_results_folder_give_the_same_bits(
     project, address, tmp_path, monkeypatch
 ):
-    of = _Place.of
+    of = _ResultsFolder.of
     monkeypatch.setattr(
-        _Place, "of", classmethod(lambda cls, folder: _Place(of(folder).folder, "elsewhere", "x"))
+        _ResultsFolder,
+        "of",
+        classmethod(lambda cls, store: _ResultsFolder(of(store).path, "elsewhere", "x")),
     )
     assert run(project, tmp_path, "--backend", "dask", "--scheduler", address) == 0
     check_equal(tmp_path / "small", project / "alone/small")
@@ -106,7 +109,7 @@ def longer(tmp_path_factory):
     search = {**CONFIG["search"], "n_generations": 15}
     config = make_config({**CONFIG, "arms": {"original": {}}, "search": search, "seeds": 2})
     folder = tmp_path_factory.mktemp("longer")
-    data = load_configured(config.dataset, beside=folder)
+    data = config.dataset.load(beside=folder)
     run_experiment(config, data, folder)
     return config, data, folder / "small"
 
@@ -115,12 +118,12 @@ def longer(tmp_path_factory):
 def test_a_worker_killed_in_the_middle_changes_nothing(longer, tmp_path, monkeypatch, parallel):
     (config, data, alone), pids, killed = longer, [], []
 
-    class Watched(clusters.Cluster):
+    class Watched(backends.Cluster):
         def __init__(self, client, name):
             super().__init__(client, name)
             pids.extend(client.run(os.getpid).values())
 
-    monkeypatch.setattr(clusters, "Cluster", Watched)
+    monkeypatch.setattr(backends, "Cluster", Watched)
 
     def kill():
         wait_until(lambda: list(tmp_path.glob("dask/small/runs/*/checkpoint/*/*.npz")))
@@ -129,7 +132,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(longer, tmp_path, monkeyp
 
     thread = threading.Thread(target=kill)
     thread.start()
-    options = RunnerOptions(jobs=2, backend="dask", parallel=parallel)
+    options = ExecutionOptions(jobs=2, backend="dask", parallel=parallel)
     runs, _ = run_experiment(config, data, tmp_path / "dask", options=options)
     thread.join()
     assert killed
@@ -177,7 +180,7 @@ def test_a_scheduler_that_dies_is_one_sentence_and_what_is_done_is_kept(tmp_path
 
 @pytest.mark.parametrize("address", ["nowhere", "tcp://127.0.0.1:1", "tcp://", "3", "http://x:80"])
 def test_an_address_where_nobody_answers(project, tmp_path, capsys, monkeypatch, address):
-    monkeypatch.setattr(clusters, "_PATIENCE", 0.5)
+    monkeypatch.setattr(backends, "_PATIENCE", 0.5)
     started = time.monotonic()
     assert run(project, tmp_path, "--backend", "dask", "--scheduler", address) == 2
     assert time.monotonic() - started < 60
@@ -189,7 +192,7 @@ def test_an_address_where_nobody_answers(project, tmp_path, capsys, monkeypatch,
 
 
 def test_without_dask(project, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(clusters, "find_spec", lambda name: None)
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
     assert run(project, tmp_path, "--backend", "dask") == 2
     error = capsys.readouterr().err.strip().splitlines()
     assert error == [
@@ -199,7 +202,7 @@ def test_without_dask(project, tmp_path, capsys, monkeypatch):
 
 
 def test_workers_of_another_version(address, monkeypatch):
-    monkeypatch.setattr(clusters, "__version__", "99.0")
+    monkeypatch.setattr(backends, "__version__", "99.0")
     with (
         pytest.raises(ValueError, match=r"must have vaega 99\.0, as here, got 0\."),
         open_cluster(address, 1),

@@ -9,8 +9,9 @@ import pytest
 from vaega import load_dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import ArmConfig, ProtocolConfig
+from vaega.experiments.generator_record import describe_generator
 from vaega.experiments.protocols import HonestProtocol, SealedRows
-from vaega.experiments.trial import describe_generator, make_sampler
+from vaega.experiments.registry import make_sampler
 
 GENERATORS = {
     "vae": {"hidden": [8], "latent": 3, "max_epochs": 5},

@@ -1,55 +1,92 @@
+"""Protocols: which rows are training rows, inner folds and test rows."""
+
 import numpy as np
 import pytest
 
 from vaega import Dataset
 from vaega.core.errors import ConfigError
-from vaega.experiments.config import ProtocolConfig
-from vaega.experiments.protocols import HonestProtocol, SealedRows, make_protocol, statement_of
+from vaega.experiments.config import ProtocolConfig, statement_of
+from vaega.experiments.protocols import (
+    HonestProtocol,
+    InnerSplits,
+    SealedRows,
+    make_protocol,
+    outer_splits,
+)
 
 
 @pytest.fixture
 def data(rng):
+    return Dataset.from_arrays(rng.normal(size=(30, 3)), np.tile([0, 1, 2], 10))
+
+
+@pytest.mark.parametrize(
+    ("config", "n_splits"),
+    [({"outer": "holdout"}, 1), ({"outer": "kfold", "n_splits": 3, "n_repeats": 2}, 6)],
+)
+def test_splits_are_disjoint_and_whole(data, config, n_splits):
+    splits = outer_splits(ProtocolConfig(**config), data, data, seed=0)
+    assert len(splits) == n_splits
+    for split in splits:
+        assert sorted([*split.train, *split.test]) == list(range(30))
+
+
+def test_the_official_part_is_wanted_and_missing(data):
+    with pytest.raises(ConfigError, match="has no official test part"):
+        outer_splits(ProtocolConfig(outer="official"), data, data, seed=0)
+
+
+def test_inner_splits_take_fewer_folds_on_a_subsample(data):
+    inner = InnerSplits(data.y, None, ["a", "b", "c"], n_folds=5)
+    assert len(inner(np.arange(30), 0)) == 5
+    assert len(inner(np.arange(9), 0)) == 3
+
+
+@pytest.fixture
+def official(rng):
     X, y = rng.normal(size=(40, 3)), np.tile([0, 1], 20)
     return Dataset.from_arrays(X[:30], y[:30], X_test=X[30:], y_test=y[30:])
 
 
-def trials(data, seed=0, **config):
-    return list(HonestProtocol(ProtocolConfig(**config)).trials(data, seed))
+def trials(official, seed=0, **config):
+    return list(HonestProtocol(ProtocolConfig(**config)).trials(official, seed))
 
 
-def test_the_official_part_is_the_test_part(data):
-    (trial,) = trials(data, outer="official", inner_folds=3)
-    np.testing.assert_array_equal(trial.X, data.X)
-    np.testing.assert_array_equal(trial.test.open()[0], data.X_test)
+def test_the_official_part_is_the_test_part(official):
+    (trial,) = trials(official, outer="official", inner_folds=3)
+    np.testing.assert_array_equal(trial.X, official.X)
+    np.testing.assert_array_equal(trial.test.open()[0], official.X_test)
 
 
-def test_inner_splits_stay_inside_the_training_rows(data):
-    (trial,) = trials(data, outer="holdout", inner_folds=4)
+def test_inner_splits_stay_inside_the_training_rows(official):
+    (trial,) = trials(official, outer="holdout", inner_folds=4)
     validated = np.concatenate([split.test for split in trial.inner])
     assert sorted(validated) == list(range(len(trial.X)))
 
 
-def test_kfold_tests_every_row_once_a_repeat(data):
-    parts = [trial.test.open()[0] for trial in trials(data, outer="kfold", n_splits=4, n_repeats=2)]
+def test_kfold_tests_every_row_once_a_repeat(official):
+    parts = [
+        trial.test.open()[0] for trial in trials(official, outer="kfold", n_splits=4, n_repeats=2)
+    ]
     assert len(parts) == 8
-    everything = np.vstack([data.X, data.X_test])
+    everything = np.vstack([official.X, official.X_test])
     for repeat in (parts[:4], parts[4:]):
         assert sorted(np.vstack(repeat)[:, 0]) == sorted(everything[:, 0])
 
 
-def test_seeds_split_anew_and_equal_seeds_alike(data):
+def test_seeds_split_anew_and_equal_seeds_alike(official):
     def first(seed):
-        return trials(data, seed, outer="holdout")[0].X
+        return trials(official, seed, outer="holdout")[0].X
 
     np.testing.assert_array_equal(first(1), first(1))
     assert first(1).shape != first(2).shape or (first(1) != first(2)).any()
 
 
-def test_no_official_part(data):
+def test_no_official_part(official):
     with pytest.raises(
         ConfigError, match=r"protocol.outer: dataset 'data' has no official test part"
     ):
-        trials(data.pooled(), outer="official")
+        trials(official.pooled(), outer="official")
 
 
 def test_sealed_rows_open_once():
@@ -59,16 +96,18 @@ def test_sealed_rows_open_once():
         sealed.open()
 
 
-def open_trial(data, seed=0, **config):
-    return next(iter(make_protocol(ProtocolConfig(outer="official", **config)).trials(data, seed)))
+def first_trial(official, seed=0, **config):
+    return next(
+        iter(make_protocol(ProtocolConfig(outer="official", **config)).trials(official, seed))
+    )
 
 
-def test_open_protocols_hand_over_the_test_rows(data):
+def test_transductive_protocols_hand_over_the_test_rows(official):
     for kind in ("as-described", "as-run"):
-        trial = open_trial(data, kind=kind)
-        np.testing.assert_array_equal(trial.X, data.X)
-        np.testing.assert_array_equal(trial.X_test, data.X_test)
-        np.testing.assert_array_equal(trial.y_test, data.y_test)
+        trial = first_trial(official, kind=kind)
+        np.testing.assert_array_equal(trial.X, official.X)
+        np.testing.assert_array_equal(trial.X_test, official.X_test)
+        np.testing.assert_array_equal(trial.y_test, official.y_test)
 
 
 def test_every_protocol_says_on_which_rows_fitness_is_computed():
@@ -85,9 +124,11 @@ def test_every_protocol_says_on_which_rows_fitness_is_computed():
         assert statement_of({"protocol": config.model_dump()}) == protocol.statement
 
 
-def test_runs_may_share_a_generator(data):
+def test_runs_may_share_a_generator(official):
     def seeds(**config):
-        return [open_trial(data, seed, kind="as-run", **config).generator_seed for seed in range(4)]
+        return [
+            first_trial(official, seed, kind="as-run", **config).generator_seed for seed in range(4)
+        ]
 
     assert len(set(seeds())) == 4
     first, second, third, fourth = seeds(generators=2)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.report.experiments import run_small
 from vaega import make_madelon
-from vaega.experiments.config import load_configured, make_config, read_config
+from vaega.experiments.config import load_config, make_config
 from vaega.experiments.run import run_experiment
 from vaega.report._comparison import compare_experiments
 from vaega.report._figures import arm_points, plot_scores
@@ -146,8 +146,8 @@ def quickstart(folder):
     small = ["search.population_size=8", "search.n_generations=2", "search.n_searches=1"]
     small += ["seeds=2", "arms.augmented.generator.max_epochs=10", "protocol.inner_folds=2"]
     small += ["null=1"]
-    config = read_config(QUICKSTART, small)
-    run_experiment(config, load_configured(config.dataset, beside=QUICKSTART.parent), folder)
+    config = load_config(QUICKSTART, small)
+    run_experiment(config, config.dataset.load(beside=QUICKSTART.parent), folder)
     return write_report(folder / "quickstart")
 
 

@@ -62,16 +62,16 @@ _OPTIONS = (
 )
 
 
-def with_means(command: Decorated) -> Decorated:
-    """Add the options to a command, which takes them as keywords for `runner_options`."""
+def with_execution_options(command: Decorated) -> Decorated:
+    """Add the options to a command, which takes them as keywords for `execution_options`."""
     return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
 
 
-def runner_options(
-    *, max_hours: float | None, max_seconds: float | None, max_evaluations: int | None, **means: Any
+def execution_options(
+    *, max_hours: float | None, max_seconds: float | None, max_evaluations: int | None, **given: Any
 ) -> Any:
-    """Return what was given as `vaega.experiments.run.RunnerOptions`."""
-    from vaega.experiments.run import RunnerOptions
+    """Return what was given as `vaega.experiments.runner.ExecutionOptions`."""
+    from vaega.experiments.runner import ExecutionOptions
 
     if max_hours is not None and max_seconds is not None:
         raise InputError("--max-hours: cannot stand beside --max-seconds; give one of them.")
@@ -83,7 +83,7 @@ def runner_options(
         if value is not None and not 0 < value < float("inf"):
             raise InputError(f"{name}: must be a positive number, got {value!r}.")
     seconds = max_seconds if max_hours is None else 3600.0 * max_hours
-    options = RunnerOptions(max_seconds=seconds, max_evaluations=max_evaluations, **means)
+    options = ExecutionOptions(max_seconds=seconds, max_evaluations=max_evaluations, **given)
     options.check()
     return options
 
@@ -223,7 +223,7 @@ def print_record(folder: Path) -> None:
 def _print_summary(results: Any, kind: str) -> None:
     from rich.console import Console
 
-    from vaega.experiments.protocols import statement_of
+    from vaega.experiments.config import statement_of
     from vaega.report._tables import summary_table, summary_text, terminal
 
     if kind != "terminal":
@@ -242,10 +242,10 @@ def _print_summary(results: Any, kind: str) -> None:
     show_default=True,
     help="Folder of all experiments; this one writes to a folder of its name.",
 )
-@with_means
+@with_execution_options
 @SET
 @JSON
-def run(file: Path, results: Path, overrides: tuple[str, ...], as_json: bool, **means: Any) -> int:
+def run(file: Path, results: Path, overrides: tuple[str, ...], as_json: bool, **given: Any) -> int:
     r"""Run an experiment; runs that are finished are skipped.
 
     \b
@@ -255,12 +255,12 @@ def run(file: Path, results: Path, overrides: tuple[str, ...], as_json: bool, **
     vaega run configs/madelon.yaml --backend dask --scheduler tcp://head:8786
     """
     from vaega.core.files import path_inside
-    from vaega.experiments.config import load_configured, read_config
+    from vaega.experiments.config import load_config
     from vaega.experiments.store import Origin
 
-    options = runner_options(**means)
-    config = read_config(file, overrides)
-    dataset = load_configured(config.dataset, beside=file.parent)
+    options = execution_options(**given)
+    config = load_config(file, overrides)
+    dataset = config.dataset.load(beside=file.parent)
     origin = Origin(file.parent, Path.cwd(), this_command())
     folder = path_inside(results, config.name)
     return _run_and_show(folder, config, dataset, options, origin, as_json=as_json)
@@ -268,19 +268,19 @@ def run(file: Path, results: Path, overrides: tuple[str, ...], as_json: bool, **
 
 @vaega.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@with_means
+@with_execution_options
 @JSON
-def resume(folder: Path, as_json: bool, **means: Any) -> int:
+def resume(folder: Path, as_json: bool, **given: Any) -> int:
     r"""Go on with an experiment in a results folder, from what is in it.
 
     \b
     vaega resume results/madelon --jobs 2
     vaega resume results/madelon --max-evaluations 100000
     """
-    from vaega.experiments.run import plan_runs
+    from vaega.experiments.runs import plan_runs
     from vaega.experiments.store import read_plan
 
-    options = runner_options(**means)
+    options = execution_options(**given)
     plan = read_plan(folder)
     dataset = plan.load_dataset()
     plan.check_runs([run.id for run in plan_runs(plan.config, dataset)])
@@ -293,7 +293,8 @@ def _run_and_show(
     from rich.console import Console
 
     from vaega.experiments.monitor import make_observer, measure_run, plain_warnings
-    from vaega.experiments.run import complete_runs, plan_runs
+    from vaega.experiments.run import complete_runs
+    from vaega.experiments.runs import plan_runs
     from vaega.experiments.status import read_status
     from vaega.experiments.store import is_planned
     from vaega.report._page import write_report
@@ -359,11 +360,11 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool) ->
     vaega check configs/*.yaml
     vaega check configs/madelon.yaml --json
     """
-    from vaega.experiments.config import read_config
+    from vaega.experiments.config import load_config
 
     records = []
     for file in files:
-        config = read_config(file, overrides)
+        config = load_config(file, overrides)
         arms, seeds, source = list(config.arms), config.seed_list(), config.dataset.source
         named = {"file": str(file), "name": config.name, "dataset": source}
         records.append({**named, "arms": arms, "seeds": list(seeds)})

@@ -163,11 +163,11 @@ def quality(
     vaega quality configs/leukemia.yaml --arm augmented --json
     """
     from vaega.core.files import path_inside
-    from vaega.experiments.config import load_configured, read_config
+    from vaega.experiments.config import load_config
     from vaega.report._quality import measure_arms, write_quality
 
-    config = read_config(file, overrides)
-    dataset = load_configured(config.dataset, beside=file.parent)
+    config = load_config(file, overrides)
+    dataset = config.dataset.load(beside=file.parent)
     folder = path_inside(Path("results"), config.name) / "quality" if out is None else out
     measured = measure_arms(config, dataset, names=arms, device=device, observer=_say)
     write_quality(folder, measured, title=f"Quality of generators on {dataset.name}")
@@ -235,11 +235,11 @@ def tune(file: Path, out: Path | None, results: Path, jobs: int, device: str, **
     vaega tune configs/madelon.yaml --objective score --sampler grid --out tuned.yaml
     """
     from vaega.core.errors import InputError
-    from vaega.experiments.config import read_config
+    from vaega.experiments.config import load_config
 
     if jobs == 0:
         raise InputError("--jobs: must be a whole number other than 0, got 0.")
-    config = read_config(file, [*given.pop("overrides"), *_as_overrides(given)])
+    config = load_config(file, [*given.pop("overrides"), *_as_overrides(given)])
     study = _make_study(config, file, results, jobs, device)
     try:
         result = study.run(_say_trial)
@@ -254,10 +254,9 @@ def _as_overrides(given: dict[str, Any]) -> list[str]:
 
 def _make_study(config: Any, file: Path, results: Path, jobs: int, device: str) -> Any:
     from vaega.core.files import path_inside
-    from vaega.experiments.config import load_configured
     from vaega.experiments.tuning import Study
 
-    dataset = load_configured(config.dataset, beside=file.parent)
+    dataset = config.dataset.load(beside=file.parent)
     folder = path_inside(results, config.name) / "tune"
     return Study(config, dataset, folder, device=device, n_jobs=jobs)
 

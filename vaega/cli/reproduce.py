@@ -99,8 +99,7 @@ def _request(given: dict[str, Any]) -> Any:
 
 def _show_table(name: str, request: Any, command: str) -> None:
     from vaega.experiments.monitor import plain_warnings
-    from vaega.thesis.published import as_markdown, write_table
-    from vaega.thesis.reproduction import make_table
+    from vaega.thesis.reproduction import as_markdown, make_table, write_table
 
     with plain_warnings():
         table = make_table(name, request)
@@ -111,8 +110,7 @@ def _show_table(name: str, request: Any, command: str) -> None:
 
 def _show_figure(name: str, request: Any, command: str) -> None:
     from vaega.experiments.monitor import plain_warnings
-    from vaega.thesis.published import write_picture
-    from vaega.thesis.reproduction import make_picture
+    from vaega.thesis.reproduction import make_picture, write_picture
 
     with plain_warnings():
         picture = make_picture(name, request)

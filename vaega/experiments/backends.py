@@ -1,38 +1,39 @@
-"""Runs on the workers of a Dask cluster: claimed and recorded here, computed there.
+"""Backends: whole runs on processes of this machine, or on the workers of a Dask cluster.
 
-The workers need not see the results folder. Where they do they keep checkpoints in it, and a run
-whose worker dies goes on from there on another one; elsewhere it begins again. The store of scores
-is for workers of this machine: SQLite cannot share a file between machines.
+A run on a cluster is claimed and recorded here and computed there. The workers need not see the
+results folder. Where they do they keep checkpoints in it, and a run whose worker dies goes on from
+there on another one; elsewhere it begins again. The store of scores is for workers of this machine:
+SQLite cannot share a file between machines.
 """
 
-import hashlib
 import logging
 import os
 import platform
 import threading
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from joblib import cpu_count, parallel_config
 from joblib.externals.loky import ProcessPoolExecutor
 
 from vaega import __version__
 from vaega.core.errors import InputError, MissingExtraError, ResultsError, first_line
-from vaega.data._dataset import Dataset
 from vaega.experiments.monitor import Allowance, Budget, Observer
-from vaega.experiments.store import Run, Store
-from vaega.experiments.worker import Completion, Outcome, Worker, describe_environment
+from vaega.experiments.runs import Run, RunResult, RunStatus
 from vaega.fitness._parallel import make_cluster_backend, work_on
-from vaega.fitness._score_store import ScoreStore
+
+if TYPE_CHECKING:
+    from vaega.data._dataset import Dataset
+    from vaega.experiments.runner import Worker
+    from vaega.experiments.store import Store
 
 _IDLE = 300.0  # seconds after which a process that has nothing to do ends
 _THREADS = (  # of numeric libraries, so that processes do not take each other's cores
@@ -43,15 +44,15 @@ _THREADS = (  # of numeric libraries, so that processes do not take each other's
     "VECLIB_MAXIMUM_THREADS",
     "NUMBA_NUM_THREADS",
 )
-_DEATHS = 2  # that a run may have a part in before it gets a process for itself alone
+_MAX_CRASHES = 2  # that a run may have a part in before it gets a process for itself alone
 
 
 class Pool(Protocol):
     """What computes whole runs, several at once."""
 
     def complete(
-        self, runs: Sequence[Run], worker: Worker, budget: Budget, observer: Observer
-    ) -> Iterator[tuple[Run, Completion]]:
+        self, runs: Sequence[Run], worker: "Worker", budget: Budget, observer: Observer
+    ) -> Iterator[tuple[Run, RunStatus]]:
         """Yield each run that was begun, as it ends; none is begun once the budget is spent."""
 
 
@@ -63,64 +64,64 @@ class ProcessPool:
         self.n_jobs = n_jobs
 
     def complete(
-        self, runs: Sequence[Run], worker: Worker, budget: Budget, observer: Observer
-    ) -> Iterator[tuple[Run, Completion]]:
+        self, runs: Sequence[Run], worker: "Worker", budget: Budget, observer: Observer
+    ) -> Iterator[tuple[Run, RunStatus]]:
         """Compute runs, and yield each as it ends."""
-        left, suspects, deaths = list(runs), list[Run](), Counter[str]()
-        while left and not budget.is_spent:
-            taken: dict[str, Run] = {}
+        remaining, quarantined, crashes = list(runs), list[Run](), Counter[str]()
+        while remaining and not budget.is_spent:
+            begun: dict[str, Run] = {}
             try:
-                for run, completion in self._spread(left, taken, worker, budget, observer):
-                    del taken[run.id]
-                    left.remove(run)
-                    yield run, completion
+                for run, status in self._spread(remaining, begun, worker, budget, observer):
+                    del begun[run.id]
+                    remaining.remove(run)
+                    yield run, status
                 break
             except BrokenProcessPool:
-                deaths.update(taken.keys())
-                _say_died(taken.values())
-            for run in [run for run in left if deaths[run.id] >= _DEATHS]:
-                left.remove(run)
-                suspects.append(run)
-        for run in suspects:
+                crashes.update(begun.keys())
+                _report_crash(begun.values())
+            for run in [run for run in remaining if crashes[run.id] >= _MAX_CRASHES]:
+                remaining.remove(run)
+                quarantined.append(run)
+        for run in quarantined:
             if not budget.is_spent:
                 yield run, self._alone(run, worker, budget, observer)
 
     def _spread(
         self,
         runs: Sequence[Run],
-        taken: dict[str, Run],
-        worker: Worker,
+        begun: dict[str, Run],
+        worker: "Worker",
         budget: Budget,
         observer: Observer,
-    ) -> Iterator[tuple[Run, Completion]]:
-        left, under_way = deque(runs), dict[Future[Completion], Run]()
+    ) -> Iterator[tuple[Run, RunStatus]]:
+        waiting, under_way = deque(runs), dict[Future[RunStatus], Run]()
         with _processes(self.n_processes) as executor:
-            while left or under_way:
-                # One is taken when a process is free for it: what may be used is known then.
-                while left and len(under_way) < self.n_processes and not budget.is_spent:
-                    run = left.popleft()
-                    taken[run.id] = run
+            while waiting or under_way:
+                # One is begun when a process is free for it: what may be used is known then.
+                while waiting and len(under_way) < self.n_processes and not budget.is_spent:
+                    run = waiting.popleft()
+                    begun[run.id] = run
                     observer.on_run_start(run, worker.store.checkpoints(run.id))
-                    given = (worker, run, self.n_jobs, budget.allowance())
-                    under_way[executor.submit(_complete, *given)] = run
+                    task = (worker, run, self.n_jobs, budget.allowance())
+                    under_way[executor.submit(_complete, *task)] = run
                 if not under_way:
                     return
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                     yield under_way.pop(future), future.result()
 
-    def _alone(self, run: Run, worker: Worker, budget: Budget, observer: Observer) -> Completion:
+    def _alone(self, run: Run, worker: "Worker", budget: Budget, observer: Observer) -> RunStatus:
         try:
-            ((_, completion),) = self._spread([run], {}, worker, budget, observer)
+            ((_, status),) = self._spread([run], {}, worker, budget, observer)
         except BrokenProcessPool:
             sentence = (
-                f"the process that computed it was killed {_DEATHS + 1} times, at last while "
+                f"the process that computed it was killed {_MAX_CRASHES + 1} times, at last while "
                 "nothing else was computed; it may need more memory than there is."
             )
             with worker.store.claim(run.id, wait=True):
                 if not worker.store.is_done(run.id):
-                    worker.record(run, Outcome(0.0, 0, error=sentence))
-            return Completion()
-        return completion
+                    worker.record(run, RunResult(error=sentence))
+            return RunStatus()
+        return status
 
 
 @contextmanager
@@ -137,11 +138,11 @@ def _processes(n_processes: int) -> Iterator[Executor]:
     executor.shutdown(wait=True)
 
 
-def _complete(worker: Worker, run: Run, n_jobs: int, allowance: Allowance) -> Completion:
+def _complete(worker: "Worker", run: Run, n_jobs: int, allowance: Allowance) -> RunStatus:
     return worker.complete(run, n_jobs=n_jobs, allowance=allowance)
 
 
-def _say_died(runs: Iterable[Run]) -> None:
+def _report_crash(runs: Iterable[Run]) -> None:
     titles = " and ".join(run.title for run in runs)
     warnings.warn(
         f"a process was killed while these were computed: {titles}; they go on from their "
@@ -151,7 +152,7 @@ def _say_died(runs: Iterable[Run]) -> None:
 
 
 _PATIENCE = 20.0  # seconds to reach a scheduler
-_LOOK = 1.0  # seconds between two looks for workers that came later
+_POLL = 1.0  # seconds between two polls for workers that came later
 _ONE_RUN = threading.Lock()  # torch's random state is the process's: one run at a time in each
 
 
@@ -172,7 +173,7 @@ def open_cluster(scheduler: str | None, jobs: int) -> Iterator["Cluster"]:
 def _start_here(n_workers: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
-    # Its own log says of each worker that dies what is said here in one sentence or mended.
+    # Its log says of each worker that dies what is said here in one sentence, or mended.
     with (
         LocalCluster(
             n_workers=n_workers,
@@ -243,36 +244,36 @@ class Cluster:
         return work_on(self._backend)
 
     def complete(
-        self, runs: Sequence[Run], worker: Worker, budget: Budget, observer: Observer
-    ) -> Iterator[tuple[Run, Completion]]:
+        self, runs: Sequence[Run], worker: "Worker", budget: Budget, observer: Observer
+    ) -> Iterator[tuple[Run, RunStatus]]:
         """Compute runs, one at a time on each worker, and yield each as it ends."""
-        left, sender = list(runs), _Sender(self, worker)
-        under_way: dict[Future[Outcome], tuple[Run, ExitStack]] = {}
+        waiting, sender = deque(runs), _Sender(self, worker)
+        under_way: dict[Future[RunResult], tuple[Run, ExitStack]] = {}
         try:
-            while left or under_way:
-                while left and len(under_way) < self._n_places() and not budget.is_spent:
-                    run, claim = left.pop(0), ExitStack()
+            while waiting or under_way:
+                while waiting and len(under_way) < self._n_workers() and not budget.is_spent:
+                    run, claim = waiting.popleft(), ExitStack()
                     if not claim.enter_context(worker.store.claim(run.id, wait=False)):
-                        yield run, Completion(held=True)
+                        yield run, RunStatus(locked=True)
                     elif worker.store.is_done(run.id):
                         claim.close()
-                        yield run, Completion()
+                        yield run, RunStatus()
                     else:
                         future = sender.send(run, budget.allowance(), observer)
                         under_way[future] = run, claim
                 if budget.is_spent and not under_way:
                     return
-                for future in wait(under_way, _LOOK, return_when=FIRST_COMPLETED).done:
+                for future in wait(under_way, _POLL, return_when=FIRST_COMPLETED).done:
                     run, claim = under_way.pop(future)
                     with claim:
-                        completion = sender.receive(run, future)
-                    yield run, completion
+                        status = sender.receive(run, future)
+                    yield run, status
         finally:
             for future, (_, claim) in under_way.items():
                 future.cancel()
                 claim.close()
 
-    def _n_places(self) -> int:
+    def _n_workers(self) -> int:
         # Workers may come later, and some clusters start them only when there is work.
         return max(1, len(self.client.ncores()))
 
@@ -280,30 +281,25 @@ class Cluster:
 class _Sender:
     """Sends runs to workers; the data travel once."""
 
-    def __init__(self, cluster: Cluster, worker: Worker) -> None:
+    def __init__(self, cluster: Cluster, worker: "Worker") -> None:
         self.cluster = cluster
         self.worker = worker
-        self.place = _Place.of(worker.store.folder)
+        self.folder = _ResultsFolder.of(worker.store)
         self._executor = cluster.client.get_executor(pure=False)
         self._data: Any = None
 
-    def send(self, run: Run, allowance: Allowance, observer: Observer) -> "Future[Outcome]":
-        store = self.worker.store
-        store.record_start(run, describe_environment(self.worker.device))
-        observer.on_run_start(run, store.checkpoints(run.id))
+    def send(self, run: Run, allowance: Allowance, observer: Observer) -> "Future[RunResult]":
+        self.worker.record_start(run)
+        observer.on_run_start(run, self.worker.store.checkpoints(run.id))
         try:
-            sizes = self.worker.sizes(run)
+            inputs = self.worker.inputs(run)
         except InputError as error:
-            failed: Future[Outcome] = Future()
-            failed.set_result(Outcome(0.0, 0, error=str(error)))
+            failed: Future[RunResult] = Future()
+            failed.set_result(RunResult(error=str(error)))
             return failed
-        store = Store(self.place.folder)
-        memory = self.worker.memory and ScoreStore(self.place.folder / self.worker.memory.path.name)
-        own = self.worker
-        means = {"device": own.device, "cache": own.cache, "memory": memory}
-        make = partial(Worker, config=own.config, store=store, **means)
+        worker = self.worker.without_data(self.folder.path)
         return self._executor.submit(
-            _compute_there, make, self._sent_data(), run, sizes, allowance, self.place
+            _compute_there, worker, self._sent_data(), run, inputs, allowance, self.folder
         )
 
     def _sent_data(self) -> Any:
@@ -312,9 +308,9 @@ class _Sender:
             (self._data,) = client.scatter([_Data(self.worker.dataset)], broadcast=True)
         return self._data
 
-    def receive(self, run: Run, future: "Future[Outcome]") -> Completion:
+    def receive(self, run: Run, future: "Future[RunResult]") -> RunStatus:
         try:
-            outcome = future.result()
+            result = future.result()
         except ResultsError:
             raise
         except CancelledError as error:
@@ -322,66 +318,49 @@ class _Sender:
                 raise ResultsError(
                     f"{self.cluster.name}: the connection is lost; what is done is kept."
                 ) from error
-            outcome = Outcome(0.0, 0, error="its worker died, and with it the data; try it again.")
+            result = RunResult(error="its worker died, and with it the data; try it again.")
         except Exception as error:  # its workers died one after the other, or are of another kind
-            sentence = f"the cluster could not complete it: {first_line(error)}"
-            outcome = Outcome(0.0, 0, error=sentence)
-        if outcome.environment:
-            self.worker.store.record_start(run, outcome.environment)
-        self.worker.record(run, outcome)
-        return Completion(stopped=outcome.stopped, n_asked=outcome.n_asked)
+            result = RunResult(error=f"the cluster could not complete it: {first_line(error)}")
+        if result.environment:
+            self.worker.store.record_start(run, result.environment)
+        self.worker.record(run, result)
+        return RunStatus(stopped=result.stopped, n_asked=result.n_asked)
 
 
 @dataclass(frozen=True, eq=False)
 class _Data:
-    dataset: Dataset
+    dataset: "Dataset"
 
 
 @dataclass(frozen=True)
-class _Place:
-    """A results folder, and how a worker knows whether it sees that one."""
+class _ResultsFolder:
+    """A results folder, and by what a worker knows whether it sees that one."""
 
-    folder: Path
+    path: Path
     host: str
     plan: str
 
     @classmethod
-    def of(cls, folder: Path) -> "_Place":
-        folder = folder.resolve()
-        return cls(folder, platform.node(), _digest(folder))
-
-    @property
-    def is_here(self) -> bool:
-        return _digest(self.folder) == self.plan
-
-    @property
-    def is_on_this_machine(self) -> bool:
-        return self.is_here and platform.node() == self.host
-
-
-def _digest(folder: Path) -> str:
-    try:
-        return hashlib.sha256((folder / "plan.json").read_bytes()).hexdigest()
-    except OSError:
-        return "no plan"
+    def of(cls, store: "Store") -> "_ResultsFolder":
+        return cls(store.folder.resolve(), platform.node(), store.plan_digest())
 
 
 def _compute_there(
-    make: Callable[..., Worker],
+    worker: "Worker",
     data: _Data,
     run: Run,
-    sizes: list[int] | None,
+    inputs: Any,
     allowance: Allowance,
-    place: _Place,
-) -> Outcome:
-    worker = make(dataset=data.dataset)
-    if not place.is_on_this_machine:
-        worker = replace(worker, memory=None)
+    results: _ResultsFolder,
+) -> RunResult:
+    is_here = worker.store.plan_digest() == results.plan
+    memory = worker.memory if is_here and platform.node() == results.host else None
+    worker = replace(worker, dataset=data.dataset, memory=memory)
     with _ONE_RUN, parallel_config(backend="sequential"), ExitStack() as stack:
         folder = None
-        if place.is_here:
+        if is_here:
             # A worker that the scheduler gave up may still be computing: no two write at once.
             stack.enter_context(worker.store.claim(run.id, wait=True, name=".work"))
             folder = worker.store.checkpoints(run.id)
-        outcome = worker.compute(run, lambda: sizes, allowance=allowance, folder=folder)
-    return replace(outcome, environment=describe_environment(worker.device))
+        result = worker.compute(run, lambda: inputs, allowance=allowance, folder=folder)
+    return replace(result, environment=worker.environment())

@@ -1,9 +1,11 @@
-"""The results of classical models as tables: one row a task, one a model, one a class."""
+"""Baselines: classical models on all features, tuned by inner cross-validation, as tables.
+
+Each model on each split of each dataset is a run in the folder of the results, so that what is
+finished is not computed again.
+"""
 
 import re
-import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.decomposition import PCA
 from sklearn.metrics import (
     accuracy_score,
@@ -26,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from vaega.core.checks import check_choice, check_count
-from vaega.core.errors import DataError, InputError, ResultsError
+from vaega.core.errors import DataError, InputError
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.core.tables import Table, csv_text
@@ -34,8 +35,10 @@ from vaega.core.threads import one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._sources import available_datasets, load_dataset
 from vaega.data._splits import Split, holdout_split, kfold_splits, official_split
-from vaega.experiments.store import Run, Store
-from vaega.experiments.worker import describe_environment
+from vaega.experiments.monitor import LineObserver
+from vaega.experiments.runner import ExecutionOptions, TaskWorker, complete
+from vaega.experiments.runs import Run
+from vaega.experiments.store import Store
 from vaega.fitness._parallel import counted_warnings
 
 # Above so many columns, what grows with their square or fits whole forests of full trees is
@@ -228,7 +231,7 @@ N_RESAMPLES = 500
 
 @dataclass(frozen=True)
 class BaselineSettings:
-    """How models are tuned and judged."""
+    """How models are tuned and tested."""
 
     split: str = "official"
     test_size: float = 0.2  # Share of the rows that a holdout tests
@@ -246,12 +249,12 @@ class BaselineSettings:
 
 
 def metric_of(n_classes: int) -> str:
-    """Return the score that models are tuned and judged by, as scikit-learn calls it."""
+    """Return the score that models are tuned and tested by, as scikit-learn calls it."""
     return "roc_auc" if n_classes == 2 else "f1_macro"
 
 
 def outer_split(dataset: Dataset, settings: BaselineSettings, seed: int) -> Split:
-    """Return training and test rows, as positions in the pooled dataset."""
+    """Return training and test rows, as indices into the pooled dataset."""
     if settings.split == "official" and dataset.X_test is not None:
         return official_split(len(dataset.X), len(dataset.X_test))
     rows = dataset.pooled()
@@ -277,18 +280,20 @@ def evaluate(
     with one_thread(), counted_warnings() as counted:
         pipeline = model.make(derive_seed(seed, "baseline", "model", model.name))
         searched = _search_rows(y, groups, rows.class_names, settings, seed)
-        inner = None if groups is None else groups[searched]
-        folds = _folds(y[searched], inner, rows.class_names, settings, seed)
+        searched_groups = None if groups is None else groups[searched]
+        folds = _folds(y[searched], searched_groups, rows.class_names, settings, seed)
         grid = model.grid_for(X.shape[1])
-        best, found = _search(pipeline, grid, metric, X[searched], y[searched], folds)
+        best, inner = _search(pipeline, grid, metric, X[searched], y[searched], folds)
         fitted = pipeline.set_params(**best).fit(X, y)
         rng = derive_rng(seed, "baseline", "resampled test rows")
-        heldout = _judge(fitted, rows.X[split.test], rows.y[split.test], rows, metric, rng)
-        train_score = _measure(metric)(*_answers(fitted, X, y, metric))
+        heldout = _heldout_figures(
+            fitted, rows.X[split.test], rows.y[split.test], rows, metric, rng
+        )
+        train_score = _metric(metric)(*_predictions(fitted, X, y, metric))
     return {
         "metric": metric,
         **heldout,
-        **found,
+        **inner,
         "train_score": float(train_score),
         "n_train": len(y),
         "parameters": plain({key.removeprefix("model__"): v for key, v in best.items()}),
@@ -353,12 +358,12 @@ def _search(
     if np.isnan(means).all():
         raise InputError(f"{OWNER}: no candidate could be scored in every inner fold.")
     best = int(np.nanargmax(means))
-    found = {
+    figures = {
         "inner_score": float(means[best]),
         "n_candidates": len(means),
         "n_failed_candidates": int(np.isnan(means).sum()),
     }
-    return results["params"][best], found
+    return results["params"][best], figures
 
 
 def _reason(error: ValueError) -> str:
@@ -367,7 +372,7 @@ def _reason(error: ValueError) -> str:
     return str(named[-1]) if named else " ".join(str(error).split())
 
 
-def _answers(
+def _predictions(
     fitted: Pipeline, X: np.ndarray, y: np.ndarray, metric: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return labels and what the metric takes: a score of the second class, or predictions."""
@@ -378,13 +383,13 @@ def _answers(
     return y, fitted.predict_proba(X)[:, 1]
 
 
-def _measure(metric: str) -> Callable[[np.ndarray, np.ndarray], float]:
+def _metric(metric: str) -> Callable[[np.ndarray, np.ndarray], float]:
     if metric == "roc_auc":
         return roc_auc_score
     return lambda truth, predicted: f1_score(truth, predicted, average="macro", zero_division=0)
 
 
-def _judge(
+def _heldout_figures(
     fitted: Pipeline,
     X: np.ndarray,
     y: np.ndarray,
@@ -392,11 +397,11 @@ def _judge(
     metric: str,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    measure, (truth, answers) = _measure(metric), _answers(fitted, X, y, metric)
+    measure, (truth, predictions) = _metric(metric), _predictions(fitted, X, y, metric)
     predicted = fitted.predict(X)
-    low, high = _interval(measure, truth, answers, rng)
+    low, high = _interval(measure, truth, predictions, rng)
     return {
-        "score": float(measure(truth, answers)),
+        "score": float(measure(truth, predictions)),
         "score_low": low,
         "score_high": high,
         "accuracy": float(accuracy_score(y, predicted)),
@@ -410,14 +415,14 @@ def _judge(
 def _interval(
     measure: Callable[[np.ndarray, np.ndarray], float],
     truth: np.ndarray,
-    answers: np.ndarray,
+    predictions: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[float, float]:
     members = [np.flatnonzero(truth == label) for label in np.unique(truth)]
     scores = []
     for _ in range(N_RESAMPLES):
         drawn = np.concatenate([rng.choice(rows, len(rows)) for rows in members])
-        scores.append(measure(truth[drawn], answers[drawn]))
+        scores.append(measure(truth[drawn], predictions[drawn]))
     low, high = np.quantile(scores, [0.025, 0.975])
     return float(low), float(high)
 
@@ -495,7 +500,7 @@ def complete_baselines(
     jobs: int = 1,
     tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[list[BaselineTask], dict[str, str]]:
-    """Compute what is not finished."""
+    """Compute what is not finished; return all tasks, and why sources could not be loaded."""
     settings, store = settings or BaselineSettings(), Store(folder)
     tasks: list[BaselineTask] = []
     unloaded: dict[str, str] = {}
@@ -510,66 +515,44 @@ def complete_baselines(
             continue
         planned = plan_tasks(source, dataset, models, settings, seeds)
         tasks += planned
-        _complete(planned, dataset, store, jobs, tell)
+        worker = BaselineWorker(dataset, store, settings=settings)
+        runs, observer = [task.run for task in planned], _ProgressLines(tell)
+        for _ in complete(worker, runs, options=ExecutionOptions(jobs=jobs), observer=observer):
+            pass
     return tasks, unloaded
 
 
-def _complete(
-    planned: Sequence[BaselineTask],
-    dataset: Dataset,
-    store: Store,
-    jobs: int,
-    tell: Callable[[str], None],
-) -> None:
-    pending = [task for task in planned if not store.is_done(task.run.id)]
-    finished = len(planned) - len(pending)
-    if finished:
-        tell(f"{dataset.name}: {finished} of {len(planned)} were finished before and are skipped")
-    for task in _computed(pending, dataset, store, jobs):
-        finished += 1
-        outcome = describe_task(task, store.metrics(task.run.id) or {})
-        tell(f"[{finished}/{len(planned)}] {outcome}")
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BaselineWorker(TaskWorker):
+    """Tunes and tests models on one dataset; a run's arm is the model."""
+
+    settings: BaselineSettings
+
+    def measure(self, run: Run, inputs: Any, **_: Any) -> dict[str, Any]:
+        """Return the figures of a model on a split."""
+        return evaluate(find_model(run.arm), self.dataset, self.settings, run.seed)
 
 
-def _computed(
-    pending: Sequence[BaselineTask], dataset: Dataset, store: Store, jobs: int
-) -> Iterator[BaselineTask]:
-    if min(effective_n_jobs(jobs), len(pending)) <= 1:
-        for task in pending:
-            yield _compute(task, dataset, store)
-        return
-    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-    yield from parallel(delayed(_compute)(task, dataset, store) for task in pending)
+class _ProgressLines(LineObserver):
+    """A line on what is skipped, and one a task."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__(write, self._line)
+
+    def on_plan(self, runs: Sequence[Run], n_done: int) -> None:
+        super().on_plan(runs, n_done)
+        if n_done:
+            self.write(
+                f"{runs[0].dataset}: {n_done} of {len(runs)} were finished before and are skipped"
+            )
+
+    def _line(self, run: Run, metrics: Mapping[str, Any]) -> str:
+        return f"[{self.n_done + self.n_ended}/{self.n_runs}] {describe_task(run, metrics)}"
 
 
-def _compute(task: BaselineTask, dataset: Dataset, store: Store) -> BaselineTask:
-    run = task.run
-    with store.claim(run.id, wait=True):
-        if store.is_done(run.id):
-            return task
-        started = time.perf_counter()
-        store.record_start(run, describe_environment("cpu"))
-        try:
-            metrics = evaluate(task.model, dataset, task.settings, run.seed)
-        except ResultsError:
-            raise
-        except Exception as error:
-            seconds = time.perf_counter() - started
-            store.record_failure(run, _sentence(error), traceback.format_exc(), seconds)
-            return task
-        content = {"status": "done", "seconds": time.perf_counter() - started, **metrics}
-        store.record_metrics(run, content)
-    return task
-
-
-def _sentence(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
-
-
-def describe_task(task: BaselineTask, metrics: dict[str, Any]) -> str:
+def describe_task(run: Run, metrics: Mapping[str, Any]) -> str:
     """Return one line on a task that ended."""
-    name = f"{task.run.dataset}, {task.model.title}, seed {task.run.seed}"
+    name = f"{run.dataset}, {find_model(run.arm).title}, seed {run.seed}"
     if metrics.get("status") != "done":
         return f"{name}: failed: {metrics.get('error', 'no result')}"
     what = "AUC" if metrics["metric"] == "roc_auc" else "macro-F1"
@@ -615,9 +598,9 @@ def tabulate_tasks(store: Store, tasks: Sequence[BaselineTask]) -> pd.DataFrame:
         metrics = store.metrics(task.run.id)
         if metrics is None:
             continue
-        place = {"dataset": task.run.dataset, "model": task.run.arm, "seed": task.run.seed}
+        names = {"dataset": task.run.dataset, "model": task.run.arm, "seed": task.run.seed}
         parameters = canonical_json(metrics["parameters"]) if "parameters" in metrics else ""
-        rows.append({**metrics, **place, "split": task.settings.split, "parameters": parameters})
+        rows.append({**metrics, **names, "split": task.settings.split, "parameters": parameters})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -625,9 +608,9 @@ def tabulate_classes(store: Store, tasks: Sequence[BaselineTask]) -> pd.DataFram
     """Return one row a task and class: precision, recall, F1, support."""
     rows = []
     for task in tasks:
-        place = {"dataset": task.run.dataset, "model": task.run.arm, "seed": task.run.seed}
+        names = {"dataset": task.run.dataset, "model": task.run.arm, "seed": task.run.seed}
         metrics = store.metrics(task.run.id) or {}
-        rows += [{**place, **line} for line in metrics.get("by_class", ())]
+        rows += [{**names, **line} for line in metrics.get("by_class", ())]
     columns = ["dataset", "model", "seed", "label", "precision", "recall", "f1", "support"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -1,7 +1,11 @@
-"""The dataset that a configuration names."""
+"""Configurations: one YAML file is one experiment.
+
+The sections are frozen pydantic models that know all of their keys; `load_config` reads a file,
+and says in one sentence what is wrong with it: the file, the key, the rule and the value.
+"""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,19 +24,19 @@ from pydantic import (
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from vaega.core.checks import check_count, check_number
-from vaega.core.errors import ConfigError
+from vaega.core.errors import ConfigError, InputError
+from vaega.core.files import plain
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import check_steps
 from vaega.data._sources import load_dataset
-from vaega.experiments.open_search import check_open_search
+from vaega.experiments.protocols import PROTOCOLS, make_protocol
 from vaega.experiments.registry import (
-    GeneratorError,
+    KINDS,
     check_classifier,
     check_generator,
+    check_generator_class,
     check_metric,
 )
-from vaega.selection._classical import ClassicalSelection
-from vaega.selection._select_generate_select import check_keep
 from vaega.selection._settings import SearchSettings
 
 
@@ -53,7 +57,7 @@ def as_number(value: Any) -> Any:
 
 
 def _number_or_auto(value: Any) -> Any:
-    # One type rather than a union of two, so that an error has one place and one sentence.
+    # One type rather than a union of two, so that an error has one location and one sentence.
     if value == "auto":
         return value
     try:
@@ -84,30 +88,39 @@ class Section(BaseModel):
 
 
 class GeneratorConfig(BaseModel):
-    """What makes the synthetic rows: a kind, and beside it what its constructor takes."""
+    """What makes the synthetic rows.
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    A kind, and beside it what its constructor takes; or a class, and under ``params`` the same.
+    """
 
-    kind: Literal[
-        "vae",
-        "conditional_vae",
-        "hierarchical_vae",
-        "autoencoder",
-        "ppca",
-        "class_gaussian",
-        "jitter",
-        "bootstrap",
-        "smote",
-        "auto",
-    ]
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+
+    kind: str | None = None
+    class_: str | None = Field(default=None, alias="class")
+    params: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, kind: str | None) -> str | None:
+        if kind is not None and kind not in KINDS:
+            raise ValueError(f"must be one of {', '.join(KINDS)}, got {kind!r}")
+        return kind
 
     @model_validator(mode="after")
     def _valid_parameters(self) -> "GeneratorConfig":
-        given = self.parameters()
+        if (self.kind is None) == (self.class_ is None):
+            raise ValueError("needs the key kind, or class: package.Name with params: {...}")
+        content = {**(self.model_extra or {}), **({"params": self.params} if self.params else {})}
         try:
-            check_generator(self.kind, given)
-        except GeneratorError as error:
-            location, value = ((error.key,), given[error.key]) if error.key else ((), given)
+            if self.class_ is not None:
+                for key in self.model_extra or {}:
+                    raise InputError("is no known key beside class; set it in params", key=key)
+                check_generator_class(self.class_, self.params)
+            else:
+                check_generator(str(self.kind), content)
+        except InputError as error:
+            known = {**content, "class": self.class_}
+            location, value = ((error.key,), known.get(error.key)) if error.key else ((), content)
             detail = InitErrorDetails(
                 type=PydanticCustomError("value_error", "{error}", {"error": str(error)}),
                 loc=location,
@@ -116,9 +129,19 @@ class GeneratorConfig(BaseModel):
             raise ValidationError.from_exception_data("generator", [detail]) from error
         return self
 
+    @model_serializer(mode="wrap")
+    def _either_kind_or_class(self, serialise: Any) -> dict[str, Any]:
+        idle = {"class", "class_", "params"} if self.class_ is None else {"kind"}
+        return {key: value for key, value in serialise(self).items() if key not in idle}
+
+    @property
+    def name(self) -> str:
+        """The kind, or the path of the class."""
+        return self.kind or str(self.class_)
+
     def parameters(self) -> dict[str, Any]:
         """Return what the file sets; everything else keeps the generator's own default."""
-        return dict(self.model_extra or {})
+        return dict(self.params if self.class_ is not None else self.model_extra or {})
 
     @property
     def is_auto(self) -> bool:
@@ -129,20 +152,18 @@ class GeneratorConfig(BaseModel):
 class SelectorConfig(Section):
     """A classical selection in place of the search; see `vaega.selection._classical`."""
 
-    kind: Literal[
-        "f_classif",
-        "mutual_info",
-        "relieff",
-        "l1",
-        "extra_trees",
-        "boruta",
-        "rfe",
-        "forward",
-        "random",
-        "all",
-    ]
+    kind: str
     size: Count | str = "auto"
     n_masks: Count | None = None
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, kind: str) -> str:
+        from vaega.selection._classical import KINDS  # pulls in what most configurations do not use
+
+        if kind not in KINDS:
+            raise ValueError(f"must be one of {', '.join(KINDS)}, got {kind!r}")
+        return kind
 
     @model_validator(mode="after")
     def _only_what_the_kind_reads(self) -> "SelectorConfig":
@@ -157,12 +178,6 @@ class SelectorConfig(Section):
         """The arm whose size it takes, seed by seed and trial by trial."""
         return self.size if isinstance(self.size, str) and self.size != "auto" else None
 
-    def selection(self, size: int | None = None) -> ClassicalSelection:
-        """Return the selection, of `size` features where another arm says how many."""
-        own = self.size if isinstance(self.size, int) else size
-        given = {} if self.n_masks is None else {"n_masks": self.n_masks}
-        return ClassicalSelection(self.kind, own, **given)
-
 
 class ArmConfig(Section):
     """One way of fitting: what is added to the real rows, and what selects the features."""
@@ -174,7 +189,7 @@ class ArmConfig(Section):
 
     @property
     def gated(self) -> bool:
-        """Whether generator and amount are chosen trial by trial; see `vaega.experiments.gate`."""
+        """Whether generator and amount are chosen trial by trial."""
         return self.amount == "auto" or (self.generator is not None and self.generator.is_auto)
 
     @model_validator(mode="after")
@@ -193,20 +208,10 @@ class ArmConfig(Section):
             raise ValueError("candidates must be generators of other kinds than auto")
         return self
 
-    @model_serializer(mode="wrap")
-    def _without_candidates_where_none_are_set(self, serialise: Any) -> dict[str, Any]:
-        # A run's identity is what its arm says: a key that says nothing is no part of it.
-        content: dict[str, Any] = serialise(self)
-        if self.candidates is None:
-            content.pop("candidates", None)
+    def settings(self) -> dict[str, Any]:
+        """Return what the file sets, as plain data."""
+        content: dict[str, Any] = plain(self.model_dump(by_alias=True, exclude_unset=True))
         return content
-
-
-# What one kind of protocol alone reads.
-PROTOCOL_KEYS: dict[str, set[str]] = {
-    "honest": {"inner_folds"},
-    "as-run": {"synthetic_test_share", "exchange_labels", "generators"},
-}
 
 
 class DatasetConfig(Section):
@@ -218,17 +223,26 @@ class DatasetConfig(Section):
     categorical: Literal["error", "one_hot", "drop"] = "error"
     ignore: tuple[str, ...] = ()
 
-    @model_serializer(mode="wrap")
-    def _what_is_set(self, serialise: Any) -> dict[str, Any]:
-        # Later than the others: runs without it keep their identity.
-        content: dict[str, Any] = serialise(self)
-        return content if self.ignore else {k: v for k, v in content.items() if k != "ignore"}
+    def load(self, *, beside: Path) -> Dataset:
+        """Load the data; a relative path may be one from the folder `beside`."""
+        source = self.source
+        if len(source) > 1000:  # longer than any system's paths
+            raise ConfigError(f"dataset.source: {source[:40]}... is too long for a name or a path.")
+        if not Path(source).exists() and (beside / source).is_file():
+            source = str(beside / source)
+        return load_dataset(
+            source,
+            target=self.target,
+            groups=self.groups,
+            categorical=self.categorical,
+            ignore=self.ignore,
+        )
 
 
 class ProtocolConfig(Section):
     """Which rows fitness and test are computed on; see `vaega.experiments.protocols`."""
 
-    kind: Literal["honest", "as-described", "as-run"] = "honest"
+    kind: str = "honest"
     outer: Literal["official", "holdout", "kfold"] = "holdout"
     inner_folds: Annotated[int, Field(strict=True, ge=2)] = 5
     test_size: Fraction = 0.3
@@ -238,22 +252,36 @@ class ProtocolConfig(Section):
     exchange_labels: Annotated[bool, Field(strict=True)] = False
     generators: Count | None = None
 
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, kind: str) -> str:
+        if kind not in PROTOCOLS:
+            raise ValueError(f"must be one of {', '.join(PROTOCOLS)}, got {kind!r}")
+        return kind
+
     @model_validator(mode="after")
     def _only_what_the_split_reads(self) -> "ProtocolConfig":
         reads = {"holdout": {"test_size"}, "kfold": {"n_splits", "n_repeats"}}
         idle = {"test_size", "n_splits", "n_repeats"} - reads.get(self.outer, set())
         for key in sorted(idle & self.model_fields_set):
             raise ValueError(f"{key} has no effect with outer: {self.outer}; remove it")
-        for key in sorted(self._idle() & self.model_fields_set):
+        for key in sorted(self.idle_keys() & self.model_fields_set):
             raise ValueError(f"{key} has no effect with kind: {self.kind}; remove it")
         return self
 
-    def _idle(self) -> set[str]:
-        return set().union(*(keys for kind, keys in PROTOCOL_KEYS.items() if kind != self.kind))
+    def idle_keys(self) -> set[str]:
+        """Return the keys that other kinds read, and this one does not."""
+        shared = {"kind", "outer", "test_size", "n_splits", "n_repeats"}
+        return set(type(self).model_fields) - shared - PROTOCOLS[self.kind].keys
+
+    @property
+    def is_transductive(self) -> bool:
+        """Whether the search sees the test rows."""
+        return bool(PROTOCOLS[self.kind].is_transductive)
 
     @model_serializer(mode="wrap")
     def _what_the_kind_reads(self, serialise: Any) -> dict[str, Any]:
-        return {key: value for key, value in serialise(self).items() if key not in self._idle()}
+        return {key: value for key, value in serialise(self).items() if key not in self.idle_keys()}
 
 
 class WeightedConfig(Section):
@@ -321,6 +349,8 @@ class PreselectConfig(Section):
     @field_validator("keep")
     @classmethod
     def _valid_keep(cls, keep: Any) -> Any:
+        from vaega.selection._select_generate_select import check_keep  # as above
+
         check_keep(keep, owner="preselect")
         return keep
 
@@ -485,11 +515,11 @@ class ExperimentConfig(Section):
     @model_validator(mode="after")
     def _sizes_of_arms_that_search(self) -> "ExperimentConfig":
         for name, arm in self.arms.items():
-            if arm.gated and self.protocol.kind != "honest":
+            if arm.gated and self.protocol.is_transductive:
                 raise ValueError(f"arms.{name}: auto needs protocol.kind honest")
             if arm.selector is None:
                 continue
-            if self.protocol.kind != "honest":
+            if self.protocol.is_transductive:
                 raise ValueError(f"arms.{name}: a selector needs protocol.kind honest")
             other = arm.selector.size_of
             if other is not None and (other not in self.arms or other == name):
@@ -518,19 +548,11 @@ class ExperimentConfig(Section):
         return tuple(seeds)
 
     @model_validator(mode="after")
-    def _search_of_an_open_protocol(self) -> "ExperimentConfig":
-        if self.protocol.kind != "honest":
-            check_open_search(self.protocol.kind, self.search)
-            if self.null is not None:
-                raise ValueError("null: needs protocol.kind honest; remove it")
+    def _what_the_protocol_allows(self) -> "ExperimentConfig":
+        PROTOCOLS[self.protocol.kind].check_search(self.search)
+        if self.null is not None and self.protocol.is_transductive:
+            raise ValueError("null: needs protocol.kind honest; remove it")
         return self
-
-    @model_serializer(mode="wrap")
-    def _without_null_where_none_is_set(self, serialise: Any) -> dict[str, Any]:
-        content: dict[str, Any] = serialise(self)
-        if self.null is None:
-            content.pop("null", None)
-        return content
 
     def seed_list(self) -> list[int]:
         """Return the seeds, one a run; a number n means 0 to n - 1."""
@@ -542,19 +564,24 @@ class ExperimentConfig(Section):
         Permutations come last, and take the seeds in turn.
         """
         seeds = self.seed_list()
-        permuted = [(place, seeds[place % len(seeds)]) for place in range(self.null or 0)]
+        permuted = [(number, seeds[number % len(seeds)]) for number in range(self.null or 0)]
         return [
             *((arm, seed, None) for arm in self.arms for seed in seeds),
-            *((arm, seed, place) for arm in self.arms for place, seed in permuted),
+            *((arm, seed, number) for arm in self.arms for number, seed in permuted),
         ]
 
 
-def read_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
+def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
     """Read a configuration file."""
     content = _unshared(_load_yaml(path))
     for override in overrides:
         _apply(content, override)
     return make_config(content, origin=str(path))
+
+
+def statement_of(content: Mapping[str, Any]) -> str:
+    """Return the line on the protocol that the outputs of an experiment carry."""
+    return make_protocol(ProtocolConfig.model_construct(**content.get("protocol", {}))).statement
 
 
 def make_config(content: dict[str, Any], *, origin: str = "configuration") -> ExperimentConfig:
@@ -625,15 +652,15 @@ def _apply(content: dict[str, Any], override: str) -> None:
         value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {override}: the value is no valid YAML.") from error
-    place = content
+    section = content
     for depth, key in enumerate(keys[:-1], start=1):
-        inner = place.setdefault(key, {})
+        inner = section.setdefault(key, {})
         if not isinstance(inner, dict):
             raise ConfigError(
                 f"--set {override}: {'.'.join(keys[:depth])} is {_short(inner)} and has no keys."
             )
-        place = inner
-    place[keys[-1]] = value
+        section = inner
+    section[keys[-1]] = value
 
 
 def _sentence(error: ValidationError) -> str:
@@ -653,8 +680,8 @@ def _key(location: Sequence[Any]) -> str:
     parts = [str(part) for part in location]
     return ".".join(
         part
-        for place, part in enumerate(parts)
-        if place == 0 or parts[place - 1] != "objective" or part not in _KINDS
+        for index, part in enumerate(parts)
+        if index == 0 or parts[index - 1] != "objective" or part not in _KINDS
     )
 
 
@@ -703,19 +730,3 @@ def _did_you_mean(location: Sequence[Any]) -> str:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def load_configured(config: DatasetConfig, *, beside: Path) -> Dataset:
-    """Load the dataset of the section ``dataset``."""
-    source = config.source
-    if len(source) > 1000:  # longer than any system's paths
-        raise ConfigError(f"dataset.source: {source[:40]}... is too long for a name or a path.")
-    if not Path(source).exists() and (beside / source).is_file():
-        source = str(beside / source)
-    return load_dataset(
-        source,
-        target=config.target,
-        groups=config.groups,
-        categorical=config.categorical,
-        ignore=config.ignore,
-    )

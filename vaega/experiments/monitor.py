@@ -1,4 +1,4 @@
-"""What a person sees while an experiment runs: bars in a terminal, plain lines elsewhere."""
+"""Progress and budget of an experiment: observers, heartbeats of runs, what a call may use."""
 
 import contextlib
 import json
@@ -8,30 +8,32 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import TaskID
 
 from vaega.core.checks import check_count, check_positive
-from vaega.data._dataset import Dataset
 from vaega.evolution._evolution import Callback, count_asked
 from vaega.evolution._logs import Pace, describe_state, make_progress
-from vaega.experiments.config import ExperimentConfig
-from vaega.experiments.protocols import make_protocol
-from vaega.experiments.store import Run
+from vaega.experiments.protocols import PROTOCOLS, make_protocol
+from vaega.experiments.runs import Run
+
+if TYPE_CHECKING:
+    from vaega.data._dataset import Dataset
+    from vaega.experiments.config import ExperimentConfig
 
 
 @dataclass
 class Observer:
-    """Hears of the progress of an experiment; every hook is empty."""
+    """Is called as an experiment proceeds; every hook is empty."""
 
-    # Handed to searches that run in this process
+    # For searches that run in this process
     callbacks: tuple[Callback, ...] = field(default=())
 
     def on_plan(self, runs: Sequence[Run], n_done: int) -> None:
@@ -41,7 +43,7 @@ class Observer:
         """Before a run, in this process or another; `folder` is that of its checkpoints.
 
         Perhaps called by another thread than the other hooks, and again for a run whose process
-        died. `vaega.experiments.monitor` says how far it has come.
+        died. `read_heartbeat` says how far it has come.
         """
 
     def on_run_left(self, run: Run) -> None:
@@ -51,12 +53,32 @@ class Observer:
         """After a run: what it recorded."""
 
 
-FILE = "activity.json"
+class LineObserver(Observer):
+    """Hands a line on each run that ends to a function."""
+
+    def __init__(
+        self, write: Callable[[str], None], describe: Callable[[Run, dict[str, Any]], str]
+    ) -> None:
+        super().__init__()
+        self.write, self.describe = write, describe
+        self.n_runs = self.n_done = self.n_ended = 0
+
+    def on_plan(self, runs: Sequence[Run], n_done: int) -> None:
+        """Take note of how much there is to do."""
+        self.n_runs, self.n_done, self.n_ended = len(runs), n_done, 0
+
+    def on_run_end(self, run: Run, metrics: dict[str, Any]) -> None:
+        """Describe the run."""
+        self.n_ended += 1
+        self.write(self.describe(run, metrics))
+
+
+HEARTBEAT_FILE = "activity.json"
 _SECONDS = 0.25  # between two writes
 
 
 @dataclass(frozen=True)
-class Activity:
+class Heartbeat:
     """How far a run has come."""
 
     n_searches: int  # Searches begun, in all trials so far
@@ -64,11 +86,11 @@ class Activity:
     figures: str = ""  # Its last generation in words
 
 
-class WriteActivity(Callback):
+class WriteHeartbeat(Callback):
     """Write how far a run has come, at most four times a second."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE
+        self.path = folder / HEARTBEAT_FILE
         self.n_searches = 0
         self._pace = Pace()
         self._written = -float("inf")
@@ -77,32 +99,32 @@ class WriteActivity(Callback):
         """Count the search."""
         self.n_searches += 1
         self._pace.start(algorithm.state)
-        self._write(Activity(self.n_searches, algorithm.state.generation))
+        self._write(Heartbeat(self.n_searches, algorithm.state.generation))
 
     def on_generation(self, algorithm: Any) -> None:
         """Write when the last write is old enough."""
         if time.monotonic() - self._written >= _SECONDS:
             state = algorithm.state
             figures = describe_state(state, masks_per_second=self._pace.masks_per_second(state))
-            self._write(Activity(self.n_searches, state.generation, figures))
+            self._write(Heartbeat(self.n_searches, state.generation, figures))
 
-    def _write(self, activity: Activity) -> None:
+    def _write(self, heartbeat: Heartbeat) -> None:
         self._written = time.monotonic()
-        temporary = self.path.with_name(f".{FILE}.{secrets.token_hex(4)}")
+        temporary = self.path.with_name(f".{HEARTBEAT_FILE}.{secrets.token_hex(4)}")
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                temporary.write_text(json.dumps(asdict(activity)), encoding="utf-8")
+                temporary.write_text(json.dumps(asdict(heartbeat)), encoding="utf-8")
                 temporary.replace(self.path)
             finally:
                 temporary.unlink(missing_ok=True)
 
 
-def read_activity(folder: Path) -> Activity | None:
+def read_heartbeat(folder: Path) -> Heartbeat | None:
     """Return how far a run has come."""
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        return Activity(
+        content = json.loads((folder / HEARTBEAT_FILE).read_text(encoding="utf-8"))
+        return Heartbeat(
             int(content["n_searches"]), int(content["generation"]), str(content["figures"])
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -232,21 +254,13 @@ def _since_the_process_began() -> float | None:
 _MOST_BARS = 8  # of runs at once; a cluster may compute more than a terminal has lines
 
 
-def describe_run(run: Run, metrics: dict[str, Any]) -> str:
+def describe_run(run: Run, metrics: Mapping[str, Any]) -> str:
     """Return one line on a finished run."""
     if metrics.get("status") != "done":
         return f"{run.title}: failed: {metrics.get('error', 'no result')}"
-    if metrics.get("protocol", "honest") != "honest":
-        return (
-            f"{run.title}: {metrics['population_accuracy']:.3f} on the "
-            f"rows of the fitness, {metrics['population_n_features']:.1f} features, "
-            f"{metrics['n_distinct']} masks in {metrics['seconds']:.1f} s"
-        )
-    return (
-        f"{run.title}: held out {metrics['heldout_score']:.3f}, inner "
-        f"{metrics['inner_score']:.3f}, {metrics['n_features']:.0f} features, "
-        f"{metrics['n_distinct']} masks in {metrics['seconds']:.1f} s"
-    )
+    scores = PROTOCOLS[metrics.get("protocol", "honest")].describe(metrics)
+    masks, seconds = metrics["n_distinct"], metrics["seconds"]
+    return f"{run.title}: {scores}, {masks} masks in {seconds:.1f} s"
 
 
 @dataclass(frozen=True)
@@ -257,7 +271,7 @@ class RunLength:
     n_generations: int  # Of each search
 
 
-def measure_run(config: ExperimentConfig, dataset: Dataset) -> RunLength:
+def measure_run(config: "ExperimentConfig", dataset: "Dataset") -> RunLength:
     """Return how many searches and generations each run of an experiment has."""
     trials = list(make_protocol(config.protocol).trials(dataset, config.seed_list()[0]))
     n_rows, n_features = trials[0].X.shape
@@ -268,7 +282,7 @@ def measure_run(config: ExperimentConfig, dataset: Dataset) -> RunLength:
 class PlainObserver(Observer):
     """One line a run, for logs and pipes; and one a minute on what is under way."""
 
-    seconds = 60.0  # between two looks at what is under way
+    seconds = 60.0  # between two polls of what is under way
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -276,7 +290,7 @@ class PlainObserver(Observer):
         self._under_way: dict[str, tuple[Run, Path]] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look_again, daemon=True)
+        self._thread = threading.Thread(target=self._poll_until_over, daemon=True)
 
     def __enter__(self) -> "PlainObserver":
         self._thread.start()
@@ -291,16 +305,16 @@ class PlainObserver(Observer):
         self._over.set()
         self._thread.join()
 
-    def _look_again(self) -> None:
+    def _poll_until_over(self) -> None:
         while not self._over.wait(self.seconds):
-            self.look()
+            self.poll()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Say how far the runs under way have come."""
         with self._lock:
             runs = list(self._under_way.values())
         if runs:
-            parts = [_describe_activity(run, read_activity(folder)) for run, folder in runs]
+            parts = [_describe_heartbeat(run, read_heartbeat(folder)) for run, folder in runs]
             self._say(f"under way: {'; '.join(parts)}")
 
     def on_plan(self, runs: Sequence[Run], n_done: int) -> None:
@@ -329,10 +343,10 @@ class PlainObserver(Observer):
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _describe_activity(run: Run, activity: Activity | None) -> str:
-    if activity is None:
+def _describe_heartbeat(run: Run, heartbeat: Heartbeat | None) -> str:
+    if heartbeat is None:
         return f"{run.title} (preparing)"
-    return f"{run.title} (search {activity.n_searches}, generation {activity.generation})"
+    return f"{run.title} (search {heartbeat.n_searches}, generation {heartbeat.generation})"
 
 
 class LiveObserver(PlainObserver):
@@ -375,7 +389,7 @@ class LiveObserver(PlainObserver):
         super().on_run_start(run, folder)
         with self._lock:
             self._bars[run.id] = self.progress.add_task(run.title, total=total, figures="")
-        self.look()
+        self.poll()
 
     def on_run_left(self, run: Run) -> None:
         """Take its bar away."""
@@ -390,22 +404,22 @@ class LiveObserver(PlainObserver):
         super().on_run_end(run, metrics)
         self.progress.update(self.all_runs, completed=self._finished)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Move the bars to where the runs have come; figures are for a single one."""
         with self._lock:
-            for place, (run_id, bar) in enumerate(self._bars.items()):
-                activity = read_activity(self._under_way[run_id][1])
-                figures = "preparing the folds" if activity is None else activity.figures
+            for index, (run_id, bar) in enumerate(self._bars.items()):
+                heartbeat = read_heartbeat(self._under_way[run_id][1])
+                figures = "preparing the folds" if heartbeat is None else heartbeat.figures
                 self.progress.update(
                     bar,
-                    completed=0 if activity is None else self._generations(activity),
+                    completed=0 if heartbeat is None else self._generations(heartbeat),
                     figures=figures if len(self._bars) == 1 else "",
-                    visible=place < _MOST_BARS,
+                    visible=index < _MOST_BARS,
                 )
 
-    def _generations(self, activity: Activity) -> int:
+    def _generations(self, heartbeat: Heartbeat) -> int:
         # A search that stopped early counts whole once the next one has begun.
-        return (activity.n_searches - 1) * self.length.n_generations + activity.generation
+        return (heartbeat.n_searches - 1) * self.length.n_generations + heartbeat.generation
 
 
 def make_observer(console: Console, *, length: RunLength) -> PlainObserver:

@@ -1,16 +1,98 @@
-"""Protocols: which rows a search may see, and which are read once, after it."""
+"""Evaluation protocols: which rows a search may see, and which are read once, after it.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+`PROTOCOLS` holds them by name. The honest one is here; those of the thesis, whose search sees the
+test rows, are in `vaega.thesis.protocols` and are imported when a configuration names them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
 from vaega.core.errors import ConfigError
-from vaega.core.randomness import derive_seed
+from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.registry import Registry
 from vaega.data._dataset import Dataset
 from vaega.data._splits import Split, holdout_split, kfold_splits, official_split
-from vaega.experiments.config import ProtocolConfig
+
+if TYPE_CHECKING:
+    from vaega.evolution._evolution import Callback
+    from vaega.experiments.config import ArmConfig, ExperimentConfig, ProtocolConfig
+    from vaega.experiments.trial import TrialResult
+    from vaega.fitness._score_store import ScoreStore
+
+
+@dataclass(frozen=True, eq=False)
+class TrialOptions:
+    """What a trial is computed with, and does not depend on."""
+
+    device: str = "cpu"  # Where autoencoders are trained
+    cache: Any = None  # Where trained autoencoders are kept
+    n_jobs: int = 1  # Processes
+    callbacks: "Iterable[Callback]" = ()  # Called each generation
+    checkpoint: Path | None = None  # Folder where searches keep their state
+    store: "ScoreStore | None" = None  # Where scores are kept for other runs
+
+
+class EvaluationProtocol(Protocol):
+    """What a protocol offers; it is made with the section ``protocol`` of a configuration."""
+
+    name: ClassVar[str]  # As in a configuration
+    keys: ClassVar[frozenset[str]]  # Of the section, beside those that all protocols read
+    # Whether the search sees the test rows: nothing is held out then
+    is_transductive: ClassVar[bool]
+    columns: ClassVar[tuple[str, ...]]  # Of ``runs.csv``, beside those that all protocols have
+
+    @property
+    def fitness_rows(self) -> str:
+        """On which rows fitness is computed."""
+
+    @property
+    def statement(self) -> str:
+        """The line that every output carries."""
+
+    @classmethod
+    def check_search(cls, search: Any) -> None:
+        """Refuse settings of the section ``search`` that do nothing under this protocol."""
+
+    @classmethod
+    def describe(cls, metrics: Mapping[str, Any]) -> str:
+        """Return the scores of a finished run, for a line of progress."""
+
+    def trials(self, dataset: Dataset, seed: int, permutation: int | None = None) -> Iterator[Any]:
+        """Yield the outer splits of a run, one after the other."""
+
+    def run_trial(
+        self,
+        config: "ExperimentConfig",
+        trial: Any,
+        arm: "ArmConfig",
+        options: TrialOptions,
+        *,
+        n_classes: int,
+        size: int | None = None,
+        describe: bool = False,
+    ) -> "TrialResult":
+        """Search, and score what the search selected.
+
+        `size` is that of another arm's selection; `describe` asks for figures of synthetic rows.
+        """
+
+
+class SealedRows:
+    """Test rows that can be read once, and say so when somebody tries again."""
+
+    def __init__(self, X: np.ndarray, y: np.ndarray) -> None:
+        self._rows: tuple[np.ndarray, np.ndarray] | None = (X, y)
+
+    def open(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows and forget them."""
+        if self._rows is None:
+            raise RuntimeError("test rows were read already; a held-out score is computed once")
+        rows, self._rows = self._rows, None
+        return rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +105,7 @@ class InnerSplits:
     n_folds: int  # Folds; fewer on a subsample where a class has fewer rows or groups
 
     def __call__(self, rows: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return (fit, validate) pairs of positions within `rows`."""
+        """Return (fit, validate) pairs of indices into `rows`."""
         n_folds = self.n_folds
         if len(rows) < len(self.y):
             n_folds = max(2, min(n_folds, self._fewest(rows)))
@@ -43,8 +125,49 @@ class InnerSplits:
         return min(len(np.unique(members[y == label])) for label in np.unique(y))
 
 
-def outer_splits(config: ProtocolConfig, dataset: Dataset, rows: Dataset, seed: int) -> list[Split]:
-    """Return the outer splits of a run."""
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One outer split: training rows in the open, test rows sealed."""
+
+    X: np.ndarray  # Training rows
+    y: np.ndarray  # Their class codes
+    split: InnerSplits
+    groups: np.ndarray | None  # Training rows that belong together
+    test: SealedRows  # The other rows
+    seed: int  # Of everything random in this trial, the same for all arms
+
+    @property
+    def inner(self) -> list[Split]:
+        """Fit and validate rows of a single search, as indices into the training rows."""
+        pairs = self.split(np.arange(len(self.y)), derive_seed(self.seed, "inner splits"))
+        return [Split(fit, validate) for fit, validate in pairs]
+
+    def with_permuted_labels(self, permutation: int) -> "Trial":
+        """Return a trial whose training rows have each other's labels.
+
+        Search, choice of a generator and final model see nothing else; the test rows keep their own
+        labels. Where all rows of a group have one label, groups exchange labels, not rows.
+        """
+        rng = derive_rng(self.seed, "permuted labels", permutation)
+        y = _permuted(self.y, self.groups, rng)
+        return replace(self, y=y, split=replace(self.split, y=y))
+
+
+def _permuted(y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    if groups is None:
+        return rng.permutation(y)
+    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
+    group_labels = y[first]
+    if (group_labels[member] != y).any():  # labels differ within groups: rows exchange them
+        return rng.permutation(y)
+    labels: np.ndarray = rng.permutation(group_labels)[member]
+    return labels
+
+
+def outer_splits(
+    config: "ProtocolConfig", dataset: Dataset, rows: Dataset, seed: int
+) -> list[Split]:
+    """Return the outer splits of a run; `rows` are all rows of `dataset`, pooled."""
     if config.outer == "official":
         if dataset.X_test is None:
             raise ConfigError(
@@ -69,174 +192,81 @@ def outer_splits(config: ProtocolConfig, dataset: Dataset, rows: Dataset, seed: 
     )
 
 
-class SealedRows:
-    """Test rows that can be read once, and say so when somebody tries again."""
-
-    def __init__(self, X: np.ndarray, y: np.ndarray) -> None:
-        self._rows: tuple[np.ndarray, np.ndarray] | None = (X, y)
-
-    def open(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows and forget them."""
-        if self._rows is None:
-            raise RuntimeError("test rows were read already; a held-out score is computed once")
-        rows, self._rows = self._rows, None
-        return rows
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """One outer split: training rows in the open, test rows sealed."""
-
-    X: np.ndarray  # Training rows
-    y: np.ndarray  # Their class codes
-    split: Callable[[np.ndarray, int], list[tuple[np.ndarray, np.ndarray]]]
-    groups: np.ndarray | None  # Training rows that belong together
-    test: SealedRows  # The other rows
-    seed: int  # Of everything random in this trial, the same for all arms
-
-    @property
-    def inner(self) -> list[Split]:
-        """Fit and validate rows of a single search, as indices into the training rows."""
-        pairs = self.split(np.arange(len(self.y)), derive_seed(self.seed, "inner splits"))
-        return [Split(fit, validate) for fit, validate in pairs]
-
-
 @dataclass(frozen=True)
 class HonestProtocol:
     """Fitness on inner folds of the training rows; test rows read once, after the search."""
 
-    config: ProtocolConfig  # The section ``protocol`` of a configuration
+    config: "ProtocolConfig"
     name = "honest"
+    keys = frozenset({"inner_folds"})
+    is_transductive = False
+    columns = ()
     fitness_rows = "inner folds of the training rows"
     statement = (
         "Protocol honest: fitness is computed on inner folds of the training rows; "
         "test rows are read once, after the mask is final."
     )
 
-    def trials(self, dataset: Dataset, seed: int) -> Iterator[Trial]:
+    @classmethod
+    def check_search(cls, search: Any) -> None:
+        """Every setting has an effect."""
+
+    @classmethod
+    def describe(cls, metrics: Mapping[str, Any]) -> str:
+        """Return held-out and inner score and the number of features."""
+        return (
+            f"held out {metrics['heldout_score']:.3f}, inner {metrics['inner_score']:.3f}, "
+            f"{metrics['n_features']:.0f} features"
+        )
+
+    def trials(
+        self, dataset: Dataset, seed: int, permutation: int | None = None
+    ) -> Iterator[Trial]:
         """Yield the outer splits of a run, one after the other."""
         rows = dataset.pooled()
-        for place, split in enumerate(outer_splits(self.config, dataset, rows, seed)):
-            trial_seed = derive_seed(seed, "trial", place)
+        for index, split in enumerate(outer_splits(self.config, dataset, rows, seed)):
+            trial_seed = derive_seed(seed, "trial", index)
             X, y = rows.X[split.train], rows.y[split.train]
             groups = None if rows.groups is None else rows.groups[split.train]
             inner = InnerSplits(y, groups, rows.class_names, self.config.inner_folds)
             test = SealedRows(rows.X[split.test], rows.y[split.test])
             trial = Trial(X, y, inner, groups, test, trial_seed)
             trial.inner  # noqa: B018  making the splits says what is wrong with them
-            yield trial
+            yield trial if permutation is None else trial.with_permuted_labels(permutation)
+
+    def run_trial(
+        self,
+        config: "ExperimentConfig",
+        trial: Trial,
+        arm: "ArmConfig",
+        options: TrialOptions,
+        *,
+        n_classes: int,
+        size: int | None = None,
+        describe: bool = False,
+    ) -> "TrialResult":
+        """Search, fit the final model on the mask, and read the test rows once."""
+        from vaega.experiments.trial import run_trial  # checking a configuration needs no search
+
+        how: dict[str, Any] = {"n_classes": n_classes, "size": size, "describe": describe}
+        return run_trial(config, trial, arm, options, **how)
 
 
-@dataclass(frozen=True, eq=False)
-class OpenTrial:
-    """One outer split of a protocol whose search sees the test rows."""
-
-    X: np.ndarray  # Training rows and test rows
-    y: np.ndarray  # Their labels
-    X_test: np.ndarray  # Training rows and test rows
-    y_test: np.ndarray  # Their labels
-    seed: int  # Of everything random in this trial, the same for all arms
-    generator_seed: int  # Of the generator, which several runs may share
+def _is_protocol(given: Any) -> bool:
+    return hasattr(given, "trials") and hasattr(given, "run_trial")
 
 
-@dataclass(frozen=True)
-class AsDescribedProtocol:
-    """The thesis as its text describes it: the fitness of a mask is computed on the test rows.
-
-    Mutation works, no synthetic row is in the test part, and the generator never sees a test row.
-    """
-
-    config: ProtocolConfig  # The section ``protocol`` of a configuration
-    name = "as-described"
-    _generator = ""
-
-    @property
-    def fitness_rows(self) -> str:
-        """On which rows fitness is computed."""
-        return "the test rows"
-
-    @property
-    def statement(self) -> str:
-        """The line that every output carries."""
-        return (
-            f"Protocol {self.name}: fitness is computed on {self.fitness_rows}, and the accuracies "
-            f"shown are those of the same rows{self._generator}: optimistic, nothing is held out."
-        )
-
-    def trials(self, dataset: Dataset, seed: int) -> Iterator[OpenTrial]:
-        """Yield the outer splits of a run, one after the other."""
-        rows = dataset.pooled()
-        for place, split in enumerate(outer_splits(self.config, dataset, rows, seed)):
-            trial_seed = derive_seed(seed, "trial", place)
-            yield OpenTrial(
-                rows.X[split.train],
-                rows.y[split.train],
-                rows.X[split.test],
-                rows.y[split.test],
-                trial_seed,
-                self._generator_seed(seed, trial_seed),
-            )
-
-    def _generator_seed(self, seed: int, trial_seed: int) -> int:
-        return derive_seed(trial_seed, "generator")
+PROTOCOLS = Registry(
+    "a class with trials(dataset, seed) and run_trial(...)",
+    _is_protocol,
+    {
+        "honest": HonestProtocol,
+        "as-described": "vaega.thesis.protocols.AsDescribedProtocol",
+        "as-run": "vaega.thesis.protocols.AsRunProtocol",
+    },
+)
 
 
-@dataclass(frozen=True)
-class AsRunProtocol(AsDescribedProtocol):
-    """The thesis as its public code did it.
-
-    Fitness is computed on the test rows, with `synthetic_test_share` of the synthetic rows among
-    them; the generator is stopped on the test rows and drawn around them; mutated masks are
-    dropped, see `vaega.experiments.open_search.Breeding`.
-    """
-
-    name = "as-run"
-    _generator = ", which the generator saw too"
-
-    @property
-    def fitness_rows(self) -> str:
-        """On which rows fitness is computed."""
-        share = self.config.synthetic_test_share
-        more = f" and {100 * share:g} % of the synthetic rows" if share else ""
-        return f"the test rows{more}"
-
-    def _generator_seed(self, seed: int, trial_seed: int) -> int:
-        if self.config.generators is None:
-            return super()._generator_seed(seed, trial_seed)
-        return derive_seed(seed % self.config.generators, "generator")
-
-
-class EvaluationProtocol(Protocol):
-    """What every protocol offers."""
-
-    @property
-    def name(self) -> str:
-        """As in a configuration."""
-
-    @property
-    def fitness_rows(self) -> str:
-        """On which rows fitness is computed."""
-
-    @property
-    def statement(self) -> str:
-        """The line that every output carries."""
-
-    def trials(self, dataset: Dataset, seed: int) -> Iterator[Trial | OpenTrial]:
-        """Yield the outer splits of a run."""
-
-
-PROTOCOLS: dict[str, Callable[[ProtocolConfig], EvaluationProtocol]] = {
-    "honest": HonestProtocol,
-    "as-described": AsDescribedProtocol,
-    "as-run": AsRunProtocol,
-}
-
-
-def make_protocol(config: ProtocolConfig) -> EvaluationProtocol:
-    """Return the protocol that a configuration names."""
+def make_protocol(config: "ProtocolConfig") -> EvaluationProtocol:
+    """Return the protocol that the section ``protocol`` names."""
     return PROTOCOLS[config.kind](config)
-
-
-def statement_of(config: Mapping[str, Any]) -> str:
-    """Return the line that the outputs of an experiment carry."""
-    return make_protocol(ProtocolConfig.model_construct(**config.get("protocol", {}))).statement

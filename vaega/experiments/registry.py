@@ -1,37 +1,53 @@
-"""The generators that a configuration can name, and what may stand beside the name.
+"""What the names of a configuration stand for: classifiers, metrics, generators of rows.
 
-What a generator takes is read from its constructor, and what it allows is asked of its own checks,
-so that neither is written down a second time here.
+A new one is a line in its registry; in YAML ``{class: package.Name, params: {...}}`` names one of
+anybody's. What a generator or classifier takes is read from its constructor, and what it allows is
+asked of its own checks, so that neither is written down a second time here.
 """
 
 import difflib
 import inspect
 import re
 from collections.abc import Collection, Mapping
-from importlib import import_module
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sklearn.base import is_regressor
 
 from vaega.core.checks import check_choice
-from vaega.core.errors import InputError
+from vaega.core.errors import InputError, first_line
+from vaega.core.registry import Registry, import_object
+from vaega.generative._registry import MODELS, SAMPLERS
 
-CLASSIFIERS = {
-    "decision_tree": "sklearn.tree.DecisionTreeClassifier",
-    "extra_trees": "sklearn.ensemble.ExtraTreesClassifier",
-    "gaussian_nb": "sklearn.naive_bayes.GaussianNB",
-    "gradient_boosting": "sklearn.ensemble.GradientBoostingClassifier",
-    "knn": "sklearn.neighbors.KNeighborsClassifier",
-    "lda": "sklearn.discriminant_analysis.LinearDiscriminantAnalysis",
-    "linear_svc": "sklearn.svm.LinearSVC",
-    "logistic": "sklearn.linear_model.LogisticRegression",
-    "mlp": "sklearn.neural_network.MLPClassifier",
-    "nearest_centroid": "sklearn.neighbors.NearestCentroid",
-    "qda": "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis",
-    "random_forest": "sklearn.ensemble.RandomForestClassifier",
-    "ridge": "sklearn.linear_model.RidgeClassifier",
-    "svc": "sklearn.svm.SVC",
-}
+if TYPE_CHECKING:
+    from vaega.experiments.config import ArmConfig, FitnessConfig, GeneratorConfig
+
+
+def _is_classifier(given: Any) -> bool:
+    return isinstance(given, type) and hasattr(given, "predict") and hasattr(given, "get_params")
+
+
+CLASSIFIERS = Registry(
+    "a scikit-learn classifier",
+    _is_classifier,
+    {
+        "decision_tree": "sklearn.tree.DecisionTreeClassifier",
+        "extra_trees": "sklearn.ensemble.ExtraTreesClassifier",
+        "gaussian_nb": "sklearn.naive_bayes.GaussianNB",
+        "gradient_boosting": "sklearn.ensemble.GradientBoostingClassifier",
+        "knn": "sklearn.neighbors.KNeighborsClassifier",
+        "lda": "sklearn.discriminant_analysis.LinearDiscriminantAnalysis",
+        "linear_svc": "sklearn.svm.LinearSVC",
+        "logistic": "sklearn.linear_model.LogisticRegression",
+        "mlp": "sklearn.neural_network.MLPClassifier",
+        "nearest_centroid": "sklearn.neighbors.NearestCentroid",
+        "qda": "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis",
+        "random_forest": "sklearn.ensemble.RandomForestClassifier",
+        "ridge": "sklearn.linear_model.RidgeClassifier",
+        "svc": "sklearn.svm.SVC",
+    },
+)
 METRICS = (
     "accuracy",
     "balanced_accuracy",
@@ -62,12 +78,17 @@ def check_classifier(
         raise InputError(f"metric {metric} needs probabilities, and {kind} gives none")
 
 
+def classifier_of(fitness: "FitnessConfig") -> Any:
+    """Return the classifier that the section ``fitness`` names."""
+    return make_classifier(fitness.classifier, fitness.class_, fitness.classifier_parameters())
+
+
 def make_classifier(name: str | None, path: str | None, parameters: dict[str, Any]) -> Any:
     """Return an unfitted classifier."""
     if name is not None and name not in CLASSIFIERS:
         known = ", ".join(sorted(CLASSIFIERS))
         raise InputError(f"classifier must be one of {known}{_hint(name, CLASSIFIERS)}")
-    kind = _import_class(CLASSIFIERS[name] if name is not None else str(path))
+    kind = CLASSIFIERS[name] if name is not None else _import_classifier(str(path))
     classifier = kind()
     known_parameters = classifier.get_params(deep=True)
     for key in parameters:
@@ -77,6 +98,22 @@ def make_classifier(name: str | None, path: str | None, parameters: dict[str, An
     classifier.set_params(**{key: _as_tuple(value) for key, value in parameters.items()})
     _check_values(classifier)
     return classifier
+
+
+def _import_classifier(path: str) -> Any:
+    try:
+        kind = import_object(path, owner="fitness", key="class")
+    except InputError as error:
+        raise InputError(f"class {path!r} cannot be imported") from error
+    if not _is_classifier(kind):
+        raise InputError(f"class {path!r} is no scikit-learn classifier")
+    try:
+        instance = kind()
+    except TypeError as error:
+        raise InputError(f"class {path!r} cannot be made without arguments") from error
+    if is_regressor(instance):
+        raise InputError(f"class {path!r} is no classifier; regression is out of scope")
+    return kind
 
 
 def _check_values(classifier: Any) -> None:
@@ -89,23 +126,6 @@ def _check_values(classifier: Any) -> None:
         raise InputError(" ".join(str(error).split())) from error
 
 
-def _import_class(path: str) -> Any:
-    module, _, name = path.rpartition(".")
-    try:
-        kind = getattr(import_module(module), name)
-    except (ImportError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"class {path!r} cannot be imported") from error
-    if not (isinstance(kind, type) and hasattr(kind, "predict") and hasattr(kind, "get_params")):
-        raise InputError(f"class {path!r} is no scikit-learn classifier")
-    try:
-        instance = kind()
-    except TypeError as error:
-        raise InputError(f"class {path!r} cannot be made without arguments") from error
-    if is_regressor(instance):
-        raise InputError(f"class {path!r} is no classifier; regression is out of scope")
-    return kind
-
-
 def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
@@ -115,118 +135,113 @@ def _hint(name: Any, known: Collection[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-MODELS = {
-    "vae": "vaega.generative._models.VAE",
-    "conditional_vae": "vaega.generative._models.ConditionalVAE",
-    "hierarchical_vae": "vaega.generative._models.HierarchicalVAE",
-    "autoencoder": "vaega.generative._models.Autoencoder",
-    "ppca": "vaega.generative._closed_form.ProbabilisticPCA",
-    "class_gaussian": "vaega.generative._closed_form.ClassGaussian",
-}
-SAMPLERS = {
-    "jitter": "vaega.generative._samplers.GaussianJitter",
-    "bootstrap": "vaega.generative._samplers.Bootstrap",
-    "smote": "vaega.generative._samplers.SMOTE",
-}
-KINDS = MODELS | SAMPLERS
-AUTOENCODERS = ("vae", "conditional_vae", "hierarchical_vae", "autoencoder")
+# "auto" is one of several, chosen trial by trial.
+KINDS = (*MODELS, *SAMPLERS, "auto")
 # What the runner sets; everything else in a constructor is a key of the configuration.
 _RUNNERS = {"device", "random_state", "sampling_strategy", "n_per_class"}
 # How a model's rows are drawn: parameters of `vaega.GenerativeSampler`.
 _DRAWING = ("noise", "source")
-# The prior knows no classes unless the model sees them.
-_SOURCES: dict[str, tuple[str, ...]] = dict.fromkeys(MODELS, ("posterior", "rows"))
-_SOURCES["conditional_vae"] = ("prior", "posterior", "rows")
 
 
-class GeneratorError(InputError):
-    """A key of a generator's section breaks a rule; `key` is empty when it is no single one."""
-
-    def __init__(self, key: str, rule: str):
-        super().__init__(rule)
-        self.key = key
-
-
-def check_generator(kind: str, given: Mapping[str, Any]) -> None:
-    """Refuse a generator that cannot be made with these parameters."""
+def check_generator(kind: str, params: Mapping[str, Any]) -> None:
+    """Refuse a generator of ours that cannot be made; the error's `key` is that of the section."""
     if kind == "auto":  # the candidates are made with their defaults
-        for key in given:
-            raise GeneratorError(key, "has no effect with kind: auto; name the kind, or remove it")
+        for key in params:
+            rule = "has no effect with kind: auto; name the kind, or remove it"
+            raise InputError(rule, owner=kind, key=key)
         return
     known = known_keys(kind)
-    for key in given:
+    for key in params:
         if key not in known:
-            raise GeneratorError(key, f"is no known key{_key_hint(key, known)}")
+            raise InputError(f"is no known key{_key_hint(key, known)}", owner=kind, key=key)
     try:
         if kind in MODELS:
-            _check_drawing(kind, given)
-            _check_model(kind, make_model(kind, given))
+            _check_drawing(kind, params)
+            _check_settings(make_model(kind, params))
         else:
-            make_plain_sampler(kind, given)._check_settings()
-    except GeneratorError:
-        raise
+            _check_settings(make_plain_sampler(kind, params))
     except InputError as error:
-        raise _of_its_key(str(error), given) from error
+        raise _of_section(error, params) from error
+
+
+def check_generator_class(path: str, params: Mapping[str, Any]) -> None:
+    """Refuse a class that makes no rows, or cannot be made with these parameters."""
+    try:
+        generator = import_object(path, owner="generator", key="class")
+        if not (MODELS.accepts(generator) or SAMPLERS.accepts(generator)):
+            rule = f"must be {MODELS.expected} or {SAMPLERS.expected}"
+            raise InputError.of("generator", "class", rule, path)
+    except InputError as error:
+        raise _of_section(error, {"class": path}) from error
+    try:
+        generator(**_as_python(params)).get_params()
+    except (AttributeError, TypeError, ValueError) as error:
+        rule = f"do not fit {path}: {first_line(error).rstrip('.')}"
+        raise InputError(rule, owner="generator", key="params") from error
 
 
 def known_keys(kind: str) -> list[str]:
     """Return the keys that may stand beside a kind of generator."""
-    names = inspect.signature(_load(kind)).parameters
+    names = inspect.signature(_generator_class(kind)).parameters
     keys = [name for name in names if name not in _RUNNERS]
-    presets = ["preset"] if kind in AUTOENCODERS else []
+    presets = ["preset"] if getattr(_generator_class(kind), "has_presets", False) else []
     return [*keys, *presets, *(_DRAWING if kind in MODELS else ())]
 
 
-def make_model(kind: str, given: Mapping[str, Any], *, device: str = "cpu") -> Any:
-    """Return the generative model of a section, not fitted."""
-    settings = {key: _as_python(value) for key, value in given.items() if key not in _DRAWING}
-    cls = _load(kind)
-    if kind not in AUTOENCODERS:
-        return cls(**settings)
+def _generator_class(kind: str) -> Any:
+    return MODELS[kind] if kind in MODELS else SAMPLERS[kind]
+
+
+def _check_drawing(kind: str, params: Mapping[str, Any]) -> None:
+    if not isinstance(params.get("noise", True), bool):
+        raise InputError.of(kind, "noise", "must be true or false", params["noise"])
+    if params.get("source") is not None:
+        check_choice(
+            params["source"], "source", getattr(MODELS[kind], "class_sources", ()), owner=kind
+        )
+
+
+def _check_settings(generator: Any) -> None:
+    if hasattr(generator, "_check_settings"):  # those of the toolkit; others check in fit
+        generator._check_settings()
+
+
+def _of_section(error: InputError, params: Mapping[str, Any]) -> InputError:
+    """Return the error of a constructor as one of the section's key, without its owner."""
+    rule = str(error).removeprefix(f"{error.owner}: ").rstrip(".")
+    # The key of an error may be a part of one: "each width in hidden", "class_weight[0]".
+    named = [key for key in re.findall(r"\w+", error.key) if key in params]
+    if error.key in named:
+        rule = rule.removeprefix(f"{error.key} ")
+    return InputError(rule, owner=error.owner, key=named[0] if named else "", value=error.value)
+
+
+def _key_hint(key: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(key, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
+
+
+def make_model(kind: str, params: Mapping[str, Any], *, device: str = "cpu") -> Any:
+    """Return the generative model of a kind, not fitted."""
+    settings = {key: _as_python(value) for key, value in params.items() if key not in _DRAWING}
+    model = MODELS[kind]
+    if not getattr(model, "has_presets", False):
+        return model(**settings)
     preset = settings.pop("preset", None)
     if preset is None:
-        return cls(device=device, **settings)
-    return cls.from_preset(preset, device=device, **settings)
+        return model(device=device, **settings)
+    return model.from_preset(preset, device=device, **settings)
 
 
-def make_plain_sampler(kind: str, given: Mapping[str, Any], **settings: Any) -> Any:
-    """Return the sampler of a section that fits no model."""
-    return _load(kind)(**{key: _as_python(value) for key, value in given.items()}, **settings)
-
-
-def drawing(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a section says about how a model's rows are drawn."""
-    return {key: given[key] for key in _DRAWING if key in given}
-
-
-def _check_drawing(kind: str, given: Mapping[str, Any]) -> None:
-    if not isinstance(given.get("noise", True), bool):
-        raise GeneratorError("noise", f"must be true or false, got {given['noise']!r}")
-    if given.get("source") is not None:
-        check_choice(given["source"], "source", _SOURCES[kind], owner=kind)
-
-
-def _check_model(kind: str, model: Any) -> None:
-    if kind not in AUTOENCODERS:
-        model._check_settings()
-        return
-    from vaega.generative._settings import check_settings
-
-    check_settings(model)
-
-
-def _of_its_key(sentence: str, given: Mapping[str, Any]) -> GeneratorError:
-    """Return the error of the key that a sentence of ours, "owner: key rule", speaks about."""
-    text = sentence.partition(": ")[2].rstrip(".")
-    found = re.match(r"(each width in )?(\w+)(?P<rest>.*)", text)
-    if found is None or found[2] not in given:
-        return GeneratorError("", text)
-    plain = found[1] is None and found["rest"].startswith(" ")
-    return GeneratorError(found[2], found["rest"].strip() if plain else text)
+def make_plain_sampler(kind: str, params: Mapping[str, Any], **settings: Any) -> Any:
+    """Return the sampler of a kind that fits no model."""
+    return SAMPLERS[kind](**_as_python(params), **settings)
 
 
 def _as_python(value: Any) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, Mapping):
+        return {key: _as_python(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
         return tuple(_as_python(item) for item in value)
     if isinstance(value, str):  # YAML reads 1e-3 as text
         try:
@@ -236,11 +251,58 @@ def _as_python(value: Any) -> Any:
     return value
 
 
-def _load(kind: str) -> Any:
-    module, _, name = KINDS[kind].rpartition(".")
-    return getattr(import_module(module), name)
+def make_arm_model(arm: "ArmConfig", *, device: str) -> Any:
+    """Return the generative model of an arm, not fitted; None where it has none."""
+    generator = arm.generator
+    if generator is None:
+        return None
+    if generator.class_ is not None:
+        named = _import_generator(generator)
+        return named(**_as_python(generator.parameters())) if MODELS.accepts(named) else None
+    if generator.kind not in MODELS:
+        return None
+    return make_model(generator.name, generator.parameters(), device=device)
 
 
-def _key_hint(key: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(key, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
+def make_sampler(arm: "ArmConfig", n_classes: int, *, device: str, cache: Any) -> Any:
+    """Return the sampler of an arm, or None where the arm adds nothing."""
+    generator = arm.generator
+    if generator is None or arm.amount is None:
+        return None
+    added = share_amount(arm.amount, n_classes)
+    if generator.kind in SAMPLERS:
+        if generator.kind == "smote":
+            from vaega.generative._samplers import find_smote
+
+            find_smote()
+        return make_plain_sampler(generator.name, generator.parameters(), n_per_class=added)
+    if generator.class_ is not None and not MODELS.accepts(_import_generator(generator)):
+        return _with_amounts(_import_generator(generator)(**generator.parameters()), added)
+    from vaega.core.devices import pick_device
+    from vaega.generative._samplers import GenerativeSampler
+
+    pick_device(device, owner="--device")
+    model = make_arm_model(arm, device=device)
+    drawing = {key: value for key, value in generator.parameters().items() if key in _DRAWING}
+    return GenerativeSampler(model, n_per_class=added, cache=cache, **drawing)
+
+
+def _import_generator(generator: "GeneratorConfig") -> Any:
+    return import_object(generator.class_, owner="generator", key="class")
+
+
+def _with_amounts(sampler: Any, added: Mapping[int, int]) -> Any:
+    """Set how many rows of each class a sampler adds, as vaega's or imbalanced-learn's take it."""
+    if "n_per_class" in sampler.get_params(deep=False):
+        return sampler.set_params(n_per_class=dict(added))
+    return sampler.set_params(sampling_strategy=partial(_class_totals, added=dict(added)))
+
+
+def _class_totals(y: np.ndarray, *, added: Mapping[int, int]) -> dict[int, int]:
+    return {code: int(np.sum(y == code)) + n for code, n in added.items()}
+
+
+def share_amount(amount: int, n_classes: int) -> dict[int, int]:
+    """Divide synthetic rows evenly over the classes; the first ones take what is left over."""
+    even, left = divmod(amount, n_classes)
+    return {code: even + (code < left) for code in range(n_classes)}

@@ -6,6 +6,7 @@
 """
 
 import csv
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,29 +24,13 @@ from scipy import stats
 from vaega.core.errors import ResultsError, first_line
 from vaega.core.files import path_inside, plain, read_json, write_json, write_text
 from vaega.data._dataset import Dataset
-from vaega.experiments.config import ExperimentConfig, load_configured, read_config
+from vaega.experiments.config import ExperimentConfig, load_config
+from vaega.experiments.protocols import PROTOCOLS
+from vaega.experiments.runs import Run
 from vaega.selection._stability import StabilityEstimate, nogueira_interval
 
 if TYPE_CHECKING:
     from vaega.experiments.trial import TrialResult
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of an experiment: an arm and a seed, and all that they depend on."""
-
-    id: str  # Arm, seed and a digest of the resolved configuration
-    dataset: str  # Names
-    arm: str  # Names
-    seed: int  # Of everything random in the run
-    resolved: dict[str, Any]  # The resolved configuration, the dataset's fingerprint included
-    permutation: int | None = None
-
-    @property
-    def title(self) -> str:
-        """Arm and seed, for people."""
-        permuted = "" if self.permutation is None else f", permutation {self.permutation}"
-        return f"{self.arm}, seed {self.seed}{permuted}"
 
 
 @dataclass(frozen=True)
@@ -148,6 +133,13 @@ class Store:
         """The command that was given last."""
         path = self.folder / "command.txt"
         return path.read_text(encoding="utf-8") if path.is_file() else None
+
+    def plan_digest(self) -> str:
+        """Return a digest of the plan, which tells whether two processes see one folder."""
+        try:
+            return hashlib.sha256((self.folder / "plan.json").read_bytes()).hexdigest()
+        except OSError:
+            return "no plan"
 
     def done(self) -> list[RunRecord]:
         """Return the finished runs of the present plan, without those on permuted labels.
@@ -279,9 +271,12 @@ def _row(run: Run, metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _further_columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    # Under the thesis's protocols every file says on which rows fitness was computed.
-    opened = any(row.get("protocol", "honest") != "honest" for row in rows)
-    return (*OPEN_COLUMNS, *PROTOCOL_COLUMNS) if opened else ()
+    # Where nothing is held out, every file says on which rows fitness was computed.
+    for row in rows:
+        protocol = PROTOCOLS[row.get("protocol", "honest")]
+        if protocol.is_transductive:
+            return (*protocol.columns, *PROTOCOL_COLUMNS)
+    return ()
 
 
 def _csv(table: pd.DataFrame) -> str:
@@ -289,7 +284,7 @@ def _csv(table: pd.DataFrame) -> str:
 
 
 def _histories(results: "Sequence[TrialResult]") -> pd.DataFrame:
-    tables = [result.history.assign(trial=place) for place, result in enumerate(results)]
+    tables = [result.history.assign(trial=index) for index, result in enumerate(results)]
     table = pd.concat(tables, ignore_index=True)
     return table[["trial", *table.columns.drop("trial")]]
 
@@ -297,12 +292,12 @@ def _histories(results: "Sequence[TrialResult]") -> pd.DataFrame:
 def _selections(results: "Sequence[TrialResult]", names: Sequence[str]) -> pd.DataFrame:
     rows = [
         {
-            "trial": place,
+            "trial": index,
             "feature": int(feature),
             "name": names[feature],
             "frequency": float(result.frequencies[feature]),
         }
-        for place, result in enumerate(results)
+        for index, result in enumerate(results)
         for feature in result.selected
     ]
     return pd.DataFrame(rows, columns=["trial", "feature", "name", "frequency"])
@@ -332,13 +327,13 @@ def _metrics(
 def _records(results: "Sequence[TrialResult]") -> dict[str, Any]:
     """Return what is no figure of a trial alone: its classes, and what its gate chose."""
     classes = [
-        {"trial": place, **figures}
-        for place, result in enumerate(results)
+        {"trial": index, **figures}
+        for index, result in enumerate(results)
         for figures in result.classes
     ]
     gates = [
-        {"trial": place, **result.gate}
-        for place, result in enumerate(results)
+        {"trial": index, **result.gate}
+        for index, result in enumerate(results)
         if result.gate is not None
     ]
     return ({"classes": classes} if classes else {}) | ({"gate": gates} if gates else {})
@@ -398,7 +393,7 @@ class Plan:
         """Load the data as the first call did, wherever this one is made from."""
         started_in = self.origin.started_in
         with chdir(started_in if started_in.is_dir() else Path.cwd()):
-            return load_configured(self.config.dataset, beside=self.origin.beside)
+            return self.config.dataset.load(beside=self.origin.beside)
 
     def check_runs(self, run_ids: Sequence[str]) -> None:
         """Check that the experiment would still do what it was begun with."""
@@ -420,11 +415,11 @@ def write_plan(
     write_text(folder / "experiment.yaml", yaml.safe_dump(given, sort_keys=False))
     if origin.command:
         write_text(folder / "command.txt", origin.command + "\n")
-    places = {
+    locations = {
         "beside": _relative(origin.beside, folder),
         "started_in": _relative(origin.started_in, folder),
     }
-    write_json(folder / "plan.json", {"runs": list(run_ids), **places})
+    write_json(folder / "plan.json", {"runs": list(run_ids), **locations})
 
 
 def is_planned(folder: Path, run_ids: Sequence[str]) -> bool:
@@ -454,7 +449,7 @@ def read_plan(folder: Path) -> Plan:
             f"{folder}: cannot be resumed, its plan.json is damaged or of an earlier version; give "
             "the command that began it again."
         ) from error
-    return Plan(folder, read_config(folder / "experiment.yaml"), run_ids, origin)
+    return Plan(folder, load_config(folder / "experiment.yaml"), run_ids, origin)
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -481,16 +476,6 @@ RUN_COLUMNS = (
     "precision",
     "recall",
 )
-# What the thesis reports of a run: further columns under its protocols.
-OPEN_COLUMNS = (
-    "population_accuracy",
-    "population_n_features",
-    "elite_accuracy",
-    "elite_accuracy_real",
-    "elite_n_features",
-    "all_features_accuracy",
-    "all_features_accuracy_real",
-)
 _COUNTS = ("n_asked", "n_distinct", "n_scored", "n_reused")
 
 
@@ -514,7 +499,7 @@ SUMMARY_COLUMNS = (
     "stability_high",
 )
 
-# Where a protocol of the thesis computed fitness, in every row of every table.
+# Under protocols that hold nothing out: on which rows fitness was computed, in every table.
 PROTOCOL_COLUMNS = ("protocol", "fitness_rows")
 
 
@@ -569,9 +554,11 @@ def _mean(runs: pd.DataFrame, column: str) -> float:
     return float(runs[column].astype(float).mean()) if column in runs else float("nan")
 
 
-def _stability(found: StabilityEstimate | None) -> dict[str, float]:
+def _stability(estimate: StabilityEstimate | None) -> dict[str, float]:
     names = ("stability", "stability_low", "stability_high")
-    values = (float("nan"),) * 3 if found is None else (found.value, found.low, found.high)
+    values = (float("nan"),) * 3
+    if estimate is not None:
+        values = estimate.value, estimate.low, estimate.high
     return dict(zip(names, values, strict=True))
 
 

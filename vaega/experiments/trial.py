@@ -1,10 +1,8 @@
 """One trial of a run: search on training rows, final model, one look at the test rows."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,179 +11,229 @@ from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer, precision_recall_fscore_support
 
-from vaega.core.errors import InputError
-from vaega.core.files import plain
-from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.randomness import derive_seed
 from vaega.core.threads import one_thread
 from vaega.data._preprocess import Preprocessor
-from vaega.evolution._evolution import Callback
-from vaega.experiments.config import ArmConfig, ExperimentConfig, FitnessConfig, PreselectConfig
-from vaega.experiments.protocols import InnerSplits, Trial
-from vaega.experiments.registry import (
-    MODELS,
-    SAMPLERS,
-    drawing,
-    make_classifier,
-    make_model,
-    make_plain_sampler,
+from vaega.experiments.augmentation import select_augmentation
+from vaega.experiments.config import (
+    ArmConfig,
+    ExperimentConfig,
+    FitnessConfig,
+    PreselectConfig,
+    SelectorConfig,
 )
+from vaega.experiments.generator_record import describe_generator
+from vaega.experiments.protocols import Trial, TrialOptions
+from vaega.experiments.registry import classifier_of, make_sampler
 from vaega.fitness._folds import Preparation, augment, seed_unset
 from vaega.fitness._memory import Objective, PenaltyObjective, WeightedObjective
 from vaega.fitness._parallel import counted_warnings
-from vaega.fitness._score_store import ScoreStore
-from vaega.generative._samplers import find_smote
 from vaega.selection._classical import ClassicalSelection
 from vaega.selection._search import InnerValidation, Search, SearchResult
 from vaega.selection._select_generate_select import frequent_columns
 from vaega.selection._stability import nogueira
 
 
-def share_amount(amount: int, n_classes: int) -> dict[int, int]:
-    """Divide synthetic rows evenly over the classes; the first ones take what is left over."""
-    even, left = divmod(amount, n_classes)
-    return {code: even + (code < left) for code in range(n_classes)}
+@dataclass(frozen=True, eq=False)
+class TrialResult:
+    """What one trial gave."""
+
+    heldout_score: float  # Metric of the final model on the test rows
+    # Metric of the same mask on inner folds of the training rows, see `SearchResult`
+    inner_score: float
+    # Features of the final model: the mask's, less those that its preparation dropped
+    selected: np.ndarray
+    frequencies: np.ndarray  # Share of the last population that selects each feature
+    history: pd.DataFrame  # One row a generation
+    n_asked: int  # Evaluations asked for, and different masks among them
+    n_distinct: int  # Evaluations asked for, and different masks among them
+    n_scored: int  # Masks that were computed now: a resumed run finds the others in its memory
+    n_searches: int  # Searches that voted; 1 where a single one decided
+    # Nogueira's stability over the masks of the searches, where there were several
+    agreement: float | None
+    warnings: dict[str, int]  # How often the classifier warned of what
+    # Further figures, that only some protocols have
+    extra: dict[str, float] = field(default_factory=dict)
+    brier: float | None = None
+    # Precision, recall and F1 of the final model on the test rows, class by class
+    classes: list[dict[str, Any]] = field(default_factory=list)
+    # What was chosen where generator or amount is "auto", see `vaega.experiments.augmentation`
+    gate: dict[str, Any] | None = None
+    # How good the synthetic rows are, see `vaega.experiments.generator_record`
+    generator: dict[str, Any] | None = None
 
 
-def make_sampler(arm: ArmConfig, n_classes: int, *, device: str, cache: Any) -> Any:
-    """Return the sampler of an arm, or None where the arm adds nothing."""
-    if arm.generator is None or arm.amount is None:
-        return None
-    kind, given = arm.generator.kind, arm.generator.parameters()
-    added = share_amount(arm.amount, n_classes)
-    if kind == "smote":
-        find_smote()
-    if kind in SAMPLERS:
-        return make_plain_sampler(kind, given, n_per_class=added)
-    from vaega.core.devices import pick_device
-    from vaega.generative._samplers import GenerativeSampler
+@dataclass(frozen=True, eq=False)
+class FinalModel:
+    """What the final model, fitted on all training rows, came to."""
 
-    pick_device(device, owner="--device")
-    model = make_model(kind, given, device=device)
-    return GenerativeSampler(model, n_per_class=added, cache=cache, **drawing(given))
+    score: float  # Metric on the test rows
+    selected: np.ndarray  # Features it was fitted on: those of the mask that its preparation kept
+    warnings: Counter[str]  # How often its classifier warned of what
+    # See `vaega.experiments.trial.class_figures`
+    classes: list[dict[str, Any]] = field(default_factory=list)
+    brier: float | None = None  # See `vaega.experiments.trial.brier_score`
 
 
-def make_arm_model(arm: ArmConfig, *, device: str) -> Any:
-    """Return the generative model of an arm, not fitted; None where it has none."""
-    if arm.generator is None or arm.generator.kind not in MODELS:
-        return None
-    return make_model(arm.generator.kind, arm.generator.parameters(), device=device)
+def run_trial(
+    config: ExperimentConfig,
+    trial: Trial,
+    arm: ArmConfig,
+    options: TrialOptions,
+    *,
+    n_classes: int,
+    size: int | None = None,
+    describe: bool = False,
+) -> TrialResult:
+    """Search, fit the final model on the mask, and read the test rows once.
 
-
-# Synthetic rows that are measured, and rows of each kind that are drawn.
-_FEWEST, _MOST, _POINTS = 200, 1000, 150
-
-
-def describe_generator(trial: Trial, sampler: Any, preparation: Preparation) -> dict[str, Any]:
-    """Measure what a sampler makes of the fit rows of the first inner split."""
-    from vaega.generative.quality._rows import draw_rows
-
-    split = trial.inner[0]
-    fitted = seed_unset(clone(preparation), derive_seed(trial.seed, "described preparation"))
-    fitted.fit(trial.X[split.train], trial.y[split.train])
-    X, y = fitted.transform(trial.X[split.train]), trial.y[split.train]
-    seed = derive_seed(trial.seed, "described generator")
-    try:
-        with one_thread():
-            drawn = draw_rows(
-                sampler,
-                X,
-                y,
-                X_test=fitted.transform(trial.X[split.test]),
-                y_test=trial.y[split.test],
-                n_synthetic=_n_synthetic(len(X), y),
-                seed=seed,
-            )
-            return {
-                "name": drawn.generator,
-                **_measured(drawn, seed),
-                "points": _points(drawn.rows, drawn.model, seed),
-            }
-    except InputError as error:  # says nothing against the run
-        return {"name": type(sampler).__name__, "error": str(error)}
-
-
-def _n_synthetic(n_rows: int, y: np.ndarray) -> int:
-    return max(2 * len(np.unique(y)), min(max(_FEWEST, n_rows), _MOST))
-
-
-def _measured(drawn: Any, seed: int) -> dict[str, Any]:
-    from vaega.generative.quality._classifiers import (
-        check_copies,
-        compare_samples,
-        measure_densities,
-    )
-    from vaega.generative.quality._measurement import (
-        CLIPPED_AT,
-        say_copies,
-        say_densities,
-        say_two_sample,
-        say_variance,
-    )
-    from vaega.generative.quality._similarity import variance_table
-
-    plain_rows, has_density = drawn.rows.in_units(), hasattr(drawn.model, "score_samples")
-    clipped = plain_rows.scaled(limit=CLIPPED_AT)
-    variances = variance_table(clipped)
-    two_sample = compare_samples(clipped, rng=derive_rng(seed, "two samples"))
-    copies = check_copies(clipped, rng=derive_rng(seed, "copies"))
-    densities = measure_densities(drawn.model, drawn.rows, references=has_density)
-    words = [
-        say_variance(variances),
-        say_two_sample(two_sample),
-        say_copies(copies),
-        say_densities(densities, drawn.generator),
-    ]
-    report = getattr(drawn.model, "report_", None)
-    return plain(
-        {
-            "words": [sentence for sentence in words if sentence],
-            "variances": variances[["rows", "label", "ratio"]].to_dict("records"),
-            "two_sample": two_sample.to_dict("records"),
-            "densities": densities.to_dict("records"),
-            "copies": asdict(copies),
-            "fit": None if report is None else asdict(report),
-        }
-    )
-
-
-def _points(rows: Any, model: Any, seed: int) -> dict[str, Any]:
-    """Return real and synthetic rows on the first two principal axes of the real ones.
-
-    Of the posterior means where the model has a latent space, else of the standardised rows.
+    `size` is that of another arm's selection; `describe` asks for figures of synthetic rows.
     """
-    space, real, synthetic = "rows", rows.X_fit, rows.X_synthetic
-    if hasattr(model, "transform"):
-        space = "latent"
-        real, synthetic = model.transform(real), model.transform(synthetic)
-    else:
-        scale = real.std(axis=0)
-        scale = np.where(scale > 0.0, scale, 1.0)
-        real, synthetic = real / scale, synthetic / scale
-    centre = real.mean(axis=0)
-    _, lengths, axes = np.linalg.svd(real - centre, full_matrices=False)
-    axes = axes[:2]
-    largest = np.abs(axes).argmax(axis=1)
-    axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]  # no solver's choice
-    share = np.square(lengths[:2]) / max(float(np.square(lengths).sum()), 1e-300)
-    kinds = {"real": (real, rows.y_fit), "synthetic": (synthetic, rows.y_synthetic)}
-    return {
-        "space": space,
-        "dimensions": int(real.shape[1]),
-        "share": [round(float(one), 4) for one in share],
-        **{
-            kind: _shown((points - centre) @ axes.T, codes, derive_rng(seed, kind))
-            for kind, (points, codes) in kinds.items()
-        },
-    }
+    selected = select_augmentation(config, trial, arm, options, n_classes) if arm.gated else None
+    augmented = arm if selected is None else selected.arm
+    sampler = make_sampler(augmented, n_classes, device=options.device, cache=options.cache)
+    preparation = Preprocessor(list(config.preprocess))
+    inner = _inner_validation(config, trial, preparation, sampler, options.n_jobs)
+    search, columns = _search(config, inner, arm.selector, size, options)
+    described = None
+    if describe and sampler is not None:
+        described = describe_generator(trial, sampler, preparation)
+    final = score_heldout(
+        trial, search.mask, inner.estimator, inner.scorer, preparation, sampler, columns
+    )
+    gate = None if selected is None else selected.record
+    return replace(_result(search, final), generator=described, gate=gate)
 
 
-def _shown(places: np.ndarray, codes: np.ndarray, rng: np.random.Generator) -> list[list[float]]:
-    kept = np.sort(rng.permutation(len(places))[:_POINTS])
-    places = np.column_stack([places, np.zeros(len(places))])[:, :2]  # one axis has no second
-    return [
-        [float(f"{x:.4g}"), float(f"{y:.4g}"), int(code)]
-        for (x, y), code in zip(places[kept], codes[kept], strict=True)
+def _result(search: SearchResult, final: FinalModel) -> TrialResult:
+    several = len(search.masks) > 1
+    return TrialResult(
+        heldout_score=final.score,
+        inner_score=search.score,
+        selected=final.selected,
+        frequencies=search.frequencies,
+        history=search.history,
+        n_asked=search.evaluations.n_asked,
+        n_distinct=search.evaluations.n_distinct,
+        n_scored=search.evaluations.n_scored,
+        n_searches=len(search.masks),
+        agreement=nogueira(search.masks) if several else None,
+        warnings=dict(search.evaluations.warnings + final.warnings),
+        brier=final.brier,
+        classes=final.classes,
+    )
+
+
+def _inner_validation(
+    config: ExperimentConfig, trial: Trial, preparation: Preparation, sampler: Any, n_jobs: int
+) -> InnerValidation:
+    return InnerValidation(
+        trial.X,
+        trial.y,
+        split=trial.split,
+        estimator=classifier_of(config.fitness),
+        scorer=get_scorer(config.fitness.metric),
+        seed=trial.seed,
+        preparation=preparation,
+        sampler=sampler,
+        groups=trial.groups,
+        n_jobs=n_jobs,
+        engine=config.fitness.engine,
+        device=config.fitness.device,
+    )
+
+
+def _search(
+    config: ExperimentConfig,
+    inner: InnerValidation,
+    selector: SelectorConfig | None,
+    size: int | None,
+    options: TrialOptions,
+) -> tuple[SearchResult, np.ndarray]:
+    """Select features; return the columns too that the generator is fitted on."""
+    columns, store = np.arange(inner.n_features), options.store
+    search = Search(
+        objective_of(config.fitness),
+        config.search.settings(),
+        tuple(options.callbacks),
+        options.checkpoint,
+        store,
+    )
+    if selector is not None:
+        return classical_selection(selector, size).run(inner, search.objective, store), columns
+    if config.search.preselect is None:
+        return search.run(inner), columns
+    first = _preselect(search, config.search.preselect, inner)
+    keep = config.search.preselect.keep
+    columns = frequent_columns(first.frequencies, first.weights, first.mask, keep, search.settings)
+    return _select_among(search, columns, inner, first), columns
+
+
+def classical_selection(selector: SelectorConfig, size: int | None) -> ClassicalSelection:
+    """Return the selection of an arm, of `size` features where another arm says how many."""
+    size = selector.size if isinstance(selector.size, int) else size
+    given = {} if selector.n_masks is None else {"n_masks": selector.n_masks}
+    return ClassicalSelection(selector.kind, size, **given)
+
+
+def objective_of(fitness: FitnessConfig) -> Objective:
+    """Return the objective that the section ``fitness`` names."""
+    if fitness.objective.kind == "weighted":
+        return WeightedObjective(fitness.objective.alpha)
+    return PenaltyObjective(fitness.objective.per_feature)
+
+
+def _preselect(search: Search, preselect: PreselectConfig, inner: InnerValidation) -> SearchResult:
+    first = replace(
+        search,
+        settings=preselect.settings(search.settings),
+        folder=None if search.folder is None else search.folder / "first",
+    )
+    seed = derive_seed(inner.seed, "first")
+    return first.run(replace(inner, sampler=None, seed=seed))
+
+
+def _select_among(
+    search: Search, columns: np.ndarray, inner: InnerValidation, first: SearchResult
+) -> SearchResult:
+    second_search = replace(search, settings=search.settings.on_columns(columns))
+    second = second_search.run(inner.with_columns(columns, "second"))
+    histories = [
+        result.history.assign(selection=index) for index, result in enumerate((first, second))
     ]
+    return replace(
+        second.widened(columns, inner.n_features),
+        history=pd.concat(histories, ignore_index=True),
+        evaluations=first.evaluations + second.evaluations,
+    )
+
+
+def score_heldout(
+    trial: Trial,
+    mask: np.ndarray,
+    classifier: Any,
+    scorer: Any,
+    preparation: Preparation,
+    sampler: Any,
+    columns: np.ndarray | None = None,
+) -> FinalModel:
+    """Fit the final model on all training rows and score it on the test rows, which it opens."""
+    columns = np.arange(trial.X.shape[1]) if columns is None else columns
+    fitted = seed_unset(clone(preparation), derive_seed(trial.seed, "final preparation"))
+    fitted.fit(trial.X[:, columns], trial.y)
+    X, y = fitted.transform(trial.X[:, columns]), trial.y
+    if sampler is not None:
+        X, y = augment(X, y, sampler, seed=derive_seed(trial.seed, "final sampler"))
+    features = columns[fitted.columns_]
+    selected = np.flatnonzero(mask[features])
+    final = AnsweredOnce(clone(classifier) if selected.size else DummyClassifier(strategy="prior"))
+    seed_unset(final.classifier, derive_seed(trial.seed, "final classifier"))
+    with one_thread(), counted_warnings() as counted:
+        final.classifier.fit(_columns(X, selected), y)
+        X_test, y_test = trial.test.open()
+        X_test = _columns(fitted.transform(X_test[:, columns]), selected)
+        score = float(scorer(final, X_test, y_test))
+    return FinalModel(score, features[selected], counted, *_figures(final, X_test, y_test, trial.y))
 
 
 class AnsweredOnce:
@@ -199,17 +247,32 @@ class AnsweredOnce:
         self._answers: dict[str, np.ndarray] = {}
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self.classifier, name)
+        method = getattr(self.classifier, name)
         if name not in ("predict", "predict_proba", "decision_function"):
-            return found
+            return method
 
-        @wraps(found)  # scikit-learn asks a method for its name
+        @wraps(method)  # scikit-learn asks a method for its name
         def answer(X: np.ndarray) -> np.ndarray:
             if name not in self._answers:
-                self._answers[name] = found(X)
+                self._answers[name] = method(X)
             return self._answers[name]
 
         return answer
+
+
+def _figures(
+    final: AnsweredOnce, X_test: np.ndarray, y_test: np.ndarray, y_train: np.ndarray
+) -> tuple[list[dict[str, Any]], float | None]:
+    n_classes = int(max(y_train.max(), y_test.max())) + 1
+    with one_thread(), counted_warnings():  # said once, by the score
+        classes = class_figures(y_test, final.predict(X_test), n_classes)
+        if not hasattr(final, "predict_proba"):
+            return classes, None
+        return classes, brier_score(y_test, final.predict_proba(X_test), final.classes_)
+
+
+def _columns(X: np.ndarray, selected: np.ndarray) -> np.ndarray:
+    return X.take(selected, axis=1) if selected.size else np.zeros((len(X), 1))
 
 
 def class_figures(y: np.ndarray, predicted: np.ndarray, n_classes: int) -> list[dict[str, Any]]:
@@ -239,216 +302,3 @@ def brier_score(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -
     distance = np.square(probabilities - came_true).sum(axis=1)
     distance += ~came_true.any(axis=1)  # a class that the model does not know has probability 0
     return float(distance.mean() / (2.0 if len(classes) == 2 else 1.0))
-
-
-def permute_labels(trial: Trial, permutation: int) -> Trial:
-    """Return a trial whose training rows have each other's labels.
-
-    Search, choice of a generator and final model see nothing else; the test rows keep their own
-    labels. Where all rows of a group have one label, groups exchange labels, not rows.
-    """
-    rng = derive_rng(trial.seed, "permuted labels", permutation)
-    y = _exchanged(trial.y, trial.groups, rng)
-    assert isinstance(trial.split, InnerSplits)  # of the honest protocol
-    return replace(trial, y=y, split=replace(trial.split, y=y))
-
-
-def _exchanged(y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
-    if groups is None:
-        return rng.permutation(y)
-    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
-    of_groups = y[first]
-    if (of_groups[member] != y).any():  # labels differ within groups, so that rows exchange them
-        return rng.permutation(y)
-    labels: np.ndarray = rng.permutation(of_groups)[member]
-    return labels
-
-
-@dataclass(frozen=True, eq=False)
-class TrialResult:
-    """What one trial gave."""
-
-    heldout_score: float  # Metric of the final model on the test rows
-    # Metric of the same mask on inner folds of the training rows, see `SearchResult`
-    inner_score: float
-    # Features of the final model: the mask's, less those that its preparation dropped
-    selected: np.ndarray
-    frequencies: np.ndarray  # Share of the last population that selects each feature
-    history: pd.DataFrame  # One row a generation
-    n_asked: int  # Evaluations asked for, and different masks among them
-    n_distinct: int  # Evaluations asked for, and different masks among them
-    n_scored: int  # Masks that were computed now: a resumed run finds the others in its memory
-    n_searches: int  # Searches that voted; 1 where a single one decided
-    # Nogueira's stability over the masks of the searches, where there were several
-    agreement: float | None
-    warnings: dict[str, int]  # How often the classifier warned of what
-    # Further figures, that only some protocols have
-    extra: dict[str, float] = field(default_factory=dict)
-    brier: float | None = None
-    # Precision, recall and F1 of the final model on the test rows, class by class
-    classes: list[dict[str, Any]] = field(default_factory=list)
-    # What was chosen where generator or amount is "auto", see `vaega.experiments.gate`
-    gate: dict[str, Any] | None = None
-    generator: dict[str, Any] | None = None
-
-
-def run_trial(
-    config: ExperimentConfig,
-    trial: Trial,
-    sampler: Any,
-    *,
-    n_jobs: int = 1,
-    callbacks: Iterable[Callback] = (),
-    checkpoint: Path | None = None,
-    store: ScoreStore | None = None,
-    selection: ClassicalSelection | None = None,
-    describe: bool = False,
-) -> TrialResult:
-    """Search, fit the final model on the mask, and read the test rows once."""
-    classifier = classifier_of(config.fitness)
-    scorer = get_scorer(config.fitness.metric)
-    preparation = Preprocessor(list(config.preprocess))
-    inner = InnerValidation(
-        trial.X,
-        trial.y,
-        split=trial.split,
-        estimator=classifier,
-        scorer=scorer,
-        seed=trial.seed,
-        preparation=preparation,
-        sampler=sampler,
-        groups=trial.groups,
-        n_jobs=n_jobs,
-        engine=config.fitness.engine,
-        device=config.fitness.device,
-    )
-    search = Search(
-        objective_of(config.fitness), config.search.settings(), tuple(callbacks), checkpoint, store
-    )
-    columns = np.arange(trial.X.shape[1])
-    if selection is not None:
-        found = selection.run(inner, search.objective, store)
-    elif config.search.preselect is None:
-        found = search.run(inner)
-    else:
-        first = _preselect(search, config.search.preselect, inner)
-        keep = config.search.preselect.keep
-        found_first = (first.frequencies, first.weights, first.mask)
-        columns = frequent_columns(*found_first, keep, search.settings)
-        found = _select_among(search, columns, inner, first)
-    described = None
-    if describe and sampler is not None:
-        described = describe_generator(trial, sampler, preparation)
-    final = score_heldout(trial, found.mask, classifier, scorer, preparation, sampler, columns)
-    return replace(_result(found, final), generator=described)
-
-
-def _preselect(search: Search, preselect: PreselectConfig, inner: InnerValidation) -> SearchResult:
-    first = replace(
-        search,
-        settings=preselect.settings(search.settings),
-        folder=None if search.folder is None else search.folder / "first",
-    )
-    seed = derive_seed(inner.seed, "first")
-    return first.run(replace(inner, sampler=None, seed=seed))
-
-
-def _select_among(
-    search: Search, columns: np.ndarray, inner: InnerValidation, first: SearchResult
-) -> SearchResult:
-    second = replace(search, settings=search.settings.on_columns(columns))
-    found = second.run(inner.with_columns(columns, "second"))
-    histories = [
-        result.history.assign(selection=place) for place, result in enumerate((first, found))
-    ]
-    return replace(
-        found.widened(columns, inner.n_features),
-        history=pd.concat(histories, ignore_index=True),
-        evaluations=first.evaluations + found.evaluations,
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class FinalModel:
-    """What the final model, fitted on all training rows, came to."""
-
-    score: float  # Metric on the test rows
-    selected: np.ndarray  # Features it was fitted on: those of the mask that its preparation kept
-    warnings: Counter[str]  # How often its classifier warned of what
-    # See `vaega.experiments.trial.class_figures`
-    classes: list[dict[str, Any]] = field(default_factory=list)
-    brier: float | None = None  # See `vaega.experiments.trial.brier_score`
-
-
-def score_heldout(
-    trial: Trial,
-    mask: np.ndarray,
-    classifier: Any,
-    scorer: Any,
-    preparation: Preparation,
-    sampler: Any,
-    columns: np.ndarray | None = None,
-) -> FinalModel:
-    """Fit the final model on all training rows and score it on the test rows, which it opens."""
-    columns = np.arange(trial.X.shape[1]) if columns is None else columns
-    fitted = seed_unset(clone(preparation), derive_seed(trial.seed, "final preparation"))
-    fitted.fit(trial.X[:, columns], trial.y)
-    X, y = fitted.transform(trial.X[:, columns]), trial.y
-    if sampler is not None:
-        X, y = augment(X, y, sampler, seed=derive_seed(trial.seed, "final sampler"))
-    features = columns[fitted.columns_]
-    kept = np.flatnonzero(mask[features])
-    final = AnsweredOnce(clone(classifier) if kept.size else DummyClassifier(strategy="prior"))
-    seed_unset(final.classifier, derive_seed(trial.seed, "final classifier"))
-    with one_thread(), counted_warnings() as counted:
-        final.classifier.fit(_columns(X, kept), y)
-        X_test, y_test = trial.test.open()
-        X_test = _columns(fitted.transform(X_test[:, columns]), kept)
-        score = float(scorer(final, X_test, y_test))
-    return FinalModel(score, features[kept], counted, *_figures(final, X_test, y_test, trial.y))
-
-
-def _figures(
-    final: AnsweredOnce, X_test: np.ndarray, y_test: np.ndarray, y_train: np.ndarray
-) -> tuple[list[dict[str, Any]], float | None]:
-    n_classes = int(max(y_train.max(), y_test.max())) + 1
-    with one_thread(), counted_warnings():  # said once, by the score
-        classes = class_figures(y_test, final.predict(X_test), n_classes)
-        if not hasattr(final, "predict_proba"):
-            return classes, None
-        return classes, brier_score(y_test, final.predict_proba(X_test), final.classes_)
-
-
-def _columns(X: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    return X.take(kept, axis=1) if kept.size else np.zeros((len(X), 1))
-
-
-def classifier_of(fitness: FitnessConfig) -> Any:
-    """Return the classifier that the section ``fitness`` names."""
-    return make_classifier(fitness.classifier, fitness.class_, fitness.classifier_parameters())
-
-
-def objective_of(fitness: FitnessConfig) -> Objective:
-    """Return the objective that the section ``fitness`` names."""
-    if fitness.objective.kind == "weighted":
-        return WeightedObjective(fitness.objective.alpha)
-    return PenaltyObjective(fitness.objective.per_feature)
-
-
-def _result(found: SearchResult, final: FinalModel) -> TrialResult:
-    several = len(found.masks) > 1
-    return TrialResult(
-        heldout_score=final.score,
-        inner_score=found.score,
-        selected=final.selected,
-        frequencies=found.frequencies,
-        history=found.history,
-        n_asked=found.evaluations.n_asked,
-        n_distinct=found.evaluations.n_distinct,
-        n_scored=found.evaluations.n_scored,
-        n_searches=len(found.masks),
-        agreement=nogueira(found.masks) if several else None,
-        warnings=dict(found.evaluations.warnings + final.warnings),
-        brier=final.brier,
-        classes=final.classes,
-    )

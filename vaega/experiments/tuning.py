@@ -1,4 +1,7 @@
-"""A study: parameters of one arm's generator, searched with Optuna, kept in a file as they come."""
+"""Hyperparameter tuning: the parameters of one arm's generator, searched with Optuna.
+
+A study is kept in a file, trial by trial, and can be stopped and continued.
+"""
 
 import json
 import logging
@@ -37,13 +40,13 @@ from vaega.experiments.config import (
 )
 from vaega.experiments.protocols import HonestProtocol, Trial
 from vaega.experiments.registry import (
-    AUTOENCODERS,
     MODELS,
-    GeneratorError,
     check_generator,
+    classifier_of,
     known_keys,
+    make_arm_model,
+    make_sampler,
 )
-from vaega.experiments.trial import classifier_of, make_arm_model, make_sampler
 from vaega.fitness._folds import prepare_fold, seed_unset
 from vaega.fitness._parallel import counted_warnings
 
@@ -78,7 +81,7 @@ class Objective:
         return "nats per row" if self.kind == "elbo" else self.config.fitness.metric
 
     def check(self, arm: ArmConfig) -> None:
-        """Refuse an arm that this objective cannot judge."""
+        """Refuse an arm that this objective cannot measure."""
         kind = None if arm.generator is None else arm.generator.kind
         if self.kind == "elbo" and kind not in DENSITIES:
             raise ConfigError(f"tune.objective: generator {kind} has no density; use score.")
@@ -86,7 +89,7 @@ class Objective:
     def measure(self, arm: ArmConfig) -> Measured:
         """Return what the inner folds say about the generator of `arm`."""
         started = time.perf_counter()
-        tasks = [delayed(self._fold)(arm, place) for place in range(len(self.trial.inner))]
+        tasks = [delayed(self._fold)(arm, index) for index in range(len(self.trial.inner))]
         results = Parallel(n_jobs=self.n_jobs)(tasks)
         values = tuple(value for value, _ in results)
         if not all(math.isfinite(value) for value in values):
@@ -96,8 +99,8 @@ class Objective:
             float(np.mean(values)), values, time.perf_counter() - started, warned.total()
         )
 
-    def _fold(self, arm: ArmConfig, place: int) -> tuple[float, Counter[str]]:
-        seed, split = derive_seed(self.trial.seed, "tune", place), self.trial.inner[place]
+    def _fold(self, arm: ArmConfig, index: int) -> tuple[float, Counter[str]]:
+        seed, split = derive_seed(self.trial.seed, "tune", index), self.trial.inner[index]
         with one_thread(), counted_warnings() as counted:
             measure = self._density if self.kind == "elbo" else self._score
             value = measure(arm, split, seed)
@@ -138,7 +141,7 @@ _NETWORKS: dict[str, Any] = {
     "beta": RangeConfig(low=0.25, high=4.0, log=True),
 }
 DEFAULT_SPACES: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(AUTOENCODERS, _NETWORKS),
+    **dict.fromkeys(("vae", "conditional_vae", "hierarchical_vae"), _NETWORKS),
     "autoencoder": {key: value for key, value in _NETWORKS.items() if key != "beta"},
     "ppca": {"latent": RangeConfig(low=1, high=32, log=True)},
     "jitter": {"share": RangeConfig(low=0.05, high=1.0, log=True)},
@@ -204,16 +207,16 @@ class Space:
         }
 
 
-def make_space(generator: GeneratorConfig, given: Mapping[str, Any] | None) -> Space:
-    """Return the space of a generator: what is given, or the default one of its kind."""
-    kind = generator.kind
-    if given is None:
+def make_space(generator: GeneratorConfig, values: Mapping[str, Any] | None) -> Space:
+    """Return the space of a generator: the values by key, or the default one of its kind."""
+    kind = generator.name
+    if values is None:
         # A preset brings widths of its own, but the search is for others.
-        given = DEFAULT_SPACES.get(kind, {})
-    if not given:
+        values = DEFAULT_SPACES.get(kind, {})
+    if not values:
         known = ", ".join(known_keys(kind))
         raise ConfigError(f"tune.space: generator {kind} has no default, name keys of: {known}.")
-    space = Space(tuple(Dimension(key, values) for key, values in given.items()))
+    space = Space(tuple(Dimension(key, choices) for key, choices in values.items()))
     for dimension in space.dimensions:
         for value in dimension.points():
             _check(generator, dimension.key, value)
@@ -222,8 +225,8 @@ def make_space(generator: GeneratorConfig, given: Mapping[str, Any] | None) -> S
 
 def _check(generator: GeneratorConfig, key: str, value: Any) -> None:
     try:
-        check_generator(generator.kind, {**generator.parameters(), key: value})
-    except GeneratorError as error:
+        check_generator(generator.name, {**generator.parameters(), key: value})
+    except InputError as error:
         raise ConfigError(f"tune.space.{key}: {error}.") from error
 
 
@@ -236,7 +239,7 @@ STATEMENT = (
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a study has found so far."""
+    """The trials of a study so far, and the best."""
 
     table: pd.DataFrame
     best: dict[str, Any]  # The best parameters
@@ -249,7 +252,7 @@ class Study:
     """A search for the parameters of one arm's generator, which can be stopped and gone on with.
 
     Trials are kept in ``study.sqlite3`` of `folder` as they end. What is drawn for a trial depends
-    on the seed, its place and the values before it: a study that was killed goes on with the same
+    on the seed, its number and the values before it: a study that was killed goes on with the same
     trials as one that was not.
     """
 
@@ -284,21 +287,21 @@ class Study:
         """Run the trials that are missing."""
         with self._opened() as study:
             combinations = list(self.space.grid()) if self.tune.sampler == "grid" else []
-            for place in range(len(_ended(study)), self.n_trials):
-                self._run_one(study, place, combinations)
+            for number in range(len(_ended(study)), self.n_trials):
+                self._run_one(study, number, combinations)
                 if on_trial is not None and _complete(study):
-                    on_trial(place + 1, self._result(study, importances=False))
+                    on_trial(number + 1, self._result(study, importances=False))
             return self._result(study)
 
-    def _run_one(self, study: Any, place: int, combinations: list[dict[str, str]]) -> None:
+    def _run_one(self, study: Any, number: int, combinations: list[dict[str, str]]) -> None:
         states = self._optuna.trial.TrialState
-        study.sampler = self._sampler(place)
+        study.sampler = self._sampler(number)
         if combinations:
-            study.enqueue_trial(combinations[place])
+            study.enqueue_trial(combinations[number])
         trial = study.ask()
         try:
             params = self.space.suggest(trial, grid=bool(combinations))
-            trial.set_user_attr("place", place)
+            trial.set_user_attr("place", number)
             measured = self._measured_before(study, trial.params) or self._measured_now(params)
         except InputError as error:  # of these parameters: the others go on
             trial.set_user_attr("error", str(error))
@@ -319,8 +322,8 @@ class Study:
                 return Measured(trial.value, tuple(trial.user_attrs["folds"]), 0.0, 0)
         return None
 
-    def _sampler(self, place: int) -> Any:
-        seed = derive_seed(self.tune.seed, "tune", place)
+    def _sampler(self, number: int) -> Any:
+        seed = derive_seed(self.tune.seed, "tune", number)
         return self._optuna.samplers.TPESampler(seed=seed)
 
     def _arm(self, params: dict[str, Any]) -> ArmConfig:
@@ -385,12 +388,12 @@ class Study:
             error = table["error"].iloc[0] if len(table) else "no trial was run"
             raise InputError(f"tune: no trial could be fitted; the first one: {error}")
         best = max(done, key=lambda trial: trial.value)
-        found = self._importances(study) if importances else {}
+        shares = self._importances(study) if importances else {}
         return StudyResult(
             table,
             self._params(best),
             float(best.value),
-            pd.DataFrame({"parameter": list(found), "importance": list(found.values())}),
+            pd.DataFrame({"parameter": list(shares), "importance": list(shares.values())}),
         )
 
     def _table(self, study: Any) -> pd.DataFrame:
@@ -452,20 +455,18 @@ def write_study(result: StudyResult, folder: Path) -> None:
 
 
 def _tuned_arm(config: ExperimentConfig) -> tuple[str, GeneratorConfig]:
-    having = {
+    generators = {
         name: arm.generator
         for name, arm in config.arms.items()
-        if arm.generator is not None and not arm.gated
+        if arm.generator is not None and arm.generator.kind is not None and not arm.gated
     }
-    wanted = config.tune.arm
-    if wanted is None and having:
-        wanted = next(iter(having))
-    if wanted not in having or wanted is None:
-        known = ", ".join(having) or "none"
-        raise ConfigError(
-            f"tune.arm: must be an arm that has a generator ({known}), got {wanted!r}."
-        )
-    return wanted, having[wanted]
+    name = config.tune.arm
+    if name is None and generators:
+        name = next(iter(generators))
+    if name is None or name not in generators:
+        known = ", ".join(generators) or "none"
+        raise ConfigError(f"tune.arm: must be an arm that has a generator ({known}), got {name!r}.")
+    return name, generators[name]
 
 
 def _import_optuna() -> Any:

@@ -160,9 +160,8 @@ class ProbabilisticPCA(ClosedForm):
         if isinstance(self.latent, str) and self.latent == "auto":
             return
         if isinstance(self.latent, str):
-            raise InputError(
-                f"ProbabilisticPCA: latent must be 'auto' or a whole number, got {self.latent!r}."
-            )
+            rule = "must be 'auto' or a whole number"
+            raise InputError.of("ProbabilisticPCA", "latent", rule, self.latent)
         check_count(self.latent, "latent", owner="ProbabilisticPCA")
 
     def _codec(self, rows: Tensor, codes: np.ndarray) -> tuple[LinearCodec, float]:

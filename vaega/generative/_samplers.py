@@ -366,7 +366,7 @@ class GaussianJitter(BaseSampler):
 
     def _check_settings(self) -> None:
         if check_number(self.share, "share", owner="GaussianJitter") < 0:
-            raise InputError(f"GaussianJitter: share must be at least 0, got {self.share!r}.")
+            raise InputError.of("GaussianJitter", "share", "must be at least 0", self.share)
 
     def _draw(
         self, X: np.ndarray, y: np.ndarray, counts: dict[Any, int], seed: int

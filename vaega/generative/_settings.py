@@ -122,16 +122,14 @@ def _check_annealing(model: Any, owner: str) -> Annealing:
     n_epochs = check_count(model.annealing_epochs, "annealing_epochs", owner=owner)
     n_cycles = check_count(model.n_cycles, "n_cycles", owner=owner)
     if n_cycles > n_epochs:
-        raise InputError(
-            f"{owner}: n_cycles must be at most annealing_epochs, which is {n_epochs}, "
-            f"got {n_cycles}."
-        )
+        rule = f"must be at most annealing_epochs, which is {n_epochs}"
+        raise InputError.of(owner, "n_cycles", rule, n_cycles)
     return Annealing(model.annealing, n_epochs, n_cycles)
 
 
 def _check_free_bits(value: Any, owner: str) -> float:
     if check_number(value, "free_bits", owner=owner) < 0.0:
-        raise InputError(f"{owner}: free_bits must be 0 or more nats, got {value!r}.")
+        raise InputError.of(owner, "free_bits", "must be 0 or more nats", value)
     return float(value)
 
 
@@ -146,19 +144,19 @@ def check_latent_layers(latent: Any, owner: str) -> tuple[int, ...]:
         latent = (latent, check_count(latent, "latent", owner=owner, minimum=2) // 2)
     sizes = _check_widths(latent, "latent", owner)
     if len(sizes) < 2:
-        raise InputError(f"{owner}: latent must name two layers or more, got {latent!r}.")
+        raise InputError.of(owner, "latent", "must name two layers or more", latent)
     return sizes
 
 
 def _check_widths(widths: Any, name: str, owner: str) -> tuple[int, ...]:
     if isinstance(widths, str) or not isinstance(widths, Sequence) or not widths:
-        raise InputError(f"{owner}: {name} must be a tuple of one or more widths, got {widths!r}.")
+        raise InputError.of(owner, name, "must be a tuple of one or more widths", widths)
     return tuple(check_count(width, f"each width in {name}", owner=owner) for width in widths)
 
 
 def _check_fraction(value: Any, owner: str) -> float:
     if not check_positive(value, "validation_fraction", owner=owner) < 1.0:
-        raise InputError(f"{owner}: validation_fraction must be below 1, got {value!r}.")
+        raise InputError.of(owner, "validation_fraction", "must be below 1", value)
     return float(value)
 
 
@@ -176,10 +174,8 @@ def _check_class_weight(value: Any, owner: str) -> Any:
             else check_choice(value, "class_weight", ("balanced",), owner=owner)
         )
     if not isinstance(value, Mapping):
-        raise InputError(
-            f"{owner}: class_weight must be None, 'balanced' or a mapping of label to weight, "
-            f"got {value!r}."
-        )
+        rule = "must be None, 'balanced' or a mapping of label to weight"
+        raise InputError.of(owner, "class_weight", rule, value)
     return {
         label: check_positive(weight, f"class_weight[{label!r}]", owner=owner)
         for label, weight in value.items()

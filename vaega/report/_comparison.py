@@ -11,7 +11,7 @@ import pandas as pd
 
 from vaega.core.errors import InputError, ResultsError
 from vaega.core.tables import Table, csv_text, latex_text
-from vaega.experiments.protocols import statement_of
+from vaega.experiments.config import statement_of
 from vaega.experiments.store import Store
 from vaega.report._statistics import (
     ArmComparison,

@@ -18,7 +18,7 @@ from vaega.core.errors import InputError
 from vaega.core.figures import COLOURS, inline_svg, new_axes, render
 from vaega.core.files import write_bytes, write_text
 from vaega.core.tables import Table
-from vaega.experiments.protocols import statement_of
+from vaega.experiments.config import statement_of
 from vaega.report._comparison import DatasetComparison, compare_experiments, pair_table
 from vaega.report._figures import (
     HELD_OUT,

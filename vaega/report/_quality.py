@@ -20,7 +20,7 @@ from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import ArmConfig, ExperimentConfig
 from vaega.experiments.protocols import HonestProtocol
-from vaega.experiments.trial import make_sampler
+from vaega.experiments.registry import make_sampler
 from vaega.fitness._folds import seed_unset
 from vaega.generative.quality._measurement import (
     QualityReport,

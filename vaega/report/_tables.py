@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table as TerminalTable
 
 from vaega.core.tables import Table, csv_text, json_records, latex_text
-from vaega.experiments.protocols import statement_of
+from vaega.experiments.config import statement_of
 
 if TYPE_CHECKING:
     from vaega.report._results import Results

@@ -1,21 +1,21 @@
-"""Tables 2.1 and 2.2: classical models on all features."""
+"""Chapters 2 and 3: classical models on all features, and an MLP trained on synthetic rows.
 
-import time
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
+Tables 2.1 and 2.2; tables 3.1 to 3.4 (in one: 3), 4.4 and figure 3.5.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, effective_n_jobs
 from matplotlib.figure import Figure
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from vaega.core.checks import check_choice
-from vaega.core.errors import DataError, InputError, ResultsError
+from vaega.core.errors import DataError, InputError
 from vaega.core.files import canonical_json, fingerprint, plain
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.core.threads import one_thread
@@ -30,26 +30,27 @@ from vaega.experiments.baselines import (
     tabulate_classes,
     tabulate_tasks,
 )
-from vaega.experiments.open_protocols import AsRunGenerator
-from vaega.experiments.store import Run, Store
-from vaega.experiments.trial import share_amount
-from vaega.experiments.worker import describe_environment
+from vaega.experiments.monitor import LineObserver
+from vaega.experiments.registry import share_amount
+from vaega.experiments.runner import ExecutionOptions, TaskWorker, complete
+from vaega.experiments.runs import Run
+from vaega.experiments.store import Store
 from vaega.fitness._parallel import counted_warnings
 from vaega.generative._closed_form import ClassGaussian
 from vaega.generative._models import VAE, BaseAutoencoder, ConditionalVAE
 from vaega.generative._samplers import SMOTE
 from vaega.generative.quality._classifiers import TRAINING_SHARE, measure_transfer
 from vaega.generative.quality._rows import check_rows, share_rows
+from vaega.thesis.as_run_generator import AsRunGenerator
 from vaega.thesis.published import (
-    Picture,
-    ThesisTable,
-    describe_runs,
     find_source,
     load_thesis_dataset,
     mean_beside,
+    published_models,
+    published_value,
     stand_in_note,
 )
-from vaega.thesis.reproduction import Request, published_models, published_value
+from vaega.thesis.reproduction import Request, ThesisFigure, ThesisTable, describe_runs
 
 # By protocol: name of the generator and what tables call it.
 GENERATORS: dict[str, dict[str, str]] = {
@@ -162,9 +163,9 @@ def _as_the_text(
 def _of_the_toolkit(
     name: str, rows: RealRows, network: Network, n: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    wanted = share_rows(rows.y, n)
+    counts = share_rows(rows.y, n)
     if name == "smote":
-        sampler = SMOTE(n_per_class=wanted, random_state=derive_seed(seed, "draw"))
+        sampler = SMOTE(n_per_class=counts, random_state=derive_seed(seed, "draw"))
         X, y = sampler.fit_resample(rows.X, rows.y)
         return X[len(rows.X) :], y[len(rows.y) :]
     model: Any = ClassGaussian()
@@ -172,7 +173,7 @@ def _of_the_toolkit(
         model = VAE(device=network.device, random_state=derive_seed(seed, "model"))
         if network.max_epochs is not None:
             model.set_params(max_epochs=network.max_epochs)
-    return model.fit(rows.X, rows.y).sample(wanted, random_state=derive_seed(seed, "draw"))
+    return model.fit(rows.X, rows.y).sample(counts, random_state=derive_seed(seed, "draw"))
 
 
 # Of the pooled rows, as in the thesis: 22 of 72, 780 of 2600, 1800 of 6000, 57 of 190.
@@ -264,51 +265,45 @@ def complete_tasks(
 ) -> pd.DataFrame:
     """Compute what is not finished on a dataset, and return all of it."""
     dataset, store = load_thesis_dataset(thesis_name), Store(request.out / "runs" / "synthetic")
-    tasks = [
-        plan_task(thesis_name, dataset, generator, n_drawn, seed, request)
+    tasks = {
+        task.run.id: task
         for generator in generators
         for n_drawn in sizes
         for seed in range(Effort.of(request).n_runs)
-    ]
-    pending = [task for task in tasks if not store.is_done(task.run.id)]
-    for place, task in enumerate(_compute_pending(pending, dataset, store, request.jobs), 1):
-        request.tell(f"[{place}/{len(pending)}] {_describe(task, store)}")
-    lines = pd.DataFrame([line for task in tasks for line in _metric_lines(task, store)])
-    runs = lines.drop_duplicates("run")
-    lines.attrs["runs"] = describe_runs(runs, [store.record(task.run.id) for task in tasks])
+        for task in [plan_task(thesis_name, dataset, generator, n_drawn, seed, request)]
+    }
+    worker = SyntheticWorker(dataset, store, request.device, tasks=tasks)
+    runs = [task.run for task in tasks.values()]
+    options = ExecutionOptions(jobs=request.jobs, device=request.device)
+    for _ in complete(worker, runs, options=options, observer=_ProgressLines(tasks, request.tell)):
+        pass
+    lines = pd.DataFrame([line for task in tasks.values() for line in _metric_lines(task, store)])
+    records = [store.record(run.id) for run in runs]
+    lines.attrs["runs"] = describe_runs(lines.drop_duplicates("run"), records)
     return lines
 
 
-def _compute_pending(
-    pending: Sequence[SyntheticTask], dataset: Dataset, store: Store, jobs: int
-) -> Iterator[SyntheticTask]:
-    if min(effective_n_jobs(jobs), len(pending)) <= 1:
-        for task in pending:
-            yield _compute(task, dataset, store)
-        return
-    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-    yield from parallel(delayed(_compute)(task, dataset, store) for task in pending)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SyntheticWorker(TaskWorker):
+    """Draws synthetic rows and trains MLPs on them; a run's arm is the generator."""
+
+    tasks: Mapping[str, SyntheticTask]  # By the ids of their runs
+
+    def measure(self, run: Run, inputs: Any, **_: Any) -> dict[str, Any]:
+        """Return the scores of a task."""
+        return measure_task(self.tasks[run.id], self.dataset)
 
 
-def _compute(task: SyntheticTask, dataset: Dataset, store: Store) -> SyntheticTask:
-    with store.claim(task.run.id, wait=True):
-        if store.is_done(task.run.id):
-            return task
-        started = time.perf_counter()
-        store.record_start(task.run, describe_environment(task.network.device))
-        try:
-            metrics = measure_task(task, dataset)
-        except ResultsError:
-            raise
-        except Exception as error:
-            text = " ".join(str(error).split())
-            said = text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
-            seconds = time.perf_counter() - started
-            store.record_failure(task.run, said, traceback.format_exc(), seconds)
-            return task
-        content = {"status": "done", "seconds": time.perf_counter() - started, **metrics}
-        store.record_metrics(task.run, content)
-    return task
+class _ProgressLines(LineObserver):
+    """A line for each task that ends."""
+
+    def __init__(self, tasks: Mapping[str, SyntheticTask], write: Callable[[str], None]) -> None:
+        super().__init__(write, self._line)
+        self.tasks = tasks
+
+    def _line(self, run: Run, metrics: Mapping[str, Any]) -> str:
+        n_pending = self.n_runs - self.n_done
+        return f"[{self.n_ended}/{n_pending}] {_describe(self.tasks[run.id], metrics)}"
 
 
 def measure_task(task: SyntheticTask, dataset: Dataset) -> dict[str, Any]:
@@ -396,13 +391,12 @@ def _part(y: np.ndarray, share: float) -> np.ndarray:
     return holdout_split(y, test_size=share, seed=derive_seed(0, "synthetic", "rows")).test
 
 
-def _describe(task: SyntheticTask, store: Store) -> str:
-    metrics = store.metrics(task.run.id) or {}
+def _describe(task: SyntheticTask, metrics: Mapping[str, Any]) -> str:
     name = f"{task.run.dataset}, {TITLES[task.run.arm]}, {task.n_drawn} rows, seed {task.run.seed}"
     if metrics.get("status") != "done":
         return f"{name}: failed: {metrics.get('error', 'no result')}"
-    found = {(s["trained_on"], s["tested_on"]): s["accuracy"] for s in metrics["scores"]}
-    real, synthetic = found["real", "real"], found["synthetic", "real"]
+    accuracy = {(s["trained_on"], s["tested_on"]): s["accuracy"] for s in metrics["scores"]}
+    real, synthetic = accuracy["real", "real"], accuracy["synthetic", "real"]
     seconds = metrics["seconds"]
     return f"{name}: accuracy real {real:.3f}, synthetic {synthetic:.3f}, {seconds:.0f} s"
 
@@ -411,7 +405,7 @@ def _metric_lines(task: SyntheticTask, store: Store) -> list[dict[str, Any]]:
     metrics = store.metrics(task.run.id)
     if metrics is None:
         return []
-    place = {
+    origin = {
         "run": task.run.id,
         "thesis_name": task.thesis_name,
         "dataset": task.run.dataset,
@@ -422,16 +416,16 @@ def _metric_lines(task: SyntheticTask, store: Store) -> list[dict[str, Any]]:
         "seconds": metrics["seconds"],
     }
     if metrics["status"] != "done":
-        return [{**place, "label": "failed", "error": metrics["error"]}]
-    place |= {"n_fit": metrics["n_fit"], "n_test": metrics["n_test"]}
+        return [{**origin, "label": "failed", "error": metrics["error"]}]
+    origin |= {"n_fit": metrics["n_fit"], "n_test": metrics["n_test"]}
     columns = ("trained_on", "tested_on", "label", "precision", "recall", "f1", "support")
-    lines = [{**place, **{k: line[k] for k in columns}} for line in metrics["by_class"]]
+    lines = [{**origin, **{k: line[k] for k in columns}} for line in metrics["by_class"]]
     for score in metrics["scores"]:
         where = {k: score[k] for k in ("trained_on", "tested_on")}
         where |= {"n_training": score["n_training"], "support": score["n_test"]}
-        lines.append({**place, **where, "label": "accuracy", "f1": score["accuracy"]})
+        lines.append({**origin, **where, "label": "accuracy", "f1": score["accuracy"]})
         macro = {k: score[f"macro_{k}"] for k in ("precision", "recall", "f1")}
-        lines.append({**place, **where, "label": "macro average", **macro})
+        lines.append({**origin, **where, "label": "macro average", **macro})
     return lines
 
 
@@ -466,8 +460,8 @@ def real_and_synthetic(name: str, request: Request) -> ThesisTable:
             continue
         notes += notes_of(lines, request)
         rows += [
-            {**place, "measure": measure, **mean_beside(published, values), **_seen(place)}
-            for place, measure, published, values in _sums(table, lines)
+            {**origin, "measure": measure, **mean_beside(published, values), **_seen(origin)}
+            for origin, measure, published, values in _sums(table, lines)
         ]
     if not rows:
         raise DataError(" ".join(notes) or _NO_SYNTHETIC_DATASET)
@@ -499,13 +493,13 @@ def trained_and_tested_on_synthetic(name: str, request: Request) -> ThesisTable:
     lines = complete_tasks("gcm", _generators(request), [n_drawn], request)
     sums = lines[lines["label"] == "accuracy"]
     rows = []
-    for (dataset, protocol, generator), found in _grouped(sums):
+    for (dataset, protocol, generator), part in _grouped(sums):
         for trained_on, tested_on in _PAIRS_OF_4_4:
-            values = _pick(found, trained_on, tested_on)["f1"].tolist()
+            values = _pick(part, trained_on, tested_on)["f1"].tolist()
             published = published_value(name, trained_on, tested_on, "accuracy", "f1")
-            place = {"dataset": dataset, "protocol": protocol, "generator": TITLES[generator]}
+            origin = {"dataset": dataset, "protocol": protocol, "generator": TITLES[generator]}
             where = {"trained_on": trained_on, "tested_on": tested_on}
-            rows.append({**place, **where, **mean_beside(published, values), **_seen(place)})
+            rows.append({**origin, **where, **mean_beside(published, values), **_seen(origin)})
     notes = tuple(notes_of(lines, request))
     title = "Accuracy of the MLP trained and tested on synthetic rows, and on real ones: gcm"
     return ThesisTable(name, title, pd.DataFrame(rows), notes)
@@ -520,16 +514,16 @@ def synthetic_class_rows(table: str, lines: pd.DataFrame, *, align: bool) -> pd.
     sums = ("accuracy", "macro average")
     classes = [label for label in dict.fromkeys(lines["label"]) if label not in sums]
     rows = []
-    places: Any = lines.groupby(keys, sort=False)
-    for place, found in places:
-        row: dict[str, Any] = dict(zip(keys, place, strict=True))
+    groups: Any = lines.groupby(keys, sort=False)
+    for origin, part in groups:
+        row: dict[str, Any] = dict(zip(keys, origin, strict=True))
         printed = row["label"]
         if align and printed not in sums:
             printed = str(classes.index(printed))
         for column in ("precision", "recall", "f1"):
             published = published_value(table, row["trained_on"], "real", printed, column)
-            row |= {f"{column}_published": published, column: float(found[column].mean())}
-        row |= {"n": len(found), "support": float(found["support"].mean())}
+            row |= {f"{column}_published": published, column: float(part[column].mean())}
+        row |= {"n": len(part), "support": float(part["support"].mean())}
         rows.append({**row, "generator": TITLES[row["generator"]], **_seen(row)})
     return pd.DataFrame(rows)
 
@@ -554,16 +548,16 @@ def notes_of(lines: pd.DataFrame, request: Request) -> list[str]:
 
 
 def _lines(thesis_name: str, n_training: int, request: Request) -> pd.DataFrame:
-    wanted = _SMOKE_ROWS if request.scale == "smoke" else n_training
-    return complete_tasks(thesis_name, _generators(request), [rows_to_draw(wanted)], request)
+    n_rows = _SMOKE_ROWS if request.scale == "smoke" else n_training
+    return complete_tasks(thesis_name, _generators(request), [rows_to_draw(n_rows)], request)
 
 
 def _generators(request: Request) -> list[str]:
     return [name for protocol in request.wanted_protocols() for name in GENERATORS[protocol]]
 
 
-def _seen(place: Mapping[str, Any]) -> dict[str, str]:
-    return {"fitness_rows": FITNESS_ROWS[place["protocol"]]}
+def _seen(row: Mapping[str, Any]) -> dict[str, str]:
+    return {"fitness_rows": FITNESS_ROWS[row["protocol"]]}
 
 
 def _grouped(lines: pd.DataFrame) -> Any:
@@ -578,22 +572,22 @@ def _sums(
     table: str, lines: pd.DataFrame
 ) -> Iterator[tuple[dict[str, Any], str, float, Sequence[float]]]:
     real_shown: set[str] = set()
-    for (dataset, protocol, generator), found in _grouped(lines[lines["label"] != "failed"]):
+    for (dataset, protocol, generator), part in _grouped(lines[lines["label"] != "failed"]):
         for trained_on in ("real", "synthetic"):
             # The splits are those of the seeds: real rows score the same beside any generator.
             if trained_on == "real" and dataset in real_shown:
                 continue
             real_shown.add(dataset)
-            place = {
+            origin = {
                 "dataset": dataset,
                 "trained_on": trained_on,
                 "protocol": protocol if trained_on == "synthetic" else "",
                 "generator": TITLES[generator] if trained_on == "synthetic" else "",
             }
-            picked = _pick(found, trained_on, "real")
+            picked = _pick(part, trained_on, "real")
             for measure, (label, column) in _SUMS.items():
                 published = published_value(table, trained_on, "real", label, column)
-                yield place, measure, published, picked[picked["label"] == label][column].tolist()
+                yield origin, measure, published, picked[picked["label"] == label][column].tolist()
 
 
 SIZES = (190, 400, 3000, 6000)
@@ -604,13 +598,13 @@ _SHAPE = (
 )
 
 
-def accuracy_by_rows(name: str, request: Request) -> Picture:
+def accuracy_by_rows(name: str, request: Request) -> ThesisFigure:
     """Make figure 3.5: GCM, accuracy on real test rows by number of synthetic training rows."""
     sizes = _SMOKE_SIZES if request.scale == "smoke" else SIZES
     generators = [g for protocol in request.wanted_protocols() for g in GENERATORS[protocol]]
     drawn = {rows_to_draw(size): size for size in sizes}
     lines = complete_tasks("gcm", generators, list(drawn), request)
-    return Picture(
+    return ThesisFigure(
         name,
         "MLP trained on synthetic rows: accuracy on real test rows, gcm",
         accuracy_rows(lines, drawn),
@@ -621,21 +615,21 @@ def accuracy_by_rows(name: str, request: Request) -> Picture:
 
 def accuracy_rows(lines: pd.DataFrame, drawn: dict[int, int]) -> pd.DataFrame:
     """Return mean accuracies on real test rows by generator and number of training rows."""
-    found = lines[(lines["label"] == "accuracy") & (lines["tested_on"] == "real")]
-    synthetic = found[found["trained_on"] == "synthetic"]
+    tested = lines[(lines["label"] == "accuracy") & (lines["tested_on"] == "real")]
+    synthetic = tested[tested["trained_on"] == "synthetic"]
     rows = []
-    places: Any = synthetic.groupby(["dataset", "protocol", "generator", "n_drawn"], sort=False)
-    for (dataset, protocol, generator, n_drawn), group in places:
-        place = {"dataset": dataset, "protocol": protocol, "generator": TITLES[generator]}
+    groups: Any = synthetic.groupby(["dataset", "protocol", "generator", "n_drawn"], sort=False)
+    for (dataset, protocol, generator, n_drawn), group in groups:
+        origin = {"dataset": dataset, "protocol": protocol, "generator": TITLES[generator]}
         means = mean_beside(float("nan"), group["f1"].tolist())
         seen = {"fitness_rows": FITNESS_ROWS[protocol]}
-        rows.append({**place, "n_training": drawn[n_drawn], **means, **seen})
-    real = found[found["trained_on"] == "real"].drop_duplicates(["dataset", "seed"])
+        rows.append({**origin, "n_training": drawn[n_drawn], **means, **seen})
+    real = tested[tested["trained_on"] == "real"].drop_duplicates(["dataset", "seed"])
     if len(real):
         published = published_value("3.4", "real", "real", "accuracy", "f1")
-        place = {"dataset": real["dataset"].iloc[0], "protocol": "", "generator": "real rows"}
+        origin = {"dataset": real["dataset"].iloc[0], "protocol": "", "generator": "real rows"}
         means = mean_beside(published, real["f1"].tolist())
-        rows.append({**place, **means, "fitness_rows": FITNESS_ROWS[""]})
+        rows.append({**origin, **means, "fitness_rows": FITNESS_ROWS[""]})
     return pd.DataFrame(rows)
 
 
@@ -688,9 +682,8 @@ def classical_models(name: str, request: Request) -> ThesisTable:
     if not tables:
         raise DataError(" ".join(notes[3:]) or _NO_DATASET)
     notes += {"smoke": [_SMOKE], "small": [_SLOW]}.get(request.scale, [])
-    found = pd.concat(tables)
     title = "Classical models on all features: AUC, macro-F1 for gcm"
-    return ThesisTable(name, title, model_rows(found), tuple(notes))
+    return ThesisTable(name, title, model_rows(pd.concat(tables)), tuple(notes))
 
 
 def mlp_by_class(name: str, request: Request) -> ThesisTable:
@@ -706,16 +699,16 @@ def model_rows(table: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     printed = published_models().set_index(["model", "dataset"])["test"]
     rows = []
-    places: Any = table[table["status"] == "done"].groupby(
+    groups: Any = table[table["status"] == "done"].groupby(
         ["thesis_name", "dataset", "model"], sort=False
     )
-    for (thesis_name, dataset, model), found in places:
-        place = {"dataset": dataset, "metric": METRICS[found["metric"].iloc[0]]}
+    for (thesis_name, dataset, model), part in groups:
+        origin = {"dataset": dataset, "metric": METRICS[part["metric"].iloc[0]]}
         published = float(printed.get((model, thesis_name), float("nan")))
-        means = mean_beside(published, found["score"].tolist())
-        if len(found) == 1:
-            means |= {"low": found["score_low"].iloc[0], "high": found["score_high"].iloc[0]}
-        rows.append({**place, "model": MODELS[model].title, **means})
+        means = mean_beside(published, part["score"].tolist())
+        if len(part) == 1:
+            means |= {"low": part["score_low"].iloc[0], "high": part["score_high"].iloc[0]}
+        rows.append({**origin, "model": MODELS[model].title, **means})
     return pd.DataFrame(rows)
 
 

@@ -1,4 +1,4 @@
-"""Original against augmented, run by run: what augmentation is worth on the same splits."""
+"""Chapter 4: original against augmented masks, run by run on the same splits."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,22 +20,20 @@ from vaega.core.randomness import derive_seed
 from vaega.data._dataset import Dataset
 from vaega.data._folds import Fold
 from vaega.data._preprocess import Preprocessor
-from vaega.experiments.config import ArmConfig, ExperimentConfig, load_configured, read_config
-from vaega.experiments.monitor import describe_run
-from vaega.experiments.open_protocols import (
-    AsRunGenerator,
-    SyntheticRows,
-    described_fold,
-    with_synthetic_rows,
-)
-from vaega.experiments.protocols import OpenTrial, make_protocol
-from vaega.experiments.run import Observer, RunnerOptions, complete_runs, plan_runs
-from vaega.experiments.store import Origin, Run, RunRecord, Store
-from vaega.experiments.trial import classifier_of, make_arm_model
+from vaega.experiments.config import ArmConfig, ExperimentConfig, load_config
+from vaega.experiments.monitor import LineObserver, describe_run
+from vaega.experiments.protocols import make_protocol
+from vaega.experiments.registry import classifier_of, make_arm_model
+from vaega.experiments.run import complete_runs
+from vaega.experiments.runner import ExecutionOptions
+from vaega.experiments.runs import Run, plan_runs
+from vaega.experiments.store import Origin, RunRecord, Store
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.generative._settings import find_preset
 from vaega.report._statistics import compare_arms, comparison_table
 from vaega.selection._stability import nogueira_interval
+from vaega.thesis.as_run_generator import AsRunGenerator, SyntheticRows
+from vaega.thesis.protocols import described_fold, with_synthetic_rows
 from vaega.thesis.published import (
     GCM_EXPERIMENTS,
     GISETTE_SIZES,
@@ -44,12 +42,9 @@ from vaega.thesis.published import (
     NETWORKS,
     SOURCES,
     Group,
-    Picture,
-    ThesisTable,
     compare_group,
     compare_samples,
     config_folder,
-    describe_runs,
     find_group,
     find_source,
     generator_errors,
@@ -58,7 +53,7 @@ from vaega.thesis.published import (
     quartile_range,
     stand_in_note,
 )
-from vaega.thesis.reproduction import Request
+from vaega.thesis.reproduction import Request, ThesisFigure, ThesisTable, describe_runs
 
 _SMALL_SEARCH = {
     "smoke": {"population_size": 6, "n_generations": 2},
@@ -76,12 +71,12 @@ _SMOKE_TEST_SIZE = 0.95  # of Gisette's thousands of rows
 
 def scaled_config(group: Group, protocol: str, request: Request) -> ExperimentConfig:
     """Return the configuration of a group under a protocol."""
-    return read_config(group.file(), overrides_of(group, protocol, request))
+    return load_config(group.file(), overrides_of(group, protocol, request))
 
 
 def overrides_of(group: Group, protocol: str, request: Request) -> list[str]:
     """Return what a protocol and a scale change in the configuration of a group."""
-    base = read_config(group.file())
+    base = load_config(group.file())
     changes: dict[str, Any] = {"name": f"{group.name}_{protocol}"}
     changes["dataset.source"] = find_source(group.dataset)
     if group.stand_in_keep is not None and changes["dataset.source"] != SOURCES[group.dataset][0]:
@@ -101,8 +96,8 @@ def overrides_of(group: Group, protocol: str, request: Request) -> list[str]:
 
 
 def _of_protocol(base: ExperimentConfig, group: Group, protocol: str) -> dict[str, Any]:
-    kept = {"outer", "test_size"} & base.protocol.model_fields_set
-    section = {"kind": protocol} | {key: getattr(base.protocol, key) for key in sorted(kept)}
+    keys = sorted({"outer", "test_size"} & base.protocol.model_fields_set)
+    section = {"kind": protocol} | {key: getattr(base.protocol, key) for key in keys}
     if protocol == "as-described":
         return {"protocol": section}
     section["inner_folds"] = group.inner_folds
@@ -117,13 +112,13 @@ def _own_arms(arms: dict[str, ArmConfig], *, honest: bool) -> dict[str, ArmConfi
     made: dict[str, ArmConfig] = {}
     for name, arm in arms.items():
         assert arm.generator is not None
-        kind, given = arm.generator.kind, arm.generator.parameters()
-        plain = given | {"noise": False}
+        kind, params = arm.generator.kind, arm.generator.parameters()
+        plain = params | {"noise": False}
         if kind == "conditional_vae":
             plain["source"] = "prior"  # as the text has it; a VAE's prior knows no classes
         made[name] = _arm({"kind": kind, **plain}, arm.amount)
         if honest:
-            made["calibrated"] = _arm({"kind": kind, **given}, arm.amount)
+            made["calibrated"] = _arm({"kind": kind, **params}, arm.amount)
             made["smote"] = _arm({"kind": "smote"}, arm.amount)
     return made
 
@@ -138,8 +133,8 @@ def _of_scale(
     changes: dict[str, Any] = {"seeds": _SMALL_SEEDS[scale]}
     changes |= {f"search.{key}": value for key, value in _SMALL_SEARCH[scale].items()}
     if base.search.preselect is not None:
-        own = _SMALL_PRESELECT[scale].items()
-        changes |= {f"search.preselect.{key}": value for key, value in own}
+        small = _SMALL_PRESELECT[scale].items()
+        changes |= {f"search.preselect.{key}": value for key, value in small}
     if scale != "smoke":
         return changes
     changes["fitness.max_iter"] = _SMOKE_EPOCHS
@@ -200,19 +195,19 @@ def complete_groups(
     request: Request, groups: Sequence[Group] = GROUPS, protocols: Sequence[str] | None = None
 ) -> GroupRuns:
     """Run what is missing of the groups of a request, and read everything back."""
-    found = _Found()
+    collected = _Collected()
     for group, protocol in _wanted(request, groups, protocols or request.wanted_protocols()):
         try:
-            found.add(_complete(group, protocol, request))
+            collected.add(_complete(group, protocol, request))
         except DataError as error:
-            found.notes.append(f"{group.name}: not run: {error}")
-    table = pd.DataFrame(found.rows, columns=list(COLUMNS))
-    notes = dict.fromkeys([*found.notes, *_origin(table, found.records)])
-    return GroupRuns(table, found.records, found.n_all, tuple(notes))
+            collected.notes.append(f"{group.name}: not run: {error}")
+    table = pd.DataFrame(collected.rows, columns=list(COLUMNS))
+    notes = dict.fromkeys([*collected.notes, *_origin(table, collected.records)])
+    return GroupRuns(table, collected.records, collected.n_all, tuple(notes))
 
 
 @dataclass
-class _Found:
+class _Collected:
     """What has been read back so far."""
 
     rows: list[dict[str, object]] = field(default_factory=list)
@@ -220,7 +215,7 @@ class _Found:
     n_all: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, other: "_Found") -> None:
+    def add(self, other: "_Collected") -> None:
         self.rows += other.rows
         self.records |= other.records
         self.n_all |= other.n_all
@@ -242,11 +237,11 @@ def _wanted(
 
 
 @lru_cache(maxsize=100)  # the tables and figures of one command are made of the same runs
-def _complete(group: Group, protocol: str, request: Request) -> _Found:
+def _complete(group: Group, protocol: str, request: Request) -> _Collected:
     request.tell(f"{group.name}, {protocol}")
-    found = _Found()
+    collected = _Collected()
     config = scaled_config(group, protocol, request)
-    dataset = load_configured(config.dataset, beside=config_folder())
+    dataset = config.dataset.load(beside=config_folder())
     store = Store(request.out / "runs" / request.scale / config.name)
     if not request.finished:
         _run(group, protocol, request, config, dataset, store)
@@ -255,16 +250,16 @@ def _complete(group: Group, protocol: str, request: Request) -> _Found:
         metrics = store.metrics(run.id) or {}
         if metrics.get("status") != "done":
             if not request.finished:
-                found.notes.append(f"{group.name}, {protocol}: {describe_run(run, metrics)}")
+                collected.notes.append(f"{group.name}, {protocol}: {describe_run(run, metrics)}")
             continue
-        own = {"size": group.size, "protocol": protocol, "arm": run.arm, "seed": run.seed}
-        found.rows.append(whose | own | _figures(metrics))
+        columns = {"size": group.size, "protocol": protocol, "arm": run.arm, "seed": run.seed}
+        collected.rows.append(whose | columns | _figures(metrics))
         key = (group.name, protocol, run.arm)
-        found.records.setdefault(key, []).append(store.record(run.id))
-    if found.rows:
-        found.n_all[group.name] = dataset.n_features
-        found.notes += _notes(group, config, dataset.name)
-    return found
+        collected.records.setdefault(key, []).append(store.record(run.id))
+    if collected.rows:
+        collected.n_all[group.name] = dataset.n_features
+        collected.notes += _notes(group, config, dataset.name)
+    return collected
 
 
 def _run(
@@ -280,19 +275,19 @@ def _run(
         store.folder,
         config,
         dataset,
-        options=RunnerOptions(jobs=request.jobs, device=request.device),
-        observer=_Teller(request),
+        options=ExecutionOptions(jobs=request.jobs, device=request.device),
+        observer=LineObserver(request.tell, _progress_line),
         origin=Origin(config_folder(), Path.cwd(), f"{command} --scale {request.scale}"),
     )
 
 
-def _figures(metrics: dict[str, float]) -> dict[str, float]:
-    kept = {name: metrics[name] for name in COLUMNS if name in metrics}
+def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
+    figures = {name: metrics[name] for name in COLUMNS if name in metrics}
     if "population_accuracy" in metrics:
-        own = {"accuracy": "population_accuracy", "n_features": "population_n_features"}
+        sources = {"accuracy": "population_accuracy", "n_features": "population_n_features"}
     else:
-        own = {"accuracy": "heldout_score", "n_features": "n_features"}
-    return kept | {name: metrics[source] for name, source in own.items()}
+        sources = {"accuracy": "heldout_score", "n_features": "n_features"}
+    return figures | {name: metrics[source] for name, source in sources.items()}
 
 
 def _notes(group: Group, config: ExperimentConfig, data: str) -> list[str]:
@@ -300,16 +295,8 @@ def _notes(group: Group, config: ExperimentConfig, data: str) -> list[str]:
     return [make_protocol(config.protocol).statement, *([note] if note else [])]
 
 
-class _Teller(Observer):
-    """Gives a line for each run to the request."""
-
-    def __init__(self, request: Request) -> None:
-        super().__init__()
-        self.request = request
-
-    def on_run_end(self, run: Run, metrics: dict[str, object]) -> None:
-        """Say how the run ended."""
-        self.request.tell(f"  {describe_run(run, metrics)}")
+def _progress_line(run: Run, metrics: dict[str, Any]) -> str:
+    return f"  {describe_run(run, metrics)}"
 
 
 def _origin(table: pd.DataFrame, by_arm: dict[tuple[str, str, str], list[RunRecord]]) -> list[str]:
@@ -334,10 +321,10 @@ def by_group(name: str, request: Request) -> ThesisTable:
     """Make the table of all groups: accuracy and features, published and reproduced."""
     runs = complete_groups(request)
     rows = [
-        {**whose, "measure": measure, **_compared(found, whose, measure)}
-        for whose, found in _by_arm(runs)
+        {**whose, "measure": measure, **_compared(part, whose, measure)}
+        for whose, part in _by_arm(runs)
         for measure in (*MEASURES, "all_features_accuracy")
-        if found[measure].notna().any()
+        if part[measure].notna().any()
     ]
     title = "Groups of runs: accuracy and number of features, published and reproduced"
     return ThesisTable(name, title, pd.DataFrame(rows), (*runs.notes, _HONEST, _ERRORS))
@@ -348,16 +335,16 @@ def final_populations(name: str, request: Request) -> ThesisTable:
     runs = complete_groups(request)
     rows = []
     keys = ["dataset", "data", "protocol", "arm"]
-    for key, found in runs.table.groupby(keys, sort=False):
+    for key, part in runs.table.groupby(keys, sort=False):
         whose = dict(zip(keys, key, strict=True))
         groups = [
             one
-            for group in found["group"].unique()
+            for group in part["group"].unique()
             for one in _published(str(group), str(whose["arm"]))
         ]
         for measure in MEASURES:
-            compared = compare_group(found, groups, measure)
-            iqr = quartile_range(found[measure].tolist())
+            compared = compare_group(part, groups, measure)
+            iqr = quartile_range(part[measure].tolist())
             rows.append({**whose, "measure": measure, **compared, "iqr": iqr})
     title = "Last populations of chapter 4, all sizes of masks together"
     return ThesisTable(name, title, pd.DataFrame(rows), (*runs.notes, _HONEST, _ERRORS))
@@ -388,8 +375,8 @@ def gisette_sizes(name: str, request: Request) -> ThesisTable:
     """Make table 4.2: selected features of Gisette."""
     runs = complete_groups(request, [find_group("gisette")])
     rows = []
-    for whose, found in _by_arm(runs):
-        sizes = found["n_features"].tolist()
+    for whose, part in _by_arm(runs):
+        sizes = part["n_features"].tolist()
         compared = compare_samples([], sizes)
         theirs = GISETTE_SIZES.get(str(whose["arm"]), {})
         rows.append(
@@ -420,8 +407,9 @@ def gcm_rows(name: str, request: Request) -> ThesisTable:
                 "experiments": len(records),
             }
         )
-    title = "Runs on GCM by number of training rows"
-    return ThesisTable(name, title, pd.DataFrame(rows), runs.notes)
+    return ThesisTable(
+        name, "Runs on GCM by number of training rows", pd.DataFrame(rows), runs.notes
+    )
 
 
 def stability(name: str, request: Request) -> ThesisTable:
@@ -457,8 +445,8 @@ def frequencies(name: str, request: Request) -> ThesisTable:
 
 def _by_arm(runs: GroupRuns) -> Iterable[tuple[dict[str, Any], pd.DataFrame]]:
     keys = ["group", "dataset", "data", "size", "protocol", "arm"]
-    for key, found in runs.table.groupby(keys, sort=False):
-        yield dict(zip(keys, key, strict=True)), found
+    for key, part in runs.table.groupby(keys, sort=False):
+        yield dict(zip(keys, key, strict=True)), part
 
 
 def _published(group: str, arm: str) -> tuple[str, ...]:
@@ -470,8 +458,8 @@ def _compared(runs: pd.DataFrame, whose: dict[str, Any], measure: str) -> dict[s
     if measure in MEASURES:
         compared = compare_group(runs, groups, measure)
         shared = groups and whose["arm"] == "augmented" and whose["protocol"] == "as-run"
-        own = generator_errors(compared) if shared else float("nan")
-        return compared | {"generator_errors": own}
+        errors = generator_errors(compared) if shared else float("nan")
+        return compared | {"generator_errors": errors}
     # Published once a group: every run of it starts from the same rows.
     table = published_groups().set_index("experiment_group")
     theirs = table.loc[list(groups), measure].astype(float).tolist()
@@ -485,8 +473,8 @@ def _nogueira(names: list[pd.Series], n_all: int) -> dict[str, float]:
     masks[:, : len(ever)] = [np.isin(ever, list(one)) for one in names]
     if len(masks) < 2 or not 0 < masks.sum() < masks.size:
         return {"nogueira": float("nan"), "low": float("nan"), "high": float("nan")}
-    found = nogueira_interval(masks)
-    return {"nogueira": found.value, "low": found.low, "high": found.high}
+    stability = nogueira_interval(masks)
+    return {"nogueira": stability.value, "low": stability.low, "high": stability.high}
 
 
 # Which groups a figure shows; 4.10 is the thesis's first stage on GCM, whose runs it did not
@@ -509,34 +497,34 @@ LABELS = {"accuracy": "accuracy", "n_features": "number of features"}
 _ORDER = ("published", "as-run", "as-described", "honest")
 
 
-def box_plots(name: str, request: Request) -> Picture:
+def box_plots(name: str, request: Request) -> ThesisFigure:
     """Make figures 4.7 to 4.11, 4.14, 4.15: accuracy left, number of features right."""
     groups = _named(BOXES[name])
     points, runs = gather_points(request, groups)
     title = f"{groups[0].dataset}: accuracy and number of features, one point a run"
-    return Picture(name, title, points, partial(draw_boxes, title=title), runs.notes)
+    return ThesisFigure(name, title, points, partial(draw_boxes, title=title), runs.notes)
 
 
-def by_size(name: str, request: Request) -> Picture:
+def by_size(name: str, request: Request) -> ThesisFigure:
     """Make figures 4.12 and 4.13: accuracy by number of active features."""
     dataset, sizes = BY_SIZE[name]
     groups = [group for size in sizes for group in GROUPS if _is(group, dataset, size)]
     points, runs = gather_points(request, groups)
     title = f"{dataset}: accuracy by number of active features"
     draw = partial(draw_grid, column="size", values=sizes, measure="accuracy", title=title)
-    return Picture(name, title, points, draw, runs.notes)
+    return ThesisFigure(name, title, points, draw, runs.notes)
 
 
-def all_datasets(name: str, request: Request) -> Picture:
+def all_datasets(name: str, request: Request) -> ThesisFigure:
     """Make figures 4.16 and 4.17: all datasets side by side."""
     points, runs = gather_points(request, GROUPS)
     datasets = tuple(points["dataset"].unique())
     title = f"All datasets: {LABELS[OF_ALL[name]]}"
     draw = partial(draw_grid, column="dataset", values=datasets, measure=OF_ALL[name], title=title)
-    return Picture(name, title, points, draw, runs.notes)
+    return ThesisFigure(name, title, points, draw, runs.notes)
 
 
-def convergence(name: str, request: Request) -> Picture:
+def convergence(name: str, request: Request) -> ThesisFigure:
     """Make the figure of accuracy and number of features by generation, means of populations."""
     protocols = [one for one in request.wanted_protocols() if one != "honest"]
     runs = complete_groups(request, protocols=protocols) if protocols else None
@@ -545,13 +533,13 @@ def convergence(name: str, request: Request) -> Picture:
         for run, record in enumerate(records):
             history = record.history()
             history = history[history["selection"] == history["selection"].max()]
-            kept = history[["generation", "mean_accuracy", "mean_n_features", "diversity"]]
-            tables.append(kept.assign(group=group, protocol=protocol, arm=arm, run=run))
+            means = history[["generation", "mean_accuracy", "mean_n_features", "diversity"]]
+            tables.append(means.assign(group=group, protocol=protocol, arm=arm, run=run))
     keys = ["group", "protocol", "arm", "generation"]
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*keys, "run"])
     rows = rows.groupby(keys, sort=False).mean().drop(columns="run").reset_index()
     title = "Means of the population by generation, over runs"
-    return Picture(name, title, rows, draw_convergence, runs.notes if runs else ())
+    return ThesisFigure(name, title, rows, draw_convergence, runs.notes if runs else ())
 
 
 def gather_points(request: Request, groups: Sequence[Group]) -> tuple[pd.DataFrame, GroupRuns]:
@@ -571,7 +559,7 @@ def gather_points(request: Request, groups: Sequence[Group]) -> tuple[pd.DataFra
             tables.append(pd.DataFrame(values).assign(source="published", arm=arm, **whose))
     columns = ["source", "group", "dataset", "size", "arm", "accuracy", "n_features"]
     points = pd.concat([*tables, ours], ignore_index=True)
-    return points[columns].sort_values("source", key=_place, kind="stable"), runs
+    return points[columns].sort_values("source", key=_order_of, kind="stable"), runs
 
 
 def draw_boxes(points: pd.DataFrame, *, title: str) -> Figure:
@@ -602,9 +590,9 @@ def draw_convergence(rows: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(9.0, 2.6 * max(len(groups), 1)), layout="constrained")
     axes = figure.subplots(max(len(groups), 1), 2, squeeze=False)
     for line, group in zip(axes, groups, strict=False):
-        own = rows[rows["group"] == group]
+        part = rows[rows["group"] == group]
         for ax, measure in zip(line, ("mean_accuracy", "mean_n_features"), strict=True):
-            _draw_lines(ax, own, measure)
+            _draw_lines(ax, part, measure)
             ax.set_title(group)
     return figure
 
@@ -623,24 +611,24 @@ def _draw_lines(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
 
 def _draw_sources(ax: Axes, points: pd.DataFrame, measure: str) -> None:
     boxes = [
-        (f"{arm}\n{source}", found[measure].to_numpy(dtype=float), str(arm))
-        for (source, arm), found in points.groupby(["source", "arm"], sort=False)
-        if found[measure].notna().any()
+        (f"{arm}\n{source}", part[measure].to_numpy(dtype=float), str(arm))
+        for (source, arm), part in points.groupby(["source", "arm"], sort=False)
+        if part[measure].notna().any()
     ]
-    for place, (_, values, arm) in enumerate(boxes):
+    for position, (_, values, arm) in enumerate(boxes):
         colour = COLOURS[1] if arm == "augmented" else COLOURS[0]
         ax.boxplot(
-            values, positions=[place], widths=0.6, showfliers=False, boxprops={"color": colour}
+            values, positions=[position], widths=0.6, showfliers=False, boxprops={"color": colour}
         )
         spread = np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else np.zeros(1)
-        ax.scatter(place + spread, values, s=12, color=colour, alpha=0.5)
+        ax.scatter(position + spread, values, s=12, color=colour, alpha=0.5)
     ax.set_xticks(range(len(boxes)), [label for label, _, _ in boxes], rotation=60, fontsize=7)
     ax.set_ylabel(LABELS[measure])
     ax.grid(axis="y", alpha=0.25)
 
 
-def _place(sources: pd.Series) -> pd.Series:
-    return sources.map({source: place for place, source in enumerate(_ORDER)})
+def _order_of(sources: pd.Series) -> pd.Series:
+    return sources.map({source: index for index, source in enumerate(_ORDER)})
 
 
 def _named(names: Sequence[str]) -> list[Group]:
@@ -681,9 +669,8 @@ def generators(name: str, request: Request) -> ThesisTable:
 
 def _of_group(group: Group, request: Request) -> list[dict[str, object]]:
     config = scaled_config(group, "as-run", request)
-    dataset = load_configured(config.dataset, beside=config_folder())
+    dataset = config.dataset.load(beside=config_folder())
     trial = next(iter(make_protocol(config.protocol).trials(dataset, 0)))
-    assert isinstance(trial, OpenTrial)
     columns = np.arange(dataset.n_features)
     fold = described_fold(trial, columns, Preprocessor(list(config.preprocess)), None)
     arm, rows = config.arms["augmented"], []
@@ -718,17 +705,17 @@ def _accuracies(config: ExperimentConfig, fold: Fold, n_real: int) -> dict[str, 
         "real_rows": slice(n_real),
         "synthetic_rows": slice(n_real, None),
     }
-    found: dict[str, object] = {}
+    accuracies: dict[str, object] = {}
     for name, part in parts.items():
-        own = Fold(
+        tested = Fold(
             fold.X_fit, fold.y_fit, fold.X_validate[part], fold.y_validate[part], fold.columns,
             fold.n_real,
         )  # fmt: skip
         scorer = get_scorer(fitness.metric)
-        with CrossValidatedFitness(classifier_of(fitness), [own], scorer) as score:
+        with CrossValidatedFitness(classifier_of(fitness), [tested], scorer) as score:
             mask = np.ones((1, int(fold.columns.max()) + 1), dtype=bool)
-            found[f"accuracy_{name}"] = float(score(mask)[0])
-    return found
+            accuracies[f"accuracy_{name}"] = float(score(mask)[0])
+    return accuracies
 
 
 _PAIRED_NOTE = (
@@ -747,10 +734,10 @@ def paired_differences(name: str, request: Request) -> ThesisTable:
     """Make the table of paired differences between arms and original."""
     runs = complete_groups(request)
     tables = [
-        _paired_rows(str(group), str(protocol), found, measure)
-        for (group, protocol), found in runs.table.groupby(["group", "protocol"], sort=False)
+        _paired_rows(str(group), str(protocol), part, measure)
+        for (group, protocol), part in runs.table.groupby(["group", "protocol"], sort=False)
         for measure in ("accuracy", "n_features")
-        if found["arm"].nunique() > 1
+        if part["arm"].nunique() > 1
     ]
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     title = "Arms against original, in pairs over the same seeds"
@@ -768,7 +755,7 @@ def _paired_rows(group: str, protocol: str, runs: pd.DataFrame, measure: str) ->
 
 
 def _test_share(group: str) -> float | None:
-    protocol = read_config(find_group(group).file()).protocol
+    protocol = load_config(find_group(group).file()).protocol
     if protocol.outer == "official":
         return None
     return protocol.test_size / (1.0 - protocol.test_size)

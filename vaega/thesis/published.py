@@ -1,26 +1,28 @@
-"""Published figures beside reproduced ones: means, spread, intervals, distance."""
+"""What the thesis published: networks, groups of runs, reports of classifiers, and its data.
 
-from collections.abc import Callable, Sequence
+From the thesis's public text (repository castillosebastian/thesis), rounded as it is there.
+``reports/models.csv`` is from utnthesis/combined_model_performance.csv and chapter 2
+(utnthesis/Chapters/Capitulo2_v2.qmd, commit 0742ee7f), ``reports/by_class.csv`` from chapters 2, 3
+(Capitulo3_v2.qmd, commit 00fb121b) and 4 (Capitulo4_v2.qmd, commit 003e2160): tables 2.1, 2.2, 3.1
+to 3.4 and 4.4. ``facts/groups.csv`` and ``facts/runs.csv`` hold the runs of chapter 4.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 import vaega
 from vaega.core.checks import check_choice
-from vaega.core.errors import ConfigError, ResultsError
-from vaega.core.figures import render
-from vaega.core.files import write_bytes, write_text
-from vaega.core.tables import Table, csv_text
+from vaega.core.errors import ConfigError
 from vaega.data._dataset import Dataset
 from vaega.data._sources import find_file, load_dataset
-from vaega.experiments.store import RunRecord, mean_interval
+from vaega.experiments.store import mean_interval
 
 # Table 4.1: the networks (Capitulo4_v2.qmd, commit 003e2160), with the digits of the scripts.
 NETWORKS: tuple[dict[str, Any], ...] = (
@@ -47,19 +49,43 @@ GCM_EXPERIMENTS = {133: 20, 3129: 15, 1322: 4, 1323: 4, 1304: 2, 254: 2, 6106: 1
 @cache
 def published_groups() -> pd.DataFrame:
     """Return settings and means of the groups of runs."""
-    return _read("groups.csv")
+    return _read("facts/groups.csv")
 
 
 @cache
 def published_runs() -> pd.DataFrame:
     """Return the runs."""
     groups = published_groups()[["dataset", "experiment_group", "arm"]]
-    return groups.merge(_read("runs.csv"), on="experiment_group", validate="one_to_many")
+    return groups.merge(_read("facts/runs.csv"), on="experiment_group", validate="one_to_many")
 
 
-def _read(name: str) -> pd.DataFrame:
-    with (files("vaega.thesis") / "facts" / name).open(encoding="utf-8") as file:
-        return pd.read_csv(file)
+@cache
+def published_models() -> pd.DataFrame:
+    """Return table 2.1: AUC for two classes, macro-F1 for GCM, of models tuned on all features."""
+    return _read("reports/models.csv")
+
+
+@cache
+def published_classes() -> pd.DataFrame:
+    """Return the reports by class of the MLP: tables 2.2, 3.1 to 3.4 and 4.4."""
+    return _read("reports/by_class.csv", {"table": str, "label": str})
+
+
+def published_value(table: str, trained_on: str, tested_on: str, label: str, column: str) -> float:
+    """Return one cell of the reports by class."""
+    lines = published_classes()
+    cell = lines[
+        (lines["table"] == table)
+        & (lines["trained_on"] == trained_on)
+        & (lines["tested_on"] == tested_on)
+        & (lines["label"] == label)
+    ]
+    return float(cell[column].iloc[0]) if len(cell) else float("nan")
+
+
+def _read(path: str, types: dict[str, type] | None = None) -> pd.DataFrame:
+    with (files("vaega.thesis") / path).open(encoding="utf-8") as file:
+        return pd.read_csv(file, dtype=types)
 
 
 @dataclass(frozen=True)
@@ -139,153 +165,6 @@ def config_folder() -> Path:
     raise ConfigError(f"{package}: the folder configs/thesis is missing, install vaega anew.")
 
 
-def describe_runs(runs: pd.DataFrame, records: Sequence[RunRecord]) -> str:
-    """Return number, seeds, duration and versions of runs."""
-    seeds = f"seeds {runs['seed'].min()} to {runs['seed'].max()}"
-    text = f"{len(runs)} runs, {seeds}, {runs['seconds'].sum():.0f} s in all"
-    for record in records:
-        try:
-            environment = record.environment
-        except ResultsError:
-            continue
-        packages = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
-        return f"{text}; vaega {environment['vaega']}, Python {environment['python']}, {packages}."
-    return f"{text}."
-
-
-@dataclass(frozen=True, eq=False)
-class ThesisTable:
-    """A table of the thesis, published and reproduced side by side."""
-
-    name: str  # As the thesis numbers it: "4.1"
-    title: str  # What it shows, in a few words
-    rows: pd.DataFrame  # One row a line; numbers as numbers, NaN where there is none
-    # Lines under it: on which rows fitness was computed, which data stand in for which
-    notes: tuple[str, ...] = ()
-    decimals: int = 3  # Of numbers, where they are shown
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A figure of the thesis: what it shows, as rows, and how these are drawn."""
-
-    name: str  # As the thesis numbers it: "4.7"
-    title: str  # What it shows, in a few words
-    rows: pd.DataFrame  # The points
-    draw: Callable[[pd.DataFrame], Figure]  # From the rows to a matplotlib figure
-    notes: tuple[str, ...] = ()  # As those of `ThesisTable`
-
-
-# A column of every CSV that has results of several protocols.
-FITNESS_ROWS = {
-    "as-run": "test rows, and 30 % of the synthetic rows with two classes",
-    "as-described": "test rows",
-    "honest": "inner folds of the training rows",
-}
-_NOTHING = "–"
-
-
-def write_table(table: ThesisTable, folder: Path, *, command: str) -> Path:
-    """Write a table as CSV, Markdown and LaTeX."""
-    stem = folder / f"table_{table.name}"
-    write_text(stem.with_name(f"{stem.name}.csv"), as_csv(table.rows))
-    write_text(stem.with_name(f"{stem.name}.tex"), as_latex(table))
-    page = stem.with_name(f"{stem.name}.md")
-    write_text(page, as_markdown(table, command=command))
-    return page
-
-
-def write_picture(picture: Picture, folder: Path, *, command: str) -> Path:
-    """Write a figure as PNG and SVG, its points as CSV, and a page that says what it shows."""
-    name = f"figure_{picture.name}"
-    figure = picture.draw(picture.rows)
-    said = [line for line in picture.notes if line.startswith("Protocol as-")]
-    if said:
-        lines = [part for line in said for part in wrap(line, 150)]
-        figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=6)
-    for kind in ("png", "svg"):
-        write_bytes(folder / f"{name}.{kind}", render(figure, kind))
-    write_text(folder / f"{name}.csv", as_csv(picture.rows))
-    lines = [f"# Figure {picture.name}: {picture.title}", f"![{picture.title}]({name}.png)"]
-    write_text(folder / f"{name}.md", _page(lines, picture.notes, command))
-    return folder / f"{name}.png"
-
-
-def as_csv(rows: pd.DataFrame) -> str:
-    r"""Return rows as CSV; where there are protocols, with the rows of their fitness."""
-    whose = "protocol" if "protocol" in rows else "source" if "source" in rows else None
-    if whose is not None and "fitness_rows" not in rows:
-        rows = rows.assign(fitness_rows=rows[whose].map(FITNESS_ROWS))
-    return csv_text(rows)
-
-
-def as_markdown(table: ThesisTable, *, command: str) -> str:
-    """Return a table as a Markdown page."""
-    grid = _text_table(table).markdown().rstrip("\n")
-    return _page([f"# Table {table.name}: {table.title}", grid], table.notes, command)
-
-
-def as_latex(table: ThesisTable) -> str:
-    r"""Return a table as LaTeX, with the rules of the package booktabs."""
-    comments = [f"% {line}\n" for line in (f"Table {table.name}: {table.title}", *table.notes)]
-    return "".join([*comments, _text_table(table).latex()])
-
-
-def cells_of(table: ThesisTable) -> list[list[str]]:
-    """Return the cells of a table as text."""
-    shown = [_shower(table, column) for column in table.rows.columns]
-    return [
-        [show(value) for show, value in zip(shown, row, strict=True)]
-        for row in table.rows.itertuples(index=False, name=None)
-    ]
-
-
-def _shower(table: ThesisTable, column: Any) -> Callable[[Any], str]:
-    whole = pd.api.types.is_integer_dtype(table.rows[column])
-
-    def show(value: Any) -> str:
-        if value is None or (isinstance(value, float) and pd.isna(value)):
-            return _NOTHING
-        if isinstance(value, float) and not whole:
-            return f"{value:.{table.decimals}f}" if abs(value) < 100 else f"{value:.1f}"
-        return str(value)
-
-    return show
-
-
-def _numeric(column: pd.Series) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column)) and column.dtype != bool
-
-
-def _text_table(table: ThesisTable) -> Table:
-    columns = [str(column) for column in table.rows.columns]
-    left = [i for i, column in enumerate(columns) if not _numeric(table.rows[column])]
-    return Table([name.replace("_", " ") for name in columns], cells_of(table), left=left)
-
-
-def _page(parts: list[str], notes: tuple[str, ...], command: str) -> str:
-    listed = "\n".join(f"- {note}" for note in notes)
-    return "\n\n".join([*parts, *([listed] if listed else []), f"Command: `{command}`"]) + "\n"
-
-
-def mean_beside(published: float, values: Sequence[float]) -> dict[str, Any]:
-    """Put the mean of runs beside a published figure."""
-    runs = np.asarray(values, dtype=float)
-    n, nan = len(runs), float("nan")
-    mean, low, high = mean_interval(runs) if n else (nan, nan, nan)
-    sd = float(runs.std(ddof=1)) if n > 1 else nan
-    error = sd / np.sqrt(n) if n > 1 else nan
-    return {
-        "published": published,
-        "mean": mean,
-        "sd": sd,
-        "n": n,
-        "low": low,
-        "high": high,
-        "standard_errors": float((mean - published) / error) if error > 0 else nan,
-    }
-
-
 # By the thesis's name: what `load_dataset` is asked for, then what stands in where no file has it.
 SOURCES: dict[str, tuple[str, ...]] = {
     "leukemia": ("leukemia",),
@@ -356,9 +235,9 @@ def generator_errors(compared: dict[str, float]) -> float:
     The published mean so carries what that one generator is worth, which its runs' spread does not
     show; it is estimated by what our runs vary more than theirs.
     """
-    own, theirs = compared["sd"] ** 2, compared["published_sd"] ** 2
-    between = max(own - theirs, 0.0)
-    error = np.sqrt(own / compared["n"] + theirs / compared["published_n"] + between)
+    ours, theirs = compared["sd"] ** 2, compared["published_sd"] ** 2
+    between = max(ours - theirs, 0.0)
+    error = np.sqrt(ours / compared["n"] + theirs / compared["published_n"] + between)
     return float(compared["difference"] / error) if error > 0 else float("nan")
 
 
@@ -376,3 +255,21 @@ def _spread(values: np.ndarray) -> float:
 
 def _error(values: np.ndarray) -> float:
     return _spread(values) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+
+
+def mean_beside(published: float, values: Sequence[float]) -> dict[str, Any]:
+    """Put the mean of runs beside a published figure."""
+    runs = np.asarray(values, dtype=float)
+    n, nan = len(runs), float("nan")
+    mean, low, high = mean_interval(runs) if n else (nan, nan, nan)
+    sd = float(runs.std(ddof=1)) if n > 1 else nan
+    error = sd / np.sqrt(n) if n > 1 else nan
+    return {
+        "published": published,
+        "mean": mean,
+        "sd": sd,
+        "n": n,
+        "low": low,
+        "high": high,
+        "standard_errors": float((mean - published) / error) if error > 0 else nan,
+    }

@@ -1,22 +1,52 @@
-"""The thesis's published reports of classifiers: tables 2.1, 2.2, 3.1 to 3.4 and 4.4 as facts.
+"""Reproducing the thesis: what is asked for, which function makes it, how it is written.
 
-From the thesis's public text (repository castillosebastian/thesis): ``reports/models.csv`` from
-utnthesis/combined_model_performance.csv and chapter 2 (utnthesis/Chapters/Capitulo2_v2.qmd, commit
-0742ee7f), ``reports/by_class.csv`` from chapters 2, 3 (Capitulo3_v2.qmd, commit 00fb121b) and 4
-(Capitulo4_v2.qmd, commit 003e2160). Rounded as they are there.
+Tables and figures are made by functions of `vaega.thesis.chapter3` and `vaega.thesis.chapter4`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
-from importlib.resources import files
 from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from vaega.core.checks import check_choice, check_count
-from vaega.thesis.published import GROUPS, Picture, ThesisTable
+from vaega.core.errors import ResultsError
+from vaega.core.figures import render
+from vaega.core.files import write_bytes, write_text
+from vaega.core.tables import Table, csv_text
+from vaega.thesis.published import GROUPS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from vaega.experiments.store import RunRecord
+
+
+@dataclass(frozen=True, eq=False)
+class ThesisTable:
+    """A table of the thesis, published and reproduced side by side."""
+
+    name: str  # As the thesis numbers it: "4.1"
+    title: str  # What it shows, in a few words
+    rows: pd.DataFrame  # One row a line; numbers as numbers, NaN where there is none
+    # Lines under it: on which rows fitness was computed, which data stand in for which
+    notes: tuple[str, ...] = ()
+    decimals: int = 3  # Of numbers, where they are shown
+
+
+@dataclass(frozen=True, eq=False)
+class ThesisFigure:
+    """A figure of the thesis: what it shows, as rows, and how these are drawn."""
+
+    name: str  # As the thesis numbers it: "4.7"
+    title: str  # What it shows, in a few words
+    rows: pd.DataFrame  # The points
+    draw: Callable[[pd.DataFrame], "Figure"]  # From the rows to a matplotlib figure
+    notes: tuple[str, ...] = ()  # As those of `ThesisTable`
+
 
 SCALES = ("smoke", "small", "full")
 PROTOCOLS = ("as-run", "as-described", "honest")
@@ -86,7 +116,7 @@ TABLES: dict[str, str] = {
     "generators": "vaega.thesis.chapter4:generators",
     "paired": "vaega.thesis.chapter4:paired_differences",
 }
-# The same for figures: ``function(name: str, request: Request) -> Picture``.
+# The same for figures: ``function(name: str, request: Request) -> ThesisFigure``.
 PICTURES: dict[str, str] = {
     "3.5": "vaega.thesis.chapter3:accuracy_by_rows",
     "4.7": "vaega.thesis.chapter4:box_plots",
@@ -110,41 +140,118 @@ def make_table(name: str, request: Request) -> ThesisTable:
     return _find(TABLES[name])(name, request)
 
 
-def make_picture(name: str, request: Request) -> Picture:
+def make_picture(name: str, request: Request) -> ThesisFigure:
     """Make a figure of the thesis."""
     check_choice(name, "--figure", sorted(PICTURES), owner="reproduce thesis")
     return _find(PICTURES[name])(name, request)
 
 
-def _find(place: str) -> Callable:
-    module, _, function = place.partition(":")
+def _find(path: str) -> Callable:
+    module, _, function = path.partition(":")
     return getattr(import_module(module), function)
 
 
-@cache
-def published_models() -> pd.DataFrame:
-    """Return table 2.1: AUC for two classes, macro-F1 for GCM, of models tuned on all features."""
-    return _read("models.csv")
+# A column of every CSV that has results of several protocols.
+FITNESS_ROWS = {
+    "as-run": "test rows, and 30 % of the synthetic rows with two classes",
+    "as-described": "test rows",
+    "honest": "inner folds of the training rows",
+}
+_NOTHING = "–"
 
 
-@cache
-def published_classes() -> pd.DataFrame:
-    """Return the reports by class of the MLP: tables 2.2, 3.1 to 3.4 and 4.4."""
-    return _read("by_class.csv", {"table": str, "label": str})
+def write_table(table: ThesisTable, folder: Path, *, command: str) -> Path:
+    """Write a table as CSV, Markdown and LaTeX."""
+    stem = folder / f"table_{table.name}"
+    write_text(stem.with_name(f"{stem.name}.csv"), as_csv(table.rows))
+    write_text(stem.with_name(f"{stem.name}.tex"), as_latex(table))
+    page = stem.with_name(f"{stem.name}.md")
+    write_text(page, as_markdown(table, command=command))
+    return page
 
 
-def published_value(table: str, trained_on: str, tested_on: str, label: str, column: str) -> float:
-    """Return one cell of the reports by class."""
-    lines = published_classes()
-    found = lines[
-        (lines["table"] == table)
-        & (lines["trained_on"] == trained_on)
-        & (lines["tested_on"] == tested_on)
-        & (lines["label"] == label)
+def write_picture(picture: ThesisFigure, folder: Path, *, command: str) -> Path:
+    """Write a figure as PNG and SVG, its points as CSV, and a page that says what it shows."""
+    name = f"figure_{picture.name}"
+    figure = picture.draw(picture.rows)
+    said = [line for line in picture.notes if line.startswith("Protocol as-")]
+    if said:
+        lines = [part for line in said for part in wrap(line, 150)]
+        figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=6)
+    for kind in ("png", "svg"):
+        write_bytes(folder / f"{name}.{kind}", render(figure, kind))
+    write_text(folder / f"{name}.csv", as_csv(picture.rows))
+    lines = [f"# Figure {picture.name}: {picture.title}", f"![{picture.title}]({name}.png)"]
+    write_text(folder / f"{name}.md", _page(lines, picture.notes, command))
+    return folder / f"{name}.png"
+
+
+def as_csv(rows: pd.DataFrame) -> str:
+    r"""Return rows as CSV; where there are protocols, with the rows of their fitness."""
+    whose = "protocol" if "protocol" in rows else "source" if "source" in rows else None
+    if whose is not None and "fitness_rows" not in rows:
+        rows = rows.assign(fitness_rows=rows[whose].map(FITNESS_ROWS))
+    return csv_text(rows)
+
+
+def as_markdown(table: ThesisTable, *, command: str) -> str:
+    """Return a table as a Markdown page."""
+    grid = _text_table(table).markdown().rstrip("\n")
+    return _page([f"# Table {table.name}: {table.title}", grid], table.notes, command)
+
+
+def as_latex(table: ThesisTable) -> str:
+    r"""Return a table as LaTeX, with the rules of the package booktabs."""
+    comments = [f"% {line}\n" for line in (f"Table {table.name}: {table.title}", *table.notes)]
+    return "".join([*comments, _text_table(table).latex()])
+
+
+def cells_of(table: ThesisTable) -> list[list[str]]:
+    """Return the cells of a table as text."""
+    shown = [_shower(table, column) for column in table.rows.columns]
+    return [
+        [show(value) for show, value in zip(shown, row, strict=True)]
+        for row in table.rows.itertuples(index=False, name=None)
     ]
-    return float(found[column].iloc[0]) if len(found) else float("nan")
 
 
-def _read(name: str, types: dict[str, type] | None = None) -> pd.DataFrame:
-    with (files("vaega.thesis") / "reports" / name).open(encoding="utf-8") as file:
-        return pd.read_csv(file, dtype=types)
+def _shower(table: ThesisTable, column: Any) -> Callable[[Any], str]:
+    whole = pd.api.types.is_integer_dtype(table.rows[column])
+
+    def show(value: Any) -> str:
+        if value is None or (isinstance(value, float) and pd.isna(value)):
+            return _NOTHING
+        if isinstance(value, float) and not whole:
+            return f"{value:.{table.decimals}f}" if abs(value) < 100 else f"{value:.1f}"
+        return str(value)
+
+    return show
+
+
+def _numeric(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column)) and column.dtype != bool
+
+
+def _text_table(table: ThesisTable) -> Table:
+    columns = [str(column) for column in table.rows.columns]
+    left = [i for i, column in enumerate(columns) if not _numeric(table.rows[column])]
+    return Table([name.replace("_", " ") for name in columns], cells_of(table), left=left)
+
+
+def _page(parts: list[str], notes: tuple[str, ...], command: str) -> str:
+    listed = "\n".join(f"- {note}" for note in notes)
+    return "\n\n".join([*parts, *([listed] if listed else []), f"Command: `{command}`"]) + "\n"
+
+
+def describe_runs(runs: pd.DataFrame, records: "Sequence[RunRecord]") -> str:
+    """Return number, seeds, duration and versions of runs."""
+    seeds = f"seeds {runs['seed'].min()} to {runs['seed'].max()}"
+    text = f"{len(runs)} runs, {seeds}, {runs['seconds'].sum():.0f} s in all"
+    for record in records:
+        try:
+            environment = record.environment
+        except ResultsError:
+            continue
+        packages = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
+        return f"{text}; vaega {environment['vaega']}, Python {environment['python']}, {packages}."
+    return f"{text}."

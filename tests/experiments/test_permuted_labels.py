@@ -1,0 +1,167 @@
+"""Permuted labels: runs of their own, the same bits, and a p-value that means what it says."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tests.report.experiments import ARMS
+from vaega import Dataset
+from vaega.cli import main
+from vaega.core.errors import InputError
+from vaega.experiments.config import ProtocolConfig, load_config, make_config
+from vaega.experiments.protocols import HonestProtocol
+from vaega.report._comparison import read_trial_scores
+
+TEXT = """
+name: nulled
+dataset: {source: "sklearn:wine"}
+preprocess: [standardize]
+protocol: {inner_folds: 2}
+arms:
+  original: {}
+  same: {selector: {kind: f_classif, size: original}}
+fitness: {classifier: gaussian_nb}
+search: {population_size: 6, n_generations: 2, n_searches: 1}
+seeds: 2
+null: 3
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("null")
+    (folder / "nulled.yaml").write_text(TEXT)
+    assert main(["run", str(folder / "nulled.yaml"), "--results", str(folder / "results")]) == 0
+    return folder
+
+
+@pytest.fixture
+def results(finished, tmp_path):
+    shutil.copytree(finished / "results" / "nulled", tmp_path / "nulled")
+    return tmp_path / "nulled"
+
+
+def trial_of(groups=None):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 30) if groups is None else (groups % 2)
+    data = Dataset.from_arrays(rng.normal(size=(60, 3)), y, groups=groups)
+    return next(iter(HonestProtocol(ProtocolConfig(inner_folds=2)).trials(data, 0)))
+
+
+def test_yaml_reads_the_key_as_nothing_and_we_as_a_word(tmp_path):
+    (tmp_path / "nulled.yaml").write_text(TEXT)
+    assert yaml.safe_load(TEXT)[None] == 3
+    assert load_config(tmp_path / "nulled.yaml").null == 3
+    assert load_config(tmp_path / "nulled.yaml", ["null=5"]).null == 5
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "many", True])
+def test_what_is_refused(value):
+    with pytest.raises(InputError, match=r"^configuration: null: "):
+        make_config({**yaml.safe_load(TEXT), None: value})
+
+
+def test_only_the_honest_protocol_has_a_null():
+    content = {**yaml.safe_load(TEXT), "arms": {"original": {}}}
+    content["protocol"] = {"kind": "as-described"}
+    content["search"] |= {"guide": "none", "initial_fraction": 0.5}
+    with pytest.raises(InputError, match=r"null: needs protocol\.kind honest"):
+        make_config(content)
+
+
+def test_every_permutation_is_a_run_of_its_own(finished):
+    folder = finished / "results" / "nulled"
+    runs, null = (pd.read_csv(folder / name) for name in ("runs.csv", "null.csv"))
+    assert len(runs) == 4
+    assert null[["arm", "seed", "permutation"]].to_numpy().tolist() == [
+        [arm, seed, place] for arm in ("original", "same") for place, seed in enumerate((0, 1, 0))
+    ]
+    assert (null["status"] == "done").all()
+    ids = {path.name for path in (folder / "runs").iterdir()}
+    assert len(ids) == 10
+    assert sum("-null-" in one for one in ids) == 6
+
+
+def test_a_size_is_that_of_the_same_permutation(finished):
+    null = pd.read_csv(finished / "results" / "nulled" / "null.csv").set_index("arm")
+    sizes = [null.loc[arm, "n_features"].tolist() for arm in ("original", "same")]
+    assert sizes[0] == sizes[1]
+
+
+def test_the_summary_has_the_null_and_comparisons_do_not(finished):
+    folder = finished / "results" / "nulled"
+    summary = pd.read_csv(folder / "summary.csv").set_index("arm")
+    assert (summary["null_runs"] == 3).all()
+    assert (summary["p_value"] == 0.25).all()  # wine can be told apart
+    assert (summary["heldout_mean"] > summary["null_heldout_mean"]).all()
+    assert len(read_trial_scores(folder).rows) == 4
+    page = (folder / "report.html").read_text()
+    assert "Permuted labels" in page
+    assert "in the mean of 3 runs on permuted labels (p = 0.250)" in page
+
+
+def test_a_null_run_is_taken_up_again_and_the_same(results, capsys):
+    victim = next((results / "runs").glob("original-000-null-002-*/metrics.json"))
+    before = json.loads(victim.read_text())
+    victim.unlink()
+    assert main(["status", str(results)]) == 0
+    assert "labels permuted" in capsys.readouterr().out
+    assert main(["resume", str(results)]) == 0
+    after = json.loads(victim.read_text())
+    for key in ("heldout_score", "inner_score", "n_features", "classes"):
+        assert after[key] == before[key]
+
+
+def test_without_the_key_no_null_is_shown(results, tmp_path, capsys):
+    (tmp_path / "nulled.yaml").write_text(TEXT.replace("null: 3\n", ""))
+    assert main(["run", str(tmp_path / "nulled.yaml"), "--results", str(tmp_path)]) == 0
+    assert "4 of 4 runs were finished before" in capsys.readouterr().err
+    assert "Permuted labels" not in (results / "report.html").read_text()
+    assert "p_value" not in pd.read_csv(results / "summary.csv")
+
+
+def test_more_permutations_keep_those_that_are_done():
+    from types import SimpleNamespace
+
+    from vaega.experiments.runs import plan_runs
+
+    data = SimpleNamespace(fingerprint="0" * 64, name="wine")
+    content = {**yaml.safe_load(TEXT), "arms": ARMS}
+    plans = []
+    for n in (None, 2, 5):
+        content = {key: value for key, value in content.items() if key is not None}  # null
+        plans.append({run.id for run in plan_runs(make_config({**content, "null": n}), data)})
+    assert plans[0] < plans[1] < plans[2]
+    assert [len(plan) for plan in plans] == [6, 12, 21]
+
+
+def test_labels_change_places_and_test_rows_keep_theirs():
+    trial = trial_of()
+    first, again, other = (trial_of().with_permuted_labels(number) for number in (0, 0, 1))
+    assert (first.y == again.y).all()
+    assert (first.y != other.y).any()
+    assert (np.sort(first.y) == np.sort(trial.y)).all()
+    assert (first.test.open()[1] == trial.test.open()[1]).all()
+    for split in first.inner:  # stratified by the labels that are seen
+        assert abs(first.y[split.train].mean() - first.y.mean()) < 0.1
+
+
+def test_groups_of_one_label_exchange_labels_as_a_whole():
+    trial = trial_of(np.repeat(np.arange(20), 3))
+    permuted = trial.with_permuted_labels(1)
+    for group in np.unique(trial.groups):
+        assert len(set(permuted.y[trial.groups == group].tolist())) == 1
+    assert (permuted.y != trial.y).any()
+
+
+def test_where_labels_mean_nothing_p_is_no_smaller_than_it_should_be():
+    from vaega.experiments.store import p_value
+
+    rng = np.random.default_rng(0)
+    found = [p_value(rng.normal(), rng.normal(size=19)) for _ in range(2000)]
+    for level in (0.05, 0.1, 0.5):
+        assert np.mean(np.array(found) <= level) == pytest.approx(level, abs=0.025)

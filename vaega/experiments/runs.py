@@ -1,0 +1,195 @@
+"""Runs: which ones an experiment has, what identifies each, and how a run can end.
+
+A run's id is its arm, its seed and a digest of the settings that its result depends on. `FROZEN`
+holds the settings that every digest contains, with their values of old: a setting that is added
+later enters a digest only where it differs from its default, and one that is removed stays in it
+with the value that did nothing. So results that exist keep their ids.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from vaega.core.files import canonical_json, fingerprint, plain
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from vaega.data._dataset import Dataset
+    from vaega.experiments.config import ExperimentConfig
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of an experiment: an arm and a seed, and all that they depend on."""
+
+    id: str  # Arm, seed and a digest of the settings
+    dataset: str  # Its name
+    arm: str
+    seed: int  # Of everything random in the run
+    resolved: dict[str, Any]  # The resolved configuration, the dataset's fingerprint included
+    permutation: int | None = None  # Which permutation of the labels; None for the labels as given
+
+    @property
+    def title(self) -> str:
+        """Arm and seed, for people."""
+        permuted = "" if self.permutation is None else f", permutation {self.permutation}"
+        return f"{self.arm}, seed {self.seed}{permuted}"
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How the attempt to complete a run ended."""
+
+    locked: bool = False  # Another process holds the run: nothing was done
+    stopped: bool = False  # The budget was spent: the run is left where it is
+    n_asked: int = 0  # Masks that it asked for now
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the run has a result or a failure on disk."""
+        return not (self.locked or self.stopped)
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """What the computation of a run came to."""
+
+    seconds: float = 0.0  # It took
+    n_asked: int = 0  # Masks that it asked for now, not before a resume
+    value: Any = None  # What the worker measured; None where it failed or was stopped
+    error: str = ""  # Why it failed, in a sentence
+    trace: str = ""  # The traceback of the failure
+    stopped: bool = False  # The budget was spent
+    # Versions and machine, where they are not those of the process that records
+    environment: dict[str, Any] = field(default_factory=dict)
+    # The most memory, in megabytes, that its process held meanwhile; None where unknown
+    peak_memory: float | None = None
+
+
+# By the path of the section: settings that are part of every digest, with the values that those
+# have which a section no longer knows. Nothing is ever added here, changed or taken away.
+FROZEN: dict[str, dict[str, Any]] = {
+    "": dict.fromkeys(("name", "dataset", "preprocess", "protocol", "fitness", "search")),
+    "dataset": {"source": "", "target": None, "groups": None, "categorical": "error"},
+    "protocol": {
+        "kind": "honest",
+        "outer": "holdout",
+        "inner_folds": 5,
+        "test_size": 0.3,
+        "n_splits": 5,
+        "n_repeats": 1,
+        "synthetic_test_share": 0.0,
+        "exchange_labels": False,
+        "generators": None,
+    },
+    "fitness": {
+        "classifier": None,
+        "class": None,
+        "metric": "balanced_accuracy",
+        "engine": "auto",
+        "device": "cpu",
+        "objective": None,
+        "parameters": {},
+    },
+    "search": {
+        "algorithm": "generational",
+        "population_size": "auto",
+        "n_generations": "auto",
+        "n_searches": "auto",
+        "subsample": 0.8,
+        "consensus_size": "auto",
+        "false_selections": 1.0,
+        "initial_fraction": "auto",
+        "guide": "f_classif",
+        "guide_share": "auto",
+        "selection": "tournament",
+        "tournament_size": 5,
+        "crossover": "uniform",
+        "crossover_probability": 0.75,
+        "mutation": "auto",
+        "flip_probability": "auto",
+        "elite": 1,
+        "n_islands": 4,
+        "migrate_every": 5,
+        "local_search": None,
+        "stages": [],
+        "min_features": 1,
+        "max_features": None,
+        "pinned": [],
+        "forbidden": [],
+        "fresh_folds": False,
+        "racing": None,
+        "confirm": 0,
+        "confirm_repeats": 3,
+        "choice": "one_standard_error",
+        "feedback": None,
+        "patience": None,
+        "restart_after": None,
+        "max_evaluations": None,
+        "max_seconds": None,
+        "target": None,
+        "preselect": None,
+    },
+    "search.preselect": {
+        "keep": "auto",
+        "n_searches": None,
+        "population_size": None,
+        "n_generations": None,
+        "initial_fraction": None,
+    },
+    "fitness.objective.weighted": {"kind": "weighted", "alpha": 0.9},
+    "fitness.objective.penalty": {"kind": "penalty", "per_feature": 0.001},
+}
+# What a single run's result does not depend on, or what is its own.
+_NOT_SHARED = ("arms", "seeds", "description", "null", "tune")
+
+
+def plan_runs(config: "ExperimentConfig", dataset: "Dataset") -> list[Run]:
+    """Return every run of an experiment: arms in order, seeds in order, permuted labels last."""
+    resolved = plain(config.model_dump(by_alias=True, exclude=set(_NOT_SHARED)))
+    identity = plain(_identity(config))
+    for content in (resolved, identity):
+        content["dataset"] = {**content["dataset"], "fingerprint": dataset.fingerprint}
+    runs = []
+    for arm, seed, permutation in config.run_list():
+        name = f"{arm}-{seed:03d}"
+        single: dict[str, Any] = {"arm": {"name": arm, **_arm_settings(config, arm)}, "seed": seed}
+        if permutation is not None:
+            name = f"{name}-null-{permutation:03d}"
+            single["permutation"] = permutation
+        run_id = f"{name}-{fingerprint(canonical_json({**identity, **single}))[:10]}"
+        runs.append(Run(run_id, dataset.name, arm, seed, {**resolved, **single}, permutation))
+    return runs
+
+
+def _identity(config: "ExperimentConfig") -> dict[str, Any]:
+    """Return the settings that the results of all arms depend on."""
+    identity = _settings(config, "")
+    for key in config.protocol.idle_keys():
+        identity["protocol"].pop(key, None)
+    return identity
+
+
+def _settings(section: "BaseModel", path: str) -> dict[str, Any]:
+    """Return the frozen settings of a section, and those that differ from their default."""
+    settings = dict(FROZEN.get(path, {}))
+    for name, info in type(section).model_fields.items():
+        key, value = info.alias or name, getattr(section, name)
+        if not path and key in _NOT_SHARED:
+            continue
+        if key not in settings and value == info.get_default(call_default_factory=True):
+            continue
+        settings[key] = value
+        if hasattr(type(value), "model_fields"):
+            parts = (path, key, getattr(value, "kind", "") if path else "")
+            settings[key] = _settings(value, ".".join(part for part in parts if part))
+    return settings | (section.model_extra or {})
+
+
+def _arm_settings(config: "ExperimentConfig", arm: str) -> dict[str, Any]:
+    """Return what an arm sets, and what the arm sets whose size it takes."""
+    section = config.arms[arm]
+    settings = section.settings()
+    if section.selector is not None and section.selector.size_of is not None:
+        settings["size_of"] = config.arms[section.selector.size_of].settings()
+    return settings
