@@ -1,4 +1,4 @@
-"""`vaega report`: what it prints in each form, what it writes, what it refuses."""
+"""Results on the command line: `vaega report` and `vaega compare`."""
 
 import io
 import json
@@ -6,13 +6,12 @@ import json
 import pandas as pd
 import pytest
 
-from tests.report.experiments import run_small
 from vaega.cli import main
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return run_small(tmp_path_factory.mktemp("results"), seeds=3)
+@pytest.fixture
+def folder(small_results):
+    return small_results
 
 
 def test_a_terminal_gets_the_table_the_protocol_and_the_page(folder, capsys):
@@ -74,3 +73,46 @@ def test_a_file_where_the_folder_should_be(folder, tmp_path, capsys):
     (tmp_path / "paper").write_text("")
     assert main(["report", str(folder), "--out", str(tmp_path / "paper")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_comparisons_are_tables_and_sentences(folder, capsys):
+    assert main(["compare", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "wine: heldout_score" in out
+    assert "jitter - original" in out
+    assert "between jitter and original" in out or "is above" in out
+
+
+def test_comparisons_are_written(folder, tmp_path, capsys):
+    out = tmp_path / "paper"
+    assert main(["compare", str(folder), "--against", "jitter", "--out", str(out)]) == 0
+    names = {path.name for path in out.iterdir()}
+    assert {"comparison.csv", "comparison.md", "comparison.tex", "arms.pdf", "arms.svg"} <= names
+    assert "--against=jitter" in (out / "comparison.md").read_text()
+    assert str(out) in capsys.readouterr().out
+
+
+def test_pairs_as_json(folder, capsys):
+    assert main(["compare", str(folder), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["first"] for row in rows] == ["jitter", "bootstrap", "bootstrap"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--against", "smote"], "against must be one of"),
+        (["--measure", "beauty"], "has no 'beauty'"),
+        (["--alpha", "2"], "alpha must be"),
+    ],
+)
+def test_a_bad_comparison_is_one_sentence(folder, arguments, said, capsys):
+    assert main(["compare", str(folder), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_nothing_to_compare_there(tmp_path, capsys):
+    assert main(["compare", str(tmp_path)]) == 2
+    assert "is no results folder" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from vaega import __version__
 from vaega.core.errors import InputError
+from vaega.core.tables import Table
 
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 # A group of commands by itself; older versions of click print its help on their own.
@@ -150,6 +151,29 @@ DEVICE = click.option(
     show_default=True,
     help="Where autoencoders are trained.",
 )
+
+
+FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+
+
+def print_table(table: Table) -> None:
+    """Print a table, as wide as the terminal."""
+    from rich.console import Console
+
+    from vaega.report._tables import terminal
+
+    Console().print(terminal(table))
+
+
+def print_progress(line: str) -> None:
+    """Print a line beside the results: to stderr."""
+    click.echo(line, err=True)
+
+
+def check_jobs(jobs: int) -> None:
+    """Refuse a number of processes that is none."""
+    if jobs == 0:
+        raise InputError("--jobs: must be a whole number other than 0, got 0.")
 
 
 def this_command() -> str:

@@ -1,8 +1,8 @@
-"""The command that compares arms, of one experiment or of several."""
+"""Experiments: ``vaega run``, ``resume``, ``status``, ``clean``, ``check`` and ``baselines``."""
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import reduce
 from pathlib import Path
@@ -14,19 +14,23 @@ from vaega.cli.app import (
     DEVICE,
     DONE,
     FILE,
+    FOLDER,
     JOBS,
     JSON,
     SET,
     SOME_FAILED,
     InterruptedCommand,
+    check_jobs,
+    print_progress,
+    print_table,
     this_command,
     vaega,
 )
+from vaega.cli.report import print_record
 from vaega.core.errors import InputError
+from vaega.core.tables import Table
 
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-_OPTIONS = (
+_EXECUTION_OPTIONS = (
     JOBS,
     click.option(
         "--parallel",
@@ -60,17 +64,22 @@ _OPTIONS = (
     ),
     DEVICE,
 )
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def with_execution_options(command: Decorated) -> Decorated:
     """Add the options to a command, which takes them as keywords for `execution_options`."""
-    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
+    return reduce(lambda decorated, option: option(decorated), reversed(_EXECUTION_OPTIONS), command)
 
 
 def execution_options(
-    *, max_hours: float | None, max_seconds: float | None, max_evaluations: int | None, **given: Any
+    *,
+    max_hours: float | None,
+    max_seconds: float | None,
+    max_evaluations: int | None,
+    **options: Any,
 ) -> Any:
-    """Return what was given as `vaega.experiments.runner.ExecutionOptions`."""
+    """Return the values of the options as `vaega.experiments.runner.ExecutionOptions`."""
     from vaega.experiments.runner import ExecutionOptions
 
     if max_hours is not None and max_seconds is not None:
@@ -83,16 +92,138 @@ def execution_options(
         if value is not None and not 0 < value < float("inf"):
             raise InputError(f"{name}: must be a positive number, got {value!r}.")
     seconds = max_seconds if max_hours is None else 3600.0 * max_hours
-    options = ExecutionOptions(max_seconds=seconds, max_evaluations=max_evaluations, **given)
-    options.check()
-    return options
-
-
-_FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+    execution = ExecutionOptions(max_seconds=seconds, max_evaluations=max_evaluations, **options)
+    execution.check()
+    return execution
 
 
 @vaega.command()
-@_FOLDER
+@FILE
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of all experiments; this one writes to a folder of its name.",
+)
+@with_execution_options
+@SET
+@JSON
+def run(
+    file: Path, results: Path, overrides: tuple[str, ...], as_json: bool, **options: Any
+) -> int:
+    r"""Run an experiment; runs that are finished are skipped.
+
+    \b
+    vaega run configs/quickstart.yaml
+    vaega run configs/madelon.yaml --jobs 2 --set seeds=3
+    vaega run configs/madelon.yaml --jobs -1 --max-hours 8
+    vaega run configs/madelon.yaml --backend dask --scheduler tcp://head:8786
+    """
+    from vaega.core.files import path_inside
+    from vaega.experiments.config import load_config
+    from vaega.experiments.store import Origin
+
+    execution = execution_options(**options)
+    config = load_config(file, overrides)
+    dataset = config.dataset.load(beside=file.parent)
+    origin = Origin(file.parent, Path.cwd(), this_command())
+    folder = path_inside(results, config.name)
+    return _run_and_show(folder, config, dataset, execution, origin, as_json=as_json)
+
+
+@vaega.command()
+@FOLDER
+@with_execution_options
+@JSON
+def resume(folder: Path, as_json: bool, **options: Any) -> int:
+    r"""Go on with an experiment in a results folder, from what is in it.
+
+    \b
+    vaega resume results/madelon --jobs 2
+    vaega resume results/madelon --max-evaluations 100000
+    """
+    from vaega.experiments.runs import plan_runs
+    from vaega.experiments.store import read_plan
+
+    execution = execution_options(**options)
+    plan = read_plan(folder)
+    dataset = plan.load_dataset()
+    plan.check_runs([run.id for run in plan_runs(plan.config, dataset)])
+    return _run_and_show(folder, plan.config, dataset, execution, plan.origin, as_json=as_json)
+
+
+def _run_and_show(
+    folder: Path, config: Any, dataset: Any, execution: Any, origin: Any, *, as_json: bool
+) -> int:
+    from vaega.report._page import write_report
+
+    summary = _complete(folder, config, dataset, execution, origin)
+    page = write_report(folder) if len(summary) else None
+    if page is not None and not as_json:
+        _print_summary(config, dataset, summary)
+        click.echo(f"results  {folder}\nreport   {page}")
+    if as_json:
+        print_record(folder)
+    return _say_what_is_left(folder, to_stderr=as_json)
+
+
+def _complete(folder: Path, config: Any, dataset: Any, execution: Any, origin: Any) -> Any:
+    """Run what is not finished, under the eyes of an observer; return the summary."""
+    from rich.console import Console
+
+    from vaega.experiments.monitor import make_observer, measure_run, plain_warnings
+    from vaega.experiments.run import complete_runs
+    from vaega.experiments.runs import plan_runs
+    from vaega.experiments.store import is_planned
+
+    length = measure_run(config, dataset)
+    try:
+        with plain_warnings(), make_observer(Console(stderr=True), length=length) as observer:
+            _, summary = complete_runs(
+                folder, config, dataset, options=execution, observer=observer, origin=origin
+            )
+    except KeyboardInterrupt as error:
+        if is_planned(folder, [run.id for run in plan_runs(config, dataset)]):
+            raise InterruptedCommand(_resume_command(folder)) from error
+        raise
+    return summary
+
+
+def _print_summary(config: Any, dataset: Any, summary: Any) -> None:
+    from vaega.experiments.protocols import make_protocol
+    from vaega.report._tables import summary_table
+
+    title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
+    print_table(summary_table(summary, title=title))
+    click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
+    click.echo(make_protocol(config.protocol).statement)
+
+
+def _say_what_is_left(folder: Path, *, to_stderr: bool) -> int:
+    """Say which runs failed or were left by a budget; return the exit code."""
+    from vaega.experiments.status import read_status
+
+    # Runs on permuted labels, which stand in a table of their own, count as all others do.
+    states = [run.state for run in read_status(folder).runs]
+    n_failed, n_runs = states.count("failed"), len(states)
+    n_recorded = n_failed + states.count("done")
+    again = _resume_command(folder)
+    if n_failed:
+        said = f"{n_failed} of {n_recorded} runs failed; try them again with: {again}"
+        click.echo(said, err=to_stderr)
+    if n_recorded < n_runs:
+        recorded = f"{n_recorded} of {n_runs} runs are recorded"
+        click.echo(f"the budget is spent: {recorded}; go on with: {again}", err=to_stderr)
+    return SOME_FAILED if n_failed or n_recorded < n_runs else DONE
+
+
+def _resume_command(folder: Path) -> str:
+    return f"vaega resume {shlex.quote(str(folder))}"
+
+
+@vaega.command()
+@FOLDER
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for all runs.")
 def status(folder: Path, as_json: bool) -> None:
     r"""Say where an experiment stands, also while others work on it.
@@ -101,24 +232,39 @@ def status(folder: Path, as_json: bool) -> None:
     vaega status results/madelon
     vaega status results/madelon --json
     """
-    from vaega.experiments.status import read_status
+    from vaega.experiments.status import STATES, read_status
 
     experiment = read_status(folder)
     if as_json:
-        click.echo(json.dumps(_as_record(experiment), indent=2))
+        click.echo(json.dumps(_status_record(experiment), indent=2))
         return
-    _print_counts(experiment)
+    counts = [[arm, *map(str, states.values())] for arm, states in experiment.counts.items()]
+    print_table(Table(["arm", *STATES], counts, experiment.name))
+    click.echo(experiment.sentence)
     for run in experiment.runs:
         if run.state == "failed":
             click.echo(f"{run.arm}, seed {run.seed}: failed: {run.error}")
     if experiment.leftovers:
-        n = len(experiment.leftovers)
-        what = f"{n} {'folder' if n == 1 else 'folders'} of earlier settings or data"
-        click.echo(f"{what}; remove with: vaega clean {folder}")
+        leftovers = f"{_count_folders(experiment.leftovers)} of earlier settings or data"
+        click.echo(f"{leftovers}; remove with: vaega clean {folder}")
+
+
+def _status_record(experiment: Any) -> dict[str, Any]:
+    return {
+        "folder": str(experiment.folder),
+        "name": experiment.name,
+        "counts": experiment.counts,
+        "runs": [asdict(run) for run in experiment.runs],
+        "leftovers": [folder.name for folder in experiment.leftovers],
+    }
+
+
+def _count_folders(folders: Sequence[Path]) -> str:
+    return f"{len(folders)} {'folder' if len(folders) == 1 else 'folders'}"
 
 
 @vaega.command()
-@_FOLDER
+@FOLDER
 @click.option("--failed", is_flag=True, help="Failed runs too; the next call tries them anew.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
@@ -134,219 +280,17 @@ def clean(folder: Path, failed: bool, dry_run: bool, yes: bool) -> None:
     from vaega.experiments.status import clean_results, read_status
 
     experiment = read_status(folder)
-    places, n_bytes = clean_results(experiment, failed=failed, dry=True)
-    if dry_run or not places:
-        click.echo(_said("would be removed" if places else "to remove", len(places), n_bytes))
+    unneeded, n_bytes = clean_results(experiment, failed=failed, dry=True)
+    if dry_run or not unneeded:
+        click.echo(_removal("would be removed" if unneeded else "to remove", unneeded, n_bytes))
         return
     if not yes:
-        click.confirm(_said("to remove", len(places), n_bytes) + " Go on?", abort=True)
-    places, n_bytes = clean_results(experiment, failed=failed)
-    click.echo(_said("removed", len(places), n_bytes))
+        click.confirm(_removal("to remove", unneeded, n_bytes) + " Go on?", abort=True)
+    click.echo(_removal("removed", *clean_results(experiment, failed=failed)))
 
 
-def _said(what: str, n: int, n_bytes: int) -> str:
-    return f"{n} {'folder' if n == 1 else 'folders'} {what}, {n_bytes / 1e6:.1f} MB."
-
-
-def _as_record(experiment: Any) -> dict[str, Any]:
-    return {
-        "folder": str(experiment.folder),
-        "name": experiment.name,
-        "counts": experiment.counts,
-        "runs": [asdict(run) for run in experiment.runs],
-        "leftovers": [place.name for place in experiment.leftovers],
-    }
-
-
-def _print_counts(experiment: Any) -> None:
-    from rich.console import Console
-
-    from vaega.core.tables import Table
-    from vaega.experiments.status import STATES
-    from vaega.report._tables import terminal
-
-    rows = [[arm, *map(str, counts.values())] for arm, counts in experiment.counts.items()]
-    Console().print(terminal(Table(["arm", *STATES], rows, experiment.name)))
-    click.echo(experiment.sentence)
-
-
-FORMAT = click.option(
-    "--format",
-    "kind",
-    type=click.Choice(["terminal", "markdown", "latex", "csv"]),
-    default="terminal",
-    show_default=True,
-    help="How tables are printed; latex is for the package booktabs.",
-)
-OUT = click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for tables as CSV, Markdown and LaTeX, and figures as PNG, SVG and PDF.",
-)
-
-
-@vaega.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@FORMAT
-@OUT
-@JSON
-def report(folder: Path, kind: str, out: Path | None, as_json: bool) -> None:
-    r"""Write report.html anew from a results folder, and print its summary.
-
-    \b
-    vaega report results/quickstart
-    vaega report results/quickstart --format latex
-    vaega report results/quickstart --out paper
-    """
-    from vaega.report._export import write_experiment
-    from vaega.report._page import write_report
-    from vaega.report._results import read_results
-
-    results = read_results(folder)
-    page = write_report(folder)
-    told = as_json or kind != "terminal"
-    print_record(folder) if as_json else _print_summary(results, kind)
-    if out is not None:
-        write_experiment(results, out, command=this_command())
-        click.echo(f"tables and figures  {out}", err=told)
-    click.echo(f"report   {page}", err=told)
-
-
-def print_record(folder: Path) -> None:
-    """Print what a results folder holds as JSON."""
-    from vaega.report._results import read_results
-    from vaega.report._tables import summary_record
-
-    click.echo(json.dumps(summary_record(read_results(folder)), indent=2))
-
-
-def _print_summary(results: Any, kind: str) -> None:
-    from rich.console import Console
-
-    from vaega.experiments.config import statement_of
-    from vaega.report._tables import summary_table, summary_text, terminal
-
-    if kind != "terminal":
-        click.echo(summary_text(results, kind), nl=False)
-        return
-    Console().print(terminal(summary_table(results.summary, title=str(results.config["name"]))))
-    click.echo(statement_of(results.config))
-
-
-@vaega.command()
-@FILE
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of all experiments; this one writes to a folder of its name.",
-)
-@with_execution_options
-@SET
-@JSON
-def run(file: Path, results: Path, overrides: tuple[str, ...], as_json: bool, **given: Any) -> int:
-    r"""Run an experiment; runs that are finished are skipped.
-
-    \b
-    vaega run configs/quickstart.yaml
-    vaega run configs/madelon.yaml --jobs 2 --set seeds=3
-    vaega run configs/madelon.yaml --jobs -1 --max-hours 8
-    vaega run configs/madelon.yaml --backend dask --scheduler tcp://head:8786
-    """
-    from vaega.core.files import path_inside
-    from vaega.experiments.config import load_config
-    from vaega.experiments.store import Origin
-
-    options = execution_options(**given)
-    config = load_config(file, overrides)
-    dataset = config.dataset.load(beside=file.parent)
-    origin = Origin(file.parent, Path.cwd(), this_command())
-    folder = path_inside(results, config.name)
-    return _run_and_show(folder, config, dataset, options, origin, as_json=as_json)
-
-
-@vaega.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@with_execution_options
-@JSON
-def resume(folder: Path, as_json: bool, **given: Any) -> int:
-    r"""Go on with an experiment in a results folder, from what is in it.
-
-    \b
-    vaega resume results/madelon --jobs 2
-    vaega resume results/madelon --max-evaluations 100000
-    """
-    from vaega.experiments.runs import plan_runs
-    from vaega.experiments.store import read_plan
-
-    options = execution_options(**given)
-    plan = read_plan(folder)
-    dataset = plan.load_dataset()
-    plan.check_runs([run.id for run in plan_runs(plan.config, dataset)])
-    return _run_and_show(folder, plan.config, dataset, options, plan.origin, as_json=as_json)
-
-
-def _run_and_show(
-    folder: Path, config: Any, dataset: Any, options: Any, origin: Any, *, as_json: bool
-) -> int:
-    from rich.console import Console
-
-    from vaega.experiments.monitor import make_observer, measure_run, plain_warnings
-    from vaega.experiments.run import complete_runs
-    from vaega.experiments.runs import plan_runs
-    from vaega.experiments.status import read_status
-    from vaega.experiments.store import is_planned
-    from vaega.report._page import write_report
-
-    length = measure_run(config, dataset)
-    try:
-        with plain_warnings(), make_observer(Console(stderr=True), length=length) as observer:
-            _, summary = complete_runs(
-                folder, config, dataset, options=options, observer=observer, origin=origin
-            )
-    except KeyboardInterrupt as error:
-        if is_planned(folder, [run.id for run in plan_runs(config, dataset)]):
-            raise InterruptedCommand(_resume(folder)) from error
-        raise
-    if len(summary):
-        page = write_report(folder)
-        if not as_json:
-            _show_summary(config, dataset, summary)
-            click.echo(f"results  {folder}\nreport   {page}")
-    if as_json:
-        print_record(folder)
-    # Runs on permuted labels, which stand in a table of their own, count as all others do.
-    states = [run.state for run in read_status(folder).runs]
-    n_failed, n_recorded = states.count("failed"), states.count("failed") + states.count("done")
-    if n_failed:
-        click.echo(
-            f"{n_failed} of {n_recorded} runs failed; try them again with: {_resume(folder)}",
-            err=as_json,
-        )
-    if n_recorded < len(states):
-        click.echo(
-            f"the budget is spent: {n_recorded} of {len(states)} runs are recorded; "
-            f"go on with: {_resume(folder)}",
-            err=as_json,
-        )
-    return SOME_FAILED if n_failed or n_recorded < len(states) else DONE
-
-
-def _resume(folder: Path) -> str:
-    return f"vaega resume {shlex.quote(str(folder))}"
-
-
-def _show_summary(config: Any, dataset: Any, summary: Any) -> None:
-    from rich.console import Console
-
-    from vaega.experiments.protocols import make_protocol
-    from vaega.report._tables import summary_table, terminal
-
-    title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
-    Console().print(terminal(summary_table(summary, title=title)))
-    click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
-    click.echo(make_protocol(config.protocol).statement)
+def _removal(what: str, folders: Sequence[Path], n_bytes: int) -> str:
+    return f"{_count_folders(folders)} {what}, {n_bytes / 1e6:.1f} MB."
 
 
 @vaega.command()
@@ -375,70 +319,93 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool) ->
 
 
 @vaega.command()
-@click.argument(
-    "folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False)
+@click.option(
+    "--dataset",
+    "sources",
+    multiple=True,
+    metavar="SOURCE",
+    help="A dataset; all that are here and scikit-learn's, if not given.",
 )
 @click.option(
-    "--measure",
-    default="heldout_score",
-    show_default=True,
-    help="A figure of the trials: inner_score, optimism, n_features, ...",
+    "--models", multiple=True, metavar="NAME,...", help="Some of the 18 models; all, if not given."
 )
-@click.option("--against", metavar="ARM", help="Compare the others with this arm alone.")
 @click.option(
-    "--alpha",
-    type=float,
-    default=0.05,
+    "--split",
+    type=click.Choice(["official", "pooled"]),
+    default="official",
     show_default=True,
-    help="Chance of any false difference on a dataset.",
+    help="The official test part where there is one, or all rows pooled and split anew.",
 )
-@FORMAT
-@OUT
-@JSON
-def compare(
-    folders: tuple[Path, ...],
-    measure: str,
-    against: str | None,
-    alpha: float,
-    kind: str,
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    r"""Compare the arms of experiments: in pairs, and in ranks over datasets.
+@click.option("--test-size", type=float, default=0.2, show_default=True, help="Of a holdout.")
+@click.option("--seeds", type=int, default=1, show_default=True, help="How many splits.")
+@click.option("--folds", type=int, default=5, show_default=True, help="Inner folds.")
+@click.option(
+    "--search-rows",
+    type=int,
+    default=1000,
+    show_default=True,
+    help="Training rows on which parameters are searched, at most.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results/baselines"),
+    show_default=True,
+    help="Folder of the runs and tables.",
+)
+@JOBS
+def baselines(sources: tuple[str, ...], out: Path, jobs: int, **options: Any) -> int:
+    r"""Tune and test 18 classical models on all features: AUC, or macro-F1 for several classes.
+
+    A model that is finished on a dataset is not computed again.
 
     \b
-    vaega compare results/quickstart
-    vaega compare results/leukemia results/gcm1363 results/madelon --against original --out paper
-    vaega compare results/leukemia --format latex > comparison.tex
+    vaega baselines --dataset sklearn:wine --models knn,svc
+    vaega baselines --dataset leukemia --split pooled --seeds 5 --jobs 2
     """
-    from vaega.report._comparison import compare_experiments, comparison_text
-    from vaega.report._export import write_comparison
+    from vaega.experiments.baselines import complete_baselines, loadable_sources
 
-    found = compare_experiments(folders, measure=measure, against=against, alpha=alpha)
-    if as_json:
-        click.echo(found.table.to_json(orient="records", indent=2, double_precision=15))
-    elif kind == "terminal":
-        _show(found)
-    else:
-        click.echo(comparison_text(found, kind, command=this_command()), nl=False)
-    if out is not None:
-        write_comparison(found, out, command=this_command())
-        click.echo(f"tables and figures  {out}", err=as_json or kind != "terminal")
+    plan = _baseline_plan(jobs=jobs, **options)
+    try:
+        tasks, unloaded = complete_baselines(
+            list(sources) or loadable_sources(), folder=out, tell=print_progress, **plan
+        )
+    except KeyboardInterrupt as error:
+        raise InterruptedCommand(this_command()) from error
+    return _show_baselines(out, tasks, unloaded)
 
 
-def _show(found: Any) -> None:
-    from rich.console import Console
+def _baseline_plan(
+    *, models: tuple[str, ...], seeds: int, jobs: int,
+    split: str, test_size: float, folds: int, search_rows: int,
+) -> dict[str, Any]:  # fmt: skip
+    from vaega.core.checks import check_count
+    from vaega.experiments.baselines import MODELS, BaselineSettings, find_model
 
-    from vaega.report._comparison import arm_table, pair_table
-    from vaega.report._tables import terminal
+    settings = BaselineSettings(split, test_size, folds, search_rows)
+    check_jobs(jobs)
+    n_seeds = check_count(seeds, "--seeds", owner="vaega baselines")
+    names = [name.strip() for group in models for name in group.split(",")]
+    return {
+        "models": [find_model(name).name for name in names] or list(MODELS),
+        "seeds": range(n_seeds),
+        "jobs": jobs,
+        "settings": settings,
+    }
 
-    console = Console()
-    for one in found.datasets:
-        title = f"{one.dataset}: {found.measure}"
-        console.print(terminal(arm_table(one, title=title)))
-        console.print(terminal(pair_table(one)))
-        for note in one.notes:
-            console.print(note, markup=False, highlight=False)
-        console.print()
-    for sentence in found.sentences:
-        console.print(sentence, markup=False, highlight=False)
+
+def _show_baselines(out: Path, tasks: list[Any], unloaded: dict[str, str]) -> int:
+    from vaega.experiments.baselines import (
+        STATEMENT,
+        model_table,
+        summarise_tasks,
+        write_baselines,
+    )
+
+    table = write_baselines(out, tasks, unloaded, command=this_command())
+    print_table(model_table(summarise_tasks(table)))
+    click.echo(f"{STATEMENT}\nresults  {out}")
+    n_failed = int((table["status"] == "failed").sum())
+    if n_failed:
+        click.echo(f"{n_failed} of {len(table)} failed; try them again with: {this_command()}")
+    return SOME_FAILED if n_failed or unloaded else DONE

@@ -1,4 +1,4 @@
-"""The command that searches a generator's parameters."""
+"""Generators: ``vaega quality``, ``vaega tune``, and the models that ``vaega cache`` keeps."""
 
 import json
 import time
@@ -7,7 +7,20 @@ from typing import Any
 
 import click
 
-from vaega.cli.app import DEVICE, FILE, JOBS, SET, Group, InterruptedCommand, this_command, vaega
+from vaega.cli.app import (
+    DEVICE,
+    FILE,
+    JOBS,
+    SET,
+    Group,
+    InterruptedCommand,
+    check_jobs,
+    print_progress,
+    print_table,
+    this_command,
+    vaega,
+)
+from vaega.core.tables import Table
 
 _FOLDER = click.option(
     "--folder",
@@ -42,10 +55,10 @@ def list_entries(as_json: bool, folder: Path | None) -> None:
     folder = _folder(folder)
     entries = find_entries(folder)
     if as_json:
-        click.echo(json.dumps(_as_record(folder, entries), indent=2))
+        click.echo(json.dumps(_cache_record(folder, entries), indent=2))
         return
     if entries:
-        _print_table(entries)
+        print_table(Table(_COLUMNS, [_row(entry) for entry in entries], left=(0, 1)))
     click.echo(_sum(folder, entries))
 
 
@@ -106,7 +119,7 @@ def _sum(folder: Path, entries: list[Any]) -> str:
     return f"{models}, {say_bytes(sum(entry.size for entry in entries))} in {folder}"
 
 
-def _as_record(folder: Path, entries: list[Any]) -> dict[str, Any]:
+def _cache_record(folder: Path, entries: list[Any]) -> dict[str, Any]:
     import dataclasses
 
     listed = [{**dataclasses.asdict(entry), "intact": entry.intact} for entry in entries]
@@ -117,14 +130,7 @@ def _as_record(folder: Path, entries: list[Any]) -> dict[str, Any]:
     }
 
 
-def _print_table(entries: list[Any]) -> None:
-    from rich.console import Console
-
-    from vaega.core.tables import Table
-    from vaega.report._tables import terminal
-
-    columns = ("key", "class", "rows x columns", "seed", "size", "age", "last used")
-    Console().print(terminal(Table(columns, [_row(entry) for entry in entries], left=(0, 1))))
+_COLUMNS = ("key", "class", "rows x columns", "seed", "size", "age", "last used")
 
 
 def _row(entry: Any) -> list[str]:
@@ -169,31 +175,28 @@ def quality(
     config = load_config(file, overrides)
     dataset = config.dataset.load(beside=file.parent)
     folder = path_inside(Path("results"), config.name) / "quality" if out is None else out
-    measured = measure_arms(config, dataset, names=arms, device=device, observer=_say)
+    measured = measure_arms(config, dataset, names=arms, device=device, observer=_say_arm)
     write_quality(folder, measured, title=f"Quality of generators on {dataset.name}")
     if as_json:
         click.echo(json.dumps({arm.name: arm.report.to_dict() for arm in measured}, indent=2))
     else:
-        _show(measured, dataset.name)
+        _print_quality(measured, dataset.name)
         click.echo(f"tables and figures  {folder}")
 
 
-def _say(name: str) -> None:
-    click.echo(f"measuring {name} ...", err=True)
+def _say_arm(name: str) -> None:
+    print_progress(f"measuring {name} ...")
 
 
-def _show(measured: list, name: str) -> None:
+def _print_quality(measured: list[Any], name: str) -> None:
     from rich.console import Console
 
     from vaega.report._quality import EXPLANATION, arm_table
-    from vaega.report._tables import terminal
 
     report = measured[0].report
-    title = (
-        f"{name}: {report.n_fit} fit rows, {report.n_heldout} held out, {report.n_features} columns"
-    )
-    console = Console(soft_wrap=False)
-    console.print(terminal(arm_table(measured, title=title)))
+    sizes = f"{report.n_fit} fit rows, {report.n_heldout} held out, {report.n_features} columns"
+    print_table(arm_table(measured, title=f"{name}: {sizes}"))
+    console = Console()
     console.print(EXPLANATION, style="dim")
     for arm in measured:
         console.print(f"\n[bold]{arm.name}[/bold]: {arm.report.verdict}", highlight=False)
@@ -225,7 +228,9 @@ def _show(measured: list, name: str) -> None:
 @JOBS
 @DEVICE
 @SET
-def tune(file: Path, out: Path | None, results: Path, jobs: int, device: str, **given: Any) -> None:
+def tune(
+    file: Path, out: Path | None, results: Path, jobs: int, device: str, **options: Any
+) -> None:
     r"""Search a generator's parameters by inner folds, and write a configuration with the best.
 
     Given again, the command goes on where it stopped.
@@ -234,12 +239,10 @@ def tune(file: Path, out: Path | None, results: Path, jobs: int, device: str, **
     vaega tune configs/quickstart.yaml --trials 20
     vaega tune configs/madelon.yaml --objective score --sampler grid --out tuned.yaml
     """
-    from vaega.core.errors import InputError
     from vaega.experiments.config import load_config
 
-    if jobs == 0:
-        raise InputError("--jobs: must be a whole number other than 0, got 0.")
-    config = load_config(file, [*given.pop("overrides"), *_as_overrides(given)])
+    check_jobs(jobs)
+    config = load_config(file, [*options.pop("overrides"), *_as_overrides(options)])
     study = _make_study(config, file, results, jobs, device)
     try:
         result = study.run(_say_trial)
@@ -248,8 +251,10 @@ def tune(file: Path, out: Path | None, results: Path, jobs: int, device: str, **
     _write_and_show(study, result, file, out)
 
 
-def _as_overrides(given: dict[str, Any]) -> list[str]:
-    return [f"tune.{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+def _as_overrides(options: dict[str, Any]) -> list[str]:
+    return [
+        f"tune.{key}={json.dumps(value)}" for key, value in options.items() if value is not None
+    ]
 
 
 def _make_study(config: Any, file: Path, results: Path, jobs: int, device: str) -> Any:
@@ -261,28 +266,22 @@ def _make_study(config: Any, file: Path, results: Path, jobs: int, device: str) 
     return Study(config, dataset, folder, device=device, n_jobs=jobs)
 
 
-def _say_trial(place: int, result: Any) -> None:
+def _say_trial(number: int, result: Any) -> None:
     row = result.table.iloc[-1]
-    what = f"{row['value']:.4f}" if row["state"] == "done" else f"failed: {row['error']}"
-    click.echo(f"trial {place}: {what} (best {result.value:.4f})", err=True)
+    value = f"{row['value']:.4f}" if row["state"] == "done" else f"failed: {row['error']}"
+    print_progress(f"trial {number}: {value} (best {result.value:.4f})")
 
 
 def _write_and_show(study: Any, result: Any, file: Path, out: Path | None) -> None:
-    from rich.console import Console
-
     from vaega.core.files import write_bytes, write_text
     from vaega.experiments.tuning import STATEMENT, tuned_config, write_study
     from vaega.report._figures import study_png, study_table
-    from vaega.report._tables import terminal
 
-    folder = study.folder / study.name
+    folder, label = study.folder / study.name, study.objective.label
     out = folder / "best.yaml" if out is None else out
-    label = study.objective.label
     write_study(result, folder)
     write_bytes(folder / "study.png", study_png(result.table, result.importances, label=label))
-    text = tuned_config(
-        study.config, study.arm_name, result.best, beside=file.parent, out=out.parent
-    )
-    write_text(out, text)
-    Console().print(terminal(study_table(result.table, label=label)))
+    options = {"beside": file.parent, "out": out.parent}
+    write_text(out, tuned_config(study.config, study.arm_name, result.best, **options))
+    print_table(study_table(result.table, label=label))
     click.echo(f"{STATEMENT}\nstudy    {folder}\nbest     {out}")

@@ -1,4 +1,4 @@
-"""The command that reproduces published work: ``vaega reproduce thesis``."""
+"""Published work beside ours: ``vaega reproduce thesis``."""
 
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from vaega.cli.app import (
     Command,
     Group,
     InterruptedCommand,
+    check_jobs,
+    print_progress,
     this_command,
     vaega,
 )
@@ -60,7 +62,7 @@ def reproduce() -> None:
 )
 @JOBS
 @DEVICE
-def thesis(tables: tuple[str, ...], figures: tuple[str, ...], **given: Any) -> int:
+def thesis(tables: tuple[str, ...], figures: tuple[str, ...], **options: Any) -> int:
     r"""Print tables of the thesis, published and reproduced, and write them and its figures.
 
     What is finished is not computed again. Without a table or figure, all of them are made.
@@ -71,7 +73,7 @@ def thesis(tables: tuple[str, ...], figures: tuple[str, ...], **given: Any) -> i
     """
     from vaega.thesis.reproduction import PICTURES, TABLES
 
-    request, command = _request(given), _command()
+    request, command = _request(options), _command()
     if not tables and not figures:
         tables, figures = tuple(TABLES), tuple(PICTURES)
     try:
@@ -88,13 +90,11 @@ def _command() -> str:
     return this_command().replace("vaega", "vaega reproduce", 1)
 
 
-def _request(given: dict[str, Any]) -> Any:
-    from vaega.core.errors import InputError
+def _request(options: dict[str, Any]) -> Any:
     from vaega.thesis.reproduction import Request
 
-    if given["jobs"] == 0:
-        raise InputError("--jobs: must be a whole number other than 0, got 0.")
-    return Request(**given, tell=lambda line: click.echo(line, err=True))
+    check_jobs(options["jobs"])
+    return Request(**options, tell=print_progress)
 
 
 def _show_table(name: str, request: Any, command: str) -> None:
@@ -105,7 +105,7 @@ def _show_table(name: str, request: Any, command: str) -> None:
         table = make_table(name, request)
     page = write_table(table, request.out / "tables", command=command)
     click.echo(as_markdown(table, command=command))
-    click.echo(f"written  {page}", err=True)
+    print_progress(f"written  {page}")
 
 
 def _show_figure(name: str, request: Any, command: str) -> None:

@@ -1,0 +1,129 @@
+"""Results: ``vaega report`` and ``vaega compare``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vaega.cli.app import FOLDER, JSON, print_table, this_command, vaega
+
+FORMAT = click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["terminal", "markdown", "latex", "csv"]),
+    default="terminal",
+    show_default=True,
+    help="How tables are printed; latex is for the package booktabs.",
+)
+OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for tables as CSV, Markdown and LaTeX, and figures as PNG, SVG and PDF.",
+)
+
+
+@vaega.command()
+@FOLDER
+@FORMAT
+@OUT
+@JSON
+def report(folder: Path, kind: str, out: Path | None, as_json: bool) -> None:
+    r"""Write report.html anew from a results folder, and print its summary.
+
+    \b
+    vaega report results/quickstart
+    vaega report results/quickstart --format latex
+    vaega report results/quickstart --out paper
+    """
+    from vaega.report._export import write_experiment
+    from vaega.report._page import write_report
+    from vaega.report._results import read_results
+
+    results = read_results(folder)
+    page = write_report(folder)
+    if as_json:
+        print_record(folder)
+    else:
+        _print_summary(results, kind)
+    to_stderr = as_json or kind != "terminal"
+    if out is not None:
+        write_experiment(results, out, command=this_command())
+        click.echo(f"tables and figures  {out}", err=to_stderr)
+    click.echo(f"report   {page}", err=to_stderr)
+
+
+def print_record(folder: Path) -> None:
+    """Print what a results folder holds as JSON."""
+    from vaega.report._results import read_results
+    from vaega.report._tables import summary_record
+
+    click.echo(json.dumps(summary_record(read_results(folder)), indent=2))
+
+
+def _print_summary(results: Any, kind: str) -> None:
+    from vaega.experiments.config import statement_of
+    from vaega.report._tables import summary_table, summary_text
+
+    if kind != "terminal":
+        click.echo(summary_text(results, kind), nl=False)
+        return
+    print_table(summary_table(results.summary, title=str(results.config["name"])))
+    click.echo(statement_of(results.config))
+
+
+@vaega.command()
+@click.argument(
+    "folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False)
+)
+@click.option(
+    "--measure",
+    default="heldout_score",
+    show_default=True,
+    help="A figure of the trials: inner_score, optimism, n_features, ...",
+)
+@click.option("--against", metavar="ARM", help="Compare the others with this arm alone.")
+@click.option(
+    "--alpha",
+    type=float,
+    default=0.05,
+    show_default=True,
+    help="Chance of any false difference on a dataset.",
+)
+@FORMAT
+@OUT
+@JSON
+def compare(
+    folders: tuple[Path, ...], kind: str, out: Path | None, as_json: bool, **options: Any
+) -> None:
+    r"""Compare the arms of experiments: in pairs, and in ranks over datasets.
+
+    \b
+    vaega compare results/quickstart
+    vaega compare results/leukemia results/gcm1363 results/madelon --against original --out paper
+    vaega compare results/leukemia --format latex > comparison.tex
+    """
+    from vaega.report._comparison import compare_experiments, comparison_text
+    from vaega.report._export import write_comparison
+
+    comparison = compare_experiments(folders, **options)
+    if as_json:
+        record = comparison.table.to_json(orient="records", indent=2, double_precision=15)
+        click.echo(record)
+    elif kind == "terminal":
+        _print_comparison(comparison)
+    else:
+        click.echo(comparison_text(comparison, kind, command=this_command()), nl=False)
+    if out is not None:
+        write_comparison(comparison, out, command=this_command())
+        click.echo(f"tables and figures  {out}", err=as_json or kind != "terminal")
+
+
+def _print_comparison(comparison: Any) -> None:
+    from vaega.report._comparison import arm_table, pair_table
+
+    for one in comparison.datasets:
+        print_table(arm_table(one, title=f"{one.dataset}: {comparison.measure}"))
+        print_table(pair_table(one))
+        click.echo("\n".join([*one.notes, ""]))
+    click.echo("\n".join(comparison.sentences))
