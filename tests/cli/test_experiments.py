@@ -1,4 +1,4 @@
-"""Experiments on the command line: options of runs, `vaega status` and `clean`, `vaega baselines`."""
+"""Experiments on the command line: options of runs, `status`, `clean` and `baselines`."""
 
 import io
 import json
