@@ -30,7 +30,7 @@ from vaega.cli.report import print_record
 from vaega.core.errors import InputError
 from vaega.core.tables import Table
 
-_EXECUTION_OPTIONS = (
+_OPTIONS = (
     JOBS,
     click.option(
         "--parallel",
@@ -69,7 +69,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 def with_execution_options(command: Decorated) -> Decorated:
     """Add the options to a command, which takes them as keywords for `execution_options`."""
-    return reduce(lambda decorated, option: option(decorated), reversed(_EXECUTION_OPTIONS), command)
+    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
 
 
 def execution_options(
