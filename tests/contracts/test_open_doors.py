@@ -1,14 +1,20 @@
-"""What a user brings from outside the package: operators and algorithms, as objects or by name."""
+"""What a user brings from outside the package, as an object or by name: operators, algorithms,
+guides, rules of choice, filters.
+"""
 
 import pickle
 
+import numpy as np
 import pandas as pd
 import pytest
 from deap import tools
 from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.feature_selection import SelectKBest, chi2, f_classif
+from sklearn.linear_model import RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 
-from vaega import GeneticSelector, load_dataset, operators
+from vaega import GeneticSelector, load_dataset, operators, selection
 from vaega.core.errors import InputError
 from vaega.evolution.algorithms import Generational
 from vaega.experiments.config import make_config
@@ -76,7 +82,23 @@ class Halved(Generational):
         return super().from_settings(settings, make_toolbox, rng, **params)
 
 
+def spread(X, y, *, seed, power=1):
+    """A guide: the spread of each feature; it names the seed, and a parameter of its own."""
+    calls.append(f"spread {power}")
+    assert len(X) == len(y)
+    assert isinstance(seed, int)
+    return np.ptp(X, axis=0) ** power
+
+
+def take_second(sizes, fold_scores):
+    """A rule of choice."""
+    calls.append(f"take_second of {len(sizes)}")
+    assert fold_scores.shape[0] == len(sizes)
+    return 1
+
+
 OWN = {
+    "guide": (spread, "spread 1"),
     "crossover": (swap_ends, "swap_ends"),
     "mutation": (grow, "grow 1"),
     "selection": (Tournament(), "Tournament 5"),
@@ -149,6 +171,10 @@ def test_a_configuration_names_a_class(name, params, asked, called, tmp_path):
         "mutation": {"class": f"{HERE}.grow", "params": {"n_features": 2}},
         "selection": {"class": f"{HERE}.Tournament", "params": {"most": 2}},
         "algorithm": {"class": f"{HERE}.{name}", "params": params},
+        "guide": {"class": f"{HERE}.spread", "params": {"power": 2}},
+        "choice": {"class": f"{HERE}.take_second"},
+        "confirm": 3,
+        "confirm_repeats": 1,
     }
     config = make_config(
         {
@@ -165,7 +191,7 @@ def test_a_configuration_names_a_class(name, params, asked, called, tmp_path):
     assert runs["status"].tolist() == ["done"]
     history = pd.read_csv(next(tmp_path.glob("own/runs/*/history.csv")))
     assert history["n_asked"].tolist() == asked
-    assert called <= set(calls)
+    assert called | {"spread 2", "take_second of 3"} <= set(calls)
 
 
 def numbers(individuals, k):
@@ -191,6 +217,12 @@ def demanding(a, b, *, strength, rng):
             f"me: mutation.params must hold parameters of {HERE}.grow, got 'wings'.",
         ),
         ({"mutation": {"class": "no.such"}}, "me: mutation.class must be importable"),
+        (
+            {"guide": 3},
+            "guide must be one of f_classif, mutual_info, none, or a function (X, y)",
+        ),
+        ({"guide": {"class": "no.such"}}, "me: guide.class must be importable"),
+        ({"choice": 3}, "or a callable (sizes, fold_scores) that returns an index, got 3."),
         (
             {"mutation": grow, "algorithm": "self_adaptive"},
             "me: mutation must have a rate, flip_probability, that algorithm self_adaptive can",
@@ -227,3 +259,64 @@ def test_an_operator_without_a_text_keeps_no_state(two_clouds, tmp_path):
     with pytest.warns(UserWarning, match="state of the search is not kept on disk: crossover"):
         selector.fit(*two_clouds)
     assert not list(tmp_path.glob("*.npz"))
+
+
+def test_a_rule_of_choice_chooses_among_candidates(two_clouds):
+    selector = GeneticSelector(GaussianNB(), **SMALL, confirm=4, choice=take_second)
+    assert selector.fit(*two_clouds).candidates_["chosen"].tolist() == [False, True, False, False]
+    front = GeneticSelector(GaussianNB(), **SMALL, algorithm="nsga2", choice=take_second)
+    assert front.fit(*two_clouds).support_.sum() == front.pareto_front_["n_features"][1]
+
+
+def test_a_rule_that_returns_no_index_is_said(two_clouds):
+    selector = GeneticSelector(GaussianNB(), **SMALL, confirm=4, choice=lambda sizes, scores: 4)
+    with pytest.raises(InputError, match="choice must return the index of one of 4 masks, got 4"):
+        selector.fit(*two_clouds)
+
+
+GUIDES = [f_classif, chi2, SelectKBest(f_classif), ExtraTreesClassifier(10), RidgeClassifier()]
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: getattr(guide, "__name__", str(guide)))
+def test_score_functions_and_estimators_of_scikit_learn_guide(guide, two_clouds):
+    X, y = two_clouds
+    selector = GeneticSelector(GaussianNB(), guide=guide, **SMALL).fit(np.abs(X), y)
+    again = clone(selector).fit(np.abs(X), y)
+    np.testing.assert_array_equal(selector.weights_, again.weights_)
+    assert selector.weights_.sum() == pytest.approx(1.0)
+    assert selector.weights_.min() >= 0.5 / 12
+    assert np.ptp(selector.weights_) > 0.0
+
+
+def test_our_filter_as_an_object_gives_what_its_name_gives(two_clouds):
+    named = GeneticSelector(GaussianNB(), **SMALL).fit(*two_clouds)
+    given = GeneticSelector(GaussianNB(), guide=selection.GUIDES["f_classif"], **SMALL)
+    np.testing.assert_array_equal(named.weights_, given.fit(*two_clouds).weights_)
+
+
+@pytest.mark.parametrize(
+    ("guide", "sentence"),
+    [
+        (chi2, r"^guide: chi2 cannot score the features: Input X must be non-negative\.$"),
+        (lambda X, y: np.ones(3), r"must give one score a feature, shape \(12,\), got \(3,\)"),
+        (GaussianNB(), "GaussianNB must have one of scores_, feature_importances_, coef_ when"),
+    ],
+)
+def test_a_guide_that_fails_is_one_sentence(guide, sentence, two_clouds):
+    with pytest.raises(InputError, match=sentence):
+        GeneticSelector(GaussianNB(), guide=guide, **SMALL).fit(*two_clouds)
+
+
+def test_what_a_guide_cannot_say_counts_nothing(two_clouds):
+    def odd(X, y):
+        return np.array([np.nan, -1.0, np.inf, 2.0, *np.zeros(8)])
+
+    weights = GeneticSelector(GaussianNB(), guide=odd, **SMALL).fit(*two_clouds).weights_
+    assert weights[2] == weights[3] > weights[0] == weights[1] == weights[4]
+
+
+def test_a_filter_that_is_registered_ranks(monkeypatch, two_clouds):
+    monkeypatch.setitem(selection.RANKINGS.entries, "spread", lambda X, y: np.ptp(X, axis=0))
+    X, y = two_clouds
+    order = selection.rank_features("spread", X, y, seed=0)
+    np.testing.assert_array_equal(order, np.argsort(-np.ptp(X, axis=0), kind="stable"))

@@ -72,9 +72,7 @@ def test_a_model_from_outside_augments_a_search():
 
 def test_a_model_from_outside_is_fitted_each_time_and_that_is_said(tmp_path):
     X, y = blobs()
-    with pytest.warns(
-        UserWarning, match="ClassKernels is no model that vaega stores"
-    ):
+    with pytest.warns(UserWarning, match="ClassKernels is no model that vaega stores"):
         model = ModelCache(tmp_path).fit(ClassKernels(), X, y)
     assert model.sample({0: 2})[0].shape == (2, 12)
     assert list(tmp_path.iterdir()) == []

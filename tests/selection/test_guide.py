@@ -4,7 +4,8 @@ from sklearn.feature_selection import f_classif
 
 from vaega.core.errors import InputError
 from vaega.data._folds import Fold
-from vaega.selection._filters import check_guide, f_statistic, guide_weights
+from vaega.selection._filters import f_statistic, guide_weights
+from vaega.selection._settings import SearchSettings
 
 
 def test_the_guide_sees_real_fit_rows_only(two_clouds):
@@ -70,4 +71,4 @@ def test_weights_of_the_users_own_are_taken_as_they_are():
 @pytest.mark.parametrize("guide", ["relief", None, [[1.0]], 3])
 def test_a_guide_that_is_none_is_refused_in_one_sentence(guide):
     with pytest.raises(InputError, match="guide must be one of"):
-        check_guide(guide, owner="GeneticSelector")
+        SearchSettings(guide=guide).check(owner="GeneticSelector")

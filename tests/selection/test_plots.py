@@ -4,7 +4,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from vaega import GeneticSelector
 from vaega.core.errors import InputError
-from vaega.selection._selector import frequent_features
+from vaega.selection._plots import frequent_features
 
 SMALL = {"population_size": 10, "n_generations": 3, "random_state": 0}
 

@@ -50,7 +50,7 @@ def test_planted_features_come_first():
 def test_some_rows_judge_where_there_are_many(monkeypatch):
     data = make_madelon(300, 40, random_state=1)
     everyone = relieff_statistic(data.X, data.y)
-    monkeypatch.setattr(relieff, "MOST_JUDGES", 150)
+    monkeypatch.setattr(relieff, "MOST_REFERENCES", 150)
     some = relieff_statistic(data.X, data.y, seed=0)
     assert (some == relieff_statistic(data.X, data.y, seed=0)).all()
     assert (some != relieff_statistic(data.X, data.y, seed=1)).any()

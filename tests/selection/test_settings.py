@@ -1,15 +1,36 @@
+import inspect
+import re
 from dataclasses import fields
 from inspect import signature
+from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from vaega import GeneticSelector
 from vaega.core.errors import InputError
 from vaega.experiments.config import SearchConfig
-from vaega.selection._settings import SearchSettings
+from vaega.selection._settings import BASIC, NOISE, RUNNING, SEARCH, SearchSettings
 
 NAMES = {field.name: field.default for field in fields(SearchSettings)}
+
+
+def settings_table():
+    """Return the table of settings as docs/configuration.md has it."""
+    lines = ["| key | default | what it does |", "| --- | --- | --- |"]
+    for group in (BASIC, SEARCH, NOISE, RUNNING):
+        lines.append(f"| *{group}* | | |")
+        lines += [
+            f"| `{spec.name}` | {_as_yaml(spec.default)} | {spec.metadata['about']} |"
+            for spec in fields(SearchSettings)
+            if spec.metadata["group"] == group
+        ]
+    return "\n".join(lines)
+
+
+def _as_yaml(default):
+    return "" if default is None else f"`{list(default) if default == () else default}`"
 
 
 def test_the_selector_and_the_configuration_have_the_same_names_and_defaults():
@@ -19,6 +40,35 @@ def test_the_selector_and_the_configuration_have_the_same_names_and_defaults():
         assert selector[name].default == default
         assert config[name].default == default
     assert set(config) - set(NAMES) == {"preselect"}
+
+
+def test_the_selector_has_its_parameters_in_the_order_of_their_groups():
+    names = [name for name in signature(GeneticSelector).parameters if name in NAMES]
+    assert names == list(NAMES)
+    order = [BASIC, SEARCH, NOISE, RUNNING]
+    groups = [order.index(spec.metadata["group"]) for spec in fields(SearchSettings)]
+    assert groups == sorted(groups)
+
+
+def test_every_parameter_of_the_selector_is_described():
+    described = re.findall(r"(?m)^([\w, ]+) :", inspect.getdoc(GeneticSelector))
+    names = {name.strip() for line in described for name in line.split(",")}
+    assert set(signature(GeneticSelector).parameters) <= names
+
+
+def test_the_documentation_has_the_table_of_the_settings():
+    text = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert settings_table() in text, f"docs/configuration.md must hold:\n{settings_table()}"
+
+
+def test_the_configuration_reads_every_setting_as_its_kind():
+    text = {"subsample": "5e-1", "max_seconds": 3, "initial_fraction": "1e-2", "pinned": [1, 2]}
+    config = SearchConfig(**text)
+    assert (config.subsample, config.max_seconds, config.initial_fraction) == (0.5, 3.0, 0.01)
+    assert config.settings().pinned == (1, 2)
+    for name, value in (("elite", True), ("pinned", [-1]), ("tournament_size", 2.0)):
+        with pytest.raises(ValidationError, match=name):
+            SearchConfig(**{name: value})
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from vaega.core.lazy import attach
 
 if TYPE_CHECKING:
     from vaega.data._dataset import Dataset
+    from vaega.data._folds import Fold
     from vaega.data._preprocess import Preprocessor
     from vaega.data._sources import DatasetEntry, available_datasets, load_dataset
     from vaega.data._splits import Split, holdout_split, kfold_splits, official_split
@@ -15,6 +16,7 @@ __getattr__, __all__ = attach(
     __name__,
     {
         "_dataset": ["Dataset"],
+        "_folds": ["Fold"],
         "_preprocess": ["Preprocessor"],
         "_sources": ["DatasetEntry", "available_datasets", "load_dataset"],
         "_splits": ["Split", "holdout_split", "kfold_splits", "official_split"],

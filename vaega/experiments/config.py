@@ -6,7 +6,7 @@ and says in one sentence what is wrong with it: the file, the key, the rule and 
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    create_model,
     field_validator,
     model_serializer,
     model_validator,
@@ -150,7 +151,7 @@ class GeneratorConfig(BaseModel):
 
 
 class SelectorConfig(Section):
-    """A classical selection in place of the search; see `vaega.selection._classical`."""
+    """A classical selection in place of the search."""
 
     kind: str
     size: Count | str = "auto"
@@ -364,42 +365,29 @@ class PreselectConfig(Section):
 REMOVED_SETTINGS: dict[str, Any] = {"fresh_folds": False, "racing": None, "feedback": None}
 
 
-class SearchConfig(Section):
-    """The search; the keys are those of `vaega.selection._settings.SearchSettings`."""
+def _search_type(spec: Any) -> Any:
+    """Return the type of a key of the section search, from the kind of its setting."""
+    kind, automatic = spec.metadata["kind"], spec.default == "auto"
+    if kind == "count":
+        annotation: Any = Annotated[int, Field(strict=True, ge=spec.metadata["minimum"])]
+        annotation = CountOrAuto if automatic else annotation
+    elif kind in ("share", "probability", "positive", "number"):
+        annotation = NumberOrAuto if automatic else Number
+    elif kind == "indices":
+        annotation = tuple[Annotated[int, Field(strict=True, ge=0)], ...]
+    else:
+        annotation = tuple[tuple[Count, Any], ...] if kind == "stages" else Any
+    return annotation | None if spec.default is None else annotation
 
-    algorithm: Any = "generational"
-    population_size: CountOrAuto = "auto"
-    n_generations: CountOrAuto = "auto"
-    n_searches: CountOrAuto = "auto"
-    subsample: Number = 0.8
-    consensus_size: Any = "auto"
-    false_selections: Number = 1.0
-    initial_fraction: NumberOrAuto = "auto"
-    guide: Any = "f_classif"
-    guide_share: NumberOrAuto = "auto"
-    selection: Any = "tournament"
-    tournament_size: Count = 5
-    crossover: Any = "uniform"
-    crossover_probability: Number = 0.75
-    mutation: Any = "auto"
-    flip_probability: NumberOrAuto = "auto"
-    elite: Annotated[int, Field(strict=True, ge=0)] = 1
-    n_islands: Annotated[int, Field(strict=True, ge=2)] = 4
-    migrate_every: Count = 5
-    local_search: Count | None = None
-    stages: tuple[tuple[Count, Any], ...] = ()
-    min_features: Count = 1
-    max_features: Count | None = None
-    pinned: tuple[Annotated[int, Field(strict=True, ge=0)], ...] = ()
-    forbidden: tuple[Annotated[int, Field(strict=True, ge=0)], ...] = ()
-    confirm: Annotated[int, Field(strict=True, ge=0)] = 0
-    confirm_repeats: Count = 3
-    choice: str = "one_standard_error"
-    patience: Count | None = None
-    restart_after: Count | None = None
-    max_evaluations: Count | None = None
-    max_seconds: Annotated[Number, Field(gt=0.0)] | None = None
-    target: Number | None = None
+
+_KEYS: dict[str, Any] = {
+    spec.name: (_search_type(spec), spec.default) for spec in fields(SearchSettings)
+}
+
+
+class SearchConfig(create_model("SearchKeys", __base__=Section, **_KEYS)):  # type: ignore[misc]
+    """The search; the keys are the fields of `vaega.selection.SearchSettings`."""
+
     preselect: PreselectConfig | None = None
 
     @model_validator(mode="before")

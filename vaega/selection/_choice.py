@@ -1,11 +1,25 @@
-"""The final choice among candidate masks: never by the luckiest score."""
+"""Rules for the final choice among candidate masks: never by the luckiest score.
 
-from collections.abc import Callable
+A rule is a callable of sizes, (n_masks,), and fold scores, (n_masks, n_folds), that returns the
+index of the mask to take; a new one is a function here and a line in `RULES`.
+"""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-Rule = Callable[[np.ndarray, np.ndarray], int]
+from vaega.core.errors import InputError
+from vaega.core.registry import Registry
+
+
+def choose(choice: Any, sizes: np.ndarray, fold_scores: np.ndarray) -> int:
+    """Return the index of the mask that a rule takes: a name, a callable or a named class."""
+    index = RULES.resolve(choice, "choice", owner="search")(sizes, fold_scores)
+    if not isinstance(index, int | np.integer) or not 0 <= index < len(sizes):
+        rule = f"must return the index of one of {len(sizes)} masks"
+        raise InputError.of("search", "choice", rule, index)
+    return int(index)
 
 
 def choose_best(sizes: ArrayLike, fold_scores: ArrayLike) -> int:
@@ -17,9 +31,8 @@ def choose_best(sizes: ArrayLike, fold_scores: ArrayLike) -> int:
 def choose_one_standard_error(sizes: ArrayLike, fold_scores: ArrayLike) -> int:
     """Return the smallest candidate whose mean is within one standard error of the best."""
     scores = np.asarray(fold_scores, dtype=float)
-    best = choose_best(sizes, scores)
-    lost = scores[best] - scores
-    close = np.flatnonzero(lost.mean(axis=1) <= _standard_errors(lost))
+    loss = scores[choose_best(sizes, scores)] - scores
+    close = np.flatnonzero(loss.mean(axis=1) <= _standard_errors(loss))
     means = scores[close].mean(axis=1)
     return int(close[np.lexsort((-means, np.asarray(sizes)[close]))[0]])
 
@@ -50,9 +63,13 @@ def _standard_errors(scores: np.ndarray) -> np.ndarray:
     return scores.std(axis=1, ddof=1) / np.sqrt(scores.shape[1])
 
 
-RULES: dict[str, Rule] = {
-    "best": choose_best,
-    "one_standard_error": choose_one_standard_error,
-    "lower_bound": choose_lower_bound,
-    "knee": choose_knee,
-}
+RULES = Registry(
+    expected="a callable (sizes, fold_scores) that returns an index",
+    accepts=callable,
+    entries={
+        "best": choose_best,
+        "one_standard_error": choose_one_standard_error,
+        "lower_bound": choose_lower_bound,
+        "knee": choose_knee,
+    },
+)

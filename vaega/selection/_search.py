@@ -39,7 +39,7 @@ from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import Preparation, prepare_fold, prepare_folds
 from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
 from vaega.fitness._score_store import ScoreStore
-from vaega.selection._choice import RULES
+from vaega.selection._choice import choose
 from vaega.selection._filters import guide_weights
 from vaega.selection._settings import FEW_ROWS, SearchSettings
 from vaega.selection._voting import (
@@ -355,7 +355,8 @@ class Search:
             with inner.fitness(inner.folds(number), number) as fitness:
                 fresh.append(self._fold_scores(fitness, masks, warned))
         scores = np.hstack(fresh)  # (n_candidates, n_fresh_folds)
-        chosen = choose(self.settings.choice, masks, scores, self.objective)
+        values = _objective_by_fold(masks, scores, self.objective)
+        chosen = choose(self.settings.choice, masks.sum(axis=1), values)
         n_folds = scores.shape[1]
         errors = scores.std(axis=1, ddof=min(1, n_folds - 1)) / np.sqrt(n_folds)
         table = pd.DataFrame(
@@ -563,13 +564,15 @@ def _score_and_size(memory: FitnessMemory, masks: np.ndarray) -> np.ndarray:
 def _choose_from_front(memory: FitnessMemory, choice: Any) -> np.ndarray:
     assert memory.objective is not None
     masks = front_masks(pareto_front(*memory.recall()), memory.n_features)
-    return masks[choose(choice, masks, memory.fold_scores(masks), memory.objective)]
+    values = _objective_by_fold(masks, memory.fold_scores(masks), memory.objective)
+    return masks[choose(choice, masks.sum(axis=1), values)]
 
 
-def choose(choice: Any, masks: np.ndarray, fold_scores: np.ndarray, objective: Objective) -> int:
-    """Return the index of the mask that a rule takes by the objective in each fold."""
-    values = np.column_stack([objective(scores, masks) for scores in fold_scores.T])
-    return RULES[choice](masks.sum(axis=1), values)
+def _objective_by_fold(
+    masks: np.ndarray, fold_scores: np.ndarray, objective: Objective
+) -> np.ndarray:
+    """Return the objective of each mask in each fold, (n_masks, n_folds)."""
+    return np.column_stack([objective(scores, masks) for scores in fold_scores.T])
 
 
 # Start with so many features whatever their number: sparse starts find small masks, dense ones

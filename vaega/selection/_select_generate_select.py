@@ -9,9 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 from vaega.core.checks import check_count
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed, draw_seed
-from vaega.selection._base import MaskSelector
 from vaega.selection._search import widened
-from vaega.selection._selector import GeneticSelector
+from vaega.selection._selector import GeneticSelector, MaskSelector
 from vaega.selection._settings import SearchSettings
 from vaega.selection._voting import VoteBounds
 
@@ -122,13 +121,14 @@ class SelectGenerateSelect(MaskSelector):
         """
         first, second = self._selectors()
         check_keep(self.keep, owner=type(self).__name__)
-        X, y = self._read(X, y)
+        X, y = self._validated(X, y)
         seed = draw_seed(self.random_state)
-        for one in (first, second):  # the rows have lost their columns' names
-            positions = {
-                name: self._positions(getattr(one, name), name) for name in ("pinned", "forbidden")
+        for selector in (first, second):  # the rows have lost their columns' names
+            indices = {
+                name: self._indices(getattr(selector, name), name)
+                for name in ("pinned", "forbidden")
             }
-            one.set_params(**positions)
+            selector.set_params(**indices)
         first.set_params(random_state=derive_seed(seed, "first") % 2**32, sampler=None)
         self.first_ = first.fit(X, y, **fit_params)
         columns = frequent_columns(
@@ -150,19 +150,19 @@ class SelectGenerateSelect(MaskSelector):
         return self
 
     def _selectors(self) -> tuple[GeneticSelector, GeneticSelector]:
-        given = (self.selector, self.selector if self.second is None else self.second)
-        for name, one in zip(("selector", "second"), given, strict=True):
-            if not isinstance(one, GeneticSelector):
+        selectors = (self.selector, self.selector if self.second is None else self.second)
+        for name, selector in zip(("selector", "second"), selectors, strict=True):
+            if not isinstance(selector, GeneticSelector):
                 raise InputError(
-                    f"{type(self).__name__}: {name} must be a GeneticSelector, got {one!r}."
+                    f"{type(self).__name__}: {name} must be a GeneticSelector, got {selector!r}."
                 )
-        first, second = (clone(one) for one in given)
+        first, second = (clone(selector) for selector in selectors)
         if self.sampler is not None:
             second.sampler = self.sampler  # cloned, and checked, where it is fitted
         return first, second
 
     def plot(self, kind: str = "history", *, ax: Any = None) -> Any:
-        """Draw what the second selection found, see `GeneticSelector.plot`.
+        """Draw the result of the second selection, see `GeneticSelector.plot`.
 
         Parameters
         ----------
@@ -207,8 +207,8 @@ def frequent_columns(
 
 
 def _on_columns(selector: GeneticSelector, columns: np.ndarray) -> dict[str, Any]:
-    own = _bounds_of(selector).on_columns(columns)
-    return {name: getattr(own, name) for name in _BOUNDS}
+    settings = _bounds_of(selector).on_columns(columns)
+    return {name: getattr(settings, name) for name in _BOUNDS}
 
 
 def _bounds_of(selector: GeneticSelector) -> SearchSettings:

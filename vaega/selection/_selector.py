@@ -1,14 +1,23 @@
-"""The selector: a genetic search for a mask as a scikit-learn feature selector."""
+"""Feature selectors for scikit-learn that score masks by inner cross-validation."""
 
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from sklearn.utils.validation import check_is_fitted
+from scipy import sparse
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_regressor
+from sklearn.feature_selection import SelectorMixin
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from vaega.core.checks import check_choice, check_probability
 from vaega.core.errors import InputError
@@ -17,109 +26,171 @@ from vaega.evolution._evolution import Callback
 from vaega.fitness._cross_validated import ENGINES
 from vaega.fitness._memory import WeightedObjective
 from vaega.fitness._score_store import ScoreStore
-from vaega.selection._base import MaskSelector
-from vaega.selection._search import Search, SearchResult
+from vaega.selection._plots import draw_selector
+from vaega.selection._search import InnerValidation, Search, SearchResult, Splits
 from vaega.selection._settings import SearchSettings
 from vaega.selection._stability import nogueira_interval
 
-_BEST, _MEAN = "#0072b2", "#d55e00"  # told apart by colour-blind readers too
-_MOST_BARS = 25
 
+class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
+    """Base of selectors that score masks with a classifier on inner splits.
 
-def draw_selector(selector: Any, kind: str, ax: Any = None) -> Any:
-    """Draw one figure of a fitted selector."""
-    check_choice(kind, "kind", _FIGURES, owner=f"{type(selector).__name__}.plot")
-    if kind == "sizes" and not len(selector.sizes_):
-        raise InputError(
-            f"{type(selector).__name__}.plot: kind must be one of history, frequencies, front "
-            "after a single search, got 'sizes'."
+    A subclass has the parameters ``estimator``, ``cv``, ``scoring``, ``sampler`` and ``n_jobs``,
+    and sets ``support_`` in its ``fit``.
+    """
+
+    estimator: Any
+    cv: Any
+    scoring: Any
+    sampler: Any
+    n_jobs: int | None
+    support_: np.ndarray
+
+    # Not in the signature of fit: a weight of two is not the same as a row that is there twice,
+    # which may fall on both sides of a split.
+    __metadata_request__fit = {"sample_weight": None, "groups": None}  # noqa: RUF012
+
+    def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        self._check_estimator()
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            ensure_min_samples=2,
+            ensure_all_finite="allow-nan" if self._allows_nan() else True,
         )
-    if ax is None:
-        from matplotlib.figure import Figure
+        check_classification_targets(y)
+        if len(np.unique(y)) < 2:
+            raise InputError(
+                f"{type(self).__name__}: y must hold at least two classes, got one class, "
+                f"{y[0]!r}, in {len(y)} rows."
+            )
+        if sparse.issparse(X):
+            size = X.shape[0] * X.shape[1] * X.dtype.itemsize / 2**20
+            warnings.warn(
+                f"{type(self).__name__}: sparse rows are made dense, {size:.0f} MiB.",
+                stacklevel=3,
+            )
+            X = X.toarray()
+        if y.dtype.hasobject:
+            y = np.array(y.tolist())  # text as text: object arrays cannot be shared unpickled
+        return X, y
 
-        ax = Figure(figsize=(6.0, 4.0), layout="constrained").add_subplot()
-    _FIGURES[kind](selector, ax)
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
+    def _inner_validation(
+        self, X: np.ndarray, y: np.ndarray, fit_params: dict[str, Any], seed: int
+    ) -> InnerValidation:
+        owner = type(self).__name__
+        for name in fit_params:
+            check_choice(name, "each of fit's parameters", ("groups", "sample_weight"), owner=owner)
+        weights, groups = fit_params.get("sample_weight"), fit_params.get("groups")
+        if weights is not None:
+            weights = _check_sample_weight(weights, X, dtype=float, ensure_non_negative=True)
+        if groups is not None:
+            groups = _read_groups(groups, len(y), owner)
+        return InnerValidation(
+            X,
+            y,
+            split=self._splitter(X, y, groups),
+            estimator=self.estimator,
+            scorer=check_scoring(self.estimator, scoring=self.scoring),
+            seed=seed,
+            sampler=self.sampler,
+            groups=groups,
+            sample_weight=weights,
+            n_jobs=self.n_jobs,
+        )
 
+    def _splitter(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None) -> Any:
+        """Return a function from rows and a seed to inner splits of these rows."""
+        if self.cv is None or isinstance(self.cv, int | np.integer):
+            n_splits = check_cv(self.cv, y, classifier=True).n_splits
+            members = groups
+            return lambda rows, seed: _stratified(
+                y[rows], n_splits, seed, None if members is None else members[rows]
+            )
+        cv = check_cv(self.cv, y, classifier=True)
+        if getattr(cv, "random_state", 0) is None:
+            return self._reseeded(cv, X, y, groups)
+        whole = [
+            (np.asarray(fit), np.asarray(validate)) for fit, validate in cv.split(X, y, groups)
+        ]
+        if not whole:
+            raise InputError(f"{type(self).__name__}: cv must give at least one split, got none.")
 
-def frequent_features(
-    frequencies: np.ndarray, support: np.ndarray, names: Any, *, most: int = _MOST_BARS
-) -> pd.DataFrame:
-    """Return the features that are selected most often, as they are drawn."""
-    order = np.argsort(-frequencies, kind="stable")[:most]
-    order = order[frequencies[order] > 0.0]
-    return pd.DataFrame(
-        {
-            "name": [str(names[place]) for place in order],
-            "frequency": frequencies[order],
-            "selected": support[order],
-        }
-    )
+        def split(rows: np.ndarray, seed: int) -> Splits:
+            # Splits of the user's own are kept on every subsample: each row stays on its side.
+            indices = np.full(len(y), -1)
+            indices[rows] = np.arange(len(rows))
+            splits = [(_within(indices, fit), _within(indices, test)) for fit, test in whole]
+            splits = [(fit, test) for fit, test in splits if fit.size and test.size]
+            if not splits:
+                raise InputError(
+                    f"{type(self).__name__}: cv must leave fit and validate rows in every "
+                    "subsample, got splits that do not; n_searches=1 searches on all rows."
+                )
+            return splits
 
+        return split
 
-def _draw_history(selector: Any, ax: Any) -> None:
-    history = selector.history_
-    several = "search" in history
-    for _, part in history.groupby("search") if several else [(0, history)]:
-        shade = 0.35 if several else 1.0
-        best = part["best"].cummax()
-        ax.plot(part["generation"], best, color=_BEST, alpha=shade, linewidth=1.5)
-        ax.plot(part["generation"], part["mean"], color=_MEAN, alpha=shade, linewidth=1.0)
-    ax.plot([], [], color=_BEST, label="best so far")
-    ax.plot([], [], color=_MEAN, label="mean of the generation")
-    ax.set(xlabel="generation", ylabel="objective (inner)")
-    ax.legend(frameon=False, loc="lower right")
+    def _reseeded(self, cv: Any, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None) -> Any:
+        # A splitter whose user set no seed gets one each time: fresh folds are fresh, and nothing
+        # is drawn from numpy's global generator.
+        def split(rows: np.ndarray, seed: int) -> Splits:
+            seeded = deepcopy(cv)
+            if not hasattr(seeded, "shuffle") or seeded.shuffle:
+                seeded.random_state = seed % 2**32
+            members = None if groups is None else groups[rows]
+            return list(seeded.split(X[rows], y[rows], members))
 
+        return split
 
-def _draw_frequencies(selector: Any, ax: Any) -> None:
-    table = frequent_features(selector.frequencies_, selector.support_, _names(selector))[::-1]
-    colours = np.where(table["selected"], _BEST, "#bbbbbb")
-    ax.barh(table["name"], table["frequency"], color=colours)
-    of = "searches that select" if selector.n_searches_ > 1 else "last population that selects"
-    ax.set(xlabel=f"share of the {of} the feature", xlim=(0.0, 1.0))
-    ax.tick_params(axis="y", labelsize=7)
+    def _check_estimator(self) -> None:
+        if not hasattr(self.estimator, "fit") or isinstance(self.estimator, type):
+            raise InputError(
+                f"{type(self).__name__}: estimator must be a scikit-learn classifier, an instance "
+                f"with fit and predict, got {self.estimator!r}."
+            )
+        if is_regressor(self.estimator):
+            raise InputError(
+                f"{type(self).__name__}: estimator must be a classifier, regression is out of "
+                f"scope, got {self.estimator!r}."
+            )
 
+    def _summarise_warnings(self, counted: Counter[str]) -> dict[str, int]:
+        if counted:
+            (first, times), *others = counted.most_common()
+            more = f" (and {len(others)} other kinds, see warnings_)" if others else ""
+            name = type(self.estimator).__name__
+            warnings.warn(f"{name} warned {times} times: {first}{more}", stacklevel=4)
+        return dict(counted)
 
-def _draw_front(selector: Any, ax: Any) -> None:
-    front = selector.pareto_front_
-    ax.step(front["n_features"], front["score"], where="post", color=_BEST, linewidth=1.0)
-    ax.plot(front["n_features"], front["score"], "o", color=_BEST, markersize=4)
-    ax.plot([selector.support_.sum()], [selector.best_score_], "D", color=_MEAN, label="selected")
-    ax.set(xlabel="features", ylabel="inner score")
-    ax.legend(frameon=False, loc="lower right")
+    def _indices(self, features: Sequence[int | str], name: str) -> tuple[int, ...]:
+        """Return the indices of features that are given by index or by name."""
+        known = {name: index for index, name in enumerate(getattr(self, "feature_names_in_", ()))}
+        unknown = [label for label in features if isinstance(label, str) and label not in known]
+        if unknown:
+            where = "the columns of X" if known else "X, which has no column names"
+            raise InputError(
+                f"{type(self).__name__}: each of {name} must be in {where}, got {unknown[0]!r}."
+            )
+        return tuple(known[label] if isinstance(label, str) else label for label in features)
 
+    def _get_support_mask(self) -> np.ndarray:
+        check_is_fitted(self, "support_")
+        return self.support_
 
-def _draw_sizes(selector: Any, ax: Any) -> None:
-    table = selector.sizes_
-    ax.errorbar(
-        table["n_features"],
-        table["score"],
-        yerr=table["standard_error"],
-        color=_BEST,
-        marker="o",
-        markersize=4,
-        capsize=2,
-    )
-    ax.axvline(selector.support_.sum(), color=_MEAN, linewidth=1.0, label="selected")
-    ax.set(xlabel="features", ylabel="score on unseen rows", xscale="log")
-    ax.legend(frameon=False, loc="lower right")
+    def _allows_nan(self) -> bool:
+        if not hasattr(self.estimator, "fit") or isinstance(self.estimator, type):
+            return False  # fit says what is wrong with it
+        return bool(get_tags(self.estimator).input_tags.allow_nan)
 
-
-def _names(selector: Any) -> np.ndarray:
-    unnamed = np.array([f"x{place}" for place in range(selector.n_features_in_)])
-    return getattr(selector, "feature_names_in_", unnamed)
-
-
-_FIGURES: dict[str, Callable[[Any, Any], None]] = {
-    "history": _draw_history,
-    "frequencies": _draw_frequencies,
-    "front": _draw_front,
-    "sizes": _draw_sizes,
-}
-
-
-_SETTINGS = tuple(SearchSettings.__dataclass_fields__)
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.allow_nan = self._allows_nan()
+        tags.input_tags.sparse = True
+        return tags
 
 
 class GeneticSelector(MaskSelector):
@@ -141,12 +212,6 @@ class GeneticSelector(MaskSelector):
         imbalanced-learn.
     alpha : float, default=0.9
         The search maximises ``alpha * score + (1 - alpha) * (1 - selected / all)``.
-    algorithm : {"generational", "steady_state", "mu_plus_lambda", "nsga2", "islands", \
-"self_adaptive"} or class or callable, default="generational"
-        The evolution, see `vaega.evolution.algorithms`. "nsga2" evolves the front of score against
-        size and takes a mask from it by `choice`. An algorithm of your own is made as
-        ``algorithm(toolbox, rng=rng)``, with what it names of ``population_size``,
-        ``crossover_probability`` and ``elite``.
     population_size, n_generations : int or "auto", default="auto"
         Masks in a generation, and generations, of each search; "auto" is 100 and 30 for a single
         search, 50 and 12 for each of several; with `max_evaluations` a twentieth of it, if that
@@ -154,82 +219,15 @@ class GeneticSelector(MaskSelector):
     n_searches : int or "auto", default="auto"
         Searches on stratified subsamples of the rows, whose masks vote; "auto" is 10 where rows
         are few (below 300, with 10 features or more), otherwise 1, a single search on all rows.
-    subsample : float, default=0.8
-        Share of the rows that each of several searches sees.
-    consensus_size : int, "auto" or "error_control", default="auto"
-        How many features are selected after a vote; "auto" asks the rows that the searches did
-        not see, within what the votes allow; "error_control" is stability selection.
-    false_selections : float, default=1.0
-        With "error_control": the expected number of features selected by chance.
-    initial_fraction : float or "auto", default="auto"
-        Expected share of selected features in the first masks; "auto" aims at about 20 features,
-        10 in each of several searches, at most half of all.
-    guide : {"f_classif", "mutual_info", "none"} or array-like of float, default="f_classif"
-        What makes features likelier in the first masks, in guided mutation and in the local
-        search: a filter on the inner fit rows, or weights of your own, one a feature.
-    guide_share : float or "auto", default="auto"
-        Share of the chance that follows the guide; "auto" is 0.5, and 0.8 in each of several
-        searches.
-    selection : {"tournament", "roulette", "window", "rank", "stochastic_universal"} or callable, \
-default="tournament"
-        How parents are chosen. An operator of your own has DEAP's signature and takes ``rng``, see
-        `vaega.operators`; so in `crossover` and `mutation`.
-    tournament_size : int, default=5
-        Individuals that compete in a tournament.
-    crossover : {"one_point", "two_point", "uniform", "half_uniform", "size_preserving"} or \
-callable, default="uniform"
-        How two masks mix.
-    crossover_probability : float, default=0.75
-        Chance of two parents to be mated.
-    mutation : {"bitflip", "balanced_flip", "swap", "filter_guided", "auto"} or callable, \
-default="auto"
-        How a mask changes; "auto" is "filter_guided".
-    flip_probability : float or "auto", default="auto"
-        Chance of each selected feature to be dropped (balanced_flip, filter_guided; "auto" is
-        0.1) or of each feature to flip (bitflip; "auto" is one expected flip a mask).
-    elite : int, default=1
-        Best masks that survive unchanged.
-    n_islands, migrate_every : int, default=4 and 5
-        Populations side by side and generations between migrations, with "islands".
-    local_search : int, optional
-        Try neighbours of the best mask (one feature dropped, added, swapped) after every so many
-        generations; None never does.
-    stages : sequence of (int, float), default=()
-        Generations of each early stage, and the share or number of features that go on from it.
-    min_features : int, default=1
-        Fewest features of a mask.
     max_features : int, optional
         Most features of a mask; None sets no bound.
-    pinned, forbidden : sequence of int or str, default=()
-        Features that are always, or never, selected, by position or by name.
-    confirm : int, default=0
-        Best masks of a single search that are scored again on fresh folds, from which the final
-        one is chosen; 0 takes the mask with the best score.
-    confirm_repeats : int, default=3
-        Fresh partitions that each of them is scored on.
-    choice : {"one_standard_error", "lower_bound", "best", "knee"}, default="one_standard_error"
-        Rule of that choice, and of the choice from the front of "nsga2".
-    patience : int, optional
-        Stop after so many generations without a better mask.
-    restart_after : int, optional
-        Draw a new population, but for the elite, after so many generations without a better mask.
-    max_evaluations : int, optional
-        Stop a search after the generation in which so many different masks were scored.
-    max_seconds : float, optional
-        Stop a search after the generation in which so much time had passed; not repeatable.
-    target : float, optional
-        Stop a search when the objective of its best mask reaches it.
-    engine : {"auto", "population", "sklearn"}, default="auto"
-        "population" computes the classifiers of many masks together (perceptrons, linear models,
-        naive Bayes, neighbours; also after scalers in a pipeline), with scikit-learn's scores;
-        "sklearn" fits one after the other; "auto" takes the first where every setting is computed.
-    device : str, default="cpu"
-        "cuda" lets the engines that can compute with torch on a GPU, "auto" where there is one.
-    callbacks : iterable of Callback, default=()
-        Called each generation of each search, see `vaega.evolution.Callback`.
-    checkpoint : path, optional
-        Folder where the search keeps its state and its scores; a `fit` with the same data,
-        settings and `random_state` (an integer) that was interrupted goes on from there.
+    guide : {"f_classif", "mutual_info", "none"}, callable, estimator or array-like of float, \
+default="f_classif"
+        What makes features likelier in the first masks, in guided mutation and in the local
+        search: a filter on the inner fit rows, or weights of your own, one a feature. A filter of
+        your own is a function of X and y that returns one score a feature, as those of
+        `sklearn.feature_selection`, or an estimator with ``scores_``, ``feature_importances_`` or
+        ``coef_``; what is below 0 or not finite counts nothing.
     n_jobs : int, optional
         Processes that score masks, as in joblib; threads where an engine computes them. The result
         does not depend on it.
@@ -273,10 +271,99 @@ default="auto"
     feature_names_in_ : numpy.ndarray of str, shape (n_features,)
         Their names, where `fit` was given a DataFrame.
 
+    Other Parameters
+    ----------------
+    algorithm : {"generational", "steady_state", "mu_plus_lambda", "nsga2", "islands", \
+"self_adaptive"} or class or callable, default="generational"
+        The evolution, see `vaega.evolution.algorithms`. "nsga2" evolves the front of score against
+        size and takes a mask from it by `choice`. An algorithm of your own is made as
+        ``algorithm(toolbox, rng=rng)``, with what it names of ``population_size``,
+        ``crossover_probability`` and ``elite``.
+    initial_fraction : float or "auto", default="auto"
+        Expected share of selected features in the first masks; "auto" aims at about 20 features,
+        10 in each of several searches, at most half of all.
+    guide_share : float or "auto", default="auto"
+        Share of the chance that follows the guide; "auto" is 0.5, and 0.8 in each of several
+        searches.
+    selection : {"tournament", "roulette", "window", "rank", "stochastic_universal"} or callable, \
+default="tournament"
+        How parents are chosen. An operator of your own has DEAP's signature and takes ``rng``, see
+        `vaega.operators`; so in `crossover` and `mutation`.
+    tournament_size : int, default=5
+        Individuals that compete in a tournament.
+    crossover : {"one_point", "two_point", "uniform", "half_uniform", "size_preserving"} or \
+callable, default="uniform"
+        How two masks mix.
+    crossover_probability : float, default=0.75
+        Chance of two parents to be mated.
+    mutation : {"bitflip", "balanced_flip", "swap", "filter_guided", "auto"} or callable, \
+default="auto"
+        How a mask changes; "auto" is "filter_guided".
+    flip_probability : float or "auto", default="auto"
+        Chance of each selected feature to be dropped (balanced_flip, filter_guided; "auto" is
+        0.1) or of each feature to flip (bitflip; "auto" is one expected flip a mask).
+    elite : int, default=1
+        Best masks that survive unchanged.
+    n_islands : int, default=4
+        Populations side by side, with "islands".
+    migrate_every : int, default=5
+        Generations between migrations, with "islands".
+    local_search : int, optional
+        Try neighbours of the best mask (one feature dropped, added, swapped) after every so many
+        generations; None never does.
+    stages : sequence of (int, float), default=()
+        Generations of each early stage, and the share or number of features that go on from it.
+    min_features : int, default=1
+        Fewest features of a mask.
+    pinned, forbidden : sequence of int or str, default=()
+        Features that are always, or never, selected, by position or by name.
+    subsample : float, default=0.8
+        Share of the rows that each of several searches sees.
+    consensus_size : int, "auto" or "error_control", default="auto"
+        How many features are selected after a vote; "auto" asks the rows that the searches did
+        not see, within what the votes allow; "error_control" is stability selection.
+    false_selections : float, default=1.0
+        With "error_control": the expected number of features selected by chance.
+    confirm : int, default=0
+        Best masks of a single search that are scored again on fresh folds, from which the final
+        one is chosen; 0 takes the mask with the best score.
+    confirm_repeats : int, default=3
+        Fresh partitions that each of them is scored on.
+    choice : {"one_standard_error", "lower_bound", "best", "knee"} or callable, \
+default="one_standard_error"
+        Rule of that choice, and of the choice from the front of "nsga2": a callable takes sizes,
+        (n_masks,), and the objective in each fold, (n_masks, n_folds), and returns an index.
+    patience : int, optional
+        Stop after so many generations without a better mask.
+    restart_after : int, optional
+        Draw a new population, but for the elite, after so many generations without a better mask.
+    max_evaluations : int, optional
+        Stop a search after the generation in which so many different masks were scored.
+    max_seconds : float, optional
+        Stop a search after the generation in which so much time had passed; not repeatable.
+    target : float, optional
+        Stop a search when the objective of its best mask reaches it.
+    engine : {"auto", "population", "sklearn"}, default="auto"
+        "population" computes the classifiers of many masks together (perceptrons, linear models,
+        naive Bayes, neighbours; also after scalers in a pipeline), with scikit-learn's scores;
+        "sklearn" fits one after the other; "auto" takes the first where every setting is computed.
+    device : str, default="cpu"
+        "cuda" lets the engines that can compute with torch on a GPU, "auto" where there is one.
+    callbacks : iterable of Callback, default=()
+        Called each generation of each search, see `vaega.evolution.Callback`.
+    checkpoint : path, optional
+        Folder where the search keeps its state and its scores; a `fit` with the same data,
+        settings and `random_state` (an integer) that was interrupted goes on from there.
+
     See Also
     --------
     vaega.GenerativeSampler : Rows from a variational autoencoder, for `sampler`.
     sklearn.feature_selection.RFECV : Elimination one feature at a time.
+
+    Notes
+    -----
+    The other parameters come in three groups: the search (`algorithm` to `forbidden`), the noise of
+    its scores (`subsample` to `choice`), and running it (`patience` to `checkpoint`).
 
     Examples
     --------
@@ -298,15 +385,15 @@ default="auto"
         scoring: Any = None,
         sampler: Any = None,
         alpha: float = 0.9,
-        algorithm: Any = "generational",
         population_size: int | str = "auto",
         n_generations: int | str = "auto",
         n_searches: int | str = "auto",
-        subsample: float = 0.8,
-        consensus_size: int | str = "auto",
-        false_selections: float = 1.0,
-        initial_fraction: float | str = "auto",
+        max_features: int | None = None,
         guide: Any = "f_classif",
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        algorithm: Any = "generational",
+        initial_fraction: float | str = "auto",
         guide_share: float | str = "auto",
         selection: Any = "tournament",
         tournament_size: int = 5,
@@ -320,12 +407,14 @@ default="auto"
         local_search: int | None = None,
         stages: Sequence[tuple[int, float]] = (),
         min_features: int = 1,
-        max_features: int | None = None,
         pinned: Sequence[int | str] = (),
         forbidden: Sequence[int | str] = (),
+        subsample: float = 0.8,
+        consensus_size: int | str = "auto",
+        false_selections: float = 1.0,
         confirm: int = 0,
         confirm_repeats: int = 3,
-        choice: str = "one_standard_error",
+        choice: Any = "one_standard_error",
         patience: int | None = None,
         restart_after: int | None = None,
         max_evaluations: int | None = None,
@@ -335,23 +424,21 @@ default="auto"
         device: str = "cpu",
         callbacks: Iterable[Callback] = (),
         checkpoint: Any = None,
-        n_jobs: int | None = None,
-        random_state: Any = None,
     ) -> None:
         self.estimator = estimator
         self.cv = cv
         self.scoring = scoring
         self.sampler = sampler
         self.alpha = alpha
-        self.algorithm = algorithm
         self.population_size = population_size
         self.n_generations = n_generations
         self.n_searches = n_searches
-        self.subsample = subsample
-        self.consensus_size = consensus_size
-        self.false_selections = false_selections
-        self.initial_fraction = initial_fraction
+        self.max_features = max_features
         self.guide = guide
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.algorithm = algorithm
+        self.initial_fraction = initial_fraction
         self.guide_share = guide_share
         self.selection = selection
         self.tournament_size = tournament_size
@@ -365,9 +452,11 @@ default="auto"
         self.local_search = local_search
         self.stages = stages
         self.min_features = min_features
-        self.max_features = max_features
         self.pinned = pinned
         self.forbidden = forbidden
+        self.subsample = subsample
+        self.consensus_size = consensus_size
+        self.false_selections = false_selections
         self.confirm = confirm
         self.confirm_repeats = confirm_repeats
         self.choice = choice
@@ -380,8 +469,6 @@ default="auto"
         self.device = device
         self.callbacks = callbacks
         self.checkpoint = checkpoint
-        self.n_jobs = n_jobs
-        self.random_state = random_state
 
     def fit(self, X: Any, y: Any, **fit_params: Any) -> "GeneticSelector":
         """Search for the mask.
@@ -411,10 +498,12 @@ default="auto"
         check_probability(self.alpha, "alpha", owner=owner)
         check_choice(self.engine, "engine", ENGINES, owner=owner)
         self._settings(named=False).check(owner=owner)
-        X, y = self._read(X, y)
+        X, y = self._validated(X, y)
         settings = self._settings(named=True)
         seed = draw_seed(self.random_state)
-        inner = replace(self._inner(X, y, fit_params, seed), engine=self.engine, device=self.device)
+        inner = replace(
+            self._inner_validation(X, y, fit_params, seed), engine=self.engine, device=self.device
+        )
         folder = None if self.checkpoint is None else Path(self.checkpoint)
         with nullcontext() if folder is None else ScoreStore(folder / "scores.sqlite3") as store:
             search = Search(
@@ -425,7 +514,7 @@ default="auto"
         return self
 
     def plot(self, kind: str = "history", *, ax: Any = None) -> Any:
-        """Draw what `fit` found.
+        """Draw the result of `fit`.
 
         Parameters
         ----------
@@ -456,13 +545,13 @@ default="auto"
         return draw_selector(self, kind, ax)
 
     def _settings(self, *, named: bool) -> SearchSettings:
-        values = {name: getattr(self, name) for name in _SETTINGS}
+        values = {name: getattr(self, name) for name in SearchSettings.__dataclass_fields__}
         for name in ("pinned", "forbidden"):
-            given = values[name]
+            features = values[name]
             values[name] = (
-                self._positions(given, name)
+                self._indices(features, name)
                 if named
-                else [one for one in given if not isinstance(one, str)]
+                else [feature for feature in features if not isinstance(feature, str)]
             )
         return SearchSettings(**values)
 
@@ -481,3 +570,30 @@ default="auto"
         self.n_evaluations_ = result.evaluations.n_distinct
         self.n_fits_ = result.evaluations.n_fits
         self.warnings_ = self._summarise_warnings(result.evaluations.warnings)
+
+
+def _stratified(
+    y: np.ndarray, n_splits: int, seed: int, groups: np.ndarray | None = None
+) -> Splits:
+    # A subsample may hold fewer rows of a class than there are folds; two folds are the least.
+    members = np.arange(len(y)) if groups is None else groups
+    smallest = min(len(np.unique(members[y == label])) for label in np.unique(y))
+    n_splits = min(n_splits, max(smallest, 2))
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    folds = kind(n_splits, shuffle=True, random_state=seed % 2**32)
+    return list(folds.split(np.zeros(len(y)), y, groups))
+
+
+def _within(indices: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Return the new indices of those rows of a part that have one."""
+    rows = np.flatnonzero(part) if part.dtype == bool else part
+    return indices[rows][indices[rows] >= 0]
+
+
+def _read_groups(groups: Any, n_rows: int, owner: str) -> np.ndarray:
+    array = np.asarray(groups)
+    if array.shape != (n_rows,):
+        raise InputError(
+            f"{owner}: groups must hold one label a row, shape ({n_rows},), got {array.shape}."
+        )
+    return np.unique(array, return_inverse=True)[1]

@@ -1,7 +1,12 @@
-"""How to search: one frozen set of settings for the selector and for configurations."""
+# ruff: noqa: RUF009 - _setting() makes the fields
+"""The settings of a search, each in one place: default, kind, group and what it does.
+
+`GeneticSelector` has them as flat parameters, the section ``search`` of a configuration as keys;
+checks, the configuration's types and the tables of the docs are derived from the fields here.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +19,11 @@ from vaega.core.checks import (
     check_probability,
 )
 from vaega.core.errors import InputError
-from vaega.core.registry import takes_argument
+from vaega.core.registry import Registry, takes_argument
 from vaega.evolution.algorithms import ALGORITHMS
 from vaega.evolution.operators import CROSSOVERS, MUTATIONS, SELECTIONS
 from vaega.selection._choice import RULES
-from vaega.selection._filters import check_guide
+from vaega.selection._filters import GUIDES, is_weights
 
 # With few rows one search finds whatever fits them; several short ones on subsamples vote.
 FEW_ROWS = 300
@@ -29,111 +34,164 @@ _VOTING = {"population_size": 50, "n_generations": 12}
 
 Operator = Callable[..., Any]
 
+# Groups of settings, in the order of the docs
+BASIC, SEARCH, NOISE, RUNNING = "what everyone needs", "the search", "the noise", "running it"
+
+
+def _setting(default: Any, kind: str, group: str, about: str, *, minimum: int = 1) -> Any:
+    """Return a field; `minimum` is that of a count, a default of "auto" or None needs no check."""
+    metadata = {"kind": kind, "group": group, "about": about, "minimum": minimum}
+    return field(default=default, metadata=metadata)
+
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How to search; names are those of the configuration and of `GeneticSelector`.
+    """How to search: the keys of the section ``search`` and parameters of `GeneticSelector`.
 
-    Parameters
-    ----------
-    algorithm : {"generational", "steady_state", "mu_plus_lambda", "nsga2", "islands", \
-"self_adaptive"}
-        The evolution, see `vaega.evolution.algorithms`.
-    population_size, n_generations : int or "auto"
-        Masks in a generation, and generations, of each search; "auto" is 100 and 30 for a single
-        search, 50 and 12 for each of several; with `max_evaluations` a twentieth of it, if that
-        is smaller.
-    n_searches : int or "auto"
-        Searches on stratified subsamples of the rows, whose masks vote; "auto" is 10 where rows
-        are few (below 300, with 10 features or more), otherwise 1, a single search on all rows.
-    subsample : float
-        Share of the rows that each of several searches sees.
-    consensus_size : int or "auto" or "error_control"
-        How many of the features with most votes are selected, see `vaega.selection._voting`.
-    false_selections : float
-        With ``error_control``: the expected number of features selected by chance.
-    initial_fraction : float or "auto"
-        Expected share of selected features in the first masks; "auto" aims at about 20 features,
-        10 in each of several searches, at most half of all.
-    guide : {"f_classif", "mutual_info", "none"} or sequence of float
-        What makes promising features more likely in the first masks, in guided mutation and in
-        the local search.
-    guide_share : float or "auto"
-        Share of the chance that follows the guide, the rest is even; "auto" is 0.5 for a single
-        search and 0.8 for each of several.
-    selection : {"tournament", "roulette", "window", "rank", "stochastic_universal"}
-    tournament_size : int
-    crossover : {"one_point", "two_point", "uniform", "half_uniform", "size_preserving"}
-    crossover_probability : float
-    mutation : {"bitflip", "balanced_flip", "swap", "filter_guided", "auto"}
-        "auto" is ``filter_guided``.
-    flip_probability : float or "auto"
-        For ``bitflip`` the chance of each feature, "auto" is 1 / n_features; for ``balanced_flip``
-        and ``filter_guided`` the chance of each selected feature to be dropped, "auto" is 0.1.
-    elite : int
-        Best masks that survive unchanged.
-    n_islands, migrate_every : int
-        Populations side by side and generations between two migrations, with ``islands``.
-    local_search : int or None
-        Try neighbours of the best mask after every so many generations; None never does.
-    stages : sequence of (int, float or int)
-        Generations of each early stage, and the share or number of features that go on from it.
-    min_features : int
-    max_features : int or None
-    pinned, forbidden : sequence of int
-        Features that every mask, and no mask, selects.
-    confirm : int
-        Best masks that are scored again on fresh folds, from which the final one is chosen; 0
-        takes the mask with the best score.
-    confirm_repeats : int
-        Fresh partitions that each of them is scored on.
-    choice : {"one_standard_error", "lower_bound", "best", "knee"}
-        Rule of that choice, and of the choice from the front of ``nsga2``.
-    patience : int or None
-        Stop after so many generations without a better mask; None never stops early.
-    restart_after : int or None
-        Draw a new population, but for the elite, after so many generations without a better mask.
-    max_evaluations : int or None
-        Stop after the generation in which so many different masks were scored.
-    max_seconds : float or None
-        Stop after the generation in which so much time had passed; not repeatable.
-    target : float or None
-        Stop when the objective of the best mask reaches it.
+    Each field has ``metadata``: its ``kind`` (``"count"``, ``"share"``, ``"object"``, ...), its
+    ``group`` and, in ``about``, one line on what it does.
+
+    Examples
+    --------
+    >>> SearchSettings(n_searches=1, max_features=50).resolved(n_rows=2000, n_features=500).elite
+    1
     """
 
-    algorithm: Any = "generational"
-    population_size: int | str = "auto"
-    n_generations: int | str = "auto"
-    n_searches: int | str = "auto"
-    subsample: float = 0.8
-    consensus_size: int | str = "auto"
-    false_selections: float = 1.0
-    initial_fraction: float | str = "auto"
-    guide: Any = "f_classif"
-    guide_share: float | str = "auto"
-    selection: Any = "tournament"
-    tournament_size: int = 5
-    crossover: Any = "uniform"
-    crossover_probability: float = 0.75
-    mutation: Any = "auto"
-    flip_probability: float | str = "auto"
-    elite: int = 1
-    n_islands: int = 4
-    migrate_every: int = 5
-    local_search: int | None = None
-    stages: Sequence[tuple[int, float]] = ()
-    min_features: int = 1
-    max_features: int | None = None
-    pinned: Sequence[int] = ()
-    forbidden: Sequence[int] = ()
-    confirm: int = 0
-    confirm_repeats: int = 3
-    choice: str = "one_standard_error"
-    patience: int | None = None
-    restart_after: int | None = None
-    max_evaluations: int | None = None
-    max_seconds: float | None = None
-    target: float | None = None
+    population_size: int | str = _setting(
+        "auto",
+        "count",
+        BASIC,
+        "masks in a generation; auto is 100 for a single search, 50 for each of several, and "
+        "a twentieth of `max_evaluations` if that is less",
+        minimum=2,
+    )
+    n_generations: int | str = _setting(
+        "auto",
+        "count",
+        BASIC,
+        "generations of each search; auto is 30 for a single search, 12 for each of several",
+    )
+    n_searches: int | str = _setting(
+        "auto",
+        "count",
+        BASIC,
+        "searches on subsamples of the rows, whose masks vote; auto is 10 below 300 rows "
+        "(with 10 features or more), otherwise 1, a single search on all rows",
+    )
+    max_features: int | None = _setting(None, "count", BASIC, "most features of a mask")
+    guide: Any = _setting(
+        "f_classif",
+        "guide",
+        BASIC,
+        "what makes features likelier in the first masks, in guided mutation and in the local"
+        " search: f_classif, mutual_info, none, a ranker, or weights, one a feature",
+    )
+    algorithm: Any = _setting(
+        "generational", "object", SEARCH, "the evolution; `nsga2` evolves score against size"
+    )
+    initial_fraction: float | str = _setting(
+        "auto",
+        "share",
+        SEARCH,
+        "expected share of selected features in the first masks; auto aims at 20 features, at"
+        " 10 in each of several searches, at most half of all",
+    )
+    guide_share: float | str = _setting(
+        "auto",
+        "probability",
+        SEARCH,
+        "share of the chance that follows the guide; auto is 0.5, in each of several searches 0.8",
+    )
+    selection: Any = _setting("tournament", "object", SEARCH, "how parents are chosen")
+    tournament_size: int = _setting(
+        5, "count", SEARCH, "individuals that compete in a tournament, or in a window"
+    )
+    crossover: Any = _setting("uniform", "object", SEARCH, "how two masks mix")
+    crossover_probability: float = _setting(
+        0.75, "probability", SEARCH, "chance of two parents to be mated"
+    )
+    mutation: Any = _setting("auto", "object", SEARCH, "how a mask changes; auto is filter_guided")
+    flip_probability: float | str = _setting(
+        "auto",
+        "share",
+        SEARCH,
+        "chance of each selected feature to be dropped (auto is 0.1) or, with bitflip, of "
+        "each feature to flip (auto is one expected flip a mask)",
+    )
+    elite: int = _setting(1, "count", SEARCH, "best masks that survive unchanged", minimum=0)
+    n_islands: int = _setting(
+        4, "count", SEARCH, "populations side by side, with islands", minimum=2
+    )
+    migrate_every: int = _setting(
+        5, "count", SEARCH, "generations between migrations, with islands"
+    )
+    local_search: int | None = _setting(
+        None, "count", SEARCH, "try neighbours of the best mask after every so many generations"
+    )
+    stages: Sequence[tuple[int, float]] = _setting(
+        (),
+        "stages",
+        SEARCH,
+        "generations of each early stage, and the share or number of features that go on from it",
+    )
+    min_features: int = _setting(1, "count", SEARCH, "fewest features of a mask")
+    pinned: Sequence[int] = _setting((), "indices", SEARCH, "features that are always selected")
+    forbidden: Sequence[int] = _setting((), "indices", SEARCH, "features that are never selected")
+    subsample: float = _setting(
+        0.8, "share", NOISE, "share of the rows that each of several searches sees"
+    )
+    consensus_size: int | str = _setting(
+        "auto",
+        "size",
+        NOISE,
+        "features that are selected after a vote; auto asks the rows that the searches did "
+        "not see, error_control is stability selection",
+    )
+    false_selections: float = _setting(
+        1.0, "positive", NOISE, "with error_control: features expected to be selected by chance"
+    )
+    confirm: int = _setting(
+        0,
+        "count",
+        NOISE,
+        "best masks that are scored again on fresh folds, from which the final one is chosen;"
+        " 0 takes the mask with the best score",
+        minimum=0,
+    )
+    confirm_repeats: int = _setting(
+        3, "count", NOISE, "fresh partitions that each of them is scored on"
+    )
+    choice: Any = _setting(
+        "one_standard_error",
+        "object",
+        NOISE,
+        "rule of that choice, and of the choice from a front: one_standard_error, "
+        "lower_bound, best, knee, or a callable",
+    )
+    patience: int | None = _setting(
+        None, "count", RUNNING, "stop after so many generations without a better mask"
+    )
+    restart_after: int | None = _setting(
+        None,
+        "count",
+        RUNNING,
+        "draw a new population, but for the elite, after so many generations without a better mask",
+    )
+    max_evaluations: int | None = _setting(
+        None,
+        "count",
+        RUNNING,
+        "stop after the generation in which so many different masks were scored",
+    )
+    max_seconds: float | None = _setting(
+        None,
+        "positive",
+        RUNNING,
+        "stop after the generation in which so much time had passed; not repeatable",
+    )
+    target: float | None = _setting(
+        None, "number", RUNNING, "stop when the objective of the best mask reaches it"
+    )
 
     def check(self, *, owner: str) -> None:
         """Check every value that needs no data.
@@ -148,7 +206,7 @@ class SearchSettings:
         InputError
             One sentence on the first value that breaks a rule.
         """
-        self._check_names(owner)
+        self._check_objects(owner)
         self._check_numbers(owner)
         self._check_bounds(owner)
         self._check_combination(owner)
@@ -202,9 +260,9 @@ class SearchSettings:
         if self.max_evaluations is not None:  # twenty generations, so that a stop is near it
             size = max(10, self.max_evaluations // 20)
             automatic["population_size"] = min(int(automatic["population_size"]), size)
-        given = {name: getattr(self, name) for name in automatic}
+        values = {name: getattr(self, name) for name in automatic}
         chosen = {
-            name: automatic[name] if value == "auto" else value for name, value in given.items()
+            name: automatic[name] if value == "auto" else value for name, value in values.items()
         }
         return replace(self, n_searches=n_searches, **chosen)
 
@@ -226,12 +284,12 @@ class SearchSettings:
         >>> SearchSettings(pinned=(7,), forbidden=(1,)).on_columns(np.array([2, 7])).pinned
         (1,)
         """
-        places = {int(column): place for place, column in enumerate(columns)}
+        indices = {int(column): index for index, column in enumerate(columns)}
         changed: dict[str, Any] = {
-            name: tuple(places[one] for one in getattr(self, name) if one in places)
+            name: tuple(indices[feature] for feature in getattr(self, name) if feature in indices)
             for name in ("pinned", "forbidden")
         }
-        if not isinstance(self.guide, str):
+        if is_weights(self.guide):
             changed["guide"] = np.asarray(self.guide, dtype=float)[columns]
         if self.min_features > len(columns):
             changed["min_features"] = len(columns)
@@ -256,59 +314,22 @@ class SearchSettings:
         algorithm = ALGORITHMS.resolve(self.algorithm, "algorithm", owner=owner)
         return getattr(algorithm, "func", algorithm)
 
-    def _check_names(self, owner: str) -> None:
-        ALGORITHMS.check(self.algorithm, "algorithm", owner=owner)
-        SELECTIONS.check(self.selection, "selection", owner=owner)
-        CROSSOVERS.check(self.crossover, "crossover", owner=owner)
-        if isinstance(self.mutation, str):
-            check_choice(self.mutation, "mutation", (*MUTATIONS, "auto"), owner=owner)
-        else:
-            MUTATIONS.check(self.mutation, "mutation", owner=owner)
-        check_choice(self.choice, "choice", RULES, owner=owner)
-        check_guide(self.guide, owner=owner)
+    def _check_objects(self, owner: str) -> None:
+        for name, registry in _REGISTRIES.items():
+            value = getattr(self, name)
+            if name == "mutation" and isinstance(value, str):
+                check_choice(value, name, (*MUTATIONS, "auto"), owner=owner)
+            elif name != "guide" or not is_weights(value):
+                registry.check(value, name, owner=owner)
 
     def _check_numbers(self, owner: str) -> None:
-        counts: dict[str, int] = {
-            "population_size": 2,
-            "n_generations": 1,
-            "n_searches": 1,
-            "tournament_size": 1,
-            "elite": 0,
-            "n_islands": 2,
-            "migrate_every": 1,
-            "local_search": 1,
-            "confirm": 0,
-            "confirm_repeats": 1,
-            "patience": 1,
-            "restart_after": 1,
-            "max_evaluations": 1,
-        }
-        for name, minimum in counts.items():
-            if not self._may_be_absent(name):
-                check_count(getattr(self, name), name, owner=owner, minimum=minimum)
-        if self.consensus_size not in ("auto", "error_control"):
-            check_count(self.consensus_size, "consensus_size", owner=owner)
-        for name in ("initial_fraction", "flip_probability"):
-            if getattr(self, name) != "auto":
-                check_probability(getattr(self, name), name, owner=owner)
-                check_positive(getattr(self, name), name, owner=owner)
-        for name in ("crossover_probability", "subsample", "guide_share"):
-            if not self._may_be_absent(name):
-                check_probability(getattr(self, name), name, owner=owner)
-        for name in ("subsample", "false_selections", "max_seconds"):
-            if not self._may_be_absent(name):
-                check_positive(getattr(self, name), name, owner=owner)
-
-        if self.target is not None:
-            check_number(self.target, "target", owner=owner)
-
-    def _may_be_absent(self, name: str) -> bool:
-        """Return whether a value is the "auto" or the None that is its default."""
-        default = type(self).__dataclass_fields__[name].default
-        return default in ("auto", None) and getattr(self, name) == default
+        for spec in fields(self):
+            value, check = getattr(self, spec.name), _CHECKS.get(spec.metadata["kind"])
+            absent = spec.default in ("auto", None) and value == spec.default
+            if check is not None and not absent:
+                check(value, spec, owner)
 
     def _check_bounds(self, owner: str) -> None:
-        check_count(self.min_features, "min_features", owner=owner)
         if self.max_features is not None:
             check_count(self.max_features, "max_features", owner=owner, minimum=self.min_features)
         if self.population_size != "auto":
@@ -355,3 +376,33 @@ class SearchSettings:
                     f"{owner}: mutation must have a rate, {name}, that algorithm "
                     f"{self.algorithm} can set, got {self.mutation}."
                 )
+
+
+def _check_share(value: Any, spec: "Field[Any]", owner: str) -> None:
+    check_probability(value, spec.name, owner=owner)
+    check_positive(value, spec.name, owner=owner)
+
+
+def _check_size(value: Any, spec: "Field[Any]", owner: str) -> None:
+    if value not in ("auto", "error_control"):
+        check_count(value, spec.name, owner=owner)
+
+
+_CHECKS: dict[str, Callable[[Any, "Field[Any]", str], Any]] = {
+    "count": lambda value, spec, owner: check_count(
+        value, spec.name, owner=owner, minimum=spec.metadata["minimum"]
+    ),
+    "share": _check_share,
+    "probability": lambda value, spec, owner: check_probability(value, spec.name, owner=owner),
+    "positive": lambda value, spec, owner: check_positive(value, spec.name, owner=owner),
+    "number": lambda value, spec, owner: check_number(value, spec.name, owner=owner),
+    "size": _check_size,
+}
+_REGISTRIES: dict[str, Registry] = {
+    "algorithm": ALGORITHMS,
+    "selection": SELECTIONS,
+    "crossover": CROSSOVERS,
+    "mutation": MUTATIONS,
+    "choice": RULES,
+    "guide": GUIDES,
+}
