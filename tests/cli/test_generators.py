@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from tests.generative.test_cache_entries import foreign, make_entry
+from tests.generative.test_entries import foreign, make_entry
 from vaega.cli import main
 
 CONFIG = {

@@ -11,6 +11,7 @@ import pytest
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError
+from vaega.generative import ProbabilisticPCA
 from vaega.generative._cache import MAX_BYTES, ModelCache
 from vaega.generative._entries import ABOUT, DESCRIPTION, WEIGHTS, drop_entry, find_entries
 from vaega.generative._models import VAE, ConditionalVAE
@@ -127,8 +128,8 @@ def test_without_an_int_seed_nothing_is_kept(tmp_path, trained, random_state):
 
 
 def entry(folder):
-    (found,) = [path for path in folder.iterdir() if path.is_dir()]
-    return found
+    (result,) = [path for path in folder.iterdir() if path.is_dir()]
+    return result
 
 
 @pytest.mark.parametrize("name", [WEIGHTS, DESCRIPTION, ABOUT])
@@ -178,8 +179,8 @@ def test_a_model_under_the_key_of_another_is_damage(tmp_path, trained):
 @pytest.mark.parametrize("thing", ["file", "folder"])
 def test_what_stands_in_the_place_of_an_entry_is_left(tmp_path, trained, thing):
     cache = ModelCache(tmp_path)
-    place = tmp_path / cache.key(quick(), X, Y)
-    kept = place if thing == "file" else place / "thesis.txt"
+    index = tmp_path / cache.key(quick(), X, Y)
+    kept = index if thing == "file" else index / "thesis.txt"
     kept.parent.mkdir(exist_ok=True)
     kept.write_text("a year of work")
     with pytest.warns(UserWarning, match="fitted but not kept") as caught:
@@ -197,7 +198,7 @@ def test_the_least_recently_used_are_evicted(tmp_path, trained):
     cache.fit(quick(random_state=1), X, Y)
     cache.fit(quick(), X, Y)  # a hit: now seed 1 is the one used longest ago
     cache.fit(quick(random_state=2), X, Y)
-    assert {found.seed for found in find_entries(tmp_path)} == {0, 2}
+    assert {result.seed for result in find_entries(tmp_path)} == {0, 2}
     assert len(trained) == 3
     cache.fit(quick(), X, Y)
     assert len(trained) == 3
@@ -308,11 +309,10 @@ def test_two_processes_train_once(tmp_path):
 CHURN = """
 import sys
 import numpy as np
-from vaega.generative._models import VAE
-from vaega.generative._cache import ModelCache
-X = np.random.default_rng(0).normal(size=(30, 4))
+from vaega.generative import ModelCache, ProbabilisticPCA
+X = np.random.default_rng(0).normal(size=(30, 6))
 def quick(seed):
-    return VAE((4,), 2, max_epochs=1, random_state=seed)
+    return ProbabilisticPCA(1 + seed, random_state=0)
 whole = [quick(seed).fit(X).transform(X) for seed in range(4)]
 cache = ModelCache(sys.argv[1], max_bytes=int(sys.argv[2]))
 for seed in np.random.default_rng(int(sys.argv[3])).integers(4, size=60).tolist():
@@ -322,8 +322,8 @@ for seed in np.random.default_rng(int(sys.argv[3])).integers(4, size=60).tolist(
 
 
 def test_processes_that_evict_and_read_never_see_half_an_entry(tmp_path):
-    rows = np.random.default_rng(0).normal(size=(30, 4))
-    ModelCache(tmp_path).fit(VAE((4,), 2, max_epochs=1, random_state=0), rows)
+    rows = np.random.default_rng(0).normal(size=(30, 6))
+    ModelCache(tmp_path).fit(ProbabilisticPCA(4, random_state=0), rows)
     bound = int(2.5 * find_entries(tmp_path)[0].size)
     command = [sys.executable, "-W", "error::UserWarning", "-c", CHURN, str(tmp_path), str(bound)]
     processes = [
@@ -336,7 +336,7 @@ def test_processes_that_evict_and_read_never_see_half_an_entry(tmp_path):
     ]
     errors = [process.communicate(timeout=120)[1] for process in processes]
     assert errors == ["", "", ""]
-    assert sum(found.size for found in find_entries(tmp_path)) <= bound
+    assert sum(result.size for result in find_entries(tmp_path)) <= bound
 
 
 def test_default_folder(monkeypatch, tmp_path):

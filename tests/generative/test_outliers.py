@@ -10,7 +10,7 @@ from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE
 from vaega.generative._outliers import VAEOutlierDetector
 
-QUICK = VAE((8,), 2, max_epochs=3)
+QUICK = VAE((8,), 2, max_epochs=2, validation="split")
 
 
 @parametrize_with_checks(
@@ -46,9 +46,9 @@ def planted():
 )
 def test_planted_rows_are_found(model, kind):
     detector = VAEOutlierDetector(model, kind=kind, contamination=0.05).fit(planted())
-    found = np.flatnonzero(detector.predict(planted()) == -1)
-    assert len(found) == 10
-    assert set(range(5)) <= set(found.tolist())
+    result = np.flatnonzero(detector.predict(planted()) == -1)
+    assert len(result) == 10
+    assert set(range(5)) <= set(result.tolist())
 
 
 def test_the_threshold_is_the_share_of_the_fit_rows():
@@ -60,9 +60,9 @@ def test_the_threshold_is_the_share_of_the_fit_rows():
 
 def test_without_a_share_few_rows_are_outliers():
     detector = VAEOutlierDetector(ProbabilisticPCA(3)).fit(planted())
-    found = np.flatnonzero(detector.predict(planted()) == -1)
-    assert set(range(5)) <= set(found.tolist())
-    assert len(found) < 20
+    result = np.flatnonzero(detector.predict(planted()) == -1)
+    assert set(range(5)) <= set(result.tolist())
+    assert len(result) < 20
 
 
 def test_the_combined_score_is_the_larger_of_two_in_units_of_the_fit_rows():
@@ -117,5 +117,5 @@ def test_models_that_cannot_score_are_one_sentence(model):
     with pytest.raises(InputError, match=sentence):
         VAEOutlierDetector(model).fit(planted())
     quick = Autoencoder((4,), 1, max_epochs=2, random_state=0)
-    found = VAEOutlierDetector(quick, kind="reconstruction").fit_predict(planted())
-    assert set(found) <= {-1, 1}
+    result = VAEOutlierDetector(quick, kind="reconstruction").fit_predict(planted())
+    assert set(result) <= {-1, 1}

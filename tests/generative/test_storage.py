@@ -1,20 +1,30 @@
+import copy
+import hashlib
 import json
+import pickle
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError, ResultsError
 from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
+from vaega.generative._state import FittedState
 from vaega.generative._storage import (
     DESCRIPTION,
     WEIGHTS,
+    LazyState,
     load_model,
     pack_labels,
+    read_weights,
     save_model,
     unpack_labels,
+    write_weights,
 )
 
 
@@ -24,6 +34,11 @@ def fitted(kind=VAE, labels=None, **settings):
     y = y if labels is None else labels[y]
     model = kind(**{"hidden": (8, 4), "latent": 2, "max_epochs": 3, "random_state": 0} | settings)
     return model.fit(X, y), X
+
+
+@cache
+def small():
+    return fitted()[0]
 
 
 @pytest.mark.parametrize("kind", [VAE, ConditionalVAE])
@@ -42,12 +57,12 @@ def test_a_loaded_model_has_the_same_bits(tmp_path, kind, norm):
     Z = model.transform(X)
     np.testing.assert_array_equal(loaded.transform(X), Z)
     np.testing.assert_array_equal(loaded.inverse_transform(Z), model.inverse_transform(Z))
-    for wanted in (5, {0: 2, 1: 3}):
+    for requested in (5, {0: 2, 1: 3}):
         for a, b in zip(
             *(
-                np.atleast_1d(m.sample(wanted, random_state=4))
-                if wanted == 5
-                else m.sample(wanted, random_state=4)
+                np.atleast_1d(m.sample(requested, random_state=4))
+                if requested == 5
+                else m.sample(requested, random_state=4)
                 for m in (model, loaded)
             ),
             strict=True,
@@ -133,7 +148,7 @@ def test_column_names_come_back(tmp_path):
 
 
 def test_nothing_is_pickled(tmp_path):
-    save_model(fitted()[0], tmp_path)
+    save_model(small(), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [DESCRIPTION, WEIGHTS]
     content = (tmp_path / WEIGHTS).read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
@@ -143,7 +158,7 @@ def test_nothing_is_pickled(tmp_path):
 @pytest.mark.parametrize("name", [WEIGHTS, DESCRIPTION])
 @pytest.mark.parametrize("damage", ["missing", "truncated", "other"])
 def test_damage_is_one_sentence(tmp_path, name, damage):
-    save_model(fitted()[0], tmp_path)
+    save_model(small(), tmp_path)
     path = tmp_path / name
     content = path.read_bytes()
     path.unlink()
@@ -157,7 +172,7 @@ def test_damage_is_one_sentence(tmp_path, name, damage):
 
 
 def test_a_described_model_that_does_not_fit_its_weights(tmp_path):
-    save_model(fitted()[0], tmp_path)
+    save_model(small(), tmp_path)
     description = json.loads((tmp_path / DESCRIPTION).read_text())
     description["params"]["latent"] = 3
     (tmp_path / DESCRIPTION).write_text(json.dumps(description))
@@ -175,8 +190,121 @@ def test_other_classes_are_refused(tmp_path):
 
 @pytest.mark.parametrize("change", [{"params": 3}, {"params": {"evil": 1}}, {"class": ["VAE"]}])
 def test_a_description_of_another_shape_is_one_sentence(tmp_path, change):
-    save_model(fitted()[0], tmp_path)
+    save_model(small(), tmp_path)
     description = json.loads((tmp_path / DESCRIPTION).read_text())
     (tmp_path / DESCRIPTION).write_text(json.dumps(description | change))
     with pytest.raises(ResultsError, match=r"cannot be read|does not describe a model"):
         load_model(tmp_path)
+
+
+X, Y = blobs(30)
+
+
+def stored():
+    model = VAE(hidden=(8,), latent=2, max_epochs=2, random_state=0).fit(X, Y)
+    calls, state = [], model.state_
+    expected = model.transform(X)
+    model.state_ = LazyState(lambda: calls.append(1) or state)
+    return model, calls, expected
+
+
+def test_it_is_built_once_and_only_when_it_is_used():
+    model, calls, expected = stored()
+    repr(model)
+    assert calls == []
+    for _ in range(2):
+        np.testing.assert_array_equal(model.transform(X), expected)
+        model.sample({0: 3}, random_state=0)
+    assert calls == [1]
+
+
+def through_pickle(model):
+    return pickle.loads(pickle.dumps(model))  # noqa: S301 - what was pickled a moment ago
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, through_pickle])
+def test_a_copy_holds_the_state_itself(copied):
+    model, _, expected = stored()
+    other = copied(model)
+    assert type(other.state_) is FittedState
+    np.testing.assert_array_equal(other.transform(X), expected)
+
+
+def test_a_name_that_no_state_has_is_an_attribute_error():
+    model, calls, _ = stored()
+    with pytest.raises(AttributeError, match="__len__"):
+        _ = model.state_.__len__
+    assert calls == []
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = model.state_.nothing
+
+
+TENSORS = {
+    "network.weight": torch.randn(300, 70, generator=torch.Generator().manual_seed(0)),
+    "shift": torch.arange(5, dtype=torch.float64),
+    "varies": torch.tensor([True, False]),
+    "count": torch.tensor(7),
+}
+
+
+def test_tensors_come_back_with_the_same_bits(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    tensors = read_weights(path, write_weights(path, TENSORS))
+    assert tensors.keys() == TENSORS.keys()
+    for name, tensor in TENSORS.items():
+        assert tensors[name].dtype == tensor.dtype
+        assert torch.equal(tensors[name], tensor)
+    assert load_file(path).keys() == TENSORS.keys()
+
+
+def test_what_was_read_outlives_the_file(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    tensors = read_weights(path, write_weights(path, TENSORS))
+    path.unlink()
+    assert torch.equal(tensors["network.weight"], TENSORS["network.weight"])
+
+
+def test_each_flipped_bit_is_noticed(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    expected = write_weights(path, TENSORS)
+    content = path.read_bytes()
+    for index in np.linspace(0, len(content) - 1, 200).astype(int).tolist():
+        damaged = bytearray(content)
+        damaged[index] ^= 1 << (index % 8)
+        path.write_bytes(damaged)
+        with pytest.raises(ResultsError, match=r"weights\.safetensors: "):
+            read_weights(path, expected)
+    path.write_bytes(content)
+    read_weights(path, expected)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 8, 100, 4096, 12288, -1])
+def test_each_truncation_is_noticed(tmp_path, kept):
+    path = tmp_path / "weights.safetensors"
+    expected = write_weights(path, TENSORS)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ResultsError, match=r"weights\.safetensors: "):
+        read_weights(path, expected)
+
+
+def test_a_missing_file_is_one_sentence(tmp_path):
+    with pytest.raises(ResultsError, match="cannot be read: No such file or directory"):
+        read_weights(tmp_path / "none", "")
+
+
+def test_words_that_cancel_in_sums_are_noticed(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    expected = write_weights(path, TENSORS)
+    content = bytearray(path.read_bytes())
+    words = np.frombuffer(content, dtype=np.uint64, count=len(content) // 8)[200:].copy()
+    words[[0, 513]] += 1
+    words[[1, 512]] -= 1
+    content[1600 : 1600 + words.nbytes] = words.tobytes()
+    path.write_bytes(content)
+    with pytest.raises(ResultsError, match="is not the file"):
+        read_weights(path, expected)
+
+
+def test_the_digest_is_sha256(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    assert write_weights(path, TENSORS) == hashlib.sha256(path.read_bytes()).hexdigest()

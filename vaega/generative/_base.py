@@ -46,9 +46,9 @@ class LatentPaths:
     state_: FittedState
     classes_: np.ndarray | None
     n_features_in_: int
+    _encode: Callable[[Any, Any], np.ndarray]
+    inverse_transform: Callable[..., np.ndarray]
     _checked_rows: Callable[..., tuple[np.ndarray, np.ndarray | None]]
-    _transform: Callable[[Any, Any], np.ndarray]
-    _inverse_transform: Callable[[Any, Any], np.ndarray]
 
     def traverse(
         self,
@@ -79,9 +79,9 @@ class LatentPaths:
         start = np.zeros(self.state_.codec.latent)
         if around is not None:
             row = self._rows_of(around=around)
-            start = self._transform(row, None if y is None else [y])[0]
+            start = self._encode(row, None if y is None else [y])[0]
         path = along_dimension(start, dimension, values, owner=type(self).__name__)
-        return self._inverse_transform(path, None if y is None else [y] * len(path))
+        return self.inverse_transform(path, None if y is None else [y] * len(path))
 
     def interpolate(
         self, a: Any, b: Any, n_steps: int = 10, *, spherical: bool = False, y: Any = None
@@ -108,9 +108,9 @@ class LatentPaths:
         check_count(n_steps, "n_steps", owner=owner, minimum=2)
         spherical = check_flag(spherical, "spherical", owner=owner)
         labels = None if y is None else [y] * 2
-        ends = self._transform(self._rows_of(a=a, b=b), labels)
+        ends = self._encode(self._rows_of(a=a, b=b), labels)
         path = between(ends[0], ends[1], n_steps, spherical=spherical)
-        return self._inverse_transform(path, None if y is None else [y] * n_steps)
+        return self.inverse_transform(path, None if y is None else [y] * n_steps)
 
     def class_direction(self, a: Any, b: Any) -> np.ndarray:
         """Return the way (latent,) from the centre of class `a` to that of class `b`."""
@@ -188,47 +188,61 @@ class GenerativeModel(
     state_: FittedState
     classes_: np.ndarray | None
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: Any, y: Any = None) -> np.ndarray:
         """Return the posterior means.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows.
+        y : array-like of shape (n_samples,), optional
+            Their labels, for a model that sees them; the class shares of the fit rows when absent.
 
         Returns
         -------
         numpy.ndarray of shape (n_samples, latent)
         """
-        return self._transform(X, None)
+        return self._encode(X, y)
 
-    def inverse_transform(self, Z: Any) -> np.ndarray:
+    def inverse_transform(self, Z: Any, y: Any = None) -> np.ndarray:
         """Decode latent points, without noise.
 
         Parameters
         ----------
         Z : array-like of shape (n_samples, latent)
             Latent points.
+        y : array-like of shape (n_samples,), optional
+            The labels to decode them with, for a model that sees them; see `transform`.
 
         Returns
         -------
         numpy.ndarray of shape (n_samples, n_features)
         """
-        return self._inverse_transform(Z, None)
+        check_is_fitted(self)
+        Z = check_array(Z, dtype=np.float64, estimator=self, input_name="Z")
+        owner, latent = type(self).__name__, self.state_.codec.latent
+        if Z.shape[1] != latent:
+            raise InputError(f"{owner}: Z must have {latent} columns, got {Z.shape[1]}.")
+        with one_torch_thread():
+            return self.state_.decode(Z, codes_of(y, self.classes_, len(Z), owner=owner))
 
-    def reconstruct(self, X: Any) -> np.ndarray:
+    def reconstruct(self, X: Any, y: Any = None) -> np.ndarray:
         """Decode the posterior means of rows, without noise.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows.
+        y : array-like of shape (n_samples,), optional
+            Their labels, for a model that sees them; see `transform`.
 
         Returns
         -------
         numpy.ndarray of shape (n_samples, n_features)
         """
-        return self._reconstruct(X, None)
+        X, codes = self._checked_rows(X, y)
+        with one_torch_thread():
+            return self.state_.decode(self.state_.encode(X, codes), codes)
 
     def sample(
         self,
@@ -489,24 +503,11 @@ class GenerativeModel(
         check_consistent_length(X, y)
         return X, y
 
-    def _transform(self, X: Any, y: Any) -> np.ndarray:
+    def _encode(self, X: Any, y: Any) -> np.ndarray:
+        # Not `transform`, whose result `set_output` may put into a DataFrame.
         X, codes = self._checked_rows(X, y)
         with one_torch_thread():
             return self.state_.encode(X, codes)
-
-    def _inverse_transform(self, Z: Any, y: Any) -> np.ndarray:
-        check_is_fitted(self)
-        Z = check_array(Z, dtype=np.float64, estimator=self, input_name="Z")
-        owner, latent = type(self).__name__, self.state_.codec.latent
-        if Z.shape[1] != latent:
-            raise InputError(f"{owner}: Z must have {latent} columns, got {Z.shape[1]}.")
-        with one_torch_thread():
-            return self.state_.decode(Z, codes_of(y, self.classes_, len(Z), owner=owner))
-
-    def _reconstruct(self, X: Any, y: Any) -> np.ndarray:
-        X, codes = self._checked_rows(X, y)
-        with one_torch_thread():
-            return self.state_.decode(self.state_.encode(X, codes), codes)
 
     def _checked_rows(
         self, X: Any, y: Any, *, missing: bool = False
@@ -521,66 +522,6 @@ class GenerativeModel(
 
     def _finite(self) -> bool | str:
         return "allow-nan" if get_tags(self).input_tags.allow_nan else True
-
-
-class LabelledMixin(TransformerMixin):
-    """Encoding and decoding for models that see the class.
-
-    Where a label is not given, the class shares of the fit rows stand in its place. It is a
-    transformer itself because `set_output` wraps the methods that a transformer's class defines.
-    """
-
-    _transform: Callable[[Any, Any], np.ndarray]
-    _inverse_transform: Callable[[Any, Any], np.ndarray]
-    _reconstruct: Callable[[Any, Any], np.ndarray]
-
-    def transform(self, X: Any, y: Any = None) -> np.ndarray:
-        """Return the posterior means.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,), optional
-            Their labels.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_samples, latent)
-        """
-        return self._transform(X, y)
-
-    def inverse_transform(self, Z: Any, y: Any = None) -> np.ndarray:
-        """Decode latent points, without noise.
-
-        Parameters
-        ----------
-        Z : array-like of shape (n_samples, latent)
-            Latent points.
-        y : array-like of shape (n_samples,), optional
-            The labels to decode them with.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_samples, n_features)
-        """
-        return self._inverse_transform(Z, y)
-
-    def reconstruct(self, X: Any, y: Any = None) -> np.ndarray:
-        """Decode the posterior means of rows, without noise.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,), optional
-            Their labels.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_samples, n_features)
-        """
-        return self._reconstruct(X, y)
 
 
 def column_indices(features: Any, n_features: int, *, owner: str) -> np.ndarray | None:

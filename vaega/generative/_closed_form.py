@@ -9,7 +9,7 @@ from torch import Tensor
 from vaega.core.checks import check_count, check_flag
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, draw_seed
-from vaega.generative._base import GenerativeModel, LabelledMixin
+from vaega.generative._base import GenerativeModel
 from vaega.generative._calibration import report_rows
 from vaega.generative._data import (
     MOST_DOUBLE,
@@ -173,7 +173,7 @@ class ProbabilisticPCA(ClosedForm):
         return LinearCodec(fitted.weights, fitted.mean[None], fitted.sigma, share), heldout
 
 
-class ClassGaussian(LabelledMixin, ClosedForm):
+class ClassGaussian(ClosedForm):
     """A Gaussian for each class: its mean, and a covariance that all classes share.
 
     The within-class covariance is drawn to a scaled identity as Ledoit and Wolf (2004) do, on the

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, derive_seed, draw_seed
-from vaega.generative._base import GenerativeModel, LabelledMixin
+from vaega.generative._base import GenerativeModel
 from vaega.generative._calibration import blocks_of, calibrate, measure_fit, measure_residuals
 from vaega.generative._data import (
     MOST_SINGLE,
@@ -395,7 +395,7 @@ class VAE(VariationalAutoencoder):
     """
 
 
-class ConditionalVAE(LabelledMixin, VariationalAutoencoder):
+class ConditionalVAE(VariationalAutoencoder):
     """Variational autoencoder whose encoder and decoder see the class label.
 
     The one-hot label is joined to the encoder's input and to z. Parameters, attributes and loss are

@@ -190,55 +190,13 @@ class GenerativeSampler(BaseSampler):
         self.cache = cache
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Check the data and resolve the strategy; nothing is trained.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,)
-            Labels.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        InputError
-            When the strategy does not fit the labels.
-        """
-        self.model_: Any = None
-        return super().fit(X, y)
-
-    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """Return the rows given, then as many new ones as the strategy asks for.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; an array, a list or a DataFrame.
-        y : array-like of shape (n_samples,)
-            Labels; an array, a list, a Series or a one-column DataFrame; also one-hot.
-
-        Returns
-        -------
-        X_resampled, y_resampled
-            In the containers of X and y. Columns of floats keep their dtype; others become float64
-            where rows were added.
-
-        Raises
-        ------
-        InputError
-            When the strategy does not fit the labels, or the model cannot be fitted.
-        """
-        self.model_ = None
-        return super().fit_resample(X, y)
-
     def _check_settings(self) -> None:
         if self.model is not None:
             check_model(self.model, "sample", owner="GenerativeSampler")
+
+    def _checked(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        self.model_: Any = None
+        return super()._checked(X, y)
 
     def _draw(
         self, X: np.ndarray, y: np.ndarray, counts: dict[Any, int], seed: int

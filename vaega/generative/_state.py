@@ -114,6 +114,87 @@ class FittedState:
         return self.scaling.of_columns(features), index
 
 
+@dataclass(frozen=True)
+class FitReport:
+    """The figures of one fit; all but the counts on the standardised scale.
+
+    Attributes
+    ----------
+    n_training, n_heldout : int
+        Rows that trained the weights that are used; rows that stopped the training and calibrated
+        the noise. Where few rows were split twice, all of them trained in the end.
+    n_epochs, best_epoch : int
+        Epochs run; number of the best one, from 1, whose weights are used. Closed forms have none.
+    heldout_elbo : float
+        ELBO of the held-out rows with the calibrated sigma, nats per row.
+    kl : float
+        KL of the held-out rows, nats per row: what the latent space carries.
+    sigma : float
+        Root mean square of the decoder's sigma, calibrated on held-out residuals.
+    noise : float
+        Root mean square of the noise that `sample` adds.
+    variance_ratio : float
+        Within-class variance, summed over features, of a sample over that of the fit rows.
+    active_units : int
+        Latent dimensions in use at the best epoch.
+    heldout_log_likelihood : float or None
+        Mean log density of held-out rows, whatever their class, importance-weighted, nats per row;
+        None where rows have none.
+    references : dict of str to float
+        The same of closed forms that were fitted on the same rows; empty for large tables.
+    remarks : list of str
+        What went wrong, a sentence each: a collapsed posterior, a training that ran away.
+
+    Examples
+    --------
+    >>> report = FitReport(30, 8, 71, 31, -9810.2, 28.4, 0.96, 0.84, 1.0)
+    >>> report.variance_ratio
+    1.0
+    """
+
+    n_training: int
+    n_heldout: int
+    n_epochs: int
+    best_epoch: int
+    heldout_elbo: float
+    kl: float
+    sigma: float
+    noise: float
+    variance_ratio: float
+    active_units: int = 0
+    heldout_log_likelihood: float | None = None
+    references: dict[str, float] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def comparison(self) -> str:
+        """Which model explains held-out rows best, in a sentence; empty where none is told."""
+        if self.heldout_log_likelihood is None or not self.references:
+            return ""
+        best = max(self.references, key=self.references.__getitem__)
+        lead = self.heldout_log_likelihood - self.references[best]
+        figures = f"{abs(lead):.4g} nats a row"
+        if lead > 0.0:
+            return f"held-out rows are more likely than under {best}, by {figures}."
+        return f"{best} explains held-out rows better, by {figures}."
+
+
+class FitWarning(UserWarning):
+    """A fit that ended, and of which something is wrong; `report_.remarks` has the sentence.
+
+    Examples
+    --------
+    >>> issubclass(FitWarning, UserWarning)
+    True
+    """
+
+
+def warn_remarks(model: Any, *, stacklevel: int) -> None:
+    """Warn of what the report of a fit remarks."""
+    for remark in model.report_.remarks:
+        warnings.warn(f"{type(model).__name__}: {remark}", FitWarning, stacklevel=stacklevel)
+
+
 class Codec:
     """What encodes and decodes on the network's scale; missing entries are NaN."""
 
@@ -194,22 +275,18 @@ class NetworkCodec(Codec):
 
     @property
     def latent(self) -> int:
-        """Dimensions of the latent space."""
         return self.network.latent
 
     @property
     def has_prior(self) -> bool:
-        """Whether posteriors have a variance, and the latent space a prior."""
         return self.network.stochastic
 
     @cached_property
     def device(self) -> torch.device:
-        """Where the network is."""
         return next(self.network.parameters()).device
 
     @torch.no_grad()
     def posterior(self, rows: np.ndarray, codes: np.ndarray | None) -> tuple[Tensor, Tensor]:
-        """Return mean and variance (n, latent); see `Codec.posterior`."""
         condition = self.condition(codes, len(rows))
         mean, log_variance = self.network.encode(self._without_nan(rows), condition)
         return mean, log_variance.exp()
@@ -218,7 +295,6 @@ class NetworkCodec(Codec):
     def infer(
         self, rows: np.ndarray, codes: np.ndarray | None, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return points of the posteriors, and their log density; see `Codec.infer`."""
         inputs, condition = self._without_nan(rows), self.condition(codes, len(rows))
         if noise.ndim == 2 or self.network.factorised:
             points, _, log_variance = self.network.infer(inputs, noise, condition)
@@ -234,7 +310,6 @@ class NetworkCodec(Codec):
     def raw(
         self, points: Tensor, codes: np.ndarray | None, features: np.ndarray | None = None
     ) -> Tensor:
-        """Return the decoder's last layer (n, n_varying), or `features` of it."""
         condition = self.condition(codes, len(points))
         return self.network.decode(points, condition, self._index(features))
 
@@ -247,7 +322,6 @@ class NetworkCodec(Codec):
         *,
         single: bool = False,
     ) -> np.ndarray:
-        """Return the decoder's means; see `Codec.decode`."""
         if not single:
             return super().decode(points, codes, features)
         condition = self.condition(codes, len(points))
@@ -311,12 +385,10 @@ class LinearCodec(Codec):
 
     @property
     def latent(self) -> int:
-        """Dimensions of the latent space."""
         return self.weights.shape[1]
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
         return self.weights.device
 
     @property
@@ -325,7 +397,6 @@ class LinearCodec(Codec):
         return len(self.means) > 1
 
     def posterior(self, rows: np.ndarray, codes: np.ndarray | None) -> tuple[Tensor, Tensor]:
-        """Return mean and variance (n, latent); see `Codec.posterior`."""
         mean = self.tensor(np.empty((len(rows), self.latent)))
         variance = torch.empty_like(mean)
         for part in self._posteriors(self._centred(rows, codes)):
@@ -336,7 +407,6 @@ class LinearCodec(Codec):
     def infer(
         self, rows: np.ndarray, codes: np.ndarray | None, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return points of the posteriors, and their log density; see `Codec.infer`."""
         points = torch.empty_like(noise)
         log_q = -0.5 * (noise.square() + LOG_TWO_PI).sum(dim=-1)
         for part in self._posteriors(self._centred(rows, codes)):
@@ -347,7 +417,6 @@ class LinearCodec(Codec):
     def raw(
         self, points: Tensor, codes: np.ndarray | None, features: np.ndarray | None = None
     ) -> Tensor:
-        """Return the means of rows (n, n_varying) at latent `points` (n, latent), or `features`."""
         if features is None:
             return self._means_of(codes, self.means).expand(len(points), -1) + (
                 points @ self.weights.T
@@ -575,87 +644,6 @@ class StandardGaussians:
 def _scatter(points: Tensor) -> Tensor:
     centred = points - points.mean(dim=0)
     return centred.T @ centred
-
-
-@dataclass(frozen=True)
-class FitReport:
-    """The figures of one fit; all but the counts on the standardised scale.
-
-    Attributes
-    ----------
-    n_training, n_heldout : int
-        Rows that trained the weights that are used; rows that stopped the training and calibrated
-        the noise. Where few rows were split twice, all of them trained in the end.
-    n_epochs, best_epoch : int
-        Epochs run; number of the best one, from 1, whose weights are used. Closed forms have none.
-    heldout_elbo : float
-        ELBO of the held-out rows with the calibrated sigma, nats per row.
-    kl : float
-        KL of the held-out rows, nats per row: what the latent space carries.
-    sigma : float
-        Root mean square of the decoder's sigma, calibrated on held-out residuals.
-    noise : float
-        Root mean square of the noise that `sample` adds.
-    variance_ratio : float
-        Within-class variance, summed over features, of a sample over that of the fit rows.
-    active_units : int
-        Latent dimensions in use at the best epoch.
-    heldout_log_likelihood : float or None
-        Mean log density of held-out rows, whatever their class, importance-weighted, nats per row;
-        None where rows have none.
-    references : dict of str to float
-        The same of closed forms that were fitted on the same rows; empty for large tables.
-    remarks : list of str
-        What went wrong, a sentence each: a collapsed posterior, a training that ran away.
-
-    Examples
-    --------
-    >>> report = FitReport(30, 8, 71, 31, -9810.2, 28.4, 0.96, 0.84, 1.0)
-    >>> report.variance_ratio
-    1.0
-    """
-
-    n_training: int
-    n_heldout: int
-    n_epochs: int
-    best_epoch: int
-    heldout_elbo: float
-    kl: float
-    sigma: float
-    noise: float
-    variance_ratio: float
-    active_units: int = 0
-    heldout_log_likelihood: float | None = None
-    references: dict[str, float] = field(default_factory=dict)
-    remarks: list[str] = field(default_factory=list)
-
-    @property
-    def comparison(self) -> str:
-        """Which model explains held-out rows best, in a sentence; empty where none is told."""
-        if self.heldout_log_likelihood is None or not self.references:
-            return ""
-        best = max(self.references, key=self.references.__getitem__)
-        lead = self.heldout_log_likelihood - self.references[best]
-        figures = f"{abs(lead):.4g} nats a row"
-        if lead > 0.0:
-            return f"held-out rows are more likely than under {best}, by {figures}."
-        return f"{best} explains held-out rows better, by {figures}."
-
-
-class FitWarning(UserWarning):
-    """A fit that ended, and of which something is wrong; `report_.remarks` has the sentence.
-
-    Examples
-    --------
-    >>> issubclass(FitWarning, UserWarning)
-    True
-    """
-
-
-def warn_remarks(model: Any, *, stacklevel: int) -> None:
-    """Warn of what the report of a fit remarks."""
-    for remark in model.report_.remarks:
-        warnings.warn(f"{type(model).__name__}: {remark}", FitWarning, stacklevel=stacklevel)
 
 
 # Sums are split over threads, so their last bits depend on how many there are: always the same.

@@ -1,3 +1,4 @@
+import json
 import time
 
 import numpy as np
@@ -13,8 +14,10 @@ from vaega.core.errors import InputError
 from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative._models import VAE
 from vaega.generative._samplers import GenerativeSampler
-from vaega.generative.quality import _classifiers as densities
-from vaega.generative.quality import measure_quality, measure_rows
+from vaega.generative.quality import _classifiers, measure_quality, measure_rows
+from vaega.generative.quality import _measurement as verdict
+from vaega.generative.quality._classifiers import CopyCheck
+from vaega.generative.quality._measurement import TABLES, quality_table, show_cell
 
 NB = {"nb": GaussianNB()}
 PARTS = {"transfer", "fidelity", "columns", "variances", "two_sample", "copies", "densities"}
@@ -25,7 +28,7 @@ def _own_reference(monkeypatch):
     class Reference(DiagonalGaussian):
         pass
 
-    monkeypatch.setattr(densities, "_references", lambda: [Reference()])
+    monkeypatch.setattr(_classifiers, "_references", lambda: [Reference()])
 
 
 def measured(model=None, **more):
@@ -134,10 +137,10 @@ def test_leukemia_in_five_seconds():
     test = np.random.default_rng(0).permutation(38)[:12]
     fit = np.setdiff1d(np.arange(38), test)
     rng = np.random.default_rng(1)
-    place = rng.integers(0, len(fit), 200)
-    S = X[fit][place] + 0.5 * rng.normal(size=(200, X.shape[1]))
+    index = rng.integers(0, len(fit), 200)
+    S = X[fit][index] + 0.5 * rng.normal(size=(200, X.shape[1]))
     start = time.process_time()
-    report = measure_rows(X[fit], y[fit], S, y[fit][place], X[test], y[test])
+    report = measure_rows(X[fit], y[fit], S, y[fit][index], X[test], y[test])
     assert time.process_time() - start < 5.0
     assert report.n_features == 7129
 
@@ -150,5 +153,166 @@ def test_the_unit_of_the_columns_changes_nothing(exponent):
         for unit in (1.0, 2.0**exponent)
     )
     for name in ("fidelity", "columns", "variances", "two_sample"):
-        expected, found = getattr(plain, name), getattr(other, name)
-        pd.testing.assert_frame_equal(expected, found, rtol=1e-6)
+        expected, result = getattr(plain, name), getattr(other, name)
+        pd.testing.assert_frame_equal(expected, result, rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def report():
+    parts = [part for seed in range(3) for part in two_classes(40, seed=seed)]
+    return measure_rows(*parts, generator="two | bars")
+
+
+def test_json_is_json_and_holds_every_table(report):
+    content = json.loads(report.to_json())
+    assert set(TABLES) <= set(content)
+    assert content["n_heldout"] == 40
+    assert content["copies"]["duplicates"] == 0.0
+    assert "seconds" not in content
+    assert "columns" not in content
+    assert len(json.loads(report.to_json(columns=True))["columns"]) == 20
+
+
+def test_markdown_begins_with_the_verdict(report):
+    text = report.to_markdown()
+    lines = text.splitlines()
+    assert lines[2] == report.verdict
+    assert "### Copies of fit rows" in lines
+    assert TABLES["densities"] not in text  # rows have no likelihood
+    rows = [line for line in lines if line.startswith("|")]
+    assert all(line.endswith("|") for line in rows)
+
+
+def test_a_table_in_markdown():
+    table = pd.DataFrame({"a_b": ["x"], "n": [3], "r": [float("nan")]})
+    assert quality_table(table).markdown().splitlines() == [
+        "| a b | n | r |",
+        "| --- | ---: | ---: |",
+        "| x | 3 | – |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0.000"), (-2.5, "-2.500"), (1e-9, "1e-09"), (12, "12"), ("a", "a")]
+)
+def test_cells(value, text):
+    assert show_cell(value) == text
+
+
+def test_missing_figures_are_null_in_json(report):
+    assert "NaN" not in report.to_json(columns=True)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [
+        (0.89, "vary less"), (0.9, "as real ones do"), (0.984, "(ratio 0.98)"),
+        (1.1, "as real ones do"), (1.11, "vary more"),
+    ],
+)  # fmt: skip
+def test_variance(ratio, words):
+    assert words in verdict.say_variance(pd.DataFrame({"ratio": [ratio]}))
+
+
+@pytest.mark.parametrize(
+    ("synthetic", "words"),
+    [(0.90, "as good as"), (0.875, "as good as"), (0.85, "loses 0.050"), (0.95, "gains 0.050")],
+)
+def test_transfer(synthetic, words):
+    scores = pd.DataFrame(
+        {
+            "trained_on": ["real", "real", "synthetic", "synthetic"],
+            "tested_on": ["real", "synthetic"] * 2,
+            "balanced_accuracy": [0.9, 0.1, synthetic, 1.0],
+            "n_test": [40, 60, 40, 60],
+        }
+    )
+    assert words in verdict.say_transfer(scores)
+    assert "on 40 held-out rows" in verdict.say_transfer(scores)
+
+
+def two_sample(p_synthetic, p_fit):
+    return pd.DataFrame(
+        {
+            "others": ["synthetic", "synthetic", "fit", "fit"],
+            "classifier": ["linear", "spread"] * 2,
+            "accuracy": [0.5, 0.8, 0.5, 0.7],
+            "p_value": [0.5, p_synthetic, 0.5, p_fit],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("p_values", "words"),
+    [
+        ((0.006, 0.5), "No classifier tells them from held-out rows (80 % right, p = 0.01)"),
+        ((0.004, 0.5), "A classifier of spread tells them from held-out rows"),
+        ((0.004, 0.5), "but not the fit rows"),
+        ((1e-20, 0.5), "p < 1e-12"),
+        ((0.004, 0.001), "and the fit rows as well (70 %)"),
+    ],
+)
+def test_two_sample(p_values, words):
+    assert words in verdict.say_two_sample(two_sample(*p_values))
+
+
+@pytest.mark.parametrize(
+    ("duplicates", "near", "closer", "words"),
+    [
+        (0.1, 0.9, 0.9, "10 % of the rows are copies"),
+        (0.0, 0.07, 0.9, "7 % of the rows lie within half the distance"),
+        (0.0, 0.05, 0.31, "(0.95 against 1.10 of the distance between fit rows)"),
+        (0.0, 0.0, 0.29, "they lie no nearer"),
+    ],
+)
+def test_copies(duplicates, near, closer, words):
+    result = CopyCheck(
+        duplicates=duplicates,
+        repeated=0.0,
+        near=near,
+        near_heldout=0.01,
+        closer=closer,
+        closer_heldout=0.2,
+        ratio=0.95,
+        ratio_heldout=1.1,
+        to_fit=0.5,
+    )
+    assert words in verdict.say_copies(result)
+    assert "priva" not in verdict.say_copies(result)
+
+
+def densities(heldout, auc, reference_auc=0.6):
+    return pd.DataFrame(
+        {
+            "model": ["VAE", "ProbabilisticPCA", "ClassGaussian"],
+            "heldout": [heldout, -1.5, -1.4],
+            "gap": 0.1,
+            "auc": [auc, 0.5, reference_auc],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (
+            densities(-1.45, 0.5),
+            "ClassGaussian explains held-out rows better (-1.400 against -1.450",
+        ),
+        (densities(-1.403, 0.5), "VAE explains held-out rows as well as ClassGaussian"),
+        (densities(-1.2, 0.5), "VAE explains held-out rows better than ClassGaussian (-1.200"),
+        (densities(-1.2, 0.75), "The likelihood of VAE knows the fit rows"),
+        (densities(-1.2, 0.75, 0.7), "no better than the references do"),
+        (densities(-1.2, 0.55), "does not tell fit rows from held-out ones"),
+    ],
+)
+def test_densities(table, words):
+    assert words in verdict.say_densities(table, "VAE")
+
+
+def test_losing_is_said_of_the_better_reference():
+    assert "ProbabilisticPCA" not in verdict.say_densities(densities(-1.6, 0.5), "VAE")
+
+
+def test_nothing_is_said_without_a_likelihood():
+    assert verdict.say_densities(densities(-1.2, 0.5), "SMOTE") == ""

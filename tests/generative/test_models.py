@@ -3,24 +3,30 @@ import pickle
 import random
 import subprocess
 import sys
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_wine
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tests.generative.data import blobs
+from vaega import FitWarning
 from vaega.core.errors import InputError
+from vaega.generative._closed_form import ClassGaussian
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 
 QUICK = {"hidden": (8,), "latent": 2, "max_epochs": 3}
+ONE_SPLIT = QUICK | {"max_epochs": 2, "validation": "split"}  # one network instead of three
 BOTH = pytest.mark.parametrize("kind", [VAE, ConditionalVAE])
 
 
 @parametrize_with_checks(
-    [kind(**QUICK) for kind in (VAE, ConditionalVAE, Autoencoder, HierarchicalVAE)]
+    [VAE(**QUICK)] + [kind(**ONE_SPLIT) for kind in (ConditionalVAE, Autoencoder, HierarchicalVAE)]
 )
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
@@ -82,14 +88,22 @@ def test_no_seed_means_fresh_randomness():
 
 
 BITS = """
-import hashlib, sys
+import hashlib, random
 import numpy as np
-from vaega.generative._models import VAE
+from vaega import VAE, ClassGaussian, ProbabilisticPCA
 # Columns that go together, without a BLAS product: its sums change with its number of threads.
 rng = np.random.default_rng(0)
 X = np.cumsum(rng.normal(size=(300, 400)), axis=1); y = np.arange(300) % 2
 model = VAE((128, 64), 8, max_epochs=4, random_state=0).fit(X, y)
 parts = [model.transform(X), model.sample({0: 200, 1: 200}, random_state=0)[0]]
+X = X[:90]; y = y[:90]; X[rng.random(X.shape) < 0.01] = np.nan
+for model in (ProbabilisticPCA(20, random_state=0), ClassGaussian(random_state=0)):
+    model.fit(X, y)
+    parts += [model.transform(X), model.score_samples(X), model.impute(X)]
+    parts += [model.sample({0: 200, 1: 200}, random_state=0)[0]]
+before = random.getstate()
+VAE((4,), 2, max_epochs=2, class_weight="balanced").fit(X, y)
+assert random.getstate() == before, "nothing is drawn from Python's generator"
 print(hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest())
 """
 
@@ -97,7 +111,7 @@ print(hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest())
 def test_bits_do_not_depend_on_the_number_of_threads():
     digests = {
         subprocess.run(
-            [sys.executable, "-c", BITS],
+            [sys.executable, "-W", "ignore", "-c", BITS],
             env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
             capture_output=True,
             text=True,
@@ -143,9 +157,9 @@ def test_every_norm_and_the_thesis_output(kind, norm):
 def test_labels_keep_their_dtype():
     X, y = blobs()
     for labels in (y.astype(np.int16), y.astype(bool), np.array(["no", "yes"])[y], y * 2.0):
-        found = quick().fit(X, labels).sample(dict.fromkeys(np.unique(labels).tolist(), 1))[1]
-        assert found.dtype == labels.dtype
-        assert found.tolist() == np.unique(labels).tolist()
+        result = quick().fit(X, labels).sample(dict.fromkeys(np.unique(labels).tolist(), 1))[1]
+        assert result.dtype == labels.dtype
+        assert result.tolist() == np.unique(labels).tolist()
 
 
 def test_scale_of_the_input_comes_back():
@@ -225,7 +239,7 @@ def test_wrong_latent_width_is_one_sentence():
 
 
 def test_early_stopping_stops_by_default():
-    X, y = load_breast_cancer(return_X_y=True)
+    X, y = load_wine(return_X_y=True)
     model = VAE(random_state=0).fit(X, y)
     assert model.report_.n_epochs == model.report_.best_epoch + model.patience < model.max_epochs
 
@@ -244,3 +258,116 @@ def test_cuda_is_the_same_path(kind):
     first, second = (everything(quick(kind, device="cuda").fit(X, y), X) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def rows(n=24, columns=6, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.repeat(["a", "b"], n // 2)
+    return rng.normal(size=(n, columns)) + 2.0 * (y == "b")[:, None], y
+
+
+def short(kind=VAE, **changes):
+    return kind(**{"hidden": (8,), "max_epochs": 10, "random_state": 0} | changes)
+
+
+@pytest.mark.parametrize("kind", [VAE, Autoencoder, HierarchicalVAE])
+def test_a_preset_is_a_model_of_the_class_asked(kind):
+    model = kind.from_preset("thesis", latent=4, max_epochs=7)
+    assert type(model) is kind
+    assert (model.latent, model.max_epochs, model.norm) == (4, 7, "batch")
+
+
+def test_unknown_presets_are_named():
+    with pytest.raises(InputError, match=r"^VAE: .*preset.*'thesis_iris'"):
+        VAE.from_preset("thesis_iris")
+
+
+@pytest.mark.parametrize("requested", ["balanced", {"a": 1.0, "b": 1.0}])
+def test_equal_class_weights_change_no_bit(requested):
+    X, y = rows()
+    plain, weighted = (
+        short().fit(X, y),
+        short(class_weight=requested).fit(X, y),
+    )
+    np.testing.assert_array_equal(plain.transform(X), weighted.transform(X))
+
+
+def test_a_weighted_class_is_fitted_more_closely():
+    X, y = rows(n=80)
+    plain = short(max_epochs=60, latent=1).fit(X, y)
+    weighted = short(max_epochs=60, latent=1, class_weight={"a": 50.0}).fit(X, y)
+
+    def error(model, label):
+        return np.square(model.reconstruct(X) - X)[y == label].mean()
+
+    assert error(weighted, "a") / error(weighted, "b") < error(plain, "a") / error(plain, "b")
+
+
+def test_class_weights_must_name_labels():
+    X, y = rows()
+    with pytest.raises(InputError, match=r"^VAE: class_weight must name labels of y, got 'c'\.$"):
+        short(class_weight={"c": 2.0}).fit(X, y)
+    with pytest.raises(InputError, match=r"^VAE: class_weight needs class labels"):
+        short(class_weight="balanced").fit(X)
+
+
+def test_a_callback_sees_every_epoch_and_may_stop():
+    X, y = rows()
+    seen = []
+
+    def stop(epoch, history):
+        seen.append((epoch, len(history.elbo)))
+        return epoch == 4
+
+    model = short().fit(X, y, callback=stop)
+    assert seen == [(epoch, epoch + 1) for epoch in range(5)]
+    assert len(model.history_.elbo) == 5
+
+
+def test_a_sound_fit_warns_of_nothing():
+    X, y = rows()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FitWarning)
+        short(max_epochs=100).fit(X, y)
+
+
+def test_balanced_weights_are_scikit_learns():
+    codes = np.repeat([0, 1, 2], [9, 4, 1])
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=codes)
+    result = VAE()._class_weights("balanced", np.arange(3), codes)
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_a_callback_must_be_callable():
+    with pytest.raises(InputError, match=r"^VAE: callback must be callable, got 3"):
+        short().fit(rows()[0], callback=3)
+
+
+def test_labels_matter_and_are_optional():
+    X, y = blobs()
+    model = ClassGaussian().fit(X, y)
+    assert not np.array_equal(model.transform(X, y), model.transform(X, 1 - y))
+    assert not np.array_equal(model.transform(X), model.transform(X, y))
+    Z = model.transform(X, y)
+    np.testing.assert_allclose(model.inverse_transform(Z, y), model.reconstruct(X, y))
+    shares = model.inverse_transform(Z)
+    both = [model.inverse_transform(Z, np.full(60, label)) for label in (0, 1)]
+    np.testing.assert_allclose(shares, np.mean(both, axis=0))
+
+
+def test_set_output_is_obeyed():
+    X, y = blobs()
+    model = ClassGaussian().set_output(transform="pandas")
+    rows = model.fit_transform(pd.DataFrame(X), y)
+    assert list(rows.columns) == list(model.get_feature_names_out())
+    assert isinstance(model.transform(X, y), pd.DataFrame)
+    assert model.traverse(0, 3, around=X[0]).shape == (3, 12)
+
+
+def test_labels_are_taken_by_every_model_and_change_nothing_where_they_are_not_seen():
+    X, y = blobs()
+    model = quick().fit(X, y)
+    np.testing.assert_array_equal(model.transform(X, y), model.transform(X))
+    np.testing.assert_array_equal(model.reconstruct(X, y), model.reconstruct(X))
+    with pytest.raises(InputError, match=r"^VAE: y must hold labels seen in fit, got 9"):
+        model.transform(X, np.full(len(X), 9))

@@ -92,8 +92,8 @@ def test_what_is_not_ours_is_neither_listed_nor_removed(tmp_path):
 
 
 def test_the_least_recently_used_go_first(tmp_path):
-    for place, digit in enumerate("abcd"):
-        make_entry(tmp_path, digit, used=100.0 - place)
+    for index, digit in enumerate("abcd"):
+        make_entry(tmp_path, digit, used=100.0 - index)
     size = find_entries(tmp_path)[0].size
     assert shrink(tmp_path, 2 * size, keep="c" * 32) == ["d" * 32, "b" * 32]
     assert keys(tmp_path) == ["a", "c"]
