@@ -58,7 +58,21 @@ def draw_shares(
 
 
 def render(figure: "Figure", kind: str, *, dpi: float = 150, transparent: bool = False) -> bytes:
-    """Return a figure as the content of a file: "png", "svg" or "pdf"."""
+    """Return a figure as a file's content, the same bytes each time.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    kind : {"svg", "png", "pdf"}
+    dpi : float, default=150
+        Dots an inch of a PNG file.
+    transparent : bool, default=False
+        Whether there is nothing behind the drawing.
+
+    Returns
+    -------
+    bytes
+    """
     from matplotlib import rc_context
 
     content = io.BytesIO()

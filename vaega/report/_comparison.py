@@ -88,12 +88,12 @@ class Comparison:
     def sentences(self) -> list[str]:
         """What was found, in words: a sentence each comparison, and one over the datasets."""
         several = len(self.datasets) > 1
-        found = [
+        sentences = [
             f"{one.dataset}: {pair.sentence}" if several else pair.sentence
             for one in self.datasets
             for pair in one.comparisons
         ]
-        return found if self.ranks is None else [*found, self.ranks.sentence]
+        return sentences if self.ranks is None else [*sentences, self.ranks.sentence]
 
 
 def compare_experiments(

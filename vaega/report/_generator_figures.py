@@ -46,7 +46,17 @@ def loss_curves(model: Any) -> LossCurves:
 
 
 def draw_losses(model: Any) -> Figure:
-    """Draw training and held-out figures of every epoch, and which epoch was kept."""
+    """Draw training and held-out figures of every epoch, and which epoch was kept.
+
+    Parameters
+    ----------
+    model : fitted autoencoder
+        With `history_`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     curves = loss_curves(model)
     figure = Figure(figsize=(3.5 * len(curves.panels), 2.9), layout="constrained")
     axes = figure.subplots(1, len(curves.panels), squeeze=False)[0]
@@ -102,6 +112,21 @@ def draw_latent_spaces(
 
     The autoencoder puts classes wherever it likes, with gaps that decode to nothing; the VAE fills
     the standard normal, whose circles at one and two standard deviations are drawn.
+
+    Parameters
+    ----------
+    models : mapping of str to fitted model
+        By the name to show.
+    X : array-like of shape (n_rows, n_features)
+        Rows.
+    y : array-like of shape (n_rows,)
+        Labels.
+    class_names : sequence of str, optional
+        Names of the sorted labels; the labels themselves when absent.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     clouds = [latent_cloud(name, model, X) for name, model in models.items()]
     figure = Figure(figsize=(4.2 * len(clouds) + 0.9, 4.1), layout="constrained")
@@ -156,7 +181,21 @@ def draw_components(
     y_synthetic: Any,
     class_names: Sequence[str] | None = None,
 ) -> Figure:
-    """Draw real and synthetic rows, side by side, in the principal components of the real ones."""
+    """Draw real and synthetic rows, side by side, in the principal components of the real ones.
+
+    Parameters
+    ----------
+    real, synthetic : array-like of shape (n_rows, n_features)
+        Rows.
+    y_real, y_synthetic : array-like of shape (n_rows,)
+        Their labels.
+    class_names : sequence of str, optional
+        Names of the sorted labels; the labels themselves when absent.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     components, labels = principal_components(real, synthetic), np.unique(y_real)
     figure = Figure(figsize=(8.8, 3.9), layout="constrained")
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -292,7 +331,23 @@ def draw_images(
     limits: tuple[float, float] | None = None,
     scale: float = 0.6,
 ) -> Figure:
-    """Draw lines of images, each under its name: real rows above synthetic ones, say."""
+    """Draw lines of images, each under its name: real rows above synthetic ones, say.
+
+    Parameters
+    ----------
+    lines : mapping of str to array-like of shape (n_images, height * width)
+        By the name that stands on the left.
+    shape : (int, int)
+        Height and width of an image.
+    limits : (float, float), optional
+        Values that are white and black; the range of nearly all values when absent.
+    scale : float, default=0.6
+        Inches that an image is high.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     sheet = image_sheet(list(lines.values()), shape)
     margin = 0.1 * max(len(name) for name in lines) + 0.2
     inches = scale / shape[0]
@@ -312,7 +367,24 @@ def draw_images(
 def class_samples(
     model: Any, X: Any, y: Any, *, n_lines: int = 3, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Return real rows and synthetic ones, one of each class a line."""
+    """Return real rows and synthetic ones, one of each class a line.
+
+    Parameters
+    ----------
+    model : fitted generative model
+        Fitted with labels.
+    X, y : array-like of shape (n_rows, n_features) and (n_rows,)
+        Real rows; the first ones of each class are taken.
+    n_lines : int, default=3
+        Lines of each kind.
+    seed : int, default=0
+        Of the synthetic rows.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray of shape (n_classes, n_features)
+        For `draw_images`.
+    """
     X, y = np.asarray(X, dtype=float), np.asarray(y)
     labels = np.unique(y).tolist()
     first = np.array([np.flatnonzero(y == label)[:n_lines] for label in labels])
@@ -325,7 +397,24 @@ def class_samples(
 def traversal_lines(
     model: Any, row: Any, *, dimensions: Sequence[int], values: Sequence[float]
 ) -> dict[str, np.ndarray]:
-    """Decode a row with one latent dimension changed at a time."""
+    """Decode a row with one latent dimension changed at a time.
+
+    Parameters
+    ----------
+    model : fitted autoencoder
+        With `traverse`.
+    row : array-like of shape (n_features,)
+        Where the other dimensions stay.
+    dimensions : sequence of int
+        One line each.
+    values : sequence of float
+        What the dimension takes.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray of shape (n_values, n_features)
+        For `draw_images`.
+    """
     return {
         f"z{dimension}": np.asarray(model.traverse(dimension, list(values), around=row))
         for dimension in dimensions
@@ -333,13 +422,42 @@ def traversal_lines(
 
 
 def busiest_dimensions(model: Any, X: Any, n: int) -> list[int]:
-    """Return the latent dimensions in which rows differ most, the first ones first."""
+    """Return the latent dimensions in which rows differ most, the first ones first.
+
+    Parameters
+    ----------
+    model : fitted generative model
+        With `transform`.
+    X : array-like of shape (n_rows, n_features)
+        Rows.
+    n : int
+        How many.
+
+    Returns
+    -------
+    list of int
+    """
     variances = np.asarray(model.transform(X)).var(axis=0)
     return np.argsort(-variances, kind="stable")[:n].tolist()
 
 
 def plane_lines(model: Any, limits: tuple[float, float], *, n: int = 12) -> dict[str, np.ndarray]:
-    """Decode a square of a two-dimensional latent space."""
+    """Decode a square of a two-dimensional latent space.
+
+    Parameters
+    ----------
+    model : fitted autoencoder
+        With two latent dimensions.
+    limits : (float, float)
+        From where to where, in both.
+    n : int, default=12
+        Points a side.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray of shape (n, n_features)
+        For `draw_images`; the second dimension grows upwards.
+    """
     steps = np.linspace(*limits, n)
     points = np.array([[across, up] for up in steps[::-1] for across in steps])
     decoded = np.asarray(model.inverse_transform(points)).reshape(n, n, -1)
@@ -382,7 +500,18 @@ def class_figures(report: Any, classifier: str | None = None) -> ClassFigures:
 
 
 def draw_classes(report: Any, classifier: str | None = None) -> Figure:
-    """Draw how well each class is recognised after training on real and on synthetic rows."""
+    """Draw how well each class is recognised after training on real and on synthetic rows.
+
+    Parameters
+    ----------
+    report : QualityReport
+    classifier : str, optional
+        One of the report's; its first when absent.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     figures = class_figures(report, classifier)
     height = 1.7 + 0.34 * len(figures.labels)
     figure = Figure(figsize=(8.8, height), layout="constrained")
@@ -413,7 +542,16 @@ def draw_classes(report: Any, classifier: str | None = None) -> Figure:
 
 
 def draw_columns(report: Any) -> Figure:
-    """Draw, over columns, how alike distributions and within-class variances are."""
+    """Draw, over columns, how alike distributions and within-class variances are.
+
+    Parameters
+    ----------
+    report : QualityReport
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     figure = Figure(figsize=(8.8, 3.1), layout="constrained")
     left, right = figure.subplots(1, 2)
     columns = report.columns

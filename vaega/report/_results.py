@@ -63,7 +63,7 @@ def _read(store: Store) -> Results:
         summary=summarise(runs, agreement, null),
         histories={arm: _best_by_generation(records) for arm, records in finished.items()},
         features={arm: _selection_share(records) for arm, records in finished.items()},
-        stability={arm: found for arm, found in agreement.items() if found is not None},
+        stability={arm: value for arm, value in agreement.items() if value is not None},
         null=null,
         metrics={arm: [one.metrics or {} for one in records] for arm, records in by_arm.items()},
         generators=_generators(finished),

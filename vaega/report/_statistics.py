@@ -1,4 +1,4 @@
-"""Arms of one experiment, compared in pairs: runs of the same seed share their splits."""
+"""Statistics of arms: paired tests, intervals, effect sizes, mean ranks over datasets."""
 
 import math
 import warnings
@@ -15,298 +15,6 @@ from scipy.stats import rankdata
 
 from vaega.core.checks import check_count, check_probability
 from vaega.core.errors import InputError
-
-_RANKS_OWNER = "rank_arms"
-
-
-@dataclass(frozen=True, eq=False)
-class RankComparison:
-    """Mean ranks of arms over datasets.
-
-    Attributes
-    ----------
-    ranks : pandas.Series of float, indexed by arm
-        Mean ranks, the best (lowest) first; ties share theirs.
-    n_datasets : int
-    statistic : float
-        Friedman's chi-squared in the form of Iman and Davenport, an F.
-    p_value : float
-        Chance of ranks at least as uneven if the arms were alike.
-    critical_difference : float
-        Arms whose mean ranks are at least as far apart differ (Nemenyi).
-    alpha : float
-        Chance of any false difference among all pairs.
-    groups : list of tuple of str
-        Arms that are not shown to differ, each group as large as can be; only where it has two.
-    """
-
-    ranks: pd.Series
-    n_datasets: int
-    statistic: float
-    p_value: float
-    critical_difference: float
-    alpha: float
-    groups: list[tuple[str, ...]]
-
-    @property
-    def sentence(self) -> str:
-        """What the ranks say, in words."""
-        p = f"Friedman, Iman and Davenport: p = {self.p_value:.3g}"
-        where = f"{len(self.ranks)} arms over {self.n_datasets} datasets"
-        if self.p_value >= self.alpha:
-            return f"No difference shown among {where} ({p})."
-        best = str(self.ranks.index[0])
-        level = next((group for group in self.groups if best in group), (best,))
-        others = [arm for arm in level if arm != best]
-        also = f"; {', '.join(others)} not shown to differ from it" if others else ""
-        return f"The {where} differ ({p}); {best} ranks best{also}."
-
-
-def rank_arms(scores: pd.DataFrame, *, alpha: float = 0.05) -> RankComparison:
-    """Rank arms on each dataset, and tell which mean ranks differ.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame of float, shape (n_datasets, n_arms)
-        Higher is better; datasets are independent of each other, each with every arm.
-    alpha : {0.01, 0.05, 0.1} or other float, default=0.05
-        Chance of any false difference.
-
-    Returns
-    -------
-    RankComparison
-
-    Raises
-    ------
-    InputError
-        When there are fewer than three arms or two datasets, or a score is missing.
-
-    References
-    ----------
-    Demsar (2006), Statistical comparisons of classifiers over multiple data sets, JMLR 7. Iman and
-    Davenport (1980), Approximations of the critical region of the Friedman statistic,
-    Communications in Statistics 9.
-
-    Examples
-    --------
-    >>> scores = pd.DataFrame({"a": [0.9, 0.8, 0.7, 0.9], "b": [0.8, 0.7, 0.6, 0.8],
-    ...                        "c": [0.7, 0.6, 0.5, 0.7]})
-    >>> found = rank_arms(scores)
-    >>> found.ranks.to_dict()
-    {'a': 1.0, 'b': 2.0, 'c': 3.0}
-    >>> found.groups
-    [('a', 'b'), ('b', 'c')]
-    """
-    check_probability(alpha, "alpha", owner=_RANKS_OWNER)
-    n, k = scores.shape
-    if k < 3 or n < 2:
-        raise InputError(
-            f"{_RANKS_OWNER}: takes at least three arms on two datasets, got {k} arms on {n}; two "
-            "arms are compared in pairs."
-        )
-    missing = np.argwhere(scores.isna().to_numpy())
-    if len(missing):
-        dataset, arm = scores.index[missing[0, 0]], scores.columns[missing[0, 1]]
-        raise InputError(
-            f"{_RANKS_OWNER}: every arm needs a score on every dataset, {arm!r} has none on "
-            f"{dataset!r}."
-        )
-    table = stats.rankdata(-np.round(scores.to_numpy(dtype=float), 12), axis=1)
-    ranks = pd.Series(table.mean(axis=0), index=scores.columns).sort_values(kind="stable")
-    statistic, p_value = _friedman(table)
-    critical = _nemenyi(k, n, alpha)
-    return RankComparison(ranks, n, statistic, p_value, critical, alpha, _groups(ranks, critical))
-
-
-def _friedman(table: np.ndarray) -> tuple[float, float]:
-    """Return Iman and Davenport's F of a table of ranks (n, k), and its p-value."""
-    n, k = table.shape
-    centred = table.mean(axis=0) - (k + 1) / 2.0
-    within = np.square(table - (k + 1) / 2.0).sum()  # less than without ties
-    if within == 0.0:
-        return 0.0, 1.0
-    chi = n * n * (k - 1) * np.square(centred).sum() / within
-    rest = n * (k - 1) - chi
-    statistic = np.inf if rest <= 1e-9 else (n - 1) * chi / rest
-    return float(statistic), float(stats.f.sf(statistic, k - 1, (k - 1) * (n - 1)))
-
-
-@lru_cache(maxsize=64)
-def _nemenyi(k: int, n: int, alpha: float) -> float:
-    quantile = stats.studentized_range.ppf(1.0 - alpha, k, np.inf) / np.sqrt(2.0)
-    return float(quantile * np.sqrt(k * (k + 1) / (6.0 * n)))
-
-
-def _groups(ranks: pd.Series, critical: float) -> list[tuple[str, ...]]:
-    values, names = ranks.to_numpy(), [str(name) for name in ranks.index]
-    ends = [int(np.searchsorted(values, value + critical, side="left")) for value in values]
-    return [
-        tuple(names[start:end])
-        for start, end in enumerate(ends)
-        if end - start > 1 and (start == 0 or end > ends[start - 1])
-    ]
-
-
-def as_values(values: ArrayLike, *, owner: str, least: int = 1) -> np.ndarray:
-    """Return values as a vector of finite floats."""
-    found = np.asarray(values, dtype=np.float64)
-    if found.ndim != 1 or len(found) < least:
-        raise InputError(f"{owner}: takes a vector of at least {least}, got shape {found.shape}.")
-    if not np.isfinite(found).all():
-        place = int(np.flatnonzero(~np.isfinite(found))[0])
-        raise InputError(f"{owner}: values must be finite, got {found[place]} at {place}.")
-    return found
-
-
-# Romano, Kromrey, Coraggio and Skowronek (2006), from Cohen's conventions for d.
-_CLIFF = ((0.147, "negligible"), (0.33, "small"), (0.474, "medium"), (np.inf, "large"))
-
-
-def superiority(a: ArrayLike, b: ArrayLike) -> float:
-    """Return the chance that a value of `a` is above one of `b`, ties counted by half: A12.
-
-    Parameters
-    ----------
-    a, b : array-like of float, shape (n_a,) and (n_b,)
-        Values of two groups.
-
-    Returns
-    -------
-    float
-        From 0 to 1; 0.5 where neither tends to be above the other.
-
-    Raises
-    ------
-    InputError
-        When a group is empty or holds a value that is not finite.
-
-    References
-    ----------
-    Vargha and Delaney (2000), A critique and improvement of the CL common language effect size
-    statistics, Journal of Educational and Behavioral Statistics 25.
-
-    Examples
-    --------
-    >>> superiority([3, 4, 5], [1, 2, 3])
-    0.9444444444444444
-    """
-    a, b = as_values(a, owner="superiority"), as_values(b, owner="superiority")
-    ranks = rankdata(np.concatenate([a, b]))[: len(a)].sum()
-    return float((ranks - len(a) * (len(a) + 1) / 2) / (len(a) * len(b)))
-
-
-def cliffs_delta(a: ArrayLike, b: ArrayLike) -> float:
-    """Return how much more often a value of `a` is above one of `b` than below: Cliff's delta.
-
-    Parameters
-    ----------
-    a, b : array-like of float, shape (n_a,) and (n_b,)
-        Values of two groups.
-
-    Returns
-    -------
-    float
-        From -1 to 1: twice `superiority` less one.
-
-    References
-    ----------
-    Cliff (1993), Dominance statistics, Psychological Bulletin 114.
-
-    Examples
-    --------
-    >>> cliffs_delta([3, 4, 5], [1, 2, 3])
-    0.8888888888888888
-    """
-    return 2.0 * superiority(a, b) - 1.0
-
-
-def magnitude(delta: float) -> str:
-    """Return the usual word for a Cliff's delta.
-
-    Parameters
-    ----------
-    delta : float
-
-    Returns
-    -------
-    {"negligible", "small", "medium", "large"}
-        Thresholds 0.147, 0.33 and 0.474 (Romano et al. 2006).
-
-    Examples
-    --------
-    >>> magnitude(-0.4)
-    'medium'
-    """
-    return next(word for bound, word in _CLIFF if abs(delta) < bound)
-
-
-_BOOTSTRAP_OWNER = "bootstrap_interval"
-
-
-def bootstrap_interval(
-    values: ArrayLike,
-    *,
-    confidence: float = 0.95,
-    n_resamples: int = 9999,
-    random_state: int = 0,
-) -> tuple[float, float]:
-    """Return the bias-corrected and accelerated bootstrap interval of a mean.
-
-    Parameters
-    ----------
-    values : array-like of float, shape (n,)
-        One a run, independent of each other.
-    confidence : float, default=0.95
-        Coverage wanted; below about ten values it is less than that.
-    n_resamples : int, default=9999
-        Samples drawn.
-    random_state : int, default=0
-        The same for the same bits.
-
-    Returns
-    -------
-    low, high : float
-        The value itself, twice, where all are equal; not-a-number for a single one.
-
-    References
-    ----------
-    Efron (1987), Better bootstrap confidence intervals, JASA 82; computed by
-    `scipy.stats.bootstrap`.
-
-    Examples
-    --------
-    >>> low, high = bootstrap_interval([0.8, 0.9, 1.0, 0.9, 0.7, 0.8])
-    >>> round(low, 2), round(high, 2)
-    (0.77, 0.92)
-    """
-    values = as_values(values, owner=_BOOTSTRAP_OWNER)
-    check_probability(confidence, "confidence", owner=_BOOTSTRAP_OWNER)
-    check_count(n_resamples, "n_resamples", owner=_BOOTSTRAP_OWNER)
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    if np.ptp(values) == 0.0:
-        return float(values[0]), float(values[0])
-    rng = np.random.default_rng(random_state)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        found = stats.bootstrap(
-            (values,),
-            np.mean,
-            confidence_level=confidence,
-            n_resamples=n_resamples,
-            random_state=rng,
-        ).confidence_interval
-    if np.isfinite([found.low, found.high]).all():
-        return float(found.low), float(found.high)
-    # All jackknife means alike but for rounding: there is no acceleration to be had.
-    tail = 50.0 * (1.0 - confidence)
-    draws = rng.choice(values, (n_resamples, len(values))).mean(axis=1)
-    low, high = np.percentile(draws, [tail, 100.0 - tail])
-    return float(low), float(high)
-
-
-# Up to here every way of giving signs to the differences is counted, 65,536 at most.
-MOST_EXACT = 16
 
 
 @dataclass(frozen=True)
@@ -334,6 +42,255 @@ class PairedTest:
     statistic: float
     p_value: float
     least_p_value: float
+
+
+@dataclass(frozen=True)
+class ArmComparison:
+    """Two arms on one dataset, pair by pair.
+
+    Attributes
+    ----------
+    first, second : str
+        The arms; differences are the first less the second.
+    n_pairs, n_above, n_below : int
+        Pairs in all; those in which the first is above, and below.
+    first_mean, second_mean, difference : float
+        Means over pairs.
+    low, high : float
+        Interval of the mean difference, for this pair alone: bias-corrected and accelerated
+        bootstrap, or Student's with the corrected variance where splits overlap.
+    test : PairedTest
+    adjusted_p_value : float
+        Of the test, among all pairs that are compared here (Holm).
+    superiority : float
+        Chance that a value of the first is above one of the second (Vargha and Delaney's A12).
+    delta : float
+        Cliff's delta.
+    alpha : float
+        Level of the sentence.
+    confidence : float
+        Of the interval.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"a": [0.90, 0.80, 0.70, 0.80, 0.90, 0.85],
+    ...                       "b": [0.80, 0.70, 0.65, 0.70, 0.85, 0.80]})
+    >>> print(compare_arms(table)[0].sentence)
+    a is above b by 0.075 [0.058, 0.092] in 6 of 6 pairs (Wilcoxon, p = 0.0312); effect: large.
+    """
+
+    first: str
+    second: str
+    n_pairs: int
+    n_above: int
+    n_below: int
+    first_mean: float
+    second_mean: float
+    difference: float
+    low: float
+    high: float
+    test: PairedTest
+    adjusted_p_value: float
+    superiority: float
+    delta: float
+    alpha: float = 0.05
+    confidence: float = 0.95
+
+    @property
+    def differs(self) -> bool:
+        """Whether a difference is shown at the level `alpha`."""
+        return self.adjusted_p_value < self.alpha
+
+    @property
+    def effect(self) -> str:
+        """The usual word for the size of `delta`."""
+        return magnitude(self.delta)
+
+    @property
+    def sentence(self) -> str:
+        """What the comparison says, in words."""
+        interval = "" if np.isnan(self.low) else f" [{self.low:.3f}, {self.high:.3f}]"
+        p = f"{self.test.name}, p = {self.adjusted_p_value:.3g}"
+        if self.differs:
+            return f"{self._higher} ({p}); effect: {self.effect}."
+        shown = f"No difference shown between {self.first} and {self.second}"
+        figures = f"{self.difference:+.3f}{interval} over {self.n_pairs} pairs, {p}"
+        if self.test.least_p_value >= self.alpha:
+            return f"{shown} ({figures}); so few pairs cannot show one by this test."
+        return f"{shown} ({figures})."
+
+    @property
+    def _higher(self) -> str:
+        upper, lower, low, high = self.first, self.second, self.low, self.high
+        if self.difference < 0.0:
+            upper, lower, low, high = lower, upper, -high, -low
+        count = max(self.n_above, self.n_below)
+        size = f"{abs(self.difference):.3f} [{low:.3f}, {high:.3f}]"
+        return f"{upper} is above {lower} by {size} in {count} of {self.n_pairs} pairs"
+
+
+_OWNER = "compare_arms"
+
+
+def compare_arms(
+    scores: pd.DataFrame,
+    *,
+    against: str | None = None,
+    test_share: float | None = None,
+    alpha: float = 0.05,
+    confidence: float = 0.95,
+    random_state: int = 0,
+) -> list[ArmComparison]:
+    """Compare arms in pairs, all of them or all with one.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame of float, shape (n_pairs, n_arms)
+        A row each pair (a seed, or a split of it), a column each arm. Rows with a missing value are
+        left out of the comparisons that it concerns.
+    against : str, optional
+        The arm with which every other one is compared; all pairs of arms when absent.
+    test_share : float, optional
+        Test rows over training rows, where rows of `scores` are splits of the same data: the
+        corrected resampled t-test takes the place of Wilcoxon's.
+    alpha : float, default=0.05
+        Chance of any false difference among all comparisons.
+    confidence : float, default=0.95
+        Of the intervals.
+    random_state : int, default=0
+        Of the bootstrap.
+
+    Returns
+    -------
+    list of ArmComparison
+        In the order of the arms; the earlier arm is the second, to which a later one is compared.
+
+    Raises
+    ------
+    InputError
+        When there are fewer than two arms, `against` is none of them, or no pair is whole.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"a": [0.9, 0.8, 0.7], "b": [0.8, 0.9, 0.7], "c": [0.7, 0.8, 0.7]})
+    >>> [(pair.first, pair.second) for pair in compare_arms(table, against="b")]
+    [('a', 'b'), ('c', 'b')]
+    """
+    check_probability(alpha, "alpha", owner=_OWNER)
+    comparisons = [
+        _compare(scores, first, second, test_share, confidence, random_state)
+        for first, second in _pairs(list(scores.columns), against)
+    ]
+    adjusted = holm([comparison.test.p_value for comparison in comparisons])
+    return [
+        replace(comparison, adjusted_p_value=float(p_value), alpha=alpha)
+        for comparison, p_value in zip(comparisons, adjusted, strict=True)
+    ]
+
+
+def comparison_table(comparisons: Sequence[ArmComparison]) -> pd.DataFrame:
+    """Return comparisons as a table, one row each.
+
+    Parameters
+    ----------
+    comparisons : sequence of ArmComparison
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"a": [0.9, 0.8], "b": [0.8, 0.7]})
+    >>> comparison_table(compare_arms(table))[["first", "second", "difference"]]
+      first second  difference
+    0     b      a        -0.1
+    """
+    rows = [
+        {
+            "first": pair.first,
+            "second": pair.second,
+            "n_pairs": pair.n_pairs,
+            "first_mean": pair.first_mean,
+            "second_mean": pair.second_mean,
+            "difference": pair.difference,
+            "low": pair.low,
+            "high": pair.high,
+            "n_above": pair.n_above,
+            "n_below": pair.n_below,
+            "test": pair.test.name,
+            "p_value": pair.test.p_value,
+            "adjusted_p_value": pair.adjusted_p_value,
+            "superiority": pair.superiority,
+            "cliffs_delta": pair.delta,
+            "effect": pair.effect,
+        }
+        for pair in comparisons
+    ]
+    return pd.DataFrame(rows)
+
+
+def _pairs(arms: list[str], against: str | None) -> Iterator[tuple[str, str]]:
+    if len(arms) < 2:
+        raise InputError(f"{_OWNER}: takes at least two arms, got {arms}.")
+    if against is None:
+        return ((second, first) for first, second in combinations(arms, 2))
+    if against not in arms:
+        raise InputError(f"{_OWNER}: against must be one of {arms}, got {against!r}.")
+    return ((arm, against) for arm in arms if arm != against)
+
+
+def _compare(
+    scores: pd.DataFrame,
+    first: str,
+    second: str,
+    test_share: float | None,
+    confidence: float,
+    random_state: int,
+) -> ArmComparison:
+    pairs = scores[[first, second]].dropna().to_numpy(dtype=np.float64)
+    if not len(pairs):
+        raise InputError(f"{_OWNER}: {first} and {second} have no run in common.")
+    a, b = pairs.T
+    differences = np.round(a - b, 12)
+    if test_share is None or len(pairs) < 2:
+        test = wilcoxon(differences)
+        low, high = bootstrap_interval(
+            differences, confidence=confidence, random_state=random_state
+        )
+    else:
+        test = corrected_t(differences, test_share=test_share)
+        low, high = _corrected_interval(differences, test_share, confidence)
+    return ArmComparison(
+        first=first,
+        second=second,
+        n_pairs=len(pairs),
+        n_above=int((differences > 0.0).sum()),
+        n_below=int((differences < 0.0).sum()),
+        first_mean=float(a.mean()),
+        second_mean=float(b.mean()),
+        difference=float(differences.mean()),
+        low=low,
+        high=high,
+        test=test,
+        adjusted_p_value=test.p_value,
+        superiority=superiority(a, b),
+        delta=cliffs_delta(a, b),
+        confidence=confidence,
+    )
+
+
+def _corrected_interval(
+    differences: np.ndarray, test_share: float, confidence: float
+) -> tuple[float, float]:
+    quantile = stats.t.ppf(0.5 + confidence / 2.0, len(differences) - 1)
+    half = float(quantile * corrected_error(differences, test_share=test_share))
+    mean = float(differences.mean())
+    return mean - half, mean + half
+
+
+# Up to here every way of giving signs to the differences is counted, 65,536 at most.
+MOST_EXACT = 16
 
 
 def wilcoxon(differences: ArrayLike) -> PairedTest:
@@ -498,246 +455,290 @@ def _p_normal(ranks: np.ndarray, statistic: float) -> float:
     return float(2.0 * stats.norm.sf(distance / np.sqrt(np.square(ranks).sum() / 4.0)))
 
 
-_OWNER = "compare_arms"
+_BOOTSTRAP_OWNER = "bootstrap_interval"
 
 
-@dataclass(frozen=True)
-class ArmComparison:
-    """Two arms on one dataset, pair by pair.
-
-    Attributes
-    ----------
-    first, second : str
-        The arms; differences are the first less the second.
-    n_pairs, n_above, n_below : int
-        Pairs in all; those in which the first is above, and below.
-    first_mean, second_mean, difference : float
-        Means over pairs.
-    low, high : float
-        Interval of the mean difference, for this pair alone: bias-corrected and accelerated
-        bootstrap, or Student's with the corrected variance where splits overlap.
-    test : PairedTest
-    adjusted_p_value : float
-        Of the test, among all pairs that are compared here (Holm).
-    superiority : float
-        Chance that a value of the first is above one of the second (Vargha and Delaney's A12).
-    delta : float
-        Cliff's delta.
-    alpha : float
-        Level of the sentence.
-    confidence : float
-        Of the interval.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"a": [0.90, 0.80, 0.70, 0.80, 0.90, 0.85],
-    ...                       "b": [0.80, 0.70, 0.65, 0.70, 0.85, 0.80]})
-    >>> print(compare_arms(table)[0].sentence)
-    a is above b by 0.075 [0.058, 0.092] in 6 of 6 pairs (Wilcoxon, p = 0.0312); effect: large.
-    """
-
-    first: str
-    second: str
-    n_pairs: int
-    n_above: int
-    n_below: int
-    first_mean: float
-    second_mean: float
-    difference: float
-    low: float
-    high: float
-    test: PairedTest
-    adjusted_p_value: float
-    superiority: float
-    delta: float
-    alpha: float = 0.05
-    confidence: float = 0.95
-
-    @property
-    def differs(self) -> bool:
-        """Whether a difference is shown at the level `alpha`."""
-        return self.adjusted_p_value < self.alpha
-
-    @property
-    def effect(self) -> str:
-        """The usual word for the size of `delta`."""
-        return magnitude(self.delta)
-
-    @property
-    def sentence(self) -> str:
-        """What the comparison says, in words."""
-        interval = "" if np.isnan(self.low) else f" [{self.low:.3f}, {self.high:.3f}]"
-        p = f"{self.test.name}, p = {self.adjusted_p_value:.3g}"
-        if self.differs:
-            return f"{self._higher} ({p}); effect: {self.effect}."
-        shown = f"No difference shown between {self.first} and {self.second}"
-        figures = f"{self.difference:+.3f}{interval} over {self.n_pairs} pairs, {p}"
-        if self.test.least_p_value >= self.alpha:
-            return f"{shown} ({figures}); so few pairs cannot show one by this test."
-        return f"{shown} ({figures})."
-
-    @property
-    def _higher(self) -> str:
-        upper, lower, low, high = self.first, self.second, self.low, self.high
-        if self.difference < 0.0:
-            upper, lower, low, high = lower, upper, -high, -low
-        count = max(self.n_above, self.n_below)
-        size = f"{abs(self.difference):.3f} [{low:.3f}, {high:.3f}]"
-        return f"{upper} is above {lower} by {size} in {count} of {self.n_pairs} pairs"
-
-
-def compare_arms(
-    scores: pd.DataFrame,
+def bootstrap_interval(
+    values: ArrayLike,
     *,
-    against: str | None = None,
-    test_share: float | None = None,
-    alpha: float = 0.05,
     confidence: float = 0.95,
+    n_resamples: int = 9999,
     random_state: int = 0,
-) -> list[ArmComparison]:
-    """Compare arms in pairs, all of them or all with one.
+) -> tuple[float, float]:
+    """Return the bias-corrected and accelerated bootstrap interval of a mean.
 
     Parameters
     ----------
-    scores : pandas.DataFrame of float, shape (n_pairs, n_arms)
-        A row each pair (a seed, or a split of it), a column each arm. Rows with a missing value are
-        left out of the comparisons that it concerns.
-    against : str, optional
-        The arm with which every other one is compared; all pairs of arms when absent.
-    test_share : float, optional
-        Test rows over training rows, where rows of `scores` are splits of the same data: the
-        corrected resampled t-test takes the place of Wilcoxon's.
-    alpha : float, default=0.05
-        Chance of any false difference among all comparisons.
+    values : array-like of float, shape (n,)
+        One a run, independent of each other.
     confidence : float, default=0.95
-        Of the intervals.
+        Coverage wanted; below about ten values it is less than that.
+    n_resamples : int, default=9999
+        Samples drawn.
     random_state : int, default=0
-        Of the bootstrap.
+        The same for the same bits.
 
     Returns
     -------
-    list of ArmComparison
-        In the order of the arms; the earlier arm is the second, to which a later one is compared.
+    low, high : float
+        The value itself, twice, where all are equal; not-a-number for a single one.
+
+    References
+    ----------
+    Efron (1987), Better bootstrap confidence intervals, JASA 82; computed by
+    `scipy.stats.bootstrap`.
+
+    Examples
+    --------
+    >>> low, high = bootstrap_interval([0.8, 0.9, 1.0, 0.9, 0.7, 0.8])
+    >>> round(low, 2), round(high, 2)
+    (0.77, 0.92)
+    """
+    values = as_values(values, owner=_BOOTSTRAP_OWNER)
+    check_probability(confidence, "confidence", owner=_BOOTSTRAP_OWNER)
+    check_count(n_resamples, "n_resamples", owner=_BOOTSTRAP_OWNER)
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    if np.ptp(values) == 0.0:
+        return float(values[0]), float(values[0])
+    rng = np.random.default_rng(random_state)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        interval = stats.bootstrap(
+            (values,),
+            np.mean,
+            confidence_level=confidence,
+            n_resamples=n_resamples,
+            random_state=rng,
+        ).confidence_interval
+    if np.isfinite([interval.low, interval.high]).all():
+        return float(interval.low), float(interval.high)
+    # All jackknife means alike but for rounding: there is no acceleration to be had.
+    tail = 50.0 * (1.0 - confidence)
+    draws = rng.choice(values, (n_resamples, len(values))).mean(axis=1)
+    low, high = np.percentile(draws, [tail, 100.0 - tail])
+    return float(low), float(high)
+
+
+# Romano, Kromrey, Coraggio and Skowronek (2006), from Cohen's conventions for d.
+_CLIFF = ((0.147, "negligible"), (0.33, "small"), (0.474, "medium"), (np.inf, "large"))
+
+
+def superiority(a: ArrayLike, b: ArrayLike) -> float:
+    """Return the chance that a value of `a` is above one of `b`, ties counted by half: A12.
+
+    Parameters
+    ----------
+    a, b : array-like of float, shape (n_a,) and (n_b,)
+        Values of two groups.
+
+    Returns
+    -------
+    float
+        From 0 to 1; 0.5 where neither tends to be above the other.
 
     Raises
     ------
     InputError
-        When there are fewer than two arms, `against` is none of them, or no pair is whole.
+        When a group is empty or holds a value that is not finite.
+
+    References
+    ----------
+    Vargha and Delaney (2000), A critique and improvement of the CL common language effect size
+    statistics, Journal of Educational and Behavioral Statistics 25.
 
     Examples
     --------
-    >>> table = pd.DataFrame({"a": [0.9, 0.8, 0.7], "b": [0.8, 0.9, 0.7], "c": [0.7, 0.8, 0.7]})
-    >>> [(found.first, found.second) for found in compare_arms(table, against="b")]
-    [('a', 'b'), ('c', 'b')]
+    >>> superiority([3, 4, 5], [1, 2, 3])
+    0.9444444444444444
     """
-    check_probability(alpha, "alpha", owner=_OWNER)
-    found = [
-        _compare(scores, first, second, test_share, confidence, random_state)
-        for first, second in _pairs(list(scores.columns), against)
-    ]
-    adjusted = holm([comparison.test.p_value for comparison in found])
-    return [
-        replace(comparison, adjusted_p_value=float(p_value), alpha=alpha)
-        for comparison, p_value in zip(found, adjusted, strict=True)
-    ]
+    a, b = as_values(a, owner="superiority"), as_values(b, owner="superiority")
+    ranks = rankdata(np.concatenate([a, b]))[: len(a)].sum()
+    return float((ranks - len(a) * (len(a) + 1) / 2) / (len(a) * len(b)))
 
 
-def comparison_table(comparisons: Sequence[ArmComparison]) -> pd.DataFrame:
-    """Return comparisons as a table, one row each.
+def cliffs_delta(a: ArrayLike, b: ArrayLike) -> float:
+    """Return how much more often a value of `a` is above one of `b` than below: Cliff's delta.
 
     Parameters
     ----------
-    comparisons : sequence of ArmComparison
+    a, b : array-like of float, shape (n_a,) and (n_b,)
+        Values of two groups.
 
     Returns
     -------
-    pandas.DataFrame
+    float
+        From -1 to 1: twice `superiority` less one.
+
+    References
+    ----------
+    Cliff (1993), Dominance statistics, Psychological Bulletin 114.
 
     Examples
     --------
-    >>> table = pd.DataFrame({"a": [0.9, 0.8], "b": [0.8, 0.7]})
-    >>> comparison_table(compare_arms(table))[["first", "second", "difference"]]
-      first second  difference
-    0     b      a        -0.1
+    >>> cliffs_delta([3, 4, 5], [1, 2, 3])
+    0.8888888888888888
     """
-    rows = [
-        {
-            "first": found.first,
-            "second": found.second,
-            "n_pairs": found.n_pairs,
-            "first_mean": found.first_mean,
-            "second_mean": found.second_mean,
-            "difference": found.difference,
-            "low": found.low,
-            "high": found.high,
-            "n_above": found.n_above,
-            "n_below": found.n_below,
-            "test": found.test.name,
-            "p_value": found.test.p_value,
-            "adjusted_p_value": found.adjusted_p_value,
-            "superiority": found.superiority,
-            "cliffs_delta": found.delta,
-            "effect": found.effect,
-        }
-        for found in comparisons
-    ]
-    return pd.DataFrame(rows)
+    return 2.0 * superiority(a, b) - 1.0
 
 
-def _pairs(arms: list[str], against: str | None) -> Iterator[tuple[str, str]]:
-    if len(arms) < 2:
-        raise InputError(f"{_OWNER}: takes at least two arms, got {arms}.")
-    if against is None:
-        return ((second, first) for first, second in combinations(arms, 2))
-    if against not in arms:
-        raise InputError(f"{_OWNER}: against must be one of {arms}, got {against!r}.")
-    return ((arm, against) for arm in arms if arm != against)
+def magnitude(delta: float) -> str:
+    """Return the usual word for a Cliff's delta.
+
+    Parameters
+    ----------
+    delta : float
+
+    Returns
+    -------
+    {"negligible", "small", "medium", "large"}
+        Thresholds 0.147, 0.33 and 0.474 (Romano et al. 2006).
+
+    Examples
+    --------
+    >>> magnitude(-0.4)
+    'medium'
+    """
+    return next(word for bound, word in _CLIFF if abs(delta) < bound)
 
 
-def _compare(
-    scores: pd.DataFrame,
-    first: str,
-    second: str,
-    test_share: float | None,
-    confidence: float,
-    random_state: int,
-) -> ArmComparison:
-    pairs = scores[[first, second]].dropna().to_numpy(dtype=np.float64)
-    if not len(pairs):
-        raise InputError(f"{_OWNER}: {first} and {second} have no run in common.")
-    a, b = pairs.T
-    differences = np.round(a - b, 12)
-    if test_share is None or len(pairs) < 2:
-        test = wilcoxon(differences)
-        low, high = bootstrap_interval(
-            differences, confidence=confidence, random_state=random_state
+_RANKS_OWNER = "rank_arms"
+
+
+@dataclass(frozen=True, eq=False)
+class RankComparison:
+    """Mean ranks of arms over datasets.
+
+    Attributes
+    ----------
+    ranks : pandas.Series of float, indexed by arm
+        Mean ranks, the best (lowest) first; ties share theirs.
+    n_datasets : int
+    statistic : float
+        Friedman's chi-squared in the form of Iman and Davenport, an F.
+    p_value : float
+        Chance of ranks at least as uneven if the arms were alike.
+    critical_difference : float
+        Arms whose mean ranks are at least as far apart differ (Nemenyi).
+    alpha : float
+        Chance of any false difference among all pairs.
+    groups : list of tuple of str
+        Arms that are not shown to differ, each group as large as can be; only where it has two.
+    """
+
+    ranks: pd.Series
+    n_datasets: int
+    statistic: float
+    p_value: float
+    critical_difference: float
+    alpha: float
+    groups: list[tuple[str, ...]]
+
+    @property
+    def sentence(self) -> str:
+        """What the ranks say, in words."""
+        p = f"Friedman, Iman and Davenport: p = {self.p_value:.3g}"
+        where = f"{len(self.ranks)} arms over {self.n_datasets} datasets"
+        if self.p_value >= self.alpha:
+            return f"No difference shown among {where} ({p})."
+        best = str(self.ranks.index[0])
+        level = next((group for group in self.groups if best in group), (best,))
+        others = [arm for arm in level if arm != best]
+        also = f"; {', '.join(others)} not shown to differ from it" if others else ""
+        return f"The {where} differ ({p}); {best} ranks best{also}."
+
+
+def rank_arms(scores: pd.DataFrame, *, alpha: float = 0.05) -> RankComparison:
+    """Rank arms on each dataset, and tell which mean ranks differ.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame of float, shape (n_datasets, n_arms)
+        Higher is better; datasets are independent of each other, each with every arm.
+    alpha : {0.01, 0.05, 0.1} or other float, default=0.05
+        Chance of any false difference.
+
+    Returns
+    -------
+    RankComparison
+
+    Raises
+    ------
+    InputError
+        When there are fewer than three arms or two datasets, or a score is missing.
+
+    References
+    ----------
+    Demsar (2006), Statistical comparisons of classifiers over multiple data sets, JMLR 7. Iman and
+    Davenport (1980), Approximations of the critical region of the Friedman statistic,
+    Communications in Statistics 9.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"a": [0.9, 0.8, 0.7, 0.9], "b": [0.8, 0.7, 0.6, 0.8],
+    ...                        "c": [0.7, 0.6, 0.5, 0.7]})
+    >>> comparison = rank_arms(scores)
+    >>> comparison.ranks.to_dict()
+    {'a': 1.0, 'b': 2.0, 'c': 3.0}
+    >>> comparison.groups
+    [('a', 'b'), ('b', 'c')]
+    """
+    check_probability(alpha, "alpha", owner=_RANKS_OWNER)
+    n, k = scores.shape
+    if k < 3 or n < 2:
+        raise InputError(
+            f"{_RANKS_OWNER}: takes at least three arms on two datasets, got {k} arms on {n}; two "
+            "arms are compared in pairs."
         )
-    else:
-        test = corrected_t(differences, test_share=test_share)
-        low, high = _corrected_interval(differences, test_share, confidence)
-    return ArmComparison(
-        first=first,
-        second=second,
-        n_pairs=len(pairs),
-        n_above=int((differences > 0.0).sum()),
-        n_below=int((differences < 0.0).sum()),
-        first_mean=float(a.mean()),
-        second_mean=float(b.mean()),
-        difference=float(differences.mean()),
-        low=low,
-        high=high,
-        test=test,
-        adjusted_p_value=test.p_value,
-        superiority=superiority(a, b),
-        delta=cliffs_delta(a, b),
-        confidence=confidence,
-    )
+    missing = np.argwhere(scores.isna().to_numpy())
+    if len(missing):
+        dataset, arm = scores.index[missing[0, 0]], scores.columns[missing[0, 1]]
+        raise InputError(
+            f"{_RANKS_OWNER}: every arm needs a score on every dataset, {arm!r} has none on "
+            f"{dataset!r}."
+        )
+    table = stats.rankdata(-np.round(scores.to_numpy(dtype=float), 12), axis=1)
+    ranks = pd.Series(table.mean(axis=0), index=scores.columns).sort_values(kind="stable")
+    statistic, p_value = _friedman(table)
+    critical = _nemenyi(k, n, alpha)
+    return RankComparison(ranks, n, statistic, p_value, critical, alpha, _groups(ranks, critical))
 
 
-def _corrected_interval(
-    differences: np.ndarray, test_share: float, confidence: float
-) -> tuple[float, float]:
-    quantile = stats.t.ppf(0.5 + confidence / 2.0, len(differences) - 1)
-    half = float(quantile * corrected_error(differences, test_share=test_share))
-    mean = float(differences.mean())
-    return mean - half, mean + half
+def _friedman(table: np.ndarray) -> tuple[float, float]:
+    """Return Iman and Davenport's F of a table of ranks (n, k), and its p-value."""
+    n, k = table.shape
+    centred = table.mean(axis=0) - (k + 1) / 2.0
+    within = np.square(table - (k + 1) / 2.0).sum()  # less than without ties
+    if within == 0.0:
+        return 0.0, 1.0
+    chi = n * n * (k - 1) * np.square(centred).sum() / within
+    rest = n * (k - 1) - chi
+    statistic = np.inf if rest <= 1e-9 else (n - 1) * chi / rest
+    return float(statistic), float(stats.f.sf(statistic, k - 1, (k - 1) * (n - 1)))
+
+
+@lru_cache(maxsize=64)
+def _nemenyi(k: int, n: int, alpha: float) -> float:
+    quantile = stats.studentized_range.ppf(1.0 - alpha, k, np.inf) / np.sqrt(2.0)
+    return float(quantile * np.sqrt(k * (k + 1) / (6.0 * n)))
+
+
+def _groups(ranks: pd.Series, critical: float) -> list[tuple[str, ...]]:
+    values, names = ranks.to_numpy(), [str(name) for name in ranks.index]
+    ends = [int(np.searchsorted(values, value + critical, side="left")) for value in values]
+    return [
+        tuple(names[start:end])
+        for start, end in enumerate(ends)
+        if end - start > 1 and (start == 0 or end > ends[start - 1])
+    ]
+
+
+def as_values(values: ArrayLike, *, owner: str, least: int = 1) -> np.ndarray:
+    """Return values as a vector of finite floats."""
+    vector = np.asarray(values, dtype=np.float64)
+    if vector.ndim != 1 or len(vector) < least:
+        raise InputError(f"{owner}: takes a vector of at least {least}, got shape {vector.shape}.")
+    if not np.isfinite(vector).all():
+        index = int(np.flatnonzero(~np.isfinite(vector))[0])
+        raise InputError(f"{owner}: values must be finite, got {vector[index]} at {index}.")
+    return vector
