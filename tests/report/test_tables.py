@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+import vaega.report
 from vaega.experiments.store import mean_interval, summarise
 from vaega.report._results import read_results
 from vaega.report._tables import (
@@ -125,3 +126,7 @@ def test_the_record_is_json_without_nan(results):
     record = json.loads(json.dumps(summary_record(missing), allow_nan=False))
     assert {run["heldout_score"] for run in record["runs"]} == {None}
     assert record["arms"][0]["n_runs"] == 3
+
+
+def test_every_public_name_loads():
+    assert all(getattr(vaega.report, name) is not None for name in vaega.report.__all__)
