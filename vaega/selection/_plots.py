@@ -8,8 +8,9 @@ import pandas as pd
 
 from vaega.core.checks import check_choice
 from vaega.core.errors import InputError
+from vaega.core.figures import COLOURS, clean, draw_shares, new_axes
 
-_BEST, _MEAN = "#0072b2", "#d55e00"  # told apart by colour-blind readers too
+_BEST, _MEAN = COLOURS[:2]
 _MOST_BARS = 25
 
 
@@ -21,13 +22,9 @@ def draw_selector(selector: Any, kind: str, ax: Any = None) -> Any:
             f"{type(selector).__name__}.plot: kind must be one of history, frequencies, front "
             "after a single search, got 'sizes'."
         )
-    if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(6.0, 4.0), layout="constrained").add_subplot()
+    ax = ax or new_axes((6.0, 4.0))
     _FIGURES[kind](selector, ax)
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
+    return clean(ax, "x" if kind == "frequencies" else "y")
 
 
 def frequent_features(
@@ -60,12 +57,11 @@ def _draw_history(selector: Any, ax: Any) -> None:
 
 
 def _draw_frequencies(selector: Any, ax: Any) -> None:
-    table = frequent_features(selector.frequencies_, selector.support_, _names(selector))[::-1]
+    table = frequent_features(selector.frequencies_, selector.support_, _names(selector))
     colours = np.where(table["selected"], _BEST, "#bbbbbb")
-    ax.barh(table["name"], table["frequency"], color=colours)
     of = "searches that select" if selector.n_searches_ > 1 else "last population that selects"
-    ax.set(xlabel=f"share of the {of} the feature", xlim=(0.0, 1.0))
-    ax.tick_params(axis="y", labelsize=7)
+    label = f"share of the {of} the feature"
+    draw_shares(ax, table["name"], table["frequency"], colours=colours, label=label)
 
 
 def _draw_front(selector: Any, ax: Any) -> None:
