@@ -35,7 +35,7 @@ def test_a_callback_keeps_nothing_by_default():
     assert callback.on_start(None) is callback.on_generation(None) is callback.on_end(None) is None
 
 
-@pytest.mark.parametrize("name", ["generational", "islands", "memetic_nsga2", "multi_stage"])
+@pytest.mark.parametrize("name", ["generational", "islands", "nsga2"])
 @pytest.mark.parametrize(
     "callback",
     [

@@ -98,7 +98,7 @@ def test_bounds_and_pins_hold_after_the_vote(two_clouds):
 OPTIONS = {
     "vote": {"n_searches": 3},
     "confirmation": {"n_searches": 1, "confirm": 4},
-    "everything": {"n_searches": 2, "confirm": 3, "local_search": 1},
+    "everything": {"n_searches": 2, "confirm": 3},
     "front": {"algorithm": "nsga2", "confirm": 3},
 }
 

@@ -157,13 +157,9 @@ def planted(masks):
     "settings",
     [
         {"algorithm": "steady_state", "n_generations": 60},
-        {"algorithm": "mu_plus_lambda"},
         {"algorithm": "nsga2", "choice": "best"},
         {"algorithm": "islands", "n_islands": 2, "population_size": 60},
         {"algorithm": "self_adaptive"},
-        {"local_search": 1},
-        {"stages": [(8, 0.5)]},
-        {"stages": [(6, 20), (6, 0.5)], "algorithm": "mu_plus_lambda", "local_search": 2},
         {"restart_after": 3},
         {"selection": "rank"},
         {"selection": "window"},
@@ -189,8 +185,7 @@ def test_every_way_to_search_finds_what_is_planted_and_resumes(settings, tmp_pat
 
 
 @pytest.mark.parametrize("algorithm", ["generational", "steady_state", "nsga2", "islands"])
-@pytest.mark.parametrize("stages", [(), ((2, 0.5),)])
-def test_pinned_and_forbidden_features_and_sizes_hold_for_every_mask(algorithm, stages):
+def test_pinned_and_forbidden_features_and_sizes_hold_for_every_mask(algorithm):
     asked = []
 
     def fitness(masks):
@@ -203,10 +198,8 @@ def test_pinned_and_forbidden_features_and_sizes_hold_for_every_mask(algorithm, 
         WeightedObjective(1.0),
         30,
         algorithm=algorithm,
-        stages=stages,
         population_size=20,
         n_generations=6,
-        local_search=2,
         **bounds,
     )
     masks = np.concatenate(asked)

@@ -361,8 +361,14 @@ class PreselectConfig(Section):
         return replace(search, **given)
 
 
-# Keys of the section search that are no more, with the defaults that they had.
-REMOVED_SETTINGS: dict[str, Any] = {"fresh_folds": False, "racing": None, "feedback": None}
+# Keys of the section search that are no more: the default that each had, and where it was compared.
+REMOVED_SETTINGS: dict[str, tuple[Any, str]] = {
+    "fresh_folds": (False, "noise.md"),
+    "racing": (None, "noise.md"),
+    "feedback": (None, "joint.md"),
+    "local_search": (None, "algorithms.md"),
+    "stages": ([], "algorithms.md"),
+}
 
 
 def _search_type(spec: Any) -> Any:
@@ -376,7 +382,7 @@ def _search_type(spec: Any) -> Any:
     elif kind == "indices":
         annotation = tuple[Annotated[int, Field(strict=True, ge=0)], ...]
     else:
-        annotation = tuple[tuple[Count, Any], ...] if kind == "stages" else Any
+        annotation = Any
     return annotation | None if spec.default is None else annotation
 
 
@@ -395,11 +401,11 @@ class SearchConfig(create_model("SearchKeys", __base__=Section, **_KEYS)):  # ty
     def _without_removed(cls, content: Any) -> Any:
         if not isinstance(content, dict):
             return content
-        for key, default in REMOVED_SETTINGS.items():  # the defaults stand in earlier results
+        for key, (default, table) in REMOVED_SETTINGS.items():  # which earlier results hold
             if content.get(key, default) != default:
                 raise ValueError(
-                    f"{key} was removed, it changed no result (results/benchmarks/noise.md, "
-                    f"joint.md), got {content[key]!r}"
+                    f"{key} was removed, it made no result better (results/benchmarks/{table}), "
+                    f"got {content[key]!r}"
                 )
         return {key: value for key, value in content.items() if key not in REMOVED_SETTINGS}
 

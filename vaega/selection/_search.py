@@ -32,7 +32,7 @@ from vaega.evolution._stopping import (
     StopAtTarget,
     StopWhenStagnant,
 )
-from vaega.evolution.algorithms import ALGORITHMS, Memetic, MultiStage
+from vaega.evolution.algorithms import ALGORITHMS
 from vaega.evolution.algorithms._genetic import AskTell, MakeToolbox, make_from_settings
 from vaega.fitness._cache_key import cache_key
 from vaega.fitness._cross_validated import CrossValidatedFitness
@@ -585,11 +585,9 @@ def build_toolbox(
     settings: SearchSettings,
     weights: np.ndarray,
     rng: np.random.Generator,
-    features: np.ndarray | None = None,
 ) -> base.Toolbox:
     """Return a DEAP toolbox with the operators that `settings` name, bound to `rng`."""
-    features = np.arange(len(weights)) if features is None else features
-    weights, n_features = weights[features], len(features)
+    n_features = len(weights)
     select, mate, mutate = settings.operators(owner="search")
     flip_probability = settings.flip_probability
     if flip_probability == "auto":
@@ -609,8 +607,8 @@ def build_toolbox(
         operators.repair_bounds,
         min_features=min(settings.min_features, n_features),
         max_features=settings.max_features,
-        pinned=np.flatnonzero(np.isin(features, settings.pinned)),
-        forbidden=np.flatnonzero(np.isin(features, settings.forbidden)),
+        pinned=np.array(sorted(settings.pinned), dtype=int),
+        forbidden=np.array(sorted(settings.forbidden), dtype=int),
         rng=rng,
     )
     return toolbox
@@ -619,25 +617,10 @@ def build_toolbox(
 def build_algorithm(settings: SearchSettings, weights: np.ndarray, seed: int) -> AskTell:
     """Return the algorithm that `settings` name."""
 
-    def one_stage(features: np.ndarray, stage: int) -> AskTell:
-        rng = derive_rng(seed, "search", *([stage] if stage else []))
+    def make_toolbox(rng: np.random.Generator) -> base.Toolbox:
+        return build_toolbox(settings, weights, rng)
 
-        def make_toolbox(rng: np.random.Generator) -> base.Toolbox:
-            return build_toolbox(settings, weights, rng, features)
-
-        algorithm = _make_algorithm(settings, make_toolbox, rng)
-        if settings.local_search is None:
-            return algorithm
-        return Memetic(algorithm, rng=rng, weights=weights[features], every=settings.local_search)
-
-    if not settings.stages:
-        return one_stage(np.arange(len(weights)), 0)
-    return MultiStage(
-        one_stage,
-        n_features=len(weights),
-        stages=[(int(n_generations), keep) for n_generations, keep in settings.stages],
-        rng=derive_rng(seed, "stages"),
-    )
+    return _make_algorithm(settings, make_toolbox, derive_rng(seed, "search"))
 
 
 def _make_algorithm(

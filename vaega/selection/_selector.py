@@ -223,11 +223,11 @@ class GeneticSelector(MaskSelector):
         Most features of a mask; None sets no bound.
     guide : {"f_classif", "mutual_info", "none"}, callable, estimator or array-like of float, \
 default="f_classif"
-        What makes features likelier in the first masks, in guided mutation and in the local
-        search: a filter on the inner fit rows, or weights of your own, one a feature. A filter of
-        your own is a function of X and y that returns one score a feature, as those of
-        `sklearn.feature_selection`, or an estimator with ``scores_``, ``feature_importances_`` or
-        ``coef_``; what is below 0 or not finite counts nothing.
+        What makes features likelier in the first masks and in guided mutation: a filter on the
+        inner fit rows, or weights of your own, one a feature. A filter of your own is a function of
+        X and y that returns one score a feature, as those of `sklearn.feature_selection`, or an
+        estimator with ``scores_``, ``feature_importances_`` or ``coef_``; what is below 0 or not
+        finite counts nothing.
     n_jobs : int, optional
         Processes that score masks, as in joblib; threads where an engine computes them. The result
         does not depend on it.
@@ -273,7 +273,7 @@ default="f_classif"
 
     Other Parameters
     ----------------
-    algorithm : {"generational", "steady_state", "mu_plus_lambda", "nsga2", "islands", \
+    algorithm : {"generational", "steady_state", "nsga2", "islands", \
 "self_adaptive"} or class or callable, default="generational"
         The evolution, see `vaega.evolution.algorithms`. "nsga2" evolves the front of score against
         size and takes a mask from it by `choice`. An algorithm of your own is made as
@@ -308,11 +308,6 @@ default="auto"
         Populations side by side, with "islands".
     migrate_every : int, default=5
         Generations between migrations, with "islands".
-    local_search : int, optional
-        Try neighbours of the best mask (one feature dropped, added, swapped) after every so many
-        generations; None never does.
-    stages : sequence of (int, float), default=()
-        Generations of each early stage, and the share or number of features that go on from it.
     min_features : int, default=1
         Fewest features of a mask.
     pinned, forbidden : sequence of int or str, default=()
@@ -404,8 +399,6 @@ default="one_standard_error"
         elite: int = 1,
         n_islands: int = 4,
         migrate_every: int = 5,
-        local_search: int | None = None,
-        stages: Sequence[tuple[int, float]] = (),
         min_features: int = 1,
         pinned: Sequence[int | str] = (),
         forbidden: Sequence[int | str] = (),
@@ -449,8 +442,6 @@ default="one_standard_error"
         self.elite = elite
         self.n_islands = n_islands
         self.migrate_every = migrate_every
-        self.local_search = local_search
-        self.stages = stages
         self.min_features = min_features
         self.pinned = pinned
         self.forbidden = forbidden

@@ -83,8 +83,8 @@ class SearchSettings:
         "f_classif",
         "guide",
         BASIC,
-        "what makes features likelier in the first masks, in guided mutation and in the local"
-        " search: f_classif, mutual_info, none, a ranker, or weights, one a feature",
+        "what makes features likelier in the first masks and in guided mutation: "
+        "f_classif, mutual_info, none, a ranker, or weights, one a feature",
     )
     algorithm: Any = _setting(
         "generational", "object", SEARCH, "the evolution; `nsga2` evolves score against size"
@@ -124,15 +124,6 @@ class SearchSettings:
     )
     migrate_every: int = _setting(
         5, "count", SEARCH, "generations between migrations, with islands"
-    )
-    local_search: int | None = _setting(
-        None, "count", SEARCH, "try neighbours of the best mask after every so many generations"
-    )
-    stages: Sequence[tuple[int, float]] = _setting(
-        (),
-        "stages",
-        SEARCH,
-        "generations of each early stage, and the share or number of features that go on from it",
     )
     min_features: int = _setting(1, "count", SEARCH, "fewest features of a mask")
     pinned: Sequence[int] = _setting((), "indices", SEARCH, "features that are always selected")
@@ -335,7 +326,7 @@ class SearchSettings:
         if self.population_size != "auto":
             most = int(self.population_size) - 1
             check_count(self.elite, "elite", owner=owner, minimum=0, maximum=most)
-        for name in ("pinned", "forbidden", "stages"):
+        for name in ("pinned", "forbidden"):
             if isinstance(getattr(self, name), str) or not isinstance(
                 getattr(self, name), Iterable
             ):
@@ -353,17 +344,6 @@ class SearchSettings:
         both = sorted(set(self.pinned) & set(self.forbidden))
         if both:
             raise InputError(f"{owner}: a feature is pinned or forbidden, got both for {both[0]}.")
-        for stage in self.stages:
-            if not isinstance(stage, list | tuple) or len(stage) != 2:
-                raise InputError(
-                    f"{owner}: each of stages must be [generations, features to keep], "
-                    f"got {stage!r}."
-                )
-            check_count(stage[0], "generations of a stage", owner=owner)
-            if isinstance(stage[1], float) and stage[1] < 1.0:
-                check_positive(stage[1], "features to keep of a stage", owner=owner)
-            else:
-                check_count(stage[1], "features to keep of a stage", owner=owner)
 
     def _check_combination(self, owner: str) -> None:
         algorithm = self._algorithm(owner)

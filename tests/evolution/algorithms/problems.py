@@ -10,9 +10,6 @@ from vaega.evolution.algorithms import (
     NSGA2,
     Generational,
     Islands,
-    Memetic,
-    MultiStage,
-    MuPlusLambda,
     SelfAdaptive,
     SteadyState,
 )
@@ -44,45 +41,10 @@ def islands(part, **settings):
     return make
 
 
-def memetic(part, **settings):
-    def make(seed, n_features, fraction=0.4):
-        inner = part(seed, n_features, fraction)
-        return Memetic(inner, rng=np.random.default_rng(seed + 1), n_neighbours=6, **settings)
-
-    return make
-
-
-def memetic_of_one_stream(seed, n_features, fraction=0.4):
-    inner = MAKERS["generational"](seed, n_features, fraction)
-    return Memetic(inner, rng=inner.rng, every=2, n_origins=3)
-
-
-def multi_stage(part=None, stages=((3, 0.8), (3, 0.9))):
-    def make(seed, n_features, fraction=0.4):
-        rng = np.random.default_rng(seed)
-
-        def make_stage(features, stage):
-            if part is not None:
-                return part(1000 + stage if stage else seed, len(features), fraction)
-            box = toolbox(len(features), rng, fraction)
-            return Generational(box, rng=rng, population_size=30)
-
-        return MultiStage(make_stage, n_features=n_features, stages=stages, rng=rng)
-
-    return make
-
-
 MAKERS = {
     "generational": simple(Generational, {"population_size": 30}),
     "steady_state": simple(SteadyState, {"population_size": 30}, offspring_size=15),
     "oldest": simple(SteadyState, {"population_size": 30}, offspring_size=15, replace="oldest"),
-    "mu_plus_lambda": simple(
-        MuPlusLambda,
-        {"mu": 20},
-        n_offspring=30,
-        crossover_probability=0.6,
-        mutation_probability=0.8,
-    ),
     "self_adaptive": simple(SelfAdaptive, {"population_size": 30}, elite=2),
     "nsga2": simple(NSGA2, {"population_size": 30}),
     "bounded_nsga2": simple(NSGA2, {"population_size": 30}, archive_size=5),
@@ -91,18 +53,6 @@ MAKERS |= {
     "islands": islands(MAKERS["generational"], migrate_every=2),
     "random_ring": islands(MAKERS["self_adaptive"], migrate_every=1, topology="random_ring"),
     "islands_of_nsga2": islands(MAKERS["nsga2"], migrate_every=2, migrants=2, topology="complete"),
-    "memetic": memetic(MAKERS["generational"]),
-    "memetic_of_one_stream": memetic_of_one_stream,
-    "memetic_self_adaptive": memetic(MAKERS["self_adaptive"], moves=("drop", "add")),
-    "memetic_nsga2": memetic(MAKERS["nsga2"], n_origins=2),
-    "multi_stage": multi_stage(),
-}
-MAKERS |= {
-    "memetic_islands": memetic(MAKERS["islands"]),
-    "multi_stage_islands": multi_stage(MAKERS["islands"]),
-    "multi_stage_memetic": multi_stage(MAKERS["memetic"]),
-    "multi_stage_nsga2": multi_stage(MAKERS["nsga2"]),
-    "memetic_multi_stage": memetic(MAKERS["multi_stage"]),
 }
 
 

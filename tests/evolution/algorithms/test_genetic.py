@@ -246,7 +246,7 @@ def test_a_worse_mask_stays_out(name):
     assert same_state(algorithm.state, before)
 
 
-@pytest.mark.parametrize("name", ["generational", "nsga2", "memetic", "islands", "multi_stage"])
+@pytest.mark.parametrize("name", ["generational", "nsga2", "islands"])
 def test_an_adopted_mask_replaces_its_origin(name):
     algorithm = make(name)
     before = advance(algorithm, 2)
@@ -260,7 +260,7 @@ def test_an_adopted_mask_replaces_its_origin(name):
 
 
 def test_the_fittest_are_different_masks_as_long_as_there_are_enough():
-    algorithm = make("mu_plus_lambda")
+    algorithm = make("steady_state")
     masks = np.array([[True, False], [True, False], [False, True], [True, True]])
     scores = np.array([3.0, 3.0, 1.0, 2.0])
     assert algorithm._fittest(masks, scores, 3).tolist() == [0, 3, 2]

@@ -12,7 +12,7 @@ from tests.evolution.algorithms.problems import (
 )
 from vaega.core.errors import InputError
 from vaega.evolution._evolution import evolve, restarts
-from vaega.evolution.algorithms import Generational, Islands, MuPlusLambda
+from vaega.evolution.algorithms import Generational, Islands, SteadyState
 from vaega.evolution.algorithms._islands import (
     pack_part,
     unpack_part,
@@ -129,11 +129,11 @@ def test_the_best_of_equals_is_the_first_found():
 
 def test_islands_of_different_kinds_and_sizes():
     rng = np.random.default_rng(9)
-    small = MuPlusLambda(toolbox(12, rng), rng=rng, mu=5, n_offspring=7)
+    small = SteadyState(toolbox(12, rng), rng=rng, population_size=5, offspring_size=5)
     algorithm = Islands([make("generational"), small], rng=np.random.default_rng(0))
     assert algorithm.ask().shape == (35, 12)
     algorithm.tell(members(algorithm.ask()))
-    assert algorithm.ask().shape == (36, 12)
+    assert algorithm.ask().shape == (34, 12)
     evolve(algorithm, members, n_generations=12)
     assert np.bincount(algorithm.state.extra["island"]).tolist() == [30, 5]
 

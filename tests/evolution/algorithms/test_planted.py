@@ -9,8 +9,6 @@ from tests.evolution.algorithms.problems import (
     fit_for,
     islands,
     madelon_like,
-    memetic,
-    multi_stage,
     royal_road,
     rugged,
     simple,
@@ -20,13 +18,10 @@ from vaega.evolution._evolution import evolve
 from vaega.evolution.algorithms import NSGA2
 
 SOLVERS = {
-    name: MAKERS[name]
-    for name in ("generational", "steady_state", "oldest", "mu_plus_lambda", "self_adaptive")
+    name: MAKERS[name] for name in ("generational", "steady_state", "oldest", "self_adaptive")
 } | {
     "nsga2": simple(NSGA2, {"population_size": 60}),
     "islands": islands(MAKERS["generational"]),
-    "memetic": memetic(MAKERS["generational"]),
-    "multi_stage": multi_stage(stages=((20, 0.75), (10, 0.9))),
 }
 every_solver = pytest.mark.parametrize("name", SOLVERS)
 SEEDS = (0, 1, 2)

@@ -1,7 +1,7 @@
 """Algorithms behind ``ask`` and ``tell``, one a file.
 
-Five have one population, `Generational`, `SteadyState`, `MuPlusLambda`, `SelfAdaptive` and, for
-several objectives, `NSGA2`; three are made of others: `Islands`, `Memetic` and `MultiStage`.
+Four have one population, `Generational`, `SteadyState`, `SelfAdaptive` and, for several
+objectives, `NSGA2`; `Islands` are made of others.
 
 `ALGORITHMS` names those that a search is set to by name. A class of your own serves as well: made
 as ``Class(toolbox, rng=rng, ...)`` with the settings that its constructor names, or, where it has
@@ -18,9 +18,6 @@ from vaega.evolution.algorithms._genetic import SETTINGS
 if TYPE_CHECKING:
     from vaega.evolution.algorithms._genetic import AskTell, Generational
     from vaega.evolution.algorithms._islands import Islands
-    from vaega.evolution.algorithms._memetic import Memetic
-    from vaega.evolution.algorithms._mu_plus_lambda import MuPlusLambda
-    from vaega.evolution.algorithms._multi_stage import MultiStage
     from vaega.evolution.algorithms._nsga2 import NSGA2
     from vaega.evolution.algorithms._self_adaptive import SelfAdaptive
     from vaega.evolution.algorithms._steady_state import SteadyState
@@ -30,9 +27,6 @@ __getattr__, __all__ = attach(
     {
         "_genetic": ["AskTell", "Generational"],
         "_islands": ["Islands"],
-        "_memetic": ["Memetic"],
-        "_mu_plus_lambda": ["MuPlusLambda"],
-        "_multi_stage": ["MultiStage"],
         "_nsga2": ["NSGA2"],
         "_self_adaptive": ["SelfAdaptive"],
         "_steady_state": ["SteadyState"],
@@ -57,7 +51,6 @@ ALGORITHMS = Registry(
     entries={
         "generational": f"{__name__}._genetic.Generational",
         "steady_state": f"{__name__}._steady_state.SteadyState",
-        "mu_plus_lambda": f"{__name__}._mu_plus_lambda.MuPlusLambda",
         "nsga2": f"{__name__}._nsga2.NSGA2",
         "islands": f"{__name__}._islands.Islands",
         "self_adaptive": f"{__name__}._self_adaptive.SelfAdaptive",
