@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from vaega import VAE, GenerativeSampler, GeneticSelector, SelectGenerateSelect
-from vaega.selection._select_generate_select import frequent_columns
+from vaega.selection._voting import frequent_columns
 
 SMALL = {"n_searches": 3, "population_size": 10, "n_generations": 3}
 FEW = GeneticSelector(GaussianNB(), n_searches=2, population_size=6, n_generations=2)

@@ -350,7 +350,7 @@ class PreselectConfig(Section):
     @field_validator("keep")
     @classmethod
     def _valid_keep(cls, keep: Any) -> Any:
-        from vaega.selection._select_generate_select import check_keep  # as above
+        from vaega.selection._voting import check_keep  # as above
 
         check_keep(keep, owner="preselect")
         return keep

@@ -30,8 +30,8 @@ from vaega.fitness._memory import Objective, PenaltyObjective, WeightedObjective
 from vaega.fitness._parallel import counted_warnings
 from vaega.selection._classical import ClassicalSelection
 from vaega.selection._search import InnerValidation, Search, SearchResult
-from vaega.selection._select_generate_select import frequent_columns
 from vaega.selection._stability import nogueira
+from vaega.selection._voting import frequent_columns
 
 
 @dataclass(frozen=True, eq=False)

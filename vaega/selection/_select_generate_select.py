@@ -6,16 +6,13 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from vaega.core.checks import check_count
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed, draw_seed
 from vaega.selection._search import widened
 from vaega.selection._selector import GeneticSelector, MaskSelector
 from vaega.selection._settings import SearchSettings
-from vaega.selection._voting import VoteBounds
+from vaega.selection._voting import check_keep, frequent_columns
 
-_AUTO_SHARE = 0.1  # the thesis kept 1,600 of 16,063 and 400 of 12,600 features
-_AUTO_LEAST = 20
 _BOUNDS = ("pinned", "forbidden", "guide", "min_features")  # that are by feature
 
 
@@ -177,33 +174,6 @@ class SelectGenerateSelect(MaskSelector):
         """
         check_is_fitted(self, "support_")
         return self.second_.plot(kind, ax=ax)
-
-
-def check_keep(keep: Any, *, owner: str) -> None:
-    """Refuse what is neither a number of features nor a share of them nor "auto"."""
-    if isinstance(keep, float):
-        if not 0.0 < keep <= 1.0:
-            raise InputError(f"{owner}: keep must be a share in (0, 1], got {keep!r}.")
-    elif keep != "auto":
-        check_count(keep, "keep", owner=owner)
-
-
-def frequent_columns(
-    frequencies: np.ndarray,
-    weights: np.ndarray,
-    support: np.ndarray,
-    keep: int | float | str,
-    settings: SearchSettings | None = None,
-) -> np.ndarray:
-    """Return the features that a first selection leaves: the most frequent ones."""
-    n_features = len(frequencies)
-    if keep == "auto":
-        size = max(_AUTO_LEAST, round(_AUTO_SHARE * n_features), int(support.sum()))
-    else:
-        size = max(1, round(keep * n_features)) if isinstance(keep, float) else int(keep)
-    bounds = VoteBounds.of(settings or SearchSettings(), n_features)
-    ranking = bounds.ordered(np.lexsort((-weights, -frequencies, ~support)))
-    return np.sort(ranking[: max(size, bounds.fewest)])
 
 
 def _on_columns(selector: GeneticSelector, columns: np.ndarray) -> dict[str, Any]:

@@ -30,8 +30,8 @@ from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import Preparation, prepare_fold
 from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
 from vaega.selection._search import build_toolbox, widened
-from vaega.selection._select_generate_select import frequent_columns
 from vaega.selection._settings import SearchSettings
+from vaega.selection._voting import frequent_columns
 
 if TYPE_CHECKING:
     from vaega.data._dataset import Dataset
