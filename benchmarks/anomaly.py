@@ -24,10 +24,8 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import LocalOutlierFactor
 
+from vaega import VAE, ClassGaussian, ProbabilisticPCA, VAEOutlierDetector
 from vaega.core.randomness import derive_rng
-from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative._models import VAE
-from vaega.generative._outliers import VAEOutlierDetector
 
 RESULTS = Path("results/benchmarks")
 SHARE = 0.05

@@ -22,11 +22,17 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import GaussianNB
 
-from vaega import load_dataset
+from vaega import (
+    VAE,
+    Autoencoder,
+    ClassGaussian,
+    ConditionalVAE,
+    HierarchicalVAE,
+    ProbabilisticPCA,
+    load_dataset,
+)
 from vaega.data._preprocess import Preprocessor
-from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative._data import within_class_variance
-from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 
 MICROARRAY = [{"clip": [20, 16000]}, "log2", "standardize"]
 DATASETS = {

@@ -14,9 +14,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_wine
 
-from vaega.generative._closed_form import ProbabilisticPCA
-from vaega.generative._models import VAE
-from vaega.generative.quality import measure_quality
+from vaega import VAE, ProbabilisticPCA, measure_quality
 
 
 def leukemia():

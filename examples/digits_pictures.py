@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from vaega import VAE, Autoencoder
-from vaega.generative.quality import measure_quality
+from vaega import VAE, Autoencoder, measure_quality
 from vaega.report import (
     busiest_dimensions,
     class_samples,

@@ -38,7 +38,34 @@ MAX_BYTES = 2 * 2**30
 
 
 class ModelCache:
-    """A folder of fitted generative models, one for each data, settings and seed."""
+    """A folder of fitted generative models, one for each data, settings and seed.
+
+    The key of an entry is a digest of data, labels, column names, class, settings, seed, device
+    type and the versions of vaega and torch. Processes that want the same model train it once. A
+    damaged entry is dropped and trained again. When the folder outgrows its bound, the entries go
+    that were used longest ago.
+
+    Parameters
+    ----------
+    folder : str or path, optional
+        Where entries are; ``models`` in the user's cache folder or in ``$VAEGA_CACHE`` when absent.
+    max_bytes : int, "auto" or None, default="auto"
+        Bound of the folder's size: "auto" is ``$VAEGA_CACHE_SIZE`` (``500MB``, ``2GiB``) where it
+        is set, else 2 GiB; None is no bound.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from vaega import ProbabilisticPCA
+    >>> X, y = load_iris(return_X_y=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cache = ModelCache(folder)
+    ...     first = cache.fit(ProbabilisticPCA(2, random_state=0), X, y)
+    ...     again = cache.fit(ProbabilisticPCA(2, random_state=0), X, y)
+    >>> bool((first.transform(X) == again.transform(X)).all())
+    True
+    """
 
     def __init__(self, folder: str | Path | None = None, *, max_bytes: Any = "auto"):
         self.folder = cache_folder("models") if folder is None else Path(folder)
@@ -47,9 +74,30 @@ class ModelCache:
     def fit(self, model: Any, X: Any, y: Any = None) -> Any:
         """Return `model` fitted, from the folder when an equal one is there.
 
-        Only an int `random_state` says which model is wanted; any other is fitted anew. A model
-        without that parameter is the same whenever it is fitted. A model that vaega cannot store,
-        one of your own, is fitted each time, with a warning.
+        Only an int `random_state` says which model it is; with any other it is fitted anew. A
+        model without that parameter is the same whenever it is fitted.
+
+        Parameters
+        ----------
+        model : generative model
+            Not fitted, or to be fitted again.
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), optional
+            Labels.
+
+        Returns
+        -------
+        generative model
+            `model` itself.
+
+        Warns
+        -----
+        UserWarning
+            When an entry is damaged, the folder cannot be used, or the model is none that vaega
+            stores; it is fitted anyway.
+        FitWarning
+            When something is wrong with the fit, restored or made.
         """
         if not is_storable(model):
             _warn(

@@ -43,6 +43,32 @@ def save_model(model: Any, folder: str | Path) -> None:
 
     The description names the digest of the weights and is written last, so that a reader finds a
     whole model or none.
+
+    Parameters
+    ----------
+    model : generative model
+        Fitted; of a class in `MODELS`.
+    folder : str or path
+        Made when missing; a model that is there is replaced.
+
+    Raises
+    ------
+    InputError
+        When models of that class cannot be stored, or labels are not numbers, booleans or strings.
+    ResultsError
+        When the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from vaega import ClassGaussian
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = ClassGaussian().fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, folder)
+    ...     bool((load_model(folder).transform(X) == model.transform(X)).all())
+    True
     """
     check_is_fitted(model)
     description = _description(model)
@@ -51,7 +77,31 @@ def save_model(model: Any, folder: str | Path) -> None:
 
 
 def load_model(folder: str | Path, *, device: str = "auto") -> Any:
-    """Read a model that `save_model` wrote."""
+    """Read a model that `save_model` wrote.
+
+    Parameters
+    ----------
+    folder : str or path
+        Where it is.
+    device : str, default="auto"
+        Where it will compute; closed forms always do on the CPU.
+
+    Returns
+    -------
+    generative model
+        Fitted; on the same device type its results have the same bits as the stored model's.
+
+    Raises
+    ------
+    ResultsError
+        When the folder holds no model of this version, or a damaged one.
+
+    Examples
+    --------
+    >>> load_model("nowhere")
+    Traceback (most recent call last):
+    vaega.core.errors.ResultsError: nowhere/model.json: cannot be read as JSON: ...
+    """
     description = _read_description(Path(folder))
     model_class = find_storable_class(description["class"])
     with _readable(Path(folder)):
