@@ -188,7 +188,7 @@ def test_offsets_orders_and_precisions_turn_nothing(offset, order, dtype, rng):
 
 
 def test_a_setting_that_is_not_computed_is_said_in_one_line(rng, monkeypatch):
-    monkeypatch.setattr(cross_validated, "_SAID", set())
+    monkeypatch.setattr(cross_validated, "_WARNED", set())
     X, y = rng.normal(size=(20, 4)), np.repeat([0, 1], 10)
     fold = Fold(X, y, X, y, np.arange(4), 20)
     classifier, scorer = KNeighborsClassifier(metric="cosine"), get_scorer("accuracy")

@@ -12,13 +12,13 @@ from sklearn.model_selection import StratifiedKFold
 
 from vaega.core.errors import InputError
 from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import prepare_folds
-from vaega.fitness._parallel import (
-    Alone,
+from vaega.fitness._folds import (
+    WithoutNestedParallelism,
     client_of,
     count_workers,
     make_cluster_backend,
     make_parallel,
+    prepare_folds,
     work_on,
 )
 from vaega.generative._samplers import SMOTE
@@ -105,4 +105,6 @@ def nested_backend():
 
 def test_a_worker_computes_alone(backend):
     with work_on(backend):
-        assert make_parallel(-1)([delayed(Alone(nested_backend))()]) == ["SequentialBackend"]
+        assert make_parallel(-1)([delayed(WithoutNestedParallelism(nested_backend))()]) == [
+            "SequentialBackend"
+        ]

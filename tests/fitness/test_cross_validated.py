@@ -170,7 +170,7 @@ def test_a_subset_gives_the_scores_of_its_folds(folds, masks, n_jobs):
 
 @pytest.mark.parametrize("places", [[], [3], [-1]])
 def test_a_subset_of_folds_that_are_not_there(folds, places):
-    with pytest.raises(InputError, match="fold_places must be some of 0 to 2, got"):
+    with pytest.raises(InputError, match="fold_indices must be some of 0 to 2, got"):
         CrossValidatedFitness(GaussianNB(), folds, ACCURACY).subset(places)
 
 
@@ -211,7 +211,7 @@ class Kept(BaseEstimator):
         return X[:, self.columns_]
 
 
-def test_without_a_stable_text_there_is_no_digest_and_one_warning(folds):
+def test_without_a_cache_key_there_is_no_digest_and_one_warning(folds):
     fitness = CrossValidatedFitness(GaussianNB(), folds, lambda *_: 0.0, engine="sklearn")
     with pytest.warns(UserWarning, match="GaussianNB: scores are not kept on disk: the scorer"):
         assert fitness.digest is None

@@ -14,13 +14,18 @@ from joblib import delayed
 from sklearn.base import clone
 
 from vaega.core.randomness import derive_seed
-from vaega.core.threads import one_thread
+from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import ArmConfig, ExperimentConfig, GeneratorConfig
 from vaega.experiments.protocols import Trial, TrialOptions
 from vaega.experiments.registry import classifier_of, make_sampler
-from vaega.fitness._folds import prepare_fold, seed_unset
-from vaega.fitness._parallel import Alone, client_of, counted_warnings, make_parallel
+from vaega.fitness._folds import (
+    WithoutNestedParallelism,
+    client_of,
+    make_parallel,
+    prepare_fold,
+    seed_unset,
+)
 from vaega.selection._choice import choose_one_standard_error
 from vaega.selection._filters import rank_features
 from vaega.selection._settings import FEW_ROWS
@@ -141,7 +146,7 @@ class _CandidateValidation:
                 tasks.append((*split, derive_seed(seed, index)))
         # Without a generator to train, starting processes costs more than the fits.
         processes = make_parallel(1 if sampler is None else n_jobs)
-        fold = self._fold if client_of(processes) is None else Alone(self._fold)
+        fold = self._fold if client_of(processes) is None else WithoutNestedParallelism(self._fold)
         parts = processes(delayed(fold)(sampler, *task) for task in tasks)
         losses = np.zeros(n_rows)
         for (_, validate, _), part in zip(tasks, parts, strict=True):
@@ -149,7 +154,7 @@ class _CandidateValidation:
         return losses
 
     def _fold(self, sampler: Any, fit: np.ndarray, validate: np.ndarray, seed: int) -> np.ndarray:
-        with one_thread(), counted_warnings():
+        with one_thread(), captured_warnings():
             fold = prepare_fold(
                 self.trial.X,
                 self.trial.y,

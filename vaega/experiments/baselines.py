@@ -31,7 +31,7 @@ from vaega.core.errors import DataError, InputError
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.core.tables import Table, csv_text
-from vaega.core.threads import one_thread
+from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._sources import available_datasets, load_dataset
 from vaega.data._splits import Split, holdout_split, kfold_splits, official_split
@@ -39,7 +39,6 @@ from vaega.experiments.monitor import LineObserver
 from vaega.experiments.runner import ExecutionOptions, TaskWorker, complete
 from vaega.experiments.runs import Run
 from vaega.experiments.store import Store
-from vaega.fitness._parallel import counted_warnings
 
 # Above so many columns, what grows with their square or fits whole forests of full trees is
 # searched in a smaller grid.
@@ -277,7 +276,7 @@ def evaluate(
     X, y = rows.X[split.train], rows.y[split.train]
     groups = None if rows.groups is None else rows.groups[split.train]
     metric = metric_of(rows.n_classes)
-    with one_thread(), counted_warnings() as counted:
+    with one_thread(), captured_warnings() as counted:
         pipeline = model.make(derive_seed(seed, "baseline", "model", model.name))
         searched = _search_rows(y, groups, rows.class_names, settings, seed)
         searched_groups = None if groups is None else groups[searched]

@@ -12,7 +12,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer, precision_recall_fscore_support
 
 from vaega.core.randomness import derive_seed
-from vaega.core.threads import one_thread
+from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.augmentation import select_augmentation
 from vaega.experiments.config import (
@@ -27,7 +27,6 @@ from vaega.experiments.protocols import Trial, TrialOptions
 from vaega.experiments.registry import classifier_of, make_sampler
 from vaega.fitness._folds import Preparation, augment, seed_unset
 from vaega.fitness._memory import Objective, PenaltyObjective, WeightedObjective
-from vaega.fitness._parallel import counted_warnings
 from vaega.selection._classical import ClassicalSelection
 from vaega.selection._search import InnerValidation, Search, SearchResult
 from vaega.selection._stability import nogueira
@@ -228,7 +227,7 @@ def score_heldout(
     selected = np.flatnonzero(mask[features])
     final = AnsweredOnce(clone(classifier) if selected.size else DummyClassifier(strategy="prior"))
     seed_unset(final.classifier, derive_seed(trial.seed, "final classifier"))
-    with one_thread(), counted_warnings() as counted:
+    with one_thread(), captured_warnings() as counted:
         final.classifier.fit(_columns(X, selected), y)
         X_test, y_test = trial.test.open()
         X_test = _columns(fitted.transform(X_test[:, columns]), selected)
@@ -264,7 +263,7 @@ def _figures(
     final: AnsweredOnce, X_test: np.ndarray, y_test: np.ndarray, y_train: np.ndarray
 ) -> tuple[list[dict[str, Any]], float | None]:
     n_classes = int(max(y_train.max(), y_test.max())) + 1
-    with one_thread(), counted_warnings():  # said once, by the score
+    with one_thread(), captured_warnings():  # said once, by the score
         classes = class_figures(y_test, final.predict(X_test), n_classes)
         if not hasattr(final, "predict_proba"):
             return classes, None

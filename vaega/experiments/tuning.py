@@ -27,7 +27,7 @@ from sklearn.metrics import get_scorer
 from vaega.core.errors import ConfigError, InputError, MissingExtraError, ResultsError, first_line
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
 from vaega.core.randomness import derive_seed
-from vaega.core.threads import one_thread
+from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import (
@@ -48,7 +48,6 @@ from vaega.experiments.registry import (
     make_sampler,
 )
 from vaega.fitness._folds import prepare_fold, seed_unset
-from vaega.fitness._parallel import counted_warnings
 
 # A plain autoencoder has no prior, and the samplers without a model know no density at all.
 DENSITIES = tuple(kind for kind in MODELS if kind != "autoencoder")
@@ -101,7 +100,7 @@ class Objective:
 
     def _fold(self, arm: ArmConfig, index: int) -> tuple[float, Counter[str]]:
         seed, split = derive_seed(self.trial.seed, "tune", index), self.trial.inner[index]
-        with one_thread(), counted_warnings() as counted:
+        with one_thread(), captured_warnings() as counted:
             measure = self._density if self.kind == "elbo" else self._score
             value = measure(arm, split, seed)
         return value, counted

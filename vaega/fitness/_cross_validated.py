@@ -21,7 +21,7 @@ from vaega import __version__
 from vaega.core.errors import InputError, first_line
 from vaega.core.files import fingerprint
 from vaega.core.randomness import derive_seed
-from vaega.core.threads import one_thread
+from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._folds import Fold
 from vaega.engines._registry import EngineSpec, match, score_fold
 from vaega.fitness._cache_key import cache_key
@@ -29,20 +29,29 @@ from vaega.fitness._folds import (
     ClusterFolds,
     FoldFiles,
     SentFolds,
+    WithoutNestedParallelism,
+    client_of,
+    count_workers,
     hash_fold,
+    make_parallel,
     open_folds,
     unset_seeds,
 )
-from vaega.fitness._parallel import Alone, client_of, count_workers, counted_warnings, make_parallel
 
-Folds = Sequence[Fold] | str | SentFolds
+Folds = Sequence[Fold] | str | SentFolds  # In this process, in a folder, or as they were sent
+
+ENGINES = ("auto", "population", "sklearn")
+_CHUNKS_PER_JOB = 4  # so that a slow chunk does not keep the other workers waiting
+_LIBRARIES = tuple(f"{library.__name__} {library.__version__}" for library in (np, scipy, sklearn))
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What the evaluation of some masks gave."""
+    """The scores of some masks, and the warnings of their classifiers."""
 
-    scores: np.ndarray  # The score of each mask in each fold
+    scores: np.ndarray  # (n_masks, n_folds): NaN where an engine leaves it to scikit-learn
+    # (n_masks,): how often the classifier warned of what, so that the warnings of a result don't
+    # depend on which of its masks were evaluated before. Masks may share one: not to be changed.
     warned: tuple[Counter[str], ...]
 
 
@@ -54,7 +63,7 @@ class Task:
     scorer: Any  # A scikit-learn scorer
     seed: int  # Of all evaluations
     seeded: tuple[str, ...]  # The parameters of the classifier that take a seed derived from it
-    places: tuple[int, ...]  # Of the folds, among all of them: seeds are derived from these
+    fold_indices: tuple[int, ...]  # Among all folds of the fitness: seeds are derived from these
     plan: EngineSpec | None  # Of the engine that computes the classifier, if one does
 
 
@@ -65,8 +74,9 @@ class Chunk:
     On the way to another process the masks are packed bits.
     """
 
-    masks: np.ndarray
-    known: np.ndarray | None = None  # Scores that need not be computed; NaN elsewhere
+    masks: np.ndarray  # (n_masks, n_features) bool
+    # (n_masks, n_folds): scores that need not be computed; NaN elsewhere
+    known: np.ndarray | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpack, (self.bits, self.masks.shape[1], self.known)
@@ -79,119 +89,6 @@ class Chunk:
 
 def _unpack(bits: np.ndarray, n_features: int, known: np.ndarray | None) -> Chunk:
     return Chunk(np.unpackbits(bits, axis=1, count=n_features).view(bool), known)
-
-
-def evaluate_together(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
-    """Score masks with the engine of the task's plan."""
-    assert task.plan is not None
-    masks, seeds = chunk.masks, None
-    random = task.plan.engine.RANDOM and task.seeded
-    warned: dict[int, Counter[str]] = defaultdict(Counter)
-    columns = []
-    with one_thread(), counted_warnings():  # an engine names what scikit-learn would warn of
-        digests = [fingerprint(row) for row in chunk.bits] if random else []
-        for place, fold in zip(task.places, _folds_of(folds, task), strict=True):
-            if random:
-                seeds = np.array([_derive(task.seed, digest, place) for digest in digests])
-            result = score_fold(task.plan, fold, masks, seeds)
-            columns.append(result.scores)
-            for text, rows in result.warnings.items():
-                for row in rows.tolist():
-                    warned[row][text] += 1
-    by_mask = [Counter[str]()] * len(masks)
-    for row, counted in warned.items():
-        by_mask[row] = counted
-    return Evaluation(np.stack(columns, axis=1), tuple(by_mask))
-
-
-def evaluate_singly(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
-    """Score masks with scikit-learn, one after the other."""
-    folds, masks, warned = _folds_of(folds, task), chunk.masks, []
-    digests = [fingerprint(row) if task.seeded else "" for row in chunk.bits]
-    scores = np.full((len(masks), len(folds)), np.nan)
-    if chunk.known is not None:
-        scores[:] = chunk.known
-    # What the caller chose is for masks. A forest would take it for its trees as well, and add up
-    # their votes in the order in which threads end. Counting is entered once here: the one of each
-    # mask costs nothing then.
-    with one_thread(), parallel_config(backend="sequential", n_jobs=1), counted_warnings():
-        for row, mask in enumerate(masks):
-            with counted_warnings() as counted:
-                for column, (place, fold) in enumerate(zip(task.places, folds, strict=True)):
-                    if np.isnan(scores[row, column]):
-                        scores[row, column] = _score(fold, place, mask, digests[row], task)
-            warned.append(counted)
-    return Evaluation(scores, tuple(warned))
-
-
-def _folds_of(folds: Folds, task: Task) -> Sequence[Fold]:
-    if not isinstance(folds, str | SentFolds):
-        return folds
-    kept = open_folds(folds) if isinstance(folds, str) else folds.folds
-    return [kept[place] for place in task.places]
-
-
-def _derive(seed: int, digest: str, place: int) -> int:
-    return derive_seed(seed, "evaluation", digest, place)
-
-
-def _score(fold: Fold, place: int, mask: np.ndarray, digest: str, task: Task) -> float:
-    kept = np.flatnonzero(mask[fold.columns])
-    if kept.size == 0:
-        guess = DummyClassifier(strategy="prior")
-        guess.fit(fold.y_fit[:, None], fold.y_fit, **_fit_weights(guess, fold))
-        one_column = fold.y_validate[:, None]
-        return float(task.scorer(guess, one_column, fold.y_validate, **_score_weights(fold)))
-    estimator = clone(task.estimator)
-    if task.seeded:
-        seed = _derive(task.seed, digest, place)
-        estimator.set_params(**dict.fromkeys(task.seeded, seed))
-    try:
-        # numpy's take keeps rows contiguous, where X[:, kept] would not.
-        estimator.fit(fold.X_fit.take(kept, axis=1), fold.y_fit, **_fit_weights(estimator, fold))
-        X_validate = fold.X_validate.take(kept, axis=1)
-        score = float(task.scorer(estimator, X_validate, fold.y_validate, **_score_weights(fold)))
-    except Exception as error:
-        raise InputError(_failure(estimator, kept.size, fold, error)) from error
-    if not np.isfinite(score):
-        raise InputError(_failure(estimator, kept.size, fold, f"the score is {score}"))
-    return score
-
-
-def _fit_weights(estimator: Any, fold: Fold) -> dict[str, np.ndarray]:
-    if fold.weight_fit is None:
-        return {}
-    if isinstance(estimator, Pipeline):  # its last step is the classifier
-        return {f"{estimator.steps[-1][0]}__sample_weight": fold.weight_fit}
-    return {"sample_weight": fold.weight_fit}
-
-
-def _score_weights(fold: Fold) -> dict[str, np.ndarray]:
-    return {} if fold.weight_validate is None else {"sample_weight": fold.weight_validate}
-
-
-def _failure(estimator: Any, n_kept: int, fold: Fold, reason: Any) -> str:
-    first = first_line(reason).rstrip(".")
-    return (
-        f"{type(estimator).__name__}: cannot be fitted and scored on {n_kept} features, "
-        f"{len(fold.y_fit)} fit rows and {len(fold.y_validate)} validate rows: {first}."
-    )
-
-
-ENGINES = ("auto", "population", "sklearn")
-_CHUNKS_PER_JOB = 4  # so that a slow chunk does not keep the other workers waiting
-_LIBRARIES = tuple(f"{library.__name__} {library.__version__}" for library in (np, scipy, sklearn))
-
-
-_SAID: set[str] = set()
-
-
-def _say_once(sentence: str) -> None:
-    # Python forgets which warnings it has shown whenever some are caught elsewhere, and a vote of
-    # ten searches makes sixty of these objects.
-    if sentence not in _SAID:
-        _SAID.add(sentence)
-        warnings.warn(sentence, stacklevel=5)
 
 
 @dataclass(eq=False)
@@ -256,7 +153,7 @@ class CrossValidatedFitness:
 
     def __post_init__(self) -> None:
         self._n_features = max(int(fold.columns.max()) + 1 for fold in self.folds)
-        self._places = tuple(range(len(self.folds)))
+        self._fold_indices = tuple(range(len(self.folds)))
         self._files = FoldFiles(self.folds)
         self._sent = ClusterFolds(self.folds)
         self._hashes: dict[int, str | None] = {}
@@ -277,7 +174,7 @@ class CrossValidatedFitness:
                 f"computes, got {plan or 'one that it does not know'}."
             )
         if plan is not None:
-            _say_once(
+            _warn_once(
                 f"{owner}: {plan} is not computed for whole populations; scikit-learn scores one "
                 "mask after the other."
             )
@@ -300,12 +197,12 @@ class CrossValidatedFitness:
             self._files.close()
             self._sent.close()
 
-    def subset(self, fold_places: Sequence[int]) -> "CrossValidatedFitness":
+    def subset(self, fold_indices: Sequence[int]) -> "CrossValidatedFitness":
         """Return the fitness on some of the folds.
 
         Parameters
         ----------
-        fold_places : sequence of int
+        fold_indices : sequence of int
             Which folds, at least one.
 
         Returns
@@ -329,14 +226,14 @@ class CrossValidatedFitness:
         >>> fitness.subset([0, 2]).score_folds(np.array([[True]])).shape
         (1, 2)
         """
-        places = [int(place) for place in fold_places]
-        if not places or not set(places) <= set(range(len(self.folds))):
+        indices = [int(index) for index in fold_indices]
+        if not indices or not set(indices) <= set(range(len(self.folds))):
             raise InputError(
-                f"CrossValidatedFitness: fold_places must be some of 0 to {len(self.folds) - 1}, "
-                f"got {list(fold_places)}."
+                f"CrossValidatedFitness: fold_indices must be some of 0 to {len(self.folds) - 1}, "
+                f"got {list(fold_indices)}."
             )
-        view = replace(self, folds=[self.folds[place] for place in places])
-        view._places = tuple(self._places[place] for place in places)
+        view = replace(self, folds=[self.folds[index] for index in indices])
+        view._fold_indices = tuple(self._fold_indices[index] for index in indices)
         view._n_features, view._is_view = self._n_features, True
         view._files, view._sent, view._hashes = self._files, self._sent, self._hashes
         return view
@@ -350,7 +247,7 @@ class CrossValidatedFitness:
         with a warning, where a parameter has no text that is the same in every process: then
         scores cannot be kept for another one.
         """
-        hashes = [self._hash(*pair) for pair in zip(self._places, self.folds, strict=True)]
+        hashes = [self._hash(*pair) for pair in zip(self._fold_indices, self.folds, strict=True)]
         texts = {"estimator": cache_key(self.estimator), "scorer": cache_key(self.scorer)}
         unknown = [name for name, text in texts.items() if text is None]
         if unknown or None in hashes:
@@ -363,7 +260,7 @@ class CrossValidatedFitness:
             )
             return None
         return fingerprint(
-            list(self._places),
+            list(self._fold_indices),
             hashes,
             texts,
             self.seed,
@@ -379,10 +276,10 @@ class CrossValidatedFitness:
             ]
         return libraries
 
-    def _hash(self, place: int, fold: Fold) -> str | None:
-        if place not in self._hashes:
-            self._hashes[place] = hash_fold(fold)
-        return self._hashes[place]
+    def _hash(self, index: int, fold: Fold) -> str | None:
+        if index not in self._hashes:
+            self._hashes[index] = hash_fold(fold)
+        return self._hashes[index]
 
     def __call__(self, masks: np.ndarray) -> np.ndarray:
         """Return the mean score of each mask over the folds.
@@ -442,28 +339,29 @@ class CrossValidatedFitness:
             )
         if len(masks) == 0:
             return Evaluation(np.empty((0, len(self.folds))), ())
-        result = self._spread(masks)
+        result = self._evaluate_all(masks)
         for counted in filter(None, result.warned):
             self.warnings_.update(counted)
         return result
 
-    def _spread(self, masks: np.ndarray) -> Evaluation:
+    def _evaluate_all(self, masks: np.ndarray) -> Evaluation:
         seeded, plan = tuple(unset_seeds(self.estimator)), self._plan
-        task = Task(self.estimator, self.scorer, self.seed, seeded, self._places, plan)
+        task = Task(self.estimator, self.scorer, self.seed, seeded, self._fold_indices, plan)
         if plan is None:
-            return self._share_out(evaluate_singly, masks, None, task)
-        together = self._share_out(evaluate_together, masks, None, task, prefer="threads")
-        rest = np.flatnonzero(np.isnan(together.scores).any(axis=1))
-        if rest.size:
-            single = self._share_out(evaluate_singly, masks[rest], together.scores[rest], task)
-            together.scores[rest] = single.scores
+            return self._distribute(evaluate_singly, masks, None, task)
+        together = self._distribute(evaluate_together, masks, None, task, prefer="threads")
+        fallback = np.flatnonzero(np.isnan(together.scores).any(axis=1))
+        if fallback.size:  # scikit-learn decides what rounding could turn
+            known = together.scores[fallback]
+            single = self._distribute(evaluate_singly, masks[fallback], known, task)
+            together.scores[fallback] = single.scores
             warned = list(together.warned)
-            for row, counted in zip(rest, single.warned, strict=True):
+            for row, counted in zip(fallback, single.warned, strict=True):
                 warned[row] = warned[row] + counted
             return Evaluation(together.scores, tuple(warned))
         return together
 
-    def _share_out(
+    def _distribute(
         self,
         evaluate: Callable[..., Evaluation],
         masks: np.ndarray,
@@ -499,39 +397,147 @@ class CrossValidatedFitness:
         client = client_of(parallel)
         if client is None:
             return evaluate, self._files.folder
-        return Alone(evaluate), self._sent.sent_to(client)
+        return WithoutNestedParallelism(evaluate), self._sent.sent_to(client)
+
+
+_WARNED: set[str] = set()
+
+
+def _warn_once(sentence: str) -> None:
+    # Python forgets which warnings it has shown whenever some are caught elsewhere, and a vote of
+    # ten searches makes sixty of these objects.
+    if sentence not in _WARNED:
+        _WARNED.add(sentence)
+        warnings.warn(sentence, stacklevel=5)
 
 
 def _in_threads(
     evaluate: Callable[[Chunk], Evaluation], chunks: Sequence[Chunk], n_workers: int
 ) -> list[Evaluation]:
     """Evaluate chunks in threads, of which the one that asks is one."""
-    left, results = deque(enumerate(chunks)), dict[int, Evaluation]()
+    pending, results = deque(enumerate(chunks)), dict[int, Evaluation]()
     errors: dict[int, Exception] = {}
 
     def take() -> tuple[int, Chunk] | None:
         try:
-            return left.popleft()
+            return pending.popleft()
         except IndexError:
             return None
 
     def work() -> None:
         with one_thread():
-            for place, chunk in iter(take, None):
+            for index, chunk in iter(take, None):
                 try:
-                    results[place] = evaluate(chunk)
+                    results[index] = evaluate(chunk)
                 except Exception as error:  # raised below, by the thread that asks
-                    errors[place] = error
-                    left.clear()  # nobody needs the rest
+                    errors[index] = error
+                    pending.clear()  # the others are not needed
 
     with ThreadPoolExecutor(n_workers - 1) as pool:
         others = [pool.submit(work) for _ in range(n_workers - 1)]
         try:
             work()
         finally:
-            left.clear()
+            pending.clear()
     for other in others:
         other.result()
     if errors:
         raise errors[min(errors)]  # whichever came first: chunks are taken in order
-    return [results[place] for place in range(len(chunks))]
+    return [results[index] for index in range(len(chunks))]
+
+
+def evaluate_together(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
+    """Score masks with the engine of the task's plan."""
+    assert task.plan is not None
+    masks, seeds = chunk.masks, None
+    random = task.plan.engine.RANDOM and task.seeded
+    warned: dict[int, Counter[str]] = defaultdict(Counter)
+    columns = []
+    with one_thread(), captured_warnings():  # an engine names what scikit-learn would warn of
+        digests = [fingerprint(row) for row in chunk.bits] if random else []
+        for index, fold in zip(task.fold_indices, _folds_of(folds, task), strict=True):
+            if random:
+                seeds = np.array([_derive_seed(task.seed, digest, index) for digest in digests])
+            result = score_fold(task.plan, fold, masks, seeds)
+            columns.append(result.scores)
+            for text, rows in result.warnings.items():
+                for row in rows.tolist():
+                    warned[row][text] += 1
+    by_mask = [Counter[str]()] * len(masks)
+    for row, counted in warned.items():
+        by_mask[row] = counted
+    return Evaluation(np.stack(columns, axis=1), tuple(by_mask))
+
+
+def evaluate_singly(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
+    """Score masks with scikit-learn, one after the other."""
+    folds, masks, warned = _folds_of(folds, task), chunk.masks, []
+    digests = [fingerprint(row) if task.seeded else "" for row in chunk.bits]
+    scores = np.full((len(masks), len(folds)), np.nan)
+    if chunk.known is not None:
+        scores[:] = chunk.known
+    # What the caller chose is for masks. A forest would take it for its trees as well, and add up
+    # their votes in the order in which threads end. Counting is entered once here: the one of each
+    # mask costs nothing then.
+    with one_thread(), parallel_config(backend="sequential", n_jobs=1), captured_warnings():
+        for row, mask in enumerate(masks):
+            with captured_warnings() as counted:
+                for column, (index, fold) in enumerate(zip(task.fold_indices, folds, strict=True)):
+                    if np.isnan(scores[row, column]):
+                        scores[row, column] = _score(fold, index, mask, digests[row], task)
+            warned.append(counted)
+    return Evaluation(scores, tuple(warned))
+
+
+def _folds_of(folds: Folds, task: Task) -> Sequence[Fold]:
+    if not isinstance(folds, str | SentFolds):
+        return folds
+    every = open_folds(folds) if isinstance(folds, str) else folds.folds
+    return [every[index] for index in task.fold_indices]
+
+
+def _derive_seed(seed: int, digest: str, fold_index: int) -> int:
+    return derive_seed(seed, "evaluation", digest, fold_index)
+
+
+def _score(fold: Fold, index: int, mask: np.ndarray, digest: str, task: Task) -> float:
+    columns = np.flatnonzero(mask[fold.columns])
+    if columns.size == 0:
+        guess = DummyClassifier(strategy="prior")
+        guess.fit(fold.y_fit[:, None], fold.y_fit, **_fit_weights(guess, fold))
+        one_column = fold.y_validate[:, None]
+        return float(task.scorer(guess, one_column, fold.y_validate, **_score_weights(fold)))
+    estimator = clone(task.estimator)
+    if task.seeded:
+        seed = _derive_seed(task.seed, digest, index)
+        estimator.set_params(**dict.fromkeys(task.seeded, seed))
+    try:
+        # numpy's take keeps rows contiguous, where X[:, columns] would not.
+        estimator.fit(fold.X_fit.take(columns, axis=1), fold.y_fit, **_fit_weights(estimator, fold))
+        X_validate = fold.X_validate.take(columns, axis=1)
+        score = float(task.scorer(estimator, X_validate, fold.y_validate, **_score_weights(fold)))
+    except Exception as error:
+        raise InputError(_failure(estimator, columns.size, fold, error)) from error
+    if not np.isfinite(score):
+        raise InputError(_failure(estimator, columns.size, fold, f"the score is {score}"))
+    return score
+
+
+def _fit_weights(estimator: Any, fold: Fold) -> dict[str, np.ndarray]:
+    if fold.weight_fit is None:
+        return {}
+    if isinstance(estimator, Pipeline):  # its last step is the classifier
+        return {f"{estimator.steps[-1][0]}__sample_weight": fold.weight_fit}
+    return {"sample_weight": fold.weight_fit}
+
+
+def _score_weights(fold: Fold) -> dict[str, np.ndarray]:
+    return {} if fold.weight_validate is None else {"sample_weight": fold.weight_validate}
+
+
+def _failure(estimator: Any, n_columns: int, fold: Fold, reason: Any) -> str:
+    first = first_line(reason).rstrip(".")
+    return (
+        f"{type(estimator).__name__}: cannot be fitted and scored on {n_columns} features, "
+        f"{len(fold.y_fit)} fit rows and {len(fold.y_validate)} validate rows: {first}."
+    )

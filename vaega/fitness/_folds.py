@@ -1,41 +1,32 @@
-"""Folds that are sent to the workers of a cluster, once for all masks."""
+"""Inner folds: prepared on their fit rows, and brought to the workers that score masks on them.
+
+In threads workers read the folds where they are, in processes from memory-mapped files, on a Dask
+cluster from what was sent to them once. joblib's Dask backend leaves four things to its callers.
+Workers do not see the files of this machine, so the folds are sent (`ClusterFolds`). In a block of
+``parallel_config`` every classifier would give its own work to the cluster, a forest its trees, and
+add up their votes in the order in which they come; so only the folds and masks of a search go there
+(`work_on`), and within a worker nothing is parallel (`WithoutNestedParallelism`). And where the
+workers that had some work died one after the other, joblib would wait for it for ever; here that is
+an error (`make_cluster_backend`).
+"""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from joblib import delayed
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from sklearn.base import clone
 
-from vaega.core.errors import InputError
+from vaega.core.errors import InputError, first_line
 from vaega.core.files import fingerprint
 from vaega.core.randomness import derive_seed
 from vaega.data._folds import Fold
-from vaega.fitness._parallel import Alone, client_of, make_parallel
-
-
-def unset_seeds(estimator: Any) -> list[str]:
-    """Return the names of all ``random_state`` parameters, nested ones too, that are None."""
-    if not hasattr(estimator, "get_params"):
-        return []
-    parameters = estimator.get_params(deep=True)
-    return sorted(
-        name
-        for name, value in parameters.items()
-        if value is None and (name == "random_state" or name.endswith("__random_state"))
-    )
-
-
-def seed_unset(estimator: Any, seed: int) -> Any:
-    """Set every ``random_state`` that the user left unset; what the user set stays."""
-    names = unset_seeds(estimator)
-    if names:
-        estimator.set_params(**dict.fromkeys(names, seed))
-    return estimator
 
 
 class Preparation(Protocol):
@@ -123,7 +114,9 @@ def prepare_folds(
 ) -> list[Fold]:
     """Prepare all inner folds, the costly ones (a generator to train in each) side by side."""
     parallel = make_parallel(n_jobs)
-    prepare = prepare_fold if client_of(parallel) is None else Alone(prepare_fold)
+    prepare = (
+        prepare_fold if client_of(parallel) is None else WithoutNestedParallelism(prepare_fold)
+    )
     tasks = [
         delayed(prepare)(
             X,
@@ -132,14 +125,34 @@ def prepare_folds(
             validate_rows,
             preparation=preparation,
             sampler=sampler,
-            seed=derive_seed(seed, "fold", place),
+            seed=derive_seed(seed, "fold", index),
             sample_weight=sample_weight,
         )
-        for place, (fit_rows, validate_rows) in enumerate(splits)
+        for index, (fit_rows, validate_rows) in enumerate(splits)
     ]
     if sampler is None:
-        return [function(*given, **named) for function, given, named in tasks]
+        return [function(*args, **kwargs) for function, args, kwargs in tasks]
     return list(parallel(tasks))
+
+
+def unset_seeds(estimator: Any) -> list[str]:
+    """Return the names of all ``random_state`` parameters, nested ones too, that are None."""
+    if not hasattr(estimator, "get_params"):
+        return []
+    parameters = estimator.get_params(deep=True)
+    return sorted(
+        name
+        for name, value in parameters.items()
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    )
+
+
+def seed_unset(estimator: Any, seed: int) -> Any:
+    """Set every ``random_state`` that the user left unset; what the user set stays."""
+    names = unset_seeds(estimator)
+    if names:
+        estimator.set_params(**dict.fromkeys(names, seed))
+    return estimator
 
 
 _PARTS = tuple(field.name for field in fields(Fold))
@@ -168,11 +181,11 @@ class FoldFiles:
 
 
 def _write(folder: Path, folds: Sequence[Fold]) -> None:
-    for place, fold in enumerate(folds):
+    for index, fold in enumerate(folds):
         for part in _PARTS:
             if (value := getattr(fold, part)) is not None:
                 np.save(
-                    folder / f"{place}_{part}.npy", _plain(np.asarray(value)), allow_pickle=False
+                    folder / f"{index}_{part}.npy", _plain(np.asarray(value)), allow_pickle=False
                 )
 
 
@@ -193,11 +206,11 @@ def _plain(values: np.ndarray) -> np.ndarray:
 def open_folds(folder: str) -> list[Fold]:
     """Return the folds of a folder, mapped into memory."""
     n_folds = len(list(Path(folder).glob("*_columns.npy")))
-    return [_open(Path(folder), place) for place in range(n_folds)]
+    return [_open(Path(folder), index) for index in range(n_folds)]
 
 
-def _open(folder: Path, place: int) -> Fold:
-    paths = {part: folder / f"{place}_{part}.npy" for part in _PARTS}
+def _open(folder: Path, index: int) -> Fold:
+    paths = {part: folder / f"{index}_{part}.npy" for part in _PARTS}
     parts = {part: np.load(path, mmap_mode="r") for part, path in paths.items() if path.exists()}
     return Fold(**parts)
 
@@ -224,10 +237,11 @@ class SentFolds:
 def _receive(contents: list[dict[str, Any]]) -> SentFolds:
     # What arrives lies anywhere in a message; numeric libraries may round otherwise there than in
     # an array that begins where numpy begins it.
-    return SentFolds([Fold(**{name: _own(part) for name, part in one.items()}) for one in contents])
+    copies = [{name: _copy(part) for name, part in content.items()} for content in contents]
+    return SentFolds([Fold(**parts) for parts in copies])
 
 
-def _own(part: Any) -> Any:
+def _copy(part: Any) -> Any:
     return part.copy(order="K") if isinstance(part, np.ndarray) else part
 
 
@@ -249,3 +263,69 @@ class ClusterFolds:
     def close(self) -> None:
         """Let go of them; the cluster forgets them."""
         self._client = self._future = None
+
+
+_BACKEND: ContextVar[Any] = ContextVar("_BACKEND", default=None)
+
+
+def make_cluster_backend(client: Any) -> Any:
+    """Return what `work_on` takes to compute on a cluster."""
+    from joblib._dask import DaskDistributedBackend
+
+    class ClusterBackend(DaskDistributedBackend):
+        def submit(self, func: Any, callback: Any = None) -> Any:
+            future = super().submit(func, callback)
+            future.add_done_callback(lambda done: _hand_over(done, callback))
+            return future
+
+        def retrieve_result_callback(self, out: Any) -> Any:
+            if isinstance(out, BaseException):  # of the cluster; those of the work are wrapped
+                raise InputError(f"the cluster could not complete the work: {first_line(out)}")
+            return super().retrieve_result_callback(out)
+
+    return ClusterBackend(client=client)
+
+
+def _hand_over(done: Any, callback: Any) -> None:
+    error = done.exception()
+    if error is not None and callback is not None:
+        callback(error)
+
+
+@contextmanager
+def work_on(backend: Any) -> Iterator[None]:
+    """Give the folds and masks of the searches in the block to a cluster, and nothing else."""
+    token = _BACKEND.set(backend)
+    try:
+        yield
+    finally:
+        _BACKEND.reset(token)
+
+
+def make_parallel(n_jobs: int | None, prefer: str | None = None) -> Parallel:
+    """Return what computes folds and masks: the cluster of `work_on`, else what joblib chooses."""
+    backend = None if n_jobs == 1 else _BACKEND.get()
+    return Parallel(n_jobs=n_jobs, prefer=prefer, backend=backend)
+
+
+def count_workers(n_jobs: int | None) -> int:
+    """Return how many workers that is."""
+    backend = None if n_jobs == 1 else _BACKEND.get()
+    return int(effective_n_jobs(n_jobs) if backend is None else backend.effective_n_jobs(n_jobs))
+
+
+def client_of(parallel: Parallel) -> Any:
+    """Return the client of the cluster on which a `Parallel` computes."""
+    return getattr(parallel._backend, "client", None)
+
+
+@dataclass(frozen=True)
+class WithoutNestedParallelism:
+    """A function that computes in its own process, whatever it gives to joblib in turn."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Call the function."""
+        with parallel_config(backend="sequential"):
+            return self.function(*arguments, **keywords)

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.threads import captured_warnings
 from vaega.data._folds import Fold
 from vaega.fitness._folds import prepare_fold
 from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
-from vaega.fitness._parallel import counted_warnings
 from vaega.fitness._score_store import ScoreStore
 from vaega.selection._filters import RANKINGS, rank_features
 from vaega.selection._search import InnerValidation, SearchResult
@@ -60,14 +60,14 @@ class ClassicalSelection:
         scores, warned = [], Counter[str]()
         with inner.fitness(folds) as fitness:
             for index, fold in enumerate(folds):
-                with counted_warnings() as counted:
+                with captured_warnings() as counted:
                     order = self._order(fold, n, derive_seed(inner.seed, index))
                 masks = prefix_masks(order, sizes)
                 memory = FitnessMemory(fitness.subset([index]), n_features=n, store=store)
                 scores.append(memory(masks))
                 warned.update(memory.warnings_ + counted)
         metric = np.mean(scores, axis=0)
-        with counted_warnings() as counted:
+        with captured_warnings() as counted:
             masks = prefix_masks(self._order(_all_rows(inner), n, inner.seed), sizes)
         n_masks = len(sizes)
         evaluations = Evaluations(n_masks, n_masks, n_masks, n_masks * len(folds), warned + counted)

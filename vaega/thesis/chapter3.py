@@ -18,7 +18,7 @@ from vaega.core.checks import check_choice
 from vaega.core.errors import DataError, InputError
 from vaega.core.files import canonical_json, fingerprint, plain
 from vaega.core.randomness import derive_rng, derive_seed
-from vaega.core.threads import one_thread
+from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._splits import Split, holdout_split
 from vaega.experiments.baselines import (
@@ -35,7 +35,6 @@ from vaega.experiments.registry import share_amount
 from vaega.experiments.runner import ExecutionOptions, TaskWorker, complete
 from vaega.experiments.runs import Run
 from vaega.experiments.store import Store
-from vaega.fitness._parallel import counted_warnings
 from vaega.generative._closed_form import ClassGaussian
 from vaega.generative._models import VAE, BaseAutoencoder, ConditionalVAE
 from vaega.generative._samplers import SMOTE
@@ -313,7 +312,7 @@ def measure_task(task: SyntheticTask, dataset: Dataset) -> dict[str, Any]:
     pooled = dataset.pooled()
     split = _split(pooled, seed)
     fit, test = ((pooled.X[rows], pooled.y[rows]) for rows in (split.train, split.test))
-    with one_thread(), counted_warnings() as counted:
+    with one_thread(), captured_warnings() as counted:
         shown = _shown(task.run.arm, dataset, RealRows(*fit, *test))
         drawing_seed = derive_seed(seed, "synthetic", task.run.arm)
         drawn = draw_synthetic(task.run.arm, shown, task.network, task.n_drawn, drawing_seed)

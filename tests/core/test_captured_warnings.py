@@ -3,11 +3,11 @@ import warnings
 
 import pytest
 
-from vaega.fitness._parallel import counted_warnings
+from vaega.core.threads import captured_warnings
 
 
 def test_first_lines_are_counted_by_category():
-    with counted_warnings() as counted:
+    with captured_warnings() as counted:
         for _ in range(3):
             warnings.warn("same\nmore", stacklevel=1)
         warnings.warn("old", DeprecationWarning, stacklevel=1)
@@ -19,14 +19,14 @@ def test_threads_count_their_own_and_leave_the_process_as_it_was():
     inside, done, counts = threading.Barrier(2), threading.Event(), {}
 
     def first():
-        with counted_warnings() as counted:
+        with captured_warnings() as counted:
             inside.wait()
             warnings.warn("first", stacklevel=1)
         counts["first"] = counted
         done.set()
 
     def second():
-        with counted_warnings() as counted:
+        with captured_warnings() as counted:
             inside.wait()
             done.wait()  # leaves after the other, which entered it
             warnings.warn("second", stacklevel=1)
@@ -47,7 +47,7 @@ def test_warnings_of_other_threads_are_shown():
     thread = threading.Thread(target=lambda: warnings.warn("from outside", stacklevel=1))
 
     def other_thread_warns():
-        with counted_warnings() as counted:
+        with captured_warnings() as counted:
             thread.start()
             thread.join()
         assert not counted
@@ -57,5 +57,5 @@ def test_warnings_of_other_threads_are_shown():
 
 
 def test_a_swallowed_interrupt_interrupts():
-    with pytest.raises(KeyboardInterrupt), counted_warnings():
+    with pytest.raises(KeyboardInterrupt), captured_warnings():
         warnings.warn("Training interrupted by user.", stacklevel=1)
