@@ -164,7 +164,8 @@ def _search(
         return search.run(inner), columns
     first = _preselect(search, config.search.preselect, inner)
     keep = config.search.preselect.keep
-    columns = frequent_columns(first.frequencies, first.weights, first.mask, keep, search.settings)
+    bounds = search.settings.bounds(len(first.mask))
+    columns = frequent_columns(first.frequencies, first.weights, first.mask, keep, bounds)
     return _select_among(search, columns, inner, first), columns
 
 

@@ -43,7 +43,6 @@ from vaega.selection._choice import choose
 from vaega.selection._filters import guide_weights
 from vaega.selection._settings import FEW_ROWS, SearchSettings
 from vaega.selection._voting import (
-    VoteBounds,
     VoteTally,
     draw_subsample,
     prefix_masks,
@@ -293,7 +292,7 @@ class Search:
     def vote(self, inner: InnerValidation) -> SearchResult:
         """Search on subsamples of the rows of `inner` and count votes."""
         settings = self.settings
-        bounds = VoteBounds.of(settings, inner.n_features)
+        bounds = settings.bounds(inner.n_features)
         most = min(bounds.most, max(_MOST_FEATURES, bounds.fewest))
         sizes = trial_sizes(inner.n_features, minimum=bounds.fewest, maximum=most)
         results, unseen, warned = [], [], Counter[str]()

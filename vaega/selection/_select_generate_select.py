@@ -13,7 +13,7 @@ from vaega.selection._selector import GeneticSelector, MaskSelector
 from vaega.selection._settings import SearchSettings
 from vaega.selection._voting import check_keep, frequent_columns
 
-_BOUNDS = ("pinned", "forbidden", "guide", "min_features")  # that are by feature
+_BY_FEATURE = ("pinned", "forbidden", "guide", "min_features")
 
 
 class SelectGenerateSelect(MaskSelector):
@@ -133,7 +133,7 @@ class SelectGenerateSelect(MaskSelector):
             self.first_.weights_,
             self.first_.support_,
             self.keep,
-            _bounds_of(second),
+            _by_feature(second).bounds(X.shape[1]),
         )
         self.kept_ = widened(np.ones(len(columns), dtype=bool), columns, X.shape[1])
         second.set_params(
@@ -177,9 +177,9 @@ class SelectGenerateSelect(MaskSelector):
 
 
 def _on_columns(selector: GeneticSelector, columns: np.ndarray) -> dict[str, Any]:
-    settings = _bounds_of(selector).on_columns(columns)
-    return {name: getattr(settings, name) for name in _BOUNDS}
+    settings = _by_feature(selector).on_columns(columns)
+    return {name: getattr(settings, name) for name in _BY_FEATURE}
 
 
-def _bounds_of(selector: GeneticSelector) -> SearchSettings:
-    return SearchSettings(**{name: getattr(selector, name) for name in _BOUNDS})
+def _by_feature(selector: GeneticSelector) -> SearchSettings:
+    return SearchSettings(**{name: getattr(selector, name) for name in _BY_FEATURE})

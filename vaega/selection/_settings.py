@@ -24,6 +24,7 @@ from vaega.evolution.algorithms import ALGORITHMS
 from vaega.evolution.operators import CROSSOVERS, MUTATIONS, SELECTIONS
 from vaega.selection._choice import RULES
 from vaega.selection._filters import GUIDES, is_weights
+from vaega.selection._voting import VoteBounds
 
 # With few rows one search finds whatever fits them; several short ones on subsamples vote.
 FEW_ROWS = 300
@@ -256,6 +257,13 @@ class SearchSettings:
             name: automatic[name] if value == "auto" else value for name, value in values.items()
         }
         return replace(self, n_searches=n_searches, **chosen)
+
+    def bounds(self, n_features: int) -> VoteBounds:
+        """Return what a vote among so many features may select."""
+        allowed = n_features - len(set(self.forbidden))
+        most = min(self.max_features or allowed, allowed)
+        fewest = max(self.min_features, len(set(self.pinned)))
+        return VoteBounds(fewest, most, tuple(self.pinned), tuple(self.forbidden))
 
     def on_columns(self, columns: np.ndarray) -> "SearchSettings":
         """Return the settings of a search among some of the features.
