@@ -4,14 +4,32 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.special import expit, log_softmax, softmax
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import shuffle
 
 from vaega.data._folds import Fold
-from vaega.engines._mlp import Rows, fit_network, unsupported
+from vaega.engines._kernels import kernel, sum_in_parts
+from vaega.engines._mlp import (
+    Rows,
+    draw_orders,
+    exponential,
+    fit_network,
+    hyperbolic_tangent,
+    initial_network,
+    logarithm,
+    logistic,
+    make_layout,
+    output_layer,
+    step_adam,
+    step_descent,
+    unsupported,
+)
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import prepare_folds
 
@@ -56,8 +74,9 @@ def test_losses_are_scikit_learns_in_float64(name, setting):
     columns = np.flatnonzero(np.arange(X.shape[1]) % 3 != 1)
     classifier = MLPClassifier(max_iter=60, random_state=7, **SETTINGS[setting])
     theirs = fitted(classifier, X[:, columns], y)
-    network, layout, outcome = fit_network(classifier, kernel_rows(X, y, float), columns, 7)
-    np.testing.assert_allclose(outcome.losses, theirs.loss_curve_, rtol=1e-9)
+    trained = fit_network(classifier, kernel_rows(X, y, float), columns, 7)
+    np.testing.assert_allclose(trained.losses, theirs.loss_curve_, rtol=1e-9)
+    network, layout = trained.network, trained.layout
     first = network.first[:, : len(columns)].T
     np.testing.assert_allclose(first, theirs.coefs_[0], rtol=1e-6, atol=1e-9)
     start = layout.delta_rows[-1] - layout.units[0]
@@ -72,8 +91,8 @@ def test_weights_of_rows(setting, rng):
     classifier = MLPClassifier(max_iter=60, random_state=1, **SETTINGS[setting])
     theirs = fitted(classifier, X, y, sample_weight=weights)
     rows = kernel_rows(X, y, float, weights)
-    _, _, outcome = fit_network(classifier, rows, np.arange(X.shape[1]), 1)
-    np.testing.assert_allclose(outcome.losses, theirs.loss_curve_, rtol=1e-9)
+    trained = fit_network(classifier, rows, np.arange(X.shape[1]), 1)
+    np.testing.assert_allclose(trained.losses, theirs.loss_curve_, rtol=1e-9)
 
 
 def test_a_long_training_stops_in_the_same_epoch():
@@ -82,9 +101,9 @@ def test_a_long_training_stops_in_the_same_epoch():
     theirs = fitted(classifier, X, y)
     assert theirs.n_iter_ > 200
     for dtype in (np.float32, np.float64):
-        _, _, outcome = fit_network(classifier, kernel_rows(X, y, dtype), np.arange(X.shape[1]), 3)
-        assert outcome.converged
-        assert abs(len(outcome.losses) - theirs.n_iter_) <= 2
+        trained = fit_network(classifier, kernel_rows(X, y, dtype), np.arange(X.shape[1]), 3)
+        assert trained.converged
+        assert abs(len(trained.losses) - theirs.n_iter_) <= 2
 
 
 def folds_of(X, y, weight=None):
@@ -178,8 +197,8 @@ def test_epochs_without_a_bound_take_no_memory():
     X, y = rows_of("breast_cancer", 60)
     classifier = MLPClassifier((5, 3), max_iter=10**12, random_state=3)
     theirs = fitted(classifier, X, y)
-    _, _, outcome = fit_network(classifier, kernel_rows(X, y, float), np.arange(30), 3)
-    assert len(outcome.losses) == theirs.n_iter_
+    trained = fit_network(classifier, kernel_rows(X, y, float), np.arange(30), 3)
+    assert len(trained.losses) == theirs.n_iter_
 
 
 def test_large_numbers_are_no_error(rng):
@@ -223,3 +242,182 @@ def test_one_class_is_left_to_scikit_learn(rng):
 )
 def test_which_settings_are_computed(settings, reason):
     assert unsupported(MLPClassifier(**settings)) == reason
+
+
+@kernel
+def exponentials(x, out):
+    for i in range(len(x)):
+        out[i] = exponential(x[i])
+
+
+@kernel
+def logarithms(x, out):
+    for i in range(len(x)):
+        out[i] = logarithm(x[i])
+
+
+@kernel
+def tangents(x, out):
+    for i in range(len(x)):
+        out[i] = hyperbolic_tangent(x[i])
+
+
+@kernel
+def logistics(x, out):
+    for i in range(len(x)):
+        out[i] = logistic(x[i])
+
+
+def applied(function, x):
+    out = np.empty_like(x)
+    function(x, out)
+    return out
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exponential(dtype):
+    x = np.linspace(-86, 87, 100_001).astype(dtype)
+    expected = np.exp(x.astype(float))
+    np.testing.assert_allclose(applied(exponentials, x), expected, rtol=4 * np.finfo(dtype).eps)
+
+
+def test_exponential_is_held_at_its_ends():
+    ends = applied(exponentials, np.array([-1e30, -200.0, 200.0, 1e30], np.float32))
+    assert (ends[:2] < 1e-37).all()
+    assert (ends[2:] > 1e38).all()
+    assert np.isfinite(ends).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_logarithm(dtype):
+    x = np.geomspace(1e-37, 1e38, 100_001).astype(dtype)
+    x = np.r_[x, np.linspace(0.5, 2.0, 10_001).astype(dtype)]
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(
+        applied(logarithms, x), np.log(x.astype(float)), rtol=4 * eps, atol=4 * eps
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("function", "expected"), [(tangents, np.tanh), (logistics, expit)])
+def test_sigmoids(dtype, function, expected):
+    x = np.linspace(-60, 60, 100_001).astype(dtype)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(applied(function, x), expected(x.astype(float)), atol=2 * eps)
+
+
+def test_no_number_stays_none():
+    for function in (exponentials, tangents, logistics):
+        assert not np.isfinite(applied(function, np.array([np.nan], np.float64))).any()
+
+
+def test_layers_stand_one_below_the_other():
+    layout = make_layout(np.array([5, 3, 2]), 4, np.dtype(np.float64))
+    np.testing.assert_array_equal(layout.value_rows, [0, 6, 10])  # a row of ones after each
+    places = layout.feeding.reshape(3, 8)
+    np.testing.assert_array_equal(places[1], [6, 7, 8, 9, 13, 13, 13, 13])  # 13 is the zero row
+    assert len(layout.steps) > 13
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1.0, 20.0, 1e4])
+def test_probabilities_and_losses_of_two_classes(dtype, size, rng):
+    z, codes = (rng.normal(size=16) * size).astype(dtype), rng.integers(0, 2, 16)
+    values, losses = z[None].copy(), np.empty(16, dtype)
+    output_layer(values, 0, 1, 16, codes, losses, np.empty((2, 16), dtype))
+    exact = np.minimum(np.logaddexp(0.0, np.where(codes, -z, z).astype(float)), 36.04365338911715)
+    np.testing.assert_allclose(values[0], expit(z.astype(float)), atol=2 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(losses, exact, rtol=1e-5, atol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1.0, 20.0, 1e4])
+def test_probabilities_and_losses_of_many_classes(dtype, size, rng):
+    z, codes = (rng.normal(size=(5, 16)) * size).astype(dtype), rng.integers(0, 5, 16)
+    values, losses = z.copy(), np.empty(16, dtype)
+    output_layer(values, 0, 5, 16, codes, losses, np.empty((2, 16), dtype))
+    exact = -log_softmax(z.astype(float), axis=0)[codes, np.arange(16)]
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(values, softmax(z.astype(float), axis=0), atol=1e2 * eps)
+    np.testing.assert_allclose(
+        losses, np.minimum(exact, 36.04365338911715), rtol=1e-5, atol=1e2 * eps
+    )
+
+
+def test_a_sum_in_parts(rng):
+    values = rng.normal(size=64)
+    assert abs(sum_in_parts(values, 64) - values.sum()) < 1e-13
+    assert sum_in_parts(values, 0) == 0.0
+
+
+@pytest.mark.parametrize("hidden", [(5, 3), (20,), (9, 17, 3, 6)])
+@pytest.mark.parametrize("activation", ["tanh", "logistic"])
+@pytest.mark.parametrize("n_columns", [1, 40])
+def test_initial_weights_are_scikit_learns(hidden, activation, n_columns, rng):
+    X, y = rng.normal(size=(10, n_columns)), np.arange(10) % 2
+    # A step of no length leaves the weights as they were drawn.
+    classifier = MLPClassifier(
+        hidden, activation=activation, solver="sgd", learning_rate_init=1e-300, max_iter=1, alpha=0
+    )
+    theirs = classifier.set_params(random_state=11).partial_fit(X, y, classes=[0, 1])
+    units, dtype = np.array([*hidden, 1]), np.dtype(np.float64)
+    layout = make_layout(units, 50, dtype)
+    network = initial_network(classifier, n_columns, units, np.random.RandomState(11), dtype)
+    for layer, (weights, biases) in enumerate(zip(theirs.coefs_, theirs.intercepts_, strict=True)):
+        row = layout.delta_rows[layer] - units[0]
+        own = network.first if layer == 0 else network.rest[row:]
+        n_in, n_out = weights.shape
+        np.testing.assert_array_equal(own[:n_out, :n_in].T, weights)
+        np.testing.assert_array_equal(own[:n_out, n_in], biases)
+
+
+SHAPE = (3, 16)
+
+
+@pytest.fixture
+def layer(rng):
+    decay = np.r_[np.full(10, 0.5), np.zeros(6)][None]
+    return rng.normal(size=SHAPE), [rng.normal(size=SHAPE) for _ in range(4)], decay
+
+
+def mean_gradient(weights, gradient, decay, scale):
+    return (gradient + decay * weights) * scale
+
+
+def test_adam(layer):
+    weights, gradients, decay = layer
+    theirs, ours = weights.copy(), weights.copy()
+    optimiser = AdamOptimizer([theirs], 0.01, 0.8, 0.95, 1e-6)
+    mean, square = np.zeros(SHAPE), np.zeros(SHAPE)
+    for step, gradient in enumerate(gradients, 1):
+        optimiser.update_params([theirs], [mean_gradient(theirs, gradient, decay, 0.1)])
+        rate = 0.01 * np.sqrt(1 - 0.95**step) / (1 - 0.8**step)
+        penalties = np.zeros(16)
+        step_adam(ours, gradient, mean, square, decay, 0.1, rate, 0.8, 0.95, 1e-6, penalties)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+        np.testing.assert_allclose(penalties, (decay * ours**2).sum(axis=0))
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_descent(layer, nesterov):
+    weights, gradients, decay = layer
+    theirs, ours = weights.copy(), weights.copy()
+    optimiser = SGDOptimizer([theirs], 0.01, momentum=0.7, nesterov=nesterov)
+    velocity = np.zeros(SHAPE)
+    for gradient in gradients:
+        optimiser.update_params([theirs], [mean_gradient(theirs, gradient, decay, 0.1)])
+        penalties = np.zeros(16)
+        step_descent(ours, gradient, velocity, decay, 0.1, 0.01, 0.7, nesterov, penalties)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+        np.testing.assert_allclose(penalties, (decay * ours**2).sum(axis=0))
+
+
+def test_orders_are_those_of_scikit_learns_shuffles():
+    ours, theirs = np.random.RandomState(3), np.random.RandomState(3)
+    order = expected = np.arange(50)
+    for n_epochs in (25, 15):
+        orders = draw_orders(ours, order, n_epochs)
+        for epoch in orders:
+            expected = shuffle(expected, random_state=theirs)
+            np.testing.assert_array_equal(epoch, expected)
+        order = orders[-1]
