@@ -74,7 +74,7 @@ def test_losses_are_scikit_learns_in_float64(name, setting):
     columns = np.flatnonzero(np.arange(X.shape[1]) % 3 != 1)
     classifier = MLPClassifier(max_iter=60, random_state=7, **SETTINGS[setting])
     theirs = fitted(classifier, X[:, columns], y)
-    trained = fit_network(classifier, kernel_rows(X, y, float), columns, 7)
+    trained = fit_network(classifier, kernel_rows(X, y, float), columns, np.random.RandomState(7))
     np.testing.assert_allclose(trained.losses, theirs.loss_curve_, rtol=1e-9)
     network, layout = trained.network, trained.layout
     first = network.first[:, : len(columns)].T
@@ -91,7 +91,7 @@ def test_weights_of_rows(setting, rng):
     classifier = MLPClassifier(max_iter=60, random_state=1, **SETTINGS[setting])
     theirs = fitted(classifier, X, y, sample_weight=weights)
     rows = kernel_rows(X, y, float, weights)
-    trained = fit_network(classifier, rows, np.arange(X.shape[1]), 1)
+    trained = fit_network(classifier, rows, np.arange(X.shape[1]), np.random.RandomState(1))
     np.testing.assert_allclose(trained.losses, theirs.loss_curve_, rtol=1e-9)
 
 
@@ -101,7 +101,9 @@ def test_a_long_training_stops_in_the_same_epoch():
     theirs = fitted(classifier, X, y)
     assert theirs.n_iter_ > 200
     for dtype in (np.float32, np.float64):
-        trained = fit_network(classifier, kernel_rows(X, y, dtype), np.arange(X.shape[1]), 3)
+        trained = fit_network(
+            classifier, kernel_rows(X, y, dtype), np.arange(X.shape[1]), np.random.RandomState(3)
+        )
         assert trained.converged
         assert abs(len(trained.losses) - theirs.n_iter_) <= 2
 
@@ -197,7 +199,9 @@ def test_epochs_without_a_bound_take_no_memory():
     X, y = rows_of("breast_cancer", 60)
     classifier = MLPClassifier((5, 3), max_iter=10**12, random_state=3)
     theirs = fitted(classifier, X, y)
-    trained = fit_network(classifier, kernel_rows(X, y, float), np.arange(30), 3)
+    trained = fit_network(
+        classifier, kernel_rows(X, y, float), np.arange(30), np.random.RandomState(3)
+    )
     assert len(trained.losses) == theirs.n_iter_
 
 

@@ -1,6 +1,7 @@
 """Multilayer perceptrons: one network a mask, trained in a kernel from scikit-learn's own draws."""
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,9 +65,11 @@ def predict(
     converged = np.ones(len(masks), dtype=bool)
     if seeds is None:
         seeds = _user_seeds(estimator, len(masks))
+    stream = np.random.RandomState(0)  # to make one takes longer than to seed it
     for row, (mask, seed) in enumerate(zip(masks, seeds, strict=True)):
         columns = np.flatnonzero(mask)
-        trained = fit_network(estimator, fit, columns, int(seed))
+        stream.seed(int(seed))
+        trained = fit_network(estimator, fit, columns, stream)
         if trained is not None:
             converged[row] = trained.converged
             if all(np.isfinite(weights).all() for weights in trained.network):
@@ -231,6 +234,11 @@ def make_layout(units: np.ndarray, n_terms: int, dtype: np.dtype) -> Layout:
     return Layout(units, value_rows, delta_rows, feeding.ravel(), steps)
 
 
+@lru_cache(maxsize=8)
+def _layout_of(units: tuple[int, ...], n_terms: int, dtype: np.dtype) -> Layout:
+    return make_layout(np.array(units, dtype=np.int64), n_terms, dtype)
+
+
 def units_of(estimator: MLPClassifier, n_classes: int) -> np.ndarray:
     """Return the sizes of the hidden layers and of the outputs."""
     hidden = np.atleast_1d(estimator.hidden_layer_sizes).astype(np.int64)
@@ -296,21 +304,21 @@ _SHUFFLED_EPOCHS, _EPOCHS = 16, 1024  # in one call of the kernel, which no inte
 
 
 def fit_network(
-    estimator: MLPClassifier, rows: Rows, columns: np.ndarray, seed: int
+    estimator: MLPClassifier, rows: Rows, columns: np.ndarray, stream: np.random.RandomState
 ) -> Trained | None:
     """Train the network of one mask; None where scikit-learn would fail.
 
     Its rows are shuffled by NumPy, a few epochs ahead of the kernel.
     """
     units = units_of(estimator, int(rows.codes.max()) + 1)
-    stream, dtype = np.random.RandomState(seed), rows.X.dtype
+    dtype = rows.X.dtype
     network = initial_network(estimator, len(columns), units, stream, dtype)
     split = split_rows(estimator, rows.codes, stream)
     if split is None or (len(split[1]) and not rows.weights[split[1]].any()):
         return None
     fit, held_out = split
     settings = settings_of(estimator, len(fit))
-    layout = make_layout(units, max(len(columns) + 1, len(rows.X)), dtype)
+    layout = _layout_of(tuple(units.tolist()), max(rows.X.shape[1] + 1, len(rows.X)), dtype)
     workspace = allocate_workspace(rows, fit, columns, settings.batch_size, layout)
     validation = allocate_workspace(rows, held_out, columns, len(held_out), layout)
     descent = _begin_descent(len(columns), layout, network, settings)
@@ -367,11 +375,12 @@ class Workspace(NamedTuple):
 def allocate_workspace(
     rows: Rows, chosen: np.ndarray, columns: np.ndarray, size: int, layout: Layout
 ) -> Workspace:
-    """Return a workspace for chosen rows and columns, in mini-batches of some size."""
+    """Return a workspace for all rows or chosen ones, some columns, and mini-batches of a size."""
     n_rows, dtype, units = len(chosen), rows.X.dtype, layout.units
     n_batch = padded(size, dtype)
     samples = np.zeros((n_rows, padded(len(columns) + 1, dtype)), dtype)
-    samples[:, : len(columns)] = rows.X[chosen[:, None], columns]
+    X = rows.X if n_rows == len(rows.X) else rows.X[chosen]
+    samples[:, : len(columns)] = X.take(columns, axis=1)
     samples[:, len(columns)] = 1.0
     is_whole = size == n_rows
     transposed = np.zeros((len(columns) + 1 if is_whole else 0, n_batch), dtype)
@@ -414,12 +423,11 @@ def _begin_descent(n_columns: int, layout: Layout, network: Network, settings: S
     for layer in range(1, len(layout.units)):
         row = layout.delta_rows[layer] - layout.units[0]
         decay.rest[row : row + layout.units[layer], : layout.units[layer - 1]] = settings.alpha
-    widths = network.first.shape[1], network.rest.shape[1]
-    penalties = np.zeros(max(widths), network.first.dtype)
-    for weights in network.first:
-        penalties[: widths[0]] += decay.first[0] * (weights * weights)
-    for weights, factors in zip(network.rest, decay.rest, strict=True):
-        penalties[: widths[1]] += factors * (weights * weights)
+    n_first, widths = len(network.first), (network.first.shape[1], network.rest.shape[1])
+    terms = np.zeros((n_first + len(network.rest), max(widths)), network.first.dtype)
+    terms[:n_first, : widths[0]] = decay.first * (network.first * network.first)
+    terms[n_first:, : widths[1]] = decay.rest * (network.rest * network.rest)
+    penalties = np.add.reduce(terms, axis=0)
     return Descent(zeros[0], zeros[1], zeros[2], decay, penalties, np.ones(2))
 
 
