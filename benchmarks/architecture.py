@@ -110,7 +110,11 @@ def measure_text() -> dict[str, Any]:
         "modules that one other module imports": sum(n == 1 for n in importers.values()),
         "docstring lines with sections": sum(full for full, _ in docs),
         "docstring lines without": sum(short for _, short in docs),
-        "occurrences of place, places as a name": len(re.findall(r"\bplaces?\b(?!\s+to)", words)),
+        "occurrences of place, places as a name": sum(
+            getattr(node, "id", getattr(node, "arg", None)) in ("place", "places")
+            for tree in trees.values()
+            for node in ast.walk(tree)
+        ),
     } | {
         f"occurrences of {term}": len(re.findall(term.replace("-", "-?"), words, re.IGNORECASE))
         for term in TERMS

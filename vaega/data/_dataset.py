@@ -289,13 +289,13 @@ def _check_matrix(X: np.ndarray, name: str, *, owner: str) -> np.ndarray:
 
 
 def _read_only(value: Any, dtype: type, name: str, *, owner: str) -> np.ndarray:
-    found = np.asarray(value).dtype
-    if found.kind == "c":
-        raise DataError(f"{owner}: {name} must hold real numbers, got {found}.")
-    if dtype is np.bool_ and found != np.bool_:
-        raise DataError(f"{owner}: {name} must hold booleans, got {found}.")
-    if dtype is np.int64 and found.kind not in "iu":
-        raise DataError(f"{owner}: {name} must hold whole numbers, got {found}.")
+    given_dtype = np.asarray(value).dtype
+    if given_dtype.kind == "c":
+        raise DataError(f"{owner}: {name} must hold real numbers, got {given_dtype}.")
+    if dtype is np.bool_ and given_dtype != np.bool_:
+        raise DataError(f"{owner}: {name} must hold booleans, got {given_dtype}.")
+    if dtype is np.int64 and given_dtype.kind not in "iu":
+        raise DataError(f"{owner}: {name} must hold whole numbers, got {given_dtype}.")
     try:
         array: np.ndarray = np.array(value, dtype=dtype, order="C")
     except (TypeError, ValueError) as error:

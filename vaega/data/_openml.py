@@ -61,15 +61,15 @@ def record_path(data_id: int | str) -> Path:
 
 
 def _parse(reference: str, *, owner: str) -> dict[str, Any]:
-    found = _REFERENCE.fullmatch(reference)
-    if found is None:
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
         raise DataError(
             f"{owner}: must be openml:ID, openml:NAME or openml:NAME@VERSION, got {reference!r}."
         )
     if reference.isdigit():
         return {"data_id": int(reference)}
-    version = found["version"]
-    return {"name": found["name"], "version": "active" if version is None else int(version)}
+    version = match["version"]
+    return {"name": match["name"], "version": "active" if version is None else int(version)}
 
 
 def _fetch(reference: str, *, owner: str) -> tuple[Any, tuple[str, ...]]:

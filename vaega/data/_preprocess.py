@@ -97,10 +97,10 @@ class Scale(_Columnwise):
     def fit(self, X: np.ndarray, y: Any = None) -> "Scale":
         """Learn centre and spread of each column; missing values don't count."""
         constant = constant_columns(X)
-        kept = X[:, ~constant]
+        varied = X[:, ~constant]
         self.center_ = np.zeros(X.shape[1])
         self.scale_ = np.zeros(X.shape[1])
-        center, scale = _robust(kept) if self.robust else _moments(kept)
+        center, scale = _robust(varied) if self.robust else _moments(varied)
         self.center_[~constant] = center
         self.scale_[~constant] = scale
         return self
@@ -387,8 +387,8 @@ class Preprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             owner = self._owner(number)
             step = _seeded(make_step(spec, owner=owner), derive_seed(seed, "preprocess", number))
             _refuse_missing(step, values, owner)
-            values, kept = _fit_step(step, values, y, owner)
-            columns = columns[kept]
+            values, remaining = _fit_step(step, values, y, owner)
+            columns = columns[remaining]
             fitted.append(step)
         self.fitted_steps_ = fitted
         self.columns_ = columns
@@ -445,10 +445,10 @@ def _fit_step(step: Any, values: np.ndarray, y: Any, owner: str) -> tuple[np.nda
     except (ValueError, TypeError) as error:
         raise DataError(f"{owner}: {_line(error)}.") from error
     changed = _apply(step, values, owner)
-    kept = _kept_columns(step, values.shape[1], changed, owner)
-    if not len(kept):
+    remaining = _kept_columns(step, values.shape[1], changed, owner)
+    if not len(remaining):
         raise DataError(f"{owner}: at least one column must stay, got none of {values.shape[1]}.")
-    return changed, kept
+    return changed, remaining
 
 
 def _apply(step: Any, values: np.ndarray, owner: str) -> np.ndarray:

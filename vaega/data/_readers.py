@@ -218,8 +218,8 @@ def read_arff(path: Path, *, target: str | None = None) -> Table:
 
 def parse_attribute(line: str, *, owner: str) -> tuple[str, str | frozenset[str]]:
     """Read one declaration."""
-    found = _ATTRIBUTE.match(line.strip())
-    name, kind = (_unquoted(found[1]), found[2].strip()) if found else ("", "")
+    match = _ATTRIBUTE.match(line.strip())
+    name, kind = (_unquoted(match[1]), match[2].strip()) if match else ("", "")
     if kind.startswith("{") and kind.endswith("}"):
         return name, frozenset(_unquoted(value) for value in _VALUE.findall(kind[1:-1]))
     word = kind.lower().split()[0] if kind else ""
@@ -322,9 +322,9 @@ def read_npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            wanted = [key for key in archive.files if key in _KNOWN]
+            keys = [key for key in archive.files if key in _KNOWN]
             arrays = {key: np.empty(0) for key in archive.files}
-            return arrays | {key: archive[key] for key in wanted}
+            return arrays | {key: archive[key] for key in keys}
     except Exception as error:
         # zipfile, zlib and numpy raise errors of a dozen kinds for damaged archives.
         if "pickle" in str(error):
@@ -368,8 +368,10 @@ def read_parquet(path: Path, *, target: str | None = None) -> Table:
     except (OSError, pyarrow.ArrowException) as error:
         reason = first_line(error).rstrip(".")
         raise DataError(f"{path}: cannot be read as Parquet: {reason}.") from error
-    kept = [i for i, name in enumerate(stored.column_names) if not name.startswith("__index_level")]
-    stored = stored.select(kept)
+    columns = [
+        i for i, name in enumerate(stored.column_names) if not name.startswith("__index_level")
+    ]
+    stored = stored.select(columns)
     names = tuple(map(str, stored.column_names))
     numbered = stored.rename_columns([str(i) for i in range(len(names))])
     return Table(numbered.to_pandas(ignore_metadata=True), names)

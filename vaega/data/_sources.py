@@ -159,13 +159,13 @@ def _load_file(path: Path, *, name: str | None, **columns: Any) -> Dataset:
 
 
 def _read_file(path: Path, *, label: str, categorical: str, **columns: Any) -> Dataset:
-    owner, whose = str(path), {"name": label, "origin": path.name}
+    owner, about = str(path), {"name": label, "origin": path.name}
     suffix = _check_file(path)
     if suffix == ARCHIVE:
         _refuse_columns(owner, columns)
-        return read_npz(path, **whose)
+        return read_npz(path, **about)
     table = READERS[suffix](path, target=columns["target"])
-    return dataset_from_table(table, **columns, categorical=categorical, **whose, owner=owner)
+    return dataset_from_table(table, **columns, categorical=categorical, **about, owner=owner)
 
 
 def _check_file(path: Path) -> str:

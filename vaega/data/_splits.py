@@ -264,12 +264,12 @@ def _shares(counts: np.ndarray, test_size: float) -> np.ndarray:
 
 def _grouped_test(rows: _Rows, test_size: float, rng: np.random.Generator) -> np.ndarray:
     table = rows.group_table()
-    wanted = rows.counts * test_size
+    target = rows.counts * test_size
     best, best_distance = None, np.inf
     for _ in range(_N_GROUP_DRAWS):
-        chosen = _fill(table, rows.counts, wanted, rng.permutation(len(table)))
+        chosen = _fill(table, rows.counts, target, rng.permutation(len(table)))
         held = table[chosen].sum(axis=0)
-        distance = float(((held - wanted) ** 2).sum())
+        distance = float(((held - target) ** 2).sum())
         if distance < best_distance and (held > 0).all() and (held < rows.counts).all():
             best, best_distance = chosen, distance
     if best is None:
@@ -282,7 +282,7 @@ def _grouped_test(rows: _Rows, test_size: float, rng: np.random.Generator) -> np
 
 
 def _fill(
-    table: np.ndarray, counts: np.ndarray, wanted: np.ndarray, order: np.ndarray
+    table: np.ndarray, counts: np.ndarray, target: np.ndarray, order: np.ndarray
 ) -> np.ndarray:
     """Take groups in order while each brings a class not held yet, or the counts nearer.
 
@@ -293,7 +293,7 @@ def _fill(
     for group in order:
         after = held + table[group]
         new = ((table[group] > 0) & (held == 0)).any()
-        nearer = ((after - wanted) ** 2).sum() < ((held - wanted) ** 2).sum()
+        nearer = ((after - target) ** 2).sum() < ((held - target) ** 2).sum()
         if (new or nearer) and (after < counts).all():
             chosen[group] = True
             held = after

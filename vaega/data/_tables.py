@@ -101,14 +101,14 @@ def _nearly(frame: "pd.DataFrame", names: Sequence[str], texts: Sequence[int]) -
     # One "unknown" among two hundred ages makes the column text, which nobody expects.
     import pandas as pd
 
-    said = ""
+    hints = ""
     for i in texts:
         cells = _texts(frame.iloc[:, i]).dropna()
         odd = cells[pd.to_numeric(cells, errors="coerce").isna()]
         if 0 < len(odd) <= _FEW * len(cells):
             others = quoted(dict.fromkeys(odd), limit=3)
-            said += f"; {names[i]!r} has numbers but for {others} (empty cells are missing values)"
-    return said
+            hints += f"; {names[i]!r} has numbers but for {others} (empty cells are missing values)"
+    return hints
 
 
 def _notes(
@@ -182,21 +182,21 @@ def _without(table: Table, ignore: Sequence[str], *, owner: str) -> Table:
     if not ignore:
         return table
     left_out = {_find_column(table.names, name, "ignore", owner=owner) for name in ignore}
-    kept = [i for i in range(len(table.names)) if i not in left_out]
+    remaining = [i for i in range(len(table.names)) if i not in left_out]
     note = f"Columns left out as asked: {quoted(ignore)}."
-    names = tuple(table.names[i] for i in kept)
-    return Table(table.frame.iloc[:, kept], names, (*table.notes, note))
+    names = tuple(table.names[i] for i in remaining)
+    return Table(table.frame.iloc[:, remaining], names, (*table.notes, note))
 
 
 def _find_target(names: Sequence[str], target: str | None, *, owner: str) -> int:
     if target is not None:
         return _find_column(names, target, "target", owner=owner)
-    found = [i for i, name in enumerate(names) if name.strip().lower() in TARGET_NAMES]
-    if len(found) == 1:
-        return found[0]
+    candidates = [i for i, name in enumerate(names) if name.strip().lower() in TARGET_NAMES]
+    if len(candidates) == 1:
+        return candidates[0]
     reason = (
-        f"several columns could be it ({quoted(names[i] for i in found)})"
-        if found
+        f"several columns could be it ({quoted(names[i] for i in candidates)})"
+        if candidates
         else f"no column is called {', '.join(TARGET_NAMES[:-1])} or {TARGET_NAMES[-1]}"
     )
     raise DataError(
@@ -205,13 +205,13 @@ def _find_target(names: Sequence[str], target: str | None, *, owner: str) -> int
     )
 
 
-def _find_column(names: Sequence[str], wanted: str, role: str, *, owner: str) -> int:
-    found = [i for i, name in enumerate(names) if name == wanted]
-    if len(found) == 1:
-        return found[0]
-    problem = f"occurs {len(found)} times" if found else "is not there"
+def _find_column(names: Sequence[str], column: str, role: str, *, owner: str) -> int:
+    matches = [i for i, name in enumerate(names) if name == column]
+    if len(matches) == 1:
+        return matches[0]
+    problem = f"occurs {len(matches)} times" if matches else "is not there"
     raise DataError(
-        f"{owner}: {role} must name exactly one column, but {wanted!r} {problem}; "
+        f"{owner}: {role} must name exactly one column, but {column!r} {problem}; "
         f"the columns are {quoted(names)}."
     )
 

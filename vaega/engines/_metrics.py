@@ -301,9 +301,9 @@ def _score_codes(name: str, truth: _Truth, codes: np.ndarray) -> np.ndarray:
     present, labels = np.unique(truth.labels, return_inverse=True)
     if len(present) == 1:  # scikit-learn warns of a single label
         return np.full(len(codes), np.nan)
-    place = np.full(truth.n_labels, -1)
-    place[present] = np.arange(len(present))
-    mean_recall(labels, place[predicted], truth.weights, len(present), scores)
+    index = np.full(truth.n_labels, -1)
+    index[present] = np.arange(len(present))
+    mean_recall(labels, index[predicted], truth.weights, len(present), scores)
     return scores
 
 
