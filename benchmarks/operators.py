@@ -17,7 +17,7 @@ import numpy as np
 from deap import tools
 
 from vaega import operators
-from vaega.evolution import MaskFitness
+from vaega.evolution._evolution import MaskFitness
 
 N_FEATURES = 16_063
 N_INDIVIDUALS = 100

@@ -12,16 +12,18 @@ from sklearn.datasets import load_digits
 
 from vaega import VAE, Autoencoder, measure_quality
 from vaega.report import (
-    busiest_dimensions,
-    class_samples,
     draw_classes,
     draw_columns,
     draw_components,
     draw_images,
     draw_latent_spaces,
     draw_losses,
-    plane_lines,
     render,
+)
+from vaega.report._generator_figures import (
+    busiest_dimensions,
+    class_samples,
+    plane_lines,
     traversal_lines,
 )
 

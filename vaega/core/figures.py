@@ -63,7 +63,9 @@ def render(figure: "Figure", kind: str, *, dpi: float = 150, transparent: bool =
     Parameters
     ----------
     figure : matplotlib.figure.Figure
+        What is drawn.
     kind : {"svg", "png", "pdf"}
+        Format of the file.
     dpi : float, default=150
         Dots an inch of a PNG file.
     transparent : bool, default=False
@@ -72,6 +74,12 @@ def render(figure: "Figure", kind: str, *, dpi: float = 150, transparent: bool =
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> render(Figure(), "png")[1:4]
+    b'PNG'
     """
     from matplotlib import rc_context
 

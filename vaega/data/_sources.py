@@ -30,11 +30,21 @@ from vaega.data._tables import CATEGORICAL, dataset_from_table
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """One line of ``vaega datasets``."""
+    """One line of ``vaega datasets``, as `available_datasets` lists them.
 
-    source: str  # What `load_dataset` takes
-    title: str  # What it is, with its size where that is known
-    where: str  # The file, "scikit-learn", or "OpenML, needs the network"
+    Parameters
+    ----------
+    source : str
+        What `load_dataset` takes.
+    title : str
+        What it is, with its size where that is known.
+    where : str
+        The file, "scikit-learn", or "OpenML, needs the network".
+    """
+
+    source: str
+    title: str
+    where: str
 
 
 _OWNER = "load_dataset"

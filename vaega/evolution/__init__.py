@@ -10,7 +10,6 @@ if TYPE_CHECKING:
         Callback,
         EvolutionState,
         Individual,
-        MaskFitness,
         evolve,
         logbook,
     )
@@ -31,7 +30,6 @@ __getattr__, __all__ = attach(
             "Callback",
             "EvolutionState",
             "Individual",
-            "MaskFitness",
             "evolve",
             "logbook",
         ],

@@ -39,6 +39,34 @@ class SaveCheckpoint(Callback):
         Callbacks of the same loop whose own state is to be kept, see `restore_callbacks`.
     identity : str, default=""
         Digest of the search's settings: a checkpoint of another search is refused on reading.
+
+    Examples
+    --------
+    A search that goes on from its file equals one that never stopped:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from deap import base
+    >>> from vaega.evolution import evolve, load_checkpoint, operators
+    >>> from vaega.evolution.algorithms import Generational
+    >>> def make_algorithm():
+    ...     rng, toolbox = np.random.default_rng(0), base.Toolbox()
+    ...     toolbox.register("initialize", operators.init_bernoulli, 20, fraction=0.5, rng=rng)
+    ...     toolbox.register("select", operators.select_tournament, tournament_size=3, rng=rng)
+    ...     toolbox.register("mate", operators.crossover_uniform, rng=rng)
+    ...     toolbox.register("mutate", operators.mutate_bitflip, flip_probability=0.05, rng=rng)
+    ...     return Generational(toolbox, rng=rng, population_size=10)
+    >>> def count_ones(masks):
+    ...     return masks.sum(axis=1)
+    >>> whole = evolve(make_algorithm(), count_ones, n_generations=6)
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "checkpoint.npz"
+    ...     _ = evolve(
+    ...         make_algorithm(), count_ones, n_generations=3, callbacks=[SaveCheckpoint(path)]
+    ...     )
+    ...     resumed = make_algorithm()
+    ...     resumed.restore(load_checkpoint(path)[0])
+    >>> bool((evolve(resumed, count_ones, n_generations=6).masks == whole.masks).all())
+    True
     """
 
     def __init__(
@@ -99,6 +127,12 @@ def restore_callbacks(callbacks: Iterable[Callback], extra: Mapping[str, np.ndar
         The same classes in the same order as when it was saved.
     extra : mapping of str to numpy.ndarray
         As `load_checkpoint` returns it.
+
+    Examples
+    --------
+    >>> from vaega.evolution import StopAfterSeconds
+    >>> callbacks = [StopAfterSeconds(3600.0)]
+    >>> restore_callbacks(callbacks, {"callback.0.StopAfterSeconds.seconds": np.array(600.0)})
     """
     for index, callback in enumerate(callbacks):
         owner = _owner(index, callback)
@@ -155,6 +189,21 @@ def load_checkpoint(path: Path, *, identity: str = "") -> tuple[EvolutionState, 
     ------
     ResultsError
         When the file is damaged, of another version, or of another search.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from types import SimpleNamespace
+    >>> state = EvolutionState(
+    ...     generation=1, masks=np.eye(2, dtype=bool), scores=np.array([0.5, 0.7]),
+    ...     best_mask=np.array([False, True]), best_score=0.7, rng_state={},
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "checkpoint.npz"
+    ...     SaveCheckpoint(path).on_end(SimpleNamespace(state=state))
+    ...     loaded, extra = load_checkpoint(path)
+    >>> loaded.best_score, loaded.scores
+    (0.7, array([0.5, 0.7]))
     """
     try:
         with np.load(path, allow_pickle=False) as file:

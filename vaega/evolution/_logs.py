@@ -197,6 +197,11 @@ class LogToMLflow(Callback):
     The step is the generation. A checkpoint keeps which run it was (give this callback to
     `vaega.evolution.SaveCheckpoint` too), so that a resumed evolution goes on in it and
     logs no generation twice. MLflow's own active run is left alone.
+
+    Examples
+    --------
+    >>> LogToMLflow("masks", tracking_uri="sqlite:///mlflow.db").experiment
+    'masks'
     """
 
     def __init__(

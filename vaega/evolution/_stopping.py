@@ -24,6 +24,11 @@ class StopWhenStagnant(Callback):
     -----
     It reads the history of the state, keeps nothing itself, and so stops a resumed run in the
     same generation as one that was never interrupted.
+
+    Examples
+    --------
+    >>> StopWhenStagnant(patience=20).patience
+    20
     """
 
     def __init__(self, patience: int = 10) -> None:

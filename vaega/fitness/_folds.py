@@ -52,7 +52,45 @@ def prepare_fold(
     seed: int,
     sample_weight: np.ndarray | None = None,
 ) -> Fold:
-    """Fit preparation and sampler on the fit rows, and on nothing else."""
+    """Fit preparation and sampler on the fit rows, and on nothing else.
+
+    Parameters
+    ----------
+    X : numpy.ndarray of float, shape (n_rows, n_features)
+        Training rows.
+    y : numpy.ndarray, shape (n_rows,)
+        Labels.
+    fit_rows, validate_rows : numpy.ndarray of int
+        Row indices of the split.
+    preparation : Preprocessor, optional
+        Cloned and fitted on the fit rows; another transformer needs ``columns_``, the indices of
+        the columns that it kept.
+    sampler : object with ``fit_resample``, optional
+        Cloned, seeded where its own seed is unset, and given the prepared fit rows: a
+        `vaega.GenerativeSampler`, or any sampler of imbalanced-learn.
+    seed : int
+        Of this fold.
+    sample_weight : numpy.ndarray of float, shape (n_rows,), optional
+        Weights of the training rows.
+
+    Returns
+    -------
+    Fold
+
+    Raises
+    ------
+    InputError
+        When the sampler has no ``fit_resample``, or rows have weights and it drops some.
+
+    Examples
+    --------
+    >>> from vaega.data import Preprocessor
+    >>> X, y = np.arange(12.0).reshape(6, 2), np.array([0, 1] * 3)
+    >>> scale = Preprocessor(["standardize"])
+    >>> fold = prepare_fold(X, y, np.arange(4), np.array([4, 5]), preparation=scale, seed=0)
+    >>> fold.X_fit.mean(axis=0), fold.X_validate.shape, fold.n_real
+    (array([0., 0.]), (2, 2), 4)
+    """
     X_fit, y_fit, X_validate = X[fit_rows], y[fit_rows], X[validate_rows]
     columns = np.arange(X.shape[1])
     if preparation is not None:
@@ -112,7 +150,43 @@ def prepare_folds(
     n_jobs: int | None = None,
     sample_weight: np.ndarray | None = None,
 ) -> list[Fold]:
-    """Prepare all inner folds, the costly ones (a generator to train in each) side by side."""
+    """Prepare all inner folds, the costly ones (a generator to train in each) side by side.
+
+    Parameters
+    ----------
+    X, y : numpy.ndarray of shape (n_rows, n_features) and (n_rows,)
+        Training rows and labels.
+    splits : sequence of (fit_rows, validate_rows)
+        Index arrays.
+    preparation, sampler
+        See `prepare_fold`.
+    seed : int
+        Each fold's seed is derived from it and from the fold's index.
+    n_jobs : int, optional
+        Processes, as in joblib; used only where there is a sampler to fit.
+    sample_weight : numpy.ndarray of float, shape (n_rows,), optional
+        Weights of the training rows.
+
+    Returns
+    -------
+    list of Fold
+        One a split.
+
+    Raises
+    ------
+    InputError
+        As `prepare_fold`.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import KFold
+    >>> from vaega import GaussianJitter
+    >>> X, y = np.arange(12.0).reshape(6, 2), np.array([0, 0, 0, 1, 1, 1])
+    >>> splits = list(KFold(3, shuffle=True, random_state=0).split(X))
+    >>> folds = prepare_folds(X, y, splits, sampler=GaussianJitter(n_per_class=5), seed=0)
+    >>> [(len(fold.X_fit), fold.n_real, len(fold.X_validate)) for fold in folds]
+    [(14, 4, 2), (14, 4, 2), (14, 4, 2)]
+    """
     parallel = make_parallel(n_jobs)
     prepare = (
         prepare_fold if client_of(parallel) is None else WithoutNestedParallelism(prepare_fold)

@@ -81,13 +81,27 @@ class PenaltyObjective:
 
 @dataclass(frozen=True)
 class Evaluations:
-    """What a search asked of its fitness; the counts of several searches add up."""
+    """What a search asked of its fitness; the counts of several searches add up.
 
-    n_asked: int = 0  # Masks asked for
-    n_distinct: int = 0  # Different masks among them
-    n_scored: int = 0  # Masks that were computed, neither restored nor found in a store
-    n_fits: int = 0  # Fits of the classifier: pairs of a different mask and a fold
-    warnings: Counter[str] = field(default_factory=Counter)  # How often it warned of what
+    Parameters
+    ----------
+    n_asked : int, default=0
+        Masks asked for.
+    n_distinct : int, default=0
+        Different masks among them.
+    n_scored : int, default=0
+        Masks that were computed, neither restored nor found in a store.
+    n_fits : int, default=0
+        Fits of the classifier: pairs of a different mask and a fold.
+    warnings : collections.Counter of str
+        How often the classifier warned of what.
+    """
+
+    n_asked: int = 0
+    n_distinct: int = 0
+    n_scored: int = 0
+    n_fits: int = 0
+    warnings: Counter[str] = field(default_factory=Counter)
 
     def __add__(self, other: "Evaluations") -> "Evaluations":
         return Evaluations(

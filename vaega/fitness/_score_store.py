@@ -51,6 +51,34 @@ class ScoreStore:
     itself off (`is_on`), and the scores are computed. A file that is corrupt or of another version
     is renamed (``.aside`` behind its name), and a new one is begun. Objects of this class can be
     pickled and survive a fork: each process connects by itself.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; it and its folder are made when something is first stored or asked for.
+
+    Attributes
+    ----------
+    is_on : bool
+        False once the file turned out to be of no use: read-only, disk full, locked for good.
+
+    Examples
+    --------
+    A second search with the same folds and classifier computes nothing again:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from vaega.fitness import FitnessMemory
+    >>> class CountFeatures:
+    ...     digest = "count features"  # what the scores depend on
+    ...     def __call__(self, masks):
+    ...         return masks.sum(axis=1).astype(float)
+    >>> masks = np.array([[True, False], [True, True]])
+    >>> with TemporaryDirectory() as folder, ScoreStore(Path(folder) / "scores.sqlite3") as store:
+    ...     for _ in range(2):
+    ...         memory = FitnessMemory(CountFeatures(), n_features=2, store=store)
+    ...         print(memory(masks), memory.n_scored)
+    [1. 2.] 2
+    [1. 2.] 0
     """
 
     def __init__(self, path: Path) -> None:

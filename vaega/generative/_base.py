@@ -177,7 +177,21 @@ class GenerativeModel(
     has_presets : bool
         Whether the class has `from_preset`.
     is_storable : bool
-        Whether its fitted state is a `FittedState`, which can be stored.
+        Whether its fitted state is one of this package, which `save_model` can store.
+
+    Examples
+    --------
+    All models are of this class, and are used alike:
+
+    >>> from sklearn.datasets import load_iris
+    >>> from vaega import ProbabilisticPCA
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = ProbabilisticPCA(2).fit(X, y)
+    >>> isinstance(model, GenerativeModel), model.has_density
+    (True, True)
+    >>> rows, labels = model.sample({0: 2, 2: 1}, random_state=0)
+    >>> rows.shape, labels.tolist(), model.transform(X).shape
+    ((3, 4), [0, 0, 2], (150, 2))
     """
 
     sees_labels = False

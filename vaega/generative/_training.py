@@ -85,12 +85,26 @@ class History:
     """Lists with one entry an epoch; figures are means per row on the network's scale.
 
     Training figures are means over the epoch's steps; held-out ones belong to the weights at its
-    end. `elbo` is the evidence lower bound in nats with the full weight of the KL, at the sigma of
-    that epoch: `reconstruction`, the expected log density, less `kl` times beta. `error` is the
-    likelihood's error summed over features: squared, absolute, or cross-entropy. `active_units`
-    counts latent dimensions whose posterior means vary over the training rows (variance above 0.01;
-    Burda, Grosse and Salakhutdinov 2016). `sigma` is the decoder's standard deviation, `kl_weight`
-    the weight of the KL in the loss.
+    end.
+
+    Parameters
+    ----------
+    elbo, heldout_elbo : list of float
+        Evidence lower bound in nats with the full weight of the KL, at the sigma of that epoch:
+        `reconstruction` less `kl` times beta.
+    reconstruction, heldout_reconstruction : list of float
+        Expected log density, nats.
+    error, heldout_error : list of float
+        The likelihood's error summed over features: squared, absolute, or cross-entropy.
+    kl, heldout_kl : list of float
+        KL divergence of the posteriors from the prior, nats.
+    active_units : list of float
+        Latent dimensions whose posterior means vary over the training rows (variance above 0.01;
+        Burda, Grosse and Salakhutdinov 2016).
+    sigma : list of float
+        The decoder's standard deviation.
+    kl_weight : list of float
+        Weight of the KL in the loss.
     """
 
     elbo: list[float] = field(default_factory=list)

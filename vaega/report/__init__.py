@@ -8,16 +8,12 @@ if TYPE_CHECKING:
     from vaega.core.figures import render
     from vaega.report._comparison import Comparison, DatasetComparison, compare_experiments
     from vaega.report._generator_figures import (
-        busiest_dimensions,
-        class_samples,
         draw_classes,
         draw_columns,
         draw_components,
         draw_images,
         draw_latent_spaces,
         draw_losses,
-        plane_lines,
-        traversal_lines,
     )
     from vaega.report._statistics import (
         ArmComparison,
@@ -42,16 +38,12 @@ __getattr__, __all__ = attach(
         "_comparison": ["Comparison", "DatasetComparison", "compare_experiments"],
         "_figures": ["render"],
         "_generator_figures": [
-            "busiest_dimensions",
-            "class_samples",
             "draw_classes",
             "draw_columns",
             "draw_components",
             "draw_images",
             "draw_latent_spaces",
             "draw_losses",
-            "plane_lines",
-            "traversal_lines",
         ],
         "_statistics": [
             "ArmComparison",

@@ -125,6 +125,25 @@ def compare_experiments(
     ------
     InputError
         When a folder holds no results or comes twice, or there is nothing to compare.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from vaega import load_dataset
+    >>> from vaega.experiments import make_config, run_experiment
+    >>> config = make_config({
+    ...     "name": "wine",
+    ...     "dataset": {"source": "sklearn:wine"},
+    ...     "arms": {"real": {}, "jitter": {"generator": {"kind": "jitter"}, "amount": 40}},
+    ...     "fitness": {"classifier": "decision_tree"},
+    ...     "search": {"population_size": 4, "n_generations": 1, "n_searches": 1},
+    ...     "seeds": 3,
+    ... })
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = run_experiment(config, load_dataset("sklearn:wine"), Path(folder))
+    ...     comparison = compare_experiments([Path(folder) / "wine"])
+    >>> comparison.means.columns.tolist(), len(comparison.sentences)
+    (['real', 'jitter'], 1)
     """
     _check_folders(folders)
     scores = [read_trial_scores(folder) for folder in folders]

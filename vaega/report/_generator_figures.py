@@ -56,6 +56,15 @@ def draw_losses(model: Any) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from vaega import VAE
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = VAE(hidden=(8,), latent=2, max_epochs=5, random_state=0).fit(X, y)
+    >>> [ax.get_title() for ax in draw_losses(model).axes][:2]
+    ['ELBO, nats a row', 'reconstruction error a row']
     """
     curves = loss_curves(model)
     figure = Figure(figsize=(3.5 * len(curves.panels), 2.9), layout="constrained")
@@ -127,6 +136,15 @@ def draw_latent_spaces(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from vaega import ProbabilisticPCA
+    >>> X, y = load_iris(return_X_y=True)
+    >>> models = {"PPCA": ProbabilisticPCA(2).fit(X, y)}
+    >>> [ax.get_title() for ax in draw_latent_spaces(models, X, y).axes]
+    ['PPCA']
     """
     clouds = [latent_cloud(name, model, X) for name, model in models.items()]
     figure = Figure(figsize=(4.2 * len(clouds) + 0.9, 4.1), layout="constrained")
@@ -195,6 +213,15 @@ def draw_components(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from vaega import ClassGaussian
+    >>> X, y = load_iris(return_X_y=True)
+    >>> rows, labels = ClassGaussian().fit(X, y).sample({0: 9, 1: 9, 2: 9}, random_state=0)
+    >>> [ax.get_title() for ax in draw_components(X, rows, y, labels).axes]
+    ['real, 150 rows', 'synthetic, 27 rows']
     """
     components, labels = principal_components(real, synthetic), np.unique(y_real)
     figure = Figure(figsize=(8.8, 3.9), layout="constrained")
@@ -347,6 +374,14 @@ def draw_images(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> figure = draw_images({"first": X[:5], "next": X[5:10]}, (8, 8))
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['first', 'next']
     """
     sheet = image_sheet(list(lines.values()), shape)
     margin = 0.1 * max(len(name) for name in lines) + 0.2
@@ -511,6 +546,19 @@ def draw_classes(report: Any, classifier: str | None = None) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from vaega import ClassGaussian, measure_quality
+    >>> X, y = load_iris(return_X_y=True)
+    >>> naive_bayes = {"naive Bayes": GaussianNB()}
+    >>> report = measure_quality(
+    ...     ClassGaussian(), X, y, classifiers=naive_bayes, references=False
+    ... )
+    >>> [ax.get_xlabel() for ax in draw_classes(report).axes]
+    ['precision', 'recall', 'F1']
     """
     figures = class_figures(report, classifier)
     height = 1.7 + 0.34 * len(figures.labels)
@@ -551,6 +599,19 @@ def draw_columns(report: Any) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from vaega import ClassGaussian, measure_quality
+    >>> X, y = load_iris(return_X_y=True)
+    >>> naive_bayes = {"naive Bayes": GaussianNB()}
+    >>> report = measure_quality(
+    ...     ClassGaussian(), X, y, classifiers=naive_bayes, references=False
+    ... )
+    >>> [ax.get_xlabel() for ax in draw_columns(report).axes]
+    ['KS complement against the fit rows', 'within-class variance over that of the fit rows']
     """
     figure = Figure(figsize=(8.8, 3.1), layout="constrained")
     left, right = figure.subplots(1, 2)

@@ -46,6 +46,15 @@ class AskTell(ABC):
         Whether `tell` takes several scores a mask.
     mutation_arguments : tuple of str
         Arguments that the algorithm itself gives to the toolbox's ``mutate``.
+
+    Examples
+    --------
+    A loop of your own, over any of the algorithms:
+
+    >>> def run(algorithm: AskTell, fitness, n_generations):
+    ...     while algorithm.state.generation < n_generations:
+    ...         algorithm.tell(fitness(algorithm.ask()))
+    ...     return algorithm.state.best_mask
     """
 
     state: EvolutionState
