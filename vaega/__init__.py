@@ -18,12 +18,7 @@ if TYPE_CHECKING:
     from vaega.evolution import operators
     from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
     from vaega.generative._imputer import VAEImputer
-    from vaega.generative._models import (
-        VAE,
-        Autoencoder,
-        ConditionalVAE,
-        HierarchicalVAE,
-    )
+    from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
     from vaega.generative._outliers import VAEOutlierDetector
     from vaega.generative._samplers import SMOTE, Bootstrap, GaussianJitter, GenerativeSampler
     from vaega.generative._state import FitWarning

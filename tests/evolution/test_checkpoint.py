@@ -14,10 +14,7 @@ from vaega.evolution._checkpoint import (
     restore_callbacks,
     save_checkpoint,
 )
-from vaega.evolution._evolution import (
-    Callback,
-    evolve,
-)
+from vaega.evolution._evolution import Callback, evolve
 
 
 @pytest.fixture

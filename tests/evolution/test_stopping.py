@@ -4,11 +4,7 @@ import pytest
 from tests.evolution.algorithms.problems import fit_for, generational, make, members, same_state
 from vaega.core.errors import InputError
 from vaega.evolution import _stopping as stopping
-from vaega.evolution._evolution import (
-    Callback,
-    evolve,
-    restarts,
-)
+from vaega.evolution._evolution import Callback, evolve, restarts
 from vaega.evolution._stopping import (
     RestartWhenStagnant,
     StopAfterEvaluations,

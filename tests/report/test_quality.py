@@ -10,7 +10,7 @@ from vaega.core.errors import ConfigError
 from vaega.data._sources import load_dataset
 from vaega.experiments.config import make_config
 from vaega.report._quality import arm_table, compare_quality, measure_arms, write_quality
-from vaega.report._tables import terminal
+from vaega.report._results import terminal
 
 CONFIG = {
     "name": "wine",

@@ -1,12 +1,27 @@
 """Results read back: what was selected, how often, and how stably."""
 
+import io
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
+import vaega.report
 from tests.report.experiments import run_small
 from vaega.core.errors import ResultsError
-from vaega.report._results import read_results
+from vaega.experiments.store import mean_interval, summarise
+from vaega.report._results import (
+    SUMMARY_COLUMNS,
+    TEXT_FORMATS,
+    read_results,
+    summary_record,
+    summary_table,
+    summary_text,
+    terminal,
+)
 from vaega.selection._stability import nogueira_interval
 
 
@@ -51,3 +66,108 @@ def test_searches_that_vote_have_a_curve_each(tmp_path):
 def test_no_results_there(tmp_path):
     with pytest.raises(ResultsError, match=r"is no results folder, it has no runs\.csv\.$"):
         read_results(tmp_path)
+
+
+@pytest.fixture
+def runs():
+    return pd.DataFrame(
+        {
+            "dataset": "d",
+            "arm": ["original"] * 3 + ["augmented"] * 3,
+            "seed": [0, 1, 2] * 2,
+            "status": ["done"] * 5 + ["failed"],
+            "heldout_score": [0.8, 0.9, 1.0, 0.7, 0.9, np.nan],
+            "inner_score": [0.9, 0.95, 1.0, 0.8, 0.9, np.nan],
+            "optimism": [0.1, 0.05, 0.0, 0.1, 0.0, np.nan],
+            "n_features": [3, 4, 5, 6, 7, np.nan],
+            "n_asked": 100,
+            "n_distinct": [90, 80, 70, 60, 50, np.nan],
+            "seconds": 12.34,
+        }
+    )
+
+
+def test_failed_runs_do_not_count(runs):
+    summary = summarise(runs)
+    assert list(summary["arm"]) == ["original", "augmented"]
+    assert list(summary["n_runs"]) == [3, 2]
+    assert summary["heldout_mean"].tolist() == pytest.approx([0.9, 0.8])
+
+
+def test_the_interval_is_students():
+    # scipy.stats.ttest_1samp([...]).confidence_interval() gives the same
+    from scipy import stats
+
+    values = np.array([0.81, 0.93, 0.88, 0.90])
+    expected = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
+    assert mean_interval(values)[1:] == pytest.approx((expected.low, expected.high))
+
+
+def test_one_run_has_no_interval(runs):
+    summary = summarise(runs[:1])
+    assert np.isnan(summary["heldout_low"].item())
+    assert "[" not in summary_table(summary).markdown().split("---:")[-1]
+
+
+def test_no_runs_no_rows(runs):
+    assert len(summarise(runs[5:])) == 0
+
+
+def test_the_table_fits_eighty_columns(runs):
+    screen = io.StringIO()
+    Console(file=screen, width=80).print(terminal(summary_table(summarise(runs), title="d")))
+    text = screen.getvalue()
+    for word in ("0.900 [0.652, 1.148]", "+0.050", "original", "12.3", "seconds"):
+        assert word in text
+    assert "…" not in text
+
+
+def test_markdown(runs):
+    lines = summary_table(summarise(runs)).markdown().splitlines()
+    assert len(lines) == 4
+    assert all(line.count("|") == len(SUMMARY_COLUMNS) + 1 for line in lines)
+
+
+@pytest.mark.parametrize("kind", TEXT_FORMATS)
+def test_every_form_has_every_arm_and_ends_its_line(results, kind):
+    text = summary_text(results, kind)
+    assert all(arm in text for arm in ("original", "jitter", "bootstrap"))
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+
+
+def test_csv_loses_nothing(results):
+    read = pd.read_csv(io.StringIO(summary_text(results, "csv")))
+    pd.testing.assert_frame_equal(read, results.summary, check_dtype=False)
+
+
+def test_the_protocol_and_the_command_are_named(results):
+    markdown = summary_text(results, "markdown", command="vaega report x_1")
+    assert "Protocol honest: " in markdown
+    assert "Command: `vaega report x_1`" in markdown
+    assert summary_text(results, "latex", command="vaega report x_1").splitlines()[1] == (
+        r"% vaega report x\_1"
+    )
+
+
+def test_figures_that_were_seen_are_not_called_held_out(results):
+    opened = replace(
+        results,
+        config={**results.config, "protocol": {"kind": "as-described"}},
+        summary=results.summary.assign(protocol="as-described"),
+    )
+    for kind in ("markdown", "latex"):
+        text = summary_text(opened, kind)
+        assert "held-out" not in text
+        assert "optimistic" in text
+
+
+def test_the_record_is_json_without_nan(results):
+    missing = replace(results, runs=results.runs.assign(heldout_score=np.nan))
+    record = json.loads(json.dumps(summary_record(missing), allow_nan=False))
+    assert {run["heldout_score"] for run in record["runs"]} == {None}
+    assert record["arms"][0]["n_runs"] == 3
+
+
+def test_every_public_name_loads():
+    assert all(getattr(vaega.report, name) is not None for name in vaega.report.__all__)

@@ -160,7 +160,7 @@ def print_table(table: Table) -> None:
     """Print a table, as wide as the terminal."""
     from rich.console import Console
 
-    from vaega.report._tables import terminal
+    from vaega.report._results import terminal
 
     Console().print(terminal(table))
 

@@ -192,7 +192,7 @@ def _complete(folder: Path, config: Any, dataset: Any, execution: Any, origin: A
 
 def _print_summary(config: Any, dataset: Any, summary: Any) -> None:
     from vaega.experiments.protocols import make_protocol
-    from vaega.report._tables import summary_table
+    from vaega.report._results import summary_table
 
     title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
     print_table(summary_table(summary, title=title))
@@ -202,7 +202,7 @@ def _print_summary(config: Any, dataset: Any, summary: Any) -> None:
 
 def _say_what_is_left(folder: Path, *, to_stderr: bool) -> int:
     """Say which runs failed or were left by a budget; return the exit code."""
-    from vaega.experiments.status import read_status
+    from vaega.experiments.store import read_status
 
     # Runs on permuted labels, which stand in a table of their own, count as all others do.
     states = [run.state for run in read_status(folder).runs]
@@ -232,7 +232,7 @@ def status(folder: Path, as_json: bool) -> None:
     vaega status results/madelon
     vaega status results/madelon --json
     """
-    from vaega.experiments.status import STATES, read_status
+    from vaega.experiments.store import STATES, read_status
 
     experiment = read_status(folder)
     if as_json:
@@ -277,7 +277,7 @@ def clean(folder: Path, failed: bool, dry_run: bool, yes: bool) -> None:
     vaega clean results/madelon --dry-run
     vaega clean results/madelon --failed --yes
     """
-    from vaega.experiments.status import clean_results, read_status
+    from vaega.experiments.store import clean_results, read_status
 
     experiment = read_status(folder)
     unneeded, n_bytes = clean_results(experiment, failed=failed, dry=True)
@@ -395,12 +395,7 @@ def _baseline_plan(
 
 
 def _show_baselines(out: Path, tasks: list[Any], unloaded: dict[str, str]) -> int:
-    from vaega.experiments.baselines import (
-        STATEMENT,
-        model_table,
-        summarise_tasks,
-        write_baselines,
-    )
+    from vaega.experiments.baselines import STATEMENT, model_table, summarise_tasks, write_baselines
 
     table = write_baselines(out, tasks, unloaded, command=this_command())
     print_table(model_table(summarise_tasks(table)))

@@ -55,15 +55,14 @@ def report(folder: Path, kind: str, out: Path | None, as_json: bool) -> None:
 
 def print_record(folder: Path) -> None:
     """Print what a results folder holds as JSON."""
-    from vaega.report._results import read_results
-    from vaega.report._tables import summary_record
+    from vaega.report._results import read_results, summary_record
 
     click.echo(json.dumps(summary_record(read_results(folder)), indent=2))
 
 
 def _print_summary(results: Any, kind: str) -> None:
     from vaega.experiments.config import statement_of
-    from vaega.report._tables import summary_table, summary_text
+    from vaega.report._results import summary_table, summary_text
 
     if kind != "terminal":
         click.echo(summary_text(results, kind), nl=False)

@@ -10,8 +10,7 @@ from vaega.core.files import write_bytes, write_text
 from vaega.core.tables import csv_text
 from vaega.report._comparison import Comparison, comparison_text
 from vaega.report._figures import draw_arms, draw_experiment, draw_ranks
-from vaega.report._results import Results
-from vaega.report._tables import TEXT_FORMATS, summary_text
+from vaega.report._results import TEXT_FORMATS, Results, summary_text
 
 KINDS = ("png", "svg", "pdf")
 _SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv"}

@@ -13,16 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from vaega.core.figures import (
-    COLOURS,
-    DARK,
-    GREY,
-    clean,
-    draw_shares,
-    new_axes,
-    render,
-    spread,
-)
+from vaega.core.figures import COLOURS, DARK, GREY, clean, draw_shares, new_axes, render, spread
 from vaega.core.tables import Table
 from vaega.experiments.store import mean_interval
 

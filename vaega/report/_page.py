@@ -32,8 +32,7 @@ from vaega.report._figures import (
     turn_long_labels,
 )
 from vaega.report._generator_figures import plot_rows, row_groups, row_points
-from vaega.report._results import Results, read_results
-from vaega.report._tables import summary_table
+from vaega.report._results import Results, read_results, summary_table
 
 
 def write_report(folder: Path) -> Path:

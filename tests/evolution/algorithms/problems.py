@@ -6,13 +6,7 @@ import numpy as np
 from deap import base
 
 from vaega.evolution import operators
-from vaega.evolution.algorithms import (
-    NSGA2,
-    Generational,
-    Islands,
-    SelfAdaptive,
-    SteadyState,
-)
+from vaega.evolution.algorithms import NSGA2, Generational, Islands, SelfAdaptive, SteadyState
 
 
 def toolbox(n_features, rng, fraction=0.4):

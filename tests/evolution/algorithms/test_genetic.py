@@ -17,12 +17,7 @@ from tests.evolution.algorithms.problems import (
     same_state,
 )
 from vaega.core.errors import InputError
-from vaega.evolution._evolution import (
-    count_asked,
-    evolve,
-    logbook,
-    restarts,
-)
+from vaega.evolution._evolution import count_asked, evolve, logbook, restarts
 
 every_algorithm = pytest.mark.parametrize("name", MAKERS)
 

@@ -13,10 +13,7 @@ from tests.evolution.algorithms.problems import (
 from vaega.core.errors import InputError
 from vaega.evolution._evolution import evolve, restarts
 from vaega.evolution.algorithms import Generational, Islands, SteadyState
-from vaega.evolution.algorithms._islands import (
-    pack_part,
-    unpack_part,
-)
+from vaega.evolution.algorithms._islands import pack_part, unpack_part
 
 
 def build(n_islands=3, n_features=24, **settings):

@@ -4,10 +4,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from vaega.evolution._evolution import (
-    Individual,
-    MaskFitness,
-)
+from vaega.evolution._evolution import Individual, MaskFitness
 
 # No example has a deadline: the machine may be busy with something else.
 PROPERTY = settings(deadline=None, max_examples=40)
