@@ -1,10 +1,32 @@
+"""Folds: prepared on their fit rows, mapped from files, sent to workers."""
+
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.ensemble import BaggingClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
 
 from vaega.core.errors import InputError
+from vaega.data._folds import Fold
 from vaega.data._preprocess import Preprocessor
-from vaega.fitness._folds import augment, prepare_fold, prepare_folds
+from vaega.fitness._folds import (
+    ClusterFolds,
+    FoldFiles,
+    SentFolds,
+    augment,
+    hash_fold,
+    open_folds,
+    prepare_fold,
+    prepare_folds,
+    seed_unset,
+    unset_seeds,
+)
 
 FIT, VALIDATE = np.arange(0, 60, 2), np.arange(1, 60, 2)
 
@@ -76,3 +98,128 @@ def test_no_sampler(two_clouds):
         InputError, match=r"sampler: must be an instance with the method fit_resample"
     ):
         augment(*two_clouds, object(), seed=1)
+
+
+def test_nested_seeds_are_found():
+    nested = make_pipeline(BaggingClassifier(MLPClassifier()))
+    assert unset_seeds(nested) == [
+        "baggingclassifier__estimator__random_state",
+        "baggingclassifier__random_state",
+    ]
+
+
+def test_only_unset_ones_are_set():
+    nested = BaggingClassifier(MLPClassifier(random_state=3))
+    seed_unset(nested, 9)
+    assert nested.random_state == 9
+    assert nested.estimator.random_state == 3
+
+
+def test_nothing_to_set():
+    assert seed_unset(KNeighborsClassifier(), 1).get_params() == KNeighborsClassifier().get_params()
+    assert unset_seeds(object()) == []
+
+
+@pytest.fixture
+def folds(rng):
+    y = np.array(["a", "b"] * 5)
+    return [
+        Fold(rng.random((10, 3)), y, rng.random((4, 3)), y[:4], columns=np.arange(3), n_real=8 + n)
+        for n in range(2)
+    ]
+
+
+def test_folds_come_back_mapped(folds):
+    files = FoldFiles(folds)
+    for fold, back in zip(folds, open_folds(files.folder), strict=True):
+        np.testing.assert_array_equal(back.X_fit, fold.X_fit)
+        np.testing.assert_array_equal(back.y_validate, fold.y_validate)
+        assert isinstance(back.X_fit, np.memmap)
+        assert int(back.n_real) == fold.n_real
+        assert hash_fold(back) is not None
+    files.close()
+
+
+def test_they_are_written_when_asked_for_and_removed_at_the_end(folds):
+    files = FoldFiles(folds)
+    files.close()
+    folder = Path(files.folder)
+    assert folder.is_dir()
+    files.close()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("part", ["X_fit", "y_fit", "X_validate", "y_validate", "columns"])
+def test_the_digest_covers_every_part(folds, part):
+    from dataclasses import replace
+
+    changed = getattr(folds[0], part).copy()
+    changed[0] = changed[1]
+    assert hash_fold(replace(folds[0], **{part: changed})) != hash_fold(folds[0])
+    assert hash_fold(replace(folds[0], n_real=5)) != hash_fold(folds[0])
+    assert hash_fold(replace(folds[0])) == hash_fold(folds[0])
+
+
+def test_labels_that_are_objects_have_no_digest(folds):
+    from dataclasses import replace
+
+    assert hash_fold(replace(folds[0], y_fit=folds[0].y_fit.astype(object))) is None
+
+
+def test_labels_that_are_python_texts_are_texts_in_the_file():
+    y = np.array(["no", "yes"], dtype=object)
+    files = FoldFiles([Fold(np.zeros((2, 1)), y, np.zeros((2, 1)), y, np.arange(1), 2)])
+    np.testing.assert_array_equal(open_folds(files.folder)[0].y_fit, y)
+    files.close()
+
+
+def test_labels_of_another_kind_have_no_file():
+    y = np.array([("a", 1), None], dtype=object)
+    files = FoldFiles([Fold(np.zeros((2, 1)), y, np.zeros((2, 1)), y, np.arange(1), 2)])
+    with pytest.raises(InputError, match=r"labels must be numbers or texts .* got tuple"):
+        files.folder  # noqa: B018
+    files.close()
+
+
+@pytest.fixture
+def sent_folds(rng):
+    y = np.repeat([0, 1], 4)
+    weights = rng.random(8)
+    whole = Fold(rng.normal(size=(8, 3)), y, rng.normal(size=(8, 3)), y, np.arange(3), 8)
+    weighted = Fold(
+        rng.normal(size=(8, 3)), y, rng.normal(size=(8, 3)), y, np.arange(3), 8, weights, weights
+    )
+    return [whole, weighted]
+
+
+def test_every_part_arrives(sent_folds):
+    there = pickle.loads(pickle.dumps(SentFolds(sent_folds), protocol=5)).folds  # noqa: S301
+    for fold, same in zip(sent_folds, there, strict=True):
+        for name in ("X_fit", "y_fit", "X_validate", "y_validate", "columns"):
+            np.testing.assert_array_equal(getattr(fold, name), getattr(same, name))
+            assert getattr(same, name).flags.owndata
+        assert (fold.weight_fit is None) == (same.weight_fit is None)
+        assert same.n_real == 8
+
+
+class Client:
+    def __init__(self):
+        self.n_sent = 0
+
+    def scatter(self, data, broadcast):
+        assert broadcast
+        self.n_sent += 1
+        return [SimpleNamespace(status="finished", data=data[0])]
+
+
+def test_they_are_sent_once_and_again_when_they_are_lost(sent_folds):
+    sent, client = ClusterFolds(sent_folds), Client()
+    future = sent.sent_to(client)
+    assert sent.sent_to(client) is future
+    future.status = "lost"
+    assert sent.sent_to(client) is not future
+    assert client.n_sent == 2
+    sent.sent_to(Client())
+    sent.close()
+    sent.sent_to(client)
+    assert client.n_sent == 3

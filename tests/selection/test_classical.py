@@ -6,14 +6,13 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
+from tests.selection.test_filters import planted
 from vaega.data._preprocess import Preprocessor
 from vaega.fitness._memory import PenaltyObjective, WeightedObjective
 from vaega.generative._samplers import GaussianJitter
 from vaega.selection._classical import KINDS, ClassicalSelection
 from vaega.selection._search import InnerValidation
 from vaega.selection._voting import trial_sizes
-
-from .test_rankings import planted
 
 
 def inner_of(X, y, **changes):
