@@ -4,7 +4,7 @@ import warnings
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from types import TracebackType
 from typing import Any
@@ -64,7 +64,7 @@ class Task:
     seed: int  # Of all evaluations
     seeded: tuple[str, ...]  # The parameters of the classifier that take a seed derived from it
     fold_indices: tuple[int, ...]  # Among all folds of the fitness: seeds are derived from these
-    plan: EngineSpec | None  # Of the engine that computes the classifier, if one does
+    spec: EngineSpec | None  # The engine that computes the classifier, if one does
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,11 +116,6 @@ class CrossValidatedFitness:
         "cuda" (or "cuda:1") lets engines that can compute there with torch, "auto" where torch
         finds a GPU. What no engine computes stays on the processor.
 
-    Attributes
-    ----------
-    warnings_ : collections.Counter
-        How often each warning of the classifier came here, by its category and first line.
-
     Notes
     -----
     Workers read the folds from memory-mapped files, written once; those of a cluster are sent them
@@ -149,7 +144,6 @@ class CrossValidatedFitness:
     n_jobs: int | None = None
     engine: str = "auto"
     device: str = "cpu"
-    warnings_: Counter[str] = field(default_factory=Counter, init=False)
 
     def __post_init__(self) -> None:
         self._n_features = max(int(fold.columns.max()) + 1 for fold in self.folds)
@@ -158,24 +152,24 @@ class CrossValidatedFitness:
         self._sent = ClusterFolds(self.folds)
         self._hashes: dict[int, str | None] = {}
         self._is_view = False
-        self._plan = self._make_plan()
+        self._spec = self._match_engine()
 
-    def _make_plan(self) -> EngineSpec | None:
+    def _match_engine(self) -> EngineSpec | None:
         if self.engine == "sklearn":
             return None
         weighted = any(fold.weight_fit is not None for fold in self.folds)
-        plan = match(self.estimator, self.scorer, weighted=weighted)
-        if isinstance(plan, EngineSpec):
-            return plan.on_device(self.device)
+        spec = match(self.estimator, self.scorer, weighted=weighted)
+        if isinstance(spec, EngineSpec):
+            return spec.on_device(self.device)
         owner = type(self.estimator).__name__
         if self.engine == "population":
             raise InputError(
                 f'{owner}: engine="population" must be given a classifier and settings that it '
-                f"computes, got {plan or 'one that it does not know'}."
+                f"computes, got {spec or 'one that it does not know'}."
             )
-        if plan is not None:
+        if spec is not None:
             _warn_once(
-                f"{owner}: {plan} is not computed for whole populations; scikit-learn scores one "
+                f"{owner}: {spec} is not computed for whole populations; scikit-learn scores one "
                 "mask after the other."
             )
         return None
@@ -269,9 +263,9 @@ class CrossValidatedFitness:
 
     def _computers(self) -> list[str]:
         libraries = ["vaega " + __version__, *_LIBRARIES]
-        if self._plan is not None and not self._plan.engine.EXACT:
+        if self._spec is not None and not self._spec.engine.EXACT:
             libraries += [
-                f"engine {self._plan.name} on {self._plan.device or 'the processor'}",
+                f"engine {self._spec.name} on {self._spec.device or 'the processor'}",
                 "numba " + import_module("numba").__version__,
             ]
         return libraries
@@ -339,15 +333,9 @@ class CrossValidatedFitness:
             )
         if len(masks) == 0:
             return Evaluation(np.empty((0, len(self.folds))), ())
-        result = self._evaluate_all(masks)
-        for counted in filter(None, result.warned):
-            self.warnings_.update(counted)
-        return result
-
-    def _evaluate_all(self, masks: np.ndarray) -> Evaluation:
-        seeded, plan = tuple(unset_seeds(self.estimator)), self._plan
-        task = Task(self.estimator, self.scorer, self.seed, seeded, self._fold_indices, plan)
-        if plan is None:
+        seeded, spec = tuple(unset_seeds(self.estimator)), self._spec
+        task = Task(self.estimator, self.scorer, self.seed, seeded, self._fold_indices, spec)
+        if spec is None:
             return self._distribute(evaluate_singly, masks, None, task)
         together = self._distribute(evaluate_together, masks, None, task, prefer="threads")
         fallback = np.flatnonzero(np.isnan(together.scores).any(axis=1))
@@ -369,15 +357,15 @@ class CrossValidatedFitness:
         task: Task,
         prefer: str | None = None,
     ) -> Evaluation:
-        n_workers, plan = min(count_workers(self.n_jobs), len(masks)), task.plan
+        n_workers, spec = min(count_workers(self.n_jobs), len(masks)), task.spec
         together = evaluate is evaluate_together
-        if n_workers == 1 or (together and plan is not None and plan.device):
+        if n_workers == 1 or (together and spec is not None and spec.device):
             return evaluate(self.folds, Chunk(masks, known), task)
         parallel = make_parallel(self.n_jobs, prefer)
         # Threads read the folds where they are, processes map them from files.
         threads = getattr(parallel._backend, "uses_threads", False)
         # What is no training takes as long for any mask, and less than a chunk costs.
-        even = together and threads and plan is not None and plan.engine.EXACT
+        even = together and threads and spec is not None and spec.engine.EXACT
         n_chunks = min(len(masks), n_workers * (1 if even else _CHUNKS_PER_JOB))
         parts = np.array_split(masks, n_chunks)
         known_parts = [None] * n_chunks if known is None else np.array_split(known, n_chunks)
@@ -447,10 +435,10 @@ def _in_threads(
 
 
 def evaluate_together(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
-    """Score masks with the engine of the task's plan."""
-    assert task.plan is not None
+    """Score masks with the engine of the task."""
+    assert task.spec is not None
     masks, seeds = chunk.masks, None
-    random = task.plan.engine.RANDOM and task.seeded
+    random = task.spec.engine.RANDOM and task.seeded
     warned: dict[int, Counter[str]] = defaultdict(Counter)
     columns = []
     with one_thread(), captured_warnings():  # an engine names what scikit-learn would warn of
@@ -458,7 +446,7 @@ def evaluate_together(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
         for index, fold in zip(task.fold_indices, _folds_of(folds, task), strict=True):
             if random:
                 seeds = np.array([_derive_seed(task.seed, digest, index) for digest in digests])
-            result = score_fold(task.plan, fold, masks, seeds)
+            result = score_fold(task.spec, fold, masks, seeds)
             columns.append(result.scores)
             for text, rows in result.warnings.items():
                 for row in rows.tolist():

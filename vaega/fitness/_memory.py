@@ -133,7 +133,7 @@ class FitnessMemory:
     Attributes
     ----------
     n_asked : int
-        Masks that callers wanted scored.
+        Masks that were asked for.
     n_distinct : int
         Different masks among them. Like `n_asked`, it says nothing of what was in the store.
     n_scored : int
@@ -324,7 +324,12 @@ class FitnessMemory:
         known = self._look_up(keys)
         new = [index for index, key in enumerate(keys) if key not in known]
         if new:
-            scores, warned = _evaluate(self.fitness, masks[new])
+            if hasattr(self.fitness, "evaluate"):
+                evaluation = self.fitness.evaluate(masks[new])
+                scores, warned = evaluation.scores, evaluation.warned
+            else:
+                scores = np.asarray(self.fitness(masks[new]), dtype=float).reshape(len(new), -1)
+                warned = [Counter[str]()] * len(new)
             self.n_scored += len(new)
             computed = {
                 keys[index]: ScoreEntry(*entry)
@@ -355,15 +360,6 @@ class FitnessMemory:
     def _packed(self) -> np.ndarray:
         width = -(-self.n_features // 8)
         return np.frombuffer(b"".join(self._entries), dtype=np.uint8).reshape(-1, width)
-
-
-def _evaluate(fitness: Any, masks: np.ndarray) -> tuple[np.ndarray, Sequence[Counter[str]]]:
-    """Return fold scores, (n_masks, n_folds), and the warnings of each mask."""
-    if hasattr(fitness, "evaluate"):
-        evaluation = fitness.evaluate(masks)
-        return evaluation.scores, evaluation.warned
-    scores = np.asarray(fitness(masks), dtype=float)
-    return scores.reshape(len(masks), -1), [Counter() for _ in masks]
 
 
 def _pack(masks: np.ndarray) -> list[bytes]:

@@ -297,16 +297,13 @@ class Search:
         sizes = trial_sizes(inner.n_features, minimum=bounds.fewest, maximum=most)
         results, unseen, warned = [], [], Counter[str]()
         for index in range(int(settings.n_searches)):
-            rng = derive_rng(inner.seed, "subsample", index)
-            rows = draw_subsample(inner.y, settings.subsample, rng=rng, groups=inner.groups)
-            for callback in self.callbacks:
-                callback.search = index
-            result = self.single(inner.restricted(rows, "search", index), f"search-{index:02d}")
+            result, rows = self._on_subsample(inner, index)
             # The features of the search first, by their weights; and those of the guide alone.
             rankings = [np.lexsort((-result.weights, *keys)) for keys in ([~result.mask], [])]
             masks = np.vstack([prefix_masks(bounds.ordered(order), sizes) for order in rankings])
+            scores = self._out_of_sample_scores(masks, inner, rows, index, warned)
             results.append(result)
-            unseen.append(self._unseen_scores(masks, inner, rows, index, warned).reshape(2, -1))
+            unseen.append(scores.reshape(2, -1))
         metric = np.array(unseen)  # (n_searches, 2, n_sizes)
         prefixes = prefix_masks(np.arange(inner.n_features), sizes)
         value = np.apply_along_axis(self.objective, 2, metric, prefixes)
@@ -326,7 +323,16 @@ class Search:
         outside = Evaluations(n_fits=2 * len(results) * len(sizes), warnings=warned)
         return _voted(results, mask, tally, table, outside)
 
-    def _unseen_scores(
+    def _on_subsample(self, inner: InnerValidation, index: int) -> tuple[SearchResult, np.ndarray]:
+        """Return the result of one of several searches, and the indices of the rows it saw."""
+        rng = derive_rng(inner.seed, "subsample", index)
+        rows = draw_subsample(inner.y, self.settings.subsample, rng=rng, groups=inner.groups)
+        for callback in self.callbacks:
+            callback.search = index
+        part = inner.restricted(rows, "search", index)
+        return self.single(part, f"search-{index:02d}"), rows
+
+    def _out_of_sample_scores(
         self,
         masks: np.ndarray,
         inner: InnerValidation,

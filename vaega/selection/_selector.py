@@ -239,9 +239,9 @@ default="f_classif"
     support_ : numpy.ndarray of bool, shape (n_features,)
         The selected features.
     best_score_ : float
-        Inner score of the selected mask. It was maximised, so it is optimistic: judge a selection
-        on rows that `fit` never saw. After a vote it is the mean score that the searches' own
-        features had, at the size selected, on rows that their search did not see.
+        Inner score of the selected mask. It was maximised, so it is optimistic: evaluate a
+        selection on rows that `fit` never saw. After a vote it is the mean score that the searches'
+        own features had, at the size selected, on rows that their search did not see.
     frequencies_ : numpy.ndarray of float, shape (n_features,)
         Share of the searches that select each feature; of the last population, for a single one.
     weights_ : numpy.ndarray of float, shape (n_features,)
@@ -311,7 +311,7 @@ default="auto"
     min_features : int, default=1
         Fewest features of a mask.
     pinned, forbidden : sequence of int or str, default=()
-        Features that are always, or never, selected, by position or by name.
+        Features that are always, or never, selected, by index or by name.
     subsample : float, default=0.8
         Share of the rows that each of several searches sees.
     consensus_size : int, "auto" or "error_control", default="auto"
