@@ -453,7 +453,7 @@ class HierarchicalVAE(VariationalAutoencoder):
 class Autoencoder(BaseAutoencoder):
     """Autoencoder: the error alone, a latent space without noise and without prior.
 
-    The yardstick of variational models. Parameters and attributes are those of `VAE` but for those
+    The baseline of variational models. Parameters and attributes are those of `VAE` but for those
     of the KL and of latent noise (`beta`, `annealing`, `annealing_epochs`, `n_cycles`, `free_bits`,
     `n_draws`). Rows are generated from the aggregate of the codes of the fit rows, there being no
     prior to draw from; they have no density.
