@@ -85,6 +85,22 @@ def test_its_links_lead_to_files_that_are_here(page):
     assert not [link for link in local if not (page.parent / link).is_file()]
 
 
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "README.md", ROOT / "CHANGELOG.md"], ids=lambda page: page.name
+)
+def test_users_are_sent_to_no_internal_module(page):
+    internal = re.findall(r"vaega(?:[./]\w+)*[./]_[a-z]\w*", page.read_text(encoding="utf-8"))
+    assert page.name == "architecture.md" or not internal
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/explanation/architecture.md"])
+def test_contributors_are_sent_to_files_that_are_here(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    paths = re.findall(r"\b((?:vaega|tests|benchmarks|docs)/[\w./]*\w)", text)
+    assert paths
+    assert not [path for path in paths if not (ROOT / path).exists()]
+
+
 def test_the_reference_has_every_public_name():
     text = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md"))
     described = set(re.findall(r"^\.\. auto\w+:: vaega\.(\w+)$", text, flags=re.MULTILINE))

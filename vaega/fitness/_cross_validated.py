@@ -101,7 +101,7 @@ class CrossValidatedFitness:
         Cloned for each mask and fold; where its ``random_state`` is unset, the seed of each
         evaluation is derived from `seed`, the mask and the fold, never from the order of work.
     folds : sequence of Fold
-        Fit rows (real and synthetic) and validate rows (real).
+        Fit rows (real and synthetic) and validation rows (real).
     scorer : callable
         A scikit-learn scorer: ``scorer(fitted, X, y) -> float``, higher is better.
     seed : int, default=0
