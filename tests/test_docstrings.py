@@ -14,6 +14,7 @@ PACKAGES = (
     "vaega.evolution",
     "vaega.evolution.algorithms",
     "vaega.evolution.operators",
+    "vaega.experiments",
     "vaega.fitness",
     "vaega.generative",
     "vaega.generative.quality",

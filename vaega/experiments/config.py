@@ -566,7 +566,34 @@ class ExperimentConfig(Section):
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
-    """Read a configuration file."""
+    """Read a configuration file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        YAML; loaded safely, no key may come twice.
+    overrides : sequence of str
+        Keys that replace those of the file: ``"search.n_generations=5"``.
+
+    Returns
+    -------
+    ExperimentConfig
+
+    Raises
+    ------
+    ConfigError
+        One sentence: the file, the key, the rule, the value.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> text = "{name: wine, dataset: {source: 'sklearn:wine'}, fitness: {classifier: knn}}"
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "wine.yaml"
+    ...     _ = path.write_text(text)
+    ...     load_config(path, ["search.n_generations=5"]).search.n_generations
+    5
+    """
     content = _unshared(_load_yaml(path))
     for override in overrides:
         _apply(content, override)
@@ -579,7 +606,34 @@ def statement_of(content: Mapping[str, Any]) -> str:
 
 
 def make_config(content: dict[str, Any], *, origin: str = "configuration") -> ExperimentConfig:
-    """Check the content of a configuration file."""
+    """Check the content of a configuration file.
+
+    Parameters
+    ----------
+    content : dict
+        Its sections, as they stand in the file.
+    origin : str, default="configuration"
+        What error messages begin with.
+
+    Returns
+    -------
+    ExperimentConfig
+
+    Raises
+    ------
+    ConfigError
+        One sentence: the origin, the key, the rule, the value.
+
+    Examples
+    --------
+    >>> config = make_config({
+    ...     "name": "wine",
+    ...     "dataset": {"source": "sklearn:wine"},
+    ...     "fitness": {"classifier": "knn"},
+    ... })
+    >>> config.protocol.kind, config.fitness.metric
+    ('honest', 'balanced_accuracy')
+    """
     try:
         return ExperimentConfig.model_validate(content)
     except ValidationError as error:

@@ -37,7 +37,49 @@ def run_experiment(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run what is not finished, and return the tables of runs and of arms.
 
-    `results` is the folder of all experiments; this one writes to the folder of its name.
+    Parameters
+    ----------
+    config : ExperimentConfig
+        The experiment, as `load_config` and `make_config` return it.
+    dataset : Dataset
+        Its rows; those that `config` names are not loaded again.
+    results : pathlib.Path
+        Folder of all experiments; this one writes to ``results / config.name``.
+    options : ExecutionOptions, optional
+        Processes, device, cache, budget.
+    observer : Observer, optional
+        Hears of the progress.
+    origin : Origin, optional
+        From where it is started, for a resume; the working folder when absent.
+
+    Returns
+    -------
+    runs : pandas.DataFrame
+        One row a run, as in ``runs.csv``; a failed run has a status and no scores.
+    summary : pandas.DataFrame
+        One row an arm, as in ``summary.csv``.
+
+    Raises
+    ------
+    InputError
+        When the data do not fit the protocol, or the folder cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from vaega import load_dataset
+    >>> from vaega.experiments import make_config
+    >>> config = make_config({
+    ...     "name": "wine",
+    ...     "dataset": {"source": "sklearn:wine"},
+    ...     "fitness": {"classifier": "decision_tree"},
+    ...     "search": {"population_size": 4, "n_generations": 1, "n_searches": 1},
+    ...     "seeds": 2,
+    ... })
+    >>> with TemporaryDirectory() as folder:
+    ...     runs, summary = run_experiment(config, load_dataset("sklearn:wine"), Path(folder))
+    >>> runs["status"].tolist(), summary["arm"].tolist()
+    (['done', 'done'], ['original'])
     """
     folder = path_inside(results, config.name)
     return complete_runs(folder, config, dataset, options=options, observer=observer, origin=origin)

@@ -44,17 +44,37 @@ _PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "joblib", "deap", "torc
 
 @dataclass(frozen=True)
 class ExecutionOptions:
-    """What a run does not depend on: where, how fast, and how much of the work in this call."""
+    """What a run does not depend on: where, how fast, and how much of the work in this call.
 
-    jobs: int = 1  # Processes; -1 is one a core
-    parallel: str = "auto"  # What they share: whole runs, the fitness of one, or as it fits
-    backend: str = "processes"  # Processes of this machine, or the workers of a Dask cluster
-    # Address of the cluster's scheduler; a cluster of `jobs` processes is started when absent
+    Parameters
+    ----------
+    jobs : int, default=1
+        Processes; -1 is one a core.
+    parallel : {"auto", "runs", "fitness"}, default="auto"
+        What they share: whole runs, the folds and masks of one run, or as it fits.
+    backend : {"processes", "dask"}, default="processes"
+        Processes of this machine, or the workers of a Dask cluster.
+    scheduler : str, optional
+        Address of the cluster's scheduler; a cluster of `jobs` processes is started when absent.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+        Where autoencoders are trained.
+    cache : path or "auto" or None, default="auto"
+        Where trained autoencoders are kept.
+    max_seconds : float, optional
+        Wall time of the call. Runs that are under way then are left after their generation and
+        go on from there in the next call.
+    max_evaluations : int, optional
+        Masks that the runs of the call may ask for, together.
+    """
+
+    jobs: int = 1
+    parallel: str = "auto"
+    backend: str = "processes"
     scheduler: str | None = None
-    device: str = "auto"  # Where autoencoders are trained
-    cache: Any = "auto"  # Where trained autoencoders are kept
+    device: str = "auto"
+    cache: Any = "auto"
     max_seconds: float | None = None
-    max_evaluations: int | None = None  # Masks that the runs of the call may ask for, together
+    max_evaluations: int | None = None
 
     def check(self) -> None:
         """Refuse what does not go together."""

@@ -100,7 +100,34 @@ class RunRecord:
 
 
 class Store:
-    """The results of one experiment in one folder."""
+    """The results of one experiment in one folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        ``results/NAME``; made when something is written.
+
+    Examples
+    --------
+    Of a finished experiment, ``Store(folder).done()`` has the runs, each with its ``metrics``,
+    ``history()`` and ``selected()``:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from vaega import load_dataset
+    >>> from vaega.experiments import make_config, run_experiment
+    >>> config = make_config({
+    ...     "name": "wine",
+    ...     "dataset": {"source": "sklearn:wine"},
+    ...     "fitness": {"classifier": "decision_tree"},
+    ...     "search": {"population_size": 4, "n_generations": 2, "n_searches": 1},
+    ...     "seeds": 1,
+    ... })
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = run_experiment(config, load_dataset("sklearn:wine"), Path(folder))
+    ...     (run,) = Store(Path(folder) / "wine").done()
+    ...     print(run.metrics["status"], run.history()["generation"].tolist())
+    done [1, 2]
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
