@@ -70,18 +70,18 @@ def compare(name, dataset, folds, masks, n_jobs):
         classifier = clone(classifier).set_params(random_state=0)
 
     def scores(engine, **settings):
-        own = clone(classifier).set_params(**settings)
-        fitness = CrossValidatedFitness(own, folds, scorer, n_jobs=n_jobs, engine=engine)
+        clone_of = clone(classifier).set_params(**settings)
+        fitness = CrossValidatedFitness(clone_of, folds, scorer, n_jobs=n_jobs, engine=engine)
         return fitness.score_folds(masks)
 
     theirs = scores("sklearn")
-    plan = match(classifier, scorer)
-    assert isinstance(plan, EngineSpec)
+    spec = match(classifier, scorer)
+    assert isinstance(spec, EngineSpec)
     seeds = np.zeros(len(masks), dtype=int)
-    ours = np.stack([score_fold(plan, fold, masks, seeds).scores for fold in folds], axis=1)
-    decided = ~np.isnan(ours)
-    full = np.where(decided, ours, theirs)
-    different = ours[decided] != theirs[decided]
+    ours = np.stack([score_fold(spec, fold, masks, seeds).scores for fold in folds], axis=1)
+    certain = ~np.isnan(ours)
+    full = np.where(certain, ours, theirs)
+    different = ours[certain] != theirs[certain]
     itself = ""
     if name == "mlp":
         itself = f"{rank(scores('sklearn', random_state=1), theirs):.3f}"
@@ -89,7 +89,7 @@ def compare(name, dataset, folds, masks, n_jobs):
         name,
         dataset,
         ours.size,
-        int((~decided).sum()),
+        int((~certain).sum()),
         int(different.sum()),
         f"{(full - theirs).mean():+.5f}",
         f"{rank(full, theirs):.4f}",

@@ -102,27 +102,27 @@ def assert_same(classifier, folds, masks, scorer="accuracy"):
     assert ours.warned == theirs.warned
 
 
-def decided_share(classifier, folds, masks):
+def certain_share(classifier, folds, masks):
     predict = match(classifier, get_scorer("accuracy")).engine.predict
-    answers = [predict(classifier, fold, masks) for fold in folds]
-    return np.mean([each.certain for each in answers])
+    predictions = [predict(classifier, fold, masks) for fold in folds]
+    return np.mean([each.certain for each in predictions])
 
 
 def assert_values(classifier, fold, masks, method):
-    """Codes and values are scikit-learn's, the latter within what the engine doubts."""
+    """Codes and values are scikit-learn's, the latter within the error bounds."""
     module = match(classifier, get_scorer("accuracy")).engine
-    answers = module.predict(classifier, fold, masks, response_method=method)
+    predictions = module.predict(classifier, fold, masks, response_method=method)
     labels = module.predict(classifier, fold, masks)
-    np.testing.assert_array_equal(answers.codes, labels.codes)
-    assert answers.certain.any()
+    np.testing.assert_array_equal(predictions.codes, labels.codes)
+    assert predictions.certain.any()
     classes = np.unique(fold.y_fit)
-    for row in np.flatnonzero(answers.certain):
+    for row in np.flatnonzero(predictions.certain):
         own = classifier.fit(fold.X_fit[:, masks[row]], fold.y_fit)
         X = fold.X_validate[:, masks[row]]
         theirs = own.predict_proba(X) if method == PROBA else own.decision_function(X)
-        assert np.abs(answers.values[row] - theirs).max() <= answers.error_bounds[row]
-        assert answers.error_bounds[row] < 1e-3
-        np.testing.assert_array_equal(classes[answers.codes[row]], own.predict(X))
+        assert np.abs(predictions.values[row] - theirs).max() <= predictions.error_bounds[row]
+        assert predictions.error_bounds[row] < 1e-3
+        np.testing.assert_array_equal(classes[predictions.codes[row]], own.predict(X))
 
 
 def assert_each_alone(classifier, fold, masks, method):

@@ -28,17 +28,17 @@ from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import prepare_folds
 
 
-def test_a_margin_has_to_exceed_the_doubts_of_both_scores():
+def test_a_margin_has_to_exceed_the_error_bounds_of_both_scores():
     scores = np.array([[[0.0, 1.0, 2.0]], [[2.0, 1.0, 0.0]], [[np.nan, 1.0, 0.0]]])
-    codes, decided = classify(scores, np.array([0.4, 0.6, 0.0]))
+    codes, certain = classify(scores, np.array([0.4, 0.6, 0.0]))
     assert codes[:2].tolist() == [[2], [0]]
-    assert decided.tolist() == [True, False, False]
+    assert certain.tolist() == [True, False, False]
 
 
 def test_one_score_is_of_the_second_class_if_positive():
-    codes, decided = classify(np.array([[[0.0]], [[1.0]], [[-1.0]]]), np.array([0.0, 0.5, np.inf]))
+    codes, certain = classify(np.array([[[0.0]], [[1.0]], [[-1.0]]]), np.array([0.0, 0.5, np.inf]))
     assert codes.tolist() == [[0], [1], [0]]
-    assert decided.tolist() == [False, True, False]
+    assert certain.tolist() == [False, True, False]
 
 
 def test_probabilities_are_those_of_scikit_learn(rng):
@@ -153,8 +153,8 @@ def test_a_fold_is_scaled_once(folds):
     assert scale_fold(folds[0], ()) is folds[0]
 
 
-def test_the_plan_names_both():
+def test_the_spec_names_both():
     pipeline = make_pipeline(StandardScaler(), GaussianNB())
-    plan = match(pipeline, get_scorer("accuracy"))
-    assert isinstance(plan, EngineSpec)
-    assert (plan.name, len(plan.scalers)) == ("naive_bayes", 1)
+    spec = match(pipeline, get_scorer("accuracy"))
+    assert isinstance(spec, EngineSpec)
+    assert (spec.name, len(spec.scalers)) == ("naive_bayes", 1)

@@ -53,9 +53,9 @@ def test_what_rows_may_be_wrong_by_is_taken_off(rng):
 
 @pytest.mark.parametrize("n_others", [1, 2, 5])
 def test_what_is_no_number_has_no_margin(n_others, rng):
-    for place in range(n_others):
+    for index in range(n_others):
         scores = rng.normal(size=(3, n_others, 6))
-        scores[1, place, 4] = np.nan
+        scores[1, index, 4] = np.nan
         masks = np.array([[True, True, False], [True, False, True]])
         _, margins, _ = classified(masks, scores, np.zeros(n_others))
         np.testing.assert_array_equal(np.isnan(margins), [True, False])

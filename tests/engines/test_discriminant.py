@@ -13,7 +13,7 @@ from tests.engines.closed_form import (
     assert_each_alone,
     assert_same,
     assert_values,
-    decided_share,
+    certain_share,
     folds_of,
     hard_fold,
     masks_of,
@@ -22,7 +22,7 @@ from tests.engines.closed_form import (
 from vaega.data._folds import Fold
 from vaega.engines import _linear_forms as forms
 from vaega.engines._base import DECISION, PROBA
-from vaega.engines._discriminant import _make_rows, _priors_of, predict, unsupported
+from vaega.engines._discriminant import _make_rows, _priors_of, predict, unsupported, write_scores
 
 CLASSIFIERS = [LinearDiscriminantAnalysis(), LinearDiscriminantAnalysis(tol=1e-2)]
 
@@ -41,7 +41,7 @@ def test_scores_of_real_rows_are_those_of_scikit_learn(name, rng):
     folds = folds_of(*rows_of(name, rng))
     masks = masks_of(folds, 25, rng)
     assert_same(LinearDiscriminantAnalysis(), folds, masks, "balanced_accuracy")
-    assert decided_share(LinearDiscriminantAnalysis(), folds, masks) > 0.95
+    assert certain_share(LinearDiscriminantAnalysis(), folds, masks) > 0.95
 
 
 @pytest.mark.parametrize("name", HARD)
@@ -63,7 +63,7 @@ def test_priors_are_those_of_scikit_learn(priors, rng):
     masks = masks_of(folds, 20, rng)
     classifier = LinearDiscriminantAnalysis(priors=priors)
     assert_same(classifier, folds, masks)
-    assert decided_share(classifier, folds, masks) > 0.95
+    assert certain_share(classifier, folds, masks) > 0.95
 
 
 @pytest.mark.parametrize("method", RANKED)
@@ -89,16 +89,16 @@ def test_probabilities_of_several_classes(classifier, rng):
 
 
 @pytest.mark.parametrize("name", ["few", "breast_cancer", "wine"])
-def test_most_masks_are_decided(name, rng):
+def test_most_masks_are_certain(name, rng):
     folds = folds_of(*rows_of(name, rng))
-    assert decided_share(CLASSIFIERS[0], folds, masks_of(folds, 100, rng)) > 0.98
+    assert certain_share(CLASSIFIERS[0], folds, masks_of(folds, 100, rng)) > 0.98
 
 
-def test_copied_columns_are_decided(rng):
+def test_copied_columns_are_certain(rng):
     fold = hard_fold("copies", rng)
     masks = rng.random((40, 16)) < 0.4
     masks[:, [0, 8]] = True
-    assert decided_share(LinearDiscriminantAnalysis(), [fold], masks) > 0.95
+    assert certain_share(LinearDiscriminantAnalysis(), [fold], masks) > 0.95
     assert_same(LinearDiscriminantAnalysis(), [fold], masks)
 
 
@@ -124,8 +124,8 @@ def test_copied_rows_lack_rank_and_are_left_to_scikit_learn(rng):
     assert_same(LinearDiscriminantAnalysis(), [fold], masks)
 
 
-@pytest.mark.parametrize(("factor", "decided"), [(0.1, True), (1.0, False), (2.0, False)])
-def test_an_uncertain_rank_is_left_to_scikit_learn(factor, decided, rng):
+@pytest.mark.parametrize(("factor", "certain"), [(0.1, True), (1.0, False), (2.0, False)])
+def test_an_uncertain_rank_is_left_to_scikit_learn(factor, certain, rng):
     fold = hard_fold("copies", rng)
     fold.X_fit[:, 8] += 1e-4 * rng.normal(size=24)
     within = fold.X_fit[:, [0, 8]].copy()
@@ -134,8 +134,8 @@ def test_an_uncertain_rank_is_left_to_scikit_learn(factor, decided, rng):
     least = np.linalg.svd(within / within.std(axis=0) / np.sqrt(24))[1][1]
     classifier = LinearDiscriminantAnalysis(tol=factor * least)
     mask = np.isin(np.arange(16), [0, 8])[None]
-    answers = predict(classifier, fold, mask)
-    assert answers.certain.tolist() == [decided]
+    predictions = predict(classifier, fold, mask)
+    assert predictions.certain.tolist() == [certain]
     assert_same(classifier, [fold], mask)
 
 
@@ -144,11 +144,11 @@ def test_an_uncertain_rank_is_left_to_scikit_learn(factor, decided, rng):
 )
 @pytest.mark.filterwarnings("ignore")
 def test_rows_that_lack_rank(name, share, rng):
-    """Undecided: columns that are constant but for rounding, and as many columns as contrasts."""
+    """Uncertain: columns that are constant but for rounding, and as many columns as contrasts."""
     folds = folds_of(*rows_of(name, rng))
     masks = masks_of(folds, 25, rng)
     assert_same(LinearDiscriminantAnalysis(), folds, masks)
-    assert decided_share(LinearDiscriminantAnalysis(), folds, masks) > share
+    assert certain_share(LinearDiscriminantAnalysis(), folds, masks) > share
 
 
 def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):
@@ -224,3 +224,18 @@ def test_columns_that_do_not_vary_are_told(three_classes):
     rows = rows_of_fold(replace(three_classes, X_fit=X))
     assert np.flatnonzero(~rows.varies).tolist() == [3, 5]
     assert np.flatnonzero(np.isinf(rows.sizes[:, forms.RAW])).tolist() == [7]
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 14])
+def test_scores_are_forms_less_half_of_the_means_own(n_classes, rng):
+    predictions = rng.normal(size=(4, n_classes + 5, n_classes))
+    constants = rng.normal(size=n_classes)
+    of_means = np.einsum("mkk->mk", predictions[:, :n_classes])
+    expected = predictions[:, n_classes:] - 0.5 * of_means[:, None] + constants
+    scores = np.empty((4, 5, n_classes))
+    write_scores(predictions, constants, scores)
+    np.testing.assert_allclose(scores, expected, atol=1e-14)
+    if n_classes == 2:
+        single = np.empty((4, 5, 1))
+        write_scores(predictions, constants, single)
+        np.testing.assert_array_equal(single[:, :, 0], scores[:, :, 1] - scores[:, :, 0])

@@ -54,9 +54,9 @@ def test_dividing_by_zero_is_no_error():
 @pytest.mark.parametrize("n", [1, 63, 64, 65, 100, 128, 1000])
 def test_places_are_those_of_numpy(share, n, rng):
     mask = rng.random(n) < share
-    places = np.empty(n, dtype=np.int64)
-    count = select(mask, places)
-    np.testing.assert_array_equal(places[:count], np.flatnonzero(mask))
+    indices = np.empty(n, dtype=np.int64)
+    count = select(mask, indices)
+    np.testing.assert_array_equal(indices[:count], np.flatnonzero(mask))
 
 
 @pytest.mark.parametrize("n", [*range(20), 127, 128, 129, 136, 255, 257, 1000, 4097, 20_001])

@@ -36,21 +36,21 @@ def _forms_of(rows, masks, given, shift, found):
     by_column[:, : len(rows)] = rows.T
     sizes = np.zeros((N_COLUMNS, 4))
     sizes[:, forms.ENERGY] = (rows[:N_FIT] ** 2).sum(axis=0)
-    answers = np.empty((len(masks), N_TARGETS + N_OTHERS, N_TARGETS))
+    predictions = np.empty((len(masks), N_TARGETS + N_OTHERS, N_TARGETS))
     facts = np.empty((len(masks), forms.N_FACTS))
     gram = np.empty((int(found), N_COLUMNS, N_COLUMNS))
     if found:
         compute_gram(by_column, N_FIT, gram[0])
     equal = (rows[:, :, None] == rows[:, None]).all(axis=0).argmax(axis=0)
-    forms.compute_forms(masks, by_column, gram, equal, sizes, given, shift, answers, facts)
-    return answers, facts
+    forms.compute_forms(masks, by_column, gram, equal, sizes, given, shift, predictions, facts)
+    return predictions, facts
 
 
 def test_given_targets_with_a_shift(rows, masks, rng):
     given = rng.normal(size=(N_FIT, N_TARGETS))
     rows[N_FIT : N_FIT + N_TARGETS] = given.T @ rows[:N_FIT]
-    answers, facts = forms_of(rows, masks, given, 0.5)
-    for mask, answer, fact in zip(masks, answers, facts, strict=True):
+    predictions, facts = forms_of(rows, masks, given, 0.5)
+    for mask, answer, fact in zip(masks, predictions, facts, strict=True):
         own = rows[:, mask]
         matrix = own[:N_FIT].T @ own[:N_FIT] + 0.5 * np.eye(mask.sum())
         expected = own[N_FIT:] @ np.linalg.solve(matrix, own[:N_FIT].T @ given)
@@ -62,8 +62,8 @@ def test_given_targets_with_a_shift(rows, masks, rng):
 
 
 def test_without_a_shift_it_is_the_pseudo_inverse(rows, masks):
-    answers, facts = forms_of(rows, masks, np.zeros((N_FIT, N_TARGETS)), 0.0)
-    for mask, answer, fact in zip(masks, answers, facts, strict=True):
+    predictions, facts = forms_of(rows, masks, np.zeros((N_FIT, N_TARGETS)), 0.0)
+    for mask, answer, fact in zip(masks, predictions, facts, strict=True):
         own = rows[:, mask]
         inverse = np.linalg.pinv(own[:N_FIT].T @ own[:N_FIT], rcond=1e-10)
         expected = own[N_FIT:] @ inverse @ own[N_FIT : N_FIT + N_TARGETS].T
@@ -75,8 +75,8 @@ def test_copies_are_one_column(rows, masks, rng):
     rows[:, 2::3] = rows[:, ::3][:, : len(rows[0, 2::3])]
     rows[:, 4] = rows[:, 0]
     given = np.zeros((N_FIT, N_TARGETS))
-    answers, facts = forms_of(rows, masks, given, 0.0)
-    for mask, answer, fact in zip(masks, answers, facts, strict=True):
+    predictions, facts = forms_of(rows, masks, given, 0.0)
+    for mask, answer, fact in zip(masks, predictions, facts, strict=True):
         own = rows[:, mask]
         inverse = np.linalg.pinv(own[:N_FIT].T @ own[:N_FIT], rcond=1e-10)
         solved = own[N_FIT:] @ inverse
@@ -92,8 +92,8 @@ def test_what_cannot_be_solved_is_not_a_number(rows, masks):
     for mask in (none, both):
         rows[:N_FIT, :2] = 1.0  # exactly singular
         given = np.zeros((N_FIT, N_TARGETS))
-        answers, _ = forms_of(rows, mask, given, 0.0)
-        assert np.isnan(answers).all()
+        predictions, _ = forms_of(rows, mask, given, 0.0)
+        assert np.isnan(predictions).all()
 
 
 @pytest.mark.parametrize("n_fit", [40, 29])

@@ -33,10 +33,10 @@ CLASSIFIERS = [
 
 def assert_agrees(classifier, fold, masks):
     """Predictions are those of a scikit-learn that iterates on, but where its margin is tiny."""
-    answers = predict(classifier, fold, masks)
-    assert answers.certain.mean() > 0.98
+    predictions = predict(classifier, fold, masks)
+    assert predictions.certain.mean() > 0.98
     classes = np.unique(fold.y_fit)
-    for row in np.flatnonzero(answers.certain):
+    for row in np.flatnonzero(predictions.certain):
         X, X_validate = fold.X_fit[:, masks[row]], fold.X_validate[:, masks[row]]
         own = clone(classifier).set_params(**TIGHT)
         own.fit(X, fold.y_fit, sample_weight=fold.weight_fit)
@@ -45,7 +45,7 @@ def assert_agrees(classifier, fold, masks):
         margins = np.diff(np.sort(scores, axis=1)[:, -2:], axis=1)[:, 0]
         clear = margins > 1e-5 * (1.0 + np.abs(scores).max())
         assert clear.mean() > 0.9
-        predicted = classes[answers.codes[row]]
+        predicted = classes[predictions.codes[row]]
         np.testing.assert_array_equal(predicted[clear], own.predict(X_validate)[clear])
 
 
@@ -71,12 +71,12 @@ def test_rankings_are_those_of_scikit_learn(settings, rng):
     weights = rng.uniform(0.0, 2.0, size=len(folds[0].y_fit))
     weights[::5] = 0.0
     fold, masks = replace(folds[0], weight_fit=weights), masks_of(folds, 6, rng)
-    answers = predict(LinearSVC(**settings), fold, masks, response_method=DECISION)
+    predictions = predict(LinearSVC(**settings), fold, masks, response_method=DECISION)
     for row, mask in enumerate(masks):
         own = LinearSVC(**settings).set_params(**TIGHT)
         own.fit(fold.X_fit[:, mask], fold.y_fit, sample_weight=weights)
         theirs = own.decision_function(fold.X_validate[:, mask])
-        np.testing.assert_allclose(answers.values[row], theirs, atol=1e-4)
+        np.testing.assert_allclose(predictions.values[row], theirs, atol=1e-4)
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 5.0, 2: 0.2}])
@@ -93,12 +93,12 @@ def test_hard_rows_turn_nothing(name, C, rng):
     fold = hard_fold(name, rng)
     masks = np.concatenate([np.eye(16, dtype=bool), rng.random((10, 16)) < 0.4])
     masks[:, 0] |= ~masks.any(axis=1)
-    answers = predict(LinearSVC(C=C), fold, masks, response_method=DECISION)
-    for row in np.flatnonzero(answers.certain):
+    predictions = predict(LinearSVC(C=C), fold, masks, response_method=DECISION)
+    for row in np.flatnonzero(predictions.certain):
         own = LinearSVC(C=C, dual=False, tol=1e-10, max_iter=100_000)
         own.fit(fold.X_fit[:, masks[row]], fold.y_fit)
         theirs = own.decision_function(fold.X_validate[:, masks[row]])
-        np.testing.assert_allclose(answers.values[row], theirs, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(predictions.values[row], theirs, rtol=1e-3, atol=1e-3)
 
 
 def test_no_bit_depends_on_the_other_masks(rng):

@@ -44,12 +44,12 @@ CLASSIFIERS = [
 ]
 
 
-def assert_agrees(classifier, fold, masks, least_decided=0.98):
+def assert_agrees(classifier, fold, masks, least_certain=0.98):
     """Predictions are those of a scikit-learn that iterates on, but where its margin is tiny."""
-    answers = predict(classifier, fold, masks)
-    assert answers.certain.mean() >= least_decided
+    predictions = predict(classifier, fold, masks)
+    assert predictions.certain.mean() >= least_certain
     classes = np.unique(fold.y_fit)
-    for row in np.flatnonzero(answers.certain):
+    for row in np.flatnonzero(predictions.certain):
         X, X_validate = fold.X_fit[:, masks[row]], fold.X_validate[:, masks[row]]
         own = clone(classifier).set_params(**TIGHT)
         own.fit(X, fold.y_fit, sample_weight=fold.weight_fit)
@@ -58,7 +58,7 @@ def assert_agrees(classifier, fold, masks, least_decided=0.98):
         margins = np.diff(np.sort(scores, axis=1)[:, -2:], axis=1)[:, 0]
         clear = margins > 1e-5 * (1.0 + np.abs(scores).max())
         assert clear.mean() > 0.9
-        predicted = classes[answers.codes[row]]
+        predicted = classes[predictions.codes[row]]
         np.testing.assert_array_equal(predicted[clear], own.predict(X_validate)[clear])
 
 
@@ -83,15 +83,15 @@ def test_predictions_of_real_rows_are_those_of_scikit_learn(name, rng):
 def test_values_are_those_of_scikit_learn(name, method, rng):
     folds = folds_of(*rows_of(name, rng))
     fold, masks = folds[0], masks_of(folds, 8, rng)
-    answers = predict(LogisticRegression(), fold, masks, response_method=method)
+    predictions = predict(LogisticRegression(), fold, masks, response_method=method)
     if method == DECISION and len(np.unique(fold.y_fit)) > 2:
-        assert not answers.certain.any()
+        assert not predictions.certain.any()
         return
     for row, mask in enumerate(masks):
         own = LogisticRegression(**TIGHT).fit(fold.X_fit[:, mask], fold.y_fit)
         X = fold.X_validate[:, mask]
         theirs = own.decision_function(X) if method == DECISION else own.predict_proba(X)
-        np.testing.assert_allclose(answers.values[row], theirs, atol=1e-4)
+        np.testing.assert_allclose(predictions.values[row], theirs, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", HARD)
@@ -102,13 +102,13 @@ def test_hard_rows_turn_nothing(name, C, rng):
     classifier = LogisticRegression(C=C, solver="newton-cholesky")
     masks = np.concatenate([np.eye(16, dtype=bool), rng.random((10, 16)) < 0.4])
     masks[:, 0] |= ~masks.any(axis=1)
-    answers = predict(classifier, fold, masks, response_method=DECISION)
-    for row in np.flatnonzero(answers.certain):
+    predictions = predict(classifier, fold, masks, response_method=DECISION)
+    for row in np.flatnonzero(predictions.certain):
         X = fold.X_fit[:, masks[row]]
         offset = X.mean(axis=0)  # for scikit-learn, which would lose its digits
         own = clone(classifier).set_params(tol=1e-10).fit(X - offset, fold.y_fit)
         theirs = own.decision_function(fold.X_validate[:, masks[row]] - offset)
-        np.testing.assert_allclose(answers.values[row], theirs, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(predictions.values[row], theirs, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("C", [1.0, 1e8])
@@ -116,9 +116,9 @@ def test_separable_rows_have_an_end(C, rng):
     fold = folds_of(*rows_of("few", rng))[0]
     masks = rng.random((20, 2000)) < 0.05
     classifier = LogisticRegression(C=C)
-    answers = predict(classifier, fold, masks, response_method=DECISION)
-    assert answers.certain.any()
-    assert np.isfinite(answers.values).all()
+    predictions = predict(classifier, fold, masks, response_method=DECISION)
+    assert predictions.certain.any()
+    assert np.isfinite(predictions.values).all()
 
 
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
@@ -137,11 +137,11 @@ def test_liblinear_penalises_the_intercept(settings, rng):
     folds = folds_of(*rows_of("breast_cancer", rng))
     fold, masks = folds[0], masks_of(folds, 8, rng)
     classifier = LogisticRegression(solver="liblinear", class_weight={1: 3.0}, **settings)
-    answers = predict(classifier, fold, masks, response_method=DECISION)
+    predictions = predict(classifier, fold, masks, response_method=DECISION)
     for row, mask in enumerate(masks):
         own = clone(classifier).set_params(**TIGHT).fit(fold.X_fit[:, mask], fold.y_fit)
         theirs = own.decision_function(fold.X_validate[:, mask])
-        np.testing.assert_allclose(answers.values[row], theirs, atol=1e-5)
+        np.testing.assert_allclose(predictions.values[row], theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["few", "wine"])
@@ -191,15 +191,15 @@ def test_one_class_is_left_to_scikit_learn(rng):
 def test_what_is_left_to_scikit_learn(spoil, rng):
     fold = replace(hard_fold("copies", rng), **spoil)
     masks = np.ones((2, 16), dtype=bool)
-    answers = predict(LogisticRegression(), fold, masks)
-    assert not answers.certain.any()
+    predictions = predict(LogisticRegression(), fold, masks)
+    assert not predictions.certain.any()
 
 
 def test_columns_that_tell_nothing_are_left_to_scikit_learn():
     fold = hard_fold("constant", np.random.default_rng(1))
     fold = replace(fold, X_fit=np.ones((24, 16)), X_validate=np.ones((12, 16)))
-    answers = predict(LogisticRegression(), fold, np.ones((1, 16), bool))
-    assert not answers.certain.any()
+    predictions = predict(LogisticRegression(), fold, np.ones((1, 16), bool))
+    assert not predictions.certain.any()
 
 
 @pytest.mark.parametrize(

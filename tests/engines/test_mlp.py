@@ -318,8 +318,8 @@ def test_no_number_stays_none():
 def test_layers_stand_one_below_the_other():
     layout = make_layout(np.array([5, 3, 2]), 4, np.dtype(np.float64))
     np.testing.assert_array_equal(layout.value_rows, [0, 6, 10])  # a row of ones after each
-    places = layout.feeding.reshape(3, 8)
-    np.testing.assert_array_equal(places[1], [6, 7, 8, 9, 13, 13, 13, 13])  # 13 is the zero row
+    indices = layout.feeding.reshape(3, 8)
+    np.testing.assert_array_equal(indices[1], [6, 7, 8, 9, 13, 13, 13, 13])  # 13 is the zero row
     assert len(layout.steps) > 13
 
 

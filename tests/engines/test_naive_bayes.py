@@ -1,4 +1,4 @@
-"""Gaussian naive Bayes of many masks: scikit-learn's answers, with its weights and priors."""
+"""Gaussian naive Bayes of many masks: scikit-learn's predictions, with its weights and priors."""
 
 import numpy as np
 import pytest
@@ -21,10 +21,10 @@ def test_real_data(name, request, rng):
     X, y = rows_of(name, folder)
     folds, masks = folds_of(X, y), masks_of(rng, 15, X.shape[1])
     agree(GaussianNB(), folds, masks, "balanced_accuracy")
-    plan = match(GaussianNB(), get_scorer("accuracy"))
+    spec = match(GaussianNB(), get_scorer("accuracy"))
     some = masks[masks.sum(axis=1) > 1]
-    decided = [np.isfinite(score_fold(plan, fold, some).scores) for fold in folds]
-    assert np.mean(decided) > (0.7 if name == "digits" else 0.99)  # its border is empty
+    certain = [np.isfinite(score_fold(spec, fold, some).scores) for fold in folds]
+    assert np.mean(certain) > (0.7 if name == "digits" else 0.99)  # its border is empty
 
 
 @pytest.mark.parametrize("scorer", ["f1_macro", "roc_auc", "roc_auc_ovr", "neg_log_loss"])
@@ -39,13 +39,13 @@ def test_ranks_and_probabilities(scorer, share, weighted, rng):
     agree(GaussianNB(), folds_of(X, y, weights=weights), masks, scorer)
 
 
-def test_saturated_probabilities_are_mostly_decided(rng):
+def test_saturated_probabilities_are_mostly_certain(rng):
     X, y = rng.normal(size=(38, 1500)), np.arange(38) % 2
     X[:, :300] += 0.4 * y[:, None]
     masks = rng.random((100, 1500)) < 0.02
     for scorer in ("roc_auc", "neg_log_loss"):
-        plan = match(GaussianNB(), get_scorer(scorer))
-        scores = [score_fold(plan, fold, masks).scores for fold in folds_of(X, y)]
+        spec = match(GaussianNB(), get_scorer(scorer))
+        scores = [score_fold(spec, fold, masks).scores for fold in folds_of(X, y)]
         assert np.isfinite(scores).mean() > 0.99
 
 
@@ -64,8 +64,8 @@ def test_settings(classifier, scorer, rng):
 def test_priors_that_scikit_learn_refuses_or_warns_of_are_left_to_it(priors, rng):
     X, y = rng.normal(size=(20, 3)), np.arange(20) % 2
     fold, masks = Fold(X, y, X, y, np.arange(3), 20), np.ones((2, 3), dtype=bool)
-    answers = naive_bayes.predict(GaussianNB(priors=priors), fold, masks)
-    assert not answers.certain.any()
+    predictions = naive_bayes.predict(GaussianNB(priors=priors), fold, masks)
+    assert not predictions.certain.any()
 
 
 @pytest.mark.parametrize("bad", [0.0, np.nan, -1.0])
@@ -74,8 +74,8 @@ def test_weights_that_scikit_learn_may_refuse_are_left_to_it(bad, rng):
     weights = np.where(y == 1, bad, 1.0)
     fold = Fold(X, y, X, y, np.arange(3), 20, weight_fit=weights)
     masks = np.ones((2, 3), dtype=bool)
-    answers = naive_bayes.predict(GaussianNB(), fold, masks)
-    assert not answers.certain.any()
+    predictions = naive_bayes.predict(GaussianNB(), fold, masks)
+    assert not predictions.certain.any()
 
 
 def test_numbers_that_are_none_are_left_to_scikit_learn(rng):
@@ -84,12 +84,12 @@ def test_numbers_that_are_none_are_left_to_scikit_learn(rng):
     fold = Fold(X, y, np.abs(rng.normal(size=(4, 3))), y[:4], np.arange(3), 20)
     masks = np.array([[True, False, True], [True, True, False]])
     for method in ("predict", "decision_function", "predict_proba"):
-        answers = naive_bayes.predict(GaussianNB(), fold, masks, response_method=method)
-        np.testing.assert_array_equal(answers.certain, [True, False])
+        predictions = naive_bayes.predict(GaussianNB(), fold, masks, response_method=method)
+        np.testing.assert_array_equal(predictions.certain, [True, False])
 
 
 @pytest.mark.parametrize("method", ["predict", "decision_function", "predict_proba"])
-def test_answers_do_not_depend_on_other_masks(method, rng):
+def test_predictions_do_not_depend_on_other_masks(method, rng):
     X, y = rng.normal(size=(40, 300)), np.arange(40) % 2
     fold, masks = folds_of(X, y)[0], rng.random((20, 300)) < 0.2
     together = naive_bayes.predict(GaussianNB(), fold, masks, response_method=method)
@@ -120,9 +120,9 @@ def test_moments_of_columns_are_those_of_all_columns(n_columns, n_rows, weighted
 def test_probabilities_are_scikit_learns_to_the_bit(rng):
     X, y = rng.normal(size=(60, 200)), np.arange(60) % 3
     fold, masks = folds_of(X, y)[0], rng.random((30, 200)) < 0.1
-    answers = naive_bayes.predict(GaussianNB(), fold, masks, response_method="predict_proba")
-    assert answers.error_bounds is None
-    for mask, values in zip(masks, answers.values, strict=True):
+    predictions = naive_bayes.predict(GaussianNB(), fold, masks, response_method="predict_proba")
+    assert predictions.error_bounds is None
+    for mask, values in zip(masks, predictions.values, strict=True):
         columns = np.flatnonzero(mask)
         fitted = GaussianNB().fit(fold.X_fit.take(columns, axis=1), fold.y_fit)
         theirs = fitted.predict_proba(fold.X_validate.take(columns, axis=1))

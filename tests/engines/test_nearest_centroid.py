@@ -11,7 +11,7 @@ from tests.engines.closed_form import (
     REAL,
     TOY,
     assert_same,
-    decided_share,
+    certain_share,
     folds_of,
     hard_fold,
     masks_of,
@@ -31,7 +31,7 @@ def test_scores_are_those_of_scikit_learn(name, classifier, rng):
     masks = masks_of(folds, 40, rng)
     assert_same(classifier, folds, masks)
     masks = masks[masks.sum(axis=1) > 1]  # numpy sums a single column in another order
-    assert decided_share(classifier, folds, masks) > 0.85  # ties of whole numbers
+    assert certain_share(classifier, folds, masks) > 0.85  # ties of whole numbers
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -40,7 +40,7 @@ def test_scores_of_real_rows_are_those_of_scikit_learn(name, rng):
     folds = folds_of(*rows_of(name, rng))
     masks = masks_of(folds, 25, rng)
     assert_same(NearestCentroid(), folds, masks, "balanced_accuracy")
-    assert decided_share(NearestCentroid(), folds, masks) > 0.85
+    assert certain_share(NearestCentroid(), folds, masks) > 0.85
 
 
 @pytest.mark.parametrize("name", HARD)
@@ -52,17 +52,17 @@ def test_hard_rows_turn_nothing(name, rng):
     if name != "two rows":
         assert_same(NearestCentroid(), [fold], masks)
     else:  # scikit-learn divides by no degrees of freedom
-        answers = predict(NearestCentroid(), fold, masks)
-        assert not answers.certain.any()
+        predictions = predict(NearestCentroid(), fold, masks)
+        assert not predictions.certain.any()
 
 
 def test_warnings_of_columns_without_spread_are_scikit_learns(rng):
     fold = hard_fold("constant", rng)
     masks = rng.random((30, 16)) < 0.5
     masks[:, :3] = True
-    answers = predict(NearestCentroid(), fold, masks)
-    (warned,) = answers.warnings.values()
-    assert answers.certain.all()
+    predictions = predict(NearestCentroid(), fold, masks)
+    (warned,) = predictions.warnings.values()
+    assert predictions.certain.all()
     np.testing.assert_array_equal(warned, masks[:, 4:8].any(axis=1))
     assert_same(NearestCentroid(), [fold], masks)
 
@@ -81,8 +81,8 @@ def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
     lost = replace(fold, X_fit=np.where(fold.X_fit == fold.X_fit[0, 0], np.nan, fold.X_fit))
     one_class = replace(fold, y_fit=np.zeros(24))
     for own in (single, lost, one_class, replace(fold, y_fit=fold.X_fit[:, 0])):
-        answers = predict(NearestCentroid(), own, masks)
-        assert not answers.certain.any()
+        predictions = predict(NearestCentroid(), own, masks)
+        assert not predictions.certain.any()
     assert not predict(
         NearestCentroid(metric="euclidean", shrink_threshold=-1.0), fold, masks
     ).certain.any()

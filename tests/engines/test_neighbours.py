@@ -1,4 +1,4 @@
-"""Nearest neighbours of many masks: scikit-learn's answers, or none where rounding decides."""
+"""Nearest neighbours of many masks: scikit-learn's predictions, or none where rounding decides."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from vaega.engines._registry import match, score_fold
 SCORERS = ["balanced_accuracy", "f1_macro", "roc_auc_ovr", "neg_log_loss"]
 
 
-def answers_of(classifier, fold, masks, method="predict"):
+def predictions_of(classifier, fold, masks, method="predict"):
     return neighbours.predict(classifier, fold, np.atleast_2d(masks), response_method=method)
 
 
@@ -56,29 +56,29 @@ def test_any_number_of_rows(n_fit, k, rng):
     fold = Fold(X[:n_fit], y[:n_fit], X[n_fit:], y[n_fit:], np.arange(6), n_fit)
     masks = rng.random((10, 6)) < 0.6
     masks[:, 0] = True
-    answers = answers_of(KNeighborsClassifier(k), fold, masks, "predict_proba")
-    assert answers.certain.all() == (k <= n_fit)
+    predictions = predictions_of(KNeighborsClassifier(k), fold, masks, "predict_proba")
+    assert predictions.certain.all() == (k <= n_fit)
     if k <= n_fit:
-        for mask, values in zip(masks, answers.values, strict=True):
+        for mask, values in zip(masks, predictions.values, strict=True):
             fitted = KNeighborsClassifier(k).fit(fold.X_fit[:, mask], fold.y_fit)
             np.testing.assert_array_equal(fitted.predict_proba(fold.X_validate[:, mask]), values)
 
 
-def test_doubt_that_changes_no_answer_is_none():
+def test_an_uncertain_order_that_changes_no_vote_is_certain():
     # Both that are equally far are of one class; or the vote is settled without them.
     X = np.array([[0.0], [2.0], [5.0], [9.0]])
     validate = np.array([[1.0]])
     same = Fold(X, np.array([0, 0, 1, 1]), validate, np.array([0]), np.arange(1), 4)
-    assert answers_of(KNeighborsClassifier(1), same, [True]).certain.all()
+    assert predictions_of(KNeighborsClassifier(1), same, [True]).certain.all()
     X = np.array([[1.0], [1.1], [0.0], [2.0]])
     fold = Fold(X, np.array([0, 0, 0, 1]), validate, np.array([0]), np.arange(1), 4)
-    assert answers_of(KNeighborsClassifier(3), fold, [True]).certain.all()
-    assert not answers_of(KNeighborsClassifier(3), fold, [True], "predict_proba").certain.any()
+    assert predictions_of(KNeighborsClassifier(3), fold, [True]).certain.all()
+    assert not predictions_of(KNeighborsClassifier(3), fold, [True], "predict_proba").certain.any()
     other = Fold(X, np.array([0, 1, 0, 1]), validate, np.array([0]), np.arange(1), 4)
-    assert not answers_of(KNeighborsClassifier(3), other, [True]).certain.any()
+    assert not predictions_of(KNeighborsClassifier(3), other, [True]).certain.any()
 
 
-def test_most_masks_are_decided(rng):
+def test_most_masks_are_certain(rng):
     X, y = rng.normal(size=(120, 200)), np.arange(120) % 3
     for scorer in SCORERS:
         spec = match(KNeighborsClassifier(5), get_scorer(scorer))
@@ -101,19 +101,19 @@ def test_most_masks_are_decided(rng):
 def test_settings_that_scikit_learn_refuses_are_left_to_it(classifier, rng):
     X, y = rng.normal(size=(20, 3)), np.arange(20) % 2
     fold = Fold(X, y, X, y, np.arange(3), 20)
-    assert not answers_of(classifier, fold, [True, True, True]).certain.any()
+    assert not predictions_of(classifier, fold, [True, True, True]).certain.any()
 
 
-@pytest.mark.parametrize("place", ["fit", "validate"])
+@pytest.mark.parametrize("part", ["fit", "validate"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_numbers_that_are_none_are_left_to_scikit_learn(place, bad, rng):
+def test_numbers_that_are_none_are_left_to_scikit_learn(part, bad, rng):
     X, y = rng.normal(size=(20, 3)), np.arange(20) % 2
     parts = {"fit": X.copy(), "validate": X + 0.1}
-    parts[place][3, 1] = bad
+    parts[part][3, 1] = bad
     fold = Fold(parts["fit"], y, parts["validate"], y, np.arange(3), 20)
     masks = np.array([[True, False, True], [True, True, False], [False, True, False]])
-    answers = answers_of(KNeighborsClassifier(), fold, masks)
-    np.testing.assert_array_equal(answers.certain, [True, False, False])
+    predictions = predictions_of(KNeighborsClassifier(), fold, masks)
+    np.testing.assert_array_equal(predictions.certain, [True, False, False])
 
 
 @pytest.mark.parametrize("metric", ["l1", "cosine"])
@@ -127,13 +127,13 @@ def test_other_weights_are_not_taken(weights):
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
-def test_answers_do_not_depend_on_other_masks(method, rng):
+def test_predictions_do_not_depend_on_other_masks(method, rng):
     X, y = rng.normal(size=(150, 100)), np.arange(150) % 2
     fold, masks = folds_of(X, y)[0], rng.random((10, 100)) < 0.3
     classifier = KNeighborsClassifier(4)
-    together = answers_of(classifier, fold, masks, method)
+    together = predictions_of(classifier, fold, masks, method)
     for row in range(10):
-        alone = answers_of(classifier, fold, masks[row], method)
+        alone = predictions_of(classifier, fold, masks[row], method)
         np.testing.assert_array_equal(alone.codes[0], together.codes[row])
         if method != "predict":
             np.testing.assert_array_equal(alone.values[0], together.values[row])

@@ -68,23 +68,23 @@ def test_scores_are_those_of_scikit_learn_to_the_bit(name, classifier, scorer, r
 
 
 @pytest.mark.parametrize("classifier", [KNeighborsClassifier(3), GaussianNB()], ids=repr)
-def test_most_masks_are_decided_without_scikit_learn(classifier, rng):
+def test_most_masks_are_certain_without_scikit_learn(classifier, rng):
     X, y = rows_of("few", rng)
     masks = rng.random((200, 2000)) < 0.01
     masks[:, 0] = True
-    plan = match(classifier, get_scorer("accuracy"))
-    decided = [score_fold(plan, fold, masks).scores for fold in folds_of(X, y)]
-    assert np.isfinite(decided).mean() > 0.99
+    spec = match(classifier, get_scorer("accuracy"))
+    certain = [score_fold(spec, fold, masks).scores for fold in folds_of(X, y)]
+    assert np.isfinite(certain).mean() > 0.99
 
 
-def test_a_neighbour_in_doubt_is_left_to_scikit_learn():
+def test_an_uncertain_neighbour_is_left_to_scikit_learn():
     X = np.array([[0.0], [2.0], [5.0], [9.0]])
     fold = Fold(
         X, np.array([0, 1, 0, 1]), np.array([[1.0], [4.9]]), np.array([0, 0]), np.arange(1), 4
     )
     knn = KNeighborsClassifier(1)
-    plan = match(knn, get_scorer("accuracy"))
-    scores = score_fold(plan, fold, np.array([[True]])).scores
+    spec = match(knn, get_scorer("accuracy"))
+    scores = score_fold(spec, fold, np.array([[True]])).scores
     assert np.isnan(scores).all()  # 1.0 is as far from 0.0 as from 2.0
 
 
@@ -100,7 +100,7 @@ def test_a_constant_feature_is_left_to_scikit_learn(rng):
 
 
 def test_large_offsets_do_not_turn_predictions(rng):
-    # Distances as differences of large squares lose their digits: doubt, not a wrong answer.
+    # Distances as differences of large squares lose their digits: uncertain, not wrong.
     X = rng.normal(size=(60, 20)) + 1e7
     y = (X[:, 0] > 1e7).astype(int)
     masks = rng.random((30, 20)) < 0.3
@@ -135,8 +135,8 @@ def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):
     ids=str,
 )
 def test_what_an_engine_takes(classifier, scorer, metric):
-    plan = match(classifier, check_scoring(classifier, scoring=scorer))
-    assert plan.metric.name == metric
+    spec = match(classifier, check_scoring(classifier, scoring=scorer))
+    assert spec.metric.name == metric
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.engines.closed_form import (
     assert_each_alone,
     assert_same,
     assert_values,
-    decided_share,
+    certain_share,
     folds_of,
     hard_fold,
     masks_of,
@@ -45,7 +45,7 @@ def test_scores_of_real_rows_are_those_of_scikit_learn(name, rng):
     folds = folds_of(*rows_of(name, rng))
     masks = masks_of(folds, 15, rng)
     assert_same(RidgeClassifier(), folds, masks, "balanced_accuracy")
-    assert decided_share(RidgeClassifier(), folds, masks) > 0.95
+    assert certain_share(RidgeClassifier(), folds, masks) > 0.95
 
 
 @pytest.mark.parametrize("name", HARD)
@@ -67,11 +67,11 @@ def test_weights_of_rows_are_those_of_scikit_learn(class_weight, rng):
     masks = rng.random((30, 30)) < 0.3
     masks[:, 0] = True
     assert_same(RidgeClassifier(class_weight=class_weight), weighted, masks)
-    assert decided_share(RidgeClassifier(class_weight=class_weight), weighted, masks) == 1.0
+    assert certain_share(RidgeClassifier(class_weight=class_weight), weighted, masks) == 1.0
 
 
 @pytest.mark.parametrize("n_columns", [5, 2000])
-def test_decision_values_are_within_their_doubts(n_columns, rng):
+def test_decision_values_are_within_their_error_bounds(n_columns, rng):
     X, y = rows_of("few", rng)
     fold = folds_of(X[:, :n_columns], y)[0]
     masks = rng.random((20, n_columns)) < 0.5
@@ -82,10 +82,10 @@ def test_decision_values_are_within_their_doubts(n_columns, rng):
 
 
 @pytest.mark.parametrize("name", ["few", "breast_cancer"])
-def test_most_masks_are_decided(name, rng):
+def test_most_masks_are_certain(name, rng):
     folds = folds_of(*rows_of(name, rng))
     for classifier in CLASSIFIERS[:3]:
-        assert decided_share(classifier, folds, masks_of(folds, 100, rng)) > 0.99
+        assert certain_share(classifier, folds, masks_of(folds, 100, rng)) > 0.99
 
 
 def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):
@@ -97,8 +97,8 @@ def test_labels_are_text_and_classes_may_be_missing_from_the_fit_rows(rng):
         if len(classes) > 1:
             assert_same(RidgeClassifier(), [fold], masks)
         else:
-            answers = predict(RidgeClassifier(), fold, masks)
-            assert not answers.certain.any()
+            predictions = predict(RidgeClassifier(), fold, masks)
+            assert not predictions.certain.any()
 
 
 def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
@@ -107,8 +107,8 @@ def test_what_scikit_learn_refuses_or_computes_otherwise_is_left_to_it(rng):
     single = replace(fold, X_fit=fold.X_fit.astype(np.float32))
     lost = replace(fold, X_fit=np.where(fold.X_fit == fold.X_fit[0, 0], np.nan, fold.X_fit))
     for own in (single, lost, replace(fold, y_fit=fold.X_fit[:, 0])):
-        answers = predict(RidgeClassifier(), own, masks)
-        assert not answers.certain.any()
+        predictions = predict(RidgeClassifier(), own, masks)
+        assert not predictions.certain.any()
     masks[:, 0] = False  # the lost value is not looked at
     assert predict(RidgeClassifier(), lost, masks).certain.all()
     wrong = RidgeClassifier(class_weight="other")

@@ -78,9 +78,9 @@ def test_a_backend_of_the_users_choice_gives_the_same_scores(backend, fold, rng)
 def test_of_several_errors_the_first_masks_is_raised(fold, rng, monkeypatch):
     masks = rng.random((64, 40)) < 0.5
 
-    def fails(plan, fold, own, seeds):
-        place = np.flatnonzero((masks == own[0]).all(axis=1))[0]
-        raise RuntimeError(f"mask {place}")
+    def fails(spec, fold, own, seeds):
+        index = np.flatnonzero((masks == own[0]).all(axis=1))[0]
+        raise RuntimeError(f"mask {index}")
 
     monkeypatch.setattr(evaluation, "score_fold", fails)
     for _ in range(20):

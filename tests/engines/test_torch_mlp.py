@@ -55,13 +55,13 @@ def masks_of_fold(fold, n_masks, rng):
     return masks
 
 
-def assert_agreement(predict, classifier, fold, masks, *, seeds=None, equal=0.99, decided=0.95):
+def assert_agreement(predict, classifier, fold, masks, *, seeds=None, equal=0.99, certain=0.95):
     """Predictions are those of the kernels for nearly all masks, and scores on average."""
     ours = predict(classifier, fold, masks, seeds=seeds, device=CPU)
     theirs = _mlp.predict(classifier, fold, masks, seeds=seeds)
     both = ours.certain & theirs.certain
     assert theirs.certain.any()
-    assert ours.certain[theirs.certain].mean() >= decided
+    assert ours.certain[theirs.certain].mean() >= certain
     same = (ours.codes == theirs.codes)[both]
     assert same.all(axis=1).mean() >= equal
     classes = np.unique(fold.y_fit)
@@ -151,13 +151,13 @@ def test_chunks_and_other_masks_change_next_to_nothing(setting, rng, monkeypatch
     for row in range(12):
         alone = networks(classifier, fold, masks[[row]], seeds[[row]], torch.float32)
         np.testing.assert_allclose(alone.losses, together.losses[[row]], rtol=1e-5)
-    whole = answers(classifier, fold, masks, seeds)
+    whole = predictions(classifier, fold, masks, seeds)
     monkeypatch.setattr(_torch_mlp, "_ON_CPU", 100_000)
-    parts = answers(classifier, fold, masks, seeds)
+    parts = predictions(classifier, fold, masks, seeds)
     np.testing.assert_allclose(parts.values, whole.values, atol=1e-4)
 
 
-def answers(classifier, fold, masks, seeds, response_method="predict_proba"):
+def predictions(classifier, fold, masks, seeds, response_method="predict_proba"):
     return predict(
         classifier, fold, masks, response_method=response_method, seeds=seeds, device=CPU
     )
@@ -168,7 +168,7 @@ def test_a_device_without_memory_for_all_masks_takes_fewer(rng, monkeypatch):
     fold = Fold(X, y, X, y, np.arange(X.shape[1]), len(y))
     masks, seeds = masks_of_fold(fold, 9, rng), np.arange(9)
     classifier, sizes = MLPClassifier((3,), max_iter=9), []
-    whole = answers(classifier, fold, masks, seeds)
+    whole = predictions(classifier, fold, masks, seeds)
 
     def limited(own, streams):
         sizes.append(len(streams))
@@ -177,7 +177,7 @@ def test_a_device_without_memory_for_all_masks_takes_fewer(rng, monkeypatch):
         return train(own, streams)
 
     monkeypatch.setattr("vaega.engines._torch_mlp.train", limited)
-    parts = answers(classifier, fold, masks, seeds)
+    parts = predictions(classifier, fold, masks, seeds)
     assert sizes == [9, 4, 2, 2, 2, 2, 1]
     np.testing.assert_allclose(parts.values, whole.values, atol=1e-5)
 
@@ -188,11 +188,11 @@ def test_what_is_asked_for(name, rng):
     fold = Fold(X, y, X, y, np.arange(X.shape[1]), len(y))
     masks, seeds = masks_of_fold(fold, 3, rng), np.arange(3)
     classifier = MLPClassifier((3,), max_iter=20)
-    shares = answers(classifier, fold, masks, seeds).values
+    shares = predictions(classifier, fold, masks, seeds).values
     assert shares.shape == (3, len(y), len(np.unique(y)))
-    assert answers(classifier, fold, masks, seeds, "predict").values is None
+    assert predictions(classifier, fold, masks, seeds, "predict").values is None
     if name == "breast_cancer":
-        ranking = answers(classifier, fold, masks, seeds, "decision_function").values
+        ranking = predictions(classifier, fold, masks, seeds, "decision_function").values
         np.testing.assert_array_equal(ranking, shares[:, :, 1])
 
 
@@ -201,7 +201,7 @@ def test_warnings_are_the_compiled_engines(rng):
     fold = Fold(X, y, X, y, np.arange(X.shape[1]), len(y))
     masks, seeds = masks_of_fold(fold, 8, rng), np.arange(8)
     classifier = MLPClassifier((3,), batch_size=500, max_iter=30, tol=2e-2, n_iter_no_change=1)
-    ours = answers(classifier, fold, masks, seeds).warnings
+    ours = predictions(classifier, fold, masks, seeds).warnings
     theirs = _mlp.predict(classifier, fold, masks, seeds=seeds).warnings
     assert ours.keys() == theirs.keys()
     for text, warned in ours.items():
@@ -217,16 +217,16 @@ def test_what_scikit_learn_has_to_say_itself(rng):
     few = MLPClassifier(early_stopping=True, validation_fraction=0.05)
     short = MLPClassifier((2,), max_iter=3)
     masks[1, 2] = False
-    assert not answers(few, fold, masks, seeds).certain.any()
-    assert not answers(short, one_class, masks, seeds).certain.any()
-    np.testing.assert_array_equal(answers(short, unknown, masks, seeds).certain, [False, True])
+    assert not predictions(few, fold, masks, seeds).certain.any()
+    assert not predictions(short, one_class, masks, seeds).certain.any()
+    np.testing.assert_array_equal(predictions(short, unknown, masks, seeds).certain, [False, True])
 
 
 def test_a_seed_of_the_user_is_every_networks_seed(rng):
     X, y = rows_of("wine", 40)
     fold = Fold(X, y, X, y, np.arange(X.shape[1]), len(y))
     masks = np.ones((2, X.shape[1]), dtype=bool)
-    values = answers(MLPClassifier((3,), max_iter=5, random_state=5), fold, masks, None).values
+    values = predictions(MLPClassifier((3,), max_iter=5, random_state=5), fold, masks, None).values
     np.testing.assert_allclose(values[0], values[1], atol=1e-6)
 
 
@@ -245,11 +245,11 @@ def chunks_of(masks, bytes_of, most=10**9):
     """Return the chunks that a device takes with memory for so many masks, and what it refused."""
     taken, refused = [], []
 
-    def work(places):
-        if len(places) > most:
-            refused.append(len(places))
+    def work(indices):
+        if len(indices) > most:
+            refused.append(len(indices))
             raise OUT_OF_MEMORY("CUDA out of memory.")
-        taken.append(places.tolist())
+        taken.append(indices.tolist())
 
     work_in_chunks(masks, CPU, bytes_of, work)
     return taken, refused
@@ -279,7 +279,7 @@ def test_not_even_one_mask_fits():
 
 
 def test_other_errors_are_not_hidden():
-    def work(places):
+    def work(indices):
         raise RuntimeError("not about memory")
 
     with pytest.raises(RuntimeError, match="not about memory"):
@@ -316,8 +316,8 @@ def test_gradients(activation, units, rng):
     weights = torch.from_numpy(rng.normal(size=(4, layers.n_weights))).requires_grad_()
     X, row_weights = torch.from_numpy(rng.normal(size=(4, 6, 9))), torch.rand(4, 9).double()
     codes = rng.integers(0, max(units[-1], 2), size=(4, 9))
-    places = np.arange(1, 2) if units[-1] == 1 else np.arange(units[-1])
-    targets = torch.from_numpy((codes[:, None] == places[:, None]).astype(float))
+    indices = np.arange(1, 2) if units[-1] == 1 else np.arange(units[-1])
+    targets = torch.from_numpy((codes[:, None] == indices[:, None]).astype(float))
     into = X
     parts = layers.split(weights)
     for matrix, bias in parts:

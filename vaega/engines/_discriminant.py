@@ -22,6 +22,7 @@ from vaega.engines._base import (
     relative_error,
     softmax_of_scores,
 )
+from vaega.engines._kernels import kernel
 from vaega.engines._linear_algebra import padded
 from vaega.engines._linear_forms import ColumnGram
 from vaega.engines._sklearn import has_valid_params
@@ -207,15 +208,36 @@ def _score(rows: _Rows, masks: np.ndarray, tol: float) -> tuple[np.ndarray, np.n
         answers,
         facts,
     )
-    between = answers[:, :n_classes]
-    offsets = np.log(rows.priors) - 0.5 * np.einsum("mkk->mk", between)
-    scores = answers[:, n_classes:] + offsets[:, None]
+    between, n_validate = answers[:, :n_classes], answers.shape[1] - n_classes
+    scores = np.empty((len(masks), n_validate, n_classes if n_classes > 2 else 1))
+    write_scores(answers, np.log(rows.priors), scores)
     with np.errstate(all="ignore"):  # what is not finite is uncertain
         error_bounds = _error_bounds(rows, between, facts, tol)
         if n_classes == 2:
-            return scores[:, :, 1:] - scores[:, :, :1], 2.0 * error_bounds
+            return scores, 2.0 * error_bounds
         has_all = _has_all_directions(rows, between, facts, error_bounds, tol)
         return scores, np.where(has_all, error_bounds, np.inf)
+
+
+@kernel
+def write_scores(answers, log_priors, scores):  # type: ignore[no-untyped-def]
+    """Write x A^+ m - m A^+ m / 2 + log prior for rows x and means m, or of two classes the lead.
+
+    `answers` (n_masks, n_classes + n_rows, n_classes) are forms of the means and the rows;
+    `scores` (n_masks, n_rows, n_classes or 1).
+    """
+    n_classes, is_single = answers.shape[2], scores.shape[2] == 1
+    offsets = np.empty(n_classes)
+    for mask in range(len(answers)):
+        for code in range(n_classes):
+            offsets[code] = log_priors[code] - 0.5 * answers[mask, code, code]
+        rows, to = answers[mask, n_classes:], scores[mask]
+        for row in range(len(to)):
+            if is_single:
+                to[row, 0] = (rows[row, 1] + offsets[1]) - (rows[row, 0] + offsets[0])
+            else:
+                for code in range(n_classes):
+                    to[row, code] = rows[row, code] + offsets[code]
 
 
 def _error_bounds(rows: _Rows, between: np.ndarray, facts: np.ndarray, tol: float) -> np.ndarray:
