@@ -53,14 +53,14 @@ def predict(
     else:
         values = np.zeros((*shape, len(priors)))
     for row in np.flatnonzero(~certain):
-        fitted = _fit(moments, masks[row], priors, smoothing)
-        if fitted is None:
+        columns = np.flatnonzero(masks[row])
+        if columns.size < 2:
             continue
-        X = fold.X_validate.take(np.flatnonzero(masks[row]), axis=1)
+        X = fold.X_validate.take(columns, axis=1)
         with np.errstate(all="ignore"):
-            joint = fitted.joint_log_likelihood(X)
-            certain[row] = np.isfinite(joint).all()
-            codes[row] = joint.argmax(axis=1)
+            fitted = _fit(moments, columns, priors, smoothing, X)
+            certain[row] = np.isfinite(fitted.joint).all()
+            codes[row] = fitted.joint.argmax(axis=1)
             if values is not None and certain[row]:
                 values[row] = fitted.predict_proba(X)
     if values is not None and response_method == DECISION:
@@ -124,17 +124,14 @@ def _priors_of(estimator: GaussianNB, moments: _Moments) -> np.ndarray | None:
 
 
 def _fit(
-    moments: _Moments, mask: np.ndarray, priors: np.ndarray, smoothing: float
-) -> FittedGaussianNB | None:
-    """Return what scikit-learn would fit to the columns of a mask; None for one column alone."""
-    columns = np.flatnonzero(mask)
-    if columns.size < 2:
-        return None
+    moments: _Moments, columns: np.ndarray, priors: np.ndarray, smoothing: float, X: np.ndarray
+) -> FittedGaussianNB:
+    """Return what scikit-learn would fit to two columns or more, for validation rows of these."""
     raised = smoothing * moments.spreads[columns].max()
     means, variances = (
         np.ascontiguousarray(each[columns].T) for each in (moments.means, moments.variances)
     )
-    return FittedGaussianNB(means, variances + raised, priors)
+    return FittedGaussianNB(means, variances + raised, priors, X)
 
 
 def _table_of(fold: Fold, moments: _Moments, smoothing: float) -> np.ndarray | None:

@@ -49,15 +49,17 @@ def scorer_name(scorer: Any) -> str:
 
 
 class FittedGaussianNB(GaussianNB):
-    """A Gaussian naive Bayes with given moments and priors; classes are 0, 1, ..."""
+    """A Gaussian naive Bayes with given moments and priors, for some rows; classes are 0, 1, ..."""
 
-    def __init__(self, means: np.ndarray, variances: np.ndarray, priors: np.ndarray) -> None:
+    def __init__(
+        self, means: np.ndarray, variances: np.ndarray, priors: np.ndarray, X: np.ndarray
+    ) -> None:
         self.theta_, self.var_ = means, variances
         self.class_prior_, self.classes_ = priors, np.arange(len(priors))
+        self.joint = super()._joint_log_likelihood(X)  # Log-likelihoods; (n_rows, n_classes)
 
     def _check_X(self, X: np.ndarray) -> np.ndarray:
         return X
 
-    def joint_log_likelihood(self, X: np.ndarray) -> np.ndarray:
-        """Return the joint log-likelihoods, shape (n_rows, n_classes), with scikit-learn's bits."""
-        return self._joint_log_likelihood(X)
+    def _joint_log_likelihood(self, X: np.ndarray) -> np.ndarray:
+        return self.joint
