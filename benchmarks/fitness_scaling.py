@@ -16,7 +16,7 @@ from fitness_throughput import CLASSIFIERS
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.fitness._cross_validated import CrossValidatedFitness
 
 BASE = {"masks": 200, "rows": 100, "active": 50, "classes": 3, "folds": 2}

@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from vaega import load_dataset
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.fitness._cross_validated import CrossValidatedFitness
 
 THESIS = MLPClassifier((5, 3), activation="tanh", max_iter=3000)

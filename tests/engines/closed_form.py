@@ -10,7 +10,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._base import DECISION, PROBA
 from vaega.engines._registry import match
 from vaega.fitness._cross_validated import CrossValidatedFitness

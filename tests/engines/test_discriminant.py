@@ -19,7 +19,7 @@ from tests.engines.closed_form import (
     masks_of,
     rows_of,
 )
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines import _linear_forms as forms
 from vaega.engines._base import DECISION, PROBA
 from vaega.engines._discriminant import _make_rows, _priors_of, predict, unsupported, write_scores

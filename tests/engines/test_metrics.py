@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, f1_score, get_scorer, make_scorer, r
 from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._base import Predictions
 from vaega.engines._metrics import Metric, match_metric, score_predictions
 

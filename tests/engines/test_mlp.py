@@ -13,7 +13,7 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import shuffle
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._kernels import kernel, sum_in_parts
 from vaega.engines._mlp import (
     Rows,

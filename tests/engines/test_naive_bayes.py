@@ -6,7 +6,7 @@ from sklearn.metrics import get_scorer
 from sklearn.naive_bayes import GaussianNB
 
 from tests.engines.agreement import LOADERS, agree, folds_of, masks_of, rows_of
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines import _naive_bayes as naive_bayes
 from vaega.engines._naive_bayes import _moments_in
 from vaega.engines._registry import match, score_fold

@@ -17,7 +17,7 @@ from tests.engines.closed_form import (
     masks_of,
     rows_of,
 )
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._nearest_centroid import predict, unsupported
 
 CLASSIFIERS = [NearestCentroid()]

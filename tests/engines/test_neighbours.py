@@ -6,7 +6,7 @@ from sklearn.metrics import get_scorer
 from sklearn.neighbors import KNeighborsClassifier
 
 from tests.engines.agreement import LOADERS, agree, folds_of, masks_of, rows_of
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines import _neighbours as neighbours
 from vaega.engines._registry import match, score_fold
 

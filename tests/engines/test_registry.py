@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from vaega.core.errors import InputError
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._registry import match, score_fold
 from vaega.fitness import _cross_validated as cross_validated
 from vaega.fitness._cross_validated import CrossValidatedFitness

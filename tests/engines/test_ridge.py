@@ -19,7 +19,7 @@ from tests.engines.closed_form import (
     masks_of,
     rows_of,
 )
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._base import DECISION
 from vaega.engines._ridge import predict, unsupported
 

@@ -11,7 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_info
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.fitness import _cross_validated as evaluation
 from vaega.fitness._cross_validated import CrossValidatedFitness
 

@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPClassifier
 from tests.engines.test_mlp import SETTINGS, rows_of
 from vaega.core.errors import InputError
 from vaega.core.threads import one_thread
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines import _mlp, _torch_mlp
 from vaega.engines._mlp import IDENTITY, LOGISTIC, RELU, TANH, settings_of
 from vaega.engines._torch_mlp import (

@@ -13,8 +13,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
 from vaega.core.errors import InputError
-from vaega.data._folds import Fold
 from vaega.data._preprocess import Preprocessor
+from vaega.data._splits import Fold
 from vaega.fitness._folds import (
     ClusterFolds,
     FoldFiles,

@@ -9,7 +9,7 @@ from sklearn.feature_selection import SelectKBest, f_classif
 from vaega import make_madelon
 from vaega.core.errors import InputError, MissingExtraError
 from vaega.core.randomness import derive_seed
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.selection import _filters as filters
 from vaega.selection._filters import (
     RANKINGS,

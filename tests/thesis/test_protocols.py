@@ -12,9 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 from vaega.cli import main
 from vaega.core.errors import ConfigError, InputError
-from vaega.data._folds import Fold
 from vaega.data._preprocess import Preprocessor
 from vaega.data._sources import load_bundled
+from vaega.data._splits import Fold
 from vaega.evolution._evolution import Callback
 from vaega.experiments.config import ArmConfig, ProtocolConfig, SearchConfig
 from vaega.experiments.protocols import TrialOptions, make_protocol

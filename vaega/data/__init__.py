@@ -6,10 +6,9 @@ from vaega.core.lazy import attach
 
 if TYPE_CHECKING:
     from vaega.data._dataset import Dataset
-    from vaega.data._folds import Fold
     from vaega.data._preprocess import Preprocessor
     from vaega.data._sources import DatasetEntry, available_datasets, load_dataset
-    from vaega.data._splits import Split, holdout_split, kfold_splits, official_split
+    from vaega.data._splits import Fold, Split, holdout_split, kfold_splits, official_split
     from vaega.data._synthetic import make_madelon
 
 __getattr__, __all__ = attach(

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 
 # What a metric is made of, named as scikit-learn's response methods. DECISION is one value a row
 # to rank by: for classifiers without decisions the probability of the second class.

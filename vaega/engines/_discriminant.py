@@ -9,7 +9,7 @@ from scipy.linalg import helmert
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.multiclass import type_of_target
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines import _linear_forms as forms
 from vaega.engines._base import (
     DECISION,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.svm import LinearSVC
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._base import DECISION, PREDICT, Predictions
 from vaega.engines._kernels import kernel, select
 from vaega.engines._linear_algebra import multiply, multiply_upper, solve

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._base import (
     DECISION,
     PREDICT,

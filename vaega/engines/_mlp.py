@@ -11,7 +11,7 @@ from numba.extending import intrinsic, overload
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on
 from vaega.engines._kernels import kernel, part, sum_in_parts
 from vaega.engines._linear_algebra import multiply_part, multiply_transposed_part, padded

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.naive_bayes import GaussianNB
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on, relative_error
 from vaega.engines._column_sums import argmax_of_sums
 from vaega.engines._kernels import kernel

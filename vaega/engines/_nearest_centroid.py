@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.neighbors import NearestCentroid
 from sklearn.utils.multiclass import type_of_target
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._base import PREDICT, Predictions, cached_on, column_blocks, relative_error
 from vaega.engines._column_sums import argmax_of_sums
 from vaega.engines._linear_algebra import padded

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on, relative_error
 from vaega.engines._kernels import kernel, part, select
 from vaega.engines._linear_algebra import multiply, padded

@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from vaega.core.devices import pick_device
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._base import PREDICT, Predictions, scale_fold, split_pipeline
 from vaega.engines._metrics import Metric, match_metric, score_predictions
 from vaega.engines._sklearn import scorer_name

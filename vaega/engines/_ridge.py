@@ -10,7 +10,7 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target
 
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines import _linear_forms as forms
 from vaega.engines._base import (
     DECISION,

@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPClassifier
 from torch import Tensor
 
 from vaega.core.errors import InputError
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._base import PREDICT, Predictions, cached_on
 from vaega.engines._mlp import (
     ADAM,

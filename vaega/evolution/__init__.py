@@ -6,13 +6,7 @@ from vaega.core.lazy import attach
 
 if TYPE_CHECKING:
     from vaega.evolution._checkpoint import SaveCheckpoint, load_checkpoint, restore_callbacks
-    from vaega.evolution._evolution import (
-        Callback,
-        EvolutionState,
-        Individual,
-        evolve,
-        logbook,
-    )
+    from vaega.evolution._evolution import Callback, EvolutionState, Individual, evolve, logbook
     from vaega.evolution._logs import KeepHistory, LogToCSV, LogToMLflow, ProgressBar
     from vaega.evolution._stopping import (
         RestartWhenStagnant,

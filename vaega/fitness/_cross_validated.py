@@ -22,9 +22,8 @@ from vaega.core.errors import InputError, first_line
 from vaega.core.files import fingerprint
 from vaega.core.randomness import derive_seed
 from vaega.core.threads import captured_warnings, one_thread
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.engines._registry import EngineSpec, match, score_fold
-from vaega.fitness._cache_key import cache_key
 from vaega.fitness._folds import (
     ClusterFolds,
     FoldFiles,
@@ -37,6 +36,7 @@ from vaega.fitness._folds import (
     open_folds,
     unset_seeds,
 )
+from vaega.fitness._score_store import cache_key
 
 Folds = Sequence[Fold] | str | SentFolds  # In this process, in a folder, or as they were sent
 

@@ -26,7 +26,7 @@ from sklearn.base import clone
 from vaega.core.errors import InputError, first_line
 from vaega.core.files import fingerprint
 from vaega.core.randomness import derive_seed
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 
 
 class Preparation(Protocol):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.core.threads import captured_warnings
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.fitness._folds import prepare_fold
 from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
 from vaega.fitness._score_store import ScoreStore

@@ -21,7 +21,7 @@ from vaega.core.errors import InputError, MissingExtraError
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.core.registry import Registry, matching_arguments
 from vaega.core.threads import one_thread
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.evolution.operators._masks import check_weights
 from vaega.fitness._folds import seed_unset
 

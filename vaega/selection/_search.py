@@ -16,7 +16,7 @@ from vaega.core.errors import InputError
 from vaega.core.files import canonical_json, fingerprint, plain
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.core.registry import import_object, matching_arguments
-from vaega.data._folds import Fold
+from vaega.data._splits import Fold
 from vaega.evolution import operators
 from vaega.evolution._checkpoint import (
     STOPPED,
@@ -34,11 +34,10 @@ from vaega.evolution._stopping import (
 )
 from vaega.evolution.algorithms import ALGORITHMS
 from vaega.evolution.algorithms._genetic import AskTell, MakeToolbox, make_from_settings
-from vaega.fitness._cache_key import cache_key
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.fitness._folds import Preparation, prepare_fold, prepare_folds
 from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
-from vaega.fitness._score_store import ScoreStore
+from vaega.fitness._score_store import ScoreStore, cache_key
 from vaega.selection._choice import choose
 from vaega.selection._filters import guide_weights
 from vaega.selection._settings import FEW_ROWS, SearchSettings

@@ -18,8 +18,8 @@ from vaega.core.errors import DataError
 from vaega.core.figures import COLOURS
 from vaega.core.randomness import derive_seed
 from vaega.data._dataset import Dataset
-from vaega.data._folds import Fold
 from vaega.data._preprocess import Preprocessor
+from vaega.data._splits import Fold
 from vaega.experiments.config import ArmConfig, ExperimentConfig, load_config
 from vaega.experiments.monitor import LineObserver, describe_run
 from vaega.experiments.protocols import make_protocol

@@ -17,8 +17,8 @@ from sklearn.metrics import get_scorer
 from vaega.core.errors import ConfigError, InputError
 from vaega.core.files import canonical_json, fingerprint, plain
 from vaega.core.randomness import derive_rng, derive_seed
-from vaega.data._folds import Fold
 from vaega.data._preprocess import Preprocessor
+from vaega.data._splits import Fold
 from vaega.evolution._checkpoint import SaveCheckpoint, load_latest_checkpoint, restore_callbacks
 from vaega.evolution._evolution import Callback, EvolutionState, evolve
 from vaega.evolution.algorithms._genetic import Generational
