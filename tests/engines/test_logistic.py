@@ -21,7 +21,7 @@ from tests.engines.closed_form import (
 from vaega.core.errors import InputError
 from vaega.data._splits import Fold
 from vaega.engines._base import DECISION, PROBA
-from vaega.engines._linear_algebra import padded
+from vaega.engines._kernels import padded
 from vaega.engines._logistic import (
     costs_of,
     exponentiate,

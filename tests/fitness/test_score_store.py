@@ -321,7 +321,7 @@ def test_equal_things_share_a_text():
 
 def test_the_text_is_that_of_other_processes():
     code = (
-        "from tests.fitness.test_cache_key import PAIRS, cache_key\n"
+        "from tests.fitness.test_score_store import PAIRS, cache_key\n"
         "print([cache_key(one) for one, _ in PAIRS])"
     )
     here = str([cache_key(one) for one, _ in PAIRS])

@@ -19,13 +19,12 @@ from vaega.engines._base import (
     cached_on,
     classify,
     column_blocks,
+    has_valid_params,
     relative_error,
     softmax_of_scores,
 )
-from vaega.engines._kernels import kernel
-from vaega.engines._linear_algebra import padded
+from vaega.engines._kernels import kernel, padded
 from vaega.engines._linear_forms import ColumnGram
-from vaega.engines._sklearn import has_valid_params
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
 SAMPLE_WEIGHT = False

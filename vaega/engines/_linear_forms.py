@@ -7,11 +7,12 @@ import math
 
 import numpy as np
 
-from vaega.engines._kernels import kernel, select
-from vaega.engines._linear_algebra import (
+from vaega.engines._kernels import (
     PANEL,
     invert_trace,
+    kernel,
     multiply,
+    select,
     substitute_back,
     substitute_forward,
     triangulate,

@@ -8,8 +8,7 @@ from sklearn.svm import LinearSVC
 
 from vaega.data._splits import Fold
 from vaega.engines._base import DECISION, PREDICT, Predictions
-from vaega.engines._kernels import kernel, select
-from vaega.engines._linear_algebra import multiply, multiply_upper, solve
+from vaega.engines._kernels import kernel, multiply, multiply_upper, select, solve
 from vaega.engines._logistic import (
     NEWTON_ERROR,
     costs_of,

@@ -16,11 +16,19 @@ from vaega.engines._base import (
     Predictions,
     cached_on,
     classify,
+    has_valid_params,
     softmax_of_scores,
 )
-from vaega.engines._kernels import kernel, select
-from vaega.engines._linear_algebra import invert, mirror, multiply, multiply_upper, padded, solve
-from vaega.engines._sklearn import has_valid_params
+from vaega.engines._kernels import (
+    invert,
+    kernel,
+    mirror,
+    multiply,
+    multiply_upper,
+    padded,
+    select,
+    solve,
+)
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
 SAMPLE_WEIGHT = True

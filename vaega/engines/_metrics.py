@@ -15,9 +15,8 @@ from sklearn.metrics import (
 from sklearn.utils.multiclass import type_of_target
 
 from vaega.data._splits import Fold
-from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on
+from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on, scorer_parts
 from vaega.engines._kernels import kernel, total
-from vaega.engines._sklearn import scorer_parts
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,15 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 from vaega.data._splits import Fold
-from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on
-from vaega.engines._kernels import kernel, part, sum_in_parts
-from vaega.engines._linear_algebra import multiply_part, multiply_transposed_part, padded
-from vaega.engines._sklearn import has_valid_params
+from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on, has_valid_params
+from vaega.engines._kernels import (
+    kernel,
+    multiply_part,
+    multiply_transposed_part,
+    padded,
+    part,
+    sum_in_parts,
+)
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
 SAMPLE_WEIGHT = True

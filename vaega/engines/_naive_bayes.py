@@ -7,11 +7,17 @@ import numpy as np
 from sklearn.naive_bayes import GaussianNB
 
 from vaega.data._splits import Fold
-from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on, relative_error
-from vaega.engines._column_sums import argmax_of_sums
-from vaega.engines._kernels import kernel
-from vaega.engines._linear_algebra import padded
-from vaega.engines._sklearn import FittedGaussianNB, has_valid_params
+from vaega.engines._base import (
+    DECISION,
+    PREDICT,
+    PROBA,
+    FittedGaussianNB,
+    Predictions,
+    cached_on,
+    has_valid_params,
+    relative_error,
+)
+from vaega.engines._kernels import argmax_of_sums, kernel, padded
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
 SAMPLE_WEIGHT = True

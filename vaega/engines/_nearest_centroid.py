@@ -7,10 +7,15 @@ from sklearn.neighbors import NearestCentroid
 from sklearn.utils.multiclass import type_of_target
 
 from vaega.data._splits import Fold
-from vaega.engines._base import PREDICT, Predictions, cached_on, column_blocks, relative_error
-from vaega.engines._column_sums import argmax_of_sums
-from vaega.engines._linear_algebra import padded
-from vaega.engines._sklearn import has_valid_params
+from vaega.engines._base import (
+    PREDICT,
+    Predictions,
+    cached_on,
+    column_blocks,
+    has_valid_params,
+    relative_error,
+)
+from vaega.engines._kernels import argmax_of_sums, padded
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT,)
 SAMPLE_WEIGHT = False

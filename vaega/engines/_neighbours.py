@@ -8,10 +8,16 @@ import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
 from vaega.data._splits import Fold
-from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on, relative_error
-from vaega.engines._kernels import kernel, part, select
-from vaega.engines._linear_algebra import multiply, padded
-from vaega.engines._sklearn import has_valid_params
+from vaega.engines._base import (
+    DECISION,
+    PREDICT,
+    PROBA,
+    Predictions,
+    cached_on,
+    has_valid_params,
+    relative_error,
+)
+from vaega.engines._kernels import kernel, multiply, padded, part, select
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
 SAMPLE_WEIGHT = False

@@ -12,9 +12,8 @@ import numpy as np
 
 from vaega.core.devices import pick_device
 from vaega.data._splits import Fold
-from vaega.engines._base import PREDICT, Predictions, scale_fold, split_pipeline
+from vaega.engines._base import PREDICT, Predictions, scale_fold, scorer_name, split_pipeline
 from vaega.engines._metrics import Metric, match_metric, score_predictions
-from vaega.engines._sklearn import scorer_name
 
 # Package and class of a classifier, and the module of its engine, imported when it is first asked
 # for: numba and scikit-learn's classifiers are slow to import.

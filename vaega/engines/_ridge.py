@@ -19,11 +19,11 @@ from vaega.engines._base import (
     cached_on,
     classify,
     column_blocks,
+    has_valid_params,
     relative_error,
 )
-from vaega.engines._linear_algebra import padded
+from vaega.engines._kernels import padded
 from vaega.engines._linear_forms import ColumnGram
-from vaega.engines._sklearn import has_valid_params
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION)
 SAMPLE_WEIGHT = True
