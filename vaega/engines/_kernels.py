@@ -1,7 +1,7 @@
 """Numba kernels that engines share: selected columns, sums, products, small symmetric systems.
 
 Products and sums over columns are LLVM code, which loads selected columns in place. By a loop of
-numba, or by ``numpy.dot``, for which columns have to be gathered, engines score fewer masks a second
+numba, or by ``numpy.dot``, for which columns are gathered first, engines score fewer masks a second
 (`benchmarks/fitness_throughput.py`): perceptrons 0.29 (leukemia, 36 columns) to 0.51 (madelon, gcm)
 of these; on leukemia ridge classifiers 0.54, discriminants 0.65, neighbours 0.71, naive Bayes and
 nearest centroids 0.4.
