@@ -99,7 +99,7 @@ def test_ctrl_c_keeps_what_is_there_and_says_how_to_go_on(tmp_path, file, capsys
     )
     assert process.stdout.readline() == "waiting\n"
     os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert said.splitlines()[-1] == (
         "vaega: interrupted; go on with: vaega tune tiny.yaml --trials=9 --set=tune.seed=3"

@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vaega.core.tables import Table, csv_text, json_records, latex_text
+from vaega.core.tables import TextTable, csv_text, json_records, latex_text
 
 
 def test_markdown_has_a_line_each_row():
-    page = Table(["arm", "n"], [["a", "1"], ["b", "2"]]).markdown()
+    page = TextTable(["arm", "n"], [["a", "1"], ["b", "2"]]).markdown()
     assert page.splitlines()[1] == "| --- | ---: |"
     assert len(page.splitlines()) == 4
 
 
 def test_a_bar_in_a_cell_is_no_column_of_markdown():
-    head, rule, row = Table(["a|b"], [["c|d"]]).markdown().splitlines()
+    head, rule, row = TextTable(["a|b"], [["c|d"]]).markdown().splitlines()
     assert (head, rule, row) == (r"| a\|b |", "| --- |", r"| c\|d |")
 
 
@@ -27,7 +27,7 @@ def test_latex_escapes(text, expected):
 
 
 def test_latex_columns():
-    page = Table(["a", "b", "c"], [["x", "y", "1"]], left=(0, 1)).latex()
+    page = TextTable(["a", "b", "c"], [["x", "y", "1"]], left=(0, 1)).latex()
     assert r"\begin{tabular}{llr}" in page
     assert r"x & y & 1 \\" in page
 

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from vaega import __version__
 from vaega.core.errors import InputError
-from vaega.core.tables import Table
+from vaega.core.tables import TextTable
 
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 # A group of commands by itself; older versions of click print its help on their own.
@@ -156,7 +156,7 @@ DEVICE = click.option(
 FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 
 
-def print_table(table: Table) -> None:
+def print_table(table: TextTable) -> None:
     """Print a table, as wide as the terminal."""
     from rich.console import Console
 

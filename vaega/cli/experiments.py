@@ -28,7 +28,7 @@ from vaega.cli.app import (
 )
 from vaega.cli.report import print_record
 from vaega.core.errors import InputError
-from vaega.core.tables import Table
+from vaega.core.tables import TextTable
 
 _OPTIONS = (
     JOBS,
@@ -239,7 +239,7 @@ def status(folder: Path, as_json: bool) -> None:
         click.echo(json.dumps(_status_record(experiment), indent=2))
         return
     counts = [[arm, *map(str, states.values())] for arm, states in experiment.counts.items()]
-    print_table(Table(["arm", *STATES], counts, experiment.name))
+    print_table(TextTable(["arm", *STATES], counts, experiment.name))
     click.echo(experiment.sentence)
     for run in experiment.runs:
         if run.state == "failed":

@@ -20,7 +20,7 @@ from vaega.cli.app import (
     this_command,
     vaega,
 )
-from vaega.core.tables import Table
+from vaega.core.tables import TextTable
 
 _FOLDER = click.option(
     "--folder",
@@ -58,7 +58,7 @@ def list_entries(as_json: bool, folder: Path | None) -> None:
         click.echo(json.dumps(_cache_record(folder, entries), indent=2))
         return
     if entries:
-        print_table(Table(_COLUMNS, [_row(entry) for entry in entries], left=(0, 1)))
+        print_table(TextTable(_COLUMNS, [_row(entry) for entry in entries], left=(0, 1)))
     click.echo(_sum(folder, entries))
 
 

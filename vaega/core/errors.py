@@ -78,6 +78,15 @@ class MissingExtraError(InputError, ImportError):
             f"install it with: pip install 'vaega[{extra}]'.",
             owner=owner,
         )
+        self.package, self.extra = package, extra
+
+    def __reduce__(self) -> Any:
+        # From a worker process it comes back by its fields, not by its sentence.
+        return _missing_extra, (self.owner, self.package, self.extra)
+
+
+def _missing_extra(owner: str, package: str, extra: str) -> MissingExtraError:
+    return MissingExtraError(owner=owner, package=package, extra=extra)
 
 
 def first_line(error: object) -> str:

@@ -1,6 +1,6 @@
 """Tables of text and their renderers: Markdown, LaTeX; CSV and JSON records of data frames.
 
-`vaega.report` renders a `Table` for a terminal, and as HTML in the page of an experiment.
+`vaega.report` renders a `TextTable` for a terminal, and as HTML in the page of an experiment.
 """
 
 import math
@@ -29,7 +29,7 @@ _LATEX = {
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """Cells of text under headings."""
 
     columns: Sequence[str]  # Headings
@@ -57,7 +57,7 @@ class Table:
 
 
 def latex_text(text: str) -> str:
-    """Return text with what LaTeX would take for a command escaped."""
+    """Return text with LaTeX's special characters escaped."""
     return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
@@ -67,7 +67,7 @@ def csv_text(frame: "pd.DataFrame") -> str:
 
 
 def json_records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Return a row a dictionary; JSON has no NaN and no integer of numpy's."""
+    """Return a dictionary for each row: NaN and infinity as None, NumPy scalars as Python's."""
     return [
         {str(name): _json_value(value) for name, value in zip(frame.columns, row, strict=True)}
         for row in frame.itertuples(index=False, name=None)

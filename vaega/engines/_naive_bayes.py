@@ -60,7 +60,7 @@ def predict(
         values = np.zeros((*shape, len(priors)))
     for row in np.flatnonzero(~certain):
         columns = np.flatnonzero(masks[row])
-        if columns.size < 2:
+        if columns.size < 2:  # numpy sums a lone column in another order: left to scikit-learn
             continue
         X = fold.X_validate.take(columns, axis=1)
         with np.errstate(all="ignore"):
@@ -175,21 +175,26 @@ def tabulate(by_column, means, variances, raises, gamma, n_bounds, table):  # ty
     times 1 + (x - m)^2 / v at the lower v, and rounding by `gamma` times the sizes of the terms.
     """
     (n_columns, n_classes), n_rows = means.shape, by_column.shape[1]
-    raised, last = raises.max(), n_rows * (n_classes - 1)
+    raised, n_scores = raises.max(), n_rows * (n_classes - 1)
     for f in range(n_columns):
         for c in range(n_classes):
             variance, lowest = variances[f, c] + raised, variances[f, c] + raises[f]
-            logarithm, share = 0.5 * np.log(2.0 * np.pi * variance), (raised - raises[f]) / lowest
+            logarithm, relative_rise = (
+                0.5 * np.log(2.0 * np.pi * variance),
+                (raised - raises[f]) / lowest,
+            )
             for i in range(n_rows):
                 square = (by_column[f, i] - means[f, c]) ** 2
                 term = logarithm + 0.5 * (square / variance)
                 if c > 0:
                     table[f, (c - 1) * n_rows + i] -= term
                 else:
-                    for index in range(i, last, n_rows):
+                    for index in range(i, n_scores, n_rows):
                         table[f, index] = term
-                error = share * (1.0 + square / lowest) + gamma * (abs(logarithm) + square / lowest)
-                index = last + (i if n_bounds > 1 else 0)
+                error = relative_rise * (1.0 + square / lowest) + gamma * (
+                    abs(logarithm) + square / lowest
+                )
+                index = n_scores + (i if n_bounds > 1 else 0)
                 if not error <= table[f, index]:
                     table[f, index] = error if error > table[f, index] else np.inf  # NaN
 

@@ -30,7 +30,7 @@ from vaega.core.checks import check_choice, check_count
 from vaega.core.errors import DataError, InputError
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
 from vaega.core.randomness import derive_rng, derive_seed
-from vaega.core.tables import Table, csv_text
+from vaega.core.tables import TextTable, csv_text
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._sources import available_datasets, load_dataset
@@ -640,7 +640,7 @@ def summarise_tasks(table: pd.DataFrame) -> pd.DataFrame:
 _MEANS = ("inner_score", "accuracy", "macro_f1", "seconds")
 
 
-def model_table(summary: pd.DataFrame) -> Table:
+def model_table(summary: pd.DataFrame) -> TextTable:
     """Return models by datasets as text: mean, and its spread over seeds or test rows."""
     names = [name for name in MODELS if name in set(summary["model"])]
     columns, cells = ["model"], [[MODELS[name].title] for name in names]
@@ -649,7 +649,7 @@ def model_table(summary: pd.DataFrame) -> Table:
         scores = {str(row["model"]): _cell(row) for _, row in group.iterrows()}
         for name, line in zip(names, cells, strict=True):
             line.append(scores.get(name, ""))
-    return Table(columns, cells)
+    return TextTable(columns, cells)
 
 
 def _cell(row: pd.Series) -> str:
@@ -721,7 +721,7 @@ def _class_reports(table: pd.DataFrame, classes: pd.DataFrame) -> list[str]:
     return parts
 
 
-def class_table(lines: pd.DataFrame) -> Table:
+def class_table(lines: pd.DataFrame) -> TextTable:
     """Return a report by class as text, means over seeds."""
     figures = ["precision", "recall", "f1"]
     means = lines.groupby("label", sort=False)[[*figures, "support"]].mean()
@@ -729,7 +729,7 @@ def class_table(lines: pd.DataFrame) -> Table:
         [str(label), *(f"{row[name]:.2f}" for name in figures), f"{row['support']:g}"]
         for label, row in means.iterrows()
     ]
-    return Table(["label", *figures, "support"], rows)
+    return TextTable(["label", *figures, "support"], rows)
 
 
 def _failures(table: pd.DataFrame, unloaded: Mapping[str, str]) -> str:

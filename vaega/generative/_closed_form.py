@@ -40,7 +40,7 @@ FOLD_STEPS = 5
 
 
 class ClosedForm(GenerativeModel):
-    """Fitting of the closed forms; a subclass makes a codec of standardised rows."""
+    """Fitting of the closed forms; a subclass makes a codec of scaled rows."""
 
     standardize: bool
     random_state: Any
@@ -111,7 +111,7 @@ class ProbabilisticPCA(ClosedForm):
         Whether columns are standardised first, by the fit rows; what the model returns is on the
         scale of the input.
     random_state : int, RandomState, Generator or None, default=None
-        Puts rows into folds, for "auto".
+        Seeds the folds of "auto" and of the held-out density, and the rows that the report draws.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from vaega.core.errors import InputError, ResultsError
-from vaega.core.tables import Table, csv_text, latex_text
+from vaega.core.tables import TextTable, csv_text, latex_text
 from vaega.experiments.config import statement_of
 from vaega.experiments.store import Store
 from vaega.report._statistics import (
@@ -270,22 +270,22 @@ def _ranks(datasets: Sequence[DatasetComparison], alpha: float) -> RankCompariso
     return rank_arms(means, alpha=alpha)
 
 
-def arm_table(one: DatasetComparison, *, title: str = "") -> Table:
+def arm_table(one: DatasetComparison, *, title: str = "") -> TextTable:
     """Return the arms of a dataset: means, medians and ends."""
     rows = []
     for arm in one.scores:
         values = one.scores[arm].dropna()
         figures = (values.mean(), values.median(), values.min(), values.max())
         rows.append([str(arm), str(len(values)), *map(_figure, figures)])
-    return Table(["arm", "n", "mean", "median", "least", "most"], rows, title)
+    return TextTable(["arm", "n", "mean", "median", "least", "most"], rows, title)
 
 
 PAIR_COLUMNS = ("arms", "pairs", "difference", "95 %", "p", "A12", "effect")
 
 
-def pair_table(one: DatasetComparison) -> Table:
+def pair_table(one: DatasetComparison) -> TextTable:
     """Return the pairs of arms of a dataset: differences, tests and effects."""
-    return Table(PAIR_COLUMNS, [_pair_cells(pair) for pair in one.comparisons], notes=one.notes)
+    return TextTable(PAIR_COLUMNS, [_pair_cells(pair) for pair in one.comparisons], notes=one.notes)
 
 
 def _pair_cells(pair: ArmComparison) -> list[str]:
@@ -320,7 +320,7 @@ def _markdown(comparison: Comparison, command: str) -> str:
         parts.append("".join(f"- {line}\n" for line in [*sentences, *one.notes]))
     if comparison.ranks is not None:
         ranks = [[str(arm), f"{rank:.2f}"] for arm, rank in comparison.ranks.ranks.items()]
-        parts += ["## Over datasets\n", Table(["arm", "mean rank"], ranks).markdown()]
+        parts += ["## Over datasets\n", TextTable(["arm", "mean rank"], ranks).markdown()]
         parts.append(f"- {comparison.ranks.sentence}\n")
     return "\n".join([*parts, f"Command: `{command}`\n"])
 
@@ -328,5 +328,5 @@ def _markdown(comparison: Comparison, command: str) -> str:
 def _latex(comparison: Comparison, command: str) -> str:
     rows = [[one.dataset, *cells] for one in comparison.datasets for cells in pair_table(one).rows]
     comments = [f"{comparison.measure}; {command}", *map(latex_text, comparison.sentences)]
-    table = Table(["dataset", *PAIR_COLUMNS], rows, left=(0, 1))
+    table = TextTable(["dataset", *PAIR_COLUMNS], rows, left=(0, 1))
     return "".join(f"% {line}\n" for line in comments) + table.latex()

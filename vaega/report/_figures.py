@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from vaega.core.figures import COLOURS, DARK, GREY, clean, draw_shares, new_axes, render, spread
-from vaega.core.tables import Table
+from vaega.core.tables import TextTable
 from vaega.experiments.store import mean_interval
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ def study_png(table: pd.DataFrame, importances: pd.DataFrame, *, label: str) -> 
     return render(draw_study(table, importances, label=label), "png", dpi=120)
 
 
-def study_table(table: pd.DataFrame, *, label: str, n_rows: int = 10) -> Table:
+def study_table(table: pd.DataFrame, *, label: str, n_rows: int = 10) -> TextTable:
     """Return the best trials as text."""
     names = parameters_of(table)
     rows = []
@@ -325,7 +325,7 @@ def study_table(table: pd.DataFrame, *, label: str, n_rows: int = 10) -> Table:
         value = f"{trial['value']:.4f}" if trial["state"] == "done" else "failed"
         rows.append([str(trial["trial"]), value, *(_parameter(trial[name]) for name in names)])
     title = f"{len(table)} trials, the best first"
-    return Table(["trial", label, *names], rows, title, left=())
+    return TextTable(["trial", label, *names], rows, title, left=())
 
 
 def _parameter(value: Any) -> str:

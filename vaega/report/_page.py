@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from vaega.core.errors import InputError
 from vaega.core.figures import COLOURS, inline_svg, new_axes, render
 from vaega.core.files import write_bytes, write_text
-from vaega.core.tables import Table
+from vaega.core.tables import TextTable
 from vaega.experiments.config import statement_of
 from vaega.report._comparison import DatasetComparison, compare_experiments, pair_table
 from vaega.report._figures import (
@@ -100,12 +100,12 @@ _RUN_COLUMNS = {
 }
 
 
-def _runs_table(runs: pd.DataFrame) -> Table:
+def _runs_table(runs: pd.DataFrame) -> TextTable:
     rows = [
         [_run_cell(run.get(name), decimals) for name, decimals in _RUN_COLUMNS.items()]
         for run in runs.to_dict("records")
     ]
-    return Table([name.replace("_", " ") for name in _RUN_COLUMNS], rows)
+    return TextTable([name.replace("_", " ") for name in _RUN_COLUMNS], rows)
 
 
 def _run_cell(value: Any, decimals: int | None) -> str:
@@ -261,7 +261,7 @@ class Section:
 
     title: str  # Above it
     sentences: Sequence[str]  # What the results say
-    table: Table  # With notes on how it is to be read
+    table: TextTable  # With notes on how it is to be read
     charts: Sequence[Chart] = ()
     folded: bool = False  # Whether the reader opens it
 
@@ -312,7 +312,7 @@ def figure_section(results: Results) -> Section:
         "process of a run held, without processes that it started."
     )
     title = "Selection, probabilities and cost"
-    return Section(title, [], Table(columns, rows, notes=[note]))
+    return Section(title, [], TextTable(columns, rows, notes=[note]))
 
 
 def class_section(results: Results) -> Section:
@@ -329,7 +329,7 @@ def class_section(results: Results) -> Section:
         "Of the final models on their test rows, means over trials; rows of the class in a trial."
     )
     columns = ("arm", "class", "rows", "precision", "recall", "F1")
-    return Section("Classes", [], Table(columns, rows, notes=[note]), folded=True)
+    return Section("Classes", [], TextTable(columns, rows, notes=[note]), folded=True)
 
 
 def class_names(runs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -367,7 +367,7 @@ def null_section(results: Results) -> Section:
         "inner score on labels without meaning is what a search finds in chance."
     )
     columns = ("arm", "permutations", "held-out", "permuted, held-out", "permuted, inner", "p")
-    return Section("Permuted labels", sentences, Table(columns, rows, notes=[note]), charts)
+    return Section("Permuted labels", sentences, TextTable(columns, rows, notes=[note]), charts)
 
 
 def gate_section(results: Results) -> Section:
@@ -391,7 +391,7 @@ def gate_section(results: Results) -> Section:
         "trials."
     )
     columns = ("arm", "candidate", "rows", "loss", "above the best", "chosen")
-    return Section("Generator and amount chosen", sentences, Table(columns, rows, notes=[note]))
+    return Section("Generator and amount chosen", sentences, TextTable(columns, rows, notes=[note]))
 
 
 def _chosen_index(choice: Mapping[str, Any]) -> int:
@@ -443,7 +443,7 @@ def generator_section(results: Results) -> Section:
     columns = (
         "arm", "generator", "variance ratio", "told apart", "p", "nats a column", "best reference",
     )  # fmt: skip
-    return Section("Synthetic rows", sentences, Table(columns, rows, notes=[note]), charts)
+    return Section("Synthetic rows", sentences, TextTable(columns, rows, notes=[note]), charts)
 
 
 def _rows_chart(name: str, arm: str, points: Mapping[str, Any], classes: Sequence[str]) -> Chart:

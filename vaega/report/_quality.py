@@ -15,7 +15,7 @@ from vaega.core.errors import ConfigError, InputError
 from vaega.core.figures import render
 from vaega.core.files import write_bytes, write_text
 from vaega.core.randomness import derive_seed
-from vaega.core.tables import Table
+from vaega.core.tables import TextTable
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import ArmConfig, ExperimentConfig
@@ -108,10 +108,10 @@ def compare_quality(measured: Sequence[MeasuredArm]) -> pd.DataFrame:
     return table
 
 
-def arm_table(measured: Sequence[MeasuredArm], *, title: str) -> Table:
+def arm_table(measured: Sequence[MeasuredArm], *, title: str) -> TextTable:
     """Return `compare_quality` as a table of text."""
     cells = compare_quality(measured)
-    return Table(list(cells.columns), cells.to_numpy().tolist(), title)
+    return TextTable(list(cells.columns), cells.to_numpy().tolist(), title)
 
 
 def _figures(report: QualityReport) -> dict[str, tuple[float, float]]:

@@ -9,7 +9,7 @@ import pandas as pd
 from rich import box
 from rich.table import Table as TerminalTable
 
-from vaega.core.tables import Table, csv_text, json_records, latex_text
+from vaega.core.tables import TextTable, csv_text, json_records, latex_text
 from vaega.experiments.config import statement_of
 from vaega.experiments.store import RunRecord, Store, measure_agreement, summarise
 from vaega.selection._stability import StabilityEstimate
@@ -116,7 +116,7 @@ SUMMARY_COLUMNS = (
 _OPEN_COLUMNS = {"held-out [95 %]": "test rows, seen [95 %]", "inner": "fitness"}
 
 
-def terminal(table: Table) -> TerminalTable:
+def terminal(table: TextTable) -> TerminalTable:
     """Return a table for a terminal of 80 columns: headings and names wrap between words."""
     shown = TerminalTable(
         title=table.title or None, title_justify="left", box=box.SIMPLE_HEAD, padding=0,
@@ -132,11 +132,11 @@ def terminal(table: Table) -> TerminalTable:
     return shown
 
 
-def summary_table(summary: pd.DataFrame, *, title: str = "") -> Table:
+def summary_table(summary: pd.DataFrame, *, title: str = "") -> TextTable:
     """Return means of each arm, as in ``summary.csv``, as text."""
     seen = "protocol" in summary and bool((summary["protocol"] != "honest").any())
     columns = [_OPEN_COLUMNS.get(name, name) if seen else name for name in SUMMARY_COLUMNS]
-    return Table(columns, [_arm_cells(row) for _, row in summary.iterrows()], title)
+    return TextTable(columns, [_arm_cells(row) for _, row in summary.iterrows()], title)
 
 
 def _arm_cells(row: pd.Series) -> list[str]:

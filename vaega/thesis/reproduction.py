@@ -16,7 +16,7 @@ from vaega.core.checks import check_choice, check_count
 from vaega.core.errors import ResultsError
 from vaega.core.figures import render
 from vaega.core.files import write_bytes, write_text
-from vaega.core.tables import Table, csv_text
+from vaega.core.tables import TextTable, csv_text
 from vaega.thesis.published import GROUPS
 
 if TYPE_CHECKING:
@@ -197,12 +197,12 @@ def as_csv(rows: pd.DataFrame) -> str:
 def as_markdown(table: ThesisTable, *, command: str) -> str:
     """Return a table as a Markdown page."""
     grid = _text_table(table).markdown().rstrip("\n")
-    return _page([f"# Table {table.name}: {table.title}", grid], table.notes, command)
+    return _page([f"# TextTable {table.name}: {table.title}", grid], table.notes, command)
 
 
 def as_latex(table: ThesisTable) -> str:
     r"""Return a table as LaTeX, with the rules of the package booktabs."""
-    comments = [f"% {line}\n" for line in (f"Table {table.name}: {table.title}", *table.notes)]
+    comments = [f"% {line}\n" for line in (f"TextTable {table.name}: {table.title}", *table.notes)]
     return "".join([*comments, _text_table(table).latex()])
 
 
@@ -232,10 +232,10 @@ def _numeric(column: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(column)) and column.dtype != bool
 
 
-def _text_table(table: ThesisTable) -> Table:
+def _text_table(table: ThesisTable) -> TextTable:
     columns = [str(column) for column in table.rows.columns]
     left = [i for i, column in enumerate(columns) if not _numeric(table.rows[column])]
-    return Table([name.replace("_", " ") for name in columns], cells_of(table), left=left)
+    return TextTable([name.replace("_", " ") for name in columns], cells_of(table), left=left)
 
 
 def _page(parts: list[str], notes: tuple[str, ...], command: str) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from vaega.core.randomness import derive_rng, derive_seed, draw_seed
-from vaega.core.tables import Table, json_records
+from vaega.core.tables import TextTable, json_records
 from vaega.core.threads import one_thread
 from vaega.generative.quality._classifiers import (
     CopyCheck,
@@ -362,10 +362,10 @@ class _Clock:
         return result
 
 
-def quality_table(frame: pd.DataFrame) -> Table:
+def quality_table(frame: pd.DataFrame) -> TextTable:
     """Return measures as a table of text, fractions with three decimals."""
     numeric = [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
-    return Table(
+    return TextTable(
         [str(name).replace("_", " ") for name in frame.columns],
         [[show_cell(cell) for cell in row] for row in frame.itertuples(index=False)],
         left=[index for index, number in enumerate(numeric) if not number],
