@@ -15,10 +15,9 @@ __getattr__, __all__ = attach(
     __name__,
     {
         "_dataset": ["Dataset"],
-        "_folds": ["Fold"],
         "_preprocess": ["Preprocessor"],
         "_sources": ["DatasetEntry", "available_datasets", "load_dataset"],
-        "_splits": ["Split", "holdout_split", "kfold_splits", "official_split"],
+        "_splits": ["Fold", "Split", "holdout_split", "kfold_splits", "official_split"],
         "_synthetic": ["make_madelon"],
     },
 )
