@@ -275,7 +275,14 @@ class Cluster:
 
     def _n_workers(self) -> int:
         # Workers may come later, and some clusters start them only when there is work.
-        return max(1, len(self.client.ncores()))
+        try:
+            return max(1, len(self.client.ncores()))
+        except OSError as error:  # asked in the moment in which the scheduler dies
+            raise self.lost() from error
+
+    def lost(self) -> ResultsError:
+        """Return the error of a scheduler that does not answer any more."""
+        return ResultsError(f"{self.name}: the connection is lost; what is done is kept.")
 
 
 class _Sender:
@@ -315,9 +322,7 @@ class _Sender:
             raise
         except CancelledError as error:
             if self.cluster.client.status != "running":
-                raise ResultsError(
-                    f"{self.cluster.name}: the connection is lost; what is done is kept."
-                ) from error
+                raise self.cluster.lost() from error
             result = RunResult(error="its worker died, and with it the data; try it again.")
         except Exception as error:  # its workers died one after the other, or are of another kind
             result = RunResult(error=f"the cluster could not complete it: {first_line(error)}")

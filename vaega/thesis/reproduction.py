@@ -197,12 +197,12 @@ def as_csv(rows: pd.DataFrame) -> str:
 def as_markdown(table: ThesisTable, *, command: str) -> str:
     """Return a table as a Markdown page."""
     grid = _text_table(table).markdown().rstrip("\n")
-    return _page([f"# TextTable {table.name}: {table.title}", grid], table.notes, command)
+    return _page([f"# Table {table.name}: {table.title}", grid], table.notes, command)
 
 
 def as_latex(table: ThesisTable) -> str:
     r"""Return a table as LaTeX, with the rules of the package booktabs."""
-    comments = [f"% {line}\n" for line in (f"TextTable {table.name}: {table.title}", *table.notes)]
+    comments = [f"% {line}\n" for line in (f"Table {table.name}: {table.title}", *table.notes)]
     return "".join([*comments, _text_table(table).latex()])
 
 
