@@ -238,7 +238,10 @@ def test_what_cannot_serve_is_refused_before_anything_runs(settings, sentence):
 
 def test_a_bound_parameter_makes_an_operator_fit():
     given = {"class": f"{HERE}.demanding", "params": {"strength": 2}}
-    SearchSettings(crossover=given).check(owner="me")
+    settings = SearchSettings(crossover=given)
+    settings.check(owner="me")
+    _, mate, _ = settings.operators(owner="me")
+    assert mate.keywords == {"strength": 2}
 
 
 @pytest.mark.parametrize("own", [{"crossover": swap_ends}, {"algorithm": Halved}])
