@@ -21,8 +21,7 @@ from sklearn.model_selection import StratifiedKFold
 from vaega import load_dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.engines._registry import EngineSpec, match, score_fold
-from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import prepare_folds
+from vaega.fitness._cross_validated import CrossValidatedFitness, prepare_folds
 
 # Source, and rows at most: scikit-learn fits thousands of networks here.
 DATASETS = {

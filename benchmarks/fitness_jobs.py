@@ -16,8 +16,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
 from vaega import make_madelon
-from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import prepare_folds
+from vaega.fitness._cross_validated import CrossValidatedFitness, prepare_folds
 
 REPEATS = 3
 CASES = {

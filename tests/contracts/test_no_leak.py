@@ -22,7 +22,7 @@ from vaega.experiments import trial as trial_module
 from vaega.experiments.config import make_config
 from vaega.experiments.protocols import SealedRows
 from vaega.experiments.run import run_experiment
-from vaega.fitness import _folds as folds
+from vaega.fitness import _cross_validated as folds
 
 N_ROWS, N_FEATURES = 60, 8
 

@@ -2,8 +2,12 @@ import random
 
 import numpy as np
 import pytest
+from sklearn.ensemble import BaggingClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
 
-from vaega.core.randomness import derive_rng, derive_seed, draw_seed
+from vaega.core.randomness import derive_rng, derive_seed, draw_seed, seed_unset, unset_seeds
 
 
 def test_streams_belong_to_their_names():
@@ -40,3 +44,23 @@ def test_none_is_fresh_and_leaves_the_global_states_alone():
     before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002 - watched, not used
     assert draw_seed(None) != draw_seed(None)
     assert before == (random.getstate(), np.random.get_state()[1].tolist())  # noqa: NPY002
+
+
+def test_nested_seeds_are_found():
+    nested = make_pipeline(BaggingClassifier(MLPClassifier()))
+    assert unset_seeds(nested) == [
+        "baggingclassifier__estimator__random_state",
+        "baggingclassifier__random_state",
+    ]
+
+
+def test_only_unset_ones_are_set():
+    nested = BaggingClassifier(MLPClassifier(random_state=3))
+    seed_unset(nested, 9)
+    assert nested.random_state == 9
+    assert nested.estimator.random_state == 3
+
+
+def test_nothing_to_set():
+    assert seed_unset(KNeighborsClassifier(), 1).get_params() == KNeighborsClassifier().get_params()
+    assert unset_seeds(object()) == []

@@ -5,8 +5,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 
-from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import prepare_folds
+from vaega.fitness._cross_validated import CrossValidatedFitness, prepare_folds
 
 LOADERS = {"breast_cancer": load_breast_cancer, "wine": load_wine, "digits": load_digits}
 

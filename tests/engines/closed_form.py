@@ -13,8 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from vaega.data._splits import Fold
 from vaega.engines._base import DECISION, PROBA
 from vaega.engines._registry import match
-from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import prepare_folds
+from vaega.fitness._cross_validated import CrossValidatedFitness, prepare_folds
 
 TOY = {"breast_cancer": load_breast_cancer, "wine": load_wine, "digits": load_digits}
 REAL = ["leukemia", "madelon", "gcm1363", "all_leukemia_yeoh6"]

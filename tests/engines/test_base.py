@@ -24,8 +24,7 @@ from vaega.engines._base import (
     split_pipeline,
 )
 from vaega.engines._registry import EngineSpec, match
-from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import prepare_folds
+from vaega.fitness._cross_validated import CrossValidatedFitness, prepare_folds
 
 
 def test_a_margin_has_to_exceed_the_error_bounds_of_both_scores():

@@ -30,8 +30,7 @@ from vaega.engines._mlp import (
     step_descent,
     unsupported,
 )
-from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import prepare_folds
+from vaega.fitness._cross_validated import CrossValidatedFitness, prepare_folds
 
 SETTINGS = {
     "thesis": {"hidden_layer_sizes": (5, 3), "activation": "tanh"},
@@ -316,7 +315,7 @@ def test_no_number_stays_none():
 
 
 def test_layers_stand_one_below_the_other():
-    layout = make_layout(np.array([5, 3, 2]), 4, np.dtype(np.float64))
+    layout = make_layout((5, 3, 2), 4, np.dtype(np.float64))
     np.testing.assert_array_equal(layout.value_rows, [0, 6, 10])  # a row of ones after each
     indices = layout.feeding.reshape(3, 8)
     np.testing.assert_array_equal(indices[1], [6, 7, 8, 9, 13, 13, 13, 13])  # 13 is the zero row
@@ -365,7 +364,7 @@ def test_initial_weights_are_scikit_learns(hidden, activation, n_columns, rng):
     )
     theirs = classifier.set_params(random_state=11).partial_fit(X, y, classes=[0, 1])
     units, dtype = np.array([*hidden, 1]), np.dtype(np.float64)
-    layout = make_layout(units, 50, dtype)
+    layout = make_layout(tuple(units.tolist()), 50, dtype)
     network = initial_network(classifier, n_columns, units, np.random.RandomState(11), dtype)
     for layer, (weights, biases) in enumerate(zip(theirs.coefs_, theirs.intercepts_, strict=True)):
         row = layout.delta_rows[layer] - units[0]

@@ -20,8 +20,7 @@ from vaega.core.errors import InputError
 from vaega.data._splits import Fold
 from vaega.engines._registry import match, score_fold
 from vaega.fitness import _cross_validated as cross_validated
-from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import prepare_folds
+from vaega.fitness._cross_validated import CrossValidatedFitness, prepare_folds
 
 CLASSIFIERS = [
     KNeighborsClassifier(3),

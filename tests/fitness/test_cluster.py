@@ -11,8 +11,8 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 
 from vaega.core.errors import InputError
-from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import (
+from vaega.fitness._cross_validated import (
+    CrossValidatedFitness,
     WithoutNestedParallelism,
     client_of,
     count_workers,

@@ -15,8 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vaega.core.errors import InputError
-from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import prepare_folds
+from vaega.fitness._cross_validated import CrossValidatedFitness, prepare_folds
 
 ACCURACY = get_scorer("accuracy")
 

@@ -7,15 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import BaggingClassifier
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
 
 from vaega.core.errors import InputError
 from vaega.data._preprocess import Preprocessor
 from vaega.data._splits import Fold
-from vaega.fitness._folds import (
+from vaega.fitness._cross_validated import (
     ClusterFolds,
     FoldFiles,
     SentFolds,
@@ -24,8 +20,6 @@ from vaega.fitness._folds import (
     open_folds,
     prepare_fold,
     prepare_folds,
-    seed_unset,
-    unset_seeds,
 )
 
 FIT, VALIDATE = np.arange(0, 60, 2), np.arange(1, 60, 2)
@@ -98,26 +92,6 @@ def test_no_sampler(two_clouds):
         InputError, match=r"sampler: must be an instance with the method fit_resample"
     ):
         augment(*two_clouds, object(), seed=1)
-
-
-def test_nested_seeds_are_found():
-    nested = make_pipeline(BaggingClassifier(MLPClassifier()))
-    assert unset_seeds(nested) == [
-        "baggingclassifier__estimator__random_state",
-        "baggingclassifier__random_state",
-    ]
-
-
-def test_only_unset_ones_are_set():
-    nested = BaggingClassifier(MLPClassifier(random_state=3))
-    seed_unset(nested, 9)
-    assert nested.random_state == 9
-    assert nested.estimator.random_state == 3
-
-
-def test_nothing_to_set():
-    assert seed_unset(KNeighborsClassifier(), 1).get_params() == KNeighborsClassifier().get_params()
-    assert unset_seeds(object()) == []
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
 from vaega.core.errors import InputError
-from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import prepare_folds
+from vaega.fitness._cross_validated import CrossValidatedFitness, prepare_folds
 from vaega.fitness._memory import Evaluations, FitnessMemory, PenaltyObjective, WeightedObjective
 from vaega.fitness._score_store import ScoreStore
 

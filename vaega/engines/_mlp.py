@@ -179,25 +179,15 @@ class Settings(NamedTuple):
 def settings_of(estimator: MLPClassifier, n_rows: int) -> Settings:
     """Return the settings of a training on some rows."""
     size = min(200, n_rows) if estimator.batch_size == "auto" else estimator.batch_size
-    return Settings(
-        activation=_ACTIVATIONS[estimator.activation],
-        solver=_SOLVERS[estimator.solver],
-        alpha=float(estimator.alpha),
-        batch_size=int(min(size, n_rows)),
-        learning_rate=_RATES[estimator.learning_rate] if estimator.solver == "sgd" else 0,
-        learning_rate_init=float(estimator.learning_rate_init),
-        power_t=float(estimator.power_t),
-        max_iter=int(estimator.max_iter),
-        shuffle=bool(estimator.shuffle),
-        tol=float(estimator.tol),
-        momentum=float(estimator.momentum),
-        nesterovs_momentum=bool(estimator.nesterovs_momentum),
-        early_stopping=bool(estimator.early_stopping),
-        beta_1=float(estimator.beta_1),
-        beta_2=float(estimator.beta_2),
-        epsilon=float(estimator.epsilon),
-        n_iter_no_change=float(estimator.n_iter_no_change),
-    )
+    coded: dict[str, Any] = {
+        "activation": _ACTIVATIONS[estimator.activation],
+        "solver": _SOLVERS[estimator.solver],
+        "batch_size": int(min(size, n_rows)),
+        "learning_rate": _RATES[estimator.learning_rate] if estimator.solver == "sgd" else CONSTANT,
+    }
+    kinds = {name: kind for name, kind in Settings.__annotations__.items() if name not in coded}
+    others = {name: kind(getattr(estimator, name)) for name, kind in kinds.items()}
+    return Settings(**coded, **others)
 
 
 class Network(NamedTuple):
@@ -227,8 +217,10 @@ class Trained(NamedTuple):
     losses: np.ndarray  # Of the fit rows, a mean for each epoch
 
 
-def make_layout(units: np.ndarray, n_terms: int, dtype: np.dtype) -> Layout:
+@lru_cache(maxsize=8)
+def make_layout(sizes: tuple[int, ...], n_terms: int, dtype: np.dtype) -> Layout:
     """Return where the layers of a network are."""
+    units = np.array(sizes, dtype=np.int64)
     delta_rows = np.cumsum(units) - units
     value_rows = delta_rows + np.arange(len(units))
     n_values = int((units + 1).sum())
@@ -237,11 +229,6 @@ def make_layout(units: np.ndarray, n_terms: int, dtype: np.dtype) -> Layout:
         feeding[layer, : size + 1] = np.arange(start, start + size + 1)
     steps = np.arange(max(n_terms, n_values + 1))
     return Layout(units, value_rows, delta_rows, feeding.ravel(), steps)
-
-
-@lru_cache(maxsize=8)
-def _layout_of(units: tuple[int, ...], n_terms: int, dtype: np.dtype) -> Layout:
-    return make_layout(np.array(units, dtype=np.int64), n_terms, dtype)
 
 
 def units_of(estimator: MLPClassifier, n_classes: int) -> np.ndarray:
@@ -323,7 +310,7 @@ def fit_network(
         return None
     fit, held_out = split
     settings = settings_of(estimator, len(fit))
-    layout = _layout_of(tuple(units.tolist()), max(rows.X.shape[1] + 1, len(rows.X)), dtype)
+    layout = make_layout(tuple(units.tolist()), max(rows.X.shape[1] + 1, len(rows.X)), dtype)
     workspace = allocate_workspace(rows, fit, columns, settings.batch_size, layout)
     validation = allocate_workspace(rows, held_out, columns, len(held_out), layout)
     descent = _begin_descent(len(columns), layout, network, settings)
@@ -598,17 +585,9 @@ def pass_forward(network, layout, activation, workspace, n_batch):  # type: igno
     else:
         n_vectors = network.first.shape[1] // lanes
         multiply_transposed_part(
-            values,
-            0,
-            units[0],
-            width,
-            network.first,
-            0,
-            n_vectors,
-            workspace.rows,
-            workspace.batch,
-            0,
-        )
+            values, 0, units[0], width, network.first, 0, n_vectors,
+            workspace.rows, workspace.batch, 0,
+        )  # fmt: skip
     for layer in range(1, len(units)):
         below = layer - 1
         activate(values, layout.value_rows[below], units[below], width, activation)
@@ -688,13 +667,9 @@ def _output_of_many(values, row, n_outputs, width, codes, losses, scratch):  # t
 @part
 def loss_and_deltas(layout, workspace, n_batch):  # type: ignore[no-untyped-def]
     """Return the summed log loss of the batch, and write the deltas of the last layer."""
-    values, deltas, losses, codes = (
-        workspace.values,
-        workspace.deltas,
-        workspace.losses,
-        workspace.batch_codes,
-    )
-    weights, lanes = workspace.batch_weights, 64 // workspace.values.itemsize
+    values, deltas, losses = workspace.values, workspace.deltas, workspace.losses
+    codes, weights = workspace.batch_codes, workspace.batch_weights
+    lanes = 64 // values.itemsize
     width, n_outputs = (n_batch + lanes - 1) // lanes * lanes, layout.units[-1]
     from_row, out = layout.value_rows[-1], layout.delta_rows[-1]
     for unit in range(n_outputs):
@@ -725,13 +700,9 @@ def pass_backward(network, back, layout, activation, workspace, n_batch, gradien
             back, 0, layout.steps, row, workspace.deltas, layout.steps, delta_row, units[layer],
         )  # fmt: skip
         activation_gradient(
-            workspace,
-            layout.value_rows[below],
-            layout.delta_rows[below],
-            units[below],
-            width,
-            activation,
-        )
+            workspace, layout.value_rows[below], layout.delta_rows[below],
+            units[below], width, activation,
+        )  # fmt: skip
     multiply_part(
         gradient.first, 0, units[0], gradient.first.shape[1],
         workspace.deltas, 0, layout.steps, 0, workspace.rows, workspace.batch, 0, n_batch,

@@ -13,18 +13,17 @@ import numpy as np
 from joblib import delayed
 from sklearn.base import clone
 
-from vaega.core.randomness import derive_seed
+from vaega.core.randomness import derive_seed, seed_unset
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import ArmConfig, ExperimentConfig, GeneratorConfig
 from vaega.experiments.protocols import Trial, TrialOptions
 from vaega.experiments.registry import classifier_of, make_sampler
-from vaega.fitness._folds import (
+from vaega.fitness._cross_validated import (
     WithoutNestedParallelism,
     client_of,
     make_parallel,
     prepare_fold,
-    seed_unset,
 )
 from vaega.selection._choice import choose_one_standard_error
 from vaega.selection._filters import rank_features

@@ -28,7 +28,7 @@ from vaega import __version__
 from vaega.core.errors import InputError, MissingExtraError, ResultsError, first_line
 from vaega.experiments.monitor import Allowance, Budget, Observer
 from vaega.experiments.runs import Run, RunResult, RunStatus
-from vaega.fitness._folds import make_cluster_backend, work_on
+from vaega.fitness._cross_validated import make_cluster_backend, work_on
 
 if TYPE_CHECKING:
     from vaega.data._dataset import Dataset

@@ -13,7 +13,7 @@ from sklearn.metrics import get_scorer, precision_recall_fscore_support
 
 from vaega.core.errors import InputError
 from vaega.core.files import plain
-from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.randomness import derive_rng, derive_seed, seed_unset
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.augmentation import select_augmentation
@@ -26,7 +26,7 @@ from vaega.experiments.config import (
 )
 from vaega.experiments.protocols import Trial, TrialOptions
 from vaega.experiments.registry import classifier_of, make_sampler
-from vaega.fitness._folds import Preparation, augment, seed_unset
+from vaega.fitness._cross_validated import Preparation, augment
 from vaega.fitness._memory import Objective, PenaltyObjective, WeightedObjective
 from vaega.selection._classical import ClassicalSelection
 from vaega.selection._search import InnerValidation, Search, SearchResult

@@ -26,7 +26,7 @@ from sklearn.metrics import get_scorer
 
 from vaega.core.errors import ConfigError, InputError, MissingExtraError, ResultsError, first_line
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
-from vaega.core.randomness import derive_seed
+from vaega.core.randomness import derive_seed, seed_unset
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
@@ -47,7 +47,7 @@ from vaega.experiments.registry import (
     make_arm_model,
     make_sampler,
 )
-from vaega.fitness._folds import prepare_fold, seed_unset
+from vaega.fitness._cross_validated import prepare_fold
 
 # A plain autoencoder has no prior, and the samplers without a model know no density at all.
 DENSITIES = tuple(kind for kind in MODELS if kind != "autoencoder")

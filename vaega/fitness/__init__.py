@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from vaega.core.lazy import attach
 
 if TYPE_CHECKING:
-    from vaega.fitness._cross_validated import CrossValidatedFitness
-    from vaega.fitness._folds import prepare_fold, prepare_folds
+    from vaega.fitness._cross_validated import (
+        CrossValidatedFitness,
+        prepare_fold,
+        prepare_folds,
+    )
     from vaega.fitness._memory import (
         Evaluations,
         FitnessMemory,
@@ -22,8 +25,7 @@ if TYPE_CHECKING:
 __getattr__, __all__ = attach(
     __name__,
     {
-        "_cross_validated": ["CrossValidatedFitness"],
-        "_folds": ["prepare_fold", "prepare_folds"],
+        "_cross_validated": ["CrossValidatedFitness", "prepare_fold", "prepare_folds"],
         "_memory": ["Evaluations", "FitnessMemory", "PenaltyObjective", "WeightedObjective"],
         "_score_store": ["ScoreStore"],
     },

@@ -14,14 +14,13 @@ from sklearn.base import clone
 from vaega.core.errors import ConfigError, InputError
 from vaega.core.figures import render
 from vaega.core.files import write_bytes, write_text
-from vaega.core.randomness import derive_seed
+from vaega.core.randomness import derive_seed, seed_unset
 from vaega.core.tables import TextTable
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import ArmConfig, ExperimentConfig
 from vaega.experiments.protocols import HonestProtocol
 from vaega.experiments.registry import make_sampler
-from vaega.fitness._folds import seed_unset
 from vaega.generative.quality._measurement import (
     QualityReport,
     measure_drawn,

@@ -9,7 +9,7 @@ import pandas as pd
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.core.threads import captured_warnings
 from vaega.data._splits import Fold
-from vaega.fitness._folds import prepare_fold
+from vaega.fitness._cross_validated import prepare_fold
 from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
 from vaega.fitness._score_store import ScoreStore
 from vaega.selection._filters import RANKINGS, rank_features

@@ -18,12 +18,11 @@ from sklearn.svm import LinearSVC, l1_min_c
 
 from vaega.core.checks import check_choice
 from vaega.core.errors import InputError, MissingExtraError
-from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.randomness import derive_rng, derive_seed, seed_unset
 from vaega.core.registry import Registry, matching_arguments
 from vaega.core.threads import one_thread
 from vaega.data._splits import Fold
 from vaega.evolution.operators._masks import check_weights
-from vaega.fitness._folds import seed_unset
 
 _SCORES = ("scores_", "feature_importances_", "coef_")  # of a fitted ranker, the first it has
 

@@ -34,8 +34,12 @@ from vaega.evolution._stopping import (
 )
 from vaega.evolution.algorithms import ALGORITHMS
 from vaega.evolution.algorithms._genetic import AskTell, MakeToolbox, make_from_settings
-from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import Preparation, prepare_fold, prepare_folds
+from vaega.fitness._cross_validated import (
+    CrossValidatedFitness,
+    Preparation,
+    prepare_fold,
+    prepare_folds,
+)
 from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
 from vaega.fitness._score_store import ScoreStore, cache_key
 from vaega.selection._choice import choose

@@ -23,7 +23,7 @@ from vaega.core.checks import check_choice, check_probability
 from vaega.core.errors import InputError
 from vaega.core.randomness import draw_seed
 from vaega.evolution._evolution import Callback
-from vaega.fitness._cross_validated import ENGINES
+from vaega.fitness._cross_validated import ENGINE_CHOICES
 from vaega.fitness._memory import WeightedObjective
 from vaega.fitness._score_store import ScoreStore
 from vaega.selection._plots import draw_selector
@@ -487,7 +487,7 @@ default="one_standard_error"
         """
         owner = type(self).__name__
         check_probability(self.alpha, "alpha", owner=owner)
-        check_choice(self.engine, "engine", ENGINES, owner=owner)
+        check_choice(self.engine, "engine", ENGINE_CHOICES, owner=owner)
         self._settings(named=False).check(owner=owner)
         X, y = self._validated(X, y)
         settings = self._settings(named=True)

@@ -26,8 +26,7 @@ from vaega.experiments.config import ArmConfig
 from vaega.experiments.protocols import TrialOptions, outer_splits
 from vaega.experiments.registry import classifier_of, make_arm_model, make_sampler
 from vaega.experiments.trial import TrialResult, objective_of
-from vaega.fitness._cross_validated import CrossValidatedFitness
-from vaega.fitness._folds import Preparation, prepare_fold
+from vaega.fitness._cross_validated import CrossValidatedFitness, Preparation, prepare_fold
 from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
 from vaega.selection._search import build_toolbox, widened
 from vaega.selection._settings import SearchSettings
