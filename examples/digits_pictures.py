@@ -20,15 +20,41 @@ from vaega.report import (
     draw_losses,
     render,
 )
-from vaega.report._generator_figures import (
-    busiest_dimensions,
-    class_samples,
-    plane_lines,
-    traversal_lines,
-)
 
 SHAPE = (8, 8)
 INK = (0, 16)
+
+
+def class_samples(model, X, y, *, n_lines=3, seed=0):
+    """Return real rows and synthetic ones, one of each class a line."""
+    labels = np.unique(y).tolist()
+    first = np.array([np.flatnonzero(y == label)[:n_lines] for label in labels])
+    drawn, _ = model.sample(dict.fromkeys(labels, n_lines), random_state=seed)
+    drawn = np.asarray(drawn).reshape(len(labels), n_lines, -1)
+    real = {f"real {line + 1}": X[first[:, line]] for line in range(n_lines)}
+    return real | {f"synthetic {line + 1}": drawn[:, line] for line in range(n_lines)}
+
+
+def traversal_lines(model, row, *, dimensions, values):
+    """Decode a row with one latent dimension changed at a time, a line each."""
+    return {
+        f"z{dimension}": np.asarray(model.traverse(dimension, list(values), around=row))
+        for dimension in dimensions
+    }
+
+
+def busiest_dimensions(model, X, n):
+    """Return the latent dimensions in which rows differ most, the first ones first."""
+    variances = np.asarray(model.transform(X)).var(axis=0)
+    return np.argsort(-variances, kind="stable")[:n].tolist()
+
+
+def plane_lines(model, limits, *, n=12):
+    """Decode a square of a two-dimensional latent space; the second dimension grows upwards."""
+    steps = np.linspace(*limits, n)
+    points = np.array([[across, up] for up in steps[::-1] for across in steps])
+    decoded = np.asarray(model.inverse_transform(points)).reshape(n, n, -1)
+    return {f"{up:.1f}": line for up, line in zip(steps[::-1], decoded, strict=True)}
 
 
 def draw_all():

@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 from matplotlib import rcParams
 
+from examples.digits_pictures import (
+    busiest_dimensions,
+    class_samples,
+    plane_lines,
+    traversal_lines,
+)
 from tests.generative.quality.stubs import two_classes
 from vaega.core.errors import InputError
 from vaega.core.figures import render
 from vaega.generative.quality import measure_rows
 from vaega.report._generator_figures import (
-    busiest_dimensions,
     class_figures,
-    class_samples,
     draw_classes,
     draw_columns,
     draw_components,
@@ -23,12 +27,10 @@ from vaega.report._generator_figures import (
     image_sheet,
     latent_cloud,
     loss_curves,
-    plane_lines,
     plot_rows,
     principal_components,
     row_groups,
     row_points,
-    traversal_lines,
 )
 
 

@@ -38,6 +38,7 @@ from vaega.experiments.registry import (
     check_generator_class,
     check_metric,
 )
+from vaega.experiments.runs import FROZEN
 from vaega.selection._settings import SearchSettings
 
 
@@ -361,16 +362,6 @@ class PreselectConfig(Section):
         return replace(search, **given)
 
 
-# Keys of the section search that are no more: the default that each had, and where it was compared.
-REMOVED_SETTINGS: dict[str, tuple[Any, str]] = {
-    "fresh_folds": (False, "noise.md"),
-    "racing": (None, "noise.md"),
-    "feedback": (None, "joint.md"),
-    "local_search": (None, "algorithms.md"),
-    "stages": ([], "algorithms.md"),
-}
-
-
 def _search_type(spec: Any) -> Any:
     """Return the type of a key of the section search, from the kind of its setting."""
     kind, automatic = spec.metadata["kind"], spec.default == "auto"
@@ -391,6 +382,13 @@ _KEYS: dict[str, Any] = {
 }
 
 
+# Where a key that is no more was compared with doing without it.
+_COMPARED_IN = dict.fromkeys(("fresh_folds", "racing"), "noise.md")
+_COMPARED_IN |= {"feedback": "joint.md"} | dict.fromkeys(
+    ("local_search", "stages"), "algorithms.md"
+)
+
+
 class SearchConfig(create_model("SearchKeys", __base__=Section, **_KEYS)):  # type: ignore[misc]
     """The search; the keys are the fields of `vaega.selection.SearchSettings`."""
 
@@ -401,13 +399,14 @@ class SearchConfig(create_model("SearchKeys", __base__=Section, **_KEYS)):  # ty
     def _without_removed(cls, content: Any) -> Any:
         if not isinstance(content, dict):
             return content
-        for key, (default, table) in REMOVED_SETTINGS.items():  # which earlier results hold
-            if content.get(key, default) != default:
+        removed = FROZEN["search"].keys() - cls.model_fields.keys()  # which earlier results hold
+        for key in sorted(removed & content.keys()):
+            if content[key] != FROZEN["search"][key]:
                 raise ValueError(
-                    f"{key} was removed, it made no result better (results/benchmarks/{table}), "
-                    f"got {content[key]!r}"
+                    f"{key} was removed, it made no result better "
+                    f"(results/benchmarks/{_COMPARED_IN[key]}), got {content[key]!r}"
                 )
-        return {key: value for key, value in content.items() if key not in REMOVED_SETTINGS}
+        return {key: value for key, value in content.items() if key not in removed}
 
     @model_validator(mode="after")
     def _valid_settings(self) -> "SearchConfig":

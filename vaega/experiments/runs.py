@@ -7,9 +7,10 @@ with the value that did nothing. So results that exist keep their ids.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vaega.core.files import canonical_json, fingerprint, plain
+from vaega.core.files import canonical_json, fingerprint, plain, read_json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -67,79 +68,8 @@ class RunResult:
 
 
 # By the path of the section: settings that are part of every digest, with the values that those
-# have which a section no longer knows. Nothing is ever added here, changed or taken away.
-FROZEN: dict[str, dict[str, Any]] = {
-    "": dict.fromkeys(("name", "dataset", "preprocess", "protocol", "fitness", "search")),
-    "dataset": {"source": "", "target": None, "groups": None, "categorical": "error"},
-    "protocol": {
-        "kind": "honest",
-        "outer": "holdout",
-        "inner_folds": 5,
-        "test_size": 0.3,
-        "n_splits": 5,
-        "n_repeats": 1,
-        "synthetic_test_share": 0.0,
-        "exchange_labels": False,
-        "generators": None,
-    },
-    "fitness": {
-        "classifier": None,
-        "class": None,
-        "metric": "balanced_accuracy",
-        "engine": "auto",
-        "device": "cpu",
-        "objective": None,
-        "parameters": {},
-    },
-    "search": {
-        "algorithm": "generational",
-        "population_size": "auto",
-        "n_generations": "auto",
-        "n_searches": "auto",
-        "subsample": 0.8,
-        "consensus_size": "auto",
-        "false_selections": 1.0,
-        "initial_fraction": "auto",
-        "guide": "f_classif",
-        "guide_share": "auto",
-        "selection": "tournament",
-        "tournament_size": 5,
-        "crossover": "uniform",
-        "crossover_probability": 0.75,
-        "mutation": "auto",
-        "flip_probability": "auto",
-        "elite": 1,
-        "n_islands": 4,
-        "migrate_every": 5,
-        "local_search": None,
-        "stages": [],
-        "min_features": 1,
-        "max_features": None,
-        "pinned": [],
-        "forbidden": [],
-        "fresh_folds": False,
-        "racing": None,
-        "confirm": 0,
-        "confirm_repeats": 3,
-        "choice": "one_standard_error",
-        "feedback": None,
-        "patience": None,
-        "restart_after": None,
-        "max_evaluations": None,
-        "max_seconds": None,
-        "target": None,
-        "preselect": None,
-    },
-    "search.preselect": {
-        "keep": "auto",
-        "n_searches": None,
-        "population_size": None,
-        "n_generations": None,
-        "initial_fraction": None,
-    },
-    "fitness.objective.weighted": {"kind": "weighted", "alpha": 0.9},
-    "fitness.objective.penalty": {"kind": "penalty", "per_feature": 0.001},
-}
+# have which a section no longer knows. Nothing is ever added there, changed or taken away.
+FROZEN: dict[str, dict[str, Any]] = read_json(Path(__file__).with_name("frozen.json"))
 # What a single run's result does not depend on, or what is its own.
 _NOT_SHARED = ("arms", "seeds", "description", "null", "tune")
 

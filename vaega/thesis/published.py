@@ -7,6 +7,7 @@ From the thesis's public text (repository castillosebastian/thesis), rounded as 
 to 3.4 and 4.4. ``facts/groups.csv`` and ``facts/runs.csv`` hold the runs of chapter 4.
 """
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -110,41 +111,21 @@ class Group:
         return config_folder() / f"{self.name}.yaml"
 
 
-def _gcm(size: str, original: str, augmented: str) -> Group:
-    names = (f"gcm_base_{original}",), (f"gcm_base_{augmented}",)
-    return Group(f"gcm_{size}", "gcm", size, *names, stand_in_keep=800)
+def _read_groups() -> tuple[Group, ...]:
+    with (files("vaega.thesis") / "facts/configurations.csv").open(encoding="utf-8") as file:
+        return tuple(
+            Group(
+                **{key: row[key] for key in ("name", "dataset", "size")},
+                original=tuple(row["original"].split()),
+                augmented=tuple(row["augmented"].split()),
+                inner_folds=int(row["inner_folds"]),
+                stand_in_keep=int(row["stand_in_keep"]) if row["stand_in_keep"] else None,
+            )
+            for row in csv.DictReader(file)
+        )
 
 
-def _all(size: str, original: str, augmented: str) -> Group:
-    names = (f"all_leukemia_base_{original}",), (f"all_leukemia_base_{augmented}",)
-    return Group(f"all_{size}", "all-leukemia", size, *names, inner_folds=3)
-
-
-def _leukemia(name: str, size: str, original: str, augmented: str) -> Group:
-    names = (f"leukemia_base_{original}",), (f"leukemia_base_{augmented}",)
-    return Group(f"leukemia_{name}", "leukemia", size, *names)
-
-
-GROUPS: tuple[Group, ...] = (
-    _leukemia("010", "680", "0001", "0002"),
-    _leukemia("001", "63", "0012", "0009"),
-    _leukemia("0005", "30", "0013", "0011"),
-    Group(
-        "gisette", "gisette", "430", ("gisette_base_0020", "gisette_base_0022"),
-        ("gisette_base_0005",), inner_folds=2,
-    ),
-    Group(
-        "madelon", "madelon", "30", ("mandelon_base_0023",), ("mandelon_synthetic",), inner_folds=2,
-    ),
-    Group("madelon_20", "madelon", "35", ("mandelon_base_0017",), (), inner_folds=2),
-    _gcm("750", "0063", "0061"),
-    _gcm("450", "0065", "0066"),
-    _gcm("200", "0070", "0069"),
-    _gcm("45", "0067", "0064"),
-    _all("300", "0078", "0077"),
-    _all("180", "0076", "0075"),
-    _all("35", "0080", "0079"),
-)  # fmt: skip
+GROUPS = _read_groups()
 
 
 def find_group(name: str) -> Group:
