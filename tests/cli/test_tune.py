@@ -96,6 +96,8 @@ def test_ctrl_c_keeps_what_is_there_and_says_how_to_go_on(tmp_path, file, capsys
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
+        # A shell's background jobs ignore Ctrl-C, and so would a child of tests that run in one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert process.stdout.readline() == "waiting\n"
     os.kill(process.pid, signal.SIGINT)
