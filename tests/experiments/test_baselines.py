@@ -229,7 +229,7 @@ def test_what_is_finished_is_not_computed_again(tmp_path, counted):
     assert counted == QUICK_MODELS
     assert not unloaded
     assert "2 of 2 were finished before" in lines[-1]
-    assert all(Store(tmp_path).is_done(task.run.id) for task in tasks)
+    assert all(Store(tmp_path).is_done(task.id) for task in tasks)
 
 
 def test_a_failure_is_recorded_with_its_sentence_and_tried_again(tmp_path, monkeypatch):
@@ -239,18 +239,18 @@ def test_a_failure_is_recorded_with_its_sentence_and_tried_again(tmp_path, monke
     with monkeypatch.context() as patched:
         patched.setattr(baselines, "evaluate", fail)
         tasks, _ = complete_baselines(["sklearn:iris"], QUICK_MODELS, tmp_path)
-    metrics = Store(tmp_path).metrics(tasks[0].run.id)
+    metrics = Store(tmp_path).metrics(tasks[0].id)
     assert metrics["status"] == "failed"
     assert metrics["error"] == "ValueError: out of luck"
     complete_baselines(["sklearn:iris"], QUICK_MODELS, tmp_path)
-    assert Store(tmp_path).is_done(tasks[0].run.id)
+    assert Store(tmp_path).is_done(tasks[0].id)
 
 
 def test_a_dataset_that_does_not_load_keeps_no_other_from_running(tmp_path):
     tasks, unloaded = complete_baselines(["no_such", "sklearn:iris"], ["lda"], tmp_path)
     assert list(unloaded) == ["no_such"]
     assert unloaded["no_such"].startswith("load_dataset: no dataset is called 'no_such'")
-    assert [task.run.dataset for task in tasks] == ["iris"]
+    assert [task.dataset for task in tasks] == ["iris"]
 
 
 def test_processes_change_nothing_but_the_time(tmp_path, monkeypatch):
@@ -260,7 +260,7 @@ def test_processes_change_nothing_but_the_time(tmp_path, monkeypatch):
         tasks, _ = complete_baselines(
             ["sklearn:iris"], QUICK_MODELS, tmp_path / str(jobs), jobs=jobs
         )
-        metrics = [Store(tmp_path / str(jobs)).metrics(task.run.id) for task in tasks]
+        metrics = [Store(tmp_path / str(jobs)).metrics(task.id) for task in tasks]
         for content in metrics:
             content.pop("seconds")
         found.append(metrics)
@@ -270,16 +270,16 @@ def test_processes_change_nothing_but_the_time(tmp_path, monkeypatch):
 def test_an_id_depends_on_all_that_the_result_does():
     iris = load_dataset("sklearn:iris")
     ids = {
-        task.run.id
+        task.id
         for settings in (BaselineSettings(), BaselineSettings(n_folds=3))
-        for task in plan_tasks("sklearn:iris", iris, QUICK_MODELS, settings, [0, 1])
+        for task in plan_tasks(iris, QUICK_MODELS, settings, [0, 1])
     }
     assert len(ids) == 8
 
 
 def test_a_run_says_with_what_it_was_computed(tmp_path):
     (task,), _ = complete_baselines(["sklearn:iris"], ["lda"], tmp_path)
-    folder = Store(tmp_path).run_folder(task.run.id)
+    folder = Store(tmp_path).run_folder(task.id)
     assert read_json(folder / "config.json")["grid"]["model__solver"] == ["lsqr"]
     assert "scikit-learn" in read_json(folder / "environment.json")["packages"]
     json.loads((folder / "metrics.json").read_text())
@@ -346,7 +346,7 @@ def test_the_folder_has_tables_command_versions_and_failures(computed):
 def test_a_failed_task_has_no_score_and_stands_below(tmp_path, computed):
     tasks = computed[1]
     store = Store(tmp_path)
-    store.record_failure(tasks[0].run, "too few rows.", "", 0.1)
+    store.record_failure(tasks[0], "too few rows.", "", 0.1)
     table = write_baselines(tmp_path, tasks, {}, command="vaega baselines")
     assert table["status"].tolist() == ["failed"]
     assert not model_table(summarise_tasks(table)).rows

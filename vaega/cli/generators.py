@@ -123,11 +123,7 @@ def _cache_record(folder: Path, entries: list[Any]) -> dict[str, Any]:
     import dataclasses
 
     listed = [{**dataclasses.asdict(entry), "intact": entry.intact} for entry in entries]
-    return {
-        "folder": str(folder),
-        "bytes": sum(entry.size for entry in entries),
-        "entries": listed,
-    }
+    return {"folder": str(folder), "bytes": sum(entry.size for entry in entries), "entries": listed}
 
 
 _COLUMNS = ("key", "class", "rows x columns", "seed", "size", "age", "last used")

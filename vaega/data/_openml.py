@@ -80,11 +80,7 @@ def _fetch(reference: str, *, owner: str) -> tuple[Any, tuple[str, ...]]:
         warnings.simplefilter("always")
         try:
             bunch = fetch_openml(
-                **arguments,
-                data_home=cache_folder(),
-                as_frame="auto",
-                parser="auto",
-                n_retries=1,
+                **arguments, data_home=cache_folder(), as_frame="auto", parser="auto", n_retries=1
             )
         except OSError as error:
             raise DataError(

@@ -6,8 +6,7 @@ finished is not computed again.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from importlib import import_module
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from vaega.core.checks import check_choice, check_count
 from vaega.core.errors import DataError, InputError
-from vaega.core.files import canonical_json, fingerprint, plain, write_text
+from vaega.core.files import canonical_json, plain, write_text
 from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.registry import import_object
 from vaega.core.tables import TextTable, csv_text
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._dataset import Dataset
@@ -37,12 +37,13 @@ from vaega.data._sources import available_datasets, load_dataset
 from vaega.data._splits import Split, holdout_split, kfold_splits, official_split
 from vaega.experiments.monitor import LineObserver
 from vaega.experiments.runner import ExecutionOptions, TaskWorker, complete
-from vaega.experiments.runs import Run
+from vaega.experiments.runs import Run, make_run
 from vaega.experiments.store import Store
 
 # Above so many columns, what grows with their square or fits whole forests of full trees is
 # searched in a smaller grid.
 WIDE = 2000
+OWNER = "vaega baselines"
 
 Grid = Mapping[str, Sequence[Any]]
 
@@ -55,16 +56,14 @@ class BaselineModel:
 
     name: str  # Short name
     title: str  # As tables show it
-    path: str  # Dotted path of its class
+    path: str  # Dotted path of its class in scikit-learn
     grid: Grid
-    fixed: Mapping[str, Any]  # Parameters that are not searched
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # Parameters that are not searched
     wide_grid: Grid | None = None  # In place of `grid` above `WIDE` columns
 
     def grid_for(self, n_features: int) -> dict[str, list[Any]]:
         """Return the values to search for data of this width."""
-        grid = self.grid
-        if n_features > WIDE and self.wide_grid is not None:
-            grid = self.wide_grid
+        grid = self.wide_grid if n_features > WIDE and self.wide_grid else self.grid
         return {
             name if name == _REDUCED else f"model__{name}": list(values)
             for name, values in grid.items()
@@ -72,8 +71,7 @@ class BaselineModel:
 
     def make(self, seed: int) -> Pipeline:
         """Return the model behind a scaler, not fitted."""
-        module, _, kind = self.path.rpartition(".")
-        model = getattr(import_module(module), kind)(**self.fixed)
+        model = import_object(f"sklearn.{self.path}", owner=OWNER, key=self.name)(**self.fixed)
         if any(name.startswith("estimator__") for name in self.grid):
             model.set_params(estimator=DecisionTreeClassifier(max_depth=1))
         if "random_state" in model.get_params(deep=False):
@@ -94,136 +92,63 @@ _WIDE_FOREST: Grid = {"max_features": ("sqrt", 0.05), "min_samples_leaf": (1, 5)
 _SVM: Grid = {"kernel": ("linear", "rbf"), "gamma": ("scale",)}
 
 
-def _model(
-    name: str,
-    title: str,
-    path: str,
-    grid: Grid,
-    *,
-    wide: Grid | None = None,
-    **fixed: Any,
-) -> BaselineModel:
-    return BaselineModel(name, title, f"sklearn.{path}", grid, fixed, wide)
-
-
 MODELS: dict[str, BaselineModel] = {
     model.name: model
     for model in (
-        _model(
-            "lda",
-            "LDA",
-            "discriminant_analysis.LinearDiscriminantAnalysis",
+        BaselineModel("lda", "LDA", "discriminant_analysis.LinearDiscriminantAnalysis",
             {"solver": ("lsqr",), "shrinkage": (None, "auto", 0.1, 0.5, 0.9)},
-            wide={"tol": (1e-4, 1e-2, 1.0)},
-        ),
-        _model(
-            "qda",
-            "QDA",
-            "discriminant_analysis.QuadraticDiscriminantAnalysis",
-            # scikit-learn refuses classes with fewer rows than columns.
-            {_REDUCED: (None, 2, 5, 10, 20, 50), "reg_param": (0.01, 0.1, 0.5)},
-        ),
-        _model(
-            "ridge",
-            "Ridge",
-            "linear_model.RidgeClassifier",
-            {"alpha": (0.1, 1.0, 10.0, 100.0, 1e3, 1e4)},
-        ),
-        _model(
-            "sgd",
-            "SGD",
-            "linear_model.SGDClassifier",
-            {"loss": ("hinge", "log_loss"), "alpha": (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)},
-        ),
-        _model(
-            "adaboost",
-            "AdaBoost",
-            "ensemble.AdaBoostClassifier",
+            wide_grid={"tol": (1e-4, 1e-2, 1.0)}),
+        # scikit-learn refuses classes with fewer rows than columns.
+        BaselineModel("qda", "QDA", "discriminant_analysis.QuadraticDiscriminantAnalysis",
+            {_REDUCED: (None, 2, 5, 10, 20, 50), "reg_param": (0.01, 0.1, 0.5)}),
+        BaselineModel("ridge", "Ridge", "linear_model.RidgeClassifier",
+            {"alpha": (0.1, 1.0, 10.0, 100.0, 1e3, 1e4)}),
+        BaselineModel("sgd", "SGD", "linear_model.SGDClassifier",
+            {"loss": ("hinge", "log_loss"), "alpha": (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)}),
+        BaselineModel("adaboost", "AdaBoost", "ensemble.AdaBoostClassifier",
             {"estimator__max_depth": (1, 4), "learning_rate": (0.1, 1.0)},
-            wide={"learning_rate": (0.1, 1.0)},
-            n_estimators=50,
-        ),
-        _model(
-            "bagging",
-            "Bagging",
-            "ensemble.BaggingClassifier",
-            {"max_features": (0.3, 1.0)},
-            wide={"max_features": (0.05, 0.2)},
-            n_estimators=50,
-        ),
-        _model("decision_tree", "decision tree", "tree.DecisionTreeClassifier", _TREE),
-        _model("extra_tree", "extra tree (one)", "tree.ExtraTreeClassifier", _TREE),
-        _model(
-            "extra_trees",
-            "extra trees ensemble",
-            "ensemble.ExtraTreesClassifier",
-            _FOREST,
-            wide=_WIDE_FOREST,
-            n_estimators=200,
-        ),
-        _model(
-            "gradient_boosting",
-            "gradient boosting",
+            wide_grid={"learning_rate": (0.1, 1.0)}, fixed={"n_estimators": 50}),
+        BaselineModel("bagging", "Bagging", "ensemble.BaggingClassifier",
+            {"max_features": (0.3, 1.0)}, wide_grid={"max_features": (0.05, 0.2)},
+            fixed={"n_estimators": 50}),
+        BaselineModel("decision_tree", "decision tree", "tree.DecisionTreeClassifier", _TREE),
+        BaselineModel("extra_tree", "extra tree (one)", "tree.ExtraTreeClassifier", _TREE),
+        BaselineModel("extra_trees", "extra trees ensemble", "ensemble.ExtraTreesClassifier",
+            _FOREST, wide_grid=_WIDE_FOREST, fixed={"n_estimators": 200}),
+        BaselineModel("gradient_boosting", "gradient boosting",
             "ensemble.GradientBoostingClassifier",
             {"learning_rate": (0.05, 0.2), "max_features": ("sqrt", 0.3)},
-            wide={"learning_rate": (0.05, 0.2), "max_features": ("sqrt",)},
-        ),
-        _model(
-            "random_forest",
-            "random forest",
-            "ensemble.RandomForestClassifier",
-            _FOREST,
-            wide=_WIDE_FOREST,
-            n_estimators=200,
-        ),
-        _model(
-            "linear_svc",
-            "LinearSVC",
-            "svm.LinearSVC",
-            {"C": (1e-4, 1e-3, 1e-2, 1e-1, 1.0)},
-        ),
-        _model("nu_svc", "NuSVC", "svm.NuSVC", {"nu": (0.05, 0.1, 0.25, 0.5), **_SVM}),
-        _model("svc", "SVC", "svm.SVC", {"C": (0.01, 0.1, 1.0, 10.0), **_SVM}),
-        _model(
-            "bernoulli_nb",
-            "Bernoulli NB",
-            "naive_bayes.BernoulliNB",
-            {"alpha": (0.01, 0.1, 1.0, 10.0), "binarize": (0.0, 0.5)},
-        ),
-        _model(
-            "gaussian_nb",
-            "Gaussian NB",
-            "naive_bayes.GaussianNB",
-            {"var_smoothing": (1e-9, 1e-6, 1e-3, 1e-2, 1e-1, 1.0)},
-        ),
-        _model(
-            "knn",
-            "kNN",
-            "neighbors.KNeighborsClassifier",
-            {"n_neighbors": (1, 3, 5, 10, 20), "weights": ("uniform", "distance")},
-        ),
-        _model(
-            "mlp",
-            "MLP",
-            "neural_network.MLPClassifier",
+            wide_grid={"learning_rate": (0.05, 0.2), "max_features": ("sqrt",)}),
+        BaselineModel("random_forest", "random forest", "ensemble.RandomForestClassifier", _FOREST,
+            wide_grid=_WIDE_FOREST, fixed={"n_estimators": 200}),
+        BaselineModel("linear_svc", "LinearSVC", "svm.LinearSVC",
+            {"C": (1e-4, 1e-3, 1e-2, 1e-1, 1.0)}),
+        BaselineModel("nu_svc", "NuSVC", "svm.NuSVC", {"nu": (0.05, 0.1, 0.25, 0.5), **_SVM}),
+        BaselineModel("svc", "SVC", "svm.SVC", {"C": (0.01, 0.1, 1.0, 10.0), **_SVM}),
+        BaselineModel("bernoulli_nb", "Bernoulli NB", "naive_bayes.BernoulliNB",
+            {"alpha": (0.01, 0.1, 1.0, 10.0), "binarize": (0.0, 0.5)}),
+        BaselineModel("gaussian_nb", "Gaussian NB", "naive_bayes.GaussianNB",
+            {"var_smoothing": (1e-9, 1e-6, 1e-3, 1e-2, 1e-1, 1.0)}),
+        BaselineModel("knn", "kNN", "neighbors.KNeighborsClassifier",
+            {"n_neighbors": (1, 3, 5, 10, 20), "weights": ("uniform", "distance")}),
+        BaselineModel("mlp", "MLP", "neural_network.MLPClassifier",
             {"hidden_layer_sizes": ((5, 3), (50,)), "alpha": (1e-4, 1e-1)},
-            wide={"hidden_layer_sizes": ((5, 3), (50,)), "alpha": (1e-4,)},
-            max_iter=500,
-        ),
+            wide_grid={"hidden_layer_sizes": ((5, 3), (50,)), "alpha": (1e-4,)},
+            fixed={"max_iter": 500}),
     )
-}
+}  # fmt: skip
 
 
 def find_model(name: str) -> BaselineModel:
     """Return a model by its short name."""
-    return MODELS[check_choice(name, "--models", MODELS, owner="vaega baselines")]
+    return MODELS[check_choice(name, "--models", MODELS, owner=OWNER)]
 
 
-OWNER = "vaega baselines"
 STATEMENT = (
     "Models see all features; parameters are searched by inner cross-validation of the training "
     "rows; test rows are read once, after the search."
 )
+CLASS_FIGURES = ("precision", "recall", "f1")
 # Resamples of the test rows, class by class, for the 95 % interval of a score.
 N_RESAMPLES = 500
 
@@ -433,27 +358,11 @@ def _by_class(truth: np.ndarray, predicted: np.ndarray, names: Any) -> list[dict
     return [
         {
             "label": name,
-            "precision": float(columns[0][code]),
-            "recall": float(columns[1][code]),
-            "f1": float(columns[2][code]),
-            "support": int(columns[3][code]),
+            **dict(zip(CLASS_FIGURES, map(float, line), strict=True)),
+            "support": int(n),
         }
-        for code, name in enumerate(names)
+        for name, *line, n in zip(names, *columns, strict=True)
     ]
-
-
-@dataclass(frozen=True)
-class BaselineTask:
-    """One model on one split of one dataset."""
-
-    run: Run  # Its identity; the arm is the model
-    source: str  # What `load_dataset` takes
-    settings: BaselineSettings  # Split and search
-
-    @property
-    def model(self) -> BaselineModel:
-        """The model."""
-        return find_model(self.run.arm)
 
 
 def loadable_sources() -> list[str]:
@@ -462,31 +371,24 @@ def loadable_sources() -> list[str]:
 
 
 def plan_tasks(
-    source: str,
-    dataset: Dataset,
-    models: Sequence[str],
-    settings: BaselineSettings,
-    seeds: Sequence[int],
-) -> list[BaselineTask]:
-    """Return a dataset's tasks: seeds in order, models in order."""
-    tasks = []
-    for seed in seeds:
-        for name in models:
-            model = find_model(name)
-            resolved = {
-                "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
-                "model": name,
+    dataset: Dataset, models: Sequence[str], settings: BaselineSettings, seeds: Sequence[int]
+) -> list[Run]:
+    """Return a dataset's tasks, whose arm is the model: seeds in order, models in order."""
+    return [
+        make_run(
+            dataset,
+            model.name,
+            seed,
+            {
+                "model": model.name,
                 "grid": plain(model.grid_for(dataset.n_features)),
                 "fixed": plain(model.fixed),
                 "settings": asdict(settings),
-                "seed": seed,
-            }
-            digest = fingerprint(canonical_json(resolved))[:10]
-            run = Run(
-                f"{dataset.name}-{name}-{seed:03d}-{digest}", dataset.name, name, seed, resolved
-            )
-            tasks.append(BaselineTask(run, source, settings))
-    return tasks
+            },
+        )
+        for seed in seeds
+        for model in map(find_model, models)
+    ]
 
 
 def complete_baselines(
@@ -498,10 +400,10 @@ def complete_baselines(
     seeds: Sequence[int] = (0,),
     jobs: int = 1,
     tell: Callable[[str], None] = lambda line: None,
-) -> tuple[list[BaselineTask], dict[str, str]]:
+) -> tuple[list[Run], dict[str, str]]:
     """Compute what is not finished; return all tasks, and why sources could not be loaded."""
     settings, store = settings or BaselineSettings(), Store(folder)
-    tasks: list[BaselineTask] = []
+    tasks: list[Run] = []
     unloaded: dict[str, str] = {}
     for source in dict.fromkeys(sources):
         try:
@@ -512,11 +414,10 @@ def complete_baselines(
             unloaded[source] = str(error)
             tell(f"{source}: not loaded: {error}")
             continue
-        planned = plan_tasks(source, dataset, models, settings, seeds)
-        tasks += planned
-        worker = BaselineWorker(dataset, store, settings=settings)
-        runs, observer = [task.run for task in planned], _ProgressLines(tell)
-        for _ in complete(worker, runs, options=ExecutionOptions(jobs=jobs), observer=observer):
+        runs = plan_tasks(dataset, models, settings, seeds)
+        tasks += runs
+        worker, options = BaselineWorker(dataset, store, settings=settings), ExecutionOptions(jobs)
+        for _ in complete(worker, runs, options=options, observer=_ProgressLines(tell)):
             pass
     return tasks, unloaded
 
@@ -554,84 +455,62 @@ def describe_task(run: Run, metrics: Mapping[str, Any]) -> str:
     name = f"{run.dataset}, {find_model(run.arm).title}, seed {run.seed}"
     if metrics.get("status") != "done":
         return f"{name}: failed: {metrics.get('error', 'no result')}"
-    what = "AUC" if metrics["metric"] == "roc_auc" else "macro-F1"
     return (
-        f"{name}: {what} {metrics['score']:.3f}, inner {metrics['inner_score']:.3f}, "
-        f"{metrics['seconds']:.1f} s"
+        f"{name}: {METRICS[metrics['metric']]} {metrics['score']:.3f}, "
+        f"inner {metrics['inner_score']:.3f}, {metrics['seconds']:.1f} s"
     )
 
 
 _SCORES = (
-    "metric",
-    "score",
-    "score_low",
-    "score_high",
-    "inner_score",
-    "train_score",
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "n_train",
-    "n_test",
-    "n_candidates",
-    "n_failed_candidates",
-)
+    "metric", "score", "score_low", "score_high", "inner_score", "train_score", "accuracy",
+    "balanced_accuracy", "macro_f1", "n_train", "n_test", "n_candidates", "n_failed_candidates",
+)  # fmt: skip
 COLUMNS = (
-    "dataset",
-    "model",
-    "seed",
-    "split",
-    "status",
-    *_SCORES,
-    "seconds",
-    "parameters",
-    "error",
-)
+    "dataset", "model", "seed", "split", "status", *_SCORES, "seconds", "parameters", "error",
+)  # fmt: skip
 METRICS = {"roc_auc": "AUC", "f1_macro": "macro-F1"}
 
 
-def tabulate_tasks(store: Store, tasks: Sequence[BaselineTask]) -> pd.DataFrame:
+def tabulate_tasks(store: Store, tasks: Sequence[Run]) -> pd.DataFrame:
     """Return one row a task, of what the tasks recorded."""
     rows = []
-    for task in tasks:
-        metrics = store.metrics(task.run.id)
+    for run in tasks:
+        metrics = store.metrics(run.id)
         if metrics is None:
             continue
-        names = {"dataset": task.run.dataset, "model": task.run.arm, "seed": task.run.seed}
+        split = run.resolved["settings"]["split"]
         parameters = canonical_json(metrics["parameters"]) if "parameters" in metrics else ""
-        rows.append({**metrics, **names, "split": task.settings.split, "parameters": parameters})
+        rows.append({**metrics, **_names(run), "split": split, "parameters": parameters})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def tabulate_classes(store: Store, tasks: Sequence[BaselineTask]) -> pd.DataFrame:
+def tabulate_classes(store: Store, tasks: Sequence[Run]) -> pd.DataFrame:
     """Return one row a task and class: precision, recall, F1, support."""
-    rows = []
-    for task in tasks:
-        names = {"dataset": task.run.dataset, "model": task.run.arm, "seed": task.run.seed}
-        metrics = store.metrics(task.run.id) or {}
-        rows += [{**names, **line} for line in metrics.get("by_class", ())]
-    columns = ["dataset", "model", "seed", "label", "precision", "recall", "f1", "support"]
+    rows = [
+        {**_names(run), **line}
+        for run in tasks
+        for line in (store.metrics(run.id) or {}).get("by_class", ())
+    ]
+    columns = ["dataset", "model", "seed", "label", *CLASS_FIGURES, "support"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _names(run: Run) -> dict[str, Any]:
+    return {"dataset": run.dataset, "model": run.arm, "seed": run.seed}
 
 
 def summarise_tasks(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row a dataset and model: means over the seeds that are done."""
-    done = table[table["status"] == "done"]
     rows = []
+    done = table[table["status"] == "done"]
     for (dataset, model), group in done.groupby(["dataset", "model"], sort=False):
-        one = len(group) == 1
+        score, ends = group["score"], group[["score_low", "score_high"]]
         rows.append(
-            {
-                "dataset": dataset,
-                "model": model,
-                "metric": group["metric"].iloc[0],
-                "n": len(group),
-                "score": group["score"].mean(),
-                "sd": group["score"].std(),
-                "score_low": group["score_low"].iloc[0] if one else float("nan"),
-                "score_high": group["score_high"].iloc[0] if one else float("nan"),
-                **{name: group[name].mean() for name in _MEANS},
-            }
+            (
+                *(dataset, model, group["metric"].iloc[0], len(group), score.mean(), score.std()),
+                *(ends.iloc[0] if len(group) == 1 else (float("nan"), float("nan"))),
+                *(group[name].mean() for name in _MEANS),
+            )
         )
     columns = ["dataset", "model", "metric", "n", "score", "sd", "score_low", "score_high", *_MEANS]
     return pd.DataFrame(rows, columns=columns)
@@ -659,11 +538,7 @@ def _cell(row: pd.Series) -> str:
 
 
 def write_baselines(
-    folder: Path,
-    tasks: Sequence[BaselineTask],
-    unloaded: Mapping[str, str],
-    *,
-    command: str,
+    folder: Path, tasks: Sequence[Run], unloaded: Mapping[str, str], *, command: str
 ) -> pd.DataFrame:
     """Write the tables of what was computed."""
     store = Store(folder)
@@ -723,13 +598,12 @@ def _class_reports(table: pd.DataFrame, classes: pd.DataFrame) -> list[str]:
 
 def class_table(lines: pd.DataFrame) -> TextTable:
     """Return a report by class as text, means over seeds."""
-    figures = ["precision", "recall", "f1"]
-    means = lines.groupby("label", sort=False)[[*figures, "support"]].mean()
+    means = lines.groupby("label", sort=False)[[*CLASS_FIGURES, "support"]].mean()
     rows = [
-        [str(label), *(f"{row[name]:.2f}" for name in figures), f"{row['support']:g}"]
+        [str(label), *(f"{row[name]:.2f}" for name in CLASS_FIGURES), f"{row['support']:g}"]
         for label, row in means.iterrows()
     ]
-    return TextTable(["label", *figures, "support"], rows)
+    return TextTable(["label", *CLASS_FIGURES, "support"], rows)
 
 
 def _failures(table: pd.DataFrame, unloaded: Mapping[str, str]) -> str:

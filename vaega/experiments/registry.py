@@ -49,16 +49,9 @@ CLASSIFIERS = Registry(
     },
 )
 METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "f1_macro",
-    "f1_weighted",
-    "matthews_corrcoef",
-    "neg_log_loss",
-    "roc_auc",
-    "roc_auc_ovo",
-    "roc_auc_ovr",
-)
+    "accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "matthews_corrcoef", "neg_log_loss",
+    "roc_auc", "roc_auc_ovo", "roc_auc_ovr",
+)  # fmt: skip
 _FROM_PROBABILITIES = ("neg_log_loss", "roc_auc_ovo", "roc_auc_ovr")
 
 

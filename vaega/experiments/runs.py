@@ -92,6 +92,17 @@ def plan_runs(config: "ExperimentConfig", dataset: "Dataset") -> list[Run]:
     return runs
 
 
+def make_run(
+    dataset: "Dataset", arm: str, seed: int, settings: dict[str, Any], *, label: str = ""
+) -> Run:
+    """Return a run of a study other than an experiment: it depends on rows, settings and seed."""
+    about = {"name": dataset.name, "fingerprint": dataset.fingerprint}
+    resolved = {"dataset": about, **settings, "seed": seed}
+    digest = fingerprint(canonical_json(resolved))[:10]
+    run_id = f"{dataset.name}-{arm}-{label}{seed:03d}-{digest}"
+    return Run(run_id, dataset.name, arm, seed, resolved)
+
+
 def _identity(config: "ExperimentConfig") -> dict[str, Any]:
     """Return the settings that the results of all arms depend on."""
     identity = _settings(config, "")

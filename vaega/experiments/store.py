@@ -489,44 +489,17 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 RUN_COLUMNS = (
-    "dataset",
-    "arm",
-    "seed",
-    "status",
-    "heldout_score",
-    "inner_score",
-    "optimism",
-    "n_features",
-    "n_asked",
-    "n_distinct",
-    "seconds",
-    "n_reused",
-    "brier",
-    "precision",
-    "recall",
-)
+    "dataset", "arm", "seed", "status", "heldout_score", "inner_score", "optimism", "n_features",
+    "n_asked", "n_distinct", "seconds", "n_reused", "brier", "precision", "recall",
+)  # fmt: skip
 _COUNTS = ("n_asked", "n_distinct", "n_scored", "n_reused")
 
 
 SUMMARY_COLUMNS = (
-    "dataset",
-    "arm",
-    "n_runs",
-    "heldout_mean",
-    "heldout_low",
-    "heldout_high",
-    "inner_mean",
-    "optimism_mean",
-    "n_features_mean",
-    "n_distinct_mean",
-    "seconds_mean",
-    "brier_mean",
-    "precision_mean",
-    "recall_mean",
-    "stability",
-    "stability_low",
-    "stability_high",
-)
+    "dataset", "arm", "n_runs", "heldout_mean", "heldout_low", "heldout_high", "inner_mean",
+    "optimism_mean", "n_features_mean", "n_distinct_mean", "seconds_mean", "brier_mean",
+    "precision_mean", "recall_mean", "stability", "stability_low", "stability_high",
+)  # fmt: skip
 
 # Under protocols that hold nothing out: on which rows fitness was computed, in every table.
 PROTOCOL_COLUMNS = ("protocol", "fitness_rows")
@@ -592,16 +565,9 @@ def _stability(estimate: StabilityEstimate | None) -> dict[str, float]:
 
 
 NULL_COLUMNS = (
-    "dataset",
-    "arm",
-    "seed",
-    "permutation",
-    "status",
-    "heldout_score",
-    "inner_score",
-    "n_features",
+    "dataset", "arm", "seed", "permutation", "status", "heldout_score", "inner_score", "n_features",
     "seconds",
-)
+)  # fmt: skip
 # What a summary gains where there is a null.
 NULL_FIGURES = ("null_runs", "null_heldout_mean", "null_inner_mean", "p_value")
 

@@ -247,11 +247,7 @@ def _main_axes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_classes(
-    ax: Axes,
-    points: np.ndarray,
-    y: np.ndarray,
-    labels: np.ndarray,
-    names: Sequence[str] | None,
+    ax: Axes, points: np.ndarray, y: np.ndarray, labels: np.ndarray, names: Sequence[str] | None
 ) -> None:
     size = float(np.clip(9000 / max(1, len(points)), 11, 30))
     for index, label in enumerate(labels.tolist()):

@@ -103,15 +103,8 @@ def _selection_share(records: Sequence[RunRecord]) -> pd.DataFrame:
 
 TEXT_FORMATS = ("markdown", "latex", "csv")
 SUMMARY_COLUMNS = (
-    "arm",
-    "runs",
-    "held-out [95 %]",
-    "inner",
-    "optimism",
-    "features",
-    "masks",
-    "seconds",
-)
+    "arm", "runs", "held-out [95 %]", "inner", "optimism", "features", "masks", "seconds",
+)  # fmt: skip
 # What these are called where the search saw the test rows.
 _OPEN_COLUMNS = {"held-out [95 %]": "test rows, seen [95 %]", "inner": "fitness"}
 

@@ -459,11 +459,7 @@ _BOOTSTRAP_OWNER = "bootstrap_interval"
 
 
 def bootstrap_interval(
-    values: ArrayLike,
-    *,
-    confidence: float = 0.95,
-    n_resamples: int = 9999,
-    random_state: int = 0,
+    values: ArrayLike, *, confidence: float = 0.95, n_resamples: int = 9999, random_state: int = 0
 ) -> tuple[float, float]:
     """Return the bias-corrected and accelerated bootstrap interval of a mean.
 

@@ -16,12 +16,13 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from vaega.core.checks import check_choice
 from vaega.core.errors import DataError, InputError
-from vaega.core.files import canonical_json, fingerprint, plain
+from vaega.core.files import plain
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._splits import Split, holdout_split
 from vaega.experiments.baselines import (
+    CLASS_FIGURES,
     METRICS,
     MODELS,
     STATEMENT,
@@ -33,7 +34,7 @@ from vaega.experiments.baselines import (
 from vaega.experiments.monitor import LineObserver
 from vaega.experiments.registry import share_amount
 from vaega.experiments.runner import ExecutionOptions, TaskWorker, complete
-from vaega.experiments.runs import Run
+from vaega.experiments.runs import Run, make_run
 from vaega.experiments.store import Store
 from vaega.generative._closed_form import ClassGaussian
 from vaega.generative._models import VAE, BaseAutoencoder, ConditionalVAE
@@ -74,15 +75,6 @@ STATEMENTS = {
 }
 
 
-# Of every line of a table or figure: nothing is selected here.
-FITNESS_ROWS = {
-    "as-run": "none; the generator saw the test rows",
-    "as-described": "none",
-    "honest": "none",
-    "": "none",
-}
-
-
 @dataclass(frozen=True)
 class Network:
     """The thesis's network for a dataset."""
@@ -109,7 +101,6 @@ class RealRows:
     y: np.ndarray  # Class codes, 0 to n_classes - 1, each at least once
     # Rows that stop the training and around which rows are drawn, for "thesis_code" alone
     X_around: np.ndarray
-    # Rows that stop the training and around which rows are drawn, for "thesis_code" alone
     y_around: np.ndarray
 
     @property
@@ -192,8 +183,9 @@ class Effort:
     """What a scale allows."""
 
     n_runs: int  # Splits
-    max_rows: int | None = None  # Of the dataset, drawn at random; all when absent
-    max_columns: int | None = None  # Of the dataset, drawn at random; all when absent
+    # Of the dataset, drawn at random; all when absent
+    max_rows: int | None = None
+    max_columns: int | None = None
     max_epochs: int | None = None  # Of a generator, in place of its own
     # For datasets whose network is made smaller: what its widths are divided by
     divisor: dict[str, int] = field(default_factory=dict)
@@ -234,13 +226,9 @@ def plan_task(
     """Return a task."""
     effort = Effort.of(request)
     network = Network(
-        PRESETS[thesis_name],
-        effort.divisor.get(thesis_name, 1),
-        effort.max_epochs,
-        request.device,
+        PRESETS[thesis_name], effort.divisor.get(thesis_name, 1), effort.max_epochs, request.device
     )
-    resolved = {
-        "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
+    settings = {
         "generator": generator,
         "protocol": PROTOCOL_OF[generator],
         "n_drawn": n_drawn,
@@ -248,11 +236,8 @@ def plan_task(
         "max_rows": effort.max_rows,
         "max_columns": effort.max_columns,
         "test_size": TEST_SIZE,
-        "seed": seed,
     }
-    digest = fingerprint(canonical_json(resolved))[:10]
-    name = f"{dataset.name}-{generator}-{n_drawn}-{seed:03d}-{digest}"
-    run = Run(name, dataset.name, generator, seed, resolved)
+    run = make_run(dataset, generator, seed, settings, label=f"{n_drawn}-")
     return SyntheticTask(thesis_name, run, n_drawn, network, effort)
 
 
@@ -417,13 +402,13 @@ def _metric_lines(task: SyntheticTask, store: Store) -> list[dict[str, Any]]:
     if metrics["status"] != "done":
         return [{**origin, "label": "failed", "error": metrics["error"]}]
     origin |= {"n_fit": metrics["n_fit"], "n_test": metrics["n_test"]}
-    columns = ("trained_on", "tested_on", "label", "precision", "recall", "f1", "support")
+    columns = ("trained_on", "tested_on", "label", *CLASS_FIGURES, "support")
     lines = [{**origin, **{k: line[k] for k in columns}} for line in metrics["by_class"]]
     for score in metrics["scores"]:
         where = {k: score[k] for k in ("trained_on", "tested_on")}
         where |= {"n_training": score["n_training"], "support": score["n_test"]}
         lines.append({**origin, **where, "label": "accuracy", "f1": score["accuracy"]})
-        macro = {k: score[f"macro_{k}"] for k in ("precision", "recall", "f1")}
+        macro = {k: score[f"macro_{k}"] for k in CLASS_FIGURES}
         lines.append({**origin, **where, "label": "macro average", **macro})
     return lines
 
@@ -519,7 +504,7 @@ def synthetic_class_rows(table: str, lines: pd.DataFrame, *, align: bool) -> pd.
         printed = row["label"]
         if align and printed not in sums:
             printed = str(classes.index(printed))
-        for column in ("precision", "recall", "f1"):
+        for column in CLASS_FIGURES:
             published = published_value(table, row["trained_on"], "real", printed, column)
             row |= {f"{column}_published": published, column: float(part[column].mean())}
         row |= {"n": len(part), "support": float(part["support"].mean())}
@@ -556,7 +541,9 @@ def _generators(request: Request) -> list[str]:
 
 
 def _seen(row: Mapping[str, Any]) -> dict[str, str]:
-    return {"fitness_rows": FITNESS_ROWS[row["protocol"]]}
+    # Nothing is selected here.
+    saw = "; the generator saw the test rows" if row["protocol"] == "as-run" else ""
+    return {"fitness_rows": f"none{saw}"}
 
 
 def _grouped(lines: pd.DataFrame) -> Any:
@@ -600,9 +587,8 @@ _SHAPE = (
 def accuracy_by_rows(name: str, request: Request) -> ThesisFigure:
     """Make figure 3.5: GCM, accuracy on real test rows by number of synthetic training rows."""
     sizes = _SMOKE_SIZES if request.scale == "smoke" else SIZES
-    generators = [g for protocol in request.wanted_protocols() for g in GENERATORS[protocol]]
     drawn = {rows_to_draw(size): size for size in sizes}
-    lines = complete_tasks("gcm", generators, list(drawn), request)
+    lines = complete_tasks("gcm", _generators(request), list(drawn), request)
     return ThesisFigure(
         name,
         "MLP trained on synthetic rows: accuracy on real test rows, gcm",
@@ -621,14 +607,13 @@ def accuracy_rows(lines: pd.DataFrame, drawn: dict[int, int]) -> pd.DataFrame:
     for (dataset, protocol, generator, n_drawn), group in groups:
         origin = {"dataset": dataset, "protocol": protocol, "generator": TITLES[generator]}
         means = mean_beside(float("nan"), group["f1"].tolist())
-        seen = {"fitness_rows": FITNESS_ROWS[protocol]}
-        rows.append({**origin, "n_training": drawn[n_drawn], **means, **seen})
+        rows.append({**origin, "n_training": drawn[n_drawn], **means, **_seen(origin)})
     real = tested[tested["trained_on"] == "real"].drop_duplicates(["dataset", "seed"])
     if len(real):
         published = published_value("3.4", "real", "real", "accuracy", "f1")
         origin = {"dataset": real["dataset"].iloc[0], "protocol": "", "generator": "real rows"}
         means = mean_beside(published, real["f1"].tolist())
-        rows.append({**origin, **means, "fitness_rows": FITNESS_ROWS[""]})
+        rows.append({**origin, **means, **_seen(origin)})
     return pd.DataFrame(rows)
 
 
@@ -715,17 +700,16 @@ def class_rows(table: pd.DataFrame, classes: pd.DataFrame) -> pd.DataFrame:
     """Return means over splits beside table 2.2."""
     if classes.empty:
         return pd.DataFrame()
-    columns = ("precision", "recall", "f1")
-    means = classes.groupby("label", sort=False)[[*columns, "support"]].mean()
+    means = classes.groupby("label", sort=False)[[*CLASS_FIGURES, "support"]].mean()
     lines: list[dict[Any, Any]] = means.reset_index().to_dict("records")
     n_test = float(table["n_test"].mean())
     lines.append({"label": "accuracy", "f1": float(table["accuracy"].mean()), "support": n_test})
-    macro = {column: float(means[column].mean()) for column in columns}
+    macro = {column: float(means[column].mean()) for column in CLASS_FIGURES}
     lines.append({"label": "macro average", **macro, "support": n_test})
     rows = []
     for line in lines:
         row: dict[str, Any] = {"dataset": table["dataset"].iloc[0], "label": line["label"]}
-        for column in columns:
+        for column in CLASS_FIGURES:
             printed = published_value("2.2", "real", "real", line["label"], column)
             row |= {f"{column}_published": printed, column: line.get(column, float("nan"))}
         rows.append({**row, "support": line["support"], "n": len(table)})
@@ -756,9 +740,9 @@ def _computed(
     if unloaded:
         raise DataError(unloaded[source])
     store = Store(folder)
-    table, records = tabulate_tasks(store, tasks), [store.record(task.run.id) for task in tasks]
+    table, records = tabulate_tasks(store, tasks), [store.record(run.id) for run in tasks]
     notes = [
-        stand_in_note(thesis_name, tasks[0].run.dataset) or "",
+        stand_in_note(thesis_name, tasks[0].dataset) or "",
         f"{thesis_name}: {describe_runs(table, records)}",
     ]
     notes += [

@@ -1,7 +1,7 @@
 """Chapter 4: original against augmented masks, run by run on the same splits."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from vaega.experiments.protocols import make_protocol
 from vaega.experiments.registry import classifier_of, make_arm_model
 from vaega.experiments.run import complete_runs
 from vaega.experiments.runner import ExecutionOptions
-from vaega.experiments.runs import Run, plan_runs
+from vaega.experiments.runs import plan_runs
 from vaega.experiments.store import Origin, RunRecord, Store
 from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.generative._settings import find_preset
@@ -85,7 +85,7 @@ def overrides_of(group: Group, protocol: str, request: Request) -> list[str]:
     if protocol != "as-run":
         changes |= _of_protocol(base, group, protocol)
         arms = _own_arms(arms, honest=protocol == "honest")
-        changes |= {f"arms.{name}": _content(arm) for name, arm in arms.items()}
+        changes |= {f"arms.{name}": a.model_dump(exclude_unset=True) for name, a in arms.items()}
     if request.scale != "full":
         changes |= _of_scale(base, arms, protocol, request.scale)
     if request.scale == "smoke" and group.dataset == "gisette":
@@ -148,10 +148,6 @@ def _of_scale(
     return changes
 
 
-def _content(arm: ArmConfig) -> dict[str, Any]:
-    return arm.model_dump(exclude_unset=True)
-
-
 def _text(value: Any) -> str:
     text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000)
     return text.removesuffix("...\n").strip()
@@ -159,24 +155,10 @@ def _text(value: Any) -> str:
 
 # Columns of the table of runs: whose, then what the thesis reports of the last population.
 COLUMNS = (
-    "group",
-    "dataset",
-    "data",
-    "size",
-    "protocol",
-    "arm",
-    "seed",
-    "accuracy",
-    "n_features",
-    "elite_accuracy",
-    "elite_n_features",
-    "all_features_accuracy",
-    "elite_accuracy_real",
-    "all_features_accuracy_real",
-    "inner_score",
-    "n_distinct",
-    "seconds",
-)
+    "group", "dataset", "data", "size", "protocol", "arm", "seed", "accuracy", "n_features",
+    "elite_accuracy", "elite_n_features", "all_features_accuracy", "elite_accuracy_real",
+    "all_features_accuracy_real", "inner_score", "n_distinct", "seconds",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +184,9 @@ def complete_groups(
         except DataError as error:
             collected.notes.append(f"{group.name}: not run: {error}")
     table = pd.DataFrame(collected.rows, columns=list(COLUMNS))
-    notes = dict.fromkeys([*collected.notes, *_origin(table, collected.records)])
+    records = [record for records in collected.records.values() for record in records]
+    origin = [describe_runs(table, records)] if records else []  # seeds, versions and duration
+    notes = dict.fromkeys([*collected.notes, *origin])
     return GroupRuns(table, collected.records, collected.n_all, tuple(notes))
 
 
@@ -276,7 +260,7 @@ def _run(
         config,
         dataset,
         options=ExecutionOptions(jobs=request.jobs, device=request.device),
-        observer=LineObserver(request.tell, _progress_line),
+        observer=LineObserver(request.tell, lambda *ended: f"  {describe_run(*ended)}"),
         origin=Origin(config_folder(), Path.cwd(), f"{command} --scale {request.scale}"),
     )
 
@@ -293,16 +277,6 @@ def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
 def _notes(group: Group, config: ExperimentConfig, data: str) -> list[str]:
     note = stand_in_note(group.dataset, data)
     return [make_protocol(config.protocol).statement, *([note] if note else [])]
-
-
-def _progress_line(run: Run, metrics: dict[str, Any]) -> str:
-    return f"  {describe_run(run, metrics)}"
-
-
-def _origin(table: pd.DataFrame, by_arm: dict[tuple[str, str, str], list[RunRecord]]) -> list[str]:
-    """Return the line on seeds, versions and duration."""
-    records = [record for records in by_arm.values() for record in records]
-    return [describe_runs(table, records)] if records else []
 
 
 _PRESETS = {"all-leukemia": "thesis_all"}
@@ -340,7 +314,7 @@ def final_populations(name: str, request: Request) -> ThesisTable:
         groups = [
             one
             for group in part["group"].unique()
-            for one in _published(str(group), str(whose["arm"]))
+            for one in find_group(str(group)).published(str(whose["arm"]))
         ]
         for measure in MEASURES:
             compared = compare_group(part, groups, measure)
@@ -449,12 +423,8 @@ def _by_arm(runs: GroupRuns) -> Iterable[tuple[dict[str, Any], pd.DataFrame]]:
         yield dict(zip(keys, key, strict=True)), part
 
 
-def _published(group: str, arm: str) -> tuple[str, ...]:
-    return find_group(group).published(arm)
-
-
 def _compared(runs: pd.DataFrame, whose: dict[str, Any], measure: str) -> dict[str, float]:
-    groups = _published(whose["group"], whose["arm"])
+    groups = find_group(whose["group"]).published(whose["arm"])
     if measure in MEASURES:
         compared = compare_group(runs, groups, measure)
         shared = groups and whose["arm"] == "augmented" and whose["protocol"] == "as-run"
@@ -499,7 +469,7 @@ _ORDER = ("published", "as-run", "as-described", "honest")
 
 def box_plots(name: str, request: Request) -> ThesisFigure:
     """Make figures 4.7 to 4.11, 4.14, 4.15: accuracy left, number of features right."""
-    groups = _named(BOXES[name])
+    groups = [find_group(group) for group in BOXES[name]]
     points, runs = gather_points(request, groups)
     title = f"{groups[0].dataset}: accuracy and number of features, one point a run"
     return ThesisFigure(name, title, points, partial(draw_boxes, title=title), runs.notes)
@@ -508,7 +478,8 @@ def box_plots(name: str, request: Request) -> ThesisFigure:
 def by_size(name: str, request: Request) -> ThesisFigure:
     """Make figures 4.12 and 4.13: accuracy by number of active features."""
     dataset, sizes = BY_SIZE[name]
-    groups = [group for size in sizes for group in GROUPS if _is(group, dataset, size)]
+    of_size = {group.size: group for group in GROUPS if group.dataset == dataset}
+    groups = [of_size[size] for size in sizes]
     points, runs = gather_points(request, groups)
     title = f"{dataset}: accuracy by number of active features"
     draw = partial(draw_grid, column="size", values=sizes, measure="accuracy", title=title)
@@ -559,7 +530,9 @@ def gather_points(request: Request, groups: Sequence[Group]) -> tuple[pd.DataFra
             tables.append(pd.DataFrame(values).assign(source="published", arm=arm, **whose))
     columns = ["source", "group", "dataset", "size", "arm", "accuracy", "n_features"]
     points = pd.concat([*tables, ours], ignore_index=True)
-    return points[columns].sort_values("source", key=_order_of, kind="stable"), runs
+    return points[columns].sort_values(
+        "source", key=lambda sources: sources.map(_ORDER.index), kind="stable"
+    ), runs
 
 
 def draw_boxes(points: pd.DataFrame, *, title: str) -> Figure:
@@ -625,18 +598,6 @@ def _draw_sources(ax: Axes, points: pd.DataFrame, measure: str) -> None:
     ax.set_xticks(range(len(boxes)), [label for label, _, _ in boxes], rotation=60, fontsize=7)
     ax.set_ylabel(LABELS[measure])
     ax.grid(axis="y", alpha=0.25)
-
-
-def _order_of(sources: pd.Series) -> pd.Series:
-    return sources.map({source: index for index, source in enumerate(_ORDER)})
-
-
-def _named(names: Sequence[str]) -> list[Group]:
-    return [group for name in names for group in GROUPS if group.name == name]
-
-
-def _is(group: Group, dataset: str, size: str) -> bool:
-    return group.dataset == dataset and group.size == size
 
 
 _GROUPS = ("leukemia_001", "madelon")
@@ -707,10 +668,8 @@ def _accuracies(config: ExperimentConfig, fold: Fold, n_real: int) -> dict[str, 
     }
     accuracies: dict[str, object] = {}
     for name, part in parts.items():
-        tested = Fold(
-            fold.X_fit, fold.y_fit, fold.X_validate[part], fold.y_validate[part], fold.columns,
-            fold.n_real,
-        )  # fmt: skip
+        X, y = fold.X_validate[part], fold.y_validate[part]
+        tested = replace(fold, X_validate=X, y_validate=y)
         scorer = get_scorer(fitness.metric)
         with CrossValidatedFitness(classifier_of(fitness), [tested], scorer) as score:
             mask = np.ones((1, int(fold.columns.max()) + 1), dtype=bool)

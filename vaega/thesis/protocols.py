@@ -6,7 +6,6 @@ They are transductive: nothing is held out, and every output says so. Configurat
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,22 +37,10 @@ if TYPE_CHECKING:
 
 # What such a search reads of the section ``search``; all else belongs to searches of the toolkit.
 _SEARCH_KEYS = {
-    "algorithm",
-    "population_size",
-    "n_generations",
-    "n_searches",
-    "initial_fraction",
-    "guide",
-    "selection",
-    "tournament_size",
-    "crossover",
-    "crossover_probability",
-    "mutation",
-    "flip_probability",
-    "elite",
-    "min_features",
-    "preselect",
-}
+    "algorithm", "population_size", "n_generations", "n_searches", "initial_fraction", "guide",
+    "selection", "tournament_size", "crossover", "crossover_probability", "mutation",
+    "flip_probability", "elite", "min_features", "preselect",
+}  # fmt: skip
 _FIXED = {"algorithm": "generational", "n_searches": 1, "guide": "none"}
 
 
@@ -89,14 +76,9 @@ class AsDescribedProtocol:
     keys = frozenset[str]()
     is_transductive = True
     columns = (
-        "population_accuracy",
-        "population_n_features",
-        "elite_accuracy",
-        "elite_accuracy_real",
-        "elite_n_features",
-        "all_features_accuracy",
-        "all_features_accuracy_real",
-    )
+        "population_accuracy", "population_n_features", "elite_accuracy", "elite_accuracy_real",
+        "elite_n_features", "all_features_accuracy", "all_features_accuracy_real",
+    )  # fmt: skip
     variation = Variation(mutates=True, redraws_parents=False)
     _generator = ""
 
@@ -402,15 +384,11 @@ def _history(searches: Iterable[_SearchRun], objective: Objective) -> pd.DataFra
 
 def mean_metric(mean: float, n_features: float, objective: Objective, n_all: int) -> float:
     """Return the metric behind a value of the objective, which is linear in metric and size."""
-    none, full = np.zeros((1, n_all), dtype=bool), np.ones((1, n_all), dtype=bool)
-    value = partial(_value, objective)
-    slope = value(1.0, none) - value(0.0, none)
-    price = (value(0.0, full) - value(0.0, none)) / n_all
-    return float((mean - value(0.0, none) - price * n_features) / slope) if slope else float("nan")
-
-
-def _value(objective: Objective, score: float, masks: np.ndarray) -> float:
-    return float(objective(np.array([score]), masks)[0])
+    masks = np.zeros((3, n_all), dtype=bool)
+    masks[2] = True
+    least, most, full = objective(np.array([0.0, 1.0, 0.0]), masks).tolist()
+    slope, price = most - least, (full - least) / n_all
+    return float((mean - least - price * n_features) / slope) if slope else float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -434,10 +412,7 @@ class TransductiveSearch:
         if self.folder is not None and digest is not None:
             hooks.append(self._resumed(algorithm, memory, hooks, digest))
         return evolve(
-            algorithm,
-            memory,
-            n_generations=int(self.settings.n_generations),
-            callbacks=hooks,
+            algorithm, memory, n_generations=int(self.settings.n_generations), callbacks=hooks
         )
 
     def _algorithm(self, n_features: int) -> Generational:
@@ -456,11 +431,7 @@ class TransductiveSearch:
         )
 
     def _resumed(
-        self,
-        algorithm: Generational,
-        memory: FitnessMemory,
-        hooks: Sequence[Callback],
-        digest: str,
+        self, algorithm: Generational, memory: FitnessMemory, hooks: Sequence[Callback], digest: str
     ) -> SaveCheckpoint:
         settings = canonical_json(plain(asdict(self.settings)))
         parts = [digest, settings, repr(self.objective), repr(self.variation), self.seed]

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 import vaega
 from vaega.core.checks import check_choice
@@ -184,21 +185,15 @@ MEASURES = {"accuracy": "population_accuracy", "n_features": "population_n_featu
 def compare_samples(published: Sequence[float], reproduced: Sequence[float]) -> dict[str, float]:
     """Compare the runs of two groups by their means."""
     theirs, ours = np.asarray(published, dtype=float), np.asarray(reproduced, dtype=float)
-    nan = float("nan")
-    mean, low, high = mean_interval(ours) if len(ours) else (nan, nan, nan)
     figures = {
-        "published": float(theirs.mean()) if len(theirs) else nan,
+        "published": float(theirs.mean()) if len(theirs) else float("nan"),
         "published_sd": _spread(theirs),
         "published_n": len(theirs),
-        "mean": mean,
-        "sd": _spread(ours),
-        "n": len(ours),
-        "low": low,
-        "high": high,
+        **_describe(ours),
     }
     difference = figures["mean"] - figures["published"]
     error = np.hypot(_error(theirs), _error(ours))
-    distance = difference / error if error > 0 else (0.0 if difference == 0 else nan)
+    distance = difference / error if error > 0 else (0.0 if difference == 0 else float("nan"))
     return figures | {"difference": difference, "standard_errors": float(distance)}
 
 
@@ -224,10 +219,7 @@ def generator_errors(compared: dict[str, float]) -> float:
 
 def quartile_range(values: Sequence[float]) -> float:
     """Return the distance between the quartiles, as the thesis reports it."""
-    if len(values) == 0:
-        return float("nan")
-    low, high = np.quantile(np.asarray(values, dtype=float), [0.25, 0.75])
-    return float(high - low)
+    return float(stats.iqr(values)) if len(values) else float("nan")
 
 
 def _spread(values: np.ndarray) -> float:
@@ -238,19 +230,14 @@ def _error(values: np.ndarray) -> float:
     return _spread(values) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
 
 
+def _describe(values: np.ndarray) -> dict[str, Any]:
+    mean, low, high = mean_interval(values) if len(values) else (float("nan"),) * 3
+    return {"mean": mean, "sd": _spread(values), "n": len(values), "low": low, "high": high}
+
+
 def mean_beside(published: float, values: Sequence[float]) -> dict[str, Any]:
     """Put the mean of runs beside a published figure."""
     runs = np.asarray(values, dtype=float)
-    n, nan = len(runs), float("nan")
-    mean, low, high = mean_interval(runs) if n else (nan, nan, nan)
-    sd = float(runs.std(ddof=1)) if n > 1 else nan
-    error = sd / np.sqrt(n) if n > 1 else nan
-    return {
-        "published": published,
-        "mean": mean,
-        "sd": sd,
-        "n": n,
-        "low": low,
-        "high": high,
-        "standard_errors": float((mean - published) / error) if error > 0 else nan,
-    }
+    figures, error = _describe(runs), _error(runs)
+    distance = float((figures["mean"] - published) / error) if error > 0 else float("nan")
+    return {"published": published, **figures, "standard_errors": distance}
