@@ -11,8 +11,11 @@ STAMP := $(VENV)/.installed
 run: $(STAMP)
 	$(BIN)/vaega run configs/quickstart.yaml --jobs $(JOBS)
 
+# One thread a worker, which waits for no other; a file's tests go to one, which has its fixtures.
+test: export OMP_NUM_THREADS = 1
+test: export OPENBLAS_NUM_THREADS = 1
 test: $(STAMP) lint
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

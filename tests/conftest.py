@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 
 @pytest.fixture
@@ -36,8 +37,18 @@ def two_clouds(rng):
 
 
 @pytest.fixture(scope="session")
-def small_results(tmp_path_factory):
+def shared_folder(tmp_path_factory):
+    """Return a folder that the workers of pytest-xdist have in common."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_results(shared_folder):
     """Return the results folder of three arms and three seeds; who changes it copies it first."""
     from tests.report.experiments import run_small
 
-    return run_small(tmp_path_factory.mktemp("results"), seeds=3)
+    with FileLock(shared_folder / "results.lock"):
+        return run_small(shared_folder / "results", seeds=3)

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
 from vaega.core.threads import captured_warnings, one_thread
 
@@ -15,9 +15,31 @@ def blas():
     return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
 
 
-def test_threads_that_overlap_do_not_lift_each_others_limit():
+def set_blas(n_threads):
+    """Set it in a thread that ends: a thread that lives keeps the others from setting theirs."""
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+
+    def set_all():
+        for library in libraries:
+            library.set_num_threads(n_threads)
+
+    thread = threading.Thread(target=set_all)
+    thread.start()
+    thread.join()
+
+
+@pytest.fixture
+def three_threads():
+    """BLAS with three threads, however many the tests run with."""
     np.ones((2, 2)) @ np.ones((2, 2))  # BLAS is loaded
-    before = blas()
+    (before,) = blas()
+    set_blas(3)
+    yield
+    set_blas(before)
+
+
+def test_threads_that_overlap_do_not_lift_each_others_limit(three_threads):
+    assert blas() == {3}
     inside, left, seen = threading.Barrier(2), threading.Event(), {}
 
     def leaves_first():
@@ -37,7 +59,7 @@ def test_threads_that_overlap_do_not_lift_each_others_limit():
     for thread in threads:
         thread.join()
     assert seen == {"inside": {1}}
-    assert blas() == before
+    assert blas() == {3}
 
 
 def test_nested_blocks_restore_at_the_end():

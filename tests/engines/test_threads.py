@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from vaega.data._splits import Fold
 from vaega.fitness import _cross_validated as evaluation
@@ -57,7 +57,8 @@ def counted(monkeypatch):
 def test_no_more_threads_than_jobs(classifier, n_jobs, fold, counted, rng):
     masks = rng.random((64, 40)) < 0.5
     fitness = CrossValidatedFitness(classifier, [fold], get_scorer("accuracy"), n_jobs=n_jobs)
-    fitness(masks)
+    with threadpool_limits(3):
+        fitness(masks)
     assert 1 <= counted["at once"] <= n_jobs
     assert len(counted["threads"]) <= n_jobs
     assert counted["blas"] == {1}

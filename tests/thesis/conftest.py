@@ -45,12 +45,12 @@ def request_for(tiny_data, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def smoke_out(tmp_path_factory):
-    return tmp_path_factory.mktemp("smoke") / "out"
+def smoke_out(shared_folder):
+    return shared_folder / "smoke"
 
 
 @pytest.fixture
 def smoke(tiny_data, smoke_out, monkeypatch):
-    """Return a request whose runs all tests of a session share: the first one computes them."""
+    """Return a request whose runs all tests share: the first one computes them."""
     monkeypatch.setenv("VAEGA_DATA", str(tiny_data))
     return Request(smoke_out, scale="smoke")
