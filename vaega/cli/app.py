@@ -134,7 +134,22 @@ def vaega() -> None:
     """
 
 
+def choice_option(name: str, choices: Sequence[str], help_text: str, *more: str) -> Any:
+    """Return an option of some words, the first of which is the default."""
+    words = click.Choice(choices)
+    return click.option(
+        name, *more, type=words, default=choices[0], show_default=True, help=help_text
+    )
+
+
+def folder_option(name: str, help_text: str, default: str | None = None) -> Any:
+    """Return an option that names a folder."""
+    folder, given = click.Path(path_type=Path, file_okay=False), default is not None
+    return click.option(name, type=folder, default=default, show_default=given, help=help_text)
+
+
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 SET = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key: search.elite=2."
 )
@@ -144,16 +159,7 @@ JOBS = click.option(
 JSON = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for a script, and nothing else."
 )
-DEVICE = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where autoencoders are trained.",
-)
-
-
-FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+DEVICE = choice_option("--device", ["auto", "cpu", "cuda"], "Where autoencoders are trained.")
 
 
 def print_table(table: TextTable) -> None:

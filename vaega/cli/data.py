@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from vaega.cli.app import JSON, Group, vaega
+from vaega.cli.app import JSON, Group, choice_option, vaega
 
 
 @vaega.group(cls=Group, invoke_without_command=True)
@@ -36,12 +36,8 @@ def datasets(context: click.Context, as_json: bool) -> None:
 @click.argument("source")
 @click.option("--target", help="Column of the labels, for a table.")
 @click.option("--groups", help="Column of rows that belong together, for a table.")
-@click.option(
-    "--categorical",
-    type=click.Choice(["error", "one_hot", "drop"]),
-    default="error",
-    show_default=True,
-    help="What to do with text columns of a table.",
+@choice_option(
+    "--categorical", ["error", "one_hot", "drop"], "What to do with text columns of a table."
 )
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="Column to leave out, for a table.")
 @JSON

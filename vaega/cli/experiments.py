@@ -21,6 +21,8 @@ from vaega.cli.app import (
     SOME_FAILED,
     InterruptedCommand,
     check_jobs,
+    choice_option,
+    folder_option,
     print_progress,
     print_table,
     this_command,
@@ -32,20 +34,16 @@ from vaega.core.tables import TextTable
 
 _OPTIONS = (
     JOBS,
-    click.option(
+    choice_option(
         "--parallel",
-        type=click.Choice(["auto", "runs", "fitness"]),
-        default="auto",
-        show_default=True,
-        help="What the processes share: whole runs, or folds and masks of one run at a time; "
+        ["auto", "runs", "fitness"],
+        "What the processes share: whole runs, or folds and masks of one run at a time; "
         "auto: runs where several are left. The results are the same.",
     ),
-    click.option(
+    choice_option(
         "--backend",
-        type=click.Choice(["processes", "dask"]),
-        default="processes",
-        show_default=True,
-        help="Processes of this machine, or workers of a Dask cluster.",
+        ["processes", "dask"],
+        "Processes of this machine, or workers of a Dask cluster.",
     ),
     click.option(
         "--scheduler",
@@ -99,12 +97,8 @@ def execution_options(
 
 @vaega.command()
 @FILE
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of all experiments; this one writes to a folder of its name.",
+@folder_option(
+    "--results", "Folder of all experiments; this one writes to a folder of its name.", "results"
 )
 @with_execution_options
 @SET
@@ -329,12 +323,10 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool) ->
 @click.option(
     "--models", multiple=True, metavar="NAME,...", help="Some of the 18 models; all, if not given."
 )
-@click.option(
+@choice_option(
     "--split",
-    type=click.Choice(["official", "pooled"]),
-    default="official",
-    show_default=True,
-    help="The official test part where there is one, or all rows pooled and split anew.",
+    ["official", "pooled"],
+    "The official test part where there is one, or all rows pooled and split anew.",
 )
 @click.option("--test-size", type=float, default=0.2, show_default=True, help="Of a holdout.")
 @click.option("--seeds", type=int, default=1, show_default=True, help="How many splits.")
@@ -346,13 +338,7 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool) ->
     show_default=True,
     help="Training rows on which parameters are searched, at most.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results/baselines"),
-    show_default=True,
-    help="Folder of the runs and tables.",
-)
+@folder_option("--out", "Folder of the runs and tables.", "results/baselines")
 @JOBS
 def baselines(sources: tuple[str, ...], out: Path, jobs: int, **options: Any) -> int:
     r"""Tune and test 18 classical models on all features: AUC, or macro-F1 for several classes.

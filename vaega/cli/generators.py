@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from vaega.cli.app import (
     Group,
     InterruptedCommand,
     check_jobs,
+    folder_option,
     print_progress,
     print_table,
     this_command,
@@ -22,11 +24,7 @@ from vaega.cli.app import (
 )
 from vaega.core.tables import TextTable
 
-_FOLDER = click.option(
-    "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Another folder than $VAEGA_CACHE, or the user's own.",
-)
+_FOLDER = folder_option("--folder", "Another folder than $VAEGA_CACHE, or the user's own.")
 
 
 @vaega.group(cls=Group)
@@ -120,9 +118,7 @@ def _sum(folder: Path, entries: list[Any]) -> str:
 
 
 def _cache_record(folder: Path, entries: list[Any]) -> dict[str, Any]:
-    import dataclasses
-
-    listed = [{**dataclasses.asdict(entry), "intact": entry.intact} for entry in entries]
+    listed = [{**asdict(entry), "intact": entry.intact} for entry in entries]
     return {"folder": str(folder), "bytes": sum(entry.size for entry in entries), "entries": listed}
 
 
@@ -143,11 +139,7 @@ def _row(entry: Any) -> list[str]:
 @FILE
 @click.option("--arm", "arms", multiple=True, help="An arm to measure; all with a generator.")
 @click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for tables and figures.  [default: results/NAME/quality]",
-)
+@folder_option("--out", "Folder for tables and figures.  [default: results/NAME/quality]")
 @DEVICE
 @SET
 def quality(
@@ -171,17 +163,19 @@ def quality(
     config = load_config(file, overrides)
     dataset = config.dataset.load(beside=file.parent)
     folder = path_inside(Path("results"), config.name) / "quality" if out is None else out
-    measured = measure_arms(config, dataset, names=arms, device=device, observer=_say_arm)
+    measured = measure_arms(
+        config,
+        dataset,
+        names=arms,
+        device=device,
+        observer=lambda name: print_progress(f"measuring {name} ..."),
+    )
     write_quality(folder, measured, title=f"Quality of generators on {dataset.name}")
     if as_json:
         click.echo(json.dumps({arm.name: arm.report.to_dict() for arm in measured}, indent=2))
     else:
         _print_quality(measured, dataset.name)
         click.echo(f"tables and figures  {folder}")
-
-
-def _say_arm(name: str) -> None:
-    print_progress(f"measuring {name} ...")
 
 
 def _print_quality(measured: list[Any], name: str) -> None:
@@ -214,18 +208,18 @@ def _print_quality(measured: list[Any], name: str) -> None:
     help="Where to write the configuration with the best parameters; in the study's folder, if "
     "not given.",
 )
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of all experiments; the study is in NAME/tune.",
-)
+@folder_option("--results", "Folder of all experiments; the study is in NAME/tune.", "results")
 @JOBS
 @DEVICE
 @SET
 def tune(
-    file: Path, out: Path | None, results: Path, jobs: int, device: str, **options: Any
+    file: Path,
+    out: Path | None,
+    results: Path,
+    jobs: int,
+    device: str,
+    overrides: tuple[str, ...],
+    **options: Any,
 ) -> None:
     r"""Search a generator's parameters by inner folds, and write a configuration with the best.
 
@@ -235,31 +229,21 @@ def tune(
     vaega tune configs/quickstart.yaml --trials 20
     vaega tune configs/madelon.yaml --objective score --sampler grid --out tuned.yaml
     """
+    from vaega.core.files import path_inside
     from vaega.experiments.config import load_config
+    from vaega.experiments.tuning import Study
 
     check_jobs(jobs)
-    config = load_config(file, [*options.pop("overrides"), *_as_overrides(options)])
-    study = _make_study(config, file, results, jobs, device)
+    given = {key: value for key, value in options.items() if value is not None}
+    tuned = [f"tune.{key}={json.dumps(value)}" for key, value in given.items()]
+    config = load_config(file, [*overrides, *tuned])
+    dataset, folder = config.dataset.load(beside=file.parent), path_inside(results, config.name)
+    study = Study(config, dataset, folder / "tune", device=device, n_jobs=jobs)
     try:
         result = study.run(_say_trial)
     except KeyboardInterrupt as error:
         raise InterruptedCommand(this_command()) from error
     _write_and_show(study, result, file, out)
-
-
-def _as_overrides(options: dict[str, Any]) -> list[str]:
-    return [
-        f"tune.{key}={json.dumps(value)}" for key, value in options.items() if value is not None
-    ]
-
-
-def _make_study(config: Any, file: Path, results: Path, jobs: int, device: str) -> Any:
-    from vaega.core.files import path_inside
-    from vaega.experiments.tuning import Study
-
-    dataset = config.dataset.load(beside=file.parent)
-    folder = path_inside(results, config.name) / "tune"
-    return Study(config, dataset, folder, device=device, n_jobs=jobs)
 
 
 def _say_trial(number: int, result: Any) -> None:

@@ -6,20 +6,24 @@ from typing import Any
 
 import click
 
-from vaega.cli.app import FOLDER, JSON, print_table, this_command, vaega
-
-FORMAT = click.option(
-    "--format",
-    "kind",
-    type=click.Choice(["terminal", "markdown", "latex", "csv"]),
-    default="terminal",
-    show_default=True,
-    help="How tables are printed; latex is for the package booktabs.",
+from vaega.cli.app import (
+    FOLDER,
+    JSON,
+    choice_option,
+    folder_option,
+    print_table,
+    this_command,
+    vaega,
 )
-OUT = click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for tables as CSV, Markdown and LaTeX, and figures as PNG, SVG and PDF.",
+
+FORMAT = choice_option(
+    "--format",
+    ["terminal", "markdown", "latex", "csv"],
+    "How tables are printed; latex is for the package booktabs.",
+    "kind",
+)
+OUT = folder_option(
+    "--out", "Folder for tables as CSV, Markdown and LaTeX, and figures as PNG, SVG and PDF."
 )
 
 

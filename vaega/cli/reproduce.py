@@ -1,18 +1,17 @@
 """Published work beside ours: ``vaega reproduce thesis``."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from vaega.cli.app import (
     DEVICE,
-    DONE,
     JOBS,
     Command,
     Group,
     InterruptedCommand,
     check_jobs,
+    folder_option,
     print_progress,
     this_command,
     vaega,
@@ -53,16 +52,10 @@ def reproduce() -> None:
 )
 @click.option("--finished", is_flag=True, help="Show finished runs of chapter 4, run nothing.")
 @click.option("--runs", "n_runs", type=int, help="Runs a group, in place of the scale's.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results/thesis"),
-    show_default=True,
-    help="Folder of runs, tables and figures.",
-)
+@folder_option("--out", "Folder of runs, tables and figures.", "results/thesis")
 @JOBS
 @DEVICE
-def thesis(tables: tuple[str, ...], figures: tuple[str, ...], **options: Any) -> int:
+def thesis(tables: tuple[str, ...], figures: tuple[str, ...], **options: Any) -> None:
     r"""Print tables of the thesis, published and reproduced, and write them and its figures.
 
     What is finished is not computed again. Without a table or figure, all of them are made.
@@ -71,49 +64,37 @@ def thesis(tables: tuple[str, ...], figures: tuple[str, ...], **options: Any) ->
     vaega reproduce thesis --scale smoke --out /tmp/thesis
     vaega reproduce thesis --table 4 --dataset leukemia --protocol as-run --scale full
     """
-    from vaega.thesis.reproduction import PICTURES, TABLES
+    from vaega.experiments.monitor import plain_warnings
+    from vaega.thesis.reproduction import PICTURES, TABLES, Request
 
-    request, command = _request(options), _command()
+    check_jobs(options["jobs"])
+    request = Request(**options, tell=print_progress)
+    command = this_command().replace("vaega", "vaega reproduce", 1)
     if not tables and not figures:
         tables, figures = tuple(TABLES), tuple(PICTURES)
     try:
-        for name in tables:
-            _show_table(name, request, command)
-        for name in figures:
-            _show_figure(name, request, command)
+        with plain_warnings():
+            for name in tables:
+                _show_table(name, request, command)
+            for name in figures:
+                _show_figure(name, request, command)
     except KeyboardInterrupt as error:
         raise InterruptedCommand(command) from error
-    return DONE
-
-
-def _command() -> str:
-    return this_command().replace("vaega", "vaega reproduce", 1)
-
-
-def _request(options: dict[str, Any]) -> Any:
-    from vaega.thesis.reproduction import Request
-
-    check_jobs(options["jobs"])
-    return Request(**options, tell=print_progress)
 
 
 def _show_table(name: str, request: Any, command: str) -> None:
-    from vaega.experiments.monitor import plain_warnings
     from vaega.thesis.reproduction import as_markdown, make_table, write_table
 
-    with plain_warnings():
-        table = make_table(name, request)
+    table = make_table(name, request)
     page = write_table(table, request.out / "tables", command=command)
     click.echo(as_markdown(table, command=command))
     print_progress(f"written  {page}")
 
 
 def _show_figure(name: str, request: Any, command: str) -> None:
-    from vaega.experiments.monitor import plain_warnings
     from vaega.thesis.reproduction import make_picture, write_picture
 
-    with plain_warnings():
-        picture = make_picture(name, request)
+    picture = make_picture(name, request)
     page = write_picture(picture, request.out / "figures", command=command)
     click.echo(f"figure {name}: {picture.title}: {page}")
     for note in picture.notes:
