@@ -57,11 +57,11 @@ def folds_of(X, y, n_splits=3):
     return prepare_folds(X, y, list(splits), seed=0)
 
 
-def masks_of(folds, n_masks, rng):
-    """Masks of 1 column to 30 % of them; each has a column that varies in all fit rows."""
+def masks_of(folds, n_masks, rng, most=0.3):
+    """Masks of 1 column to a share of them; each has a column that varies in all fit rows."""
     varies = np.flatnonzero(np.min([fold.X_fit.std(axis=0) for fold in folds], axis=0) > 1e-9)
     n_columns = folds[0].X_fit.shape[1]
-    shares = np.exp(rng.uniform(np.log(0.5 / n_columns), np.log(0.3), size=n_masks))
+    shares = np.exp(rng.uniform(np.log(0.5 / n_columns), np.log(most), size=n_masks))
     masks = rng.random((n_masks, n_columns)) < shares[:, None]
     masks[np.arange(n_masks), rng.choice(varies, n_masks)] = True
     return masks

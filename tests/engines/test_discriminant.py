@@ -32,7 +32,7 @@ CLASSIFIERS = [LinearDiscriminantAnalysis(), LinearDiscriminantAnalysis(tol=1e-2
 @pytest.mark.filterwarnings("ignore")
 def test_scores_are_those_of_scikit_learn(name, classifier, rng):
     folds = folds_of(*rows_of(name, rng))
-    assert_same(classifier, folds, masks_of(folds, 25, rng))
+    assert_same(classifier, folds, masks_of(folds, 12, rng))
 
 
 @pytest.mark.parametrize("name", ["leukemia", "madelon"])

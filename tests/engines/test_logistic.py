@@ -74,7 +74,7 @@ def test_predictions_are_those_of_scikit_learn(name, classifier, rng):
 @pytest.mark.filterwarnings("ignore")
 def test_predictions_of_real_rows_are_those_of_scikit_learn(name, rng):
     folds = folds_of(*rows_of(name, rng))
-    assert_agrees(LogisticRegression(), folds[0], masks_of(folds, 5, rng))
+    assert_agrees(LogisticRegression(), folds[0], masks_of(folds, 5, rng, most=0.03))
 
 
 @pytest.mark.parametrize("name", ["few", *TOY])

@@ -86,7 +86,7 @@ def test_scores_are_those_of_scikit_learn(name, n_classes, n_rows, weighted, tie
     y = rng.choice(labels, n_rows)
     y[: min(n_classes, n_rows)] = labels[:n_rows]
     weights = rng.choice([0.0, 0.7, 1.0, 1.3], n_rows) if weighted else None
-    shares = shares_of(rng, 40, n_rows, n_classes, ties)
+    shares = shares_of(rng, 12, n_rows, n_classes, ties)
     ours, expected = scored(name, fold_of(labels, y, weights), shares.argmax(axis=2), shares)
     if name == "neg_log_loss":
         np.testing.assert_allclose(ours, expected, rtol=1e-12)

@@ -35,7 +35,7 @@ def test_ranks_and_probabilities(scorer, share, weighted, rng):
     X, y = rng.normal(size=(38, 1500)), np.arange(38) % 2
     X[:, :300] += 0.4 * y[:, None]
     weights = rng.choice([0.5, 1.0, 1.7], 38) if weighted else None
-    masks = rng.random((40, 1500)) < share
+    masks = rng.random((16, 1500)) < share
     agree(GaussianNB(), folds_of(X, y, weights=weights), masks, scorer)
 
 

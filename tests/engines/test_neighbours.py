@@ -35,7 +35,7 @@ def test_all_settings(scorer, algorithm, k, rng):
     X, y = rng.normal(size=(90, 30)), np.arange(90) % 3
     X[10:20] = X[30:40]  # equals, of other classes: distances of 0, where a validate row is one
     X[45:50] = X[48:53]
-    masks = rng.random((20, 30)) < rng.choice([0.2, 0.8], 20)[:, None]
+    masks = rng.random((8, 30)) < rng.choice([0.2, 0.8], 8)[:, None]
     masks[:, 0] = True
     agree(KNeighborsClassifier(k, algorithm=algorithm), folds_of(X, y), masks, scorer)
 
@@ -146,7 +146,7 @@ def test_offsets_and_sizes_turn_nothing(offset, size, rng):
     # Single precision finds the candidates; neither its range nor its digits may show.
     X, y = (rng.normal(size=(90, 40)) + offset) * size, rng.integers(0, 2, 90)
     X[:, 5] *= 1e-6
-    masks = rng.random((15, 40)) < rng.choice([0.1, 0.8], 15)[:, None]
+    masks = rng.random((8, 40)) < rng.choice([0.1, 0.8], 8)[:, None]
     masks[0], masks[0, 5] = False, True
     masks[:, 0] |= ~masks.any(axis=1)
     agree(KNeighborsClassifier(3), folds_of(X, y), masks, "accuracy")

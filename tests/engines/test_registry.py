@@ -56,7 +56,7 @@ def folds_of(X, y, n_splits=4):
 @pytest.mark.filterwarnings("ignore")
 def test_scores_are_those_of_scikit_learn_to_the_bit(name, classifier, scorer, rng):
     X, y = rows_of(name, rng)
-    masks = rng.random((40, X.shape[1])) < min(0.3, 15 / X.shape[1])
+    masks = rng.random((16, X.shape[1])) < min(0.3, 15 / X.shape[1])
     masks[0], masks[1, :] = True, False
     folds = folds_of(X, y)
     engine = CrossValidatedFitness(classifier, folds, get_scorer(scorer))
@@ -177,7 +177,7 @@ def test_offsets_orders_and_precisions_turn_nothing(offset, order, dtype, rng):
     y = np.repeat([0, 1], 20)
     middle = np.asarray(np.vstack([np.zeros((4, 8)), half[:4]]) + offset, dtype=dtype)
     fold = Fold(X, y, middle, np.array([0, 1] * 4), np.arange(8), 40)
-    masks = rng.random((60, 8)) < 0.4
+    masks = rng.random((20, 8)) < 0.4
     for classifier in (KNeighborsClassifier(3), GaussianNB()):
         engine = CrossValidatedFitness(classifier, [fold], get_scorer("accuracy"))
         general = CrossValidatedFitness(
