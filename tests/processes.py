@@ -1,7 +1,7 @@
-"""Commands of vaega in processes of their own, forked from one that has imported what they need.
+"""Processes of their own for commands and functions, forked from one that imported what they need.
 
 They start at once, so that tests may start and kill many. The process that they are forked from
-has computed nothing: what a command holds it has read or computed itself.
+has computed nothing: what one of them knows it has read or computed itself.
 """
 
 import multiprocessing
@@ -14,16 +14,30 @@ from vaega.cli import main
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["vaega.engines._mlp", "vaega.experiments.run", "vaega.report._page"]
+    [
+        "vaega.engines._mlp",
+        "vaega.experiments.run",
+        "vaega.generative._models",
+        "vaega.report._page",
+    ]
 )
 
 
-def start_command(*words, errors=os.devnull):
-    """Start ``vaega`` with these words; what it writes to its standard error is in a file."""
-    arguments = (words, str(errors), dict(os.environ), Path.cwd())
-    process = _CONTEXT.Process(target=_run_command, args=arguments)
+def start_process(function, *arguments, errors=None):
+    """Start a function with the environment and in the folder of this process.
+
+    Its standard error goes to a file, if one is named.
+    """
+    process = _CONTEXT.Process(
+        target=_run, args=(dict(os.environ), Path.cwd(), errors, function, arguments)
+    )
     process.start()
     return process
+
+
+def start_command(*words, errors=os.devnull, prepare=None):
+    """Start ``vaega`` with these words, after `prepare`; what it prints is not kept."""
+    return start_process(_run_command, [str(word) for word in words], prepare, errors=errors)
 
 
 def run_command(*words, errors=os.devnull):
@@ -33,12 +47,28 @@ def run_command(*words, errors=os.devnull):
     assert process.exitcode == 0
 
 
-def _run_command(words, errors, environment, folder):
+def pipe():
+    """Return the end that reads and the end that writes, for a process that is started."""
+    return _CONTEXT.Pipe(duplex=False)
+
+
+def _run(environment, folder, errors, function, arguments):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    for stream, path in ((sys.stdout, os.devnull), (sys.stderr, errors)):
-        with Path(path).open("wb") as file:
-            os.dup2(file.fileno(), stream.fileno())
-    sys.exit(main([str(word) for word in words]))
+    if errors is not None:
+        _redirect(sys.stderr, errors)
+    function(*arguments)
+
+
+def _run_command(words, prepare):
+    _redirect(sys.stdout, os.devnull)
+    if prepare is not None:
+        prepare()
+    sys.exit(main(words))
+
+
+def _redirect(stream, path):
+    with Path(path).open("wb") as file:
+        os.dup2(file.fileno(), stream.fileno())

@@ -6,13 +6,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
+from tests.processes import start_command
 from vaega.cli import main
+from vaega.experiments.store import Store
 
 CONFIG = {
     "name": "shared",
@@ -24,39 +27,25 @@ CONFIG = {
     "search": {"population_size": 6, "n_generations": 3, "n_searches": 1},
     "seeds": 10,
 }
-# The command, which writes down each run behind its last file.
-RECORDED = """
-import sys
-from vaega.cli import main
-from vaega.experiments.store import Store
-
-log, record = sys.argv.pop(1), Store.record_done
-
-def record_and_say(self, run, *arguments, **keywords):
-    record(self, run, *arguments, **keywords)
-    with open(log, "a") as file:
-        file.write(run.id + "\\n")
-
-Store.record_done = record_and_say
-sys.exit(main(sys.argv[1:]))
-"""
 
 
-def start(folder, log, *more):
-    command = [
-        sys.executable,
-        "-c",
-        RECORDED,
-        str(folder / log),
-        "run",
-        str(folder / "shared.yaml"),
-    ]
-    return subprocess.Popen(
-        [*command, "--results", str(folder / "results"), *more],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def log_runs(log):
+    """Have each run written down behind its last file."""
+    record = Store.record_done
+
+    def record_and_log(self, run, *arguments, **keywords):
+        record(self, run, *arguments, **keywords)
+        with log.open("a") as file:
+            file.write(run.id + "\n")
+
+    Store.record_done = record_and_log
+
+
+def start(folder, log):
+    """Start a process that computes runs and writes down which."""
+    words = ["run", folder / "shared.yaml", "--results", folder / "results"]
+    errors = folder / f"{log}.errors"
+    return start_command(*words, errors=errors, prepare=partial(log_runs, folder / log))
 
 
 def lines(path):
@@ -98,12 +87,12 @@ def test_twenty_runs_over_two_processes_one_of_them_killed(tmp_path, sequential)
     wait_until(lambda: len(lines(tmp_path / "killed")) >= 2)
     under_way = "results/shared/runs/*/checkpoint"
     wait_until(lambda: list(tmp_path.glob(under_way)))
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
+    killed.kill()
+    killed.join()
     again = start(tmp_path, "again")
-    for process in (other, again):
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
+    for process, log in ((other, "other"), (again, "again")):
+        process.join(300)
+        assert process.exitcode == 0, (tmp_path / f"{log}.errors").read_text()
     computed = Counter(run for log in ("killed", "other", "again") for run in lines(tmp_path / log))
     assert set(computed.values()) == {1}
     assert len(computed) >= 19, "one may have been killed between its last file and the log"
@@ -127,7 +116,13 @@ def is_worker(pid):
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the process to kill in /proc")
 def test_a_process_of_the_pool_that_is_killed_costs_nothing(tmp_path, sequential):
     (tmp_path / "shared.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
-    process = start(tmp_path, "unused", "--jobs", "2")
+    command = [sys.executable, "-m", "vaega.cli", "run", str(tmp_path / "shared.yaml")]
+    process = subprocess.Popen(
+        [*command, "--results", str(tmp_path / "results"), "--jobs", "2"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     wait_until(lambda: list(tmp_path.glob("results/shared/runs/*/metrics.json")))
     workers = [child for child in children(process.pid) if is_worker(child)]
     os.kill(workers[0], signal.SIGKILL)

@@ -1,9 +1,7 @@
 """The store under several processes, kills, damage and full disks."""
 
-import multiprocessing
 import os
 import pickle
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from tests.contracts.recording import RecordingClassifier
+from tests.processes import pipe, start_process
 from vaega.fitness import _score_store as score_store
 from vaega.fitness._score_store import ScoreEntry, ScoreStore, cache_key
 
@@ -109,11 +108,8 @@ def put_many(path, first):
 
 def test_processes_write_at_once(tmp_path):
     path = tmp_path / "scores.sqlite3"
-    context = multiprocessing.get_context("spawn")
     # Overlapping halves, from an empty folder: they also begin the file at once.
-    processes = [context.Process(target=put_many, args=(path, first)) for first in (0, 200)]
-    for process in processes:
-        process.start()
+    processes = [start_process(put_many, path, first) for first in (0, 200)]
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
@@ -155,30 +151,35 @@ def test_a_fork_connects_by_itself(store):
     assert len(store.get("a", list(batch(0, 15)))) == 15
 
 
-WRITER = """
-import sys
-from pathlib import Path
-from tests.fitness.test_score_store import batch
-from vaega.fitness._score_store import ScoreStore
-store = ScoreStore(Path(sys.argv[1]))
-number = int(sys.argv[2])
-while True:
-    store.put("a", batch(number, number + 20))
-    number += 20
-    print(number, flush=True)
-"""
+def put_for_ever(path, number, stored):
+    store = ScoreStore(path)
+    while True:
+        store.put("a", batch(number, number + 20))
+        number += 20
+        stored.send(number)
+
+
+def received(connection):
+    """Yield what came before the other end was closed."""
+    while True:
+        try:
+            yield connection.recv()
+        except EOFError:
+            return
 
 
 def test_killed_while_it_writes_nothing_that_was_stored_is_lost(tmp_path, recwarn):
     path, number = tmp_path / "scores.sqlite3", 0
     for kill in range(5):
-        command = [sys.executable, "-c", WRITER, str(path), str(number)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            process.stdout.readline()
-            time.sleep(0.013 * kill)
-            process.send_signal(signal.SIGKILL)
-            lines = process.stdout.read().split()
-        number = max([number + 20, *(int(line) for line in lines if line.isdigit())])
+        reader, writer = pipe()
+        process = start_process(put_for_ever, path, number, writer)
+        writer.close()
+        stored = [reader.recv()]
+        time.sleep(0.013 * kill)
+        process.kill()
+        process.join()
+        stored.extend(received(reader))
+        number = max(stored)
         found = ScoreStore(path).get("a", list(batch(0, number + 40)))
         assert set(batch(0, number)) <= set(found)
         assert len(found) % 20 == 0, "a batch is whole or absent"

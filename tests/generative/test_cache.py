@@ -1,6 +1,5 @@
 import json
-import subprocess
-import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import platformdirs
 import pytest
 
 from tests.generative.data import blobs
+from tests.processes import start_process
 from vaega.core.errors import InputError
 from vaega.generative import ProbabilisticPCA
 from vaega.generative._cache import MAX_BYTES, ModelCache
@@ -268,74 +268,59 @@ def test_bad_input_fails_as_without_a_cache(tmp_path):
         ModelCache(tmp_path).fit(quick(latent=0), X, Y)
 
 
-TWICE = """
-import sys, time
-import numpy as np
-from pathlib import Path
-from vaega.generative._models import VAE
-from vaega.generative._cache import ModelCache
-folder = Path(sys.argv[1])
-plain = VAE.fit
-def counted(self, X, y=None):
-    with (folder / "trained").open("a") as file:
-        file.write("once\\n")
-    time.sleep(1.0)
-    return plain(self, X, y)
-VAE.fit = counted
-(folder / f"ready{sys.argv[2]}").touch()
-while len(list(folder.glob("ready*"))) < 2:
-    time.sleep(0.01)
-X = np.random.default_rng(0).normal(size=(30, 4))
-model = ModelCache(folder / "cache").fit(VAE((4,), 2, max_epochs=2, random_state=0), X)
-print(model.transform(X).sum())
-"""
+def fit_as_one_of_two(folder, number):
+    warnings.simplefilter("error", UserWarning)
+    plain = VAE.fit
+
+    def counted(self, X, y=None):
+        with (folder / "trained").open("a") as file:
+            file.write("once\n")
+        time.sleep(1.0)
+        return plain(self, X, y)
+
+    VAE.fit = counted
+    (folder / f"ready{number}").touch()
+    while len(list(folder.glob("ready*"))) < 2:
+        time.sleep(0.01)
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    model = ModelCache(folder / "cache").fit(VAE((4,), 2, max_epochs=2, random_state=0), X)
+    (folder / f"sum{number}").write_text(str(model.transform(X).sum()))
 
 
 def test_two_processes_train_once(tmp_path):
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error::UserWarning", "-c", TWICE, str(tmp_path), str(number)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(2)
-    ]
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
-    assert outputs[0] == outputs[1]
+    processes = [start_process(fit_as_one_of_two, tmp_path, number) for number in range(2)]
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert (tmp_path / "sum0").read_text() == (tmp_path / "sum1").read_text()
     assert (tmp_path / "trained").read_text() == "once\n"
 
 
-CHURN = """
-import sys
-import numpy as np
-from vaega.generative import ModelCache, ProbabilisticPCA
-X = np.random.default_rng(0).normal(size=(30, 6))
-def quick(seed):
-    return ProbabilisticPCA(1 + seed, random_state=0)
-whole = [quick(seed).fit(X).transform(X) for seed in range(4)]
-cache = ModelCache(sys.argv[1], max_bytes=int(sys.argv[2]))
-for seed in np.random.default_rng(int(sys.argv[3])).integers(4, size=60).tolist():
-    model = cache.fit(quick(seed), X)
-    assert (model.transform(X) == whole[seed]).all()
-"""
+ROWS = np.random.default_rng(0).normal(size=(30, 6))
+
+
+def fit_and_evict(folder, bound, number):
+    warnings.simplefilter("error", UserWarning)
+    models = [ProbabilisticPCA(1 + seed, random_state=0) for seed in range(4)]
+    whole = [model.fit(ROWS).transform(ROWS) for model in models]
+    cache = ModelCache(folder, max_bytes=bound)
+    for seed in np.random.default_rng(number).integers(4, size=60).tolist():
+        model = cache.fit(ProbabilisticPCA(1 + seed, random_state=0), ROWS)
+        assert (model.transform(ROWS) == whole[seed]).all()
 
 
 def test_processes_that_evict_and_read_never_see_half_an_entry(tmp_path):
-    rows = np.random.default_rng(0).normal(size=(30, 6))
-    ModelCache(tmp_path).fit(ProbabilisticPCA(4, random_state=0), rows)
+    ModelCache(tmp_path).fit(ProbabilisticPCA(4, random_state=0), ROWS)
     bound = int(2.5 * find_entries(tmp_path)[0].size)
-    command = [sys.executable, "-W", "error::UserWarning", "-c", CHURN, str(tmp_path), str(bound)]
+    errors = [tmp_path.with_suffix(f".{number}") for number in range(3)]
     processes = [
-        subprocess.Popen(
-            [*command, str(number)],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        start_process(fit_and_evict, tmp_path, bound, number, errors=errors[number])
         for number in range(3)
     ]
-    errors = [process.communicate(timeout=120)[1] for process in processes]
-    assert errors == ["", "", ""]
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert [path.read_text() for path in errors] == ["", "", ""]
     assert sum(result.size for result in find_entries(tmp_path)) <= bound
 
 
