@@ -194,14 +194,14 @@ def place(tmp_path_factory):
     return tmp_path_factory.mktemp("fuzz") / "fuzz.yaml"
 
 
-@settings(FUZZ, max_examples=600)
+@settings(FUZZ, max_examples=200)
 @given(content=mutated())
 def test_mutations_of_valid_files(place, content):
     place.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
     must_be_answered(place)
 
 
-@settings(FUZZ, max_examples=400)
+@settings(FUZZ, max_examples=150)
 @given(data=st.data())
 def test_contents_drawn_from_the_schema(place, data):
     sections = schema()["properties"]
@@ -212,7 +212,7 @@ def test_contents_drawn_from_the_schema(place, data):
     must_be_answered(place)
 
 
-@settings(FUZZ, max_examples=200)
+@settings(FUZZ, max_examples=100)
 @given(
     content=st.binary(max_size=60)
     | st.text(max_size=60).map(lambda t: t.encode("utf-8", "replace"))
