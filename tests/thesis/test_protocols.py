@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -150,9 +151,10 @@ def trial(rng):
 def fold_of(trial, *, generator=VAE, amount=20, columns=None, **protocol):
     arm = ArmConfig() if generator is None else ArmConfig(generator=generator, amount=amount)
     columns = np.arange(5) if columns is None else columns
-    preparation = Preprocessor(["standardize"])
-    found = make_protocol(ProtocolConfig(**protocol))
-    return found.fold(trial, columns, preparation, arm, TrialOptions(), n_classes=2)
+    run = SimpleNamespace(
+        trial=trial, options=TrialOptions(), n_classes=2, preparation=Preprocessor(["standardize"])
+    )
+    return make_protocol(ProtocolConfig(**protocol)).fold(run, arm, columns)
 
 
 def test_as_described_has_every_synthetic_row_in_the_fit_part(trial):

@@ -53,7 +53,10 @@ def list_entries(as_json: bool, folder: Path | None) -> None:
     folder = _folder(folder)
     entries = find_entries(folder)
     if as_json:
-        click.echo(json.dumps(_cache_record(folder, entries), indent=2))
+        listed = [{**asdict(entry), "intact": entry.intact} for entry in entries]
+        total = sum(entry.size for entry in entries)
+        record = {"folder": str(folder), "bytes": total, "entries": listed}
+        click.echo(json.dumps(record, indent=2))
         return
     if entries:
         print_table(TextTable(_COLUMNS, [_row(entry) for entry in entries], left=(0, 1)))
@@ -71,10 +74,12 @@ def clear(older_than: str | None, yes: bool, folder: Path | None) -> None:
     vaega cache clear
     vaega cache clear --older-than 30d --yes
     """
+    from vaega.core.files import parse_seconds
     from vaega.generative._entries import drop_unlocked, find_entries, sweep
 
-    folder = _folder(folder)
-    least = _seconds(older_than)
+    folder, least = _folder(folder), float("-inf")
+    if older_than is not None:
+        least = parse_seconds(older_than, "--older-than", owner="vaega cache clear")
     entries = [entry for entry in find_entries(folder) if time.time() - entry.used >= least]
     if entries and not yes and not click.confirm(f"Remove {_sum(folder, entries)}?"):
         entries = []
@@ -102,24 +107,11 @@ def _folder(given: Path | None) -> Path:
     return cache_folder("models") if given is None else given
 
 
-def _seconds(older_than: str | None) -> float:
-    from vaega.core.files import parse_seconds
-
-    if older_than is None:
-        return float("-inf")
-    return parse_seconds(older_than, "--older-than", owner="vaega cache clear")
-
-
 def _sum(folder: Path, entries: list[Any]) -> str:
     from vaega.core.files import say_bytes
 
     models = "1 model" if len(entries) == 1 else f"{len(entries)} models"
     return f"{models}, {say_bytes(sum(entry.size for entry in entries))} in {folder}"
-
-
-def _cache_record(folder: Path, entries: list[Any]) -> dict[str, Any]:
-    listed = [{**asdict(entry), "intact": entry.intact} for entry in entries]
-    return {"folder": str(folder), "bytes": sum(entry.size for entry in entries), "entries": listed}
 
 
 _COLUMNS = ("key", "class", "rows x columns", "seed", "size", "age", "last used")

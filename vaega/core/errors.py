@@ -92,3 +92,8 @@ def _missing_extra(owner: str, package: str, extra: str) -> MissingExtraError:
 def first_line(error: object) -> str:
     """Return the first line of a message, or the name of its type where it says nothing."""
     return str(error).strip().split("\n", 1)[0] or type(error).__name__
+
+
+def one_line(error: object) -> str:
+    """Return a message of several lines as a sentence that goes on: in one line, without a stop."""
+    return " ".join(str(error).split()).rstrip(".")

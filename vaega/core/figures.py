@@ -41,6 +41,14 @@ def clean(ax: "Axes", grid: Literal["x", "y", "both"] = "y") -> "Axes":
     return ax
 
 
+def principal_axes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two principal axes (2, n_features), signs fixed, and their shares of the variance."""
+    _, lengths, axes = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    axes, squares = axes[:2], np.square(lengths)
+    signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])  # no solver's choice
+    return axes * signs[:, None], squares[:2] / (squares.sum() or 1.0)
+
+
 def spread(n: int, width: float) -> np.ndarray:
     """Return n offsets side by side rather than at random: the same figure each time."""
     return np.linspace(-width / 2, width / 2, n) if n > 1 else np.zeros(n)

@@ -75,12 +75,11 @@ class Dataset:
 
     def __post_init__(self) -> None:
         owner = f"dataset {self.name!r}"
-        self._freeze("X", np.float64)
-        self._freeze("y", np.int64)
-        self._freeze("X_test", np.float64)
-        self._freeze("y_test", np.int64)
+        for field in ("X", "X_test"):
+            self._freeze(field, np.float64)
+        for field in ("y", "y_test", "groups"):
+            self._freeze(field, np.int64)
         self._freeze("relevant", np.bool_)
-        self._freeze("groups", np.int64)
         for field in ("feature_names", "class_names", "notes"):
             object.__setattr__(self, field, tuple(getattr(self, field)))
         _check_names(self.feature_names, "feature", owner=owner)
@@ -124,21 +123,15 @@ class Dataset:
             Numbers; NaN marks a missing value.
         y : array-like of shape (n_rows,)
             Text, whole numbers or booleans; none may be missing.
-        name : str, default="data"
-            What reports call it.
         feature_names : sequence of str, optional
             Default: the columns of a data frame, else ``x0``, ``x1``, ... Duplicates become
             ``a``, ``a.1``, as in pandas, with a note.
         X_test, y_test : array-like, optional
             The official test part; its labels must occur in `y`.
-        relevant : array-like of bool of shape (n_features,), optional
-            Which columns carry signal.
         groups : array-like of shape (n_rows,), optional
             Values of any kind; rows with equal values belong together.
-        origin, licence : str
-            Where the data comes from and its licence.
-        notes : sequence of str
-            What loading changed.
+        name, relevant, origin, licence, notes
+            Those of `Dataset`.
 
         Returns
         -------

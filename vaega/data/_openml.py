@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vaega.core.errors import DataError, ResultsError
+from vaega.core.errors import DataError, ResultsError, one_line
 from vaega.core.files import cache_folder, fingerprint, read_json, write_json
 from vaega.data._dataset import Dataset, quoted
 from vaega.data._tables import Table, column_numbers, dataset_from_table
@@ -87,12 +87,8 @@ def _fetch(reference: str, *, owner: str) -> tuple[Any, tuple[str, ...]]:
                 f"{owner}: OpenML cannot be reached and the cache does not hold it: {error}."
             ) from error
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{owner}: cannot be taken from OpenML: {_line(error)}.") from error
+            raise DataError(f"{owner}: cannot be taken from OpenML: {one_line(error)}.") from error
     return bunch, _remarks(warning.message for warning in caught)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
 
 
 def _remarks(messages: Iterable[Any]) -> tuple[str, ...]:
@@ -132,8 +128,10 @@ def _compare_with_record(
     path = record_path(about["id"])
     digest = content_digest(frame)
     if not path.exists():
+        record = {"id": int(about["id"]), "name": about["name"], "version": int(about["version"])}
+        record |= {"url": url, "n_rows": len(frame), "n_columns": len(frame.columns)}
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
-        write_json(path, _record(frame, about, url, digest, today))
+        write_json(path, record | {"sha256": digest, "date": today})
         return
     try:
         record = read_json(path)
@@ -147,21 +145,6 @@ def _compare_with_record(
             f"{owner}: the content must be what was fetched on {date} (sha256 {then[:12]}), got "
             f"{digest[:12]}; remove {path} to accept the new content."
         )
-
-
-def _record(
-    frame: "pd.DataFrame", about: dict[str, Any], url: str, digest: str, date: str
-) -> dict[str, Any]:
-    return {
-        "id": int(about["id"]),
-        "name": about["name"],
-        "version": int(about["version"]),
-        "url": url,
-        "n_rows": len(frame),
-        "n_columns": len(frame.columns),
-        "sha256": digest,
-        "date": date,
-    }
 
 
 def content_digest(frame: "pd.DataFrame") -> str:

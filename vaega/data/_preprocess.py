@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from vaega.core.errors import DataError, InputError
+from vaega.core.errors import DataError, InputError, one_line
 from vaega.core.randomness import RandomState, derive_seed, draw_seed
 from vaega.data._dataset import constant_columns
 
@@ -443,7 +443,7 @@ def _fit_step(step: Any, values: np.ndarray, y: Any, owner: str) -> tuple[np.nda
     try:
         step.fit(values, y)
     except (ValueError, TypeError) as error:
-        raise DataError(f"{owner}: {_line(error)}.") from error
+        raise DataError(f"{owner}: {one_line(error)}.") from error
     changed = _apply(step, values, owner)
     remaining = _kept_columns(step, values.shape[1], changed, owner)
     if not len(remaining):
@@ -456,7 +456,7 @@ def _apply(step: Any, values: np.ndarray, owner: str) -> np.ndarray:
     try:
         changed = step.transform(values)
     except (ValueError, TypeError) as error:
-        raise DataError(f"{owner}: {_line(error)}.") from error
+        raise DataError(f"{owner}: {one_line(error)}.") from error
     return np.asarray(
         changed.toarray() if hasattr(changed, "toarray") else changed, dtype=np.float64
     )
@@ -481,10 +481,6 @@ def _names_out(step: Any, before: list[str]) -> list[str]:
     if not hasattr(step, "get_feature_names_out"):
         return before
     return [str(name) for name in step.get_feature_names_out(np.array(before, dtype=object))]
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
 
 
 def _complete(values: np.ndarray) -> np.ndarray:

@@ -103,17 +103,13 @@ def holdout_split(
     >>> holdout_split([0, 0, 0, 1, 1, 1], test_size=0.33, seed=0).test.size
     2
     """
-    fraction_given = isinstance(test_size, float | np.floating) and 0.0 < test_size < 1.0
-    if not fraction_given:
+    if not (isinstance(test_size, float | np.floating) and 0.0 < test_size < 1.0):
         raise InputError(f"{owner}: test_size must be a fraction in (0, 1), got {test_size!r}.")
     rows = _Rows(y, groups, class_names, owner=owner)
     rows.check_class_sizes(2, "a holdout split", "")
     rng = derive_rng(seed, "holdout")
-    test = (
-        _stratified_test(rows.codes, float(test_size), rng)
-        if rows.groups is None
-        else _grouped_test(rows, float(test_size), rng)
-    )
+    draw = _stratified_test if rows.groups is None else _grouped_test
+    test = draw(rows, float(test_size), rng)
     return Split(np.flatnonzero(~test), np.flatnonzero(test))
 
 
@@ -131,20 +127,12 @@ def kfold_splits(
 
     Parameters
     ----------
-    y : array-like of shape (n_rows,)
-        Class codes or labels.
+    y, seed, groups, class_names, owner
+        Those of `holdout_split`; a repeat doesn't depend on how many there are.
     n_splits : int, default=5
         Folds, at least 2 and at most the rows of the smallest class.
     n_repeats : int, default=1
         How many times to cut anew.
-    seed : int
-        Equal seeds give equal splits; a repeat doesn't depend on how many there are.
-    groups : array-like of shape (n_rows,), optional
-        Rows with equal values stay in one fold.
-    class_names : sequence of str, optional
-        Names of the codes, for the error messages.
-    owner : str, default="kfold"
-        Who asks, for the error messages.
 
     Returns
     -------
@@ -166,11 +154,8 @@ def kfold_splits(
     n_repeats = check_count(n_repeats, "n_repeats", owner=owner)
     rows = _Rows(y, groups, class_names, owner=owner)
     largest = int(rows.counts.min())
-    remedy = (
-        f"; the largest n_splits possible is {largest}"
-        if largest >= 2
-        else "; no n_splits is possible"
-    )
+    possible = f"the largest n_splits possible is {largest}"
+    remedy = f"; {possible if largest >= 2 else 'no n_splits is possible'}"
     rows.check_class_sizes(n_splits, f"{n_splits} folds", remedy)
     rows.check_group_count(n_splits)
     folds = _plain_folds if rows.groups is None else _grouped_folds
@@ -242,11 +227,10 @@ class _Rows:
         return table
 
 
-def _stratified_test(codes: np.ndarray, test_size: float, rng: np.random.Generator) -> np.ndarray:
-    counts = np.bincount(codes)
-    test = np.zeros(len(codes), dtype=bool)
-    for code, n_test in enumerate(_shares(counts, test_size)):
-        test[rng.permutation(np.flatnonzero(codes == code))[:n_test]] = True
+def _stratified_test(rows: _Rows, test_size: float, rng: np.random.Generator) -> np.ndarray:
+    test = np.zeros(len(rows.codes), dtype=bool)
+    for code, n_test in enumerate(_shares(rows.counts, test_size)):
+        test[rng.permutation(np.flatnonzero(rows.codes == code))[:n_test]] = True
     return test
 
 
@@ -316,12 +300,8 @@ def _grouped_folds(rows: _Rows, n_splits: int, seed: int) -> np.ndarray:
         )
         parts = splitter.split(rows.codes, rows.codes, rows.groups)
         fold = _fold_numbers(parts, len(rows.codes))
-        held = np.stack(
-            [
-                np.bincount(rows.codes[fold == k], minlength=len(rows.counts))
-                for k in range(n_splits)
-            ]
-        )
+        held = np.zeros((n_splits, len(rows.counts)), dtype=int)  # rows of each class in each fold
+        np.add.at(held, (fold, rows.codes), 1)
         if held.sum(axis=1).all() and (held < rows.counts).all():
             return fold
     raise DataError(

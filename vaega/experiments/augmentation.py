@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from joblib import delayed
-from sklearn.base import clone
 
 from vaega.core.randomness import derive_seed, seed_unset
 from vaega.core.threads import captured_warnings, one_thread
@@ -168,7 +167,7 @@ class _CandidateValidation:
             sizes = sorted({min(size, len(order)) for size in _SIZES})
             losses = []
             for size in sizes:
-                classifier = clone(classifier_of(self.config.fitness))
+                classifier = classifier_of(self.config.fitness)
                 seed_unset(classifier, derive_seed(seed, "classifier"))
                 columns = order[:size]
                 classifier.fit(fold.X_fit[:, columns], fold.y_fit)

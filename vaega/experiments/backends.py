@@ -19,14 +19,14 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from joblib import cpu_count, parallel_config
 from joblib.externals.loky import ProcessPoolExecutor
 
 from vaega import __version__
 from vaega.core.errors import InputError, MissingExtraError, ResultsError, first_line
-from vaega.experiments.monitor import Allowance, Budget, Observer
+from vaega.experiments.monitor import Allowance, Budget, Observer, quiet_logger
 from vaega.experiments.runs import Run, RunResult, RunStatus
 from vaega.fitness._cross_validated import make_cluster_backend, work_on
 
@@ -36,24 +36,12 @@ if TYPE_CHECKING:
     from vaega.experiments.store import Store
 
 _IDLE = 300.0  # seconds after which a process that has nothing to do ends
-_THREADS = (  # of numeric libraries, so that processes do not take each other's cores
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
+# Of numeric libraries, so that processes do not take each other's cores
+_THREADS = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS",
+)  # fmt: skip
 _MAX_CRASHES = 2  # that a run may have a part in before it gets a process for itself alone
-
-
-class Pool(Protocol):
-    """What computes whole runs, several at once."""
-
-    def complete(
-        self, runs: Sequence[Run], worker: "Worker", budget: Budget, observer: Observer
-    ) -> Iterator[tuple[Run, RunStatus]]:
-        """Yield each run that was begun, as it ends; none is begun once the budget is spent."""
 
 
 class ProcessPool:
@@ -192,9 +180,7 @@ def _start_here(n_workers: int) -> Iterator[Any]:
 def _connect(address: str) -> Iterator[Any]:
     from distributed import Client
 
-    quiet = logging.getLogger("distributed.client")
-    before, quiet.level = quiet.level, logging.CRITICAL
-    try:
+    with quiet_logger("distributed.client", logging.CRITICAL):
         try:
             client = Client(address, timeout=_PATIENCE, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
@@ -205,8 +191,6 @@ def _connect(address: str) -> Iterator[Any]:
         with client:
             _check_workers(client, address)
             yield client
-    finally:
-        quiet.level = before
 
 
 def _check_workers(client: Any, address: str) -> None:

@@ -172,11 +172,6 @@ class BaselineSettings:
             )
 
 
-def metric_of(n_classes: int) -> str:
-    """Return the score that models are tuned and tested by, as scikit-learn calls it."""
-    return "roc_auc" if n_classes == 2 else "f1_macro"
-
-
 def outer_split(dataset: Dataset, settings: BaselineSettings, seed: int) -> Split:
     """Return training and test rows, as indices into the pooled dataset."""
     if settings.split == "official" and dataset.X_test is not None:
@@ -200,7 +195,7 @@ def evaluate(
     split, rows = outer_split(dataset, settings, seed), dataset.pooled()
     X, y = rows.X[split.train], rows.y[split.train]
     groups = None if rows.groups is None else rows.groups[split.train]
-    metric = metric_of(rows.n_classes)
+    metric = "roc_auc" if rows.n_classes == 2 else "f1_macro"  # as scikit-learn calls them
     with one_thread(), captured_warnings() as counted:
         pipeline = model.make(derive_seed(seed, "baseline", "model", model.name))
         searched = _search_rows(y, groups, rows.class_names, settings, seed)
@@ -606,11 +601,18 @@ def class_table(lines: pd.DataFrame) -> TextTable:
     return TextTable(["label", *CLASS_FIGURES, "support"], rows)
 
 
-def _failures(table: pd.DataFrame, unloaded: Mapping[str, str]) -> str:
-    failed = table[table["status"] == "failed"]
-    lines = [
-        f"- {row['dataset']}, {MODELS[str(row['model'])].title}, seed {row['seed']}: {row['error']}"
-        for _, row in failed.iterrows()
+def failures(table: pd.DataFrame) -> list[str]:
+    """Return a line on each task that failed."""
+    return [
+        f"{row['dataset']}, {MODELS[str(row['model'])].title}, seed {row['seed']}: {row['error']}"
+        for _, row in table[table["status"] == "failed"].iterrows()
     ]
-    lines += [f"- {source}: not loaded: {why}" for source, why in unloaded.items()]
-    return "## What failed\n\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def _failures(table: pd.DataFrame, unloaded: Mapping[str, str]) -> str:
+    lines = [
+        *failures(table),
+        *(f"{source}: not loaded: {why}" for source, why in unloaded.items()),
+    ]
+    listed = "".join(f"- {line}\n" for line in lines)
+    return f"## What failed\n\n{listed}" if lines else ""

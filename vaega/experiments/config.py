@@ -4,8 +4,7 @@ The sections are frozen pydantic models that know all of their keys; `load_confi
 and says in one sentence what is wrong with it: the file, the key, the rule and the value.
 """
 
-import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -37,6 +36,7 @@ from vaega.experiments.registry import (
     check_generator,
     check_generator_class,
     check_metric,
+    key_hint,
 )
 from vaega.experiments.runs import FROZEN
 from vaega.selection._settings import SearchSettings
@@ -50,22 +50,17 @@ def plain_number(value: Any) -> Any:
     return value
 
 
-def as_number(value: Any) -> Any:
+def as_number(value: Any, rule: str = "a number") -> Any:
     """Return a value as a float, or say that it is none."""
     try:
         return float(plain_number(value))
     except (TypeError, ValueError):
-        raise ValueError(f"must be a number, got {value!r}") from None
+        raise ValueError(f"must be {rule}, got {value!r}") from None
 
 
 def _number_or_auto(value: Any) -> Any:
     # One type rather than a union of two, so that an error has one location and one sentence.
-    if value == "auto":
-        return value
-    try:
-        return float(plain_number(value))
-    except (TypeError, ValueError):
-        raise ValueError(f'must be a number or "auto", got {value!r}') from None
+    return value if value == "auto" else as_number(value, 'a number or "auto"')
 
 
 def _count_or_auto(value: Any) -> Any:
@@ -81,6 +76,12 @@ CountOrAuto = Annotated[Any, BeforeValidator(_count_or_auto)]
 Number = Annotated[float, BeforeValidator(plain_number), Field(allow_inf_nan=False)]
 Fraction = Annotated[Number, Field(gt=0.0, lt=1.0)]
 NumberOrAuto = Annotated[Any, BeforeValidator(_number_or_auto)]
+
+
+def _known(kind: Any, kinds: Iterable[str]) -> Any:
+    if kind not in kinds:
+        raise ValueError(f"must be one of {', '.join(kinds)}, got {kind!r}")
+    return kind
 
 
 class Section(BaseModel):
@@ -104,9 +105,7 @@ class GeneratorConfig(BaseModel):
     @field_validator("kind")
     @classmethod
     def _known_kind(cls, kind: str | None) -> str | None:
-        if kind is not None and kind not in KINDS:
-            raise ValueError(f"must be one of {', '.join(KINDS)}, got {kind!r}")
-        return kind
+        return None if kind is None else _known(kind, KINDS)
 
     @model_validator(mode="after")
     def _valid_parameters(self) -> "GeneratorConfig":
@@ -163,9 +162,7 @@ class SelectorConfig(Section):
     def _known_kind(cls, kind: str) -> str:
         from vaega.selection._classical import KINDS  # pulls in what most configurations do not use
 
-        if kind not in KINDS:
-            raise ValueError(f"must be one of {', '.join(KINDS)}, got {kind!r}")
-        return kind
+        return _known(kind, KINDS)
 
     @model_validator(mode="after")
     def _only_what_the_kind_reads(self) -> "SelectorConfig":
@@ -257,9 +254,7 @@ class ProtocolConfig(Section):
     @field_validator("kind")
     @classmethod
     def _known_kind(cls, kind: str) -> str:
-        if kind not in PROTOCOLS:
-            raise ValueError(f"must be one of {', '.join(PROTOCOLS)}, got {kind!r}")
-        return kind
+        return _known(kind, PROTOCOLS)
 
     @model_validator(mode="after")
     def _only_what_the_split_reads(self) -> "ProtocolConfig":
@@ -648,15 +643,14 @@ class _StrictLoader(yaml.SafeLoader):
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue  # "<<: *anchor": what it brings may be replaced, that is its purpose
             key = self.construct_object(key_node, deep=True)
-            if isinstance(key, list | dict) or key in seen:
-                problem = (
-                    "a list or mapping as a key"
-                    if isinstance(key, list | dict)
-                    else f"{key!r} twice"
-                )
-                raise yaml.constructor.ConstructorError(
-                    problem=problem, problem_mark=key_node.start_mark
-                )
+            problem = ""
+            if isinstance(key, list | dict):
+                problem = "a list or mapping as a key"
+            elif key in seen:
+                problem = f"{key!r} twice"
+            if problem:
+                mark = key_node.start_mark
+                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=mark)
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
@@ -768,10 +762,7 @@ def _did_you_mean(location: Sequence[Any]) -> str:
     for part in location[:-1]:
         annotation = getattr(fields.get(str(part)), "annotation", None)
         fields = dict(getattr(annotation, "model_fields", {}))
-    close = difflib.get_close_matches(str(location[-1]), list(fields), n=1)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known here: {', '.join(fields)}" if fields else ""
+    return key_hint(location[-1], fields)
 
 
 def _short(value: Any) -> str:

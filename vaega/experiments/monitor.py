@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import re
 import secrets
 import sys
@@ -12,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -124,9 +124,7 @@ def read_heartbeat(folder: Path) -> Heartbeat | None:
     """Return how far a run has come."""
     try:
         content = json.loads((folder / HEARTBEAT_FILE).read_text(encoding="utf-8"))
-        return Heartbeat(
-            int(content["n_searches"]), int(content["generation"]), str(content["figures"])
-        )
+        return Heartbeat(content["n_searches"], content["generation"], content["figures"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -296,12 +294,7 @@ class PlainObserver(Observer):
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: Any) -> None:
         self._over.set()
         self._thread.join()
 
@@ -366,13 +359,8 @@ class LiveObserver(PlainObserver):
         super().__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, trace)
+    def __exit__(self, *failure: Any) -> None:
+        super().__exit__(*failure)
         for run, _ in list(self._under_way.values()):
             self.on_run_left(run)
         self.progress.stop()
@@ -409,17 +397,15 @@ class LiveObserver(PlainObserver):
         with self._lock:
             for index, (run_id, bar) in enumerate(self._bars.items()):
                 heartbeat = read_heartbeat(self._under_way[run_id][1])
-                figures = "preparing the folds" if heartbeat is None else heartbeat.figures
+                heartbeat = heartbeat or Heartbeat(1, 0, "preparing the folds")
+                # A search that stopped early counts whole once the next one has begun.
+                before = (heartbeat.n_searches - 1) * self.length.n_generations
                 self.progress.update(
                     bar,
-                    completed=0 if heartbeat is None else self._generations(heartbeat),
-                    figures=figures if len(self._bars) == 1 else "",
+                    completed=before + heartbeat.generation,
+                    figures=heartbeat.figures if len(self._bars) == 1 else "",
                     visible=index < _MOST_BARS,
                 )
-
-    def _generations(self, heartbeat: Heartbeat) -> int:
-        # A search that stopped early counts whole once the next one has begun.
-        return (heartbeat.n_searches - 1) * self.length.n_generations + heartbeat.generation
 
 
 def make_observer(console: Console, *, length: RunLength) -> PlainObserver:
@@ -444,3 +430,15 @@ def plain_warnings() -> Iterator[None]:
         yield
     finally:
         warnings.formatwarning = before
+
+
+@contextmanager
+def quiet_logger(name: str, level: int) -> Iterator[None]:
+    """Let a logger pass what is of a level or above alone, within the block."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -7,7 +7,7 @@ test rows, are in `vaega.thesis.protocols` and are imported when a configuration
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,51 +34,6 @@ class TrialOptions:
     callbacks: "Iterable[Callback]" = ()  # Called each generation
     checkpoint: Path | None = None  # Folder where searches keep their state
     store: "ScoreStore | None" = None  # Where scores are kept for other runs
-
-
-class EvaluationProtocol(Protocol):
-    """What a protocol offers; it is made with the section ``protocol`` of a configuration."""
-
-    name: ClassVar[str]  # As in a configuration
-    keys: ClassVar[frozenset[str]]  # Of the section, beside those that all protocols read
-    # Whether the search sees the test rows: nothing is held out then
-    is_transductive: ClassVar[bool]
-    columns: ClassVar[tuple[str, ...]]  # Of ``runs.csv``, beside those that all protocols have
-
-    @property
-    def fitness_rows(self) -> str:
-        """On which rows fitness is computed."""
-
-    @property
-    def statement(self) -> str:
-        """The line that every output carries."""
-
-    @classmethod
-    def check_search(cls, search: Any) -> None:
-        """Refuse settings of the section ``search`` that do nothing under this protocol."""
-
-    @classmethod
-    def describe(cls, metrics: Mapping[str, Any]) -> str:
-        """Return the scores of a finished run, for a line of progress."""
-
-    def trials(self, dataset: Dataset, seed: int, permutation: int | None = None) -> Iterator[Any]:
-        """Yield the outer splits of a run, one after the other."""
-
-    def run_trial(
-        self,
-        config: "ExperimentConfig",
-        trial: Any,
-        arm: "ArmConfig",
-        options: TrialOptions,
-        *,
-        n_classes: int,
-        size: int | None = None,
-        describe: bool = False,
-    ) -> "TrialResult":
-        """Search, and score what the search selected.
-
-        `size` is that of another arm's selection; `describe` asks for figures of synthetic rows.
-        """
 
 
 class SealedRows:
@@ -196,24 +151,24 @@ def outer_splits(
 class HonestProtocol:
     """Fitness on inner folds of the training rows; test rows read once, after the search."""
 
-    config: "ProtocolConfig"
-    name = "honest"
-    keys = frozenset({"inner_folds"})
-    is_transductive = False
-    columns = ()
+    config: "ProtocolConfig"  # The section ``protocol`` of a configuration
+    name = "honest"  # As in a configuration
+    keys = frozenset({"inner_folds"})  # Of the section, beside those that all protocols read
+    is_transductive = False  # Whether the search sees the test rows: nothing is held out then
+    columns = ()  # Of ``runs.csv``, beside those that all protocols have
     fitness_rows = "inner folds of the training rows"
-    statement = (
+    statement = (  # The line that every output carries
         "Protocol honest: fitness is computed on inner folds of the training rows; "
         "test rows are read once, after the mask is final."
     )
 
     @classmethod
     def check_search(cls, search: Any) -> None:
-        """Every setting has an effect."""
+        """Refuse settings of the section ``search`` that do nothing; here every one does."""
 
     @classmethod
     def describe(cls, metrics: Mapping[str, Any]) -> str:
-        """Return held-out and inner score and the number of features."""
+        """Return the scores of a finished run, for a line of progress."""
         return (
             f"held out {metrics['heldout_score']:.3f}, inner {metrics['inner_score']:.3f}, "
             f"{metrics['n_features']:.0f} features"
@@ -240,25 +195,21 @@ class HonestProtocol:
         trial: Trial,
         arm: "ArmConfig",
         options: TrialOptions,
-        *,
-        n_classes: int,
-        size: int | None = None,
-        describe: bool = False,
+        **how: Any,
     ) -> "TrialResult":
-        """Search, fit the final model on the mask, and read the test rows once."""
+        """Search, fit the final model on the mask, and read the test rows once.
+
+        `n_classes` is that of the dataset, `size` that of another arm's selection, `describe` asks
+        for figures of synthetic rows.
+        """
         from vaega.experiments.trial import run_trial  # checking a configuration needs no search
 
-        how: dict[str, Any] = {"n_classes": n_classes, "size": size, "describe": describe}
         return run_trial(config, trial, arm, options, **how)
-
-
-def _is_protocol(given: Any) -> bool:
-    return hasattr(given, "trials") and hasattr(given, "run_trial")
 
 
 PROTOCOLS = Registry(
     "a class with trials(dataset, seed) and run_trial(...)",
-    _is_protocol,
+    lambda given: hasattr(given, "trials") and hasattr(given, "run_trial"),
     {
         "honest": HonestProtocol,
         "as-described": "vaega.thesis.protocols.AsDescribedProtocol",
@@ -267,6 +218,6 @@ PROTOCOLS = Registry(
 )
 
 
-def make_protocol(config: "ProtocolConfig") -> EvaluationProtocol:
+def make_protocol(config: "ProtocolConfig") -> Any:
     """Return the protocol that the section ``protocol`` names."""
     return PROTOCOLS[config.kind](config)

@@ -88,7 +88,8 @@ def make_classifier(name: str | None, path: str | None, parameters: dict[str, An
         if key not in known_parameters:
             hint = _hint(key, known_parameters)
             raise InputError(f"{kind.__name__} has no parameter {key!r}{hint}")
-    classifier.set_params(**{key: _as_tuple(value) for key, value in parameters.items()})
+    given = {key: tuple(v) if isinstance(v, list) else v for key, v in parameters.items()}
+    classifier.set_params(**given)
     _check_values(classifier)
     return classifier
 
@@ -119,10 +120,6 @@ def _check_values(classifier: Any) -> None:
         raise InputError(" ".join(str(error).split())) from error
 
 
-def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _hint(name: Any, known: Collection[str]) -> str:
     close = difflib.get_close_matches(str(name), list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
@@ -146,7 +143,7 @@ def check_generator(kind: str, params: Mapping[str, Any]) -> None:
     known = known_keys(kind)
     for key in params:
         if key not in known:
-            raise InputError(f"is no known key{_key_hint(key, known)}", owner=kind, key=key)
+            raise InputError(f"is no known key{key_hint(key, known)}", owner=kind, key=key)
     try:
         if kind in MODELS:
             _check_drawing(kind, params)
@@ -209,9 +206,12 @@ def _of_section(error: InputError, params: Mapping[str, Any]) -> InputError:
     return InputError(rule, owner=error.owner, key=named[0] if named else "", value=error.value)
 
 
-def _key_hint(key: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(key, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
+def key_hint(key: Any, known: Collection[str]) -> str:
+    """Return the key that was meant, or all that are known."""
+    close = difflib.get_close_matches(str(key), list(known), n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known here: {', '.join(known)}" if known else ""
 
 
 def make_model(kind: str, params: Mapping[str, Any], *, device: str = "cpu") -> Any:

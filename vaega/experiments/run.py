@@ -204,7 +204,11 @@ class ExperimentWorker(Worker):
 
 def _check(config: ExperimentConfig, dataset: Dataset, pending: Sequence[Run], device: str) -> None:
     # What fails every run the same way is said once, before any is started.
-    _check_metric(config, dataset)
+    if config.fitness.metric == "roc_auc" and dataset.n_classes > 2:
+        raise ConfigError(
+            f"fitness.metric: roc_auc is for two classes, and {dataset.name!r} has "
+            f"{dataset.n_classes}; use roc_auc_ovr or roc_auc_ovo."
+        )
     if any(arm.selector is None for arm in config.arms.values()):
         config.search.settings().check_fits(dataset.n_features, owner="search")
     trials = make_protocol(config.protocol).trials(dataset, pending[0].seed)
@@ -214,14 +218,6 @@ def _check(config: ExperimentConfig, dataset: Dataset, pending: Sequence[Run], d
             make_sampler(candidate, dataset.n_classes, device=device, cache=None)
         if arm.selector is not None and arm.selector.kind == "boruta":
             find_boruta()
-
-
-def _check_metric(config: ExperimentConfig, dataset: Dataset) -> None:
-    if config.fitness.metric == "roc_auc" and dataset.n_classes > 2:
-        raise ConfigError(
-            f"fitness.metric: roc_auc is for two classes, and {dataset.name!r} has "
-            f"{dataset.n_classes}; use roc_auc_ovr or roc_auc_ovo."
-        )
 
 
 def _check_preparation(config: ExperimentConfig, trials: Iterator[Any]) -> None:

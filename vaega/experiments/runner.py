@@ -23,7 +23,7 @@ from vaega import __version__
 from vaega.core.checks import check_choice
 from vaega.core.errors import InputError, ResultsError, first_line
 from vaega.evolution._evolution import Callback
-from vaega.experiments.backends import Cluster, Pool, ProcessPool, open_cluster
+from vaega.experiments.backends import Cluster, ProcessPool, open_cluster
 from vaega.experiments.monitor import (
     Allowance,
     Budget,
@@ -315,7 +315,7 @@ class Dispatcher:
                 return
             yield run, self._here(run, wait=False)
 
-    def _pool(self, n_runs: int) -> Pool | None:
+    def _pool(self, n_runs: int) -> ProcessPool | Cluster | None:
         parallel = self.options.parallel
         if self.cluster is not None:
             within = parallel == "fitness" or (parallel == "auto" and n_runs == 1)

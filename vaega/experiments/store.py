@@ -25,6 +25,7 @@ from scipy import stats
 
 from vaega.core.errors import ResultsError, first_line
 from vaega.core.files import path_inside, plain, read_json, write_json, write_text
+from vaega.core.tables import csv_text
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, load_config
 from vaega.experiments.protocols import PROTOCOLS
@@ -246,8 +247,8 @@ class Store:
     ) -> None:
         """Write the result of a run; ``metrics.json`` comes last and makes it final."""
         folder = self.run_folder(run.id)
-        write_text(folder / "history.csv", _csv(_histories(results)))
-        write_text(folder / "selected.csv", _csv(_selections(results, feature_names)))
+        write_text(folder / "history.csv", csv_text(_histories(results)))
+        write_text(folder / "selected.csv", csv_text(_selections(results, feature_names)))
         metrics = _metrics(results, relevant, seconds) | {"n_columns": len(feature_names)}
         metrics |= dict(about or {})
         described = [result.generator for result in results if result.generator is not None]
@@ -278,10 +279,10 @@ class Store:
         nulls = [_row(run, metrics) for run, metrics in recorded if run.permutation is not None]
         null = pd.DataFrame(nulls, columns=NULL_COLUMNS)
         summary = summarise(table, self._agreement(recorded), null)
-        write_text(self.folder / "runs.csv", _csv(table))
-        write_text(self.folder / "summary.csv", _csv(summary))
+        write_text(self.folder / "runs.csv", csv_text(table))
+        write_text(self.folder / "summary.csv", csv_text(summary))
         if nulls:
-            write_text(self.folder / "null.csv", _csv(null))
+            write_text(self.folder / "null.csv", csv_text(null))
         return table, summary
 
     def _agreement(
@@ -308,10 +309,6 @@ def _further_columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return ()
 
 
-def _csv(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False, lineterminator="\n")
-
-
 def _histories(results: "Sequence[TrialResult]") -> pd.DataFrame:
     tables = [result.history.assign(trial=index) for index, result in enumerate(results)]
     table = pd.concat(tables, ignore_index=True)
@@ -336,10 +333,9 @@ def _metrics(
     results: "Sequence[TrialResult]", relevant: np.ndarray | None, seconds: float
 ) -> dict[str, Any]:
     trials = [_trial_metrics(result, relevant) for result in results]
-    warned: dict[str, int] = {}
+    warned: Counter[str] = Counter()
     for result in results:
-        for text, times in result.warnings.items():
-            warned[text] = warned.get(text, 0) + times
+        warned.update(result.warnings)
     means = {key: float(np.mean([trial[key] for trial in trials])) for key in trials[0]}
     counts = {key: sum(trial[key] for trial in trials) for key in _COUNTS}
     return {
@@ -348,7 +344,7 @@ def _metrics(
         **counts,
         "seconds": seconds,
         "trials": trials,
-        "warnings": warned,
+        "warnings": dict(warned),
         **_records(results),
     }
 
@@ -533,6 +529,9 @@ def mean_interval(values: np.ndarray, *, confidence: float = 0.95) -> tuple[floa
     return mean, float(mean - half), float(mean + half)
 
 
+_MEANS = ("optimism", "n_features", "n_distinct", "seconds")
+
+
 def _summarise_arm(dataset: str, arm: str, runs: pd.DataFrame) -> dict[str, object]:
     mean, low, high = mean_interval(runs["heldout_score"].to_numpy(dtype=float))
     return {
@@ -543,10 +542,7 @@ def _summarise_arm(dataset: str, arm: str, runs: pd.DataFrame) -> dict[str, obje
         "heldout_low": low,
         "heldout_high": high,
         "inner_mean": float(runs["inner_score"].mean()),
-        "optimism_mean": float(runs["optimism"].mean()),
-        "n_features_mean": float(runs["n_features"].mean()),
-        "n_distinct_mean": float(runs["n_distinct"].mean()),
-        "seconds_mean": float(runs["seconds"].mean()),
+        **{f"{name}_mean": float(runs[name].mean()) for name in _MEANS},
         **{f"{name}_mean": _mean(runs, name) for name in ("brier", "precision", "recall")},
         **{name: runs[name].iloc[0] for name in PROTOCOL_COLUMNS if name in runs},
     }
@@ -557,11 +553,11 @@ def _mean(runs: pd.DataFrame, column: str) -> float:
 
 
 def _stability(estimate: StabilityEstimate | None) -> dict[str, float]:
-    names = ("stability", "stability_low", "stability_high")
-    values = (float("nan"),) * 3
-    if estimate is not None:
-        values = estimate.value, estimate.low, estimate.high
-    return dict(zip(names, values, strict=True))
+    nan = float("nan")
+    value, low, high = (
+        (nan, nan, nan) if estimate is None else (estimate.value, estimate.low, estimate.high)
+    )
+    return {"stability": value, "stability_low": low, "stability_high": high}
 
 
 NULL_COLUMNS = (
@@ -646,8 +642,8 @@ def read_status(folder: Path) -> ExperimentStatus:
     """Look at a results folder; nothing is changed, and running processes are not disturbed."""
     plan, store = read_plan(folder), Store(folder)
     runs = tuple(
-        _run_state(store, run_id, arm, seed)
-        for run_id, (arm, seed) in zip(plan.run_ids, _arms_and_seeds(plan), strict=True)
+        _run_state(store, run_id, arm if number is None else f"{arm}, labels permuted", seed)
+        for run_id, (arm, seed, number) in zip(plan.run_ids, plan.config.run_list(), strict=True)
     )
     return ExperimentStatus(folder, plan.config.name, runs, tuple(_leftovers(store, plan.run_ids)))
 
@@ -667,14 +663,12 @@ def clean_results(
                 continue
             n_bytes += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
             removed.append(folder)
-            if not dry:
-                _remove(folder)
+            try:
+                if not dry:
+                    shutil.rmtree(folder)
+            except OSError as error:
+                raise ResultsError(f"{folder}: cannot be removed: {error.strerror}.") from error
     return removed, n_bytes
-
-
-def _arms_and_seeds(plan: Plan) -> Iterator[tuple[str, int]]:
-    for arm, seed, permutation in plan.config.run_list():
-        yield arm if permutation is None else f"{arm}, labels permuted", seed
 
 
 def _run_state(store: Store, run_id: str, arm: str, seed: int) -> RunState:
@@ -713,10 +707,3 @@ def _is_run(folder: Path) -> bool:
         return {"arm", "seed"} <= RunRecord(folder).config.keys()
     except (ResultsError, TypeError, ValueError):
         return False
-
-
-def _remove(folder: Path) -> None:
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise ResultsError(f"{folder}: cannot be removed: {error.strerror}.") from error

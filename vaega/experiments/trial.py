@@ -12,6 +12,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer, precision_recall_fscore_support
 
 from vaega.core.errors import InputError
+from vaega.core.figures import principal_axes
 from vaega.core.files import plain
 from vaega.core.randomness import derive_rng, derive_seed, seed_unset
 from vaega.core.threads import captured_warnings, one_thread
@@ -45,8 +46,8 @@ class TrialResult:
     selected: np.ndarray
     frequencies: np.ndarray  # Share of the last population that selects each feature
     history: pd.DataFrame  # One row a generation
-    n_asked: int  # Evaluations asked for, and different masks among them
-    n_distinct: int  # Evaluations asked for, and different masks among them
+    n_asked: int  # Evaluations asked for
+    n_distinct: int  # Different masks among them
     n_scored: int  # Masks that were computed now: a resumed run finds the others in its memory
     n_searches: int  # Searches that voted; 1 where a single one decided
     # Nogueira's stability over the masks of the searches, where there were several
@@ -326,7 +327,7 @@ def describe_generator(trial: "Trial", sampler: Any, preparation: Preparation) -
                 y,
                 X_test=fitted.transform(trial.X[split.test]),
                 y_test=trial.y[split.test],
-                n_synthetic=_n_synthetic(len(X), y),
+                n_synthetic=max(2 * len(np.unique(y)), min(max(_FEWEST, len(X)), _MOST)),
                 seed=seed,
             )
             return {
@@ -338,36 +339,21 @@ def describe_generator(trial: "Trial", sampler: Any, preparation: Preparation) -
         return {"name": type(sampler).__name__, "error": str(error)}
 
 
-def _n_synthetic(n_rows: int, y: np.ndarray) -> int:
-    return max(2 * len(np.unique(y)), min(max(_FEWEST, n_rows), _MOST))
-
-
 def _measured(drawn: Any, seed: int) -> dict[str, Any]:
-    from vaega.generative.quality._classifiers import (
-        check_copies,
-        compare_samples,
-        measure_densities,
-    )
-    from vaega.generative.quality._measurement import (
-        CLIPPED_AT,
-        say_copies,
-        say_densities,
-        say_two_sample,
-        say_variance,
-    )
+    from vaega.generative.quality import _classifiers, _measurement
     from vaega.generative.quality._similarity import variance_table
 
     plain_rows, has_density = drawn.rows.in_units(), hasattr(drawn.model, "score_samples")
-    clipped = plain_rows.scaled(limit=CLIPPED_AT)
+    clipped = plain_rows.scaled(limit=_measurement.CLIPPED_AT)
     variances = variance_table(clipped)
-    two_sample = compare_samples(clipped, rng=derive_rng(seed, "two samples"))
-    copies = check_copies(clipped, rng=derive_rng(seed, "copies"))
-    densities = measure_densities(drawn.model, drawn.rows, references=has_density)
+    two_sample = _classifiers.compare_samples(clipped, rng=derive_rng(seed, "two samples"))
+    copies = _classifiers.check_copies(clipped, rng=derive_rng(seed, "copies"))
+    densities = _classifiers.measure_densities(drawn.model, drawn.rows, references=has_density)
     words = [
-        say_variance(variances),
-        say_two_sample(two_sample),
-        say_copies(copies),
-        say_densities(densities, drawn.generator),
+        _measurement.say_variance(variances),
+        _measurement.say_two_sample(two_sample),
+        _measurement.say_copies(copies),
+        _measurement.say_densities(densities, drawn.generator),
     ]
     report = getattr(drawn.model, "report_", None)
     return plain(
@@ -396,11 +382,7 @@ def _points(rows: Any, model: Any, seed: int) -> dict[str, Any]:
         scale = np.where(scale > 0.0, scale, 1.0)
         real, synthetic = real / scale, synthetic / scale
     centre = real.mean(axis=0)
-    _, lengths, axes = np.linalg.svd(real - centre, full_matrices=False)
-    axes = axes[:2]
-    largest = np.abs(axes).argmax(axis=1)
-    axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]  # no solver's choice
-    share = np.square(lengths[:2]) / max(float(np.square(lengths).sum()), 1e-300)
+    axes, share = principal_axes(real)
     kinds = {"real": (real, rows.y_fit), "synthetic": (synthetic, rows.y_synthetic)}
     return {
         "space": space,

@@ -21,12 +21,12 @@ import pandas as pd
 import yaml
 from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
-from sklearn.base import clone
 from sklearn.metrics import get_scorer
 
 from vaega.core.errors import ConfigError, InputError, MissingExtraError, ResultsError, first_line
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
 from vaega.core.randomness import derive_seed, seed_unset
+from vaega.core.tables import csv_text
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
@@ -38,6 +38,7 @@ from vaega.experiments.config import (
     TuneConfig,
     make_config,
 )
+from vaega.experiments.monitor import quiet_logger
 from vaega.experiments.protocols import HonestProtocol, Trial
 from vaega.experiments.registry import (
     MODELS,
@@ -114,7 +115,7 @@ class Objective:
     def _score(self, arm: ArmConfig, split: Any, seed: int) -> float:
         sampler = make_sampler(arm, self.n_classes, device=self.device, cache=None)
         fold = self._prepared(sampler, split, seed)
-        classifier = clone(classifier_of(self.config.fitness))
+        classifier = classifier_of(self.config.fitness)
         seed_unset(classifier, derive_seed(seed, "classifier"))
         classifier.fit(fold.X_fit, fold.y_fit)
         scorer = get_scorer(self.config.fitness.metric)
@@ -294,14 +295,16 @@ class Study:
 
     def _run_one(self, study: Any, number: int, combinations: list[dict[str, str]]) -> None:
         states = self._optuna.trial.TrialState
-        study.sampler = self._sampler(number)
+        seed = derive_seed(self.tune.seed, "tune", number)
+        study.sampler = self._optuna.samplers.TPESampler(seed=seed)
         if combinations:
             study.enqueue_trial(combinations[number])
         trial = study.ask()
         try:
             params = self.space.suggest(trial, grid=bool(combinations))
             trial.set_user_attr("place", number)
-            measured = self._measured_before(study, trial.params) or self._measured_now(params)
+            before = self._measured_before(study, trial.params)
+            measured = before or self.objective.measure(self._arm(params))
         except InputError as error:  # of these parameters: the others go on
             trial.set_user_attr("error", str(error))
             study.tell(trial, state=states.FAIL)
@@ -309,21 +312,16 @@ class Study:
             study.tell(trial, state=states.FAIL)
             raise
         else:
-            _note(trial, measured)
+            trial.set_user_attr("seconds", round(measured.seconds, 3))
+            trial.set_user_attr("warnings", measured.warnings)
+            trial.set_user_attr("folds", list(measured.folds))
             study.tell(trial, measured.value)
-
-    def _measured_now(self, params: dict[str, Any]) -> Measured:
-        return self.objective.measure(self._arm(params))
 
     def _measured_before(self, study: Any, drawn: dict[str, Any]) -> Measured | None:
         for trial in _complete(study):  # whole numbers are often drawn twice
             if trial.params == drawn:
                 return Measured(trial.value, tuple(trial.user_attrs["folds"]), 0.0, 0)
         return None
-
-    def _sampler(self, number: int) -> Any:
-        seed = derive_seed(self.tune.seed, "tune", number)
-        return self._optuna.samplers.TPESampler(seed=seed)
 
     def _arm(self, params: dict[str, Any]) -> ArmConfig:
         generator = {"kind": self.generator.kind, **self.generator.parameters(), **params}
@@ -341,7 +339,7 @@ class Study:
         except OSError as error:
             raise ResultsError(f"{self.folder}: cannot be written: {error.strerror}.") from error
         try:
-            with _quiet():
+            with quiet_logger("optuna", logging.WARNING):
                 yield self._stored()
         finally:
             lock.release()
@@ -410,8 +408,9 @@ class Study:
                 "warnings": trial.user_attrs.get("warnings", 0),
                 "error": trial.user_attrs.get("error", ""),
             }
-            params = {k: _as_cell(v) for k, v in self._params(trial).items()}
-            rows.append({**row, **params})
+            for key, drawn in self._params(trial).items():
+                row[key] = "-".join(map(str, drawn)) if isinstance(drawn, list | tuple) else drawn
+            rows.append(row)
         return pd.DataFrame(rows)
 
     def _params(self, trial: Any) -> dict[str, Any]:
@@ -447,10 +446,8 @@ def tuned_config(
 
 def write_study(result: StudyResult, folder: Path) -> None:
     """Write ``trials.csv`` and ``importances.csv``."""
-    write_text(folder / "trials.csv", result.table.to_csv(index=False, lineterminator="\n"))
-    write_text(
-        folder / "importances.csv", result.importances.to_csv(index=False, lineterminator="\n")
-    )
+    write_text(folder / "trials.csv", csv_text(result.table))
+    write_text(folder / "importances.csv", csv_text(result.importances))
 
 
 def _tuned_arm(config: ExperimentConfig) -> tuple[str, GeneratorConfig]:
@@ -476,17 +473,6 @@ def _import_optuna() -> Any:
     return optuna
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    logger = logging.getLogger("optuna")
-    before = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
 def _ended(study: Any) -> list[Any]:
     # A trial that failed and says not why was interrupted.
     trials = study.get_trials(deepcopy=False)
@@ -496,13 +482,3 @@ def _ended(study: Any) -> list[Any]:
 
 def _complete(study: Any) -> list[Any]:
     return [trial for trial in _ended(study) if trial.value is not None]
-
-
-def _note(trial: Any, measured: Measured) -> None:
-    trial.set_user_attr("seconds", round(measured.seconds, 3))
-    trial.set_user_attr("warnings", measured.warnings)
-    trial.set_user_attr("folds", list(measured.folds))
-
-
-def _as_cell(value: Any) -> Any:
-    return "-".join(map(str, value)) if isinstance(value, list | tuple) else value

@@ -99,8 +99,7 @@ def plot_history(histories: Mapping[str, pd.DataFrame], ax: Axes | None = None) 
         ax.plot(table.index, table.mean(axis=1), color=colour, label=arm)
         ax.fill_between(table.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.15)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel("generation")
-    ax.set_ylabel("best objective on inner folds")
+    ax.set(xlabel="generation", ylabel="best objective on inner folds")
     if histories:
         ax.legend(frameon=False, loc="lower right")
     return clean(ax)
@@ -124,16 +123,10 @@ def plot_values(values: pd.DataFrame, ax: Axes | None = None, *, label: str = ""
     for index, arm in enumerate(values):
         column = values[arm].dropna().to_numpy(dtype=float)
         colour = COLOURS[index % len(COLOURS)]
-        ax.boxplot(
-            column,
-            positions=[index],
-            widths=0.5,
-            whis=(0.0, 100.0),
-            medianprops={"color": colour, "linewidth": 2.2},
-            boxprops={"color": colour},
-            whiskerprops={"color": colour},
-            capprops={"color": colour},
-        )
+        lines = ("boxprops", "whiskerprops", "capprops")
+        parts: dict[str, Any] = {name: {"color": colour} for name in lines}
+        parts["medianprops"] = {"color": colour, "linewidth": 2.2}
+        ax.boxplot(column, positions=[index], widths=0.5, whis=(0.0, 100.0), **parts)
         across = index + spread(len(column), 0.24)
         ax.scatter(across, column, s=16, color=colour, alpha=0.5, zorder=3)
     ax.set_xticks(range(values.shape[1]), [str(arm) for arm in values])
@@ -323,13 +316,11 @@ def study_table(table: pd.DataFrame, *, label: str, n_rows: int = 10) -> TextTab
     rows = []
     for _, trial in table.sort_values("value", ascending=False).head(n_rows).iterrows():
         value = f"{trial['value']:.4f}" if trial["state"] == "done" else "failed"
-        rows.append([str(trial["trial"]), value, *(_parameter(trial[name]) for name in names)])
+        drawn = (trial[name] for name in names)
+        shown = [f"{one:.4g}" if isinstance(one, float) else str(one) for one in drawn]
+        rows.append([str(trial["trial"]), value, *shown])
     title = f"{len(table)} trials, the best first"
     return TextTable(["trial", label, *names], rows, title, left=())
-
-
-def _parameter(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def plot_trials(table: pd.DataFrame, ax: Axes | None = None, *, label: str) -> Axes:
@@ -338,8 +329,7 @@ def plot_trials(table: pd.DataFrame, ax: Axes | None = None, *, label: str) -> A
     done = table[table["state"] == "done"]
     ax.plot(done["trial"], done["value"], "o", ms=4, color=COLOURS[0], label="trial")
     ax.step(table["trial"], table["best"], where="post", color=COLOURS[1], label="best so far")
-    ax.set_xlabel("trial")
-    ax.set_ylabel(label)
+    ax.set(xlabel="trial", ylabel=label)
     ax.legend(frameon=False)
     return ax
 
@@ -366,6 +356,5 @@ def plot_slice(table: pd.DataFrame, name: str, ax: Axes | None = None, *, label:
     shades = np.linspace(0.25, 1.0, len(done))
     # matplotlib takes one alpha a point, its types don't say so
     ax.scatter(values, done["value"], s=16, color=COLOURS[0], alpha=shades)  # type: ignore[arg-type]
-    ax.set_xlabel(name)
-    ax.set_ylabel(label)
+    ax.set(xlabel=name, ylabel=label)
     return ax

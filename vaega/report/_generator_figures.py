@@ -12,7 +12,7 @@ from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
 from vaega.core.errors import InputError
-from vaega.core.figures import COLOURS, DARK, clean, new_axes
+from vaega.core.figures import COLOURS, DARK, clean, new_axes, principal_axes
 
 # Beyond seven colours, classes differ by marker too.
 MARKERS = ("o", "^", "s", "D")
@@ -108,7 +108,7 @@ def latent_cloud(name: str, model: Any, X: Any) -> LatentCloud:
     """Encode rows, and reduce them to two dimensions where there are more."""
     points = np.asarray(model.transform(X), dtype=float)
     if points.shape[1] > 2:
-        points = points @ _main_axes(points)[0].T
+        points = points @ principal_axes(points)[0].T
     if points.shape[1] == 1:
         points = np.column_stack([points, np.zeros(len(points))])
     return LatentCloud(name, points, hasattr(model, "score_samples"))
@@ -177,8 +177,9 @@ def _frame(ax: Axes, cloud: LatentCloud) -> None:
 class Components:
     """Real and synthetic rows in the principal components of the real ones."""
 
-    real: np.ndarray  # Coordinates
-    synthetic: np.ndarray  # Coordinates
+    # Coordinates
+    real: np.ndarray
+    synthetic: np.ndarray
     shares: np.ndarray  # Share of the real rows' variance that each component has
 
 
@@ -188,7 +189,7 @@ def principal_components(real: Any, synthetic: Any) -> Components:
     mean, deviation = real.mean(axis=0), real.std(axis=0)
     scale = np.where(deviation > 0, deviation, np.inf)  # constant columns say nothing
     real, synthetic = (real - mean) / scale, (synthetic - mean) / scale
-    axes, shares = _main_axes(real)
+    axes, shares = principal_axes(real)
     return Components(real @ axes.T, synthetic @ axes.T, shares)
 
 
@@ -235,15 +236,6 @@ def draw_components(
     axes[0].set_ylabel(f"second component ({100 * components.shares[1]:.0f} %)")
     _legend_outside(figure, axes[0])
     return figure
-
-
-def _main_axes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two principal axes (2, n_features), signs fixed, and their shares of the variance."""
-    centred = rows - rows.mean(axis=0)
-    _, lengths, axes = np.linalg.svd(centred, full_matrices=False)
-    axes, squares = axes[:2], np.square(lengths)
-    signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
-    return axes * signs[:, None], squares[:2] / (squares.sum() or 1.0)
 
 
 def _draw_classes(
@@ -405,8 +397,9 @@ class ClassFigures:
 
     classifier: str  # Whose
     labels: list[str]  # The classes, with the number of their held-out rows
-    real: pd.DataFrame  # Trained on real and on synthetic rows
-    synthetic: pd.DataFrame  # Trained on real and on synthetic rows
+    # Trained on such rows
+    real: pd.DataFrame
+    synthetic: pd.DataFrame
 
 
 def class_figures(report: Any, classifier: str | None = None) -> ClassFigures:

@@ -42,7 +42,9 @@ def write_report(folder: Path) -> Path:
     figure = draw_overview(arm_points(results.runs), results.histories, label=label)
     for kind in ("svg", "png", "pdf"):
         write_bytes(folder / "figures" / f"overview.{kind}", render(figure, kind))
-    page = _template().render(
+    loader = PackageLoader("vaega.report", "templates")
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True)
+    page = environment.get_template("report.html").render(
         name=results.config["name"],
         description=results.config.get("description", ""),
         statement=statement_of(results.config),
@@ -59,11 +61,6 @@ def write_report(folder: Path) -> Path:
     )
     write_text(folder / "report.html", page)
     return folder / "report.html"
-
-
-def _template() -> Any:
-    loader = PackageLoader("vaega.report", "templates")
-    return Environment(loader=loader, autoescape=True, trim_blocks=True).get_template("report.html")
 
 
 _SUMMARY_NOTE = (
@@ -88,16 +85,9 @@ def _failures(results: Results) -> list[str]:
 
 # Columns of the table of runs, and how many decimals they have.
 _RUN_COLUMNS = {
-    "arm": None,
-    "seed": None,
-    "status": None,
-    "heldout_score": 3,
-    "inner_score": 3,
-    "optimism": 3,
-    "n_features": 1,
-    "n_distinct": 0,
-    "seconds": 1,
-}
+    "arm": None, "seed": None, "status": None, "heldout_score": 3, "inner_score": 3, "optimism": 3,
+    "n_features": 1, "n_distinct": 0, "seconds": 1,
+}  # fmt: skip
 
 
 def _runs_table(runs: pd.DataFrame) -> TextTable:
@@ -136,14 +126,10 @@ def run_charts(results: Results) -> list[Chart]:
     done = results.runs[results.runs["status"] == "done"]
     if done.empty:
         return []
-    held = "held-out" if _is_honest(results) else SEEN
+    held, label = ("held-out", HELD_OUT) if _is_honest(results) else (SEEN, SEEN)
+    caption = f"Scores: {held} filled, inner hollow; bars are means with their 95 % interval"
     return [
-        scores_chart(
-            "scores",
-            f"Scores: {held} filled, inner hollow; bars are means with their 95 % interval",
-            done,
-            label=HELD_OUT if _is_honest(results) else SEEN,
-        ),
+        scores_chart("scores", caption, done, label=label),
         _sizes_chart(done),
         _front_chart(done, f"{held} score"),
         _evolution_chart(results.histories),
@@ -229,7 +215,8 @@ def feature_charts(results: Results) -> list[Chart]:
             caption += f"; stability {stability.value:.2f} {ends}"
         shown = table.head(MOST_FEATURES)
         names = shown["name"].astype(str)
-        cut = [_cut(name) for name in names]
+        most = _MOST_LETTERS
+        cut = [name if len(name) <= most else f"{name[: most - 1]}…" for name in names]
         ax = new_axes((_SIZE[0], 0.75 + 0.22 * max(1, len(shown))))
         colour = COLOURS[index % len(COLOURS)]
         plot_frequencies(shown.assign(name=range(len(cut))), ax, colour=colour)
@@ -241,10 +228,6 @@ def feature_charts(results: Results) -> list[Chart]:
         bars = dict(zip(ax.patches, tips[::-1], strict=True))
         charts.append(_chart(f"features-{index}", caption, ax, bars, title=arm))
     return charts
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _MOST_LETTERS else name[: _MOST_LETTERS - 1] + "…"
 
 
 def _chart(

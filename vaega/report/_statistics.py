@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
-from scipy.stats import rankdata
 
 from vaega.core.checks import check_count, check_probability
 from vaega.core.errors import InputError
@@ -207,27 +206,19 @@ def comparison_table(comparisons: Sequence[ArmComparison]) -> pd.DataFrame:
     0     b      a        -0.1
     """
     rows = [
-        {
-            "first": pair.first,
-            "second": pair.second,
-            "n_pairs": pair.n_pairs,
-            "first_mean": pair.first_mean,
-            "second_mean": pair.second_mean,
-            "difference": pair.difference,
-            "low": pair.low,
-            "high": pair.high,
-            "n_above": pair.n_above,
-            "n_below": pair.n_below,
-            "test": pair.test.name,
-            "p_value": pair.test.p_value,
-            "adjusted_p_value": pair.adjusted_p_value,
-            "superiority": pair.superiority,
-            "cliffs_delta": pair.delta,
-            "effect": pair.effect,
-        }
+        {name: getattr(pair, name) for name in _PAIR_FIGURES}
+        | {"test": pair.test.name, "p_value": pair.test.p_value}
+        | {"adjusted_p_value": pair.adjusted_p_value, "superiority": pair.superiority}
+        | {"cliffs_delta": pair.delta, "effect": pair.effect}
         for pair in comparisons
     ]
     return pd.DataFrame(rows)
+
+
+_PAIR_FIGURES = (
+    "first", "second", "n_pairs", "first_mean", "second_mean", "difference", "low", "high",
+    "n_above", "n_below",
+)  # fmt: skip
 
 
 def _pairs(arms: list[str], against: str | None) -> Iterator[tuple[str, str]]:
@@ -260,7 +251,9 @@ def _compare(
         )
     else:
         test = corrected_t(differences, test_share=test_share)
-        low, high = _corrected_interval(differences, test_share, confidence)
+        quantile = stats.t.ppf(0.5 + confidence / 2.0, len(differences) - 1)
+        half = float(quantile * corrected_error(differences, test_share=test_share))
+        low, high = float(differences.mean()) - half, float(differences.mean()) + half
     return ArmComparison(
         first=first,
         second=second,
@@ -278,15 +271,6 @@ def _compare(
         delta=cliffs_delta(a, b),
         confidence=confidence,
     )
-
-
-def _corrected_interval(
-    differences: np.ndarray, test_share: float, confidence: float
-) -> tuple[float, float]:
-    quantile = stats.t.ppf(0.5 + confidence / 2.0, len(differences) - 1)
-    half = float(quantile * corrected_error(differences, test_share=test_share))
-    mean = float(differences.mean())
-    return mean - half, mean + half
 
 
 # Up to here every way of giving signs to the differences is counted, 65,536 at most.
@@ -549,7 +533,7 @@ def superiority(a: ArrayLike, b: ArrayLike) -> float:
     0.9444444444444444
     """
     a, b = as_values(a, owner="superiority"), as_values(b, owner="superiority")
-    ranks = rankdata(np.concatenate([a, b]))[: len(a)].sum()
+    ranks = stats.rankdata(np.concatenate([a, b]))[: len(a)].sum()
     return float((ranks - len(a) * (len(a) + 1) / 2) / (len(a) * len(b)))
 
 

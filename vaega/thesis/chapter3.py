@@ -28,6 +28,7 @@ from vaega.experiments.baselines import (
     STATEMENT,
     BaselineSettings,
     complete_baselines,
+    failures,
     tabulate_classes,
     tabulate_tasks,
 )
@@ -43,6 +44,7 @@ from vaega.generative.quality._classifiers import TRAINING_SHARE, measure_transf
 from vaega.generative.quality._rows import check_rows, share_rows
 from vaega.thesis.as_run_generator import AsRunGenerator
 from vaega.thesis.published import (
+    PRESETS,
     find_source,
     load_thesis_dataset,
     mean_beside,
@@ -168,13 +170,6 @@ def _of_the_toolkit(
 
 # Of the pooled rows, as in the thesis: 22 of 72, 780 of 2600, 1800 of 6000, 57 of 190.
 TEST_SIZE = 0.3
-PRESETS = {
-    "leukemia": "thesis_leukemia",
-    "madelon": "thesis_madelon",
-    "gisette": "thesis_gisette",
-    "gcm": "thesis_gcm",
-    "all-leukemia": "thesis_all",
-}
 N_RUNS = {"smoke": 1, "small": 3, "full": 10}
 
 
@@ -745,8 +740,5 @@ def _computed(
         stand_in_note(thesis_name, tasks[0].dataset) or "",
         f"{thesis_name}: {describe_runs(table, records)}",
     ]
-    notes += [
-        f"{row['dataset']}, {MODELS[str(row['model'])].title}, seed {row['seed']}: {row['error']}"
-        for _, row in table[table["status"] == "failed"].iterrows()
-    ]
-    return table, tabulate_classes(store, tasks), [note for note in notes if note]
+    notes = [note for note in (*notes, *failures(table)) if note]
+    return table, tabulate_classes(store, tasks), notes

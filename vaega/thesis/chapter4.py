@@ -32,7 +32,7 @@ from vaega.fitness._cross_validated import CrossValidatedFitness
 from vaega.generative._settings import find_preset
 from vaega.report._statistics import compare_arms, comparison_table
 from vaega.selection._stability import nogueira_interval
-from vaega.thesis.as_run_generator import AsRunGenerator, SyntheticRows
+from vaega.thesis.as_run_generator import AsRunGenerator
 from vaega.thesis.protocols import described_fold, with_synthetic_rows
 from vaega.thesis.published import (
     GCM_EXPERIMENTS,
@@ -40,6 +40,7 @@ from vaega.thesis.published import (
     GROUPS,
     MEASURES,
     NETWORKS,
+    PRESETS,
     SOURCES,
     Group,
     compare_group,
@@ -279,7 +280,6 @@ def _notes(group: Group, config: ExperimentConfig, data: str) -> list[str]:
     return [make_protocol(config.protocol).statement, *([note] if note else [])]
 
 
-_PRESETS = {"all-leukemia": "thesis_all"}
 _HONEST = (
     "Under honest, accuracy and features are those of the final mask on test rows read once; under "
     "the others, means of the last population on the rows of the fitness, as the thesis has them."
@@ -330,16 +330,9 @@ def networks(name: str, request: Request) -> ThesisTable:
     for network in NETWORKS:
         if not request.wants(network["dataset"]):
             continue
-        preset = find_preset(
-            _PRESETS.get(network["dataset"], f"thesis_{network['dataset']}"), owner="table 4.1"
-        )
-        ours = {
-            "layer_1": preset["hidden"][0],
-            "layer_2": preset["hidden"][1],
-            "latent": preset["latent"],
-            "learning_rate": preset["learning_rate"],
-            "max_epochs": preset["max_epochs"],
-        }
+        preset = find_preset(PRESETS[network["dataset"]], owner="table 4.1")
+        ours = {"layer_1": preset["hidden"][0], "layer_2": preset["hidden"][1]}
+        ours |= {key: preset[key] for key in ("latent", "learning_rate", "max_epochs")}
         same = all(network[key] == value for key, value in ours.items())
         rows.append({**network, **{f"preset_{key}": v for key, v in ours.items()}, "same": same})
     return ThesisTable(name, "Networks, published and as presets", pd.DataFrame(rows), decimals=8)
@@ -647,16 +640,13 @@ def _of_group(group: Group, request: Request) -> list[dict[str, object]]:
         share = config.protocol.synthetic_test_share
         both = with_synthetic_rows(fold, made.X, labels, test_share=share)
         whose = {"dataset": group.dataset, "data": dataset.name, "generator": number}
-        rows.append(whose | _described(made) | _accuracies(config, both, len(trial.y_test)))
+        figures = {
+            "epochs": made.epochs,
+            "label_1": float(made.y.mean()),
+            "sd": float(made.X.std(axis=0).mean()),
+        }
+        rows.append(whose | figures | _accuracies(config, both, len(trial.y_test)))
     return rows
-
-
-def _described(made: SyntheticRows) -> dict[str, object]:
-    return {
-        "epochs": made.epochs,
-        "label_1": float(made.y.mean()),
-        "sd": float(made.X.std(axis=0).mean()),
-    }
 
 
 def _accuracies(config: ExperimentConfig, fold: Fold, n_real: int) -> dict[str, object]:

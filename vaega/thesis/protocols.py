@@ -7,7 +7,7 @@ They are transductive: nothing is held out, and every output says so. Configurat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -134,18 +134,11 @@ class AsDescribedProtocol:
     def _generator_seed(self, seed: int, trial_seed: int) -> int:
         return derive_seed(trial_seed, "generator")
 
-    def fold(
-        self,
-        trial: TransductiveTrial,
-        columns: np.ndarray,
-        preparation: Preparation,
-        arm: ArmConfig,
-        options: TrialOptions,
-        n_classes: int,
-    ) -> Fold:
+    def fold(self, run: "_TrialRun", arm: ArmConfig, columns: np.ndarray) -> Fold:
         """Return the rows of the fitness: every synthetic row is a fit row."""
-        sampler = make_sampler(arm, n_classes, device=options.device, cache=options.cache)
-        return described_fold(trial, columns, preparation, sampler)
+        options = run.options
+        sampler = make_sampler(arm, run.n_classes, device=options.device, cache=options.cache)
+        return described_fold(run.trial, columns, run.preparation, sampler)
 
     def run_trial(
         self,
@@ -155,8 +148,7 @@ class AsDescribedProtocol:
         options: TrialOptions,
         *,
         n_classes: int,
-        size: int | None = None,
-        describe: bool = False,
+        **unread: Any,
     ) -> TrialResult:
         """Search for masks whose fitness is computed on the test rows, as the thesis did."""
         return _TrialRun(self, config, trial, options, n_classes).result(arm)
@@ -188,18 +180,11 @@ class AsRunProtocol(AsDescribedProtocol):
             return super()._generator_seed(seed, trial_seed)
         return derive_seed(seed % self.config.generators, "generator")
 
-    def fold(
-        self,
-        trial: TransductiveTrial,
-        columns: np.ndarray,
-        preparation: Preparation,
-        arm: ArmConfig,
-        options: TrialOptions,
-        n_classes: int,
-    ) -> Fold:
+    def fold(self, run: "_TrialRun", arm: ArmConfig, columns: np.ndarray) -> Fold:
         """Return the rows of the fitness: a share of the synthetic ones is among the test rows."""
+        fold = described_fold(run.trial, columns, run.preparation, None)
         if arm.generator is None or arm.amount is None:
-            return described_fold(trial, columns, preparation, None)
+            return fold
         if arm.generator.kind not in ("vae", "conditional_vae"):
             raise ConfigError(
                 "protocol as-run: generator.kind must be vae or conditional_vae, as in the public "
@@ -207,17 +192,11 @@ class AsRunProtocol(AsDescribedProtocol):
             )
         from vaega.thesis.as_run_generator import AsRunGenerator  # brings torch
 
-        fold = described_fold(trial, columns, preparation, None)
-        model = make_arm_model(arm, device=options.device)
-        rows = AsRunGenerator.of(model, n_classes, device=options.device).draw(
-            fold.X_fit,
-            fold.y_fit,
-            fold.X_validate,
-            fold.y_validate,
-            arm.amount,
-            seed=trial.generator_seed,
-        )
-        labels = n_classes - 1 - rows.y if self.config.exchange_labels else rows.y
+        device = run.options.device
+        model = AsRunGenerator.of(make_arm_model(arm, device=device), run.n_classes, device=device)
+        fit, test = (fold.X_fit, fold.y_fit), (fold.X_validate, fold.y_validate)
+        rows = model.draw(*fit, *test, arm.amount, seed=run.trial.generator_seed)
+        labels = run.n_classes - 1 - rows.y if self.config.exchange_labels else rows.y
         share = self.config.synthetic_test_share
         return with_synthetic_rows(fold, rows.X, labels, test_share=share)
 
@@ -247,13 +226,11 @@ def with_synthetic_rows(fold: Fold, X: np.ndarray, y: np.ndarray, *, test_share:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _SearchRun:
+class _SearchRun(NamedTuple):
     """A search that has ended."""
 
     state: EvolutionState
     memory: FitnessMemory
-    n_features: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,11 +247,14 @@ class _TrialRun:
     def objective(self) -> Objective:
         return objective_of(self.config.fitness)
 
+    @property
+    def preparation(self) -> Preparation:
+        return Preprocessor(list(self.config.preprocess))
+
     def result(self, arm: ArmConfig) -> TrialResult:
         columns, first = self.preselected()
-        fold = self.fold(arm, columns)
-        settings = self.settings(self.config.search.settings(), len(columns))
-        last = self.search(fold, settings, len(columns), "second" if first else "search")
+        fold = self.protocol.fold(self, arm, columns)
+        last = self.search(fold, self.config.search.settings(), "second" if first else "search")
         figures = self.figures(last, fold)
         n_all, searches = self.trial.X.shape[1], [*first, last]
         evaluations = sum((search.memory.evaluations for search in searches), Evaluations())
@@ -300,32 +280,20 @@ class _TrialRun:
             return every, []
         settings = preselect.settings(self.config.search.settings())
         n_searches = 1 if settings.n_searches == "auto" else int(settings.n_searches)
-        settings = self.settings(replace(settings, n_searches=1), len(every))
-        fold = self.fold(ArmConfig(), every)
-        searches = [
-            self.search(fold, settings, len(every), f"first-{number}")
-            for number in range(n_searches)
-        ]
+        settings, fold = (
+            replace(settings, n_searches=1),
+            self.protocol.fold(self, ArmConfig(), every),
+        )
+        searches = [self.search(fold, settings, f"first-{number}") for number in range(n_searches)]
         frequencies = np.mean([search.state.masks.mean(axis=0) for search in searches], axis=0)
         none = np.zeros(len(every), dtype=bool)
         return frequent_columns(frequencies, np.ones(len(every)), none, preselect.keep), searches
 
-    def settings(self, settings: SearchSettings, n_features: int) -> SearchSettings:
-        return settings.resolved(n_rows=len(self.trial.y), n_features=n_features)
-
-    def fold(self, arm: ArmConfig, columns: np.ndarray) -> Fold:
-        preparation = Preprocessor(list(self.config.preprocess))
-        return self.protocol.fold(
-            self.trial, columns, preparation, arm, self.options, self.n_classes
-        )
-
-    def search(
-        self, fold: Fold, settings: SearchSettings, n_features: int, name: str
-    ) -> _SearchRun:
-        checkpoint = self.options.checkpoint
+    def search(self, fold: Fold, settings: SearchSettings, name: str) -> _SearchRun:
+        checkpoint, n_features = self.options.checkpoint, fold.X_fit.shape[1]
         search = TransductiveSearch(
             self.objective,
-            settings,
+            settings.resolved(n_rows=len(self.trial.y), n_features=n_features),
             self.protocol.variation,
             derive_seed(self.trial.seed, name),
             self.options.callbacks,
@@ -333,8 +301,7 @@ class _TrialRun:
         )
         with self.fitness(fold) as fitness:
             memory = FitnessMemory(fitness, n_features=n_features, store=self.options.store)
-            state = search.run(memory, digest=fitness.digest)
-            return _SearchRun(state, memory, n_features)
+            return _SearchRun(search.run(memory, digest=fitness.digest), memory)
 
     def fitness(self, fold: Fold) -> CrossValidatedFitness:
         fitness = self.config.fitness
@@ -353,7 +320,7 @@ class _TrialRun:
         state, n_real = search.state, len(self.trial.y_test)
         known, metric = search.memory.recall()
         values = {mask.tobytes(): float(value) for mask, value in zip(known, metric, strict=True)}
-        masks = np.vstack([state.best_mask, np.ones(search.n_features, dtype=bool)])
+        masks = np.vstack([state.best_mask, np.ones(search.memory.n_features, dtype=bool)])
         real = replace(
             fold, X_validate=fold.X_validate[:n_real], y_validate=fold.y_validate[:n_real]
         )
@@ -375,7 +342,7 @@ def _history(searches: Iterable[_SearchRun], objective: Objective) -> pd.DataFra
     for number, search in enumerate(searches):
         table = pd.DataFrame(list(search.state.history))
         table["mean_accuracy"] = [
-            mean_metric(mean, size, objective, search.n_features)
+            mean_metric(mean, size, objective, search.memory.n_features)
             for mean, size in zip(table["mean"], table["mean_n_features"], strict=True)
         ]
         tables.append(table.assign(selection=number))
@@ -419,7 +386,7 @@ class TransductiveSearch:
         rng = derive_rng(self.seed, "search")
         toolbox = build_toolbox(self.settings, np.ones(n_features), rng)
         if not self.variation.mutates:
-            toolbox.register("mutate", _unchanged)
+            toolbox.register("mutate", lambda mask: (mask,))
         if self.variation.redraws_parents:
             toolbox.register("select", _redrawn, select=toolbox.select, rng=rng)
         return Generational(
@@ -444,10 +411,6 @@ class TransductiveSearch:
             memory.restore(arrays)
             restore_callbacks(hooks, arrays)
         return SaveCheckpoint(path, extra=memory.to_arrays, callbacks=hooks, identity=identity)
-
-
-def _unchanged(mask: np.ndarray) -> tuple[np.ndarray]:
-    return (mask,)
 
 
 def _redrawn(

@@ -155,6 +155,8 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "gcm": ("gcm", "gcm1363"),
     "all-leukemia": ("all_leukemia", "all_leukemia_yeoh6"),
 }
+# The network of each, of `vaega.generative._settings.PRESETS`
+PRESETS = {name: f"thesis_{name.removesuffix('-leukemia')}" for name in SOURCES}
 
 
 def find_source(name: str) -> str:

@@ -53,10 +53,6 @@ PROTOCOLS = ("as-run", "as-described", "honest")
 DATASETS = ("leukemia", "madelon", "gisette", "gcm", "all-leukemia")
 
 
-def _silent(line: str) -> None:
-    """Say nothing."""
-
-
 @dataclass(frozen=True)
 class Request:
     """What to reproduce, and with how much effort."""
@@ -74,7 +70,7 @@ class Request:
     groups: tuple[str, ...] = ()
     # Whether to show the runs of chapter 4 that are finished, and to run nothing
     finished: bool = False
-    tell: Callable[[str], None] = _silent  # Is given a line of progress
+    tell: Callable[[str], None] = lambda line: None  # Is given a line of progress
 
     def __post_init__(self) -> None:
         owner = "reproduce thesis"
@@ -119,17 +115,10 @@ TABLES: dict[str, str] = {
 # The same for figures: ``function(name: str, request: Request) -> ThesisFigure``.
 PICTURES: dict[str, str] = {
     "3.5": "vaega.thesis.chapter3:accuracy_by_rows",
-    "4.7": "vaega.thesis.chapter4:box_plots",
-    "4.8": "vaega.thesis.chapter4:box_plots",
-    "4.9": "vaega.thesis.chapter4:box_plots",
-    "4.10": "vaega.thesis.chapter4:box_plots",
-    "4.11": "vaega.thesis.chapter4:box_plots",
-    "4.12": "vaega.thesis.chapter4:by_size",
-    "4.13": "vaega.thesis.chapter4:by_size",
-    "4.14": "vaega.thesis.chapter4:box_plots",
-    "4.15": "vaega.thesis.chapter4:box_plots",
-    "4.16": "vaega.thesis.chapter4:all_datasets",
-    "4.17": "vaega.thesis.chapter4:all_datasets",
+    **{f"4.{number}": "vaega.thesis.chapter4:box_plots" for number in range(7, 12)},
+    **{f"4.{number}": "vaega.thesis.chapter4:by_size" for number in (12, 13)},
+    **{f"4.{number}": "vaega.thesis.chapter4:box_plots" for number in (14, 15)},
+    **{f"4.{number}": "vaega.thesis.chapter4:all_datasets" for number in (16, 17)},
     "convergence": "vaega.thesis.chapter4:convergence",
 }
 
@@ -228,13 +217,10 @@ def _shower(table: ThesisTable, column: Any) -> Callable[[Any], str]:
     return show
 
 
-def _numeric(column: pd.Series) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column)) and column.dtype != bool
-
-
 def _text_table(table: ThesisTable) -> TextTable:
     columns = [str(column) for column in table.rows.columns]
-    left = [i for i, column in enumerate(columns) if not _numeric(table.rows[column])]
+    numbers = table.rows.select_dtypes("number").columns
+    left = [i for i, column in enumerate(table.rows.columns) if column not in numbers]
     return TextTable([name.replace("_", " ") for name in columns], cells_of(table), left=left)
 
 
