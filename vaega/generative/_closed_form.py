@@ -1,5 +1,6 @@
 """Generative models in closed form, the baselines of the autoencoders: PPCA and class Gaussians."""
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -39,11 +40,13 @@ from vaega.generative._training import History, gaussian_kl
 FOLD_STEPS = 5
 
 
+@dataclass(eq=False, repr=False)
 class ClosedForm(GenerativeModel):
     """Fitting of the closed forms; a subclass makes a codec of scaled rows."""
 
-    standardize: bool
-    random_state: Any
+    _: KW_ONLY
+    standardize: bool = True
+    random_state: Any = None
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Estimate the model.
@@ -96,6 +99,7 @@ class ClosedForm(GenerativeModel):
         raise NotImplementedError
 
 
+@dataclass(eq=False, repr=False)
 class ProbabilisticPCA(ClosedForm):
     """Principal components as a density: a few latent directions and equal noise in all columns.
 
@@ -144,12 +148,7 @@ class ProbabilisticPCA(ClosedForm):
     -2.53
     """
 
-    def __init__(
-        self, latent: int | str = "auto", *, standardize: bool = True, random_state: Any = None
-    ):
-        self.latent = latent
-        self.standardize = standardize
-        self.random_state = random_state
+    latent: int | str = "auto"
 
     @property
     def latent_(self) -> int:
@@ -218,10 +217,6 @@ class ClassGaussian(ClosedForm):
     """
 
     sees_labels = True
-
-    def __init__(self, *, standardize: bool = True, random_state: Any = None):
-        self.standardize = standardize
-        self.random_state = random_state
 
     def _codec(self, rows: Tensor, codes: np.ndarray) -> tuple[LinearCodec, float]:
         classes, share = torch.from_numpy(codes), np.bincount(codes) / len(codes)

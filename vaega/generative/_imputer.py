@@ -1,5 +1,6 @@
 """Imputation of missing entries by a generative model, as a scikit-learn transformer."""
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +15,7 @@ from vaega.generative._registry import check_model, default_model
 OWNER = "VAEImputer"
 
 
+@dataclass(eq=False, repr=False)
 class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fill in missing entries, NaN, by what a generative model has learned of the others.
 
@@ -59,20 +61,12 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     array([4., 8.])
     """
 
-    def __init__(
-        self,
-        model: Any = None,
-        *,
-        n_importance_samples: int | None = None,
-        n_imputations: int = 1,
-        keep_empty_features: bool = False,
-        random_state: Any = 0,
-    ):
-        self.model = model
-        self.n_importance_samples = n_importance_samples
-        self.n_imputations = n_imputations
-        self.keep_empty_features = keep_empty_features
-        self.random_state = random_state
+    model: Any = None
+    _: KW_ONLY
+    n_importance_samples: int | None = None
+    n_imputations: int = 1
+    keep_empty_features: bool = False
+    random_state: Any = 0
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the model on rows that may lack entries.

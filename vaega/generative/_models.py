@@ -8,8 +8,8 @@ another kind is a subclass of `BaseAutoencoder` whose `network_class` is a netwo
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -62,6 +62,7 @@ from vaega.generative._training import (
 POSTERIOR_POINTS = 64
 
 
+@dataclass(eq=False, repr=False)
 class BaseAutoencoder(GenerativeModel):
     """Training and settings of the autoencoders; a subclass names its network.
 
@@ -71,52 +72,30 @@ class BaseAutoencoder(GenerativeModel):
         The network that is trained.
     """
 
-    network_class: type[VariationalNetwork] = VariationalNetwork
+    network_class: ClassVar[type[VariationalNetwork]] = VariationalNetwork
     has_presets = True
-    _check_latent: Any = staticmethod(check_latent)
+    _check_latent: ClassVar[Any] = staticmethod(check_latent)
 
-    def __init__(
-        self,
-        hidden: Sequence[int] = (128, 64),
-        latent: Any = 16,
-        *,
-        norm: str | None = "batch",
-        output_norm: bool = False,
-        standardize: bool = True,
-        likelihood: str = "gaussian",
-        sigma: float | str = "heldout",
-        calibration: str = "matched",
-        learning_rate: float = 1e-3,
-        batch_size: int = 256,
-        max_epochs: int = 1000,
-        patience: int = 40,
-        validation: str = "auto",
-        validation_fraction: float = 0.2,
-        class_weight: Any = None,
-        balanced_batches: bool = False,
-        precision: str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ):
-        self.hidden = hidden
-        self.latent = latent
-        self.norm = norm
-        self.output_norm = output_norm
-        self.standardize = standardize
-        self.likelihood = likelihood
-        self.sigma = sigma
-        self.calibration = calibration
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.validation = validation
-        self.validation_fraction = validation_fraction
-        self.class_weight = class_weight
-        self.balanced_batches = balanced_batches
-        self.precision = precision
-        self.device = device
-        self.random_state = random_state
+    hidden: Sequence[int] = (128, 64)
+    latent: Any = 16
+    _: KW_ONLY
+    norm: str | None = "batch"
+    output_norm: bool = False
+    standardize: bool = True
+    likelihood: str = "gaussian"
+    sigma: float | str = "heldout"
+    calibration: str = "matched"
+    learning_rate: float = 1e-3
+    batch_size: int = 256
+    max_epochs: int = 1000
+    patience: int = 40
+    validation: str = "auto"
+    validation_fraction: float = 0.2
+    class_weight: Any = None
+    balanced_batches: bool = False
+    precision: str = "auto"
+    device: str = "auto"
+    random_state: Any = None
 
     @classmethod
     def from_preset(cls, name: str, **changes: Any) -> Self:
@@ -227,65 +206,17 @@ class BaseAutoencoder(GenerativeModel):
         return tags
 
 
+@dataclass(eq=False, repr=False)
 class VariationalAutoencoder(BaseAutoencoder):
     """An autoencoder with latent noise, whose loss has the KL to a prior."""
 
-    def __init__(
-        self,
-        hidden: Sequence[int] = (128, 64),
-        latent: Any = 16,
-        *,
-        norm: str | None = "batch",
-        output_norm: bool = False,
-        standardize: bool = True,
-        likelihood: str = "gaussian",
-        sigma: float | str = "heldout",
-        calibration: str = "matched",
-        learning_rate: float = 1e-3,
-        batch_size: int = 256,
-        max_epochs: int = 1000,
-        patience: int = 40,
-        validation: str = "auto",
-        validation_fraction: float = 0.2,
-        beta: float = 1.0,
-        annealing: str | None = None,
-        annealing_epochs: int = 100,
-        n_cycles: int = 1,
-        free_bits: float = 0.0,
-        n_draws: int = 1,
-        class_weight: Any = None,
-        balanced_batches: bool = False,
-        precision: str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ):
-        super().__init__(
-            hidden,
-            latent,
-            norm=norm,
-            output_norm=output_norm,
-            standardize=standardize,
-            likelihood=likelihood,
-            sigma=sigma,
-            calibration=calibration,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            patience=patience,
-            validation=validation,
-            validation_fraction=validation_fraction,
-            class_weight=class_weight,
-            balanced_batches=balanced_batches,
-            precision=precision,
-            device=device,
-            random_state=random_state,
-        )
-        self.beta = beta
-        self.annealing = annealing
-        self.annealing_epochs = annealing_epochs
-        self.n_cycles = n_cycles
-        self.free_bits = free_bits
-        self.n_draws = n_draws
+    _: KW_ONLY
+    beta: float = 1.0
+    annealing: str | None = None
+    annealing_epochs: int = 100
+    n_cycles: int = 1
+    free_bits: float = 0.0
+    n_draws: int = 1
 
 
 class VAE(VariationalAutoencoder):

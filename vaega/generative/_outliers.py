@@ -1,5 +1,6 @@
 """Outlier and anomaly detection by a generative model, as a scikit-learn outlier detector."""
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Real
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ OWNER = "VAEOutlierDetector"
 COMBINED = ("likelihood", "latent")
 
 
+@dataclass(eq=False, repr=False)
 class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     """Tell unusual rows from usual ones by a generative model of all rows.
 
@@ -67,22 +69,13 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     np.int64(-1)
     """
 
-    def __init__(
-        self,
-        model: Any = None,
-        *,
-        kind: str = "combined",
-        reference: str = "posterior",
-        contamination: float | str = "auto",
-        n_importance_samples: int | None = None,
-        random_state: Any = 0,
-    ):
-        self.model = model
-        self.kind = kind
-        self.reference = reference
-        self.contamination = contamination
-        self.n_importance_samples = n_importance_samples
-        self.random_state = random_state
+    model: Any = None
+    _: KW_ONLY
+    kind: str = "combined"
+    reference: str = "posterior"
+    contamination: float | str = "auto"
+    n_importance_samples: int | None = None
+    random_state: Any = 0
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the model and set the threshold.

@@ -7,7 +7,7 @@ ones in the containers they came in; a subclass draws the rows.
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
 from numbers import Real
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +26,7 @@ from vaega.generative._data import binary_units, check_labels, within_class_vari
 from vaega.generative._registry import check_model, default_model
 
 
+@dataclass(eq=False, repr=False)
 class BaseSampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     """An over-sampler for imbalanced-learn's pipelines; a subclass fills `_draw`.
 
@@ -42,9 +43,11 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator, ABC):
 
     _estimator_type = "sampler"
     _sampling_type = "over-sampling"
-    sampling_strategy: Any
-    n_per_class: Any
-    random_state: Any
+
+    _: KW_ONLY
+    sampling_strategy: Any = "auto"
+    n_per_class: Any = None
+    random_state: Any = None
 
     def fit(self, X: Any, y: Any) -> Self:
         """Check the data and resolve the strategy; nothing is drawn.
@@ -120,6 +123,7 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         return as_sampler(super().__sklearn_tags__())
 
 
+@dataclass(eq=False, repr=False)
 class GenerativeSampler(BaseSampler):
     """Add rows that a generative model, fitted on the rows given, draws for each class.
 
@@ -171,24 +175,11 @@ class GenerativeSampler(BaseSampler):
     ((180, 4), True)
     """
 
-    def __init__(
-        self,
-        model: Any = None,
-        *,
-        sampling_strategy: Any = "auto",
-        n_per_class: Any = None,
-        noise: bool = True,
-        source: str | None = None,
-        cache: Any = None,
-        random_state: Any = None,
-    ):
-        self.model = model
-        self.sampling_strategy = sampling_strategy
-        self.n_per_class = n_per_class
-        self.noise = noise
-        self.source = source
-        self.cache = cache
-        self.random_state = random_state
+    model: Any = None
+    _: KW_ONLY
+    noise: bool = True
+    source: str | None = None
+    cache: Any = None
 
     def _check_settings(self) -> None:
         if self.model is not None:
@@ -253,17 +244,6 @@ class Bootstrap(BaseSampler):
     ([[1.0], [2.0], [7.0], [7.0]], ['many', 'many', 'few', 'few'])
     """
 
-    def __init__(
-        self,
-        *,
-        sampling_strategy: Any = "auto",
-        n_per_class: Any = None,
-        random_state: Any = None,
-    ):
-        self.sampling_strategy = sampling_strategy
-        self.n_per_class = n_per_class
-        self.random_state = random_state
-
     def _draw(
         self, X: np.ndarray, y: np.ndarray, counts: dict[Any, int], seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -274,6 +254,7 @@ class Bootstrap(BaseSampler):
         return X[chosen], y[chosen]
 
 
+@dataclass(eq=False, repr=False)
 class GaussianJitter(BaseSampler):
     """Add rows of each class with Gaussian noise on every column.
 
@@ -309,18 +290,7 @@ class GaussianJitter(BaseSampler):
     ((180, 4), True)
     """
 
-    def __init__(
-        self,
-        share: float = 0.25,
-        *,
-        sampling_strategy: Any = "auto",
-        n_per_class: Any = None,
-        random_state: Any = None,
-    ):
-        self.share = share
-        self.sampling_strategy = sampling_strategy
-        self.n_per_class = n_per_class
-        self.random_state = random_state
+    share: float = 0.25
 
     def _check_settings(self) -> None:
         if check_number(self.share, "share", owner="GaussianJitter") < 0:
@@ -344,6 +314,7 @@ def _evenly(in_class: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarra
     return np.concatenate(rounds)[:n]
 
 
+@dataclass(eq=False, repr=False)
 class SMOTE(BaseSampler):
     """Add rows between rows of a class and their nearest neighbours in it.
 
@@ -383,18 +354,7 @@ class SMOTE(BaseSampler):
     ((180, 4), True)
     """
 
-    def __init__(
-        self,
-        k_neighbors: int = 5,
-        *,
-        sampling_strategy: Any = "auto",
-        n_per_class: Any = None,
-        random_state: Any = None,
-    ):
-        self.k_neighbors = k_neighbors
-        self.sampling_strategy = sampling_strategy
-        self.n_per_class = n_per_class
-        self.random_state = random_state
+    k_neighbors: int = 5
 
     def _check_settings(self) -> None:
         check_count(self.k_neighbors, "k_neighbors", owner="SMOTE")
