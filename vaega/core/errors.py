@@ -1,5 +1,6 @@
 """The errors a user can meet; each message is one sentence: who, which rule, what came, where."""
 
+from functools import partial
 from typing import Any
 
 
@@ -40,19 +41,7 @@ class InputError(ValueError):
 
     @classmethod
     def of(cls, owner: str, key: str, rule: str, value: Any) -> "InputError":
-        """Return the error of one value: its sentence is made of the fields.
-
-        Parameters
-        ----------
-        owner, key, rule : str
-            As above.
-        value : object
-            What came; the sentence ends with its representation.
-
-        Returns
-        -------
-        InputError
-        """
+        """Return the error of one value: its sentence is made of the fields."""
         sentence = f"{owner}: {key} {rule}, got {value!r}."
         return cls(sentence, owner=owner, key=key, rule=rule, value=value)
 
@@ -82,11 +71,8 @@ class MissingExtraError(InputError, ImportError):
 
     def __reduce__(self) -> Any:
         # From a worker process it comes back by its fields, not by its sentence.
-        return _missing_extra, (self.owner, self.package, self.extra)
-
-
-def _missing_extra(owner: str, package: str, extra: str) -> MissingExtraError:
-    return MissingExtraError(owner=owner, package=package, extra=extra)
+        fields = {"owner": self.owner, "package": self.package, "extra": self.extra}
+        return partial(MissingExtraError, **fields), ()
 
 
 def first_line(error: object) -> str:

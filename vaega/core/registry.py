@@ -5,7 +5,7 @@ YAML ``{class: package.Name, params: {...}}``. `Registry.resolve` turns all thre
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -102,6 +102,16 @@ def matching_arguments(function: Any, offered: Mapping[str, Any]) -> dict[str, A
     names = _parameters(function) or {}
     bound = function.keywords if isinstance(function, partial) else {}
     return {name: value for name, value in offered.items() if name in names and name not in bound}
+
+
+def can_be_called(function: Any, n_arguments: int, offered: Collection[str]) -> bool:
+    """Return whether a callable takes so many arguments, `rng`, and what it names of the rest."""
+    named = matching_arguments(function, dict.fromkeys(offered))
+    try:
+        inspect.signature(function).bind(*range(n_arguments), rng=None, **named)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def takes_argument(function: Any, name: str) -> bool:

@@ -135,12 +135,7 @@ def restore_callbacks(callbacks: Iterable[Callback], extra: Mapping[str, np.ndar
     >>> restore_callbacks(callbacks, {"callback.0.StopAfterSeconds.seconds": np.array(600.0)})
     """
     for index, callback in enumerate(callbacks):
-        owner = _owner(index, callback)
-        arrays = {
-            name.removeprefix(owner): array
-            for name, array in extra.items()
-            if name.startswith(owner)
-        }
+        arrays = _under(_owner(index, callback), extra)
         if arrays:
             callback.restore_arrays(arrays)
 
@@ -256,7 +251,7 @@ def _decode(plain: dict[str, Any], content: Arrays) -> EvolutionState:
     return EvolutionState(**fields, **plain)
 
 
-def _under(prefix: str, content: Arrays) -> Arrays:
+def _under(prefix: str, content: Mapping[str, np.ndarray]) -> Arrays:
     return {
         name.removeprefix(prefix): array
         for name, array in content.items()

@@ -2,17 +2,23 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from vaega.core.checks import check_count, check_positive
-from vaega.core.errors import InputError
+from vaega.core.checks import check_count, check_number, check_positive
 from vaega.evolution._evolution import Callback, EvolutionState, count_asked, restarts
 
 
-class StopWhenStagnant(Callback):
+class StopByState(Callback):
+    """A stop that the state of a resumed run may call for before its first generation."""
+
+    def on_start(self, algorithm: Any) -> bool | None:
+        """Return True when a resumed run had come to its end already."""
+        return self.on_generation(algorithm)
+
+
+class StopWhenStagnant(StopByState):
     """Stop when the best score has not risen for a number of generations.
 
     Parameters
@@ -34,16 +40,12 @@ class StopWhenStagnant(Callback):
     def __init__(self, patience: int = 10) -> None:
         self.patience = check_count(patience, "patience", owner="StopWhenStagnant")
 
-    def on_start(self, algorithm: Any) -> bool:
-        """Return True when a resumed run had come to its end already."""
-        return self.on_generation(algorithm)
-
     def on_generation(self, algorithm: Any) -> bool:
         """Return True when the last `patience` generations brought nothing."""
         return _is_stagnant(algorithm.state.history, self.patience)
 
 
-class StopAtTarget(Callback):
+class StopAtTarget(StopByState):
     """Stop when the best score has reached a target.
 
     Parameters
@@ -58,20 +60,14 @@ class StopAtTarget(Callback):
     """
 
     def __init__(self, score: float) -> None:
-        if not isinstance(score, Real) or isinstance(score, bool) or not np.isfinite(score):
-            raise InputError.of("StopAtTarget", "score", "must be a finite number", score)
-        self.score: float = float(score)
-
-    def on_start(self, algorithm: Any) -> bool:
-        """Return True when a resumed run had reached it already."""
-        return self.on_generation(algorithm)
+        self.score = check_number(score, "score", owner="StopAtTarget")
 
     def on_generation(self, algorithm: Any) -> bool:
         """Return True when the target is reached."""
         return bool(algorithm.state.best_score >= self.score)
 
 
-class StopAfterEvaluations(Callback):
+class StopAfterEvaluations(StopByState):
     """Stop after the generation in which a number of masks is reached.
 
     Parameters
@@ -97,10 +93,6 @@ class StopAfterEvaluations(Callback):
         owner = "StopAfterEvaluations"
         self.n_evaluations = check_count(n_evaluations, "n_evaluations", owner=owner)
         self.counter = counter
-
-    def on_start(self, algorithm: Any) -> bool:
-        """Return True when a resumed run had used them up already."""
-        return self.on_generation(algorithm)
 
     def on_generation(self, algorithm: Any) -> bool:
         """Return True when they are used up."""

@@ -8,11 +8,10 @@ as ``Class(toolbox, rng=rng, ...)`` with the settings that its constructor names
 that class method, by ``Class.from_settings(settings, make_toolbox, rng)``.
 """
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from vaega.core.lazy import attach
-from vaega.core.registry import Registry, matching_arguments
+from vaega.core.registry import Registry, can_be_called
 from vaega.evolution.algorithms._genetic import SETTINGS
 
 if TYPE_CHECKING:
@@ -35,14 +34,8 @@ __getattr__, __all__ = attach(
 
 
 def _is_algorithm(made: Any) -> bool:
-    if hasattr(getattr(made, "func", made), "from_settings"):
-        return True
-    try:
-        named = matching_arguments(made, dict.fromkeys(SETTINGS))
-        inspect.signature(made).bind(None, rng=None, **named)
-    except (TypeError, ValueError):
-        return False
-    return True
+    has_own = hasattr(getattr(made, "func", made), "from_settings")
+    return has_own or can_be_called(made, 1, SETTINGS)
 
 
 ALGORITHMS = Registry(

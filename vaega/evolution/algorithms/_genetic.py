@@ -7,7 +7,7 @@ and `Generational`, with elitism, the plainest of these.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from typing import Any, Self
 
@@ -228,6 +228,7 @@ def make_from_settings(
     return make(make_toolbox(rng), rng=rng, **named)
 
 
+@dataclass(eq=False, repr=False)
 class PopulationAlgorithm(AskTell):
     """Base of the algorithms with one population.
 
@@ -236,49 +237,30 @@ class PopulationAlgorithm(AskTell):
     more than a mask, ``_extra`` (arrays of the next state) and ``_figures`` (of the history).
     """
 
+    toolbox: base.Toolbox
+    _: KW_ONLY
+    rng: np.random.Generator
+    population_size: int = 100
+    crossover_probability: float = 0.75
     elite = 1
 
     @classmethod
     def from_settings(
         cls, settings: Any, make_toolbox: MakeToolbox, rng: np.random.Generator, **params: Any
     ) -> Self:
-        """Make the algorithm from the settings of a search.
+        """Make the algorithm from the settings of a search that its constructor names.
 
-        Parameters
-        ----------
-        settings : object
-            With the attributes that are read: by default those of ``SETTINGS`` that the
-            constructor names.
-        make_toolbox : callable
-            ``make_toolbox(rng)`` returns a toolbox whose operators are bound to the generator.
-        rng : numpy.random.Generator
-            The algorithm's own.
-        **params : object
-            Further arguments of the constructor; they win over the settings.
-
-        Returns
-        -------
-        PopulationAlgorithm
+        ``make_toolbox(rng)`` returns a toolbox whose operators are bound to the generator, the
+        algorithm's own; `params` are further arguments, which win over the settings.
         """
         return make_from_settings(partial(cls, **params), settings, make_toolbox, rng)
 
-    def __init__(
-        self,
-        toolbox: base.Toolbox,
-        *,
-        rng: np.random.Generator,
-        population_size: int,
-        crossover_probability: float,
-    ) -> None:
+    def __post_init__(self) -> None:
         super().__init__()
         owner = type(self).__name__
-        check_count(population_size, "population_size", owner=owner, minimum=2)
-        check_probability(crossover_probability, "crossover_probability", owner=owner)
-        self.toolbox = toolbox
-        self.rng = rng
-        self.population_size = population_size
-        self.crossover_probability = crossover_probability
-        self.state = start_state(rng_state(rng))
+        check_count(self.population_size, "population_size", owner=owner, minimum=2)
+        check_probability(self.crossover_probability, "crossover_probability", owner=owner)
+        self.state = start_state(rng_state(self.rng))
 
     def restore(self, state: EvolutionState) -> None:
         self.state = state
@@ -435,6 +417,7 @@ class PopulationAlgorithm(AskTell):
         return None if dominates(self.state.scores[replaced], score) else replaced
 
 
+@dataclass(eq=False, repr=False)
 class Generational(PopulationAlgorithm):
     """Replace the whole population each generation, except for an elite.
 
@@ -477,23 +460,13 @@ class Generational(PopulationAlgorithm):
     1.0
     """
 
-    def __init__(
-        self,
-        toolbox: base.Toolbox,
-        *,
-        rng: np.random.Generator,
-        population_size: int = 100,
-        crossover_probability: float = 0.75,
-        elite: int = 1,
-    ) -> None:
-        super().__init__(
-            toolbox,
-            rng=rng,
-            population_size=population_size,
-            crossover_probability=crossover_probability,
-        )
-        check_count(elite, "elite", owner="Generational", minimum=0, maximum=population_size - 1)
-        self.elite = elite
+    _: KW_ONLY
+    elite: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        owner, most = type(self).__name__, self.population_size - 1
+        check_count(self.elite, "elite", owner=owner, minimum=0, maximum=most)
 
     def _offspring(self) -> Sequence[Individual]:
         children = self._mated(self.population_size - self.elite)
@@ -519,10 +492,4 @@ def first_distinct(masks: np.ndarray) -> np.ndarray:
 
 def rng_state(rng: np.random.Generator) -> dict[str, Any]:
     """Return a copy of the state of a generator, as plain data."""
-    return _plain_copy(rng.bit_generator.state)
-
-
-def _plain_copy(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain_copy(inner) for key, inner in value.items()}
-    return value.copy() if isinstance(value, np.ndarray) else value
+    return deepcopy(dict(rng.bit_generator.state))

@@ -1,11 +1,10 @@
 """NSGA-II: several objectives at once, with an archive of the whole front."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
-from deap import base
 from numpy.typing import ArrayLike
 
 from vaega.core.checks import check_count
@@ -48,6 +47,7 @@ class Archive:
         return {"archive_masks": self.masks, "archive_scores": self.scores}
 
 
+@dataclass(eq=False, repr=False)
 class NSGA2(PopulationAlgorithm):
     """Search for the masks that no other mask beats in every objective.
 
@@ -57,12 +57,10 @@ class NSGA2(PopulationAlgorithm):
         With ``initialize() -> mask``, ``mate(a, b)``, ``mutate(mask)`` and, if sizes are bounded,
         ``repair(mask)``; all bound to the same `rng`. Parents are found by crowded tournaments,
         so ``select`` is not needed.
-    rng : numpy.random.Generator
-        The generator to which the operators of `toolbox` are bound; its state is saved in `state`.
+    rng, crossover_probability
+        As `Generational` has them.
     population_size : int, default=100
         Masks in the population, and children in a generation, at least 2.
-    crossover_probability : float, default=0.75
-        Chance of two parents to be mated rather than copied.
     archive_size : int, optional
         At most so many masks are kept in the archive; all of the front when absent.
 
@@ -112,24 +110,13 @@ class NSGA2(PopulationAlgorithm):
                 "single objective."
             )
 
-    def __init__(
-        self,
-        toolbox: base.Toolbox,
-        *,
-        rng: np.random.Generator,
-        population_size: int = 100,
-        crossover_probability: float = 0.75,
-        archive_size: int | None = None,
-    ) -> None:
-        super().__init__(
-            toolbox,
-            rng=rng,
-            population_size=population_size,
-            crossover_probability=crossover_probability,
-        )
-        if archive_size is not None:
-            check_count(archive_size, "archive_size", owner=type(self).__name__)
-        self.archive_size = archive_size
+    _: KW_ONLY
+    archive_size: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.archive_size is not None:
+            check_count(self.archive_size, "archive_size", owner=type(self).__name__)
 
     @property
     def front(self) -> tuple[np.ndarray, np.ndarray]:

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
-from deap import base
 
-from vaega.core.checks import check_count, check_positive
+from vaega.core.checks import check_positive
 from vaega.core.errors import InputError
 from vaega.evolution._evolution import Individual
-from vaega.evolution.algorithms._genetic import PopulationAlgorithm
+from vaega.evolution.algorithms._genetic import Generational
 
 Bounds = tuple[float, float]
 
@@ -31,7 +31,8 @@ class AdaptiveIndividual(Individual):
         return copied
 
 
-class SelfAdaptive(PopulationAlgorithm):
+@dataclass(eq=False, repr=False)
+class SelfAdaptive(Generational):
     """Replace all but the elite each generation; members carry the rates by which they vary.
 
     A child inherits the geometric mean of its parents' rates (its parent's where it is not mated),
@@ -44,12 +45,8 @@ class SelfAdaptive(PopulationAlgorithm):
         With ``initialize() -> mask``, ``select(individuals, k)``, ``mate(a, b)``,
         ``mutate(mask, flip_probability=...)`` and, if sizes are bounded, ``repair(mask)``; all
         bound to the same `rng`. ``select`` returns individuals as it was given them, or copies.
-    rng : numpy.random.Generator
-        The generator to which the operators of `toolbox` are bound; its state is saved in `state`.
-    population_size : int, default=100
-        Masks in a generation, at least 2.
-    elite : int, default=1
-        Best masks that survive unchanged, with their rates; fewer than `population_size`.
+    rng, population_size, elite
+        As `Generational` has them; the elite keep their rates.
     flip_bounds : tuple of two floats, optional
         Lowest and highest flip probability; from 1 / n_features to 0.5 when absent. First ones
         are spread evenly over the logarithm.
@@ -96,32 +93,19 @@ class SelfAdaptive(PopulationAlgorithm):
 
     mutation_arguments = ("flip_probability",)
 
-    def __init__(
-        self,
-        toolbox: base.Toolbox,
-        *,
-        rng: np.random.Generator,
-        population_size: int = 100,
-        elite: int = 1,
-        flip_bounds: Bounds | None = None,
-        crossover_bounds: Bounds = (0.1, 0.95),
-        fraction_bounds: Bounds | None = None,
-        learning_rate: float = 0.22,
-    ) -> None:
-        super().__init__(
-            toolbox, rng=rng, population_size=population_size, crossover_probability=1.0
-        )
+    _: KW_ONLY
+    flip_bounds: Bounds | None = None
+    crossover_bounds: Bounds = (0.1, 0.95)
+    fraction_bounds: Bounds | None = None
+    learning_rate: float = 0.22
+    crossover_probability: float = field(default=1.0, init=False)  # members have their own
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         owner = type(self).__name__
-        check_count(elite, "elite", owner=owner, minimum=0, maximum=population_size - 1)
-        check_positive(learning_rate, "learning_rate", owner=owner)
-        _check_bounds(flip_bounds, "flip_bounds", owner=owner)
-        _check_bounds(crossover_bounds, "crossover_bounds", owner=owner)
-        _check_bounds(fraction_bounds, "fraction_bounds", owner=owner)
-        self.elite = elite
-        self.flip_bounds = flip_bounds
-        self.crossover_bounds = crossover_bounds
-        self.fraction_bounds = fraction_bounds
-        self.learning_rate = learning_rate
+        check_positive(self.learning_rate, "learning_rate", owner=owner)
+        for name in ("flip_bounds", "crossover_bounds", "fraction_bounds"):
+            _check_bounds(getattr(self, name), name, owner=owner)
         self._asked_rates = np.zeros((0, len(RATES)))
 
     def _propose(self) -> np.ndarray:
@@ -194,9 +178,6 @@ class SelfAdaptive(PopulationAlgorithm):
         )
         low, high = np.array(pairs, dtype=float).T
         return low, high
-
-    def _survivors(self, masks: np.ndarray, scores: np.ndarray, n_old: int) -> np.ndarray:
-        return self._elite_and_new(n_old, len(masks))
 
     def _extra(
         self, masks: np.ndarray, scores: np.ndarray, survivors: np.ndarray

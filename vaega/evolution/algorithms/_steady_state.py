@@ -1,10 +1,10 @@
 """The steady-state genetic algorithm: few children at a time compete with the population."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
-from deap import base
 
 from vaega.core.checks import check_choice, check_count
 from vaega.evolution._evolution import find_best
@@ -16,22 +16,16 @@ REPLACED = ("worst", "oldest")
 _TRIES = 10
 
 
+@dataclass(eq=False, repr=False)
 class SteadyState(PopulationAlgorithm):
     """Add a few children at a time and let as many members go.
 
     Parameters
     ----------
-    toolbox : deap.base.Toolbox
-        With ``initialize() -> mask``, ``select(individuals, k)``, ``mate(a, b)``, ``mutate(mask)``
-        and, if sizes are bounded, ``repair(mask)``; all bound to the same `rng`.
-    rng : numpy.random.Generator
-        The generator to which the operators of `toolbox` are bound; its state is saved in `state`.
-    population_size : int, default=100
-        Masks in the population, at least 2.
+    toolbox, rng, population_size, crossover_probability
+        As `Generational` has them.
     offspring_size : int, default=2
         Children in one step, which counts as a generation; at most `population_size`.
-    crossover_probability : float, default=0.75
-        Chance of two parents to be mated rather than copied.
     replace : {"worst", "oldest"}, default="worst"
         Who goes: the worst of population and children (of equals the older), or those who have
         been there longest, the best mask excepted.
@@ -64,27 +58,15 @@ class SteadyState(PopulationAlgorithm):
     1.0
     """
 
-    def __init__(
-        self,
-        toolbox: base.Toolbox,
-        *,
-        rng: np.random.Generator,
-        population_size: int = 100,
-        offspring_size: int = 2,
-        crossover_probability: float = 0.75,
-        replace: str = "worst",
-    ) -> None:
-        super().__init__(
-            toolbox,
-            rng=rng,
-            population_size=population_size,
-            crossover_probability=crossover_probability,
-        )
-        owner = type(self).__name__
-        check_count(offspring_size, "offspring_size", owner=owner, maximum=population_size)
-        check_choice(replace, "replace", REPLACED, owner=owner)
-        self.offspring_size = offspring_size
-        self.replace = replace
+    _: KW_ONLY
+    offspring_size: int = 2
+    replace: str = "worst"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        owner, most = type(self).__name__, self.population_size
+        check_count(self.offspring_size, "offspring_size", owner=owner, maximum=most)
+        check_choice(self.replace, "replace", REPLACED, owner=owner)
 
     @classmethod
     def from_settings(

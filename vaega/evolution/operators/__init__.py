@@ -9,11 +9,10 @@ The tables name those that a search is set to by name. Of what a search offers b
 operator gets the arguments that its signature names.
 """
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from vaega.core.registry import Registry, matching_arguments
+from vaega.core.registry import Registry, can_be_called
 from vaega.evolution.operators._selection import (
     select_rank,
     select_roulette,
@@ -70,13 +69,9 @@ def _takes(n_arguments: int, offered: Sequence[str]) -> Callable[[Any], bool]:
     """Return the check of an operator: it can be called with what a search offers."""
 
     def accepts(operator: Any) -> bool:
-        called, n_self = (operator.__call__, 1) if isinstance(operator, type) else (operator, 0)
-        named = matching_arguments(called, dict.fromkeys(offered))
-        try:
-            inspect.signature(called).bind(*range(n_arguments + n_self), rng=None, **named)
-        except (TypeError, ValueError):
-            return False
-        return True
+        if isinstance(operator, type):  # its instances are called, with themselves before
+            return can_be_called(operator.__call__, n_arguments + 1, offered)
+        return can_be_called(operator, n_arguments, offered)
 
     return accepts
 

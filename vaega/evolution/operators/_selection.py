@@ -64,12 +64,8 @@ def select_roulette(individuals: Sequence[Any], k: int, *, rng: np.random.Genera
 
     Parameters
     ----------
-    individuals : sequence
-        Individuals with an evaluated DEAP fitness.
-    k : int
-        How many to select.
-    rng : numpy.random.Generator
-        Source of randomness.
+    individuals, k, rng
+        As `select_tournament` has them.
 
     Returns
     -------
@@ -106,12 +102,8 @@ def select_stochastic_universal(
 
     Parameters
     ----------
-    individuals : sequence
-        Individuals with an evaluated DEAP fitness.
-    k : int
-        How many to select.
-    rng : numpy.random.Generator
-        Source of randomness.
+    individuals, k, rng
+        As `select_tournament` has them.
 
     Returns
     -------
@@ -151,15 +143,11 @@ def select_rank(
 
     Parameters
     ----------
-    individuals : sequence
-        Individuals with an evaluated DEAP fitness.
-    k : int
-        How many to select.
+    individuals, k, rng
+        As `select_tournament` has them.
     pressure : float, default=1.5
         Selection pressure: how often the best is expected among as many selections as there are
         individuals, from 1 (all alike) to 2 (the worst is never selected).
-    rng : numpy.random.Generator
-        Source of randomness.
 
     Returns
     -------

@@ -62,10 +62,8 @@ def crossover_two_point(a: Mask, b: Mask, *, rng: np.random.Generator) -> tuple[
 
     Parameters
     ----------
-    a, b : list or numpy.ndarray, shape (n_features,)
-        The parents; changed in place.
-    rng : numpy.random.Generator
-        Source of randomness.
+    a, b, rng
+        As `crossover_one_point` has them.
 
     Returns
     -------
@@ -95,12 +93,10 @@ def crossover_uniform(
 
     Parameters
     ----------
-    a, b : list or numpy.ndarray, shape (n_features,)
-        The parents; changed in place.
+    a, b, rng
+        As `crossover_one_point` has them.
     swap_probability : float, default=0.5
         Chance of each position to be swapped.
-    rng : numpy.random.Generator
-        Source of randomness.
 
     Returns
     -------
@@ -127,10 +123,8 @@ def crossover_half_uniform(a: Mask, b: Mask, *, rng: np.random.Generator) -> tup
 
     Parameters
     ----------
-    a, b : list or numpy.ndarray, shape (n_features,)
-        The parents; changed in place.
-    rng : numpy.random.Generator
-        Source of randomness.
+    a, b, rng
+        As `crossover_one_point` has them.
 
     Returns
     -------
@@ -162,13 +156,11 @@ def crossover_size_preserving(
 
     Parameters
     ----------
-    a, b : list or numpy.ndarray, shape (n_features,)
-        The parents; changed in place.
+    a, b, rng
+        As `crossover_one_point` has them.
     swap_probability : float, default=0.5
         Chance of each feature that only one parent selects to be offered to the other; of the
         parent that offers more, the surplus stays, drawn at random.
-    rng : numpy.random.Generator
-        Source of randomness.
 
     Returns
     -------
@@ -248,14 +240,12 @@ def mutate_balanced_flip(
 
     Parameters
     ----------
-    individual : list or numpy.ndarray, shape (n_features,)
-        The mask; changed in place.
+    individual, rng
+        As `mutate_bitflip` has them.
     flip_probability : float
         Chance of each selected feature to be dropped. An unselected one is added with the chance
         that makes the expected number of selected features stay as it was, as far as there are
         enough unselected ones: a mask that selects nearly everything shrinks.
-    rng : numpy.random.Generator
-        Source of randomness.
 
     Returns
     -------
@@ -290,13 +280,11 @@ def mutate_swap(individual: Mask, *, n_swaps: int = 1, rng: np.random.Generator)
 
     Parameters
     ----------
-    individual : list or numpy.ndarray, shape (n_features,)
-        The mask; changed in place.
+    individual, rng
+        As `mutate_bitflip` has them.
     n_swaps : int, default=1
         How many features leave and how many come; fewer where there are not as many selected, or
         unselected, ones.
-    rng : numpy.random.Generator
-        Source of randomness.
 
     Returns
     -------
@@ -330,16 +318,14 @@ def mutate_filter_guided(
 
     Parameters
     ----------
-    individual : list or numpy.ndarray, shape (n_features,)
-        The mask; changed in place.
+    individual, rng
+        As `mutate_bitflip` has them.
     weights : array-like of float, shape (n_features,)
         How promising each feature is by itself, at least 0: F statistics, mutual information or
         any other filter, computed on the fit rows only. A feature of weight 0 is never added.
     flip_probability : float
         Chance of each selected feature to be dropped; as many are added in expectation, as far as
         there are unselected ones with a weight.
-    rng : numpy.random.Generator
-        Source of randomness.
 
     Returns
     -------
@@ -405,12 +391,10 @@ def init_fixed_size(n_features: int, *, size: int, rng: np.random.Generator) -> 
 
     Parameters
     ----------
-    n_features : int
-        Length of the mask.
+    n_features, rng
+        As `init_bernoulli` has them.
     size : int
         How many to select, at most `n_features`.
-    rng : numpy.random.Generator
-        Source of randomness.
 
     Returns
     -------
@@ -440,15 +424,12 @@ def init_filter_guided(
 
     Parameters
     ----------
-    n_features : int
-        Length of the mask.
+    n_features, rng
+        As `init_bernoulli` has them.
     weights : array-like of float, shape (n_features,)
-        How promising each feature is by itself, at least 0: F statistics, mutual information or
-        any other filter, computed on the fit rows only. Of weight 0, it is never selected.
+        As `mutate_filter_guided` has them; a feature of weight 0 is never selected.
     size : int
         How many to select, at most `n_features`; fewer where fewer have a weight.
-    rng : numpy.random.Generator
-        Source of randomness.
 
     Returns
     -------
@@ -547,14 +528,12 @@ def repair_size(
 
     Parameters
     ----------
-    individual : list or numpy.ndarray, shape (n_features,)
-        The mask; changed in place, and only where a bound is broken.
+    individual, rng
+        As `repair_bounds` has them.
     min_features : int
         At least so many are selected (all of them where the mask is shorter).
     max_features : int or None
         At most so many are selected; None sets no bound.
-    rng : numpy.random.Generator
-        Source of randomness.
 
     Returns
     -------
@@ -662,9 +641,9 @@ def _read_bounds(
         if always.size > max_features:
             rule = f"must hold at most max_features = {max_features} features"
             raise InputError.of(owner, "pinned", rule, always.size)
-    if always.size and never.size and np.isin(always, never).any():
-        both = always[np.isin(always, never)][0]
-        raise InputError(f"{owner}: pinned and forbidden must be disjoint, got {both} in both.")
+    both = np.intersect1d(always, never)
+    if both.size:
+        raise InputError(f"{owner}: pinned and forbidden must be disjoint, got {both[0]} in both.")
     return always, never
 
 
