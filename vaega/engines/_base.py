@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from threading import RLock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -23,33 +23,6 @@ def has_valid_params(estimator: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-class ScorerParts(NamedTuple):
-    """What a scikit-learn scorer calls."""
-
-    function: Any
-    settings: tuple[tuple[str, Any], ...]  # Of the function, sorted by name
-    response_methods: tuple[str, ...]
-    sign: int  # 1 where higher is better, else -1
-
-
-def scorer_parts(scorer: Any, estimator: Any) -> ScorerParts | str | None:
-    """Return the parts of a scorer, "score" for the estimator's own one, None if it is unknown."""
-    kind = type(scorer)
-    if not kind.__module__.startswith("sklearn."):
-        return None
-    if kind.__name__ == "_PassthroughScorer":
-        return "score" if scorer._estimator is estimator else None
-    if kind.__name__ != "_Scorer":
-        return None
-    method = scorer._response_method
-    return ScorerParts(
-        scorer._score_func,
-        tuple(sorted((scorer._kwargs or {}).items())),
-        (method,) if isinstance(method, str) else tuple(method),
-        scorer._sign,
-    )
 
 
 def scorer_name(scorer: Any) -> str:
@@ -171,6 +144,38 @@ def cached_on(fold: Fold, key: Hashable, make: Callable[[], Value]) -> Value:
             if key not in values:
                 values[key] = make()
     return values[key]
+
+
+def is_double(fold: Fold) -> bool:
+    """Return whether rows are float64: scikit-learn computes in the precision of the rows."""
+    return bool(fold.X_fit.dtype == np.float64 and fold.X_validate.dtype == np.float64)
+
+
+def given_priors(estimator: Any, n_classes: int) -> np.ndarray | None:
+    """Return the priors set by the user, None where they are no positive number a class."""
+    try:
+        priors = np.asarray(estimator.priors, dtype=float)
+    except (TypeError, ValueError):
+        return None
+    return priors if priors.shape == (n_classes,) and (priors > 0.0).all() else None
+
+
+def finite_columns(
+    fold: Fold, block: slice
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return fit and validation rows of a block of columns, zeros in those that are not finite.
+
+    And which are finite, and the largest size of a value of each.
+    """
+    fit, validate = fold.X_fit[:, block], fold.X_validate[:, block]
+    is_finite = np.isfinite(fit).all(axis=0) & np.isfinite(validate).all(axis=0)
+    fit, validate = (np.where(is_finite, X, 0.0) for X in (fit, validate))
+    return (
+        fit,
+        validate,
+        is_finite,
+        np.maximum(np.abs(fit).max(axis=0), np.abs(validate).max(axis=0)),
+    )
 
 
 _WIDTH = 64  # columns: some rows of these fit in a processor's nearest cache

@@ -19,7 +19,10 @@ from vaega.engines._base import (
     cached_on,
     classify,
     column_blocks,
+    finite_columns,
+    given_priors,
     has_valid_params,
+    is_double,
     relative_error,
     softmax_of_scores,
 )
@@ -75,22 +78,16 @@ def predict(
 
 def _priors_of(estimator: LinearDiscriminantAnalysis, fold: Fold) -> np.ndarray | None:
     """Return the priors, None where scikit-learn would refuse, warn, or compute otherwise."""
-    if fold.X_fit.dtype != np.float64 or fold.X_validate.dtype != np.float64:
-        return None  # in the precision of the rows
-    if type_of_target(fold.y_fit) not in ("binary", "multiclass"):
+    if not is_double(fold) or type_of_target(fold.y_fit) not in ("binary", "multiclass"):
         return None
     counts = np.unique(fold.y_fit, return_counts=True)[1]
     if len(counts) < 2 or counts.sum() <= len(counts) or not has_valid_params(estimator):
         return None
     if estimator.priors is None:
         return counts / counts.sum()
-    try:
-        priors = np.asarray(estimator.priors, dtype=float)
-    except (TypeError, ValueError):
-        return None
+    priors = given_priors(estimator, len(counts))
     # Where they do not sum to 1, scikit-learn warns, or a direction between means is noise.
-    usable = priors.shape == counts.shape and (priors > 0.0).all()
-    return priors if usable and abs(priors.sum() - 1.0) < 1e-12 else None
+    return None if priors is None or abs(priors.sum() - 1.0) >= 1e-12 else priors
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,10 +170,8 @@ class _Columns:
 
 
 def _measure_columns(fold: Fold, codes: np.ndarray, counts: np.ndarray, block: slice) -> _Columns:
-    fit, validate = fold.X_fit[:, block], fold.X_validate[:, block]
-    usable = np.isfinite(fit).all(axis=0) & np.isfinite(validate).all(axis=0)
-    fit, validate = (np.ascontiguousarray(np.where(usable, X, 0.0)) for X in (fit, validate))
-    raw = np.maximum(np.abs(fit).max(axis=0), np.abs(validate).max(axis=0))
+    fit, validate, usable, raw = finite_columns(fold, block)
+    fit, validate = np.ascontiguousarray(fit), np.ascontiguousarray(validate)
     means = np.zeros((len(counts), fit.shape[1]))
     np.add.at(means, codes, fit)  # scikit-learn's order of summation, whatever the mask
     means /= counts[:, None]

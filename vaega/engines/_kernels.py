@@ -89,6 +89,18 @@ def select(mask, indices):  # type: ignore[no-untyped-def]
     return count
 
 
+@kernel
+def largest_count(masks):  # type: ignore[no-untyped-def]
+    """Return how many columns the widest mask selects."""
+    most = 0
+    for mask in masks:
+        count = 0
+        for selected in mask:
+            count += selected
+        most = max(most, count)
+    return most
+
+
 # Sums --------------------------------------------------------------------------------------------
 
 _SUM_BLOCK = 128  # numpy halves what is longer
@@ -505,6 +517,17 @@ def array_structures(context: Any, builder: Any, signature: Any, arguments: Any)
     ]
 
 
+def _generator(write: Callable[..., None], *options: int) -> Callable[..., Any]:
+    """Return what generates the code of an intrinsic whose first argument is its output."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        code = VectorCode(context, builder, signature.args[0].dtype)
+        write(code, array_structures(context, builder, signature, arguments), *options)
+        return context.get_dummy_value()
+
+    return generate
+
+
 def _block(n_vectors: int) -> Any:
     """Return the intrinsic that computes a block of a product, `n_vectors` vectors wide."""
 
@@ -512,12 +535,7 @@ def _block(n_vectors: int) -> Any:
     def block(  # type: ignore[no-untyped-def]
         context, out, row, column, n_rows, a, a_row, in_a, a_start, b, in_b, b_start, n_terms
     ):
-        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-            code = VectorCode(context, builder, signature.args[0].dtype)
-            _write_block(code, array_structures(context, builder, signature, arguments), n_vectors)
-            return context.get_dummy_value()
-
-        at = types.intp
+        at, generate = types.intp, _generator(_write_block, n_vectors)
         return types.void(out, at, at, at, a, at, in_a, at, b, in_b, at, at), generate
 
     return block
@@ -560,12 +578,7 @@ def _inner_block(n_left: int) -> Any:
 
     @intrinsic
     def block(context, out, row, column, a, a_row, n_vectors, b, in_b, b_start):  # type: ignore[no-untyped-def]
-        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-            code = VectorCode(context, builder, signature.args[0].dtype)
-            _write_inner(code, array_structures(context, builder, signature, arguments), n_left)
-            return context.get_dummy_value()
-
-        at = types.intp
+        at, generate = types.intp, _generator(_write_inner, n_left)
         return types.void(out, at, at, a, at, at, b, in_b, at), generate
 
     return block
@@ -695,27 +708,12 @@ _WIDTH = 8 if binding.get_host_cpu_features().get("avx512f") else 4
 @intrinsic
 def _add_block(context, out, row, column, n_vectors, terms, indices, n_terms):  # type: ignore[no-untyped-def]
     """Write the sums of some rows of `terms` to some vectors, at most `_WIDTH`, of a row."""
-
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        code = VectorCode(context, builder, signature.args[0].dtype)
-        _write_sums(code, *array_structures(context, builder, signature, arguments))
-        return context.get_dummy_value()
-
-    at = types.intp
+    at, generate = types.intp, _generator(_write_sums)
     return types.void(out, at, at, at, terms, indices, at), generate
 
 
-def _write_sums(
-    code: VectorCode,
-    out: Any,
-    row: Any,
-    column: Any,
-    n_vectors: Any,
-    terms: Any,
-    indices: Any,
-    n_terms: Any,
-) -> None:
-    builder = code.builder
+def _write_sums(code: VectorCode, arguments: list[Any]) -> None:
+    builder, (out, row, column, n_vectors, terms, indices, n_terms) = code.builder, arguments
     end = builder.append_basic_block("end")
     choice = builder.switch(n_vectors, end)
     for count in range(1, _WIDTH + 1):

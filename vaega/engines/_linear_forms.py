@@ -11,6 +11,7 @@ from vaega.engines._kernels import (
     PANEL,
     invert_trace,
     kernel,
+    largest_count,
     multiply,
     select,
     substitute_back,
@@ -47,7 +48,7 @@ def compute_forms(  # type: ignore[no-untyped-def]
     definite, and `facts` (n_masks, N_FACTS).
     """
     n_fit, n_targets = given.shape
-    most = _largest_count(masks)
+    most = largest_count(masks)
     side, lead = min(most, n_fit), n_fit % PANEL
     queries = by_column[0:, n_fit - lead :]  # from a whole vector on: `lead` rows of R are queries
     wide = -(-n_targets // PANEL) * PANEL
@@ -94,17 +95,6 @@ def matrix_error(gamma: np.ndarray, facts: np.ndarray, n_fit: int) -> np.ndarray
     """
     size = np.minimum(facts[:, COUNT], n_fit)
     return 2.0 * gamma * facts[:, TRACE] / np.sqrt(size)
-
-
-@kernel
-def _largest_count(masks):  # type: ignore[no-untyped-def]
-    most = 0
-    for mask in masks:
-        count = 0
-        for selected in mask:
-            count += selected
-        most = max(most, count)
-    return most
 
 
 @kernel

@@ -8,7 +8,7 @@ from sklearn.svm import LinearSVC
 
 from vaega.data._splits import Fold
 from vaega.engines._base import DECISION, PREDICT, Predictions
-from vaega.engines._kernels import kernel, multiply, multiply_upper, select, solve
+from vaega.engines._kernels import kernel, largest_count, multiply, multiply_upper, select, solve
 from vaega.engines._logistic import (
     NEWTON_ERROR,
     costs_of,
@@ -75,10 +75,7 @@ def fit_hinges(masks, rows, signs, costs, constant, values):  # type: ignore[no-
     the columns of the mask.
     """
     (n_machines, n_fit), n_validate, width = signs.shape, values.shape[2], rows.shape[1]
-    most = 0
-    for mask in masks:
-        most = max(most, mask.sum())
-    most = min(most + 1, n_fit)
+    most = min(largest_count(masks) + 1, n_fit)
     wide = -(-(most + 1) // _LANES) * _LANES
     reduced, gram, rest = np.empty((most + 1, width)), np.empty((n_fit, width)), np.empty(n_fit)
     scratch = np.empty((2, n_fit, wide)), np.empty((2, most, wide)), np.empty((3, width))

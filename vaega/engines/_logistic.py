@@ -22,6 +22,7 @@ from vaega.engines._base import (
 from vaega.engines._kernels import (
     invert,
     kernel,
+    largest_count,
     mirror,
     multiply,
     multiply_upper,
@@ -276,10 +277,8 @@ def fit_binary(masks, rows, targets, costs, intercept, constant, values):  # typ
     Each minimises ``sum_i costs_i (log(1 + exp(f_i)) - targets_i f_i) + |w|^2 / 2``, where `f` is
     linear in the columns of the mask.
     """
-    n_fit, n_validate, width, most = len(targets), values.shape[1], rows.shape[1], 0
-    for mask in masks:
-        most = max(most, mask.sum())
-    most = min(most + 1, n_fit) + 1
+    n_fit, n_validate, width = len(targets), values.shape[1], rows.shape[1]
+    most = min(largest_count(masks) + 1, n_fit) + 1
     wide = -(-(most + 1) // _LANES) * _LANES
     reduced, gram, rest = np.empty((most, width)), np.empty((n_fit, width)), np.empty(n_fit)
     scratch = np.empty((2, n_fit, wide)), np.empty((2, most, wide)), np.empty((5, width))
@@ -443,10 +442,7 @@ def fit_multinomial(masks, rows, targets, costs, intercept, values):  # type: ig
     decisions that are linear in the columns of the mask, at the class of the row.
     """
     (n_classes, n_fit), width, n_validate = targets.shape, rows.shape[1], values.shape[2]
-    most = 0
-    for mask in masks:
-        most = max(most, mask.sum())
-    most = min(most, n_fit) + 1
+    most = min(largest_count(masks), n_fit) + 1
     wide, used = -(-most // _BLOCK) * _BLOCK, -(-n_fit // _LANES) * _LANES
     reduced, gram, rest = np.empty((most, width)), np.empty((n_fit, width)), np.empty(n_fit)
     tables = np.empty((2, n_fit, wide))

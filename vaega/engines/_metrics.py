@@ -15,7 +15,7 @@ from sklearn.metrics import (
 from sklearn.utils.multiclass import type_of_target
 
 from vaega.data._splits import Fold
-from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on, scorer_parts
+from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on
 from vaega.engines._kernels import kernel, total
 
 
@@ -45,11 +45,17 @@ _METRICS = {
 
 def match_metric(scorer: Any, estimator: Any) -> Metric | None:
     """Return the metric that a scorer computes, where it is known here."""
-    parts = scorer_parts(scorer, estimator)
-    if isinstance(parts, str):
-        return Metric("accuracy", PREDICT)  # of ``estimator.score``
+    kind = type(scorer)
+    if not kind.__module__.startswith("sklearn."):
+        return None
+    if kind.__name__ == "_PassthroughScorer":  # ``estimator.score``
+        return Metric("accuracy", PREDICT) if scorer._estimator is estimator else None
+    if kind.__name__ != "_Scorer":
+        return None
+    methods, settings = scorer._response_method, sorted((scorer._kwargs or {}).items())
+    methods = (methods,) if isinstance(methods, str) else tuple(methods)
     try:
-        return _METRICS.get(parts) if parts is not None else None
+        return _METRICS.get((scorer._score_func, tuple(settings), methods, scorer._sign))
     except TypeError:  # a setting that has no hash, as a list of labels
         return None
 

@@ -14,6 +14,7 @@ from vaega.engines._base import (
     FittedGaussianNB,
     Predictions,
     cached_on,
+    given_priors,
     has_valid_params,
     relative_error,
 )
@@ -83,8 +84,8 @@ class _Moments:
 
     means: np.ndarray  # (n_columns, n_classes)
     variances: np.ndarray  # (n_columns, n_classes)
-    spreads: np.ndarray  # Variances of all fit rows; (n_columns,)
-    masses: np.ndarray  # Fit rows of the classes, or the sum of their weights; (n_classes,)
+    total_variances: np.ndarray  # Of all fit rows; (n_columns,)
+    class_weights: np.ndarray  # Fit rows of the classes, or the sum of their weights; (n_classes,)
 
 
 def _moments_of(fold: Fold) -> _Moments | None:
@@ -97,15 +98,15 @@ def _moments_of(fold: Fold) -> _Moments | None:
     classes, codes = np.unique(fold.y_fit, return_inverse=True)
     of_classes = [codes == code for code in range(len(classes))]
     every = np.ones(len(X)) if weights is None else np.asarray(weights, dtype=float)
-    masses = np.array([every[rows].sum() for rows in of_classes])
-    if np.isclose(masses, 0.0).any():
+    class_weights = np.array([every[rows].sum() for rows in of_classes])
+    if np.isclose(class_weights, 0.0).any():
         return None
     with np.errstate(all="ignore"):
         pairs = [
             _moments_in(X[rows], None if weights is None else every[rows]) for rows in of_classes
         ]
         means, variances = (np.stack(each, axis=1) for each in zip(*pairs, strict=True))
-        return _Moments(means, variances, X.var(axis=0), masses)
+        return _Moments(means, variances, X.var(axis=0), class_weights)
 
 
 def _moments_in(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -120,20 +121,16 @@ def _priors_of(estimator: GaussianNB, moments: _Moments) -> np.ndarray | None:
     if not has_valid_params(estimator):
         return None
     if estimator.priors is None:
-        return moments.masses / moments.masses.sum()
-    try:
-        priors = np.asarray(estimator.priors, dtype=float)
-    except (TypeError, ValueError):
-        return None
-    usable = priors.shape == moments.masses.shape and (priors > 0.0).all()  # it warns of a zero
-    return priors if usable and np.isclose(priors.sum(), 1.0) else None
+        return moments.class_weights / moments.class_weights.sum()
+    priors = given_priors(estimator, len(moments.class_weights))  # it warns of a zero
+    return None if priors is None or not np.isclose(priors.sum(), 1.0) else priors
 
 
 def _fit(
     moments: _Moments, columns: np.ndarray, priors: np.ndarray, smoothing: float, X: np.ndarray
 ) -> FittedGaussianNB:
     """Return what scikit-learn would fit to two columns or more, for validation rows of these."""
-    raised = smoothing * moments.spreads[columns].max()
+    raised = smoothing * moments.total_variances[columns].max()
     means, variances = (
         np.ascontiguousarray(each[columns].T) for each in (moments.means, moments.variances)
     )
@@ -148,11 +145,11 @@ def _table_of(fold: Fold, moments: _Moments, smoothing: float) -> np.ndarray | N
         return None
 
     def make() -> np.ndarray:
-        table, raises = np.zeros((n_columns, width)), smoothing * moments.spreads
+        table, smoothings = np.zeros((n_columns, width)), smoothing * moments.total_variances
         by_column = np.ascontiguousarray(fold.X_validate.T)
         gamma = float(relative_error(n_columns))
         n_bounds = _n_bounds(n_rows, n_classes)
-        tabulate(by_column, moments.means, moments.variances, raises, gamma, n_bounds, table)
+        tabulate(by_column, moments.means, moments.variances, smoothings, gamma, n_bounds, table)
         return table
 
     return cached_on(fold, ("naive bayes", smoothing), make)
@@ -166,23 +163,22 @@ def _n_bounds(n_rows: int, n_classes: int) -> int:
 
 
 @kernel
-def tabulate(by_column, means, variances, raises, gamma, n_bounds, table):  # type: ignore[no-untyped-def]
+def tabulate(by_column, means, variances, smoothings, gamma, n_bounds, table):  # type: ignore[no-untyped-def]
     """Write what each column adds to the log-likelihoods of classes less that of the first one.
 
     A row of `table`: (n_classes - 1) times n_rows log-likelihoods, then `n_bounds` error bounds.
-    All variances are raised by the largest of `raises`; that of the selected columns lies between
-    the column's own and this one. It moves log(v) + (x - m)^2 / v by at most the difference over v
-    times 1 + (x - m)^2 / v at the lower v, and rounding by `gamma` times the sizes of the terms.
+    All variances are raised by the largest of `smoothings`; that of the selected columns lies
+    between the column's own and this one. It moves log(v) + (x - m)^2 / v by at most the difference
+    over v times 1 + (x - m)^2 / v at the lower v, and rounding by `gamma` times the sizes of the
+    terms.
     """
     (n_columns, n_classes), n_rows = means.shape, by_column.shape[1]
-    raised, n_scores = raises.max(), n_rows * (n_classes - 1)
+    raised, n_scores = smoothings.max(), n_rows * (n_classes - 1)
     for f in range(n_columns):
         for c in range(n_classes):
-            variance, lowest = variances[f, c] + raised, variances[f, c] + raises[f]
-            logarithm, relative_rise = (
-                0.5 * np.log(2.0 * np.pi * variance),
-                (raised - raises[f]) / lowest,
-            )
+            variance, lowest = variances[f, c] + raised, variances[f, c] + smoothings[f]
+            logarithm = 0.5 * np.log(2.0 * np.pi * variance)
+            relative_rise = (raised - smoothings[f]) / lowest
             for i in range(n_rows):
                 square = (by_column[f, i] - means[f, c]) ** 2
                 term = logarithm + 0.5 * (square / variance)

@@ -12,7 +12,9 @@ from vaega.engines._base import (
     Predictions,
     cached_on,
     column_blocks,
+    finite_columns,
     has_valid_params,
+    is_double,
     relative_error,
 )
 from vaega.engines._kernels import argmax_of_sums, padded
@@ -73,10 +75,8 @@ def _make_terms(fold: Fold) -> np.ndarray | None:
     class than to the first one; then at most |x|^2 + 2 |x c| + |c|^2, which scikit-learn sums;
     whether the column has no spread within classes; and 1.
     """
-    if fold.X_fit.dtype != np.float64 or fold.X_validate.dtype != np.float64:
-        return None  # in the precision of the rows
     n_classes, (n_fit, n_columns) = len(np.unique(fold.y_fit)), fold.X_fit.shape
-    if type_of_target(fold.y_fit) not in ("binary", "multiclass"):
+    if not is_double(fold) or type_of_target(fold.y_fit) not in ("binary", "multiclass"):
         return None
     if n_classes < 2 or n_fit <= n_classes:
         return None
@@ -88,14 +88,12 @@ def _make_terms(fold: Fold) -> np.ndarray | None:
 
 
 def _fill_block(terms: np.ndarray, fold: Fold, block: slice) -> None:
-    fit, validate = fold.X_fit[:, block], fold.X_validate[:, block]
-    is_finite = np.isfinite(fit).all(axis=0) & np.isfinite(validate).all(axis=0)
-    fit, validate = (np.where(is_finite, X, 0.0).astype(float, order="C") for X in (fit, validate))
+    fit, validate, is_finite, raw = finite_columns(fold, block)
+    fit, validate = np.ascontiguousarray(fit), np.ascontiguousarray(validate)
     classes, codes = np.unique(fold.y_fit, return_inverse=True)
     centroids = np.stack([fit[codes == code].mean(axis=0) for code in range(len(classes))])
     squares = np.square(validate[:, None] - centroids)
     closer = (squares[:, :1] - squares[:, 1:]).swapaxes(0, 1).reshape(-1, fit.shape[1])
-    raw = np.maximum(np.abs(fit).max(axis=0), np.abs(validate).max(axis=0))
     spread = np.square(fit - centroids[codes]).sum(axis=0)  # numpy's bits, but for a single column
     n_scores = len(closer)
     terms[:, :n_scores] = closer.T

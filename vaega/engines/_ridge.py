@@ -19,7 +19,9 @@ from vaega.engines._base import (
     cached_on,
     classify,
     column_blocks,
+    finite_columns,
     has_valid_params,
+    is_double,
     relative_error,
 )
 from vaega.engines._kernels import padded
@@ -121,9 +123,7 @@ def _make_rows(estimator: RidgeClassifier, fold: Fold) -> _Rows | None:
 
 
 def _weights_of(estimator: RidgeClassifier, fold: Fold) -> np.ndarray | None:
-    if fold.X_fit.dtype != np.float64 or fold.X_validate.dtype != np.float64:
-        return None  # scikit-learn would compute in the precision of the rows
-    if type_of_target(fold.y_fit) not in ("binary", "multiclass"):
+    if not is_double(fold) or type_of_target(fold.y_fit) not in ("binary", "multiclass"):
         return None
     if not has_valid_params(estimator):
         return None
@@ -141,10 +141,7 @@ def _centre(
     estimator: RidgeClassifier, fold: Fold, weights: np.ndarray, block: slice
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return which columns of a block are finite, their largest values, and the rows centred."""
-    fit, validate = fold.X_fit[:, block], fold.X_validate[:, block]
-    is_finite = np.isfinite(fit).all(axis=0) & np.isfinite(validate).all(axis=0)
-    fit, validate = (np.where(is_finite, X, 0.0) for X in (fit, validate))
-    raw = np.maximum(np.abs(fit).max(axis=0), np.abs(validate).max(axis=0))
+    fit, validate, is_finite, raw = finite_columns(fold, block)
     if estimator.fit_intercept:
         means = np.average(fit, axis=0, weights=weights)
         fit, validate = fit - means, validate - means

@@ -302,31 +302,23 @@ def work_in_chunks(
     work: Callable[[np.ndarray], None],
 ) -> None:
     """Do some work for all masks, in chunks that the device has memory for."""
-    with _DEVICE_LOCK if device.type == "cuda" else nullcontext():
-        _take_chunks(masks.sum(axis=1), device, bytes_of, work)
-
-
-def _take_chunks(
-    widths: np.ndarray,
-    device: torch.device,
-    bytes_of: Callable[[int], int],
-    work: Callable[[np.ndarray], None],
-) -> None:
+    widths = masks.sum(axis=1)
     order = np.argsort(-widths, kind="stable")
     start, most = 0, len(widths)
-    while start < len(order):
-        fitting = budget_of(device) // max(bytes_of(int(widths[order[start]])), 1)
-        size = int(min(max(fitting, 1), most))
-        indices = order[start : start + size]
-        if _fits(work, indices, device):
-            start += size
-        elif len(indices) == 1:
-            raise InputError(
-                "MLPClassifier: the device must have memory for one mask at least, got too little "
-                f"on {device} for one of {widths[indices[0]]} features."
-            )
-        else:
-            most = len(indices) // 2
+    with _DEVICE_LOCK if device.type == "cuda" else nullcontext():
+        while start < len(order):
+            fitting = budget_of(device) // max(bytes_of(int(widths[order[start]])), 1)
+            size = int(min(max(fitting, 1), most))
+            indices = order[start : start + size]
+            if _fits(work, indices, device):
+                start += size
+            elif len(indices) == 1:
+                raise InputError(
+                    "MLPClassifier: the device must have memory for one mask at least, got too "
+                    f"little on {device} for one of {widths[indices[0]]} features."
+                )
+            else:
+                most = len(indices) // 2
 
 
 def _fits(work: Callable[[np.ndarray], None], indices: np.ndarray, device: torch.device) -> bool:
@@ -366,6 +358,9 @@ def _bytes_of(estimator: MLPClassifier, table: Table) -> Callable[[int], int]:
 _PERIOD = 16  # epochs after which stopped networks are looked for: that waits for the device
 _STOPPED = 0.25  # share of stopped networks from which on the others go on without them
 _SLOWEST = 1e-6  # below this rate an adaptive training stops, as in scikit-learn
+
+
+_REACHED = ("weights", "best_weights", "stalled", "loss", "epochs")  # what a training leaves
 
 
 @dataclass(frozen=True, eq=False)
@@ -415,6 +410,12 @@ class Progress:
         """Return the progress of some masks."""
         selected = {name: each[rows] for name, each in vars(self).items() if name != "powers"}
         return replace(self, **selected)
+
+    def write(self, indices: np.ndarray, progress: "Progress") -> None:
+        """Write what some masks have reached, by their indices."""
+        rows = torch.from_numpy(indices).to(self.done.device)
+        for name in _REACHED:
+            getattr(self, name)[rows] = getattr(progress, name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -577,7 +578,8 @@ def _decay_of(layers: Layers, settings: Settings, like: Tensor) -> Tensor:
 def train(training: Training, streams: Sequence[np.random.RandomState]) -> Outcome:
     """Train networks until each has stopped."""
     settings, begun = training.settings, training.progress
-    final, indices = _Results(begun), np.arange(len(begun.done))
+    indices = np.arange(len(begun.done))
+    final = replace(begun, **{name: getattr(begun, name).clone() for name in _REACHED})
     orders = np.tile(np.arange(training.fit.X.shape[2]), (len(indices), 1))
     repeated = Repetition(training.run_epoch, begun.done.device)
     for start in range(0, settings.max_iter, _PERIOD):
@@ -587,7 +589,7 @@ def train(training: Training, streams: Sequence[np.random.RandomState]) -> Outco
         if done.all():
             break
         if done.mean() >= _STOPPED:
-            final.write(training.progress, indices)
+            final.write(indices, training.progress)
             rows = np.flatnonzero(~done)
             indices, orders, streams = (
                 indices[rows],
@@ -596,8 +598,12 @@ def train(training: Training, streams: Sequence[np.random.RandomState]) -> Outco
             )
             training = training.of_masks(torch.from_numpy(rows).to(begun.done.device))
             repeated = Repetition(training.run_epoch, begun.done.device)
-    final.write(training.progress, indices)
-    return final.outcome(settings)
+    final.write(indices, training.progress)
+    stalled, losses, epochs = (
+        reached.cpu().numpy() for reached in (final.stalled, final.loss, final.epochs)
+    )
+    weights = final.best_weights if settings.early_stopping else final.weights
+    return Outcome(weights, stalled > settings.n_iter_no_change, losses, epochs)
 
 
 def _run_epochs(
@@ -620,25 +626,6 @@ def _run_epochs(
         order.copy_(epoch_order)
         repeated()
     return drawn[-1]
-
-
-class _Results:
-    """What has been reached, by the index of the mask."""
-
-    def __init__(self, begun: Progress) -> None:
-        self._weights, self._best = begun.weights.clone(), begun.best_weights.clone()
-        self._each = {name: getattr(begun, name).clone() for name in ("stalled", "loss", "epochs")}
-
-    def write(self, progress: Progress, indices: np.ndarray) -> None:
-        rows = torch.from_numpy(indices).to(progress.done.device)
-        self._weights[rows], self._best[rows] = progress.weights, progress.best_weights
-        for name, values in self._each.items():
-            values[rows] = getattr(progress, name)
-
-    def outcome(self, settings: Settings) -> Outcome:
-        stalled, losses, epochs = (values.cpu().numpy() for values in self._each.values())
-        weights = self._best if settings.early_stopping else self._weights
-        return Outcome(weights, stalled > settings.n_iter_no_change, losses, epochs)
 
 
 class Repetition:
