@@ -34,7 +34,7 @@ def as_network(model: ProbabilisticPCA, *, spread: float = 1.0):
         network.decoder.output.weight[:, :latent] = codec.weights
         network.decoder.output.weight[:, latent : 2 * latent] = -codec.weights
         network.decoder.output.bias[:] = codec.means[0]
-    return dataclasses.replace(model.state_, codec=NetworkCodec(network, codec.class_share, False))
+    return dataclasses.replace(model.state_, codec=NetworkCodec(network, codec.class_priors, False))
 
 
 def _both_signs(layer, weight, bias):

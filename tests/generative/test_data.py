@@ -175,7 +175,7 @@ def test_rows_are_on_the_networks_scale():
     np.testing.assert_allclose(table.values, (X - X.mean(axis=0)) / X.std(axis=0), atol=1e-6)
     assert table.values.dtype == np.float32
     assert table.observed is None
-    np.testing.assert_allclose(table.class_share, [0.5, 0.5])
+    np.testing.assert_allclose(table.class_priors, [0.5, 0.5])
 
 
 def test_missing_entries_are_the_mean_and_not_seen():

@@ -33,7 +33,7 @@ def test_computes_in_double_precision_and_evaluation_mode():
     assert {p.dtype for p in network.parameters()} == {torch.float64}
 
 
-def test_missing_labels_become_class_shares():
+def test_missing_labels_become_class_priors():
     codec = state(ConditionalVAE).codec
     assert codec.condition(None, 2).tolist() == [[20 / 60] * 3] * 2
     assert codec.condition(np.array([2]), 1).tolist() == [[0.0, 0.0, 1.0]]
@@ -173,7 +173,7 @@ def test_classes_have_means_of_their_own():
     raw = result.raw(torch.zeros(2, 2, dtype=torch.float64), codes)
     torch.testing.assert_close(raw, result.means[[2, 0]])
     shared = result.raw(torch.zeros(1, 2, dtype=torch.float64), None)[0]
-    torch.testing.assert_close(shared, torch.from_numpy(result.class_share) @ result.means)
+    torch.testing.assert_close(shared, torch.from_numpy(result.class_priors) @ result.means)
     some = result.decode(torch.ones(2, 2, dtype=torch.float64), codes, np.array([4, 1]))
     whole = result.decode(torch.ones(2, 2, dtype=torch.float64), codes)
     np.testing.assert_allclose(some, whole[:, [4, 1]])

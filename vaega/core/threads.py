@@ -7,8 +7,8 @@ import sys
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
@@ -36,15 +36,13 @@ def one_thread() -> Iterator[None]:
     if getattr(_STATE, "limited", False):  # this thread is in such a block
         yield
         return
-    openmp, blas = _libraries()
-    with openmp.limit(limits=1):
-        _BLAS.enter(blas)
+    openmp, _ = _libraries()
+    with openmp.limit(limits=1), _BLAS:
         _STATE.limited = True
         try:
             yield
         finally:
             _STATE.limited = False
-            _BLAS.leave()
 
 
 def _libraries() -> tuple[ThreadpoolController, ThreadpoolController]:
@@ -58,29 +56,29 @@ def _libraries() -> tuple[ThreadpoolController, ThreadpoolController]:
     return _LIBRARIES[1:]
 
 
-class _SharedLimit:
-    """A limit of BLAS that the first user sets and the last one lifts."""
+class SharedContext:
+    """A context of the whole process: the first thread in enters it, the last one out leaves it."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
+    def __init__(self, make: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._make, self._lock, self._users = make, threading.Lock(), 0
 
-    def enter(self, libraries: ThreadpoolController) -> None:
+    def __enter__(self) -> None:
         with self._lock:
             if self._users == 0:
-                self._limits = libraries.limit(limits=1)
+                self._context = self._make()
+                self._context.__enter__()
             self._users += 1
 
-    def leave(self) -> None:
+    def __exit__(self, *reason: object) -> None:
         with self._lock:
             self._users -= 1
             if self._users == 0:
-                self._limits.restore_original_limits()
+                self._context.__exit__(None, None, None)
 
 
 _LIBRARIES: tuple[int, ThreadpoolController, ThreadpoolController] | None = None
 _STATE = threading.local()
-_BLAS = _SharedLimit()
+_BLAS = SharedContext(lambda: _libraries()[1].limit(limits=1))
 
 
 @contextmanager
@@ -89,61 +87,39 @@ def captured_warnings() -> Iterator[Counter[str]]:
 
     The counter is filled when the block ends.
     """
+    outer, caught = getattr(_STATE, "caught", None), list[str]()
     captured: Counter[str] = Counter()
-    with _RECORDER.record() as caught:
-        yield captured
+    with _RECORDING:
+        _STATE.caught = caught
+        try:
+            yield captured
+        finally:
+            _STATE.caught = outer
     captured.update(caught)
     if any(_SWALLOWED_INTERRUPT in text for text in captured):
         raise KeyboardInterrupt
 
 
-class _Recorder:
-    """Records by thread, though Python keeps the handling of warnings by process.
+@contextmanager
+def _recording() -> Iterator[None]:
+    """Give the warnings of each thread to its own list, though Python handles them by process.
 
-    Two blocks of ``warnings.catch_warnings`` that overlap in two threads restore each other's
-    state and leave it replaced for good. So the first block in replaces it, the last one out puts
-    it back, and each thread has a list of its own.
+    Two blocks of ``warnings.catch_warnings`` that overlap in two threads would restore each other's
+    state and leave it replaced for good.
     """
+    with warnings.catch_warnings():
+        show_others = warnings.showwarning
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._local = threading.local()
+        def show(message: Any, category: Any, *where: Any, **more: Any) -> None:
+            caught = getattr(_STATE, "caught", None)
+            if caught is None:
+                show_others(message, category, *where, **more)
+            else:
+                caught.append(f"{category.__name__}: {first_line(message)}")
 
-    @contextmanager
-    def record(self) -> Iterator[list[str]]:
-        """Yield the list that fills with this thread's warnings."""
-        outer, caught = getattr(self._local, "caught", None), list[str]()
-        self._enter()
-        self._local.caught = caught
-        try:
-            yield caught
-        finally:
-            self._local.caught = outer
-            self._leave()
-
-    def _enter(self) -> None:
-        with self._lock:
-            self._users += 1
-            if self._users == 1:
-                self._context = warnings.catch_warnings()
-                self._context.__enter__()
-                self._show_others = warnings.showwarning
-                warnings.simplefilter("always")
-                warnings.showwarning = self._show
-
-    def _leave(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                self._context.__exit__(None, None, None)
-
-    def _show(self, message: Any, category: Any, *where: Any, **more: Any) -> None:
-        caught = getattr(self._local, "caught", None)
-        if caught is None:
-            self._show_others(message, category, *where, **more)
-        else:
-            caught.append(f"{category.__name__}: {first_line(message)}")
+        warnings.simplefilter("always")
+        warnings.showwarning = show
+        yield
 
 
-_RECORDER = _Recorder()
+_RECORDING = SharedContext(_recording)

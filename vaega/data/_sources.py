@@ -242,8 +242,8 @@ def _searched() -> str:
 
 def _file_entry(path: Path) -> DatasetEntry:
     stem = stem_of(path)
-    shapes = read_npz_shapes(path) if path.suffix == ".npz" else {}
-    size = describe_shapes(shapes) if path.suffix == ".npz" else f"a {suffix_of(path)} table"
+    shapes = read_npz_shapes(path) if path.suffix == ARCHIVE else {}
+    size = describe_shapes(shapes) if path.suffix == ARCHIVE else f"a {suffix_of(path)} table"
     n_features = (shapes.get("X_train") or shapes.get("X") or (0,))[-1]
     known = known_dataset(stem, n_features)
     return DatasetEntry(stem, f"{known.title}, {size}" if known else size, str(path))

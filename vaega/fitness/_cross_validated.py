@@ -654,36 +654,11 @@ class CrossValidatedFitness:
         return self.score_folds(masks).mean(axis=1)
 
     def score_folds(self, masks: np.ndarray) -> np.ndarray:
-        """Return the score of each mask in each fold.
-
-        Parameters
-        ----------
-        masks : numpy.ndarray of bool, shape (n_masks, n_features)
-            What to score.
-
-        Returns
-        -------
-        numpy.ndarray of float, shape (n_masks, n_folds)
-        """
+        """Return the score of each mask in each fold, shape (n_masks, n_folds)."""
         return self.evaluate(masks).scores
 
     def evaluate(self, masks: np.ndarray) -> Evaluation:
-        """Return the score of each mask in each fold, and what the classifier warned of.
-
-        Parameters
-        ----------
-        masks : numpy.ndarray of bool, shape (n_masks, n_features)
-            What to score.
-
-        Returns
-        -------
-        Evaluation
-
-        Raises
-        ------
-        InputError
-            When the classifier fails on a mask, or gives a score that is no finite number.
-        """
+        """Return the score of each mask in each fold, and what the classifier warned of."""
         masks = np.asarray(masks, dtype=bool)
         if masks.ndim != 2 or masks.shape[1] < self._n_features:
             raise InputError(

@@ -206,17 +206,7 @@ class FitnessMemory:
         return scores if self.objective is None else self.objective(scores, masks)
 
     def score(self, masks: np.ndarray) -> np.ndarray:
-        """Return the mean score of each mask over the folds, without the objective.
-
-        Parameters
-        ----------
-        masks : numpy.ndarray of bool, shape (n_masks, n_features)
-            May repeat itself.
-
-        Returns
-        -------
-        numpy.ndarray of float, shape (n_masks,)
-        """
+        """Return the mean score of each mask over the folds, without the objective, (n_masks,)."""
         masks = np.asarray(masks, dtype=bool)
         keys = _pack(masks)
         # The first index of each new mask, in the order asked, so that nothing depends on hashing.
@@ -228,17 +218,7 @@ class FitnessMemory:
         return np.array([self._means[key] for key in keys])
 
     def known_score(self, mask: np.ndarray) -> float:
-        """Return the mean score of a mask that was asked for before, without counting it.
-
-        Parameters
-        ----------
-        mask : numpy.ndarray of bool, shape (n_features,)
-            A known mask.
-
-        Returns
-        -------
-        float
-        """
+        """Return the mean score of a mask (n_features,) that was asked for, without counting it."""
         return self._means[_pack(mask[None])[0]]
 
     def fold_scores(self, masks: np.ndarray) -> np.ndarray:
@@ -304,13 +284,7 @@ class FitnessMemory:
         }
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `to_arrays` gave.
-
-        Parameters
-        ----------
-        arrays : dict of numpy.ndarray
-            As given by `to_arrays`.
-        """
+        """Take back what `to_arrays` gave."""
         keys = [key.tobytes() for key in arrays["memory_keys"]]
         texts = json.loads(str(arrays["memory_warnings"]))
         warned: list[Counter[str]] = [Counter() for _ in keys]

@@ -5,7 +5,7 @@ class says by its attributes what is special about it, so that a new model is on
 in `vaega.generative._registry`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,127 +40,13 @@ REACH = 3.0
 SMALLEST_ANGLE = 1e-6
 
 
-class LatentPaths:
-    """Paths through the latent space of a fitted model, decoded without noise."""
-
-    state_: FittedState
-    classes_: np.ndarray | None
-    n_features_in_: int
-    _encode: Callable[[Any, Any], np.ndarray]
-    inverse_transform: Callable[..., np.ndarray]
-    _checked_rows: Callable[..., tuple[np.ndarray, np.ndarray | None]]
-
-    def traverse(
-        self,
-        dimension: int,
-        values: int | Sequence[float] = 9,
-        *,
-        around: Any = None,
-        y: Any = None,
-    ) -> np.ndarray:
-        """Decode a path along one latent dimension.
-
-        Parameters
-        ----------
-        dimension : int
-            Which one, from 0.
-        values : int or sequence of float, default=9
-            What it takes; an int is that many values, evenly spaced from -3 to 3.
-        around : array-like of shape (n_features,), optional
-            The row whose other latent coordinates are kept; zeros, the prior's mean, when absent.
-        y : label, optional
-            The class to decode with, for a model that sees it.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_values, n_features)
-        """
-        check_is_fitted(self)
-        start = np.zeros(self.state_.codec.latent)
-        if around is not None:
-            row = self._rows_of(around=around)
-            start = self._encode(row, None if y is None else [y])[0]
-        path = along_dimension(start, dimension, values, owner=type(self).__name__)
-        return self.inverse_transform(path, None if y is None else [y] * len(path))
-
-    def interpolate(
-        self, a: Any, b: Any, n_steps: int = 10, *, spherical: bool = False, y: Any = None
-    ) -> np.ndarray:
-        """Decode a path through the latent space from one row to another.
-
-        Parameters
-        ----------
-        a, b : array-like of shape (n_features,)
-            The rows.
-        n_steps : int, default=10
-            Points, the reconstructions of both rows included; at least 2.
-        spherical : bool, default=False
-            Whether to go along a great circle instead of straight.
-        y : label, optional
-            The class to encode and decode with, for a model that sees it.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_steps, n_features)
-        """
-        owner = type(self).__name__
-        check_is_fitted(self)
-        check_count(n_steps, "n_steps", owner=owner, minimum=2)
-        spherical = check_flag(spherical, "spherical", owner=owner)
-        labels = None if y is None else [y] * 2
-        ends = self._encode(self._rows_of(a=a, b=b), labels)
-        path = between(ends[0], ends[1], n_steps, spherical=spherical)
-        return self.inverse_transform(path, None if y is None else [y] * n_steps)
-
-    def class_direction(self, a: Any, b: Any) -> np.ndarray:
-        """Return the way (latent,) from the centre of class `a` to that of class `b`."""
-        start, end = self._class_pair(a, b)
-        return self._direction(start, end)
-
-    def translate(self, X: Any, a: Any, b: Any) -> np.ndarray:
-        """Return what rows of class `a` decode to when their latent points move to class `b`.
-
-        They go the way of the classes' centres; a model that sees the class decodes them with `b`.
-        """
-        start, end = self._class_pair(a, b)
-        X, _ = self._checked_rows(X, None)
-        with one_torch_thread():
-            points = self.state_.encode(X, np.full(len(X), start)) + self._direction(start, end)
-            return self.state_.decode(points, np.full(len(X), end))
-
-    def _direction(self, start: int, end: int) -> np.ndarray:
-        means = self.state_.gaussians.means
-        return (means[end] - means[start]).cpu().numpy()
-
-    def _rows_of(self, **rows: Any) -> np.ndarray:
-        """Return single rows as a table."""
-        shape = (self.n_features_in_,)
-        for name, row in rows.items():
-            if np.shape(row) != shape:
-                raise InputError(
-                    f"{type(self).__name__}: {name} must be a row of shape {shape}, got shape "
-                    f"{np.shape(row)}."
-                )
-        return np.stack([np.asarray(row) for row in rows.values()])
-
-    def _class_pair(self, a: Any, b: Any) -> tuple[int, int]:
-        check_is_fitted(self)
-        owner = type(self).__name__
-        if self.classes_ is None:
-            raise InputError(f"{owner}: classes need a model fitted with labels, y was none.")
-        start, end = codes_of([a, b], self.classes_, 2, owner=owner)  # type: ignore[misc]
-        return int(start), int(end)
-
-
 def _has_density(model: Any) -> bool:
     if not model.has_density:
         raise AttributeError(f"{type(model).__name__} has no density.")
     return True
 
 
-class GenerativeModel(
-    LatentPaths, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
+class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Uses of one fitted state; a subclass's `fit` sets `state_` and `classes_`.
 
     Its tag `allow_nan` says whether `fit` takes rows with missing entries, its tag
@@ -476,9 +362,110 @@ class GenerativeModel(
                 return impute_draws(self.state_, X, codes, **options)
             return impute_means(self.state_, X, codes, **options)
 
+    def traverse(
+        self,
+        dimension: int,
+        values: int | Sequence[float] = 9,
+        *,
+        around: Any = None,
+        y: Any = None,
+    ) -> np.ndarray:
+        """Decode a path along one latent dimension.
+
+        Parameters
+        ----------
+        dimension : int
+            Which one, from 0.
+        values : int or sequence of float, default=9
+            What it takes; an int is that many values, evenly spaced from -3 to 3.
+        around : array-like of shape (n_features,), optional
+            The row whose other latent coordinates are kept; zeros, the prior's mean, when absent.
+        y : label, optional
+            The class to decode with, for a model that sees it.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_values, n_features)
+        """
+        check_is_fitted(self)
+        start = np.zeros(self.state_.codec.latent)
+        if around is not None:
+            row = self._rows_of(around=around)
+            start = self._encode(row, None if y is None else [y])[0]
+        path = along_dimension(start, dimension, values, owner=type(self).__name__)
+        return self.inverse_transform(path, None if y is None else [y] * len(path))
+
+    def interpolate(
+        self, a: Any, b: Any, n_steps: int = 10, *, spherical: bool = False, y: Any = None
+    ) -> np.ndarray:
+        """Decode a path through the latent space from one row to another.
+
+        Parameters
+        ----------
+        a, b : array-like of shape (n_features,)
+            The rows.
+        n_steps : int, default=10
+            Points, the reconstructions of both rows included; at least 2.
+        spherical : bool, default=False
+            Whether to go along a great circle instead of straight.
+        y : label, optional
+            The class to encode and decode with, for a model that sees it.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_steps, n_features)
+        """
+        owner = type(self).__name__
+        check_is_fitted(self)
+        check_count(n_steps, "n_steps", owner=owner, minimum=2)
+        spherical = check_flag(spherical, "spherical", owner=owner)
+        labels = None if y is None else [y] * 2
+        ends = self._encode(self._rows_of(a=a, b=b), labels)
+        path = between(ends[0], ends[1], n_steps, spherical=spherical)
+        return self.inverse_transform(path, None if y is None else [y] * n_steps)
+
+    def class_direction(self, a: Any, b: Any) -> np.ndarray:
+        """Return the way (latent,) from the centre of class `a` to that of class `b`."""
+        start, end = self._class_pair(a, b)
+        return self._direction(start, end)
+
+    def translate(self, X: Any, a: Any, b: Any) -> np.ndarray:
+        """Return what rows of class `a` decode to when their latent points move to class `b`.
+
+        They go the way of the classes' centres; a model that sees the class decodes them with `b`.
+        """
+        start, end = self._class_pair(a, b)
+        X, _ = self._checked_rows(X, None)
+        with one_torch_thread():
+            points = self.state_.encode(X, np.full(len(X), start)) + self._direction(start, end)
+            return self.state_.decode(points, np.full(len(X), end))
+
     @property
     def _n_features_out(self) -> int:
         return self.state_.codec.latent
+
+    def _direction(self, start: int, end: int) -> np.ndarray:
+        means = self.state_.gaussians.means
+        return (means[end] - means[start]).cpu().numpy()
+
+    def _rows_of(self, **rows: Any) -> np.ndarray:
+        """Return single rows as a table."""
+        shape = (self.n_features_in_,)
+        for name, row in rows.items():
+            if np.shape(row) != shape:
+                raise InputError(
+                    f"{type(self).__name__}: {name} must be a row of shape {shape}, got shape "
+                    f"{np.shape(row)}."
+                )
+        return np.stack([np.asarray(row) for row in rows.values()])
+
+    def _class_pair(self, a: Any, b: Any) -> tuple[int, int]:
+        check_is_fitted(self)
+        owner = type(self).__name__
+        if self.classes_ is None:
+            raise InputError(f"{owner}: classes need a model fitted with labels, y was none.")
+        start, end = codes_of([a, b], self.classes_, 2, owner=owner)  # type: ignore[misc]
+        return int(start), int(end)
 
     def _check_importance(self, n_samples: int | None) -> None:
         if n_samples is not None:

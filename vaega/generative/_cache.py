@@ -135,7 +135,8 @@ class ModelCache:
             self._fit_locked(key, model, X, y)
         finally:
             lock.release()
-        self._shrink(key)
+        if self.max_bytes is not None:
+            shrink(self.folder, self.max_bytes, keep=key)
         return model
 
     def _fit_locked(self, key: str, model: Any, X: Any, y: Any) -> None:
@@ -169,10 +170,6 @@ class ModelCache:
             staging.rename(self.folder / key)
         finally:
             remove_files(staging)
-
-    def _shrink(self, key: str) -> None:
-        if self.max_bytes is not None:
-            shrink(self.folder, self.max_bytes, keep=key)
 
 
 def _restore(model: Any, folder: Path, key: str) -> Any:

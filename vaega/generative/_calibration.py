@@ -110,7 +110,7 @@ def _probability_offsets(
         return state.offsets
     decoded = state.sample_means(request, rng=derive_rng(seed, "calibration"))
     counts = np.bincount(data.codes)[:, None]
-    overall = data.class_share @ data.class_means()
+    overall = data.class_priors @ data.class_means()
     # As if every class had one row more, that of all rows: no mean is 0 or 1.
     means = (counts * data.class_means() + overall) / (counts + 1)
     parts = [logit_offsets(decoded[request == code], mean) for code, mean in enumerate(means)]
@@ -260,7 +260,7 @@ def _reference_densities(
     data: TrainingData, training: np.ndarray, heldout: np.ndarray, *, seed: int
 ) -> dict[str, float]:
     rows, codes = torch.from_numpy(data.with_nan(training)), torch.from_numpy(data.codes[training])
-    heldout_rows, share = data.with_nan(heldout), data.class_share
+    heldout_rows, share = data.with_nan(heldout), data.class_priors
     # A column that varies in all rows may be constant in these, or have no entry.
     latent, _ = choose_latent(fill_in(rows), rng=derive_rng(seed, "reference"))
     components = fit_components(rows, latent)
@@ -336,7 +336,7 @@ def in_proportion(data: TrainingData, n_rows: int = CALIBRATION_ROWS) -> int | n
     """Return what to draw to stand for the fit rows: class codes in proportion, or a number."""
     if not data.labelled:
         return n_rows
-    counts = np.maximum(LEAST_OF_A_CLASS, np.rint(n_rows * data.class_share))
+    counts = np.maximum(LEAST_OF_A_CLASS, np.rint(n_rows * data.class_priors))
     return np.repeat(np.arange(len(counts)), counts.astype(int))
 
 

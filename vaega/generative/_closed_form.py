@@ -183,8 +183,7 @@ class ClassGaussian(ClosedForm):
     Parameters
     ----------
     standardize : bool, default=True
-        Whether columns are standardised first, by the fit rows; what the model returns is on the
-        scale of the input.
+        As `ProbabilisticPCA` has it.
     random_state : int, RandomState, Generator or None, default=None
         Puts rows into the folds of the report's held-out density.
 
@@ -194,12 +193,8 @@ class ClassGaussian(ClosedForm):
         Sorted labels; None when fitted without.
     report_ : FitReport
         `heldout_elbo` is the cross-validated log density of a standardised row, given its class.
-    history_ : History
-        Empty.
-    seed_ : int
-        The seed of the fit.
-    n_features_in_ : int
-        Columns of fit.
+    history_, seed_, n_features_in_
+        As `ProbabilisticPCA` has them.
 
     References
     ----------
@@ -237,15 +232,15 @@ def _fitted_state(
     codec: LinearCodec, scaling: Scaling, rows: np.ndarray, codes: np.ndarray
 ) -> FittedState:
     gaussians: ClassGaussians | StandardGaussians
-    if codec.conditional or len(codec.class_share) == 1:
+    if codec.conditional or len(codec.class_priors) == 1:
         gaussians = StandardGaussians(
-            torch.zeros(len(codec.class_share), codec.latent, dtype=torch.float64)
+            torch.zeros(len(codec.class_priors), codec.latent, dtype=torch.float64)
         )
     else:
         means, variances = codec.posterior(rows, codes)
         gaussians = ClassGaussians.fitted(means, variances, torch.from_numpy(codes))
     sigma = codec.sigma.numpy()
-    offsets = np.zeros((len(codec.class_share), len(sigma)))
+    offsets = np.zeros((len(codec.class_priors), len(sigma)))
     if isinstance(gaussians, ClassGaussians):
         centres = codec.decode(gaussians.means, None)
         offsets = _observed_means(rows, codes, centres) - centres
@@ -266,7 +261,7 @@ def _observed_means(rows: np.ndarray, codes: np.ndarray, otherwise: np.ndarray) 
 def _report(
     state: FittedState, rows: np.ndarray, codes: np.ndarray, heldout: float, seed: int
 ) -> FitReport:
-    rng, share = derive_rng(seed, "report"), state.codec.class_share
+    rng, share = derive_rng(seed, "report"), state.codec.class_priors
     drawn_codes = rng.choice(len(share), size=report_rows(rows.shape[1]), p=share)
     drawn = state.sample_means(drawn_codes, rng=rng)
     drawn = state.codec.likelihood.draw(drawn, state.noise, rng)

@@ -129,7 +129,7 @@ class TrainingData:
 
     values: np.ndarray  # (n, n_varying); 0, the mean, where an entry is missing
     codes: np.ndarray  # Class of each row (n,), all zero without labels
-    class_share: np.ndarray  # Share of each class (n_classes,)
+    class_priors: np.ndarray  # Share of each class (n_classes,)
     observed: np.ndarray | None  # Mask of the entries that are not missing; None when none is
     labelled: bool  # Whether there were labels
 

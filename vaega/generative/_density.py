@@ -52,7 +52,7 @@ def log_densities(
 
 def class_log_densities(state: FittedState, rows: np.ndarray, noise: Tensor | None) -> Tensor:
     """Return log (share of the class times density in it) of rows on the network's scale."""
-    share = state.codec.class_share
+    share = state.codec.class_priors
     by_class = [
         row_log_densities(state, rows, np.full(len(rows), code), noise)
         for code in range(len(share))
@@ -314,7 +314,7 @@ def _candidates(
     state: FittedState, X: np.ndarray, codes: np.ndarray | None, noise: Tensor | None
 ) -> list[Candidates]:
     """Return the candidates of each row, of all classes where the class matters and is unknown."""
-    rows, share = state.scaling.forward(X), state.codec.class_share
+    rows, share = state.scaling.forward(X), state.codec.class_priors
     classes: list[np.ndarray | None] = [codes]
     log_share = [0.0]
     if codes is None and state.codec.conditional:
@@ -396,5 +396,5 @@ def _least_over_classes(
     """Return `measure` of rows in their classes, or the least over all where these are unknown."""
     if codes is not None or not state.codec.conditional:
         return measure(codes)
-    classes = range(len(state.codec.class_share))
+    classes = range(len(state.codec.class_priors))
     return np.min([measure(np.full(n, code)) for code in classes], axis=0)

@@ -62,7 +62,7 @@ def write_about(entry: Path, key: str, *, kind: str, shape: tuple[int, int], see
         "rows": shape[0],
         "columns": shape[1],
         "seed": seed,
-        "description_sha256": _digest(entry / DESCRIPTION),
+        "description_sha256": digest_of(entry / DESCRIPTION),
     }
     write_json(entry / ABOUT, about)
 
@@ -72,7 +72,7 @@ def check_about(entry: Path, key: str) -> None:
     about = read_json(entry / ABOUT)
     if not isinstance(about, dict) or about.get("key") != key:
         raise ResultsError(f"{entry / ABOUT}: does not belong to the model that is wanted.")
-    if about.get("description_sha256") != _digest(entry / DESCRIPTION):
+    if about.get("description_sha256") != digest_of(entry / DESCRIPTION):
         raise ResultsError(f"{entry / DESCRIPTION}: is not the file that was written.")
 
 
@@ -209,8 +209,10 @@ def _about(path: Path) -> dict[str, Any]:
     return about if known else {}
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read: {error.strerror or error}.") from error

@@ -9,7 +9,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from vaega.core.checks import check_count, check_flag
 from vaega.core.errors import InputError
-from vaega.core.randomness import derive_seed, draw_seed
+from vaega.core.randomness import derive_seed, draw_seed, seed_unset
 from vaega.generative._registry import check_model, default_model
 
 OWNER = "VAEImputer"
@@ -99,8 +99,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if not self.present_.any():
             raise InputError(f"{OWNER}: needs a column with entries, got {X.shape[1]} without any.")
         model = default_model() if self.model is None else clone(self.model)
-        if "random_state" in model.get_params() and model.random_state is None:
-            model.set_params(random_state=derive_seed(self.seed_, "model"))
+        seed_unset(model, derive_seed(self.seed_, "model"))
         self.model_ = model.fit(X[:, self.present_], y)
         return self
 

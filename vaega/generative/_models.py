@@ -465,7 +465,7 @@ class _Trainers:
         """Return a trainer with weights of its own, and the rows that train it."""
         settings, labels = self.settings, [number] if number else []
         weights = torch.Generator().manual_seed(derive_seed(self.seed, "weights", *labels))
-        sizes = settings.network_sizes(self.data.n_features, len(self.data.class_share))
+        sizes = settings.network_sizes(self.data.n_features, len(self.data.class_priors))
         network = build_network(weights, network=settings.network, **sizes).to(settings.device)
         n_weights = sum(part.numel() for part in network.parameters())
         dtype = resolve_precision(
@@ -486,7 +486,7 @@ class _Trainers:
         settings = self.settings
         return NetworkCodec(
             trainer.network.double(),
-            self.data.class_share,
+            self.data.class_priors,
             settings.sees_labels,
             settings.training.objective.likelihood,
         )
@@ -496,7 +496,7 @@ class _Trainers:
             return torch.as_tensor(values, dtype=torch.float32, device=self.settings.device)
 
         data, codes = self.data, self.data.codes[index]
-        one_hot = np.eye(len(data.class_share))[codes] if self.settings.sees_labels else None
+        one_hot = np.eye(len(data.class_priors))[codes] if self.settings.sees_labels else None
         weights = None if self.class_weights is None else self.class_weights[codes]
         return Batch(
             tensor(data.take(index)),
@@ -510,7 +510,7 @@ class _Trainers:
         if not self.settings.balanced_batches:
             return None
         codes = self.data.codes[index]
-        counts = np.bincount(codes, minlength=len(self.data.class_share))
+        counts = np.bincount(codes, minlength=len(self.data.class_priors))
         weights = torch.from_numpy(1.0 / counts[codes])
         return weights.to(dtype=torch.float32, device=self.settings.device)
 
@@ -529,10 +529,10 @@ def _uncalibrated(
     means, variances = (torch.cat(part) for part in zip(*blocks, strict=True))
     codes = torch.from_numpy(data.codes).to(means.device)
     if not codec.network.factorised:
-        by_class = [variances[codes == code].mean(dim=0) for code in range(len(data.class_share))]
+        by_class = [variances[codes == code].mean(dim=0) for code in range(len(data.class_priors))]
         variances = torch.stack(by_class)
     gaussians = ClassGaussians.fitted(means, variances, codes)
-    zeros = np.zeros((len(data.class_share), data.n_features))
+    zeros = np.zeros((len(data.class_priors), data.n_features))
     return FittedState(codec, scaling, gaussians, sigma=zeros[0], noise=zeros[0], offsets=zeros)
 
 

@@ -395,23 +395,18 @@ class Gaussian(Likelihood):
     name = "gaussian"
 
     def error(self, rows: Tensor, raw: Tensor) -> Tensor:
-        """Return squared differences."""
         return (rows - raw).square()
 
     def rate(self, sigma: Tensor) -> Tensor:
-        """Return ``1 / (2 sigma^2)``."""
         return 0.5 / sigma.square()
 
     def constant(self, sigma: Tensor) -> Tensor:
-        """Return ``log(2 pi sigma^2) / 2``."""
         return 0.5 * math.log(2 * math.pi) + sigma.log()
 
     def fit_sigma(self, error: Tensor) -> Tensor:
-        """Return the root of the mean squared difference."""
         return error.sqrt()
 
     def draw(self, location: np.ndarray, sigma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return normal entries."""
         return location + sigma * rng.standard_normal(location.shape)
 
 
@@ -421,23 +416,18 @@ class Laplace(Likelihood):
     name = "laplace"
 
     def error(self, rows: Tensor, raw: Tensor) -> Tensor:
-        """Return absolute differences."""
         return (rows - raw).abs()
 
     def rate(self, sigma: Tensor) -> Tensor:
-        """Return ``sqrt(2) / sigma``, one over the scale."""
-        return math.sqrt(2) / sigma
+        return math.sqrt(2) / sigma  # one over the scale
 
     def constant(self, sigma: Tensor) -> Tensor:
-        """Return ``log(sqrt(2) sigma)``."""
         return 0.5 * math.log(2) + sigma.log()
 
     def fit_sigma(self, error: Tensor) -> Tensor:
-        """Return the mean absolute difference as a standard deviation."""
         return math.sqrt(2) * error
 
     def draw(self, location: np.ndarray, sigma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return double-exponential entries."""
         return location + sigma / math.sqrt(2) * rng.laplace(size=location.shape)
 
 
@@ -448,7 +438,6 @@ class Bernoulli(Likelihood):
     has_sigma = False
 
     def check_entries(self, rows: np.ndarray, *, owner: str) -> None:
-        """Raise `InputError` for entries that are not from 0 to 1."""
         outside = (rows < 0.0) | (rows > 1.0)  # False for NaN
         if outside.any():
             raise InputError(
@@ -457,31 +446,24 @@ class Bernoulli(Likelihood):
             )
 
     def location(self, raw: Tensor) -> Tensor:
-        """Return the probability of 1."""
         return raw.sigmoid()
 
     def error(self, rows: Tensor, raw: Tensor) -> Tensor:
-        """Return the cross-entropy in nats, from logits."""
-        return functional.softplus(raw) - rows * raw
+        return functional.softplus(raw) - rows * raw  # cross-entropy of logits
 
     def rate(self, sigma: Tensor) -> Tensor:
-        """Return 1: errors are nats already."""
-        return torch.ones_like(sigma)
+        return torch.ones_like(sigma)  # errors are nats already
 
     def constant(self, sigma: Tensor) -> Tensor:
-        """Return 0."""
         return torch.zeros_like(sigma)
 
     def fit_sigma(self, error: Tensor) -> Tensor:
-        """Return 1, a place holder: entries have no sigma of their own."""
-        return torch.ones_like(error)
+        return torch.ones_like(error)  # for none: entries have no sigma of their own
 
     def move(self, location: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        """Return probabilities whose logits are moved, so that they stay in [0, 1]."""
-        return expit(logit(location) + offsets)
+        return expit(logit(location) + offsets)  # stays in [0, 1]
 
     def draw(self, location: np.ndarray, sigma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return 0 or 1 with the probability of 1."""
         return (rng.random(location.shape) < location).astype(float)
 
 

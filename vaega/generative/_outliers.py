@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vaega.core.checks import check_choice
 from vaega.core.errors import InputError
-from vaega.core.randomness import derive_seed, draw_seed
+from vaega.core.randomness import derive_seed, draw_seed, seed_unset
 from vaega.generative._density import KINDS, REFERENCES
 from vaega.generative._registry import check_model, default_model
 
@@ -106,8 +106,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         model = default_model() if self.model is None else clone(self.model)
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=3, **self._rules())
         self.seed_ = draw_seed(self.random_state)
-        if "random_state" in model.get_params() and model.random_state is None:
-            model.set_params(random_state=derive_seed(self.seed_, "model"))
+        seed_unset(model, derive_seed(self.seed_, "model"))
         self.model_ = model.fit(X)
         parts = COMBINED if self.kind == "combined" else ()
         self.quartiles_ = {part: np.percentile(self._of(part, X), [25, 50, 75]) for part in parts}

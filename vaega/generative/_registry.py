@@ -51,6 +51,15 @@ def _is_storable(model_class: Any) -> bool:
     return bool(getattr(model_class, "is_storable", False))
 
 
+def fit_model(model: Any, X: Any, y: Any, *, cache: Any) -> Any:
+    """Return `model` fitted, or read from a folder of fitted models; "auto" is the default one."""
+    if cache is None:
+        return model.fit(X, y)
+    from vaega.generative._cache import ModelCache
+
+    return ModelCache(None if cache == "auto" else cache).fit(model, X, y)
+
+
 def check_model(model: Any, *methods: str, owner: str) -> None:
     """Refuse what is no generative model, or none with the methods that are needed."""
     missing = [name for name in ("fit", "get_params", *methods) if not hasattr(model, name)]

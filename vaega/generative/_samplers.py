@@ -23,16 +23,15 @@ from vaega.core.checks import check_choice, check_count, check_number
 from vaega.core.errors import InputError, MissingExtraError
 from vaega.core.randomness import derive_rng, derive_seed, draw_seed
 from vaega.generative._data import binary_units, check_labels, within_class_variance
-from vaega.generative._registry import check_model, default_model
+from vaega.generative._registry import check_model, default_model, fit_model
 
 
 @dataclass(eq=False, repr=False)
 class BaseSampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     """An over-sampler for imbalanced-learn's pipelines; a subclass fills `_draw`.
 
-    It has the parameters `sampling_strategy`, `n_per_class` and `random_state`. No sampler has
-    `transform`: a pipeline resamples in `fit` alone, so that no synthetic row is ever predicted or
-    scored.
+    Its parameters are those of `GenerativeSampler`. No sampler has `transform`: a pipeline
+    resamples in `fit` alone, so that no synthetic row is ever predicted or scored.
 
     Examples
     --------
@@ -207,15 +206,11 @@ class GenerativeSampler(BaseSampler):
             self.random_state is not None or params["random_state"] is None
         ):
             model.set_params(random_state=seed)
-        if self.cache is None:
-            return model.fit(X, y)
-        if not isinstance(self.cache, str | Path):
+        if not isinstance(self.cache, str | Path | None):
             raise InputError(
                 f"GenerativeSampler: cache must be None, 'auto' or a folder, got {self.cache!r}."
             )
-        from vaega.generative._cache import ModelCache
-
-        return ModelCache(None if self.cache == "auto" else self.cache).fit(model, X, y)
+        return fit_model(model, X, y, cache=self.cache)
 
 
 class Bootstrap(BaseSampler):
@@ -223,19 +218,13 @@ class Bootstrap(BaseSampler):
 
     Parameters
     ----------
-    sampling_strategy : str, float, mapping or callable, default="auto"
-        As in imbalanced-learn's over-samplers, see `GenerativeSampler`.
-    n_per_class : int, mapping of label to int, or None, default=None
-        Rows to add to each class, whatever `sampling_strategy` says.
-    random_state : int, RandomState, Generator or None, default=None
-        None draws other rows on every call.
+    sampling_strategy, n_per_class, random_state
+        As `GenerativeSampler` has them; None draws other rows on every call.
 
     Attributes
     ----------
-    sampling_strategy_ : dict of label to int
-        Rows added.
-    n_features_in_ : int
-        Columns of X.
+    sampling_strategy_, n_features_in_
+        As `GenerativeSampler` has them.
 
     Examples
     --------
@@ -267,19 +256,13 @@ class GaussianJitter(BaseSampler):
     share : float, default=0.25
         The noise's standard deviation over that within classes, at least 0. New rows vary
         ``1 + share ** 2`` times as much as real ones.
-    sampling_strategy : str, float, mapping or callable, default="auto"
-        As in imbalanced-learn's over-samplers, see `GenerativeSampler`.
-    n_per_class : int, mapping of label to int, or None, default=None
-        Rows to add to each class, whatever `sampling_strategy` says.
-    random_state : int, RandomState, Generator or None, default=None
-        None draws other rows on every call.
+    sampling_strategy, n_per_class, random_state
+        As `GenerativeSampler` has them; None draws other rows on every call.
 
     Attributes
     ----------
-    sampling_strategy_ : dict of label to int
-        Rows added.
-    n_features_in_ : int
-        Columns of X.
+    sampling_strategy_, n_features_in_
+        As `GenerativeSampler` has them.
 
     Examples
     --------
@@ -326,19 +309,13 @@ class SMOTE(BaseSampler):
     ----------
     k_neighbors : int, default=5
         Nearest neighbours of the same class, of which one is chosen for each new row.
-    sampling_strategy : str, float, mapping or callable, default="auto"
-        As in imbalanced-learn's over-samplers, see `GenerativeSampler`.
-    n_per_class : int, mapping of label to int, or None, default=None
-        Rows to add to each class, whatever `sampling_strategy` says.
-    random_state : int, RandomState, Generator or None, default=None
-        None draws other rows on every call.
+    sampling_strategy, n_per_class, random_state
+        As `GenerativeSampler` has them; None draws other rows on every call.
 
     Attributes
     ----------
-    sampling_strategy_ : dict of label to int
-        Rows added.
-    n_features_in_ : int
-        Columns of X.
+    sampling_strategy_, n_features_in_
+        As `GenerativeSampler` has them.
 
     References
     ----------

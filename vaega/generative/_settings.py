@@ -167,12 +167,10 @@ def _check_sigma(value: Any, owner: str) -> float | str:
 
 
 def _check_class_weight(value: Any, owner: str) -> Any:
-    if value is None or isinstance(value, str):
-        return (
-            None
-            if value is None
-            else check_choice(value, "class_weight", ("balanced",), owner=owner)
-        )
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return check_choice(value, "class_weight", ("balanced",), owner=owner)
     if not isinstance(value, Mapping):
         rule = "must be None, 'balanced' or a mapping of label to weight"
         raise InputError.of(owner, "class_weight", rule, value)

@@ -8,7 +8,6 @@ aggregate posterior of a class, or the posteriors of given rows.
 
 import copy
 import math
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_linear_bn_eval
 
+from vaega.core.threads import SharedContext
 from vaega.generative._data import Scaling
 from vaega.generative._networks import Gaussian, Likelihood, VariationalNetwork
 
@@ -199,7 +199,7 @@ class Codec:
     """What encodes and decodes on the network's scale; missing entries are NaN."""
 
     exact = False  # Whether densities and conditional means have a closed form
-    class_share: np.ndarray  # Of the fit rows (n_classes,); stands in for a label not given
+    class_priors: np.ndarray  # Of the fit rows (n_classes,); stands in for a label not given
     conditional: bool  # Whether encoding and decoding depend on the class
     likelihood: Likelihood
 
@@ -233,11 +233,17 @@ class Codec:
         raise NotImplementedError
 
     def raw(
-        self, points: Tensor, codes: np.ndarray | None, features: np.ndarray | None = None
+        self,
+        points: Tensor,
+        codes: np.ndarray | None,
+        features: np.ndarray | None = None,
+        *,
+        single: bool = False,
     ) -> Tensor:
         """Return the decoder's last layer (n, n_varying) at latent `points` (n, latent).
 
-        With `features`, indices of varying columns, only those.
+        With `features`, indices of varying columns, only those. With `single` a network computes in
+        single precision, as it was trained, in half the time.
         """
         raise NotImplementedError
 
@@ -249,11 +255,9 @@ class Codec:
         *,
         single: bool = False,
     ) -> np.ndarray:
-        """Return the decoder's means (n, n_varying) at latent `points`, or `features` of them.
-
-        With `single` a network computes in single precision, as it was trained, in half the time.
-        """
-        return self.likelihood.location(self.raw(points, codes, features)).cpu().numpy()
+        """Return the decoder's means (n, n_varying) where `raw` returns its last layer."""
+        location = self.likelihood.location(self.raw(points, codes, features, single=single))
+        return location.cpu().numpy().astype(np.float64, copy=False)
 
     def tensor(self, values: np.ndarray) -> Tensor:
         """Return `values` as float64 where the codec computes."""
@@ -269,7 +273,7 @@ class NetworkCodec(Codec):
     """
 
     network: VariationalNetwork  # In float64 and evaluation mode
-    class_share: np.ndarray
+    class_priors: np.ndarray
     conditional: bool  # Whether the network sees the class
     likelihood: Likelihood = field(default_factory=Gaussian)
 
@@ -308,43 +312,33 @@ class NetworkCodec(Codec):
 
     @torch.no_grad()
     def raw(
-        self, points: Tensor, codes: np.ndarray | None, features: np.ndarray | None = None
-    ) -> Tensor:
-        condition = self.condition(codes, len(points))
-        return self.network.decode(points, condition, self._index(features))
-
-    @torch.no_grad()
-    def decode(
         self,
         points: Tensor,
         codes: np.ndarray | None,
         features: np.ndarray | None = None,
         *,
         single: bool = False,
-    ) -> np.ndarray:
-        if not single:
-            return super().decode(points, codes, features)
+    ) -> Tensor:
         condition = self.condition(codes, len(points))
+        index = None if features is None else torch.from_numpy(features).to(self.device)
+        if not single:
+            return self.network.decode(points, condition, index)
         condition = None if condition is None else condition.float()
-        raw = self._single.decode(points.float(), condition, self._index(features))
-        return self.likelihood.location(raw).cpu().numpy().astype(np.float64)
+        return self._single.decode(points.float(), condition, index)
 
     def condition(self, codes: np.ndarray | None, n: int) -> Tensor | None:
         """Return the one-hot classes (n, n_classes), their shares for None; None if unseen."""
         if not self.conditional:
             return None
         if codes is None:
-            return self.tensor(np.tile(self.class_share, (n, 1)))
-        return self.tensor(np.eye(len(self.class_share))[codes])
+            return self.tensor(np.tile(self.class_priors, (n, 1)))
+        return self.tensor(np.eye(len(self.class_priors))[codes])
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def _without_nan(self, rows: np.ndarray) -> Tensor:
         return self.tensor(rows).nan_to_num(nan=0.0)
-
-    def _index(self, features: np.ndarray | None) -> Tensor | None:
-        return None if features is None else torch.from_numpy(features).to(self.device)
 
     @cached_property
     def _single(self) -> VariationalNetwork:
@@ -373,7 +367,7 @@ class LinearCodec(Codec):
     means: Tensor  # (n_classes, n_varying), or (1, n_varying) for all classes
     sigma: Tensor  # Standard deviation of the noise (n_varying,)
 
-    class_share: np.ndarray
+    class_priors: np.ndarray
     likelihood: Likelihood = field(default_factory=Gaussian)
 
     exact = True
@@ -415,12 +409,16 @@ class LinearCodec(Codec):
         return points, log_q
 
     def raw(
-        self, points: Tensor, codes: np.ndarray | None, features: np.ndarray | None = None
+        self,
+        points: Tensor,
+        codes: np.ndarray | None,
+        features: np.ndarray | None = None,
+        *,
+        single: bool = False,
     ) -> Tensor:
         if features is None:
-            return self._means_of(codes, self.means).expand(len(points), -1) + (
-                points @ self.weights.T
-            )
+            means = self._means_of(codes, self.means)
+            return means.expand(len(points), -1) + points @ self.weights.T
         index = torch.from_numpy(features).to(self.device)
         return self._means_of(codes, self.means[:, index]) + points @ self.weights[index].T
 
@@ -444,7 +442,7 @@ class LinearCodec(Codec):
         if not self.conditional:
             return means
         if codes is None:
-            return self.tensor(self.class_share[None]) @ means
+            return self.tensor(self.class_priors[None]) @ means
         return means[torch.from_numpy(codes).to(self.device)]
 
     def _posteriors(self, centred: Tensor) -> Iterator["_Posterior"]:
@@ -525,7 +523,7 @@ def draw_latent(
         return _around_rows(codec, request, rows, rng)
     codes = request
     if not isinstance(codes, np.ndarray):
-        codes = rng.choice(len(codec.class_share), size=codes, p=codec.class_share)
+        codes = rng.choice(len(codec.class_priors), size=codes, p=codec.class_priors)
     if source == "posterior":
         points = codec.tensor(np.empty((len(codes), codec.latent)))
         for code in np.unique(codes).tolist():
@@ -649,28 +647,23 @@ def _scatter(points: Tensor) -> Tensor:
 # Sums are split over threads, so their last bits depend on how many there are: always the same.
 N_TORCH_THREADS = 1
 
-_lock = threading.Lock()
-_n_inside = 0
-_threads_before = N_TORCH_THREADS
-
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
     """Run torch on one thread, so that bits don't depend on the process around.
 
-    The count that was there before comes back when the last of the threads inside leaves. Torch
-    keeps a setting of its own beside those of the BLAS and OpenMP libraries.
+    Torch keeps a setting of its own beside those of the BLAS and OpenMP libraries.
     """
-    global _n_inside, _threads_before  # noqa: PLW0603 - torch's own setting is one per process
-    with _lock:
-        if not _n_inside:
-            _threads_before = torch.get_num_threads()
-        _n_inside += 1
+    with _RESTORED_THREADS:
         torch.set_num_threads(N_TORCH_THREADS)
-    try:
         yield
-    finally:
-        with _lock:
-            _n_inside -= 1
-            if not _n_inside:
-                torch.set_num_threads(_threads_before)
+
+
+@contextmanager
+def _restored_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+_RESTORED_THREADS = SharedContext(_restored_threads)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vaega.core.errors import InputError, ResultsError
 from vaega.core.files import read_json, write_bytes, write_json
-from vaega.generative._entries import DESCRIPTION, WEIGHTS
+from vaega.generative._entries import DESCRIPTION, WEIGHTS, digest_of
 from vaega.generative._networks import empty_network
 from vaega.generative._registry import MODELS, find_storable_class, is_storable
 from vaega.generative._settings import FitSettings
@@ -138,7 +138,7 @@ def _readable(folder: Path) -> Iterator[None]:
 
 def _tensors(state: FittedState) -> dict[str, Tensor]:
     arrays = {
-        "class_share": state.codec.class_share,
+        "class_share": state.codec.class_priors,
         "shift": state.scaling.shift,
         "scale": state.scaling.scale,
         "varies": state.scaling.varies,
@@ -170,16 +170,14 @@ def _read_state(
     folder: Path, tensors: dict[str, Tensor], settings: FitSettings | None
 ) -> FittedState:
     with _readable(folder):
-        weights = _with_prefix("network", tensors)
-        # Copies: tensors in the file's buffer are not aligned as those of a fit are; weights are
-        # copied when they become float64.
-        others = {k: v.clone() for k, v in tensors.items() if not k.startswith("network.")}
-        return _assemble(weights, others, settings)
+        return _assemble(tensors, settings)
 
 
-def _assemble(
-    weights: dict[str, Tensor], tensors: dict[str, Tensor], settings: FitSettings | None
-) -> FittedState:
+def _assemble(tensors: dict[str, Tensor], settings: FitSettings | None) -> FittedState:
+    weights = _with_prefix("network", tensors)
+    # Copies: tensors in the file's buffer are not aligned as those of a fit are; weights are copied
+    # when they become float64.
+    tensors = {k: v.clone() for k, v in tensors.items() if not k.startswith("network.")}
     arrays = {key: value.numpy() for key, value in tensors.items() if "." not in key}
     share, varies = arrays["class_share"], arrays["varies"]
     codec: Codec
@@ -224,7 +222,7 @@ def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 class LazyState:
-    """Stands for an `FittedState` until its first use.
+    """Stands for a `FittedState` until its first use.
 
     To make float64 networks of stored weights takes several times as long as to find and check
     them; whoever fits a model that is stored, and never uses it, does not wait for that.
@@ -235,7 +233,7 @@ class LazyState:
 
     @cached_property
     def _state(self) -> FittedState:
-        assert self._build is not None, "an state is built once"
+        assert self._build is not None, "a state is built once"
         state, self._build = self._build(), None
         return state
 
@@ -261,20 +259,13 @@ def write_weights(path: Path, tensors: dict[str, Tensor]) -> str:
 
 def read_weights(path: Path, expected: str) -> dict[str, Tensor]:
     """Return the tensors of a file with this SHA-256; memory-mapped, copied when touched."""
+    if digest_of(path) != expected:
+        raise ResultsError(f"{path}: is not the file that its description was written for.")
     try:
-        if _sha256(path) != expected:
-            raise ResultsError(f"{path}: is not the file that its description was written for.")
         return load_file(path)
-    except ResultsError:
-        raise
     except (OSError, ValueError, SafetensorError) as error:
         why = getattr(error, "strerror", None) or error
         raise ResultsError(f"{path}: cannot be read: {why}.") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _description(model: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom, rankdata
+from scipy.stats import binom, mannwhitneyu
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_fscore_support
@@ -24,7 +24,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 from vaega.core.errors import InputError
-from vaega.core.randomness import derive_rng, derive_seed
+from vaega.core.randomness import derive_rng, derive_seed, seed_unset
 from vaega.generative.quality._rows import ComparedRows
 
 # The network's batch; up to so many rows, their order has no influence.
@@ -96,13 +96,7 @@ def _divide(codes: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
 
 
 def _fitted(classifier: Any, X: np.ndarray, y: np.ndarray, seed: int) -> Any:
-    fitted = clone(classifier)
-    names = [
-        name
-        for name, value in fitted.get_params().items()
-        if name.endswith("random_state") and value is None
-    ]
-    fitted.set_params(**dict.fromkeys(names, seed))
+    fitted = seed_unset(clone(classifier), seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that 3,000 epochs were not enough
         return fitted.fit(X, y)
@@ -141,9 +135,8 @@ def _summary(table: pd.DataFrame) -> dict[str, float]:
 
 def _in_order(table: pd.DataFrame) -> pd.DataFrame:
     first = ["classifier", "trained_on", "tested_on"]
-    return table[first + [name for name in table.columns if name not in first]].reset_index(
-        drop=True
-    )
+    names = [*first, *table.columns.drop(first)]
+    return table[names].reset_index(drop=True)
 
 
 def default_classifiers(n_rows: int) -> dict[str, Any]:
@@ -373,9 +366,9 @@ def measure_densities(model: Any, rows: ComparedRows, *, references: bool = True
 
 def membership_auc(inside: np.ndarray, outside: np.ndarray) -> float:
     """Return the probability that a score from `inside` is above one from `outside`."""
-    ranks = rankdata(np.concatenate([inside, outside]))[: len(inside)]
-    n, m = len(inside), len(outside)
-    return float((ranks.sum() - n * (n + 1) / 2) / (n * m))
+    return float(
+        mannwhitneyu(inside, outside, method="asymptotic").statistic / (len(inside) * len(outside))
+    )
 
 
 def _references() -> list[Any]:

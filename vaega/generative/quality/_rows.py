@@ -12,9 +12,10 @@ from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from vaega.core.checks import check_count
 from vaega.core.errors import InputError
-from vaega.core.randomness import derive_seed
+from vaega.core.randomness import derive_seed, seed_unset
 from vaega.data._splits import holdout_split
-from vaega.generative._data import binary_units, check_labels
+from vaega.generative._data import binary_units, check_labels, codes_by_label
+from vaega.generative._registry import fit_model
 
 # Smaller numbers are nothing to measures that round, larger ones too much for squares.
 LEAST_SIZE, MOST_SIZE = 1e-6, 1e100
@@ -48,9 +49,12 @@ class ComparedRows:
         if not extreme.any():
             return self
         unit = binary_units(np.where(extreme, largest, 1.0))
-        parts = [X / unit for X in (self.X_fit, self.X_synthetic, self.X_test)]
-        names = ("X_fit", "X_synthetic", "X_test")
-        return replace(self, **dict(zip(names, parts, strict=True)))
+        return replace(
+            self,
+            X_fit=self.X_fit / unit,
+            X_synthetic=self.X_synthetic / unit,
+            X_test=self.X_test / unit,
+        )
 
     def scaled(self, *, limit: float = np.inf) -> "ComparedRows":
         """Return the rows standardised by the fit rows, without columns constant there."""
@@ -58,14 +62,11 @@ class ComparedRows:
         mean, deviation = self.X_fit[:, varies].mean(axis=0), self.X_fit[:, varies].std(axis=0)
         # A deviation may round to 0 where the values differ in their last bits.
         scale = np.where(deviation > 0, deviation, 1.0)
-        parts = [
+        fit, synthetic, test = (
             np.clip((X[:, varies] - mean) / scale, -limit, limit)
             for X in (self.X_fit, self.X_synthetic, self.X_test)
-        ]
-        codes = self.y_fit, self.y_synthetic, self.y_test
-        return ComparedRows(
-            parts[0], codes[0], parts[1], codes[1], parts[2], codes[2], self.classes
         )
+        return replace(self, X_fit=fit, X_synthetic=synthetic, X_test=test)
 
     def matched(self, rng: np.random.Generator) -> np.ndarray:
         """Choose synthetic rows as many in each class as are held out, or as many as there are."""
@@ -128,7 +129,7 @@ def _coded(y: Any, name: str, classes: np.ndarray, n: int, owner: str) -> np.nda
     labels = np.asarray(y)
     if labels.shape != (n,):
         raise InputError(f"{owner}: {name} must hold {n} labels, got shape {labels.shape}.")
-    known = {label: code for code, label in enumerate(classes.tolist())}
+    known = codes_by_label(classes)
     unknown = [label for label in labels.tolist() if label not in known]
     if unknown:
         raise InputError(f"{owner}: {name} must hold labels of y_fit, got {unknown[0]!r}.")
@@ -175,7 +176,8 @@ def draw_rows(
     else:
         model = generator
         if split or not _is_fitted(generator):
-            model = _fitted(generator, X_fit, y_fit, cache, derive_seed(seed, "model"))
+            model = seed_unset(clone(generator), derive_seed(seed, "model"))
+            model = fit_model(model, X_fit, y_fit, cache=cache)
         drawn = model.sample(counts, random_state=derive_seed(seed, "sample"))
     rows = check_rows(X_fit, y_fit, *drawn, X_test, y_test, owner=OWNER)
     return DrawnRows(rows, model, type(generator if model is None else model).__name__)
@@ -228,19 +230,10 @@ def _is_fitted(model: Any) -> bool:
     return True
 
 
-def _fitted(model: Any, X: np.ndarray, y: np.ndarray, cache: Any, seed: int) -> Any:
-    model = _seeded(clone(model), seed)
-    if cache is None:
-        return model.fit(X, y)
-    from vaega.generative._cache import ModelCache
-
-    return ModelCache(None if cache == "auto" else cache).fit(model, X, y)
-
-
 def _from_sampler(
     sampler: Any, X: np.ndarray, y: np.ndarray, counts: Mapping[Any, int], seed: int
 ) -> tuple[tuple[np.ndarray, np.ndarray], Any]:
-    sampler = _seeded(clone(sampler), derive_seed(seed, "sampler"))
+    sampler = seed_unset(clone(sampler), derive_seed(seed, "sampler"))
     known = sampler.get_params(deep=False)
     labels, sizes = np.unique(y, return_counts=True)
     if "n_per_class" in known:
@@ -256,9 +249,3 @@ def _from_sampler(
             f"got {type(sampler).__name__}."
         )
     return (X_all[len(X) :], y_all[len(X) :]), getattr(sampler, "model_", None)
-
-
-def _seeded(estimator: Any, seed: int) -> Any:
-    if estimator.get_params(deep=False).get("random_state", 0) is None:
-        estimator.set_params(random_state=seed)
-    return estimator

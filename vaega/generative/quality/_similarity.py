@@ -102,17 +102,17 @@ def _statistics(real: np.ndarray, synthetic: np.ndarray) -> np.ndarray:
     values = np.take_along_axis(values, order, axis=1)
     present = ~np.isnan(values)  # behind all others
     is_real = order < real.shape[1]
-    share_real = _shares(is_real & present)
-    share_synthetic = _shares(~is_real & present)
+    ecdf_real = _ecdf(is_real & present)
+    ecdf_synthetic = _ecdf(~is_real & present)
     # The distribution functions are read behind the last of equal values.
     last = np.ones(values.shape, dtype=bool)
     last[:, :-1] = values[:, :-1] != values[:, 1:]
-    gaps = np.where(last & present, np.abs(share_real - share_synthetic), 0.0)
-    empty = np.isnan(share_real[:, -1]) | np.isnan(share_synthetic[:, -1])
+    gaps = np.where(last & present, np.abs(ecdf_real - ecdf_synthetic), 0.0)
+    empty = np.isnan(ecdf_real[:, -1]) | np.isnan(ecdf_synthetic[:, -1])
     return np.where(empty, np.nan, gaps.max(axis=1))
 
 
-def _shares(members: np.ndarray) -> np.ndarray:
+def _ecdf(members: np.ndarray) -> np.ndarray:
     counts = members.cumsum(axis=1)
     with np.errstate(invalid="ignore"):
         return counts / counts[:, -1:]
