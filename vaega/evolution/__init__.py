@@ -20,13 +20,7 @@ __getattr__, __all__ = attach(
     __name__,
     {
         "_checkpoint": ["SaveCheckpoint", "load_checkpoint", "restore_callbacks"],
-        "_evolution": [
-            "Callback",
-            "EvolutionState",
-            "Individual",
-            "evolve",
-            "logbook",
-        ],
+        "_evolution": ["Callback", "EvolutionState", "Individual", "evolve", "logbook"],
         "_logs": ["KeepHistory", "LogToCSV", "LogToMLflow", "ProgressBar"],
         "_stopping": [
             "RestartWhenStagnant",

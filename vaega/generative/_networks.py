@@ -169,12 +169,7 @@ class HierarchicalNetwork(nn.Module):
             z = reparameterise(*self._prior(level, z), part)
         return self.decoder(z, features)
 
-    def forward(
-        self, rows: Tensor, noise: Tensor, condition: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the outputs at points drawn with `noise`, means and log-variances."""
-        points, mean, log_variance = self.infer(rows, noise, condition)
-        return self.decode(points, condition), mean, log_variance
+    forward = VariationalNetwork.forward  # with the layers' own `infer` and `decode`
 
     def start_at_the_mean(self) -> None:
         """Start with lower priors close to N(0, I), whatever the layer above says."""
