@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from multiprocessing import forkserver
 from pathlib import Path
 
 from vaega.cli import main
@@ -21,6 +22,11 @@ _CONTEXT.set_forkserver_preload(
         "vaega.report._page",
     ]
 )
+
+
+def ensure_running():
+    """Start what processes are forked from, for others that fork from the same."""
+    forkserver.ensure_running()
 
 
 def start_process(function, *arguments, errors=None):

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.contracts.test_shared_work import check_equal, wait_until
+from tests.processes import ensure_running
 from vaega.cli import main
 from vaega.experiments import backends
 from vaega.experiments.backends import _ResultsFolder, open_cluster
@@ -32,9 +33,19 @@ CONFIG = {
         "anova": {"selector": {"kind": "f_classif", "size": "original"}},
     },
     "fitness": {"classifier": "random_forest", "n_estimators": 3, "max_depth": 2},
-    "search": {"population_size": 8, "n_generations": 4, "n_searches": 2},
+    "search": {"population_size": 8, "n_generations": 2, "n_searches": 2},
     "seeds": 2,
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forked_workers():
+    """Fork workers from a process that has imported what they need; Dask spawns them else."""
+    import dask
+
+    ensure_running()
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +117,7 @@ def test_a_budget_reaches_the_workers(project, address, tmp_path, capsys):
 @pytest.fixture(scope="module")
 def longer(tmp_path_factory):
     """Return an experiment that takes a while, its data, and its results from one process."""
-    search = {**CONFIG["search"], "n_generations": 15}
+    search = {**CONFIG["search"], "n_generations": 8}
     config = make_config({**CONFIG, "arms": {"original": {}}, "search": search, "seeds": 2})
     folder = tmp_path_factory.mktemp("longer")
     data = config.dataset.load(beside=folder)
