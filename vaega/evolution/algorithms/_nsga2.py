@@ -80,6 +80,7 @@ class NSGA2(PopulationAlgorithm):
 
     Examples
     --------
+    >>> from deap import base
     >>> from vaega.evolution import operators
     >>> rng, toolbox = np.random.default_rng(0), base.Toolbox()
     >>> toolbox.register("initialize", operators.init_bernoulli, 10, fraction=0.5, rng=rng)

@@ -75,6 +75,7 @@ class SelfAdaptive(Generational):
 
     Examples
     --------
+    >>> from deap import base
     >>> from vaega.evolution import operators
     >>> rng, toolbox = np.random.default_rng(0), base.Toolbox()
     >>> toolbox.register("initialize", operators.init_bernoulli, 20, fraction=0.5, rng=rng)
