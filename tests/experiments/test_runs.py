@@ -12,14 +12,14 @@ from vaega.experiments.runs import FROZEN, _identity, _settings, plan_runs
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 RECORDED = {
-    "all_leukemia_yeoh6.yaml": ("original-000-878c0ae128", "e71f0edc7b613c35"),
-    "gcm1363.yaml": ("original-000-8d7c0cf005", "6dae275c6812393d"),
-    "gcm1363_select_generate_select.yaml": ("original-000-40c54ac1df", "3d399658c620fbb5"),
-    "leukemia.yaml": ("original-000-f766655e70", "6f8d7e29f7669c72"),
+    "all_leukemia_yeoh6.yaml": ("original-000-7e946d49d7", "fd6e44ec2933d305"),
+    "gcm1363.yaml": ("original-000-6c53b6718d", "dd982a0ab3cae952"),
+    "gcm1363_select_generate_select.yaml": ("original-000-72b05b8ff1", "b03d8956ba64931e"),
+    "leukemia.yaml": ("original-000-b02b9ae764", "afe162e8f89141da"),
     "leukemia_mlp.yaml": ("original-000-a4eb9a352a", "157b701cdd55290f"),
-    "madelon.yaml": ("original-000-c1adc9faa5", "b41aa6f0e06b66c9"),
-    "mnist49.yaml": ("original-000-1300c8f1fc", "a3cf53fac63b1c76"),
-    "quickstart.yaml": ("original-000-5b9b897a32", "8bf290127eb159d9"),
+    "madelon.yaml": ("original-000-7e83e5a7f4", "8db48896641d5da6"),
+    "mnist49.yaml": ("original-000-6fd719efb5", "b9d1b874b0bdbab7"),
+    "quickstart.yaml": ("original-000-e6cf745851", "d9cfc89dbf815199"),
     "thesis/all_180.yaml": ("original-000-d506aa3c7c", "49f94912f4ce4ac5"),
     "thesis/all_300.yaml": ("original-000-10dadb6b54", "4347cc2b062efbee"),
     "thesis/all_35.yaml": ("original-000-227abb52e7", "13f0f9244397a3f4"),

@@ -13,9 +13,11 @@ import vaega.report
 from tests.report.experiments import run_small
 from vaega.core.errors import ResultsError
 from vaega.experiments.store import mean_interval, summarise
+from vaega.report._page import lead_section
 from vaega.report._results import (
     SUMMARY_COLUMNS,
     TEXT_FORMATS,
+    lead_sentences,
     read_results,
     summary_record,
     summary_table,
@@ -171,3 +173,43 @@ def test_the_record_is_json_without_nan(results):
 
 def test_every_public_name_loads():
     assert all(getattr(vaega.report, name) is not None for name in vaega.report.__all__)
+
+
+def voted(*leaders, gain=0.02):
+    """Runs that recorded one trial each, led by these."""
+    names = ("stack", "votes", "votes and guide", "rfe")
+    return [
+        {
+            "candidates": [
+                {
+                    "trial": 0, "candidate": name, "n_features": 10, "score": 0.8,
+                    "standard_error": 0.05, "gain": gain if name == "votes and guide" else 0.0,
+                    "gain_error": 0.03, "leads": name == leader,
+                }
+                for name in names
+            ]
+        }
+        for leader in leaders
+    ]  # fmt: skip
+
+
+def test_who_led_is_said_in_a_sentence_an_arm():
+    sentences = lead_sentences(
+        {"original": voted("stack", "stack", "votes"), "forest": [{"status": "done"}]}
+    )
+    assert sentences == [
+        "original: the searches led in 1 of 3 selections (stack 2, votes 1); they added "
+        "+0.020 ± 0.030 to stack on unseen rows."
+    ]
+
+
+def test_gains_that_nobody_could_measure_are_left_out():
+    (sentence,) = lead_sentences({"original": voted("stack", gain=None)})
+    assert sentence == "original: the searches led in 0 of 1 selections (stack 1)."
+
+
+def test_the_page_shows_the_candidates_of_each_arm(results):
+    section = lead_section(replace(results, metrics={"original": voted("stack", "rfe")}))
+    assert [row[1] for row in section.table.rows] == ["stack", "votes", "votes and guide", "rfe"]
+    assert [row[-1] for row in section.table.rows] == ["1", "0", "0", "1"]
+    assert "the searches led in 0 of 2" in section.sentences[0]

@@ -2,13 +2,13 @@
 
 import pytest
 
-from vaega.selection import _filters as filters
+from vaega.selection import _rankers as rankers
 
 
 @pytest.fixture(autouse=True)
 def _small_forests(monkeypatch, request):
     if "boruta" in request.node.name and "without" not in request.node.name:
         pytest.importorskip("boruta", reason="boruta is not installed (extra compare)")
-    monkeypatch.setattr(filters, "_N_TREES", 100)
-    monkeypatch.setattr(filters, "_N_FOREST", 30)
-    monkeypatch.setattr(filters, "_N_ROUNDS", 15)
+    monkeypatch.setattr(rankers, "_N_TREES", 100)
+    monkeypatch.setattr(rankers, "_N_FOREST", 30)
+    monkeypatch.setattr(rankers, "_N_ROUNDS", 15)

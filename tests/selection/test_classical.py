@@ -1,16 +1,19 @@
 """Classical selections on inner folds: sizes, no leak, the same bits."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
-from tests.selection.test_filters import planted
+from tests.selection.test_rankers import planted
 from vaega.data._preprocess import Preprocessor
 from vaega.fitness._memory import PenaltyObjective, WeightedObjective
 from vaega.generative._samplers import GaussianJitter
 from vaega.selection._classical import KINDS, ClassicalSelection
+from vaega.selection._rankers import RANKERS
 from vaega.selection._search import InnerValidation
 from vaega.selection._voting import trial_sizes
 
@@ -61,10 +64,14 @@ def test_the_objective_decides_the_size():
     assert free.mask.sum() > 1
 
 
-def test_what_a_ranking_warns_of_is_counted_not_shown(recwarn):
+def test_what_a_ranking_warns_of_is_counted_not_shown(recwarn, monkeypatch):
+    def warns(X, y):
+        warnings.warn("column 3 is constant", stacklevel=1)
+        return np.ptp(X, axis=0)
+
+    monkeypatch.setitem(RANKERS.entries, "warns", warns)
     X, y = planted()
-    X[:, 3] = 7.0
-    found = ClassicalSelection("f_classif").run(inner_of(X, y), OBJECTIVE)
+    found = ClassicalSelection("warns").run(inner_of(X, y), OBJECTIVE)
     assert any("constant" in text for text in found.evaluations.warnings)
     assert not [one for one in recwarn if "constant" in str(one.message)]
 

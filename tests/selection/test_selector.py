@@ -170,7 +170,7 @@ def test_warnings_of_the_classifier_become_one(two_clouds):
         ("algorithm", "nsga9", "algorithm must be one of generational, .*; got 'nsga9'"),
         ("crossover", "three_point", "crossover must be one of .*; got 'three_point'"),
         ("mutation", None, "mutation must be one of"),
-        ("guide", "chi2", "guide must be one of f_classif, mutual_info, none"),
+        ("guide", "chi2", "guide must be one of auto, boruta, "),
         ("selection", "best", "selection must be one of"),
         ("initial_fraction", 0, "initial_fraction must be a number above 0"),
         ("initial_fraction", "some", "initial_fraction must be a probability"),

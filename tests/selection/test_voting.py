@@ -1,131 +1,142 @@
-"""Votes: the ranking, the number of features, the subsamples that searches see."""
-
-from dataclasses import replace
+"""Votes: which candidate leads, at how many features, and the subsamples that searches see."""
 
 import numpy as np
 import pytest
 
-from vaega.core.errors import InputError
+from vaega.selection._rankers import Views
 from vaega.selection._voting import (
-    VoteTally,
+    TOGETHER,
+    VOTES,
+    Contest,
+    candidate_orders,
     draw_subsample,
-    error_controlled_threshold,
     prefix_masks,
+    ranker_weights,
     sizes_table,
     trial_sizes,
 )
 
-
-def tally(masks, *, strengths=None, sizes=(1, 2, 4, 8), unseen=None):
-    masks = np.asarray(masks, dtype=bool)
-    strengths = np.zeros(masks.shape[1]) if strengths is None else np.asarray(strengths)
-    if unseen is None:
-        unseen = np.full((len(masks), len(sizes)), np.nan)
-    return VoteTally(masks, strengths, np.asarray(sizes), np.asarray(unseen, dtype=float))
+SIZES = np.array([1, 4, 16, 64])
+CURVE = np.array([0.6, 0.7, 0.9, 0.8])
 
 
-def test_votes_decide_and_strength_orders_those_with_equal_votes():
-    masks = [[1, 0, 1, 0], [1, 0, 0, 1], [1, 0, 0, 0]]
-    ranking = tally(masks, strengths=[0.1, 0.9, 0.2, 0.3]).ranking()
-    assert ranking.tolist() == [0, 3, 2, 1]
+def contest(*curves, noise=0.0, n_searches=10, **settings):
+    """Candidates whose scores are these curves, plus what a search's rows add to all of them."""
+    rng = np.random.default_rng(0)
+    shared, own = rng.normal(size=(n_searches, 1)), rng.normal(size=(len(curves), n_searches, 1))
+    unseen = np.array(curves)[:, None, :] + 0.05 * shared + noise * own
+    names = tuple(f"c{index}" for index in range(len(curves)))
+    return Contest(names, SIZES, unseen, **settings)
 
 
-def test_a_strong_feature_nobody_chose_stays_behind_one_that_many_chose():
-    masks = np.zeros((10, 3), dtype=bool)
-    masks[:3, 0] = True
-    assert tally(masks, strengths=[0.0, 1.0, 0.5]).ranking()[0] == 0
+def test_the_first_candidate_leads_unless_another_is_shown_better():
+    assert contest(CURVE, CURVE + 0.05, CURVE + 0.2, noise=0.02).leader == 2
+    assert contest(CURVE, CURVE + 0.005, CURVE - 0.1, noise=0.05).leader == 0
+    assert contest(CURVE, CURVE).leader == 0
 
 
-def test_the_size_lies_within_what_the_votes_allow():
-    masks = np.zeros((10, 400), dtype=bool)
-    masks[:, :30] = True  # all agree on thirty
-    masks[0, 30:40] = True  # one alone wants ten more
-    rising = np.tile([0.1, 0.2, 0.3, 0.9], (10, 1))
-    # Falling, but so uncertain that the votes bind.
-    falling = np.array([0.5, 0.45, 0.4, 0.3]) + np.linspace(-0.5, 0.5, 10)[:, None]
-    sizes = (1, 10, 50, 400)
-    assert tally(masks, sizes=sizes, unseen=rising).size_by_objective() == 80
-    assert tally(masks, sizes=sizes, unseen=falling).size_by_objective() == 30
+def test_agreement_of_a_handful_by_chance_is_no_evidence():
+    unseen = np.tile(CURVE, (3, 4, 1))
+    unseen[1] += 0.02  # better by the same in all four searches
+    unseen[2] += np.array([0.3, -0.3, 0.3, -0.3])[:, None]
+    assert Contest(("a", "b", "c"), SIZES, unseen).leader == 0
 
 
-def test_votes_do_not_bind_against_clear_evidence():
-    masks = np.zeros((10, 40), dtype=bool)
-    masks[:, :8] = True
-    clear = np.tile([0.6, 0.9, 0.6, 0.6], (10, 1))
-    assert tally(masks, sizes=(1, 2, 8, 40), unseen=clear).size_by_objective() == 2
+def test_gains_and_errors_are_paired_and_count_the_overlap():
+    one = contest(CURVE, CURVE + 0.1, noise=0.02, size=16)
+    gains, errors = one.gains()
+    # size 16 and its two neighbours
+    differences = (one.unseen[1] - one.unseen[0])[:, 1:4].mean(axis=1)
+    assert gains[1] == pytest.approx(differences.mean())
+    assert errors[1] == pytest.approx(differences.std(ddof=1) * (1 / 10 + 0.25) ** 0.5)
 
 
-def test_the_size_is_in_the_middle_of_the_plateau():
-    masks = np.zeros((4, 400), dtype=bool)
-    masks[np.arange(4), np.arange(4)] = True
-    masks[0, :200] = True
-    unseen = np.tile([0.5, 0.9, 0.9, 0.9, 0.5], (4, 1))
-    assert tally(masks, sizes=(1, 32, 64, 128, 400), unseen=unseen).size_by_objective() == 64
+def test_the_size_is_the_mean_of_what_comes_close_to_the_best():
+    clear = contest(CURVE * 10)  # differences of many standard errors
+    assert clear.size_of(0) == 16
+    flat = contest(np.full(4, 0.8))
+    assert flat.size_of(0) in (4, 16)  # the geometric middle of 1 to 64
+    rising = contest(np.array([0.70, 0.74, 0.76, 0.765]))
+    assert rising.size_of(0) >= flat.size_of(0)
 
 
-@pytest.mark.parametrize(
-    ("n_features", "plateau", "size"),
-    [
-        (400, [0.9, 0.9, 0.9, 0.9], 30),  # thirty are as good as three
-        (400, [0.9, 0.5, 0.5, 0.5], 3),  # they are not
-        (30, [0.9, 0.9, 0.9, 0.9], 10),  # a third of all
-    ],
-)
-def test_a_few_features_more_are_taken_unless_unseen_rows_are_against_it(n_features, plateau, size):
-    masks = np.zeros((6, n_features), dtype=bool)
-    masks[:, :3] = True
-    unseen = np.tile(plateau, (6, 1))
-    small = VoteTally(
-        masks, np.zeros(n_features), np.array([3, 10, 28, 30]), unseen, robust_size=30
-    )
-    assert small.size_by_objective() == size
-    assert replace(small, robust_size=0).size_by_objective() <= 10
-
-
-def test_without_unseen_rows_those_that_two_agree_on_are_taken():
-    masks = [[1, 1, 0, 0], [1, 1, 0, 1], [1, 0, 1, 0]]
-    assert tally(masks).size_by_objective() == 2
-
-
-def test_a_search_that_left_no_row_unseen_does_not_spoil_the_others():
-    masks = np.eye(3, 20, dtype=bool)
-    masks[:, 5:15] = True
-    unseen = np.array([[np.nan] * 3, [0.1, 0.9, 0.1], [0.1, 0.9, 0.1]])
-    assert tally(masks, sizes=(1, 10, 20), unseen=unseen).size_by_objective() == 10
-
-
-def test_error_control_is_the_bound_of_meinshausen_and_buhlmann():
-    masks = np.zeros((100, 1000), dtype=bool)
-    masks[:, :10] = True
-    threshold = error_controlled_threshold(masks, 1.0)
-    assert threshold == pytest.approx(0.5 + 10**2 / (2 * 1.0 * 1000))
-    assert 10**2 / ((2 * threshold - 1) * 1000) == pytest.approx(1.0)
-
-
-def test_error_control_holds_its_promise_where_its_assumptions_do(rng):
-    # 20 searches that choose 8 of 400 features at random: all selections are false ones.
-    false = []
-    for _ in range(200):
-        masks = rng.random((20, 400)).argsort(axis=1) < 8
-        false.append(tally(masks).count("error_control", 0.5))
-    assert np.mean(false) <= 0.5
-
-
-def test_a_stricter_bound_selects_no_more():
-    rng = np.random.default_rng(3)
-    masks = rng.random((12, 50)) < np.linspace(0.95, 0.0, 50)
-    counts = [tally(masks).count("error_control", number) for number in (0.2, 1.0, 5.0)]
-    assert counts == sorted(counts)
+def test_one_standard_error_takes_the_smallest_that_comes_as_close():
+    curve = np.array([0.5, 0.79, 0.8, 0.8])
+    assert contest(curve, size="one_standard_error").size_of(0) == 4
+    assert contest(10 * curve, size="one_standard_error").size_of(0) == 16
 
 
 def test_a_size_of_the_users_own_is_taken():
-    assert tally(np.eye(4)).count(3, 1.0) == 3
-    assert tally(np.eye(4)).count(99, 1.0) == 4
+    assert contest(CURVE, size=20).size_of(0) == 20
 
 
-def test_no_false_selections_cannot_be_promised():
-    with pytest.raises(InputError, match="false_selections must be"):
-        tally(np.eye(4)).count("error_control", 0.0)
+def test_a_search_that_left_no_row_unseen_does_not_spoil_the_others():
+    whole = contest(CURVE, CURVE + 0.2, noise=0.02)
+    unseen = np.insert(whole.unseen, 3, np.nan, axis=1)
+    spoilt = Contest(whole.names, SIZES, unseen)
+    assert spoilt.leader == whole.leader
+    assert spoilt.size_of(1) == whole.size_of(1)
+    assert spoilt.honest_score() == whole.honest_score()
+
+
+def test_without_unseen_rows_the_first_leads_at_the_usual_size():
+    nothing = Contest(("a", "b"), SIZES, np.full((2, 3, 4), np.nan))
+    assert nothing.leader == 0
+    assert nothing.size_of(0) == 16
+    assert np.isnan(nothing.honest_score())
+    assert nothing.table()["score"].isna().all()
+
+
+def test_the_reported_score_is_of_rows_that_chose_nothing():
+    rng = np.random.default_rng(1)
+    said, best = [], []
+    for _ in range(200):
+        unseen = 0.5 + 0.1 * rng.normal(size=(8, 10, 4))
+        one = Contest(tuple("abcdefgh"), SIZES, unseen)
+        said.append(one.honest_score())
+        best.append(unseen.mean(axis=1).max())
+    assert abs(np.mean(said) - 0.5) < 0.01
+    assert np.mean(best) > 0.53
+
+
+def test_the_reported_score_is_of_stacks_that_its_rows_did_not_weigh():
+    whole = contest(CURVE, CURVE - 0.2, noise=0.02)
+    fair = Contest(whole.names, SIZES, whole.unseen, independent=whole.unseen - 0.1)
+    assert fair.honest_score() == pytest.approx(whole.honest_score() - 0.1)
+    assert fair.leader == whole.leader
+
+
+def test_the_table_says_who_leads_and_by_how_much():
+    table = contest(CURVE, CURVE + 0.2, noise=0.02).table()
+    assert table["candidate"].tolist() == ["c0", "c1"]
+    assert table["leads"].tolist() == [False, True]
+    assert table["gain"].tolist() == pytest.approx([0.0, 0.2], abs=0.03)
+
+
+def test_rankers_count_by_how_close_they_come_to_the_best():
+    whole = contest(CURVE, CURVE + 0.2, CURVE + 0.19, noise=0.02)
+    weights = ranker_weights(whole.unseen, 0.25)
+    assert weights[1] == 1.0
+    assert 0.3 < weights[2] < 1.0
+    assert weights[0] < 1e-3
+    np.testing.assert_array_equal(ranker_weights(np.full((2, 3, 4), np.nan), 0.25), 1.0)
+
+
+def test_candidates_rank_by_the_guide_by_votes_and_by_both():
+    views = Views(("weights",), np.array([[0.1, 0.9, 0.2, 0.3]]))
+    orders = candidate_orders(views, np.array([1.0, 0.0, 0.5, 0.5]))
+    assert orders["weights"].tolist() == [1, 3, 2, 0]
+    assert orders[VOTES].tolist() == [0, 3, 2, 1]
+    assert orders[TOGETHER].tolist() == [0, 1, 3, 2]
+    unguided = candidate_orders(Views.none(), np.array([0.0, 1.0, 0.5]))
+    assert list(unguided) == [VOTES]
+    assert unguided[VOTES].tolist() == [1, 2, 0]
+
+
+def test_votes_of_searches_come_before_those_of_their_populations():
+    views = Views(("weights",), np.ones((1, 3)))
+    orders = candidate_orders(views, np.array([0.9, 0.1, 0.5]), np.array([0.0, 1.0, 0.0]))
+    assert orders[VOTES].tolist() == [1, 0, 2]
 
 
 @pytest.mark.parametrize(
@@ -148,36 +159,6 @@ def test_the_table_of_sizes_has_means_and_standard_errors():
     table = sizes_table(np.array([1, 2]), np.array([[0.5, 1.0], [0.7, 1.0], [np.nan, np.nan]]))
     np.testing.assert_allclose(table["score"], [0.6, 1.0])
     np.testing.assert_allclose(table["standard_error"], [0.1, 0.0])
-
-
-def tally_against(filtered, unseen=0.8):
-    masks = np.zeros((10, 100), dtype=bool)
-    masks[:, :4] = True
-    strengths = np.linspace(1.0, 0.0, 100)[::-1]
-    jitter = np.linspace(-0.02, 0.02, 10)[:, None]
-    shape = np.ones((10, 3))
-    return VoteTally(
-        masks, strengths, np.array([4, 30, 100]), unseen * shape + jitter, filtered * shape
-    )
-
-
-def test_searches_that_beat_their_filter_on_unseen_rows_lead():
-    winner = tally_against(filtered=0.6)
-    assert winner.searches_lead()
-    assert winner.ranking()[:4].tolist() == [3, 2, 1, 0]
-
-
-@pytest.mark.parametrize("filtered", [0.8, 0.9])
-def test_searches_that_do_not_leave_the_ranking_to_it(filtered):
-    loser = tally_against(filtered=filtered)
-    assert not loser.searches_lead()
-    assert loser.ranking()[0] == 99
-
-
-def test_a_guide_without_an_opinion_leads_nobody():
-    masks = np.eye(4, dtype=bool)
-    even = VoteTally(masks, np.full(4, 0.25), np.array([1]), np.zeros((4, 1)), np.ones((4, 1)))
-    assert even.searches_lead()
 
 
 @pytest.mark.parametrize("share", [0.5, 0.63, 0.8, 0.95])

@@ -155,7 +155,7 @@ def _run_and_show(
     summary = _complete(folder, config, dataset, execution, origin)
     page = write_report(folder) if len(summary) else None
     if page is not None and not as_json:
-        _print_summary(config, dataset, summary)
+        _print_summary(folder, config, dataset, summary)
         click.echo(f"results  {folder}\nreport   {page}")
     if as_json:
         print_record(folder)
@@ -184,13 +184,15 @@ def _complete(folder: Path, config: Any, dataset: Any, execution: Any, origin: A
     return summary
 
 
-def _print_summary(config: Any, dataset: Any, summary: Any) -> None:
+def _print_summary(folder: Path, config: Any, dataset: Any, summary: Any) -> None:
     from vaega.experiments.protocols import make_protocol
-    from vaega.report._results import summary_table
+    from vaega.report._results import lead_sentences, read_results, summary_table
 
     title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
     print_table(summary_table(summary, title=title))
     click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
+    for sentence in lead_sentences(read_results(folder).metrics):
+        click.echo(sentence)
     click.echo(make_protocol(config.protocol).statement)
 
 

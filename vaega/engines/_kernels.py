@@ -230,6 +230,14 @@ def mirror(matrix, n):  # type: ignore[no-untyped-def]
             matrix[i, j] = matrix[j, i]
 
 
+@kernel
+def add_differences(X, row, neighbours, weights, total):  # type: ignore[no-untyped-def]
+    """Add the weighted distances of a row's neighbours from it to `total`, feature by feature."""
+    for i in range(len(neighbours)):
+        for j in range(X.shape[1]):
+            total[j] += weights[i] * abs(X[neighbours[i], j] - X[row, j])
+
+
 # Symmetric positive definite systems -------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ from vaega.fitness._cross_validated import (
     prepare_fold,
 )
 from vaega.selection._choice import choose_one_standard_error
-from vaega.selection._filters import rank_features
+from vaega.selection._rankers import rank_features
 from vaega.selection._settings import FEW_ROWS
 
 # Of ``generator: {kind: auto}``, and beside the arm's own generator where the file names no others.

@@ -378,7 +378,7 @@ _KEYS: dict[str, Any] = {
 
 
 # Where a key that is no more was compared with doing without it.
-_COMPARED_IN = dict.fromkeys(("fresh_folds", "racing"), "noise.md")
+_COMPARED_IN = dict.fromkeys(("fresh_folds", "racing"), "noise_removed.md")
 _COMPARED_IN |= {"feedback": "joint.md"} | dict.fromkeys(
     ("local_search", "stages"), "algorithms.md"
 )

@@ -23,7 +23,7 @@ from vaega.experiments.runs import Run, RunResult, plan_runs
 from vaega.experiments.store import Origin, Store, write_plan
 from vaega.experiments.trial import TrialResult
 from vaega.fitness._score_store import ScoreStore
-from vaega.selection._filters import find_boruta
+from vaega.selection._rankers import find_boruta
 
 
 def run_experiment(

@@ -25,7 +25,7 @@ from scipy import stats
 
 from vaega.core.errors import ResultsError, first_line
 from vaega.core.files import path_inside, plain, read_json, write_json, write_text
-from vaega.core.tables import csv_text
+from vaega.core.tables import csv_text, json_records
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, load_config
 from vaega.experiments.protocols import PROTOCOLS
@@ -350,7 +350,7 @@ def _metrics(
 
 
 def _records(results: "Sequence[TrialResult]") -> dict[str, Any]:
-    """Return what is no figure of a trial alone: its classes, and what its gate chose."""
+    """Return what is no figure of a trial alone: classes, candidates, and what its gate chose."""
     classes = [
         {"trial": index, **figures}
         for index, result in enumerate(results)
@@ -361,7 +361,16 @@ def _records(results: "Sequence[TrialResult]") -> dict[str, Any]:
         for index, result in enumerate(results)
         if result.gate is not None
     ]
-    return ({"classes": classes} if classes else {}) | ({"gate": gates} if gates else {})
+    candidates = [
+        {"trial": index, **candidate}
+        for index, result in enumerate(results)
+        if result.candidates is not None
+        for candidate in json_records(result.candidates)
+    ]
+    leaders = [str(one["candidate"]) for one in candidates if one["leads"]]
+    lists = {"classes": classes, "candidates": candidates, "gate": gates}
+    led_by = {"led_by": ", ".join(dict.fromkeys(leaders))} if leaders else {}
+    return {name: records for name, records in lists.items() if records} | led_by
 
 
 def _trial_metrics(result: "TrialResult", relevant: np.ndarray | None) -> dict[str, Any]:
@@ -487,6 +496,7 @@ def _relative(path: Path, folder: Path) -> str:
 RUN_COLUMNS = (
     "dataset", "arm", "seed", "status", "heldout_score", "inner_score", "optimism", "n_features",
     "n_asked", "n_distinct", "seconds", "n_reused", "brier", "precision", "recall",
+    "led_by",
 )  # fmt: skip
 _COUNTS = ("n_asked", "n_distinct", "n_scored", "n_reused")
 

@@ -58,6 +58,8 @@ class TrialResult:
     brier: float | None = None
     # Precision, recall and F1 of the final model on the test rows, class by class
     classes: list[dict[str, Any]] = field(default_factory=list)
+    # After a vote: the rankings that competed on unseen rows, see `Contest.table`
+    candidates: pd.DataFrame | None = None
     # What was chosen where generator or amount is "auto", see `vaega.experiments.augmentation`
     gate: dict[str, Any] | None = None
     # How good the synthetic rows are, see `vaega.experiments.trial`
@@ -122,6 +124,7 @@ def _result(search: SearchResult, final: FinalModel) -> TrialResult:
         warnings=dict(search.evaluations.warnings + final.warnings),
         brier=final.brier,
         classes=final.classes,
+        candidates=search.candidates if search.led_by else None,
     )
 
 

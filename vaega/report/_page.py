@@ -32,7 +32,13 @@ from vaega.report._figures import (
     turn_long_labels,
 )
 from vaega.report._generator_figures import plot_rows, row_groups, row_points
-from vaega.report._results import Results, read_results, summary_table
+from vaega.report._results import (
+    Results,
+    candidates_of,
+    lead_sentences,
+    read_results,
+    summary_table,
+)
 
 
 def write_report(folder: Path) -> Path:
@@ -255,6 +261,7 @@ def further_sections(results: Results) -> list[Section]:
         figure_section,
         class_section,
         null_section,
+        lead_section,
         gate_section,
         generator_section,
     )
@@ -351,6 +358,27 @@ def null_section(results: Results) -> Section:
     )
     columns = ("arm", "permutations", "held-out", "permuted, held-out", "permuted, inner", "p")
     return Section("Permuted labels", sentences, TextTable(columns, rows, notes=[note]), charts)
+
+
+def lead_section(results: Results) -> Section:
+    """Return which ranking led the selections of each arm that voted, and among which."""
+    rows = []
+    for arm, runs in results.metrics.items():
+        table = candidates_of(runs)
+        for name, part in table.groupby("candidate", sort=False) if len(table) else ():
+            figures = part[["n_features", "score", "gain", "gain_error"]].astype(float).mean()
+            shares = [f"{figures['n_features']:.1f}", *map(_number, figures.iloc[1:])]
+            rows.append([arm, str(name), *shares, str(int(part["leads"].sum()))])
+    note = (
+        "Rankings that competed on rows which a search did not see: the guide's rankers, their "
+        "stack, the votes of the searches, and votes and stack together, each at its own size. The "
+        "first one leads unless another is better by more than a standard error, which counts the "
+        "overlap of the subsamples (Nadeau and Bengio 2003). Means over trials; gain: over the "
+        "first; ±: standard error of a trial's gain."
+    )
+    columns = ("arm", "candidate", "features", "unseen score", "gain", "±", "led")
+    sentences = lead_sentences(results.metrics)
+    return Section("What led the selection", sentences, TextTable(columns, rows, notes=[note]))
 
 
 def gate_section(results: Results) -> Section:

@@ -13,6 +13,7 @@ from vaega.core.tables import TextTable, csv_text, json_records, latex_text
 from vaega.experiments.config import statement_of
 from vaega.experiments.store import RunRecord, Store, measure_agreement, summarise
 from vaega.selection._stability import StabilityEstimate
+from vaega.selection._voting import TOGETHER, VOTES
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +147,41 @@ def _arm_cells(row: pd.Series) -> list[str]:
         f"{row['n_distinct_mean']:.0f}",
         f"{row['seconds_mean']:.1f}",
     ]
+
+
+def lead_sentences(metrics: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Say of each arm that voted what led its selections, and what its searches added.
+
+    `metrics` holds what each run of an arm recorded. The gain is that of votes and rankers together
+    over the candidate that leads in a tie, the error that of one trial: trials overlap.
+    """
+    sentences = []
+    for arm, runs in metrics.items():
+        table = candidates_of(runs)
+        if table.empty:
+            continue
+        leaders = table.loc[table["leads"], "candidate"].value_counts()
+        led = ", ".join(f"{name} {count}" for name, count in leaders.items())
+        first = table["candidate"].iloc[0]
+        n_led = int(leaders.get(VOTES, 0) + leaders.get(TOGETHER, 0))
+        who = f"{arm}: the searches led in {n_led} of {leaders.sum()} selections ({led})"
+        together = table["candidate"] == TOGETHER
+        gain, error = table.loc[together, ["gain", "gain_error"]].astype(float).mean()
+        if pd.isna(gain):
+            sentences.append(f"{who}.")
+            continue
+        sentences.append(f"{who}; they added {gain:+.3f} ± {error:.3f} to {first} on unseen rows.")
+    return sentences
+
+
+def candidates_of(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the rankings that competed in each trial of some runs, one row each."""
+    rows = [
+        {"run": index, **candidate}
+        for index, run in enumerate(runs)
+        for candidate in run.get("candidates", ())
+    ]
+    return pd.DataFrame(rows)
 
 
 def summary_text(results: "Results", kind: str, *, command: str = "") -> str:

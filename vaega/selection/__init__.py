@@ -1,7 +1,6 @@
 """Selectors for scikit-learn: the genetic search put to work on data, and what is compared to it.
 
-A filter, a guide of the search or a rule of choice by name stands in `RANKINGS`, `GUIDES` or
-`RULES`.
+A ranker or a rule of choice by name stands in `RANKERS` or `RULES`.
 """
 
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from vaega.core.lazy import attach
 
 if TYPE_CHECKING:
     from vaega.selection._choice import RULES
-    from vaega.selection._filters import GUIDES, RANKINGS, rank_features
+    from vaega.selection._rankers import RANKERS, rank_features
     from vaega.selection._select_generate_select import SelectGenerateSelect
     from vaega.selection._selector import GeneticSelector
     from vaega.selection._settings import SearchSettings
@@ -30,7 +29,7 @@ __getattr__, __all__ = attach(
     __name__,
     {
         "_choice": ["RULES"],
-        "_filters": ["GUIDES", "RANKINGS", "rank_features"],
+        "_rankers": ["RANKERS", "rank_features"],
         "_select_generate_select": ["SelectGenerateSelect"],
         "_selector": ["GeneticSelector"],
         "_settings": ["SearchSettings"],

@@ -12,11 +12,11 @@ from vaega.data._splits import Fold
 from vaega.fitness._cross_validated import prepare_fold
 from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
 from vaega.fitness._score_store import ScoreStore
-from vaega.selection._filters import RANKINGS, rank_features
+from vaega.selection._rankers import RANKERS, rank_features
 from vaega.selection._search import InnerValidation, SearchResult
 from vaega.selection._voting import prefix_masks, trial_sizes
 
-KINDS = (*RANKINGS, "forward", "random", "all")
+KINDS = (*RANKERS, "forward", "random", "all")
 _LARGEST = 256  # size that is tried
 _IDLE_STEPS = 2  # of a forward selection, before it ends
 
@@ -34,7 +34,7 @@ class ClassicalSelection:
     ) -> SearchResult:
         """Select features on the rows of `inner`."""
         folds = inner.folds()
-        if self.kind in RANKINGS:
+        if self.kind in RANKERS:
             return self._ranked(inner, objective, folds, store)
         with inner.fitness(folds) as fitness:
             memory = FitnessMemory(fitness, n_features=inner.n_features, store=store)

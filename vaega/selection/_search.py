@@ -43,12 +43,21 @@ from vaega.fitness._cross_validated import (
 from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
 from vaega.fitness._score_store import ScoreStore, cache_key
 from vaega.selection._choice import choose
-from vaega.selection._filters import guide_weights
-from vaega.selection._settings import FEW_ROWS, SearchSettings
+from vaega.selection._error_control import (
+    N_PAIRS,
+    StableSelection,
+    complementary_halves,
+    select_stable,
+)
+from vaega.selection._rankers import Views, average_views, rank_views
+from vaega.selection._settings import ERROR_CONTROL, SearchSettings
 from vaega.selection._voting import (
-    VoteTally,
+    VOTES,
+    Contest,
+    candidate_orders,
     draw_subsample,
     prefix_masks,
+    ranker_weights,
     sizes_table,
     trial_sizes,
 )
@@ -56,8 +65,6 @@ from vaega.selection._voting import (
 Splits = Sequence[tuple[np.ndarray, np.ndarray]]
 
 _CONFIRMATION = 1_000_000  # number of the first partition for confirmation; the search uses 0
-_ROBUST_SIZE = 30  # of a vote where rows are few
-_MOST_FEATURES = 256  # that a ranking is cut at
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +85,13 @@ class SearchResult:
     weights: np.ndarray  # (n_features,): chances of the features to be drawn; their mean, voting
     # After a vote: metric on unseen rows by ``n_features``: ``score``, ``standard_error``
     sizes: pd.DataFrame
-    # After a confirmation: the masks scored again: ``n_features``, ``score``, ``standard_error``,
-    # ``inner_score``, ``chosen``
+    # After a vote: the rankings that competed, see `Contest.table`; after a confirmation: the masks
+    # scored again: ``n_features``, ``score``, ``standard_error``, ``inner_score``, ``chosen``
     candidates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    # (n_features, n_rankings): the rank of each feature, from 1, by the rankers and, after a vote,
+    # by every candidate
+    ranks: pd.DataFrame = field(default_factory=pd.DataFrame)
+    led_by: str = ""  # The candidate that leads, after a vote
 
     @classmethod
     def of(
@@ -121,6 +132,7 @@ class SearchResult:
             front=pareto_front(
                 widened(front, columns, n_features), self.front["score"].to_numpy(dtype=float)
             ),
+            ranks=self.ranks.set_axis(columns).reindex(range(n_features)),
         )
 
 
@@ -134,6 +146,12 @@ def pareto_front(masks: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
             selected = np.flatnonzero(masks[index])
             rows.append({"n_features": int(sizes[index]), "score": best, "mask": selected})
     return pd.DataFrame(rows, columns=["n_features", "score", "mask"])
+
+
+def ranks_table(names: Iterable[str], orders: Sequence[np.ndarray] | np.ndarray) -> pd.DataFrame:
+    """Return the rank of each feature, from 1, by each of some orders."""
+    ranks = [np.argsort(order) + 1 for order in orders]
+    return pd.DataFrame(dict(zip(names, ranks, strict=True)))
 
 
 def front_masks(front: pd.DataFrame, n_features: int) -> np.ndarray:
@@ -194,6 +212,17 @@ class InnerValidation:
     def with_columns(self, columns: np.ndarray, *labels: Any) -> "InnerValidation":
         """Return the same on some of the features, with a seed of its own."""
         return replace(self, X=self.X[:, columns], seed=derive_seed(self.seed, *labels))
+
+    def prepared(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return all rows, prepared by what they say themselves, and their labels."""
+        if self.preparation is None:
+            return self.X, self.y
+        seed = derive_seed(self.seed, "all rows")
+        everyone = np.arange(len(self.y))
+        fold = prepare_fold(
+            self.X, self.y, everyone, everyone[:1], preparation=self.preparation, seed=seed
+        )
+        return widened(fold.X_fit, fold.columns, self.n_features, 0.0), fold.y_fit
 
     def folds(self, repeat: int = 0) -> list[Fold]:
         """Return the prepared folds of one partition."""
@@ -265,21 +294,17 @@ class Search:
         settings = self.settings.resolved(n_rows=n_rows, n_features=n_features)
         search = replace(self, settings=settings, callbacks=callbacks)
         if settings.n_searches != 1:
-            return search.vote(inner)
+            return _Vote(search, inner).run()
         for callback in callbacks:
             callback.search = 0
         return search.single(inner, "search")
 
-    def single(self, inner: InnerValidation, name: str) -> SearchResult:
+    def single(self, inner: InnerValidation, name: str, views: Views | None = None) -> SearchResult:
         """Search once on all rows of `inner`; `name` is that of the file of its state."""
         folds = inner.folds()
-        weights = guide_weights(
-            folds,
-            inner.n_features,
-            self.settings.guide,
-            share=float(self.settings.guide_share),
-            seed=derive_seed(inner.seed, "guide"),
-        )
+        if views is None:
+            views = self._views_of_folds(folds, inner)
+        weights = views.chances(float(self.settings.guide_share))
         with inner.fitness(folds) as fitness:
             memory = self._memory(fitness, inner.n_features)
             result = run_search(
@@ -290,65 +315,25 @@ class Search:
                 callbacks=self.callbacks,
                 saved=self._saved_state(fitness, weights, inner.seed, name),
             )
+        result = replace(result, ranks=ranks_table(views.names, views.orders()))
         return self._confirmed(result, memory, inner) if self.settings.confirm else result
 
-    def vote(self, inner: InnerValidation) -> SearchResult:
-        """Search on subsamples of the rows of `inner` and count votes."""
-        settings = self.settings
-        bounds = settings.bounds(inner.n_features)
-        most = min(bounds.most, max(_MOST_FEATURES, bounds.fewest))
-        sizes = trial_sizes(inner.n_features, minimum=bounds.fewest, maximum=most)
-        results, unseen, warned = [], [], Counter[str]()
-        for index in range(int(settings.n_searches)):
-            result, rows = self._on_subsample(inner, index)
-            # The features of the search first, by their weights; and those of the guide alone.
-            rankings = [np.lexsort((-result.weights, *keys)) for keys in ([~result.mask], [])]
-            masks = np.vstack([prefix_masks(bounds.ordered(order), sizes) for order in rankings])
-            scores = self._out_of_sample_scores(masks, inner, rows, index, warned)
-            results.append(result)
-            unseen.append(scores.reshape(2, -1))
-        metric = np.array(unseen)  # (n_searches, 2, n_sizes)
-        prefixes = prefix_masks(np.arange(inner.n_features), sizes)
-        value = np.apply_along_axis(self.objective, 2, metric, prefixes)
-        tally = VoteTally(
-            masks=np.array([result.mask for result in results]),
-            strengths=np.mean([result.weights for result in results], axis=0),
-            sizes=sizes,
-            unseen=value[:, 0],
-            filtered=value[:, 1],
-            unseen_ratio=(1.0 - settings.subsample) / settings.subsample,
-            robust_size=_ROBUST_SIZE if len(inner.y) < FEW_ROWS else 0,
-        )
-        size = tally.count(settings.consensus_size, settings.false_selections)
-        size = int(np.clip(size, bounds.fewest, bounds.most))
-        mask = prefix_masks(bounds.ordered(tally.ranking()), [size])[0]
-        table = sizes_table(sizes, metric[:, 0 if tally.searches_lead() else 1])
-        outside = Evaluations(n_fits=2 * len(results) * len(sizes), warnings=warned)
-        return _voted(results, mask, tally, table, outside)
+    def _views_of_folds(self, folds: Sequence[Fold], inner: InnerValidation) -> Views:
+        """Return what the guide's rankers say of the real fit rows of folds, on average."""
+        guide, seed = self.settings.guide, derive_seed(inner.seed, "guide")
+        views = []
+        for fold in folds:
+            X, y = fold.X_fit[: fold.n_real], fold.y_fit[: fold.n_real]
+            if len(np.unique(y)) < 2:
+                continue  # a sampler dropped the real rows, and others say nothing of the features
+            wide = widened(X, fold.columns, inner.n_features, 0.0)
+            views.append(rank_views(wide, y, guide, seed=seed))
+        return average_views(views) if views else rank_views(inner.X, inner.y, "none")
 
-    def _on_subsample(self, inner: InnerValidation, index: int) -> tuple[SearchResult, np.ndarray]:
-        """Return the result of one of several searches, and the indices of the rows it saw."""
-        rng = derive_rng(inner.seed, "subsample", index)
-        rows = draw_subsample(inner.y, self.settings.subsample, rng=rng, groups=inner.groups)
-        for callback in self.callbacks:
-            callback.search = index
-        part = inner.restricted(rows, "search", index)
-        return self.single(part, f"search-{index:02d}"), rows
-
-    def _out_of_sample_scores(
-        self,
-        masks: np.ndarray,
-        inner: InnerValidation,
-        rows: np.ndarray,
-        index: int,
-        warned: Counter[str],
-    ) -> np.ndarray:
-        """Return the metric of masks on the rows that a search did not see, (n_masks,)."""
-        unseen = np.setdiff1d(np.arange(len(inner.y)), rows)
-        if len(np.unique(inner.y[unseen])) < len(np.unique(inner.y)):
-            return np.full(len(masks), np.nan)  # no score without a row of each class
-        with inner.fitness_on(rows, unseen, "unseen", index) as fitness:
-            return self._fold_scores(fitness, masks, warned)[:, 0]
+    def views_of(self, inner: InnerValidation) -> Views:
+        """Return what the guide's rankers say of all rows."""
+        seed = derive_seed(inner.seed, "guide")
+        return rank_views(*inner.prepared(), self.settings.guide, seed=seed)
 
     def _confirmed(
         self, result: SearchResult, memory: FitnessMemory, inner: InnerValidation
@@ -361,7 +346,7 @@ class Search:
         fresh, warned = [], Counter[str]()
         for number in range(_CONFIRMATION, _CONFIRMATION + self.settings.confirm_repeats):
             with inner.fitness(inner.folds(number), number) as fitness:
-                fresh.append(self._fold_scores(fitness, masks, warned))
+                fresh.append(self.fold_scores(fitness, masks, warned))
         scores = np.hstack(fresh)  # (n_candidates, n_fresh_folds)
         values = _objective_by_fold(masks, scores, self.objective)
         chosen = choose(self.settings.choice, masks.sum(axis=1), values)
@@ -385,7 +370,7 @@ class Search:
             evaluations=result.evaluations + Evaluations(n_fits=scores.size, warnings=warned),
         )
 
-    def _fold_scores(
+    def fold_scores(
         self, fitness: CrossValidatedFitness, masks: np.ndarray, warned: Counter[str]
     ) -> np.ndarray:
         """Return the score of masks in each fold; add to the warnings."""
@@ -437,6 +422,134 @@ class Search:
         return settings
 
 
+class _Vote:
+    """Searches on subsamples of the rows, whose rankings compete on the rows that they left out.
+
+    First the rankers of the guide compete alone, which says how much each counts in the stack that
+    guides the searches; then the stack and the votes join them.
+    """
+
+    def __init__(self, search: Search, inner: InnerValidation) -> None:
+        self.search, self.inner, self.settings = search, inner, search.settings
+        self.bounds = search.settings.bounds(inner.n_features)
+        self.sizes = trial_sizes(
+            inner.n_features, minimum=self.bounds.fewest, maximum=self.bounds.most_tried
+        )
+        self.unseen_ratio = (1.0 - self.settings.subsample) / self.settings.subsample
+        self.warned: Counter[str] = Counter()
+        self.n_fits = 0  # of rankings on unseen rows
+        self.subsamples = [self._draw(index) for index in range(int(self.settings.n_searches))]
+        self.parts = [
+            inner.restricted(rows, "search", index) for index, rows in enumerate(self.subsamples)
+        ]
+
+    def _draw(self, index: int) -> np.ndarray:
+        rng, inner = derive_rng(self.inner.seed, "subsample", index), self.inner
+        return draw_subsample(inner.y, self.settings.subsample, rng=rng, groups=inner.groups)
+
+    def run(self) -> SearchResult:
+        """Return what the rows that no search saw choose."""
+        views = [self.search.views_of(part) for part in self.parts]
+        several = views[0].names if len(views[0].names) > 1 else ()
+        alone = self._scores([ranks.orders()[: len(several)] for ranks in views])
+        weights = ranker_weights(alone, self.unseen_ratio) if several else None
+        weighted = [replace(ranks, weights=weights) for ranks in views]
+        results = [self._search(index, ranks) for index, ranks in enumerate(weighted)]
+        orders = [
+            candidate_orders(ranks, result.frequencies, result.mask)
+            for ranks, result in zip(weighted, results, strict=True)
+        ]
+        joined = self._scores([list(one.values()) for one in orders])
+        contest = Contest(
+            names=(*orders[0], *several),
+            sizes=self.sizes,
+            unseen=np.concatenate([joined, alone]),
+            unseen_ratio=self.unseen_ratio,
+            size="auto" if self._controls_errors else self.settings.consensus_size,
+            independent=self._independent(views, results, alone) if several else None,
+        )
+        return self._conclude(contest, results, several, weights)
+
+    def _independent(
+        self, views: list[Views], results: list[SearchResult], alone: np.ndarray
+    ) -> np.ndarray:
+        """Return the scores of all candidates, a search's stack weighted by the other searches."""
+        orders = []
+        for index, (ranks, result) in enumerate(zip(views, results, strict=True)):
+            weights = ranker_weights(np.delete(alone, index, axis=1), self.unseen_ratio)
+            weighted = replace(ranks, weights=weights)
+            orders.append(candidate_orders(weighted, result.frequencies, result.mask))
+        return np.concatenate([self._scores([list(one.values()) for one in orders]), alone])
+
+    def _search(self, index: int, views: Views) -> SearchResult:
+        for callback in self.search.callbacks:
+            callback.search = index
+        return self.search.single(self.parts[index], f"search-{index:02d}", views)
+
+    def _scores(self, orders: Sequence[Any]) -> np.ndarray:
+        """Return the metric of rankings cut at each size, (n_rankings, n_searches, n_sizes).
+
+        `orders` has those of each search, scored on the rows that it did not see.
+        """
+        scores = [self._scores_on_unseen(index, ranked) for index, ranked in enumerate(orders)]
+        return np.array(scores).swapaxes(0, 1)
+
+    def _scores_on_unseen(self, index: int, orders: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the metric of rankings, (n_rankings, n_sizes); NaN where a class has no row."""
+        shape = (len(orders), len(self.sizes))
+        if not len(orders):
+            return np.zeros(shape)
+        rows, y = self.subsamples[index], self.inner.y
+        unseen = np.setdiff1d(np.arange(len(y)), rows)
+        if len(np.unique(y[unseen])) < len(np.unique(y)):
+            return np.full(shape, np.nan)
+        masks = [prefix_masks(self.bounds.ordered(order), self.sizes) for order in orders]
+        self.n_fits += len(orders) * len(self.sizes)
+        with self.inner.fitness_on(rows, unseen, "unseen", index) as fitness:
+            scores = self.search.fold_scores(fitness, np.vstack(masks), self.warned)
+        return scores[:, 0].reshape(shape)
+
+    def _conclude(
+        self,
+        contest: Contest,
+        results: list[SearchResult],
+        several: Sequence[str],
+        weights: np.ndarray | None,
+    ) -> SearchResult:
+        """Cut the ranking that leads, now of all rows."""
+        views = replace(self.search.views_of(self.inner), weights=weights)
+        votes = np.mean([result.mask for result in results], axis=0)
+        populations = np.mean([result.frequencies for result in results], axis=0)
+        orders = candidate_orders(views, populations, votes)
+        orders |= dict(zip(several, views.orders(), strict=False))
+        leader = contest.leader
+        order = self.bounds.ordered(orders[contest.names[leader]])
+        size = int(np.clip(contest.size_of(leader), self.bounds.fewest, self.bounds.most))
+        if self._controls_errors:
+            order, size = self.bounds.passing(self._stable().mask)
+        outside = Evaluations(n_fits=self.n_fits, warnings=self.warned)
+        result = _voted(results, prefix_masks(order, [size])[0], contest, leader, outside)
+        return replace(result, ranks=ranks_table(orders, list(orders.values())))
+
+    @property
+    def _controls_errors(self) -> bool:
+        return self.settings.consensus_size == ERROR_CONTROL
+
+    def _stable(self) -> StableSelection:
+        """Return what the guide's ranking, or without a guide a search, finds on many halves."""
+        rng, inner = derive_rng(self.inner.seed, "halves"), self.inner
+        halves = complementary_halves(inner.y, N_PAIRS, rng=rng, groups=inner.groups)
+        parts = [inner.restricted(rows, "half", index) for index, rows in enumerate(halves)]
+        orders = [self._order_of_half(part) for part in parts]
+        return select_stable(orders, self.settings.false_selections)
+
+    def _order_of_half(self, part: InnerValidation) -> np.ndarray:
+        if not (isinstance(self.settings.guide, str) and self.settings.guide == "none"):
+            return np.argsort(-self.search.views_of(part).worth, kind="stable")
+        result = replace(self.search, callbacks=(), folder=None).single(part, "half")
+        return candidate_orders(Views.none(), result.frequencies, result.mask)[VOTES]
+
+
 def _checked_callbacks(callbacks: Any, owner: str) -> tuple[Callback, ...]:
     # Gone through once: it may be a generator.
     callbacks = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
@@ -450,8 +563,8 @@ def _checked_callbacks(callbacks: Any, owner: str) -> tuple[Callback, ...]:
 def _voted(
     results: list[SearchResult],
     mask: np.ndarray,
-    tally: VoteTally,
-    sizes: pd.DataFrame,
+    contest: Contest,
+    leader: int,
     outside: Evaluations,
 ) -> SearchResult:
     """Return the result of a vote from those of its searches."""
@@ -461,20 +574,22 @@ def _voted(
     ]
     fronts = [front_masks(result.front, len(mask)) for result in results]
     scores = np.concatenate([result.front["score"].to_numpy() for result in results])
-    score = float(sizes["score"].iloc[np.abs(sizes["n_features"] - mask.sum()).argmin()])
+    score = contest.honest_score()
     if np.isnan(score):  # no unseen row could be scored: the searches' own scores are all there is
         score = float(np.mean([result.score for result in results]))
-    return SearchResult.of(
+    masks = np.array([result.mask for result in results])
+    result = SearchResult.of(
         mask,
         score,
         scored=(np.concatenate(fronts), scores),
         history=pd.concat(histories, ignore_index=True),
         evaluations=sum((result.evaluations for result in results), outside),
-        frequencies=tally.frequencies,
-        masks=tally.masks,
-        weights=tally.strengths,
-        sizes=sizes,
+        frequencies=masks.mean(axis=0),
+        masks=masks,
+        weights=np.mean([result.weights for result in results], axis=0),
+        sizes=sizes_table(contest.sizes, contest.unseen[leader]),
     )
+    return replace(result, led_by=contest.names[leader], candidates=contest.table())
 
 
 @dataclass(frozen=True)

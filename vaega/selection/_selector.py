@@ -180,6 +180,32 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         check_is_fitted(self, "support_")
         return self.support_
 
+    def transform(self, X: Any) -> Any:
+        """Keep the selected columns.
+
+        Parameters
+        ----------
+        X : array-like, shape (n_rows, n_features)
+            Rows with the columns that `fit` saw.
+
+        Returns
+        -------
+        array-like, shape (n_rows, n_selected)
+
+        Raises
+        ------
+        InputError
+            When error control selected nothing: there is no column to keep.
+        """
+        check_is_fitted(self, "support_")
+        if not self.support_.any():
+            raise InputError(
+                f"{type(self).__name__}: transform needs a selected feature, got none of "
+                f"{len(self.support_)}: no feature passed the error control; allow more "
+                "false_selections, or let consensus_size be 'auto'."
+            )
+        return super().transform(X)
+
     def _allows_nan(self) -> bool:
         if not hasattr(self.estimator, "fit") or isinstance(self.estimator, type):
             return False  # fit says what is wrong with it
@@ -221,13 +247,14 @@ class GeneticSelector(MaskSelector):
         are few (below 300, with 10 features or more), otherwise 1, a single search on all rows.
     max_features : int, optional
         Most features of a mask; None sets no bound.
-    guide : {"f_classif", "mutual_info", "none"}, callable, estimator or array-like of float, \
-default="f_classif"
-        What makes features likelier in the first masks and in guided mutation: a filter on the
-        inner fit rows, or weights of your own, one a feature. A filter of your own is a function of
-        X and y that returns one score a feature, as those of `sklearn.feature_selection`, or an
-        estimator with ``scores_``, ``feature_importances_`` or ``coef_``; what is below 0 or not
-        finite counts nothing.
+    guide : "auto", "none", str, callable, estimator, list of these or array-like of float, \
+default="auto"
+        What makes features likelier in the first masks and in guided mutation, and competes with
+        the votes: a ranker by name (see `vaega.selection.rank_features`) or several, which are
+        stacked; "auto" stacks six. Or weights of your own, one a feature. A ranker of your own is a
+        function of X and y that returns one score a feature, as those of
+        `sklearn.feature_selection`, or an estimator with ``scores_``, ``feature_importances_`` or
+        ``coef_``; what is below 0 or not finite counts nothing. Rankers see real fit rows alone.
     n_jobs : int, optional
         Processes that score masks, as in joblib; threads where an engine computes them. The result
         does not depend on it.
@@ -240,8 +267,8 @@ default="f_classif"
         The selected features.
     best_score_ : float
         Inner score of the selected mask. It was maximised, so it is optimistic: evaluate a
-        selection on rows that `fit` never saw. After a vote it is the mean score that the searches'
-        own features had, at the size selected, on rows that their search did not see.
+        selection on rows that `fit` never saw. After a vote it is the mean score on rows that a
+        search did not see, of the candidate and the size that the other searches choose.
     frequencies_ : numpy.ndarray of float, shape (n_features,)
         Share of the searches that select each feature; of the last population, for a single one.
     weights_ : numpy.ndarray of float, shape (n_features,)
@@ -258,8 +285,16 @@ default="f_classif"
         Masks that no smaller mask matches: ``n_features``, ``score``, ``mask``.
     sizes_ : pandas.DataFrame
         After a vote: score on rows unseen by each search, by number of features.
+    led_by_ : str
+        After a vote: the ranking that the selected features come from: ``"stack"`` (the rankers of
+        the guide together) or one ranker, ``"votes"`` of the searches, or ``"votes and guide"``.
     candidates_ : pandas.DataFrame
-        After a confirmation: the masks scored again, and which was chosen.
+        After a vote: the rankings that competed on rows unseen by each search, ``candidate``, with
+        ``n_features``, ``score``, ``standard_error``, ``gain`` over the first, ``gain_error`` and
+        ``leads``; after a confirmation: the masks scored again, and which was chosen.
+    ranks_ : pandas.DataFrame
+        The rank of each feature, from 1, by each ranker of the guide and, after a vote, by each
+        candidate; one row a feature.
     n_evaluations_ : int
         Different masks scored.
     n_fits_ : int
@@ -314,11 +349,16 @@ default="auto"
         Features that are always, or never, selected, by index or by name.
     subsample : float, default=0.8
         Share of the rows that each of several searches sees.
-    consensus_size : int, "auto" or "error_control", default="auto"
-        How many features are selected after a vote; "auto" asks the rows that the searches did
-        not see, within what the votes allow; "error_control" is stability selection.
+    consensus_size : int, "auto", "one_standard_error" or "error_control", default="auto"
+        How many features are selected after a vote. "auto" asks the rows that the searches did not
+        see, at sizes up to a twentieth of all features (or 150): the geometric mean of all sizes,
+        each weighted by how close its score comes to the best; "one_standard_error" is the smallest
+        within a standard error of the best. "error_control" selects what the guide (without one,
+        the searches) finds on so many of 50 pairs of complementary halves that few are there by
+        chance, perhaps nothing.
     false_selections : float, default=1.0
-        With "error_control": the expected number of features selected by chance.
+        With "error_control": the number of features selected by chance, at most so many in
+        expectation (Shah and Samworth 2013).
     confirm : int, default=0
         Best masks of a single search that are scored again on fresh folds, from which the final
         one is chosen; 0 takes the mask with the best score.
@@ -384,7 +424,7 @@ default="one_standard_error"
         n_generations: int | str = "auto",
         n_searches: int | str = "auto",
         max_features: int | None = None,
-        guide: Any = "f_classif",
+        guide: Any = "auto",
         n_jobs: int | None = None,
         random_state: Any = None,
         algorithm: Any = "generational",
@@ -558,6 +598,8 @@ default="one_standard_error"
         self.pareto_front_ = result.front
         self.sizes_ = result.sizes
         self.candidates_ = result.candidates
+        self.led_by_ = result.led_by
+        self.ranks_ = result.ranks
         self.n_evaluations_ = result.evaluations.n_distinct
         self.n_fits_ = result.evaluations.n_fits
         self.warnings_ = self._summarise_warnings(result.evaluations.warnings)

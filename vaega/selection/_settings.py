@@ -23,7 +23,7 @@ from vaega.core.registry import Registry, takes_argument
 from vaega.evolution.algorithms import ALGORITHMS
 from vaega.evolution.operators import CROSSOVERS, MUTATIONS, SELECTIONS
 from vaega.selection._choice import RULES
-from vaega.selection._filters import GUIDES, is_weights
+from vaega.selection._rankers import check_guide, is_weights
 from vaega.selection._voting import VoteBounds
 
 # With few rows one search finds whatever fits them; several short ones on subsamples vote.
@@ -32,6 +32,10 @@ _FEW_FEATURES = 10  # below it, one search sees nearly every mask
 _SEARCHES = 10
 _SINGLE = {"population_size": 100, "n_generations": 30}
 _VOTING = {"population_size": 50, "n_generations": 12}
+
+_MOST_SHARE, _MOST_OF_FEW = 0.05, 150  # a vote tries a twentieth of the features, or 150
+ERROR_CONTROL = "error_control"
+SIZE_RULES = ("auto", "one_standard_error", ERROR_CONTROL)
 
 Operator = Callable[..., Any]
 
@@ -81,11 +85,11 @@ class SearchSettings:
     )
     max_features: int | None = _setting(None, "count", BASIC, "most features of a mask")
     guide: Any = _setting(
-        "f_classif",
+        "auto",
         "guide",
         BASIC,
-        "what makes features likelier in the first masks and in guided mutation: "
-        "f_classif, mutual_info, none, a ranker, or weights, one a feature",
+        "what makes features likelier in the first masks and in guided mutation: auto (a stack of "
+        "six rankers), none, a ranker, a list of them, or weights, one a feature",
     )
     algorithm: Any = _setting(
         "generational", "object", SEARCH, "the evolution; `nsga2` evolves score against size"
@@ -136,8 +140,8 @@ class SearchSettings:
         "auto",
         "size",
         NOISE,
-        "features that are selected after a vote; auto asks the rows that the searches did "
-        "not see, error_control is stability selection",
+        "features that are selected after a vote; auto and one_standard_error ask the rows that "
+        "the searches did not see, error_control is stability selection",
     )
     false_selections: float = _setting(
         1.0, "positive", NOISE, "with error_control: features expected to be selected by chance"
@@ -263,7 +267,8 @@ class SearchSettings:
         allowed = n_features - len(set(self.forbidden))
         most = min(self.max_features or allowed, allowed)
         fewest = max(self.min_features, len(set(self.pinned)))
-        return VoteBounds(fewest, most, tuple(self.pinned), tuple(self.forbidden))
+        tried = min(most, max(round(_MOST_SHARE * n_features), _MOST_OF_FEW, fewest))
+        return VoteBounds(fewest, most, tried, tuple(self.pinned), tuple(self.forbidden))
 
     def on_columns(self, columns: np.ndarray) -> "SearchSettings":
         """Return the settings of a search among some of the features.
@@ -318,8 +323,9 @@ class SearchSettings:
             value = getattr(self, name)
             if name == "mutation" and isinstance(value, str):
                 check_choice(value, name, (*MUTATIONS, "auto"), owner=owner)
-            elif name != "guide" or not is_weights(value):
+            else:
                 registry.check(value, name, owner=owner)
+        check_guide(self.guide, owner=owner)
 
     def _check_numbers(self, owner: str) -> None:
         for spec in fields(self):
@@ -372,7 +378,7 @@ def _check_share(value: Any, spec: "Field[Any]", owner: str) -> None:
 
 
 def _check_size(value: Any, spec: "Field[Any]", owner: str) -> None:
-    if value not in ("auto", "error_control"):
+    if value not in SIZE_RULES:
         check_count(value, spec.name, owner=owner)
 
 
@@ -392,5 +398,4 @@ _REGISTRIES: dict[str, Registry] = {
     "crossover": CROSSOVERS,
     "mutation": MUTATIONS,
     "choice": RULES,
-    "guide": GUIDES,
 }

@@ -1,139 +1,207 @@
-"""Votes of several searches on subsamples of the rows: which features, and how many.
+"""What a vote selects: which candidate ranking leads, at how many features, by unseen rows.
 
-With few rows one search finds a mask that fits its inner folds by luck; what many searches on
-different rows find again is less likely to be luck.
+Several searches on subsamples of the rows leave rows that they did not see. On these compete the
+rankers alone, their stack, the votes of the searches, and votes and stack together: a search that
+finds no more than its filter has no say.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import ceil
 
 import numpy as np
 import pandas as pd
 
-from vaega.core.checks import check_count, check_positive
+from vaega.core.checks import check_count
 from vaega.core.errors import InputError
+from vaega.selection._rankers import STACK, Views
 
-_STRENGTH = 0.25  # what being the strongest feature counts, in shares of the votes
-_LEADING_STRENGTH = 4.0  # where the votes do not beat the filter that guided them
-_STEP = 2**0.5  # between the sizes at which the features of a search are tried
+VOTES, TOGETHER = "votes", "votes and guide"
+_TEMPERATURE = 0.5  # standard errors by which a size's weight falls by e
+_MORE = 0.25  # standard deviations of the weighted sizes that are taken more
+_STEP = 2**0.5  # between the sizes at which rankings are tried
 _AUTO_SHARE = 0.1  # the thesis went on with 1,600 of 16,063 and 400 of 12,600 features
 _AUTO_LEAST = 20
 
 
-@dataclass(frozen=True, eq=False)
-class VoteTally:
-    """The masks of the searches and their out-of-sample scores, before features are counted out."""
+def candidate_orders(
+    views: Views, votes: np.ndarray, masks: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Return the rankings that compete with single rankers, the one that leads in a tie first.
 
-    masks: np.ndarray  # (n_searches, n_features) bool: the best mask of each search
-    # (n_features,): how promising each feature is by itself, on all training rows: breaks ties
-    strengths: np.ndarray
-    # (n_sizes,), rising: numbers of features at which every search's ranking was tried
-    sizes: np.ndarray
-    # (n_searches, n_sizes): objective of each search's ranking, cut at each size, on rows that the
-    # search did not see; NaN where there were none
+    `votes`, (n_features,), are shares of searches or of a population that select each feature;
+    those of `masks`, where given, come first, and the views' worth orders what is equal.
+    """
+    worth = views.worth if views.names else np.zeros(len(votes))
+    chosen = votes if masks is None else masks
+    by_votes = np.lexsort((-worth, -votes, -chosen.astype(float)))
+    if not views.names:
+        return {VOTES: by_votes}
+    together = votes / (votes.max() or 1.0) + worth / (worth.max() or 1.0)
+    guide = STACK if len(views.names) > 1 else views.names[0]
+    return {
+        guide: np.argsort(-worth, kind="stable"),
+        VOTES: by_votes,
+        TOGETHER: np.argsort(-together, kind="stable"),
+    }
+
+
+def ranker_weights(unseen: np.ndarray, unseen_ratio: float) -> np.ndarray:
+    """Return how much each ranker counts in a stack, (n_rankers,), the best one 1.
+
+    By e to the power of the distance of its mean score, over all sizes, from the best one in half
+    standard errors. `unseen` is (n_rankers, n_searches, n_sizes), see `Contest`.
+    """
+    scores = unseen.mean(axis=2)
+    scores = scores[:, ~np.isnan(scores).any(axis=0)]
+    n_rankers, n_known = scores.shape
+    if n_rankers < 2 or n_known < 2:
+        return np.ones(n_rankers)
+    mean = scores.mean(axis=1)
+    error = _overlapping(n_known, unseen_ratio) * float(scores.var(axis=1, ddof=1).mean()) ** 0.5
+    weights: np.ndarray = np.exp((mean - mean.max()) / max(_TEMPERATURE * error, 1e-12))
+    return weights
+
+
+def _overlapping(n_searches: int, unseen_ratio: float) -> float:
+    """Return the standard error of a mean over searches, in standard deviations.
+
+    Nadeau and Bengio (2003): scores on overlapping subsamples are less independent than they look.
+    """
+    return float((1.0 / n_searches + unseen_ratio) ** 0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Contest:
+    """Candidates and what the rows that a search did not see say of each, at each size."""
+
+    names: tuple[str, ...]  # of the candidates; the first one leads unless another is shown better
+    sizes: np.ndarray  # (n_sizes,), rising: numbers of features at which rankings were cut
+    # (n_candidates, n_searches, n_sizes): metric on unseen rows; NaN where there were none
     unseen: np.ndarray
-    # (n_searches, n_sizes): the same for the features that the guide alone ranks first
-    filtered: np.ndarray | None = None
     unseen_ratio: float = 0.25  # Rows that a search did not see over those that it did
-    # Smaller selections are raised to so many features, unless unseen rows are against it
-    robust_size: int = 0
+    size: int | str = "auto"  # A number, "auto" or "one_standard_error"
+    # As `unseen`, with stacks whose weights come from the other searches alone; None: the same
+    independent: np.ndarray | None = None
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """The searches that left rows to score on, (n_candidates, n_known, n_sizes)."""
+        return self._of_known(self.unseen)
+
+    def _of_known(self, scores: np.ndarray) -> np.ndarray:
+        kept: np.ndarray = scores[:, ~np.isnan(self.unseen).any(axis=(0, 2))]
+        return kept
 
     @property
-    def frequencies(self) -> np.ndarray:
-        """Share of the searches that select each feature."""
-        return self.masks.mean(axis=0)
+    def leader(self) -> int:
+        """The candidate that leads: the first, unless one is better by a standard error.
 
-    def ranking(self) -> np.ndarray:
-        """Return the features from best to worst, by votes and by strength.
-
-        A share of the votes and the strength, relative to the strongest feature, add up. Where the
-        searches beat the guide on unseen rows the strength counts a quarter, to order features with
-        equally many votes; where they don't, it leads, and the votes order what it leaves close.
+        Each is taken at its own size, with the two sizes around it. The standard error of the
+        paired difference is the candidate's own or, where that is smaller, that of all candidates,
+        for a handful of scores may agree by chance.
         """
-        spread = float(np.ptp(self.strengths)) or 1.0
-        relative = (self.strengths - self.strengths.min()) / spread
-        weight = _STRENGTH if self.searches_lead() else _LEADING_STRENGTH
-        return np.argsort(-(self.frequencies + weight * relative), kind="stable")
+        gains, errors = self.gains()
+        if not len(gains):
+            return 0
+        ahead = np.divide(gains, errors, out=np.full(len(gains), -np.inf), where=errors > 0.0)
+        best = int(ahead.argmax())
+        return best if ahead[best] > 1.0 else 0
 
-    def searches_lead(self) -> bool:
-        """Return whether the searches' features beat the guide's on rows that neither saw.
+    def gains(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return each candidate's gain over the first on unseen rows, and its standard error."""
+        n_candidates, n_known, _ = self.known.shape
+        if n_known < 2:
+            return np.zeros(0), np.zeros(0)
+        around = np.array([self._around(index) for index in range(n_candidates)])
+        gains = around - around[0]  # (n_candidates, n_known)
+        deviations = gains.std(axis=1, ddof=1)
+        pooled = float((deviations[1:] ** 2).mean()) ** 0.5 if n_candidates > 1 else 0.0
+        return gains.mean(axis=1), self._standard_error(np.maximum(deviations, pooled))
 
-        By more than one standard error of the mean difference over all sizes, where the guide
-        prefers any feature; without one, or without unseen rows, the votes are all there is.
+    def _around(self, candidate: int) -> np.ndarray:
+        """Return the scores of a candidate at its size and its neighbours, (n_known,)."""
+        at = self.size_index(candidate)
+        scores: np.ndarray = self.known[candidate][:, max(at - 1, 0) : at + 2].mean(axis=1)
+        return scores
+
+    def size_of(self, candidate: int) -> int:
+        """Return the number of features of a candidate."""
+        if not isinstance(self.size, str):
+            return int(self.size)
+        return int(self.sizes[self.size_index(candidate)])
+
+    def size_index(self, candidate: int) -> int:
+        """Return where among the sizes a candidate is cut.
+
+        "auto" is the geometric mean of all sizes, each weighted by how close its score comes to the
+        best one, by e to the power of its distance in half standard errors, and a quarter of their
+        standard deviation more: a few features too many cost less than a few too few. The curve of
+        a handful of rows is flat and noisy, and its maximum moves with every draw; the mean does
+        not.
+        "one_standard_error" is the smallest size that comes as close as that.
         """
-        if self.filtered is None or np.ptp(self.strengths) == 0.0:
-            return True
-        gains = (self.unseen - self.filtered).mean(axis=1)
-        gains = gains[~np.isnan(gains)]
-        if not gains.size:
-            return True
-        deviation = float(gains.std(ddof=min(1, gains.size - 1)))
-        return bool(gains.mean() > self._standard_error(deviation, gains.size))
-
-    def _standard_error(self, deviation: float, n_searches: int) -> float:
-        # Nadeau and Bengio (2003): scores on overlapping subsamples are less independent than
-        # they look.
-        return float((1.0 / n_searches + self.unseen_ratio) ** 0.5 * deviation)
-
-    def count(self, size: int | str, false_selections: float) -> int:
-        """Return how many features are selected: "auto", "error_control" or a number."""
-        if size == "auto":
-            return self.size_by_objective()
-        if size == "error_control":
-            return self.size_by_error_control(false_selections)
-        return min(int(size), len(self.strengths))
-
-    def size_by_objective(self) -> int:
-        """Return the size in the middle of those that unseen rows cannot tell from the best.
-
-        The middle (geometric mean) of the sizes within one standard error of the best objective,
-        but at least as many features as two searches agree on, and at most twice as many as any
-        search selected: the objective of a handful of unseen rows is flat and noisy, and the votes
-        bound it. A size below `robust_size` is raised to it (to a third of all features at most):
-        where rows are few a few features more cost little, and small selections are the shakiest.
-        Neither raises a size that unseen rows are against by two standard errors.
-        """
-        votes = self.masks.sum(axis=0)
-        fewest = max(int((votes >= 2).sum()), 1)
-        most = min(max(2 * int((votes >= 1).sum()), 1), votes.size)
-        unseen = self.unseen
-        if self.filtered is not None and not self.searches_lead():
-            unseen = self.filtered
-        known = unseen[~np.isnan(unseen).any(axis=1)]
-        if not len(known):
-            return fewest
-        mean = known.mean(axis=0)
-        best = int(mean.argmax())
+        if not isinstance(self.size, str):
+            return int(np.abs(self.sizes - self.size).argmin())
+        scores = self.known[candidate]
+        if not len(scores):
+            return int(np.abs(self.sizes - _AUTO_LEAST).argmin())
+        mean = scores.mean(axis=0)
         # Pooled over the sizes: at the best one all scores may be 1.0, which is no certainty.
-        deviation = float(known.var(axis=0, ddof=min(1, len(known) - 1)).mean()) ** 0.5
-        error = self._standard_error(deviation, len(known))
-        close = self.sizes[mean >= mean[best] - error]
-        tolerable = int(self.sizes[mean >= mean[best] - 2.0 * error].max())
-        middle = round(float(np.exp(np.log(close).mean())))
-        size = int(np.clip(middle, min(fewest, tolerable), most))
-        robust = min(self.robust_size, -(-votes.size // 3))
-        return max(size, min(robust, tolerable))
+        deviation = float(scores.var(axis=0, ddof=min(1, len(scores) - 1)).mean()) ** 0.5
+        error = max(float(self._standard_error(np.array(deviation))), 1e-12)
+        below = (mean.max() - mean) / error
+        if self.size == "one_standard_error":
+            return int(np.flatnonzero(below <= 1.0)[0])
+        weights, logs = np.exp(-below / _TEMPERATURE), np.log(self.sizes)
+        centre = float(np.average(logs, weights=weights))
+        spread = float(np.average((logs - centre) ** 2, weights=weights)) ** 0.5
+        return int(np.abs(logs - centre - _MORE * spread).argmin())
 
-    def size_by_error_control(self, false_selections: float) -> int:
-        """Return how many features have more votes than chance would give."""
-        check_positive(false_selections, "false_selections", owner="consensus")
-        threshold = error_controlled_threshold(self.masks, false_selections)
-        return int((self.frequencies >= threshold).sum())
+    def _standard_error(self, deviation: np.ndarray) -> np.ndarray:
+        error: np.ndarray = _overlapping(self.known.shape[1], self.unseen_ratio) * deviation
+        return error
 
+    def honest_score(self) -> float:
+        """Return the mean score on a search's unseen rows at what the other searches choose.
 
-def error_controlled_threshold(masks: np.ndarray, false_selections: float) -> float:
-    """Return the share of searches that a feature needs, so that so many are false in expectation.
+        The highest of many scores is too high; what is chosen without a search's rows is not.
+        NaN where there is nothing to choose by.
+        """
+        n_known = self.known.shape[1]
+        if n_known < 2:
+            return float(self.known[0, :, self.size_index(0)].mean()) if n_known else float("nan")
+        independent = self.known if self.independent is None else self._of_known(self.independent)
+        scores = []
+        for index in range(n_known):
+            others = replace(self, unseen=np.delete(self.known, index, axis=1), independent=None)
+            leader = others.leader
+            scores.append(independent[leader, index, others.size_index(leader)])
+        return float(np.mean(scores))
 
-    Stability selection (Meinshausen and Buehlmann, 2010): where searches select q of p features on
-    average, those in a share above t > 1/2 of the searches hold at most q**2 / ((2 t - 1) p) false
-    ones in expectation; 1 where even unanimity cannot promise so few. The bound is proved for
-    subsamples of half of the rows and exchangeable features; guided searches keep neither.
-    """
-    n_searches, n_features = masks.shape
-    mean_size = masks.sum(axis=1).mean()
-    needed = 0.5 + mean_size**2 / (2.0 * false_selections * n_features)
-    return float(min(max(needed, 0.5 + 1.0 / n_searches), 1.0))
+    def table(self) -> pd.DataFrame:
+        """Return each candidate's size, score, gain over the first, errors, and which leads."""
+        n_candidates, n_known, _ = self.known.shape
+        gains, errors = self.gains()
+        unknown = np.full(n_candidates, np.nan)
+        rows = {
+            "candidate": list(self.names),
+            "n_features": [self.size_of(index) for index in range(n_candidates)],
+            "score": unknown,
+            "standard_error": unknown,
+            "gain": gains if len(gains) else unknown,
+            "gain_error": errors if len(errors) else unknown,
+            "leads": np.arange(n_candidates) == self.leader,
+        }
+        if n_known:
+            cut = [self.size_index(index) for index in range(n_candidates)]
+            scores = self.known[np.arange(n_candidates), :, cut]
+            rows["score"] = scores.mean(axis=1)
+            rows["standard_error"] = self._standard_error(
+                scores.std(axis=1, ddof=min(1, n_known - 1))
+            )
+        return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True)
@@ -142,8 +210,16 @@ class VoteBounds:
 
     fewest: int  # Features
     most: int
+    most_tried: int  # Largest size that unseen rows are asked about
     pinned: tuple[int, ...] = ()  # Features that are always selected
     forbidden: tuple[int, ...] = ()  # Features that are never selected
+
+    def passing(self, mask: np.ndarray) -> tuple[np.ndarray, int]:
+        """Return an order in which what passes a threshold, or is pinned, comes first; how many."""
+        passes = mask.copy()
+        passes[list(self.pinned)] = True
+        passes[list(self.forbidden)] = False
+        return self.ordered(np.argsort(~passes, kind="stable")), min(int(passes.sum()), self.most)
 
     def ordered(self, ranking: np.ndarray) -> np.ndarray:
         """Return a ranking with the pinned features first and the forbidden ones last."""
@@ -234,7 +310,7 @@ def frequent_columns(
     features, but 20 at least, and every one selected.
     """
     n_features = len(frequencies)
-    bounds = bounds or VoteBounds(1, n_features)
+    bounds = bounds or VoteBounds(1, n_features, n_features)
     if keep == "auto":
         size = max(_AUTO_LEAST, round(_AUTO_SHARE * n_features), int(support.sum()))
     else:
