@@ -1,5 +1,6 @@
 """Going on with an experiment from its results folder alone."""
 
+import gc
 import json
 import shutil
 import subprocess
@@ -64,6 +65,19 @@ def contents(project):
     files = sorted(project.glob("results/small/runs/*/*.csv"))
     runs = pd.read_csv(project / "results/small/runs.csv", dtype=str).drop(columns="seconds")
     return [path.read_bytes() for path in files], runs.to_csv()
+
+
+def test_nothing_of_the_stored_scores_stays_open(project):
+    # The log beside a database is there while a connection is; beside another file it would stand
+    # for that file's pages.
+    undo(project, 1)
+    gc.disable()  # which would close in the end what nobody did
+    try:
+        assert main(["resume", str(project / "results/small")]) == 0
+        assert (project / "results/small/memory.sqlite3").is_file()
+        assert not list(project.glob("results/small/memory.sqlite3-*"))
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("n_undone", [0, 1, 3])

@@ -103,17 +103,18 @@ def complete_runs(
         _check(config, dataset, pending, options.device)
     origin = origin or Origin(beside=Path.cwd(), started_in=Path.cwd())
     write_plan(folder, config, [run.id for run in runs], origin)
-    worker = ExperimentWorker(
-        dataset,
-        store,
-        options.device,
-        ScoreStore(folder / "memory.sqlite3"),
-        config=config,
-        cache=options.cache,
-        runs=tuple(runs),
-    )
-    for _ in complete(worker, runs, options=options, observer=observer, budget=budget):
-        store.tabulate(runs)
+    with ScoreStore(folder / "memory.sqlite3") as memory:
+        worker = ExperimentWorker(
+            dataset,
+            store,
+            options.device,
+            memory,
+            config=config,
+            cache=options.cache,
+            runs=tuple(runs),
+        )
+        for _ in complete(worker, runs, options=options, observer=observer, budget=budget):
+            store.tabulate(runs)
     return store.tabulate(runs)
 
 
