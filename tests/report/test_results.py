@@ -198,9 +198,14 @@ def test_who_led_is_said_in_a_sentence_an_arm():
         {"original": voted("stack", "stack", "votes"), "forest": [{"status": "done"}]}
     )
     assert sentences == [
-        "original: the searches led in 1 of 3 selections (stack 2, votes 1); they added "
-        "+0.020 ± 0.030 to stack on unseen rows."
+        "original: the searches led in 1 of 3 selections (stack 2, votes 1); votes and guide less "
+        "stack on unseen rows: +0.020 ± 0.030."
     ]
+
+
+def test_error_control_has_no_leader():
+    (sentence,) = lead_sentences({"original": voted("nobody")})
+    assert sentence == "original: error control selected, and none of the rankings led."
 
 
 def test_gains_that_nobody_could_measure_are_left_out():

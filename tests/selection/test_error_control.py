@@ -106,6 +106,9 @@ def test_nothing_is_an_answer_and_transform_says_so(classifier, rng):
         classifier, consensus_size="error_control", false_selections=0.05, **SMALL
     ).fit(X, y)
     assert not selector.support_.any()
+    assert selector.led_by_ == "error_control"
+    assert not selector.candidates_["leads"].any()
+    assert selector.best_score_ == pytest.approx(0.5, abs=0.01)  # of what knows the shares alone
     with pytest.raises(InputError, match=r"transform needs a selected feature, got none of 60"):
         selector.transform(X)
 

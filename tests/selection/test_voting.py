@@ -128,7 +128,7 @@ def test_candidates_rank_by_the_guide_by_votes_and_by_both():
     assert orders["weights"].tolist() == [1, 3, 2, 0]
     assert orders[VOTES].tolist() == [0, 3, 2, 1]
     assert orders[TOGETHER].tolist() == [0, 1, 3, 2]
-    unguided = candidate_orders(Views.none(), np.array([0.0, 1.0, 0.5]))
+    unguided = candidate_orders(Views.none(3), np.array([0.0, 1.0, 0.5]))
     assert list(unguided) == [VOTES]
     assert unguided[VOTES].tolist() == [1, 2, 0]
 

@@ -364,10 +364,10 @@ def _records(results: "Sequence[TrialResult]") -> dict[str, Any]:
     candidates = [
         {"trial": index, **candidate}
         for index, result in enumerate(results)
-        if result.candidates is not None
+        if result.led_by
         for candidate in json_records(result.candidates)
     ]
-    leaders = [str(one["candidate"]) for one in candidates if one["leads"]]
+    leaders = [result.led_by for result in results if result.led_by]
     lists = {"classes": classes, "candidates": candidates, "gate": gates}
     led_by = {"led_by": ", ".join(dict.fromkeys(leaders))} if leaders else {}
     return {name: records for name, records in lists.items() if records} | led_by

@@ -58,8 +58,9 @@ class TrialResult:
     brier: float | None = None
     # Precision, recall and F1 of the final model on the test rows, class by class
     classes: list[dict[str, Any]] = field(default_factory=list)
-    # After a vote: the rankings that competed on unseen rows, see `Contest.table`
-    candidates: pd.DataFrame | None = None
+    # After a vote: what the selection comes from, and the rankings that competed on unseen rows
+    led_by: str = ""
+    candidates: pd.DataFrame = field(default_factory=pd.DataFrame)
     # What was chosen where generator or amount is "auto", see `vaega.experiments.augmentation`
     gate: dict[str, Any] | None = None
     # How good the synthetic rows are, see `vaega.experiments.trial`
@@ -124,7 +125,8 @@ def _result(search: SearchResult, final: FinalModel) -> TrialResult:
         warnings=dict(search.evaluations.warnings + final.warnings),
         brier=final.brier,
         classes=final.classes,
-        candidates=search.candidates if search.led_by else None,
+        led_by=search.led_by,
+        candidates=search.candidates,
     )
 
 

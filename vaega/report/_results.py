@@ -150,10 +150,10 @@ def _arm_cells(row: pd.Series) -> list[str]:
 
 
 def lead_sentences(metrics: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """Say of each arm that voted what led its selections, and what its searches added.
+    """Say of each arm that voted what led its selections, and what its searches add.
 
-    `metrics` holds what each run of an arm recorded. The gain is that of votes and rankers together
-    over the candidate that leads in a tie, the error that of one trial: trials overlap.
+    `metrics` holds what each run of an arm recorded. The difference is that of votes and guide
+    together from the candidate that leads in a tie, the error that of one trial: trials overlap.
     """
     sentences = []
     for arm, runs in metrics.items():
@@ -161,6 +161,9 @@ def lead_sentences(metrics: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[s
         if table.empty:
             continue
         leaders = table.loc[table["leads"], "candidate"].value_counts()
+        if leaders.empty:
+            sentences.append(f"{arm}: error control selected, and none of the rankings led.")
+            continue
         led = ", ".join(f"{name} {count}" for name, count in leaders.items())
         first = table["candidate"].iloc[0]
         n_led = int(leaders.get(VOTES, 0) + leaders.get(TOGETHER, 0))
@@ -170,7 +173,9 @@ def lead_sentences(metrics: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[s
         if pd.isna(gain):
             sentences.append(f"{who}.")
             continue
-        sentences.append(f"{who}; they added {gain:+.3f} ± {error:.3f} to {first} on unseen rows.")
+        sentences.append(
+            f"{who}; {TOGETHER} less {first} on unseen rows: {gain:+.3f} ± {error:.3f}."
+        )
     return sentences
 
 

@@ -55,9 +55,9 @@ class Views:
     weights: np.ndarray | None = None  # (n_rankers,): how much each counts in a stack; None: equal
 
     @classmethod
-    def none(cls) -> "Views":
+    def none(cls, n_features: int) -> "Views":
         """Return the views where there is no guide."""
-        return cls((), np.zeros((0, 0)))
+        return cls((), np.zeros((0, n_features)))
 
     @property
     def worth(self) -> np.ndarray:
@@ -103,7 +103,7 @@ def rank_views(X: np.ndarray, y: np.ndarray, guide: Any, *, seed: int = 0) -> Vi
     """Return what the rankers of a guide say on these rows; NaN counts as a column's mean."""
     n_features = X.shape[1]
     if isinstance(guide, str) and guide == "none":
-        return Views((), np.zeros((0, n_features)))
+        return Views.none(n_features)
     if is_weights(guide):
         weights = check_weights(guide, n_features, owner="guide")
         return Views(("weights",), weights[None])

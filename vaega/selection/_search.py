@@ -91,7 +91,7 @@ class SearchResult:
     # (n_features, n_rankings): the rank of each feature, from 1, by the rankers and, after a vote,
     # by every candidate
     ranks: pd.DataFrame = field(default_factory=pd.DataFrame)
-    led_by: str = ""  # The candidate that leads, after a vote
+    led_by: str = ""  # The candidate that leads, after a vote, or what else selected
 
     @classmethod
     def of(
@@ -491,20 +491,24 @@ class _Vote:
 
         `orders` has those of each search, scored on the rows that it did not see.
         """
-        scores = [self._scores_on_unseen(index, ranked) for index, ranked in enumerate(orders)]
+        scores = [
+            self._scores_on_unseen(index, ranked, self.sizes) for index, ranked in enumerate(orders)
+        ]
         return np.array(scores).swapaxes(0, 1)
 
-    def _scores_on_unseen(self, index: int, orders: Sequence[np.ndarray]) -> np.ndarray:
+    def _scores_on_unseen(
+        self, index: int, orders: Sequence[np.ndarray], sizes: Sequence[int] | np.ndarray
+    ) -> np.ndarray:
         """Return the metric of rankings, (n_rankings, n_sizes); NaN where a class has no row."""
-        shape = (len(orders), len(self.sizes))
+        shape = (len(orders), len(sizes))
         if not len(orders):
             return np.zeros(shape)
         rows, y = self.subsamples[index], self.inner.y
         unseen = np.setdiff1d(np.arange(len(y)), rows)
         if len(np.unique(y[unseen])) < len(np.unique(y)):
             return np.full(shape, np.nan)
-        masks = [prefix_masks(self.bounds.ordered(order), self.sizes) for order in orders]
-        self.n_fits += len(orders) * len(self.sizes)
+        masks = [prefix_masks(self.bounds.ordered(order), sizes) for order in orders]
+        self.n_fits += len(orders) * len(sizes)
         with self.inner.fitness_on(rows, unseen, "unseen", index) as fitness:
             scores = self.search.fold_scores(fitness, np.vstack(masks), self.warned)
         return scores[:, 0].reshape(shape)
@@ -516,20 +520,35 @@ class _Vote:
         several: Sequence[str],
         weights: np.ndarray | None,
     ) -> SearchResult:
-        """Cut the ranking that leads, now of all rows."""
+        """Cut the ranking that leads, now of all rows, or take what passes the error control."""
         views = replace(self.search.views_of(self.inner), weights=weights)
         votes = np.mean([result.mask for result in results], axis=0)
         populations = np.mean([result.frequencies for result in results], axis=0)
         orders = candidate_orders(views, populations, votes)
         orders |= dict(zip(several, views.orders(), strict=False))
-        leader = contest.leader
-        order = self.bounds.ordered(orders[contest.names[leader]])
-        size = int(np.clip(contest.size_of(leader), self.bounds.fewest, self.bounds.most))
         if self._controls_errors:
+            leader, led_by, table = 0, ERROR_CONTROL, contest.table().assign(leads=False)
             order, size = self.bounds.passing(self._stable().mask)
+            score = contest.score_at(leader, size) if size else self._score_of_nothing()
+        else:
+            leader, table, score = contest.leader, contest.table(), contest.honest_score()
+            led_by = contest.names[leader]
+            order = self.bounds.ordered(orders[led_by])
+            size = int(np.clip(contest.size_of(leader), self.bounds.fewest, self.bounds.most))
         outside = Evaluations(n_fits=self.n_fits, warnings=self.warned)
-        result = _voted(results, prefix_masks(order, [size])[0], contest, leader, outside)
-        return replace(result, ranks=ranks_table(orders, list(orders.values())))
+        return replace(
+            _voted(results, prefix_masks(order, [size])[0], score, outside),
+            sizes=sizes_table(contest.sizes, contest.unseen[leader], self.unseen_ratio),
+            ranks=ranks_table(orders, list(orders.values())),
+            candidates=table,
+            led_by=led_by,
+        )
+
+    def _score_of_nothing(self) -> float:
+        """Return the mean metric on unseen rows of what knows the classes' shares alone."""
+        order = np.arange(self.inner.n_features)
+        scores = [self._scores_on_unseen(k, [order], [0]) for k in range(len(self.parts))]
+        return float(np.mean(scores))
 
     @property
     def _controls_errors(self) -> bool:
@@ -547,7 +566,7 @@ class _Vote:
         if not (isinstance(self.settings.guide, str) and self.settings.guide == "none"):
             return np.argsort(-self.search.views_of(part).worth, kind="stable")
         result = replace(self.search, callbacks=(), folder=None).single(part, "half")
-        return candidate_orders(Views.none(), result.frequencies, result.mask)[VOTES]
+        return candidate_orders(Views.none(part.n_features), result.frequencies, result.mask)[VOTES]
 
 
 def _checked_callbacks(callbacks: Any, owner: str) -> tuple[Callback, ...]:
@@ -561,24 +580,19 @@ def _checked_callbacks(callbacks: Any, owner: str) -> tuple[Callback, ...]:
 
 
 def _voted(
-    results: list[SearchResult],
-    mask: np.ndarray,
-    contest: Contest,
-    leader: int,
-    outside: Evaluations,
+    results: list[SearchResult], mask: np.ndarray, score: float, outside: Evaluations
 ) -> SearchResult:
-    """Return the result of a vote from those of its searches."""
+    """Return the result of a vote: its mask and score, and what its searches came to."""
     histories = [
         result.history.assign(search=index)[["search", *result.history.columns]]
         for index, result in enumerate(results)
     ]
     fronts = [front_masks(result.front, len(mask)) for result in results]
     scores = np.concatenate([result.front["score"].to_numpy() for result in results])
-    score = contest.honest_score()
     if np.isnan(score):  # no unseen row could be scored: the searches' own scores are all there is
         score = float(np.mean([result.score for result in results]))
     masks = np.array([result.mask for result in results])
-    result = SearchResult.of(
+    return SearchResult.of(
         mask,
         score,
         scored=(np.concatenate(fronts), scores),
@@ -587,9 +601,7 @@ def _voted(
         frequencies=masks.mean(axis=0),
         masks=masks,
         weights=np.mean([result.weights for result in results], axis=0),
-        sizes=sizes_table(contest.sizes, contest.unseen[leader]),
     )
-    return replace(result, led_by=contest.names[leader], candidates=contest.table())
 
 
 @dataclass(frozen=True)

@@ -287,7 +287,8 @@ default="auto"
         After a vote: score on rows unseen by each search, by number of features.
     led_by_ : str
         After a vote: the ranking that the selected features come from: ``"stack"`` (the rankers of
-        the guide together) or one ranker, ``"votes"`` of the searches, or ``"votes and guide"``.
+        the guide together) or one ranker, ``"votes"`` of the searches, ``"votes and guide"``, or
+        ``"error_control"``.
     candidates_ : pandas.DataFrame
         After a vote: the rankings that competed on rows unseen by each search, ``candidate``, with
         ``n_features``, ``score``, ``standard_error``, ``gain`` over the first, ``gain_error`` and

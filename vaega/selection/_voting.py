@@ -33,7 +33,7 @@ def candidate_orders(
     `votes`, (n_features,), are shares of searches or of a population that select each feature;
     those of `masks`, where given, come first, and the views' worth orders what is equal.
     """
-    worth = views.worth if views.names else np.zeros(len(votes))
+    worth = views.worth
     chosen = votes if masks is None else masks
     by_votes = np.lexsort((-worth, -votes, -chosen.astype(float)))
     if not views.names:
@@ -117,8 +117,10 @@ class Contest:
         around = np.array([self._around(index) for index in range(n_candidates)])
         gains = around - around[0]  # (n_candidates, n_known)
         deviations = gains.std(axis=1, ddof=1)
-        pooled = float((deviations[1:] ** 2).mean()) ** 0.5 if n_candidates > 1 else 0.0
-        return gains.mean(axis=1), self._standard_error(np.maximum(deviations, pooled))
+        others = deviations[1:]
+        if len(others):
+            deviations[1:] = np.maximum(others, float((others**2).mean()) ** 0.5)
+        return gains.mean(axis=1), self._standard_error(deviations)
 
     def _around(self, candidate: int) -> np.ndarray:
         """Return the scores of a candidate at its size and its neighbours, (n_known,)."""
@@ -172,13 +174,22 @@ class Contest:
         n_known = self.known.shape[1]
         if n_known < 2:
             return float(self.known[0, :, self.size_index(0)].mean()) if n_known else float("nan")
-        independent = self.known if self.independent is None else self._of_known(self.independent)
         scores = []
         for index in range(n_known):
             others = replace(self, unseen=np.delete(self.known, index, axis=1), independent=None)
             leader = others.leader
-            scores.append(independent[leader, index, others.size_index(leader)])
+            scores.append(self._fair[leader, index, others.size_index(leader)])
         return float(np.mean(scores))
+
+    def score_at(self, candidate: int, size: int) -> float:
+        """Return the mean score of a candidate at the size tried that is nearest; NaN if none."""
+        scores = self._fair[candidate, :, int(np.abs(self.sizes - size).argmin())]
+        return float(scores.mean()) if len(scores) else float("nan")
+
+    @property
+    def _fair(self) -> np.ndarray:
+        """Scores that say how good a choice is: no row that is scored had a part in it."""
+        return self.known if self.independent is None else self._of_known(self.independent)
 
     def table(self) -> pd.DataFrame:
         """Return each candidate's size, score, gain over the first, errors, and which leads."""
@@ -277,12 +288,13 @@ def prefix_masks(ranking: np.ndarray, sizes: Sequence[int] | np.ndarray) -> np.n
     return masks
 
 
-def sizes_table(sizes: np.ndarray, unseen: np.ndarray) -> pd.DataFrame:
+def sizes_table(sizes: np.ndarray, unseen: np.ndarray, unseen_ratio: float = 0.0) -> pd.DataFrame:
     """Return ``n_features``, ``score`` and ``standard_error`` of the metric on unseen rows."""
     known = unseen[~np.isnan(unseen).any(axis=1)]
     if not len(known):
         return pd.DataFrame({"n_features": sizes, "score": np.nan, "standard_error": np.nan})
-    errors = known.std(axis=0, ddof=min(1, len(known) - 1)) / np.sqrt(len(known))
+    deviations = known.std(axis=0, ddof=min(1, len(known) - 1))
+    errors = _overlapping(len(known), unseen_ratio) * deviations
     return pd.DataFrame(
         {"n_features": sizes, "score": known.mean(axis=0), "standard_error": errors}
     )
