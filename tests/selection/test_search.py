@@ -14,7 +14,8 @@ from sklearn.neural_network import MLPClassifier
 from vaega import GeneticSelector, make_madelon
 from vaega.evolution._logs import KeepHistory
 from vaega.fitness._memory import FitnessMemory, PenaltyObjective, WeightedObjective
-from vaega.selection._search import SavedState, pareto_front, run_search
+from vaega.selection._rankers import Views
+from vaega.selection._search import SavedState, build_toolbox, pareto_front, run_search
 from vaega.selection._settings import SearchSettings
 
 
@@ -22,7 +23,7 @@ def search(fitness, objective, n_features=12, seed=0, saved=None, **settings):
     return run_search(
         FitnessMemory(fitness, n_features=n_features, objective=objective),
         SearchSettings(**settings).resolved(n_rows=1000, n_features=n_features),
-        weights=np.full(n_features, 1 / n_features),
+        views=Views.none(n_features),
         seed=seed,
         saved=saved,
     )
@@ -506,3 +507,24 @@ def test_the_front_has_no_beaten_mask(rng):
     for row in front.itertuples():
         assert not ((sizes <= row.n_features) & (scores > row.score)).any()
         assert len(row.mask) == row.n_features
+
+
+def first_masks(views, n=300):
+    settings = SearchSettings().resolved(n_rows=1000, n_features=views.scores.shape[1])
+    toolbox = build_toolbox(settings, views, np.random.default_rng(0))
+    return np.array([toolbox.initialize() for _ in range(n)])
+
+
+def test_half_of_the_first_masks_are_what_a_ranker_puts_first(rng):
+    views = Views(("one", "other"), rng.normal(size=(2, 100)), weights=np.array([3.0, 1.0]))
+    masks, ranks = first_masks(views), views.ranks()
+    sizes = masks.sum(axis=1)
+    made_by = [(np.where(masks, rank, -1).max(axis=1) == sizes - 1).mean() for rank in ranks]
+    np.testing.assert_allclose(made_by, [0.375, 0.125], atol=0.06)
+    assert sizes.min() < 10
+    assert sizes.max() > 60
+
+
+@pytest.mark.parametrize("views", [Views.none(100), Views(("weights",), np.ones((1, 100)))])
+def test_first_masks_without_rankers_are_drawn_by_chance(views):
+    assert (first_masks(views).mean(axis=0) > 0.1).all()

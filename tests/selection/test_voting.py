@@ -1,5 +1,7 @@
 """Votes: which candidate leads, at how many features, and the subsamples that searches see."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,9 @@ from vaega.selection._voting import (
     VOTES,
     Contest,
     candidate_orders,
-    draw_subsample,
+    companions,
+    deal_subsamples,
+    n_of_round,
     prefix_masks,
     ranker_weights,
     sizes_table,
@@ -164,36 +168,60 @@ def test_the_table_of_sizes_has_means_and_standard_errors():
 @pytest.mark.parametrize("share", [0.5, 0.63, 0.8, 0.95])
 def test_each_class_keeps_its_share(share, rng):
     y = np.repeat([0, 1, 2], [50, 30, 20])
-    rows = draw_subsample(y, share, rng=rng)
-    np.testing.assert_allclose(np.bincount(y[rows]), share * np.array([50, 30, 20]), atol=1.0)
-    assert (np.diff(rows) > 0).all()
+    for rows in deal_subsamples(y, share, 7, rng=rng):
+        np.testing.assert_allclose(np.bincount(y[rows]), share * np.array([50, 30, 20]), atol=1.0)
+        assert (np.diff(rows) > 0).all()
+
+
+@pytest.mark.parametrize(("share", "size"), [(0.5, 2), (0.63, 2), (0.8, 5), (0.9, 10), (1.0, 1)])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_round_leaves_disjoint_rows_out(share, size, grouped, rng):
+    y, groups = np.tile([0, 1], 50), np.arange(100) // 2 if grouped else None
+    dealt = deal_subsamples(y, share, 2 * size, rng=rng, groups=groups)
+    assert n_of_round(share) == size
+    for start in (0, size):
+        out = [np.setdiff1d(np.arange(100), rows) for rows in dealt[start : start + size]]
+        assert len(np.concatenate(out)) == len(np.unique(np.concatenate(out)))
 
 
 def test_small_classes_keep_two_rows_and_leave_one_out(rng):
     y = np.repeat([0, 1, 2], [10, 3, 2])
-    for _ in range(20):
-        counts = np.bincount(y[draw_subsample(y, 0.95, rng=rng)])
-        assert counts.tolist() == [9, 2, 2]
+    for rows in deal_subsamples(y, 0.95, 20, rng=rng):
+        assert np.bincount(y[rows]).tolist() == [9, 2, 2]
 
 
-def test_all_rows_are_drawn_where_all_are_wanted(rng):
+def test_all_rows_are_dealt_where_all_are_wanted(rng):
     y = np.repeat([0, 1], 4)
-    assert draw_subsample(y, 1.0, rng=rng).tolist() == list(range(8))
+    assert [rows.tolist() for rows in deal_subsamples(y, 1.0, 2, rng=rng)] == 2 * [list(range(8))]
 
 
 def test_every_row_has_the_same_chance(rng):
-    y = np.repeat([0, 1], 10)
-    drawn = np.zeros(20)
-    for _ in range(3000):
-        drawn[draw_subsample(y, 0.6, rng=rng)] += 1
-    np.testing.assert_allclose(drawn / 3000, 0.6, atol=0.05)
+    y, dealt = np.repeat([0, 1], 10), np.zeros(20)
+    for rows in deal_subsamples(y, 0.6, 3000, rng=rng):
+        dealt[rows] += 1
+    np.testing.assert_allclose(dealt / 3000, 0.6, atol=0.05)
+
+
+def test_companions_have_other_unseen_rows():
+    chosen_by = [others.tolist() for others in companions(np.array([0, 0, 0, 1, 1]))]
+    assert chosen_by[:3] == [[1, 2], [0, 2], [0, 1]]
+    assert chosen_by[3] == [0, 1, 2, 4]  # one other in its round: all others
+
+
+def test_the_reported_score_is_chosen_by_companions():
+    unseen = np.full((2, 4, 4), 0.5)
+    unseen[1, :2] = 0.9  # the first round is all for the second candidate, the second for the first
+    unseen[1, 2:] = 0.1
+    one = Contest(("a", "b"), SIZES, np.repeat(unseen, 2, axis=1))
+    assert one.honest_score() == pytest.approx(0.5, abs=0.1)
+    apart = replace(one, rounds=np.repeat([0, 1], 4))
+    assert apart.honest_score() == pytest.approx(0.7)
 
 
 def test_groups_stay_together_and_every_class_stays(rng):
     groups = np.repeat(np.arange(12), 4)
     y = (groups == 7).astype(int)  # one group alone holds the second class
-    for _ in range(20):
-        rows = draw_subsample(y, 0.5, rng=rng, groups=groups)
+    for rows in deal_subsamples(y, 0.5, 20, rng=rng, groups=groups):
         chosen = np.unique(groups[rows])
         assert np.isin(groups, chosen).sum() == len(rows)
         assert set(y[rows]) == {0, 1}

@@ -27,6 +27,7 @@ from vaega.core.threads import one_thread
 from vaega.evolution.operators._masks import check_weights
 
 STACK = "stack"  # name of several rankers taken together
+GIVEN = "weights"  # of the user: the name of these in place of rankers
 # What "auto" stacks: two that look at each feature alone, three that weigh it beside the others,
 # and one that looks at neighbours. Each costs milliseconds where rows are few.
 AUTO = ("f_classif", "one_vs_rest", "f_ridge", "rfe", "mrmr", "relieff")
@@ -58,6 +59,11 @@ class Views:
     def none(cls, n_features: int) -> "Views":
         """Return the views where there is no guide."""
         return cls((), np.zeros((0, n_features)))
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether rankers say it, not the user's own weights, in which many features may tie."""
+        return self.names not in ((), (GIVEN,))
 
     @property
     def worth(self) -> np.ndarray:
@@ -106,7 +112,7 @@ def rank_views(X: np.ndarray, y: np.ndarray, guide: Any, *, seed: int = 0) -> Vi
         return Views.none(n_features)
     if is_weights(guide):
         weights = check_weights(guide, n_features, owner="guide")
-        return Views(("weights",), weights[None])
+        return Views((GIVEN,), weights[None])
     rankers = named_rankers(guide, n_classes=len(np.unique(y)))
     if len(rankers) > 1:
         X, y = _drawn_rows(X, y, seed)

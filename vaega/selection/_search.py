@@ -55,7 +55,9 @@ from vaega.selection._voting import (
     VOTES,
     Contest,
     candidate_orders,
-    draw_subsample,
+    companions,
+    deal_subsamples,
+    n_of_round,
     prefix_masks,
     ranker_weights,
     sizes_table,
@@ -304,16 +306,15 @@ class Search:
         folds = inner.folds()
         if views is None:
             views = self._views_of_folds(folds, inner)
-        weights = views.chances(float(self.settings.guide_share))
         with inner.fitness(folds) as fitness:
             memory = self._memory(fitness, inner.n_features)
             result = run_search(
                 memory,
                 self.settings,
-                weights=weights,
+                views=views,
                 seed=inner.seed,
                 callbacks=self.callbacks,
-                saved=self._saved_state(fitness, weights, inner.seed, name),
+                saved=self._saved_state(fitness, views, inner.seed, name),
             )
         result = replace(result, ranks=ranks_table(views.names, views.orders()))
         return self._confirmed(result, memory, inner) if self.settings.confirm else result
@@ -385,7 +386,7 @@ class Search:
         )
 
     def _saved_state(
-        self, fitness: CrossValidatedFitness, weights: np.ndarray, seed: int, name: str
+        self, fitness: CrossValidatedFitness, views: Views, seed: int, name: str
     ) -> "SavedState | None":
         if self.folder is None:
             return None
@@ -397,12 +398,13 @@ class Search:
         if settings is None:
             return None
         what = [digest, canonical_json(settings), repr(self.objective), seed]
-        identity = fingerprint(*what, weights)
+        counts = np.ones(len(views.names)) if views.weights is None else views.weights
+        identity = fingerprint(*what, views.scores, counts)
         return SavedState(self.folder / f"{name}-{identity[:12]}.npz", identity)
 
     def _cache_keys(self) -> dict[str, Any] | None:
         """Return the settings, with texts for what is given as an object; None without a text."""
-        # The weights stand for the guide; the rule of choice is read when a search is over.
+        # The views stand for the guide; the rule of choice is read when a search is over.
         texts: dict[str, Any] = {"guide": "", "choice": ""}
         for name in ("algorithm", "selection", "crossover", "mutation"):
             value = getattr(self.settings, name)
@@ -438,14 +440,18 @@ class _Vote:
         self.unseen_ratio = (1.0 - self.settings.subsample) / self.settings.subsample
         self.warned: Counter[str] = Counter()
         self.n_fits = 0  # of rankings on unseen rows
-        self.subsamples = [self._draw(index) for index in range(int(self.settings.n_searches))]
+        n_searches, share = int(self.settings.n_searches), self.settings.subsample
+        self.subsamples = deal_subsamples(
+            inner.y,
+            share,
+            n_searches,
+            rng=derive_rng(inner.seed, "subsamples"),
+            groups=inner.groups,
+        )
+        self.rounds = np.arange(n_searches) // n_of_round(share)
         self.parts = [
             inner.restricted(rows, "search", index) for index, rows in enumerate(self.subsamples)
         ]
-
-    def _draw(self, index: int) -> np.ndarray:
-        rng, inner = derive_rng(self.inner.seed, "subsample", index), self.inner
-        return draw_subsample(inner.y, self.settings.subsample, rng=rng, groups=inner.groups)
 
     def run(self) -> SearchResult:
         """Return what the rows that no search saw choose."""
@@ -467,16 +473,17 @@ class _Vote:
             unseen_ratio=self.unseen_ratio,
             size="auto" if self._controls_errors else self.settings.consensus_size,
             independent=self._independent(views, results, alone) if several else None,
+            rounds=self.rounds,
         )
         return self._conclude(contest, results, several, weights)
 
     def _independent(
         self, views: list[Views], results: list[SearchResult], alone: np.ndarray
     ) -> np.ndarray:
-        """Return the scores of all candidates, a search's stack weighted by the other searches."""
+        """Return the scores of all candidates, a search's stack weighted by its companions."""
         orders = []
-        for index, (ranks, result) in enumerate(zip(views, results, strict=True)):
-            weights = ranker_weights(np.delete(alone, index, axis=1), self.unseen_ratio)
+        for ranks, result, others in zip(views, results, companions(self.rounds), strict=True):
+            weights = ranker_weights(alone[:, others], self.unseen_ratio)
             weighted = replace(ranks, weights=weights)
             orders.append(candidate_orders(weighted, result.frequencies, result.mask))
         return np.concatenate([self._scores([list(one.values()) for one in orders]), alone])
@@ -617,13 +624,13 @@ def run_search(
     memory: FitnessMemory,
     settings: SearchSettings,
     *,
-    weights: np.ndarray,
+    views: Views,
     seed: int,
     callbacks: Iterable[Callback] = (),
     saved: SavedState | None = None,
 ) -> SearchResult:
     """Search once for the mask with the highest objective; go on from a saved state, if any."""
-    algorithm = build_algorithm(settings, weights, seed)
+    algorithm = build_algorithm(settings, views, seed)
     callbacks = tuple(callbacks)
     hooks = [*callbacks, *_stops(settings, memory)]
     stopped = False
@@ -653,7 +660,7 @@ def run_search(
         history=pd.DataFrame(list(state.history)),
         evaluations=memory.evaluations,
         frequencies=state.masks.mean(axis=0),
-        weights=weights,
+        weights=views.chances(float(settings.guide_share)),
     )
 
 
@@ -714,14 +721,12 @@ def _objective_by_fold(
 # end where they began, with half of all features at chance stability.
 _AUTO_SIZE = 20
 _VOTING_SIZE = 10  # small masks of several searches differ more, and their union is the larger
+_RANKED_SHARE, _SIZE_RANGE = 0.5, 4.0  # of first masks that a ranker makes, and of their sizes
 
 
-def build_toolbox(
-    settings: SearchSettings,
-    weights: np.ndarray,
-    rng: np.random.Generator,
-) -> base.Toolbox:
+def build_toolbox(settings: SearchSettings, views: Views, rng: np.random.Generator) -> base.Toolbox:
     """Return a DEAP toolbox with the operators that `settings` name, bound to `rng`."""
+    weights = views.chances(float(settings.guide_share))
     n_features = len(weights)
     select, mate, mutate = settings.operators(owner="search")
     flip_probability = settings.flip_probability
@@ -734,7 +739,7 @@ def build_toolbox(
         "weights": weights,
     }
     toolbox = base.Toolbox()
-    toolbox.register("initialize", _first_mask, weights, _first_share(settings, n_features), rng)
+    toolbox.register("initialize", _FirstMasks(settings, views, weights, rng))
     for name, operator in (("select", select), ("mate", mate), ("mutate", mutate)):
         toolbox.register(name, operator, **matching_arguments(operator, offered), rng=rng)
     toolbox.register(
@@ -749,11 +754,11 @@ def build_toolbox(
     return toolbox
 
 
-def build_algorithm(settings: SearchSettings, weights: np.ndarray, seed: int) -> AskTell:
+def build_algorithm(settings: SearchSettings, views: Views, seed: int) -> AskTell:
     """Return the algorithm that `settings` name."""
 
     def make_toolbox(rng: np.random.Generator) -> base.Toolbox:
-        return build_toolbox(settings, weights, rng)
+        return build_toolbox(settings, views, rng)
 
     return _make_algorithm(settings, make_toolbox, derive_rng(seed, "search"))
 
@@ -769,13 +774,41 @@ def _make_algorithm(
     return make_from_settings(algorithm, settings, make_toolbox, rng)
 
 
+class _FirstMasks:
+    """Draws the first masks: what a ranker of the guide puts first, or features by their chances.
+
+    With a guide of rankers every other mask is the first features of one of them, drawn by how much
+    it counts, at a size between a quarter and four times of what is aimed at.
+    """
+
+    def __init__(
+        self,
+        settings: SearchSettings,
+        views: Views,
+        weights: np.ndarray,
+        rng: np.random.Generator,
+    ) -> None:
+        self.weights, self.rng = weights, rng
+        self.share = _first_share(settings, len(weights))
+        ranked = views.names if views.is_ranked else ()
+        counts = np.ones(len(ranked)) if views.weights is None else views.weights
+        self.orders = views.orders()[: len(ranked)]
+        self.chances = counts / counts.sum() if len(ranked) else counts
+
+    def __call__(self) -> np.ndarray:
+        n_features = len(self.weights)
+        if len(self.orders) and self.rng.random() < _RANKED_SHARE:
+            order = self.orders[self.rng.choice(len(self.orders), p=self.chances)]
+            aim = self.share * n_features * _SIZE_RANGE ** self.rng.uniform(-1.0, 1.0)
+            return prefix_masks(order, [int(np.clip(round(aim), 1, n_features))])[0]
+        size = int(self.rng.binomial(n_features, self.share))
+        return operators.init_filter_guided(
+            n_features, weights=self.weights, size=size, rng=self.rng
+        )
+
+
 def _first_share(settings: SearchSettings, n_features: int) -> float:
     if settings.initial_fraction == "auto":
         size = _AUTO_SIZE if settings.n_searches == 1 else _VOTING_SIZE
         return min(0.5, size / n_features)
     return float(settings.initial_fraction)
-
-
-def _first_mask(weights: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    size = int(rng.binomial(len(weights), share))
-    return operators.init_filter_guided(len(weights), weights=weights, size=size, rng=rng)

@@ -268,7 +268,8 @@ default="auto"
     best_score_ : float
         Inner score of the selected mask. It was maximised, so it is optimistic: evaluate a
         selection on rows that `fit` never saw. After a vote it is the mean score on rows that a
-        search did not see, of the candidate and the size that the other searches choose.
+        search did not see, of the candidate and the size chosen by searches that left other rows
+        out.
     frequencies_ : numpy.ndarray of float, shape (n_features,)
         Share of the searches that select each feature; of the last population, for a single one.
     weights_ : numpy.ndarray of float, shape (n_features,)
@@ -349,7 +350,8 @@ default="auto"
     pinned, forbidden : sequence of int or str, default=()
         Features that are always, or never, selected, by index or by name.
     subsample : float, default=0.8
-        Share of the rows that each of several searches sees.
+        Share of the rows that each of several searches sees. What they leave out is disjoint, until
+        all rows were left out once.
     consensus_size : int, "auto", "one_standard_error" or "error_control", default="auto"
         How many features are selected after a vote. "auto" asks the rows that the searches did not
         see, at sizes up to a twentieth of all features (or 150): the geometric mean of all sizes,

@@ -64,6 +64,19 @@ def ranker_weights(unseen: np.ndarray, unseen_ratio: float) -> np.ndarray:
     return weights
 
 
+def companions(rounds: np.ndarray) -> list[np.ndarray]:
+    """Return the indices of the searches that may choose for each without its unseen rows.
+
+    The others of its round, whose unseen rows are disjoint from its own, where these are two at
+    least; else all others.
+    """
+    others = []
+    for index, number in enumerate(rounds):
+        same = np.delete(np.flatnonzero(rounds == number), np.sum(rounds[:index] == number))
+        others.append(same if len(same) > 1 else np.delete(np.arange(len(rounds)), index))
+    return others
+
+
 def _overlapping(n_searches: int, unseen_ratio: float) -> float:
     """Return the standard error of a mean over searches, in standard deviations.
 
@@ -82,8 +95,10 @@ class Contest:
     unseen: np.ndarray
     unseen_ratio: float = 0.25  # Rows that a search did not see over those that it did
     size: int | str = "auto"  # A number, "auto" or "one_standard_error"
-    # As `unseen`, with stacks whose weights come from the other searches alone; None: the same
+    # As `unseen`, with stacks whose weights come from a search's companions; None: the same
     independent: np.ndarray | None = None
+    # (n_searches,): searches of a round left disjoint rows out, see `companions`; None: one round
+    rounds: np.ndarray | None = None
 
     @cached_property
     def known(self) -> np.ndarray:
@@ -166,7 +181,7 @@ class Contest:
         return error
 
     def honest_score(self) -> float:
-        """Return the mean score on a search's unseen rows at what the other searches choose.
+        """Return the mean score on a search's unseen rows at what its companions choose.
 
         The highest of many scores is too high; what is chosen without a search's rows is not.
         NaN where there is nothing to choose by.
@@ -174,9 +189,11 @@ class Contest:
         n_known = self.known.shape[1]
         if n_known < 2:
             return float(self.known[0, :, self.size_index(0)].mean()) if n_known else float("nan")
+        kept = ~np.isnan(self.unseen).any(axis=(0, 2))
+        rounds = np.zeros(n_known) if self.rounds is None else self.rounds[kept]
         scores = []
-        for index in range(n_known):
-            others = replace(self, unseen=np.delete(self.known, index, axis=1), independent=None)
+        for index, chosen_by in enumerate(companions(rounds)):
+            others = replace(self, unseen=self.known[:, chosen_by], independent=None, rounds=None)
             leader = others.leader
             scores.append(self._fair[leader, index, others.size_index(leader)])
         return float(np.mean(scores))
@@ -238,37 +255,62 @@ class VoteBounds:
         return ranking[np.argsort(rank, kind="stable")]
 
 
-def draw_subsample(
-    y: np.ndarray, share: float, *, rng: np.random.Generator, groups: np.ndarray | None = None
-) -> np.ndarray:
-    """Draw a share of the rows of each class, or of the groups; return sorted row indices.
+def deal_subsamples(
+    y: np.ndarray,
+    share: float,
+    n_subsamples: int,
+    *,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+) -> list[np.ndarray]:
+    """Deal a share of the rows of each class, or of the groups, to each; sorted row indices.
 
-    Each class keeps two rows at least where it has them, and leaves one out where it has three or
-    more; with groups, each class keeps one group at least.
+    In rounds, see `n_of_round`: what the subsamples of a round leave out is disjoint, as the folds
+    of a cross-validation are. Each class keeps two rows at least where it has them, and leaves one
+    out where it has three or more; with groups, each class keeps one group at least.
     """
-    if groups is not None:
-        return _draw_groups(y, groups, share, rng)
-    drawn = []
+    size, dealt = n_of_round(share), []
+    for start in range(0, n_subsamples, size):
+        n = min(size, n_subsamples - start)
+        if groups is None:
+            dealt += _deal_rows(y, share, n, rng)
+        else:
+            dealt += _deal_groups(y, groups, share, n, rng)
+    return dealt
+
+
+def n_of_round(share: float) -> int:
+    """Return how many subsamples of a share of the rows can leave different rows out."""
+    return int(1.0 / (1.0 - share) + 1e-9) if share < 1.0 else 1
+
+
+def _deal_rows(y: np.ndarray, share: float, n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    left_out: list[list[np.ndarray]] = [[] for _ in range(n)]
     for label in np.unique(y):
-        rows = np.flatnonzero(y == label)
+        rows = rng.permutation(np.flatnonzero(y == label))
         size = round(share * rows.size)
         if share < 1.0 and rows.size >= 3:
             size = min(size, rows.size - 1)
-        drawn.append(rng.permutation(rows)[: max(size, min(2, rows.size))])
-    return np.sort(np.concatenate(drawn))
+        n_out = rows.size - max(size, min(2, rows.size))
+        for index in range(n):  # a class with few rows starts anew within the round
+            left_out[index].append(np.take(rows, index * n_out + np.arange(n_out), mode="wrap"))
+    return [np.setdiff1d(np.arange(len(y)), np.concatenate(out)) for out in left_out]
 
 
-def _draw_groups(
-    y: np.ndarray, groups: np.ndarray, share: float, rng: np.random.Generator
-) -> np.ndarray:
+def _deal_groups(
+    y: np.ndarray, groups: np.ndarray, share: float, n: int, rng: np.random.Generator
+) -> list[np.ndarray]:
     names = rng.permutation(np.unique(groups))
-    size = ceil(share * len(names))
-    drawn, others = list(names[:size]), names[size:]
-    for label in np.unique(y):
-        holders = np.unique(groups[y == label])
-        if not np.isin(holders, drawn).any():
-            drawn.extend([name for name in others if name in holders][:1])
-    return np.flatnonzero(np.isin(groups, drawn))
+    n_out = len(names) - ceil(share * len(names))
+    dealt = []
+    for index in range(n):
+        out = np.take(names, index * n_out + np.arange(n_out), mode="wrap")
+        for label in np.unique(y):
+            holders = np.unique(groups[y == label])
+            if np.isin(holders, out).all():  # the class keeps the last that would leave
+                out = out[out != [name for name in out if name in holders][-1]]
+        dealt.append(np.flatnonzero(~np.isin(groups, out)))
+    return dealt
 
 
 def trial_sizes(n_features: int, *, minimum: int, maximum: int) -> np.ndarray:

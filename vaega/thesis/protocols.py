@@ -27,6 +27,7 @@ from vaega.experiments.registry import classifier_of, make_arm_model, make_sampl
 from vaega.experiments.trial import TrialResult, objective_of
 from vaega.fitness._cross_validated import CrossValidatedFitness, Preparation, prepare_fold
 from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
+from vaega.selection._rankers import Views
 from vaega.selection._search import build_toolbox, widened
 from vaega.selection._settings import SearchSettings
 from vaega.selection._voting import frequent_columns
@@ -384,7 +385,7 @@ class TransductiveSearch:
 
     def _algorithm(self, n_features: int) -> Generational:
         rng = derive_rng(self.seed, "search")
-        toolbox = build_toolbox(self.settings, np.ones(n_features), rng)
+        toolbox = build_toolbox(self.settings, Views.none(n_features), rng)
         if not self.variation.mutates:
             toolbox.register("mutate", lambda mask: (mask,))
         if self.variation.redraws_parents:
