@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from vaega.engines import _kernels as kernels
-from vaega.engines._kernels import (
+from vaega.core import kernels
+from vaega.core.kernels import (
     PANEL,
     add_rows,
     argmax_of_sums,

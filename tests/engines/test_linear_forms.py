@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from vaega.core.kernels import multiply, padded
 from vaega.engines import _linear_forms as forms
-from vaega.engines._kernels import multiply, padded
 from vaega.engines._linear_forms import ColumnGram, compute_gram
 
 N_FIT, N_TARGETS, N_OTHERS, N_COLUMNS = 11, 2, 5, 40

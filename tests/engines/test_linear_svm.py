@@ -18,8 +18,8 @@ from tests.engines.closed_form import (
     rows_of,
 )
 from vaega.core.errors import InputError
+from vaega.core.kernels import padded
 from vaega.engines._base import DECISION
-from vaega.engines._kernels import padded
 from vaega.engines._linear_svm import fit_hinges, predict, unsupported
 from vaega.fitness._cross_validated import CrossValidatedFitness
 

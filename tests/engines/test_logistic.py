@@ -19,9 +19,9 @@ from tests.engines.closed_form import (
     rows_of,
 )
 from vaega.core.errors import InputError
+from vaega.core.kernels import padded
 from vaega.data._splits import Fold
 from vaega.engines._base import DECISION, PROBA
-from vaega.engines._kernels import padded
 from vaega.engines._logistic import (
     costs_of,
     exponentiate,

@@ -13,8 +13,8 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import shuffle
 
+from vaega.core.kernels import kernel, sum_in_parts
 from vaega.data._splits import Fold
-from vaega.engines._kernels import kernel, sum_in_parts
 from vaega.engines._mlp import (
     Rows,
     draw_orders,

@@ -9,6 +9,7 @@ from scipy.linalg import helmert
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.multiclass import type_of_target
 
+from vaega.core.kernels import kernel, padded
 from vaega.data._splits import Fold
 from vaega.engines import _linear_forms as forms
 from vaega.engines._base import (
@@ -26,7 +27,6 @@ from vaega.engines._base import (
     relative_error,
     softmax_of_scores,
 )
-from vaega.engines._kernels import kernel, padded
 from vaega.engines._linear_forms import ColumnGram
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)

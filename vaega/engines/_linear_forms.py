@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from vaega.engines._kernels import (
+from vaega.core.kernels import (
     PANEL,
     invert_trace,
     kernel,

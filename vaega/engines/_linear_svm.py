@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from sklearn.svm import LinearSVC
 
+from vaega.core.kernels import kernel, largest_count, multiply, multiply_upper, select, solve
 from vaega.data._splits import Fold
 from vaega.engines._base import DECISION, PREDICT, Predictions
-from vaega.engines._kernels import kernel, largest_count, multiply, multiply_upper, select, solve
 from vaega.engines._logistic import (
     NEWTON_ERROR,
     costs_of,

@@ -8,6 +8,17 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight
 
+from vaega.core.kernels import (
+    invert,
+    kernel,
+    largest_count,
+    mirror,
+    multiply,
+    multiply_upper,
+    padded,
+    select,
+    solve,
+)
 from vaega.data._splits import Fold
 from vaega.engines._base import (
     DECISION,
@@ -18,17 +29,6 @@ from vaega.engines._base import (
     classify,
     has_valid_params,
     softmax_of_scores,
-)
-from vaega.engines._kernels import (
-    invert,
-    kernel,
-    largest_count,
-    mirror,
-    multiply,
-    multiply_upper,
-    padded,
-    select,
-    solve,
 )
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)

@@ -14,9 +14,9 @@ from sklearn.metrics import (
 )
 from sklearn.utils.multiclass import type_of_target
 
+from vaega.core.kernels import kernel, total
 from vaega.data._splits import Fold
 from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on
-from vaega.engines._kernels import kernel, total
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from numba.extending import intrinsic, overload
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
-from vaega.data._splits import Fold
-from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on, has_valid_params
-from vaega.engines._kernels import (
+from vaega.core.kernels import (
     kernel,
     multiply_part,
     multiply_transposed_part,
@@ -21,6 +19,8 @@ from vaega.engines._kernels import (
     part,
     sum_in_parts,
 )
+from vaega.data._splits import Fold
+from vaega.engines._base import DECISION, PREDICT, PROBA, Predictions, cached_on, has_valid_params
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
 SAMPLE_WEIGHT = True

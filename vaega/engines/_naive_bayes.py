@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.naive_bayes import GaussianNB
 
+from vaega.core.kernels import argmax_of_sums, kernel, padded
 from vaega.data._splits import Fold
 from vaega.engines._base import (
     DECISION,
@@ -18,7 +19,6 @@ from vaega.engines._base import (
     has_valid_params,
     relative_error,
 )
-from vaega.engines._kernels import argmax_of_sums, kernel, padded
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
 SAMPLE_WEIGHT = True

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.neighbors import NearestCentroid
 from sklearn.utils.multiclass import type_of_target
 
+from vaega.core.kernels import argmax_of_sums, padded
 from vaega.data._splits import Fold
 from vaega.engines._base import (
     PREDICT,
@@ -17,7 +18,6 @@ from vaega.engines._base import (
     is_double,
     relative_error,
 )
-from vaega.engines._kernels import argmax_of_sums, padded
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT,)
 SAMPLE_WEIGHT = False

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
+from vaega.core.kernels import kernel, multiply, padded, part, select
 from vaega.data._splits import Fold
 from vaega.engines._base import (
     DECISION,
@@ -17,7 +18,6 @@ from vaega.engines._base import (
     has_valid_params,
     relative_error,
 )
-from vaega.engines._kernels import kernel, multiply, padded, part, select
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
 SAMPLE_WEIGHT = False

@@ -10,6 +10,7 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target
 
+from vaega.core.kernels import padded
 from vaega.data._splits import Fold
 from vaega.engines import _linear_forms as forms
 from vaega.engines._base import (
@@ -24,7 +25,6 @@ from vaega.engines._base import (
     is_double,
     relative_error,
 )
-from vaega.engines._kernels import padded
 from vaega.engines._linear_forms import ColumnGram
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION)

@@ -446,7 +446,7 @@ def relieff_statistic(X: np.ndarray, y: np.ndarray, *, seed: int = 0) -> np.ndar
     scaled to a range of 1, distances are sums of absolute differences; where there are more than
     1000 rows, so many are drawn as reference instances.
     """
-    from vaega.engines._kernels import add_differences
+    from vaega.core.kernels import add_differences
 
     spread = np.ptp(X, axis=0)
     X = (X - X.min(axis=0)) / np.where(spread > 0.0, spread, 1.0)

@@ -1,4 +1,4 @@
-"""Numba kernels that engines share: selected columns, sums, products, small symmetric systems.
+"""Numba kernels that others are made of: selected columns, sums, products, symmetric systems.
 
 Products and sums over columns are LLVM code, which loads selected columns in place. By a loop of
 numba, or by ``numpy.dot``, for which columns are gathered first, engines score fewer masks a second
