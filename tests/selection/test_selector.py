@@ -45,7 +45,7 @@ def test_it_finds_the_two_features_that_matter(two_clouds):
     assert selector.n_searches_ == 10
     assert selector.support_[:2].all()
     assert selector.support_.sum() <= 5
-    assert selector.best_score_ > 0.9
+    assert selector.best_score_ > 0.85
 
 
 def test_what_fit_leaves(two_clouds):

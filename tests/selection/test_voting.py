@@ -175,13 +175,15 @@ def test_each_class_keeps_its_share(share, rng):
 
 @pytest.mark.parametrize(("share", "size"), [(0.5, 2), (0.63, 2), (0.8, 5), (0.9, 10), (1.0, 1)])
 @pytest.mark.parametrize("grouped", [False, True])
-def test_a_round_leaves_disjoint_rows_out(share, size, grouped, rng):
-    y, groups = np.tile([0, 1], 50), np.arange(100) // 2 if grouped else None
+@pytest.mark.parametrize("n", [20, 46, 78, 93, 100])
+def test_a_round_leaves_disjoint_rows_out(share, size, grouped, n, rng):
+    y, groups = np.tile([0, 1], n)[:n], np.arange(n) // 2 if grouped else None
     dealt = deal_subsamples(y, share, 2 * size, rng=rng, groups=groups)
     assert n_of_round(share) == size
     for start in (0, size):
-        out = [np.setdiff1d(np.arange(100), rows) for rows in dealt[start : start + size]]
+        out = [np.setdiff1d(np.arange(n), rows) for rows in dealt[start : start + size]]
         assert len(np.concatenate(out)) == len(np.unique(np.concatenate(out)))
+        assert abs(len(np.concatenate(out)) - size * (1 - share) * n) <= 4
 
 
 def test_small_classes_keep_two_rows_and_leave_one_out(rng):

@@ -246,22 +246,22 @@ class InnerValidation:
         labels = [repeat] if repeat else []
         return self._fitness(folds, derive_seed(self.seed, "fitness", *labels))
 
-    def fitness_on(
-        self, fit: np.ndarray, validate: np.ndarray, *labels: Any
-    ) -> CrossValidatedFitness:
-        """Return the fitness of masks on a fold of these rows."""
-        seed = derive_seed(self.seed, *labels)
-        fold = prepare_fold(
+    def fold_of(self, fit: np.ndarray, validate: np.ndarray, *labels: Any) -> Fold:
+        """Return a prepared fold of these rows."""
+        return prepare_fold(
             self.X,
             self.y,
             fit,
             validate,
             preparation=self.preparation,
             sampler=self.sampler,
-            seed=seed,
+            seed=derive_seed(self.seed, *labels),
             sample_weight=self.sample_weight,
         )
-        return self._fitness([fold], seed)
+
+    def fitness_on(self, fold: Fold, *labels: Any) -> CrossValidatedFitness:
+        """Return the fitness of masks on one fold."""
+        return self._fitness([fold], derive_seed(self.seed, *labels))
 
     def _fitness(self, folds: Sequence[Fold], seed: int) -> CrossValidatedFitness:
         return CrossValidatedFitness(
@@ -440,6 +440,7 @@ class _Vote:
         self.unseen_ratio = (1.0 - self.settings.subsample) / self.settings.subsample
         self.warned: Counter[str] = Counter()
         self.n_fits = 0  # of rankings on unseen rows
+        self.unseen_folds: dict[int, Fold] = {}  # of the searches, once they are asked
         n_searches, share = int(self.settings.n_searches), self.settings.subsample
         self.subsamples = deal_subsamples(
             inner.y,
@@ -516,7 +517,9 @@ class _Vote:
             return np.full(shape, np.nan)
         masks = [prefix_masks(self.bounds.ordered(order), sizes) for order in orders]
         self.n_fits += len(orders) * len(sizes)
-        with self.inner.fitness_on(rows, unseen, "unseen", index) as fitness:
+        if index not in self.unseen_folds:
+            self.unseen_folds[index] = self.inner.fold_of(rows, unseen, "unseen", index)
+        with self.inner.fitness_on(self.unseen_folds[index], "unseen", index) as fitness:
             scores = self.search.fold_scores(fitness, np.vstack(masks), self.warned)
         return scores[:, 0].reshape(shape)
 

@@ -8,6 +8,7 @@ finds no more than its filter has no say.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
@@ -205,7 +206,10 @@ class Contest:
 
     @property
     def _fair(self) -> np.ndarray:
-        """Scores that say how good a choice is: no row that is scored had a part in it."""
+        """Scores that say how good a choice is: no row that is scored had a part in it.
+
+        But for the guide of the searches, which all unseen rows have weighted together.
+        """
         return self.known if self.independent is None else self._of_known(self.independent)
 
     def table(self) -> pd.DataFrame:
@@ -266,8 +270,9 @@ def deal_subsamples(
     """Deal a share of the rows of each class, or of the groups, to each; sorted row indices.
 
     In rounds, see `n_of_round`: what the subsamples of a round leave out is disjoint, as the folds
-    of a cross-validation are. Each class keeps two rows at least where it has them, and leaves one
-    out where it has three or more; with groups, each class keeps one group at least.
+    of a cross-validation are, but for classes (or groups) fewer than a round has subsamples. Each
+    class keeps two rows at least where it has them, and leaves one out where it has three or more;
+    with groups, each class keeps one group at least.
     """
     size, dealt = n_of_round(share), []
     for start in range(0, n_subsamples, size):
@@ -287,30 +292,37 @@ def n_of_round(share: float) -> int:
 def _deal_rows(y: np.ndarray, share: float, n: int, rng: np.random.Generator) -> list[np.ndarray]:
     left_out: list[list[np.ndarray]] = [[] for _ in range(n)]
     for label in np.unique(y):
-        rows = rng.permutation(np.flatnonzero(y == label))
-        size = round(share * rows.size)
-        if share < 1.0 and rows.size >= 3:
-            size = min(size, rows.size - 1)
-        n_out = rows.size - max(size, min(2, rows.size))
-        for index in range(n):  # a class with few rows starts anew within the round
-            left_out[index].append(np.take(rows, index * n_out + np.arange(n_out), mode="wrap"))
+        parts = _parts_left_out(np.flatnonzero(y == label), share, keep=2, rng=rng)
+        for out, part in zip(left_out, parts, strict=False):
+            out.append(part)
     return [np.setdiff1d(np.arange(len(y)), np.concatenate(out)) for out in left_out]
 
 
 def _deal_groups(
     y: np.ndarray, groups: np.ndarray, share: float, n: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    names = rng.permutation(np.unique(groups))
-    n_out = len(names) - ceil(share * len(names))
     dealt = []
-    for index in range(n):
-        out = np.take(names, index * n_out + np.arange(n_out), mode="wrap")
+    for names in _parts_left_out(np.unique(groups), share, keep=1, rng=rng)[:n]:
+        out = names
         for label in np.unique(y):
             holders = np.unique(groups[y == label])
             if np.isin(holders, out).all():  # the class keeps the last that would leave
                 out = out[out != [name for name in out if name in holders][-1]]
         dealt.append(np.flatnonzero(~np.isin(groups, out)))
     return dealt
+
+
+def _parts_left_out(
+    members: np.ndarray, share: float, *, keep: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Return what each subsample of a round leaves out of some members, in random order."""
+    n, members = n_of_round(share), rng.permutation(members)
+    most = max(len(members) - keep, 0) if share < 1.0 else 0
+    if len(members) < n:  # one each, and from the start again
+        return [np.take(members, [index][:most], mode="wrap") for index in range(n)]
+    ends = np.rint((1.0 - share) * len(members) * np.arange(n + 1)).astype(int)
+    parts = [members[start:end][:most] for start, end in pairwise(ends)]
+    return [parts[index] for index in rng.permutation(n)]  # so that no search has all large ones
 
 
 def trial_sizes(n_features: int, *, minimum: int, maximum: int) -> np.ndarray:
