@@ -11,6 +11,7 @@ from vaega.generative._calibration import _network_density, measure_residuals
 from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative._data import TrainingData, within_class_variance
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
+from vaega.generative._span import Columns
 from vaega.generative._state import FitWarning
 
 KINDS = [Autoencoder, VAE, ConditionalVAE, HierarchicalVAE]
@@ -52,7 +53,7 @@ def test_residuals_are_of_rows_that_were_held_out():
     X, y = blobs(60)
     state = VAE(max_epochs=3, random_state=0).fit(X, y).state_
     table = TrainingData.of(X, y, state.scaling, labelled=True)
-    result = measure_residuals([state.codec], table, [np.arange(300) % 60], seed=0)
+    result = measure_residuals([state.codec], Columns(table, None), [np.arange(300) % 60], seed=0)
     means = state.codec.posterior(table.values, y)[0]
     plain = np.square(table.values - state.codec.decode(means, y)).mean(axis=0)
     assert result.counts.tolist() == [300] * 12
@@ -64,7 +65,7 @@ def test_missing_entries_have_no_residual():
     X[:, 3] = np.where(np.arange(60) % 2, X[:, 3], np.nan)
     state = VAE(max_epochs=3, random_state=0).fit(X, y).state_
     table = TrainingData.of(X, y, state.scaling, labelled=True)
-    result = measure_residuals([state.codec], table, [np.arange(60)], seed=0)
+    result = measure_residuals([state.codec], Columns(table, None), [np.arange(60)], seed=0)
     assert result.counts.tolist() == [60, 60, 60, 30] + [60] * 8
     assert result.squares[3] > 0.3
 

@@ -253,8 +253,9 @@ def test_pickled_models_answer_alike():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device")
 @BOTH
-def test_cuda_is_the_same_path(kind):
-    X, y = blobs(200)
+@pytest.mark.parametrize("shape", [(200,), (30, 80)])
+def test_cuda_is_the_same_path(kind, shape):
+    X, y = blobs(*shape)
     first, second = (everything(quick(kind, device="cuda").fit(X, y), X) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)

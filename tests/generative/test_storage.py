@@ -43,8 +43,13 @@ def small():
 
 @pytest.mark.parametrize("kind", [VAE, ConditionalVAE])
 @pytest.mark.parametrize("norm", ["batch", "layer", None])
-def test_a_loaded_model_has_the_same_bits(tmp_path, kind, norm):
-    model, X = fitted(kind, norm=norm, output_norm=True)
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_loaded_model_has_the_same_bits(tmp_path, kind, norm, wide):
+    if wide:  # trained in the span of the rows
+        (X, y), settings = blobs(24, 40), {"hidden": (8,), "latent": 2, "max_epochs": 3}
+        model = kind(**settings, norm=norm, random_state=0).fit(X, y)
+    else:
+        model, X = fitted(kind, norm=norm, output_norm=True)
     save_model(model, tmp_path)
     loaded = load_model(tmp_path)
     assert type(loaded) is kind

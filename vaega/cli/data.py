@@ -1,6 +1,7 @@
-"""What can be loaded from here: ``vaega datasets``."""
+"""What is there before an experiment: ``vaega datasets`` and ``vaega warmup``."""
 
 import json
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -52,6 +53,22 @@ def show(source: str, as_json: bool, **columns: Any) -> None:
 
     dataset = load_dataset(source, **columns)
     click.echo(json.dumps(_as_record(dataset), indent=2) if as_json else dataset.card())
+
+
+@vaega.command()
+def warmup() -> None:
+    r"""Compile all kernels once, so that no first run waits for it; for images and clusters.
+
+    \b
+    vaega warmup
+    NUMBA_CACHE_DIR=/shared/kernels vaega warmup
+    """
+    from vaega.experiments.warmup import steps_of_warmup
+
+    for name, step in steps_of_warmup():
+        started = time.perf_counter()
+        step()
+        click.echo(f"{name:24} {time.perf_counter() - started:6.1f} s")
 
 
 def _as_record(dataset: Any) -> dict[str, Any]:

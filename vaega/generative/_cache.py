@@ -177,7 +177,7 @@ def _restore(model: Any, folder: Path, key: str) -> Any:
     check_about(entry, key)
     restore_model(model, entry, lazy=True)
     mark_used(entry)
-    warn_remarks(model, stacklevel=4)
+    warn_remarks(model, model.report_.remarks, stacklevel=4)
     return model
 
 

@@ -19,7 +19,9 @@ from vaega.core.randomness import derive_rng
 from vaega.generative._data import TrainingData, class_means, within_class_variance
 from vaega.generative._density import class_log_densities, row_log_densities
 from vaega.generative._gaussians import choose_latent, fill_in, fit_components, fit_pooled
+from vaega.generative._networks import Gaussian
 from vaega.generative._settings import FitSettings
+from vaega.generative._span import Columns
 from vaega.generative._state import Codec, FitReport, FittedState, LinearCodec, NetworkCodec
 from vaega.generative._training import History, gaussian_kl
 
@@ -54,21 +56,22 @@ class Residuals:
 
 
 def measure_residuals(
-    codecs: Sequence[Codec], data: TrainingData, heldout: Sequence[np.ndarray], *, seed: int
+    codecs: Sequence[Codec], frame: Columns, heldout: Sequence[np.ndarray], *, seed: int
 ) -> Residuals:
     """Return the residuals of each network's held-out rows, pooled."""
-    total, counts = np.zeros(data.n_features), np.zeros(data.n_features, dtype=int)
+    data, counts = frame.data, np.zeros(frame.n_columns, dtype=int)
+    total: Tensor | float = 0.0
     for codec, index in zip(codecs, heldout, strict=True):
         for rows, raw, observed in posterior_outputs(codec, data, index, seed=seed):
-            squares = (rows - codec.likelihood.location(raw)).square()
-            total += (squares if observed is None else squares * observed).sum(dim=0).cpu().numpy()
+            total = total + frame.squares(rows - codec.likelihood.location(raw), observed)
         counts += len(index) if data.observed is None else data.observed[index].sum(axis=0)
-    return Residuals(total / (2 * POSTERIOR_PAIRS) / np.maximum(1, counts), counts)
+    squares = frame.of_squares(torch.as_tensor(total))
+    return Residuals(squares / (2 * POSTERIOR_PAIRS) / np.maximum(1, counts), counts)
 
 
 def calibrate(
     state: FittedState,
-    data: TrainingData,
+    frame: Columns,
     residuals: Residuals,
     settings: FitSettings,
     learned: Tensor,
@@ -80,7 +83,7 @@ def calibrate(
     `learned` is the sigma at the end of the training. With calibration "matched" the noise is what
     decoded rows lack to vary as real ones, at least 0, and offsets bring classes to their means.
     """
-    n_features = data.n_features
+    data, n_features = frame.data, frame.n_columns
     if not state.codec.likelihood.has_sigma:
         ones, offsets = np.ones(n_features), _probability_offsets(state, data, settings, seed)
         return dataclasses.replace(state, sigma=ones, noise=ones, offsets=offsets)
@@ -91,10 +94,11 @@ def calibrate(
         return dataclasses.replace(state, sigma=sigma, noise=sigma)
     request = in_proportion(data)
     decoded = state.sample_means(request, rng=derive_rng(seed, "calibration"))
-    missing = np.maximum(data.within_class_variance() - variance_of(decoded, request), 0.0)
+    decoded_variance = frame.within_class_variance(decoded, codes_drawn(decoded, request))
+    missing = np.maximum(frame.data_variance() - decoded_variance, 0.0)
     offsets = state.offsets
     if isinstance(request, np.ndarray):
-        offsets = data.class_means() - class_means(decoded, request)
+        offsets = frame.widen(data.class_means() - class_means(decoded, request))
     return dataclasses.replace(state, sigma=sigma, noise=np.sqrt(missing), offsets=offsets)
 
 
@@ -154,24 +158,26 @@ def logit_offsets(probabilities: np.ndarray, mean: np.ndarray) -> np.ndarray:
 def measure_fit(
     state: FittedState,
     codecs: Sequence[NetworkCodec],
-    data: TrainingData,
+    frame: Columns,
     splits: Sequence[Split],
+    residuals: Residuals,
     history: History,
     settings: FitSettings,
     *,
     seed: int,
 ) -> FitReport:
     """Return the figures of a fit whose `codecs` were each validated on the rows of a split."""
-    generated = _generated_variance(state, data, derive_rng(seed, "report"))
+    data = frame.data
+    generated = _generated_variance(state, frame, derive_rng(seed, "report"))
     heldout = [index for _, index in splits]
     n_heldout = sum(len(index) for index in heldout)
     pairs = list(zip(codecs, heldout, strict=True))
     kl = 0.0
     if settings.network.stochastic:
         kl = sum(_kl(codec, data, index) for codec, index in pairs) / n_heldout
-    density = sum(_expected_density(codec, state, data, index, seed) for codec, index in pairs)
-    real = data.within_class_variance().sum()
-    likelihood, references = heldout_densities(state, codecs, data, splits, seed=seed)
+    density = _expected_density(state, frame, pairs, residuals, seed=seed)
+    real = frame.data_variance().sum()
+    likelihood, references = heldout_densities(state, codecs, frame, splits, seed=seed)
     return FitReport(
         n_training=len(data) if len(splits) > 1 else len(data) - n_heldout,
         n_heldout=n_heldout,
@@ -183,23 +189,23 @@ def measure_fit(
         noise=_root_mean_square(state.noise),
         variance_ratio=float(generated.sum() / real) if real else 1.0,
         active_units=int(history.active_units[history.best_epoch]),
+        n_coordinates=data.n_features,
         heldout_log_likelihood=likelihood,
         references=references,
-        remarks=_remarks(history, settings),
+        remarks=fit_remarks(history, settings),
     )
 
 
-def _generated_variance(
-    state: FittedState, data: TrainingData, rng: np.random.Generator
-) -> np.ndarray:
+def _generated_variance(state: FittedState, frame: Columns, rng: np.random.Generator) -> np.ndarray:
     """Return the within-class variance of generated rows, (n_varying,)."""
-    request = in_proportion(data, report_rows(data.n_features))
+    request = in_proportion(frame.data, report_rows(frame.n_columns))
     decoded, likelihood = state.sample_means(request, rng=rng), state.codec.likelihood
+    codes = codes_drawn(decoded, request)
     if likelihood.has_sigma:
-        return variance_of(decoded, request) + np.square(state.noise)
+        return frame.within_class_variance(decoded, codes) + np.square(state.noise)
     if isinstance(request, np.ndarray):
         decoded = likelihood.move(decoded, state.offsets[request])
-    return variance_of(likelihood.draw(decoded, state.noise, rng), request)
+    return within_class_variance(likelihood.draw(decoded, state.noise, rng), codes)
 
 
 def _kl(codec: Codec, data: TrainingData, index: np.ndarray) -> float:
@@ -211,20 +217,33 @@ def _kl(codec: Codec, data: TrainingData, index: np.ndarray) -> float:
 
 
 def _expected_density(
-    codec: Codec, state: FittedState, data: TrainingData, index: np.ndarray, seed: int
+    state: FittedState,
+    frame: Columns,
+    pairs: Sequence[tuple[Codec, np.ndarray]],
+    residuals: Residuals,
+    *,
+    seed: int,
 ) -> float:
     """Return the sum over rows of E[log p(x | z)], in nats, under the calibrated sigma."""
-    sigma, total = codec.tensor(state.sigma), 0.0
-    for rows, raw, observed in posterior_outputs(codec, data, index, seed=seed):
-        entries = codec.likelihood.log_density(rows, raw, sigma)
-        total += float((entries if observed is None else entries * observed).sum())
+    if frame.is_span:
+        sigma, gaussian = torch.from_numpy(state.sigma), Gaussian()
+        cost = gaussian.rate(sigma) * torch.from_numpy(residuals.squares)
+        return -float(
+            ((cost + gaussian.constant(sigma)) * torch.from_numpy(residuals.counts)).sum()
+        )
+    total = 0.0
+    for codec, index in pairs:
+        sigma = codec.tensor(state.sigma)
+        for rows, raw, observed in posterior_outputs(codec, frame.data, index, seed=seed):
+            entries = codec.likelihood.log_density(rows, raw, sigma)
+            total += float((entries if observed is None else entries * observed).sum())
     return total / (2 * POSTERIOR_PAIRS)
 
 
 def heldout_densities(
     state: FittedState,
-    codecs: Sequence[Codec],
-    data: TrainingData,
+    codecs: Sequence[NetworkCodec],
+    frame: Columns,
     splits: Sequence[Split],
     *,
     seed: int,
@@ -234,10 +253,10 @@ def heldout_densities(
         return None, {}
     splits = [(training, heldout[:MOST_HELDOUT]) for training, heldout in splits]
     n_rows = sum(len(heldout) for _, heldout in splits)
-    total = sum(
-        _network_density(dataclasses.replace(state, codec=codec), data.with_nan(heldout), seed)
-        for codec, (_, heldout) in zip(codecs, splits, strict=True)
-    )
+    total, data = 0.0, frame.table
+    for codec, (_, heldout) in zip(codecs, splits, strict=True):
+        dense, rows, constant = frame.with_density(state, codec, heldout)
+        total += _network_density(dense, rows, seed) + constant * len(rows)
     if data.values.size > MOST_ENTRIES:
         return total / n_rows, {}
     parts = [_reference_densities(data, *split, seed=seed) for split in splits]
@@ -277,7 +296,8 @@ def _reference_densities(
     }
 
 
-def _remarks(history: History, settings: FitSettings) -> list[str]:
+def fit_remarks(history: History, settings: FitSettings) -> list[str]:
+    """Return what went wrong in a training, a sentence each."""
     remarks, best = [], history.best_epoch
     if settings.network.stochastic and history.active_units[best] == 0:
         remarks.append(
@@ -340,7 +360,6 @@ def in_proportion(data: TrainingData, n_rows: int = CALIBRATION_ROWS) -> int | n
     return np.repeat(np.arange(len(counts)), counts.astype(int))
 
 
-def variance_of(drawn: np.ndarray, request: int | np.ndarray) -> np.ndarray:
-    """Return the within-class variance of rows drawn for `request`, (n_varying,)."""
-    codes = request if isinstance(request, np.ndarray) else np.zeros(len(drawn), dtype=int)
-    return within_class_variance(drawn, codes)
+def codes_drawn(drawn: np.ndarray, request: int | np.ndarray) -> np.ndarray:
+    """Return the class of each row drawn for `request`, all zero where it names none."""
+    return request if isinstance(request, np.ndarray) else np.zeros(len(drawn), dtype=int)

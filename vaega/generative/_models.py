@@ -7,8 +7,9 @@ another kind is a subclass of `BaseAutoencoder` whose `network_class` is a netwo
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,7 +19,14 @@ from torch import Tensor
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, derive_seed, draw_seed
 from vaega.generative._base import GenerativeModel
-from vaega.generative._calibration import blocks_of, calibrate, measure_fit, measure_residuals
+from vaega.generative._calibration import (
+    blocks_of,
+    calibrate,
+    fit_remarks,
+    measure_fit,
+    measure_residuals,
+)
+from vaega.generative._compiled import CompiledTrainer, can_compile
 from vaega.generative._data import (
     MOST_SINGLE,
     Scaling,
@@ -31,7 +39,8 @@ from vaega.generative._networks import (
     DeterministicNetwork,
     HierarchicalNetwork,
     VariationalNetwork,
-    build_network,
+    empty_network,
+    initialise,
 )
 from vaega.generative._settings import (
     FitSettings,
@@ -40,6 +49,7 @@ from vaega.generative._settings import (
     check_settings,
     find_preset,
 )
+from vaega.generative._span import Columns, frame_of
 from vaega.generative._state import (
     ClassGaussians,
     FitReport,
@@ -164,8 +174,10 @@ class BaseAutoencoder(GenerativeModel):
         owner = type(self).__name__
         classes, codes = encode_labels(y, len(X), required=self.sees_labels, owner=owner)
         weights = self._class_weights(settings.class_weight, classes, codes)
+        if weights is not None and (weights == 1.0).all():
+            weights = None
         with one_torch_thread():
-            self.state_, self.report_, self.history_ = fit_autoencoder(
+            self.state_, report, self.history_ = fit_autoencoder(
                 X,
                 codes,
                 settings,
@@ -175,8 +187,30 @@ class BaseAutoencoder(GenerativeModel):
                 callback=callback,
             )
         self.seed_, self.classes_ = seed, classes
-        warn_remarks(self, stacklevel=3)
+        self._report: Any = report  # a FitReport, or what measures it
+        warn_remarks(self, fit_remarks(self.history_, settings), stacklevel=3)
         return self
+
+    @property
+    def report_(self) -> FitReport:
+        """Figures of the fit, measured when they are first asked for."""
+        report = vars(self).get("_report")
+        if report is None:
+            raise AttributeError(f"{type(self).__name__} has no report_ before it is fitted.")
+        if not isinstance(report, FitReport):
+            with one_torch_thread():
+                self._report = report = report()
+        measured: FitReport = report
+        return measured
+
+    @report_.setter
+    def report_(self, report: FitReport) -> None:
+        self._report = report
+
+    def __getstate__(self) -> Any:
+        if "_report" in vars(self):
+            self._report = self.report_  # the rows that it is measured on are no part of the model
+        return super().__getstate__()
 
     def _check_settings(self) -> FitSettings:
         return check_settings(self)
@@ -411,30 +445,38 @@ def fit_autoencoder(
     seed: int,
     class_weights: np.ndarray | None = None,
     callback: Callback | None = None,
-) -> tuple[FittedState, FitReport, History]:
-    """Fit everything an autoencoder learns of rows (n, n_features) and their class codes (n,)."""
+) -> tuple[FittedState, Callable[[], FitReport], History]:
+    """Fit everything an autoencoder learns of rows (n, n_features) and their class codes (n,).
+
+    Returns the state, what measures the figures of the fit, and the history.
+    """
     if not settings.standardize:
         check_size(X, MOST_SINGLE, owner=settings.owner)
     scaling = Scaling.fitted(X, owner=settings.owner, standardize=settings.standardize)
     splits, order = _split(codes, settings, derive_rng(seed, "split"))
     data = TrainingData.of(X, codes, scaling, labelled=labelled, order=order)
     settings.training.objective.likelihood.check_entries(data.values, owner=settings.owner)
-    trainers = _Trainers(data, settings, class_weights, seed)
+    frame = frame_of(data, settings)
+    crossed = len(splits) > 1  # a last network is then trained on all rows
+    most_rows = len(X) if crossed else len(splits[0][0])
+    trainers = _Trainers(frame.data, frame.settings, class_weights, seed, most_rows)
     fold_trainers = [trainers.make(*split, number) for number, split in enumerate(splits)]
     history = fit_loop(fold_trainers, callback)
     codecs = [trainers.codec(trainer) for trainer in fold_trainers]
     codec, final = codecs[0], fold_trainers[0]
-    if len(splits) > 1:  # a last network, of all rows, for as many epochs
+    if crossed:  # for as many epochs
         final = trainers.make(np.arange(len(X)), None, len(splits))
         repeat_loop(final, history)
         codec = trainers.codec(final)
     heldout = [index for _, index in splits]
-    residuals = measure_residuals(codecs, data, heldout, seed=seed)
-    state = _uncalibrated(codec, scaling, data, derive_rng(seed, "classes"))
+    residuals = measure_residuals(codecs, frame, heldout, seed=seed)
+    state = _uncalibrated(codec, scaling, frame, derive_rng(seed, "classes"))
     sigma = final.sigma.value.detach()
-    state = calibrate(state, data, residuals, settings, sigma, seed=seed)
-    report = measure_fit(state, codecs, data, splits, history, settings, seed=seed)
-    return state, report, history
+    state = calibrate(state, frame, residuals, settings, sigma, seed=seed)
+    report = partial(
+        measure_fit, state, codecs, frame, splits, residuals, history, settings, seed=seed
+    )
+    return dataclasses.replace(state, codec=frame.wide_codec(codec)), report, history
 
 
 def _split(
@@ -460,28 +502,32 @@ class _Trainers:
     settings: FitSettings
     class_weights: np.ndarray | None
     seed: int
+    most_rows: int  # That train a network
 
-    def make(self, training: np.ndarray, heldout: np.ndarray | None, number: int) -> Trainer:
+    def make(
+        self, training: np.ndarray, heldout: np.ndarray | None, number: int
+    ) -> Trainer | CompiledTrainer:
         """Return a trainer with weights of its own, and the rows that train it."""
         settings, labels = self.settings, [number] if number else []
         weights = torch.Generator().manual_seed(derive_seed(self.seed, "weights", *labels))
         sizes = settings.network_sizes(self.data.n_features, len(self.data.class_priors))
-        network = build_network(weights, network=settings.network, **sizes).to(settings.device)
+        network = empty_network(network=settings.network, **sizes)
+        initialise(network, weights)
+        network.to(settings.device)
         n_weights = sum(part.numel() for part in network.parameters())
         dtype = resolve_precision(
             settings.precision, settings.device, n_weights, owner=settings.owner
         )
+        own, rows = dataclasses.replace(settings.training, dtype=dtype), self._on_device(training)
+        validation = None if heldout is None else self._on_device(heldout)
         steps = torch.Generator(device=settings.device)
-        return Trainer(
-            network,
-            self._on_device(training),
-            None if heldout is None else self._on_device(heldout),
-            dataclasses.replace(settings.training, dtype=dtype),
-            steps.manual_seed(derive_seed(self.seed, "training", *labels)),
-            row_weights=self._row_weights(training),
-        )
+        steps.manual_seed(derive_seed(self.seed, "training", *labels))
+        if not settings.balanced_batches and can_compile(own, network, rows, self.most_rows):
+            return CompiledTrainer(network, rows, validation, own, steps)
+        weighted = self._row_weights(training)
+        return Trainer(network, rows, validation, own, steps, row_weights=weighted)
 
-    def codec(self, trainer: Trainer) -> NetworkCodec:
+    def codec(self, trainer: Trainer | CompiledTrainer) -> NetworkCodec:
         """Return the network of a trainer, for use."""
         settings = self.settings
         return NetworkCodec(
@@ -516,10 +562,10 @@ class _Trainers:
 
 
 def _uncalibrated(
-    codec: NetworkCodec, scaling: Scaling, data: TrainingData, rng: np.random.Generator
+    codec: NetworkCodec, scaling: Scaling, frame: Columns, rng: np.random.Generator
 ) -> FittedState:
     """Return a fitted state with the aggregate posterior of each class, still without noise."""
-    blocks = []
+    blocks, data = [], frame.data
     for index in blocks_of(np.arange(len(data)), data):
         rows, codes = data.values[index], data.codes[index]
         if codec.network.factorised:
@@ -532,7 +578,7 @@ def _uncalibrated(
         by_class = [variances[codes == code].mean(dim=0) for code in range(len(data.class_priors))]
         variances = torch.stack(by_class)
     gaussians = ClassGaussians.fitted(means, variances, codes)
-    zeros = np.zeros((len(data.class_priors), data.n_features))
+    zeros = np.zeros((len(data.class_priors), frame.n_columns))
     return FittedState(codec, scaling, gaussians, sigma=zeros[0], noise=zeros[0], offsets=zeros)
 
 

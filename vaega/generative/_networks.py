@@ -5,8 +5,10 @@ A network maps rows to the moments of a Gaussian over the latent space, draws la
 2014) and decodes them. A `Likelihood` says what the decoder's output means for an entry of a row.
 """
 
+import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -41,6 +43,9 @@ class VariationalNetwork(nn.Module):
 
     stochastic = True  # Whether posteriors have a variance, and the latent space a prior
     factorised = True  # Whether latent dimensions are independent given the row
+    # Whether rows are seen by `first_layer` alone and made by ``decoder.output``: such a network
+    # can be trained in the span of the rows. A subclass that changes them says no.
+    linear_ends = True
 
     def __init__(
         self,
@@ -71,6 +76,12 @@ class VariationalNetwork(nn.Module):
         """Return latent points ``z = mean + sd * noise``, mean and log-variance, (n, latent)."""
         mean, log_variance = self.encode(rows, condition)
         return reparameterise(mean, log_variance, noise), mean, log_variance
+
+    @property
+    def first_layer(self) -> nn.Linear:
+        """The layer that sees the rows."""
+        layer: nn.Linear = self.encoder.body[0]  # type: ignore[assignment]
+        return layer
 
     def decode(
         self, points: Tensor, condition: Tensor | None = None, features: Tensor | None = None
@@ -105,6 +116,7 @@ class HierarchicalNetwork(nn.Module):
 
     stochastic = True
     factorised = False
+    linear_ends = True
 
     def __init__(
         self,
@@ -170,6 +182,12 @@ class HierarchicalNetwork(nn.Module):
         return self.decoder(z, features)
 
     forward = VariationalNetwork.forward  # with the layers' own `infer` and `decode`
+
+    @property
+    def first_layer(self) -> nn.Linear:
+        """The layer that sees the rows."""
+        layer: nn.Linear = self.bodies[0][0]  # type: ignore[index]
+        return layer
 
     def start_at_the_mean(self) -> None:
         """Start with lower priors close to N(0, I), whatever the layer above says."""
@@ -314,13 +332,40 @@ def build_network(
 
 
 def empty_network(*sizes: Any, network: Any = VariationalNetwork, **settings: Any) -> Any:
-    """Return a network on the CPU whose weights are still to be filled in.
+    """Return a network on the CPU whose weights are still to be filled in."""
+    named = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
+    plain = tuple(tuple(v) if isinstance(v, list) else v for v in sizes)
+    return copy_network(_template(network, plain, tuple(named.items())), _empty)
 
-    Modules draw their first weights from torch's global generator, unless they are made without.
-    """
+
+@lru_cache(maxsize=64)
+def _template(network: Any, sizes: tuple[Any, ...], settings: tuple[tuple[str, Any], ...]) -> Any:
+    # Modules draw their first weights from torch's global generator, unless they are made without;
+    # that takes milliseconds, a copy none.
     with torch.device("meta"):
-        built = network(*sizes, **settings)
-    return built.to_empty(device="cpu")
+        return network(*sizes, **dict(settings))
+
+
+def _empty(tensor: Tensor) -> Tensor:
+    return torch.empty_like(tensor, device="cpu")
+
+
+def copy_network(network: Any, copy_tensor: Callable[[Tensor], Tensor] = torch.clone) -> Any:
+    """Return a network with weights of its own: a deep copy, without what makes that slow."""
+    copied = copy.copy(network)
+    for name, value in vars(network).items():
+        if isinstance(value, dict | set):  # hooks, say, which are of one module alone
+            vars(copied)[name] = copy.copy(value)
+    with torch.no_grad():
+        for name, part in network._parameters.items():
+            if part is not None:
+                copied._parameters[name] = nn.Parameter(copy_tensor(part))
+        for name, part in network._buffers.items():
+            if part is not None:
+                copied._buffers[name] = copy_tensor(part)
+    for name, part in network._modules.items():
+        copied._modules[name] = copy_network(part, copy_tensor)
+    return copied
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
@@ -347,6 +392,7 @@ class Likelihood:
 
     name: ClassVar[str]  # As settings call it
     has_sigma: ClassVar[bool] = True  # Whether entries have a standard deviation of their own
+    weight = 1.0  # How many entries of the table's columns an entry stands for, see `Span`
 
     def check_entries(self, rows: np.ndarray, *, owner: str) -> None:
         """Raise `InputError` for entries (NaN: missing) that the family is not for."""
@@ -389,17 +435,21 @@ class Gaussian(Likelihood):
 
     name = "gaussian"
 
+    def __init__(self, weight: float = 1.0) -> None:
+        self.weight = weight
+
     def error(self, rows: Tensor, raw: Tensor) -> Tensor:
-        return (rows - raw).square()
+        errors = (rows - raw).square()
+        return errors if self.weight == 1.0 else self.weight * errors
 
     def rate(self, sigma: Tensor) -> Tensor:
         return 0.5 / sigma.square()
 
     def constant(self, sigma: Tensor) -> Tensor:
-        return 0.5 * math.log(2 * math.pi) + sigma.log()
+        return self.weight * (0.5 * math.log(2 * math.pi) + sigma.log())
 
     def fit_sigma(self, error: Tensor) -> Tensor:
-        return error.sqrt()
+        return (error / self.weight).sqrt()
 
     def draw(self, location: np.ndarray, sigma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return location + sigma * rng.standard_normal(location.shape)

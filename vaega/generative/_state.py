@@ -9,7 +9,7 @@ aggregate posterior of a class, or the posteriors of given rows.
 import copy
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -137,6 +137,9 @@ class FitReport:
         Within-class variance, summed over features, of a sample over that of the fit rows.
     active_units : int
         Latent dimensions in use at the best epoch.
+    n_coordinates : int
+        Inputs of the network: columns that vary, or, where these outnumber the rows and the noise
+        has one level, the dimensions of the rows' span (docs/generators.md). Closed forms: 0.
     heldout_log_likelihood : float or None
         Mean log density of held-out rows, whatever their class, importance-weighted, nats per row;
         None where rows have none.
@@ -162,6 +165,7 @@ class FitReport:
     noise: float
     variance_ratio: float
     active_units: int = 0
+    n_coordinates: int = 0
     heldout_log_likelihood: float | None = None
     references: dict[str, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
@@ -189,9 +193,9 @@ class FitWarning(UserWarning):
     """
 
 
-def warn_remarks(model: Any, *, stacklevel: int) -> None:
+def warn_remarks(model: Any, remarks: Sequence[str], *, stacklevel: int) -> None:
     """Warn of what the report of a fit remarks."""
-    for remark in model.report_.remarks:
+    for remark in remarks:
         warnings.warn(f"{type(model).__name__}: {remark}", FitWarning, stacklevel=stacklevel)
 
 

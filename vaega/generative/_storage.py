@@ -35,7 +35,7 @@ from vaega.generative._state import (
 from vaega.generative._training import History
 
 # Raised when what is stored changes; a model of another format counts as not there.
-FORMAT = 3
+FORMAT = 4
 
 
 def save_model(model: Any, folder: str | Path) -> None:
@@ -158,7 +158,7 @@ def _tensors(state: FittedState) -> dict[str, Tensor]:
 def _codec_tensors(codec: Codec) -> dict[str, Tensor]:
     if isinstance(codec, NetworkCodec):
         weights = codec.network.state_dict()
-        # Trained in float32: nothing is lost on the way back from float64.
+        # Values of float32, whatever the precision they are used in: nothing is lost.
         return {
             f"network.{name}": value.float() if value.is_floating_point() else value
             for name, value in weights.items()

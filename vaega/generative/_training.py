@@ -7,9 +7,9 @@ validates after each epoch on held-out rows; it stops when the validation ELBO h
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -78,6 +78,16 @@ class TrainingSettings:
     annealing: Annealing = field(default_factory=Annealing)
     dtype: torch.dtype = torch.float32  # Of the matrix products of a step
     owner: str = "VAE"
+
+    @property
+    def first_rate(self) -> float:
+        """The rate of the weights by which the first layer sees the rows.
+
+        Of columns, many weights share in what one of their span learns: a step of each moves its
+        outputs by the more, the more columns there are. With the root of their number over that of
+        the coordinates, trainings on both end alike (benchmarks/augmented_fit.py).
+        """
+        return self.learning_rate * self.objective.likelihood.weight**0.5
 
 
 @dataclass(frozen=True)
@@ -220,17 +230,28 @@ class Trainer:
     ):
         self.network, self.training, self.settings = network, training, settings
         self.generator, self.row_weights = generator, row_weights
-        self.sigma = self._initial_sigma(training if heldout is None else heldout)
+        self.sigma = initial_sigma(training, training if heldout is None else heldout, settings)
         self.optimizer = torch.optim.Adam(
-            [*network.parameters(), *self.sigma.parameters],
-            lr=settings.learning_rate,
-            fused=True,
+            [*network.parameters(), *self.sigma.parameters], lr=settings.learning_rate, fused=True
         )
         self._min_batch_size = 2 if network.norm == "batch" else 1
         self._best: dict[str, Tensor] = {}
         if heldout is not None:
             # One draw, and its negative, in all epochs: they differ by their weights alone.
             self.heldout, self.heldout_noise = heldout, self._noise(len(heldout))
+
+    @classmethod
+    def run_epochs(cls, trainers: Sequence["Trainer"], kl_share: float) -> list[float]:
+        """Run an epoch of networks side by side, and validate them by their held-out rows.
+
+        Returns reconstruction, error, KL and active units of training; of validation the first
+        three; and sigma: means over networks, or over their rows.
+        """
+        trained = [trainer.run_epoch(kl_share=kl_share) for trainer in trainers]
+        validated = _validate_all(trainers)
+        sigma = torch.stack([t.sigma.value.detach().square().mean() for t in trainers]).mean()
+        figures = torch.cat([torch.stack(trained).mean(dim=0), validated, sigma.sqrt()[None]])
+        return figures.tolist()  # the epoch's one synchronisation
 
     def run_epoch(self, *, kl_share: float) -> Tensor:
         """Pass once over the training rows in mini-batches, with a share of the KL's weight.
@@ -263,9 +284,22 @@ class Trainer:
         loss = self.settings.objective.loss(terms, rows.total_weight(), kl_share)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimizer.step()
+        with self._first_rate():
+            self.optimizer.step()
         sums = [term.detach().sum() for term in terms]
         return torch.stack(sums), mean.detach().float()
+
+    @contextmanager
+    def _first_rate(self) -> Iterator[None]:
+        """Lengthen the step of the weights that see the rows, see `TrainingSettings.first_rate`."""
+        longer = self.settings.first_rate / self.settings.learning_rate
+        if longer == 1.0:
+            yield
+            return
+        seen = self.network.first_layer.weight.detach()[:, : self.training.n_features]
+        before = seen.clone()
+        yield
+        seen.copy_(before + longer * (seen - before))
 
     @torch.no_grad()
     def validate(self) -> Tensor:
@@ -325,23 +359,47 @@ class Trainer:
             n, self.network.latent, generator=self.generator, device=self.generator.device
         )
 
-    def _initial_sigma(self, rows: Batch) -> "DecoderSigma":
-        """Return sigma as if every row were decoded to the training rows' mean."""
-        likelihood = self.settings.objective.likelihood
-        if self.training.observed is None:
-            mean = self.training.values.mean(dim=0)
-        else:
-            counts = self.training.observed.sum(dim=0).clamp_min(1)
-            mean = self.training.values.sum(dim=0) / counts
-        errors = torch.zeros_like(mean)
-        for index in _row_blocks(rows):
-            part = rows.take(index)
-            errors += part.sum_entries(likelihood.error(part.values, mean), by_feature=True)
-        counts = torch.as_tensor(rows.count_entries(by_feature=True)).clamp_min(1)
-        return DecoderSigma(self.settings.sigma, likelihood, errors / counts)
+
+def initial_sigma(training: Batch, rows: Batch, settings: TrainingSettings) -> "DecoderSigma":
+    """Return sigma as if every row were decoded to the training rows' mean."""
+    likelihood = settings.objective.likelihood
+    if training.observed is None:
+        mean = training.values.mean(dim=0)
+    else:
+        counts = training.observed.sum(dim=0).clamp_min(1)
+        mean = training.values.sum(dim=0) / counts
+    errors = torch.zeros_like(mean)
+    for index in _row_blocks(rows):
+        part = rows.take(index)
+        errors += part.sum_entries(likelihood.error(part.values, mean), by_feature=True)
+    counts = torch.as_tensor(rows.count_entries(by_feature=True)).clamp_min(1)
+    return DecoderSigma(settings.sigma, likelihood, errors / counts)
 
 
-def fit_loop(trainers: Sequence[Trainer], callback: Callback | None = None) -> History:
+class Training(Protocol):
+    """What the loops need of a network in training: `Trainer`, or one whose steps are compiled."""
+
+    settings: TrainingSettings
+    sigma: "DecoderSigma"
+
+    @classmethod
+    def run_epochs(cls, trainers: Sequence[Any], kl_share: float) -> list[float]:
+        """Run an epoch of networks side by side; see `Trainer.run_epochs`."""
+
+    def run_epoch(self, *, kl_share: float) -> Any:
+        """Pass once over the training rows."""
+
+    def save_best(self) -> None:
+        """Copy the present weights."""
+
+    def restore_best(self) -> None:
+        """Take the weights that were saved, for use."""
+
+    def finish(self) -> None:
+        """Make the network ready for use."""
+
+
+def fit_loop(trainers: Sequence[Training], callback: Callback | None = None) -> History:
     """Train networks side by side; leave each with the weights of the epoch best for all.
 
     Every epoch ends with the ELBO of the held-out rows of all trainers. With `sigma` "heldout" it
@@ -352,11 +410,7 @@ def fit_loop(trainers: Sequence[Trainer], callback: Callback | None = None) -> H
     best, epochs_without_improvement = -math.inf, 0
     for epoch in range(settings.max_epochs):
         kl_share = settings.annealing.share(epoch)
-        trained = [trainer.run_epoch(kl_share=kl_share) for trainer in trainers]
-        validated = _validate_all(trainers)
-        sigma = torch.stack([t.sigma.value.detach().square().mean() for t in trainers]).mean()
-        figures = torch.cat([torch.stack(trained).mean(dim=0), validated, sigma.sqrt()[None]])
-        _record(history, figures.tolist(), settings, kl_share)  # the epoch's one synchronisation
+        _record(history, type(trainers[0]).run_epochs(trainers, kl_share), settings, kl_share)
         _check_finite(history, settings)
         epochs_without_improvement += 1
         if history.heldout_elbo[-1] > best:
@@ -373,7 +427,7 @@ def fit_loop(trainers: Sequence[Trainer], callback: Callback | None = None) -> H
     return history
 
 
-def repeat_loop(trainer: Trainer, history: History) -> None:
+def repeat_loop(trainer: Training, history: History) -> None:
     """Train a network without held-out rows for as many epochs as others, with their sigmas."""
     settings, follows = trainer.settings, trainer.sigma.rule == "heldout"
     for epoch in range(history.best_epoch + 1):
