@@ -14,8 +14,10 @@ the size that the default chose in the same draw. Of one default fit three selec
 what it selects, and what its guide alone and its votes alone would have selected.
 
 Writes results/benchmarks/rivals.csv, a row a draw and way, which a run that was stopped goes on
-from, and rivals.md. IPSS takes part where its package is installed, on two classes and at most
-3,000 columns.
+from, and rivals.md. Boruta, IPSS (two classes, at most 3,000 columns) and sklearn-genetic-opt take
+part where the packages `boruta`, `ipss` and `sklearn-genetic-opt` are installed; the last one
+searches with as many fits of 3-NN as the default, minutes a fit, on the first draw alone and at
+most 3,000 columns.
 """
 
 import argparse
@@ -27,7 +29,8 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import ElasticNetCV, MultiTaskElasticNetCV, RidgeClassifier
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, StratifiedShuffleSplit
 from sklearn.naive_bayes import GaussianNB
@@ -37,7 +40,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from vaega import GeneticSelector, load_dataset, make_madelon
-from vaega.selection import rank_features
+from vaega.selection import nogueira, rank_features
 
 FOLDER = Path(__file__).parents[1] / "results" / "benchmarks"
 CLASSIFIERS = {
@@ -82,6 +85,7 @@ FAMILIES = {
 SMALL = ["linear sparse, 60 x 500", "14 classes, 140 x 500", "XOR, 200 x 200"]
 FRESH = 10_000  # draws of the families are not those on which constants were tuned
 N_TEST = 1000
+MOST_KEPT = 60  # columns of a selection that are kept, for its stability over draws of a real set
 
 
 def family(kind, n, p, draw):
@@ -145,17 +149,46 @@ def tuned_size(kind, X, y, seed):
     return sizes[int(scores.argmax())]
 
 
-def sparse_model(penalty, X, y):
-    """Return the columns that a penalised linear model keeps, its strength tuned on inner folds."""
-    grid = {"C": np.logspace(-2, 1, 7)}
-    if penalty == "l1":
-        model = GridSearchCV(LinearSVC(penalty="l1", dual=False, max_iter=3000), grid, cv=3)
+def l1_columns(X, y):
+    """Return what an L1-penalised linear SVM keeps, its strength tuned on inner folds."""
+    model = LinearSVC(penalty="l1", dual=False, max_iter=3000)
+    search = GridSearchCV(model, {"C": np.logspace(-2, 1, 7)}, cv=3)
+    return np.flatnonzero(np.any(search.fit(X, y).best_estimator_.coef_ != 0.0, axis=0))
+
+
+def elastic_net_columns(X, y):
+    """Return what an elastic net on indicators of the classes keeps, tuned on inner folds."""
+    targets = (y[:, None] == np.unique(y)).astype(float)
+    if targets.shape[1] == 2:
+        model = ElasticNetCV(l1_ratio=0.5, cv=3, alphas=30).fit(X, targets[:, 1])
     else:
-        logistic = LogisticRegression(
-            solver="saga", l1_ratio=0.5, max_iter=200, tol=1e-2, random_state=0
-        )
-        model = GridSearchCV(logistic, {"C": np.logspace(-2, 0, 4)}, cv=3)
-    return np.flatnonzero(np.any(model.fit(X, y).best_estimator_.coef_ != 0.0, axis=0))
+        model = MultiTaskElasticNetCV(l1_ratio=0.5, cv=3, alphas=30).fit(X, targets)
+    return np.flatnonzero(np.any(np.atleast_2d(model.coef_) != 0.0, axis=0))
+
+
+def boruta_columns(X, y, seed):
+    """Return what Boruta confirms or, where it confirms nothing, leaves open."""
+    from boruta import BorutaPy
+
+    forest = RandomForestClassifier(max_depth=5, class_weight="balanced")
+    fitted = BorutaPy(forest, n_estimators=100, max_iter=50, random_state=seed).fit(X, y)
+    return np.flatnonzero(fitted.support_ if fitted.support_.any() else fitted.support_weak_)
+
+
+def rival_search_columns(X, y, seed, n_masks):
+    """Return what sklearn-genetic-opt finds, scoring as many masks as the default."""
+    import random
+
+    from sklearn_genetic import GAFeatureSelectionCV
+
+    random.seed(seed)  # the package draws from the global states
+    np.random.seed(seed)  # noqa: NPY002
+    size = 50
+    search = GAFeatureSelectionCV(
+        CLASSIFIERS["3-NN"](), cv=5, population_size=size, generations=n_masks // size - 1,
+        n_jobs=1, verbose=False,
+    )  # fmt: skip
+    return np.flatnonzero(search.fit(X, y).support_)
 
 
 def ipss_columns(X, y):
@@ -165,29 +198,31 @@ def ipss_columns(X, y):
 
 
 def default_fits(X, y, seed):
-    """Yield the columns of the default selector, of its parts, and of its ablations."""
+    """Yield a way, its columns, seconds, leader and fits: the default, its parts, ablations."""
     for label, make in INSIDE.items():
         started = time.perf_counter()
         fitted = GeneticSelector(make(), random_state=seed).fit(X, y)
         seconds = time.perf_counter() - started
-        yield f"vaega, {label}", np.flatnonzero(fitted.support_), seconds, fitted.led_by_
+        support = np.flatnonzero(fitted.support_)
+        yield f"vaega, {label}", support, seconds, fitted.led_by_, fitted.n_fits_
         for name in ("stack", "votes", "votes and guide") if len(fitted.candidates_) else ():
             sizes = fitted.candidates_.set_index("candidate")["n_features"]
             columns = np.flatnonzero(fitted.ranks_[name] <= sizes[name])
-            yield f"{name}, {label}", columns, 0.0, ""
+            yield f"{name}, {label}", columns, 0.0, "", 0
     for label, settings in (("no guide", {"guide": "none"}), ("guide F", {"guide": "f_classif"})):
         started = time.perf_counter()
         fitted = GeneticSelector(INSIDE["3-NN"](), random_state=seed, **settings).fit(X, y)
-        columns = np.flatnonzero(fitted.support_)
-        yield f"vaega, 3-NN, {label}", columns, time.perf_counter() - started, fitted.led_by_
+        seconds = time.perf_counter() - started
+        yield f"vaega, 3-NN, {label}", np.flatnonzero(fitted.support_), seconds, fitted.led_by_, 0
 
 
 def selections(X, y, seed):
     """Yield the name of each way, its columns, its seconds, and what led."""
     yield "all columns", np.arange(X.shape[1]), 0.0, ""
-    size = X.shape[1]
-    for way, columns, seconds, led_by in default_fits(X, y, seed):
-        size = len(columns) if way == DEFAULT else size
+    size, n_masks = X.shape[1], 0
+    for way, columns, seconds, led_by, n_fits in default_fits(X, y, seed):
+        if way == DEFAULT:
+            size, n_masks = len(columns), n_fits // 5
         yield way, columns, seconds, led_by
     yield "random, our size", np.random.default_rng(seed).permutation(X.shape[1])[:size], 0.0, ""
     for way, kind in RANKINGS.items():
@@ -199,16 +234,22 @@ def selections(X, y, seed):
         if kind != "extra_trees":  # ten times the seconds of all others
             own = tuned_size(kind, X, y, seed)
             yield way, order[:own], time.perf_counter() - started, ""
-    for way, penalty in (("L1", "l1"), ("elastic net", "elasticnet")):
-        if penalty == "l1" or X.shape[1] <= 3000:  # minutes a fit beyond
-            started = time.perf_counter()
-            yield way, sparse_model(penalty, X, y), time.perf_counter() - started, ""
-    if len(np.unique(y)) == 2 and X.shape[1] <= 3000:
+    rivals = {
+        "L1": lambda: l1_columns(X, y),
+        "elastic net": lambda: elastic_net_columns(X, y),
+        "Boruta": lambda: boruta_columns(X, y, seed),
+    }
+    if X.shape[1] <= 3000:
+        if len(np.unique(y)) == 2:
+            rivals["IPSS"] = lambda: ipss_columns(X, y)
+        if seed == 0:
+            rivals["sklearn-genetic-opt"] = lambda: rival_search_columns(X, y, seed, n_masks)
+    for way, select in rivals.items():
+        started = time.perf_counter()
         try:
-            started = time.perf_counter()
-            yield "IPSS", ipss_columns(X, y), time.perf_counter() - started, ""
+            yield way, select(), time.perf_counter() - started, ""
         except ImportError:
-            pass
+            continue
 
 
 def one_draw(name, draw):
@@ -218,12 +259,15 @@ def one_draw(name, draw):
         warnings.simplefilter("ignore")
         for way, columns, seconds, led_by in selections(X, y, draw):
             record = {"set": name, "draw": draw, "way": way, "size": len(columns)}
+            record |= {"n_columns": X.shape[1], "columns": ""}
             for label, make in CLASSIFIERS.items():
                 if len(columns):
                     predicted = make().fit(X[:, columns], y).predict(X_test[:, columns])
                     record[label] = balanced_accuracy_score(y_test, predicted)
                 else:
                     record[label] = 1.0 / len(np.unique(y))
+            if name in REAL and len(columns) <= MOST_KEPT:
+                record["columns"] = " ".join(map(str, np.sort(columns)))
             records.append({**record, "seconds": round(seconds, 2), "led_by": led_by})
     return pd.DataFrame(records)
 
@@ -240,7 +284,11 @@ def cells_of(runs, ways):
 
 
 def summary_of(runs, ways):
-    """Return mean rank, mean and worst regret, wins and losses against the default, size, time."""
+    """Return ranks and regrets, what the default has more, wins and losses, stability, size, time.
+
+    The default's lead in rank and score: means over sets of means over classifiers, with Student's
+    interval over the sets.
+    """
     cells = cells_of(runs, ways)
     ranks = cells.rank(axis=1, ascending=False)
     regret = (-cells).add(cells.max(axis=1), axis=0)
@@ -252,8 +300,11 @@ def summary_of(runs, ways):
             "mean regret": regret.mean().round(3),
             "worst regret": regret.max().round(3),
             "worst but network": regret.drop("network", level="classifier").max().round(3),
+            "default's lead, ranks": _lead_over_sets(ranks.rsub(ranks[DEFAULT], axis=0) * -1, 1),
+            "default's lead, score": _lead_over_sets(cells.rsub(cells[DEFAULT], axis=0), 3),
             "default ahead": (ahead > 0.002).sum(axis=0),
             "behind": (ahead < -0.002).sum(axis=0),
+            "stability": stability_of(runs).reindex(ways).round(2),
             "median size": of_way["size"].median().reindex(ways),
             "seconds": of_way["seconds"].mean().round(2).reindex(ways),
         }
@@ -265,7 +316,54 @@ def summary_of(runs, ways):
         f"{n} cells of set and classifier; Friedman p = {statistic.pvalue:.1e}, mean ranks differ "
         f"(Nemenyi, 0.05) from {critical:.2f} on. Cells share rows, so both are too bold."
     )
-    return table.sort_values("mean rank"), note
+    return table.sort_values("mean rank").rename_axis("way").fillna(""), note
+
+
+def _lead_over_sets(leads, digits):
+    """Return the mean lead over each way, with its interval over the sets; "" for the default."""
+    by_set = leads.groupby("set").mean()
+    half = stats.t.ppf(0.975, len(by_set) - 1) * by_set.sem()
+    text = [
+        f"{mean:+.{digits}f} ± {width:.{digits}f}"
+        for mean, width in zip(by_set.mean(), half, strict=True)
+    ]
+    return pd.Series(text, by_set.columns).where(by_set.columns != DEFAULT, "")
+
+
+def stability_of(runs):
+    """Return Nogueira's stability of each way over the draws of a real set, mean over the sets.
+
+    Of selections of at most `MOST_KEPT` columns, where three draws at least have them.
+    """
+    found = {}
+    for (name, way), part in runs[runs["columns"] != ""].groupby(["set", "way"]):
+        chosen = [np.array(text.split(), dtype=int) for text in part["columns"]]
+        if len(chosen) > 2:
+            masks = np.zeros((len(chosen), int(part["n_columns"].iloc[0])), dtype=bool)
+            for mask, columns in zip(masks, chosen, strict=True):
+                mask[columns] = True
+            found.setdefault(way, {})[name] = nogueira(masks)
+    return pd.DataFrame(found).mean()
+
+
+def partial_of(runs, ways):
+    """Return how the default does beside ways that take part in some draws, in these draws."""
+    rows = []
+    for way in ways:
+        draws = runs.loc[runs["way"] == way, ["set", "draw"]]
+        part = runs.merge(draws, on=["set", "draw"])
+        cells = cells_of(part, [DEFAULT, way])
+        ahead = cells[DEFAULT] - cells[way]
+        own = part[part["way"] == way]
+        rows.append(
+            {
+                "way": way, "draws": len(draws), "its score": round(cells[way].mean(), 3),
+                "default's lead": _lead_over_sets(cells.rsub(cells[DEFAULT], axis=0), 3)[way],
+                "default ahead": int((ahead > 0.002).sum()), "behind": int((ahead < -0.002).sum()),
+                "median size": own["size"].median(), "seconds": round(own["seconds"].mean(), 1),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def interval_of(differences, n_train, n_test, independent):
@@ -293,10 +391,14 @@ def paired_of(runs, way, rival):
 
 
 def per_set(runs, ways):
-    """Return the mean score over the classifiers of each way, set by set, with median sizes."""
+    """Return the mean score over the classifiers of each way, set by set, with its interval."""
     mean = runs.assign(score=runs[list(CLASSIFIERS)].mean(axis=1))
-    scores = mean.groupby(["set", "way"], sort=False)["score"].mean().unstack("way")
-    return scores[[way for way in ways if way in scores]].round(3).reset_index()
+    of_draws = {
+        key: interval_of(part["score"], 2, 1, key[0] in FAMILIES).lstrip("+")
+        for key, part in mean.groupby(["set", "way"], sort=False)
+    }
+    scores = pd.Series(of_draws).rename_axis(["set", "way"]).unstack("way")
+    return scores.loc[runs["set"].unique(), [way for way in ways if way in scores]].reset_index()
 
 
 def markdown(table):
@@ -336,12 +438,16 @@ def report(runs, command):
     ):
         table, note = summary_of(runs, chosen)
         lines += [f"## {title}", "", markdown(table.reset_index()), "", note, ""]
+    partial = [way for way in runs["way"].unique() if not everywhere[way]]
+    if partial:
+        lines += ["## Ways that take part in some draws alone", ""]
+        lines += [markdown(partial_of(runs, partial)), ""]
     lines += ["## What the searches add", ""]
     for label in INSIDE:
         table = paired_of(runs, f"votes and guide, {label}", f"stack, {label}")
         lines += [markdown(table), ""]
     shown = [DEFAULT, "vaega, ridge", "ridge RFE", "F", "mRMR", "F, 50", "ridge RFE, 50", "L1",
-             "all columns", "IPSS", "random, our size"]  # fmt: skip
+             "elastic net", "Boruta", "all columns", "random, our size"]  # fmt: skip
     lines += [
         "## Set by set, mean over the five classifiers",
         "",
