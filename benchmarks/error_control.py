@@ -1,6 +1,6 @@
 """Does ``consensus_size="error_control"`` keep what it promises, and what does that cost?
 
-    python benchmarks/error_control.py [--sets 200] [--jobs 2] [--table]
+    python benchmarks/error_control.py [--sets 70] [--jobs 2] [--table]
 
 Fresh draws of two classes: noise, on which every selection is false; columns of which ten differ by
 a shift, in standard deviations; correlated blocks of ten columns, in eight of which five columns
@@ -96,8 +96,8 @@ WAYS = {
     "knockoffs": by_knockoffs,
 }
 # Sets, at most: of noise the errors are rare, of the others fewer tell the ways apart.
-MOST = {"IPSS, l1": 60, "IPSS, gradient boosting": 60, "knockoffs": 20}
-MOST_WITH_SIGNAL, MOST_COLUMNS = 60, {"knockoffs": 500}  # minutes a set beyond
+MOST = {"IPSS, l1": 34, "IPSS, gradient boosting": 34, "knockoffs": 20}
+MOST_WITH_SIGNAL, MOST_COLUMNS = 34, {"knockoffs": 500}  # minutes a set beyond
 
 
 def one(name, number):
@@ -151,7 +151,7 @@ def _position(names):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--sets", type=int, default=200)
+    parser.add_argument("--sets", type=int, default=70)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--table", action="store_true", help="write the table alone")
     options = parser.parse_args()

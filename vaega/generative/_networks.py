@@ -355,7 +355,7 @@ def copy_network(network: Any, copy_tensor: Callable[[Tensor], Tensor] = torch.c
     copied = copy.copy(network)
     for name, value in vars(network).items():
         if isinstance(value, dict | set):  # hooks, say, which are of one module alone
-            vars(copied)[name] = copy.copy(value)
+            vars(copied)[name] = value.copy()
     with torch.no_grad():
         for name, part in network._parameters.items():
             if part is not None:

@@ -132,9 +132,12 @@ class Span(Columns):
     def wide_codec(self, codec: NetworkCodec) -> NetworkCodec:
         p, r = self.basis.shape
         wide = self._changed(codec, p, self.basis.T * (r / p), self.basis)
-        # Weights are float32 in double precision, as those of a network that was trained so:
-        # what is stored and loaded has the same bits.
-        return replace(wide, network=wide.network.float().double())
+        ends = wide.network.first_layer, wide.network.decoder.output
+        for part in (part for layer in ends for part in layer.parameters()):
+            # Float32 in double precision, as the weights of a network that was trained so: what is
+            # stored and loaded has the same bits.
+            part.data = part.data.float().double()
+        return wide
 
     def with_density(
         self, state: FittedState, codec: NetworkCodec, index: np.ndarray
