@@ -225,12 +225,11 @@ def _expected_density(
     seed: int,
 ) -> float:
     """Return the sum over rows of E[log p(x | z)], in nats, under the calibrated sigma."""
-    if frame.is_span:
-        sigma, gaussian = torch.from_numpy(state.sigma), Gaussian()
-        cost = gaussian.rate(sigma) * torch.from_numpy(residuals.squares)
-        return -float(
-            ((cost + gaussian.constant(sigma)) * torch.from_numpy(residuals.counts)).sum()
-        )
+    if isinstance(state.codec.likelihood, Gaussian):  # of the residuals, which are known
+        sigma, of_columns = torch.from_numpy(state.sigma), Gaussian()
+        cost = of_columns.rate(sigma) * torch.from_numpy(residuals.squares)
+        cost += of_columns.constant(sigma)
+        return -float((cost * torch.from_numpy(residuals.counts)).sum())
     total = 0.0
     for codec, index in pairs:
         sigma = codec.tensor(state.sigma)

@@ -25,6 +25,7 @@ from vaega.generative._networks import (
     Gaussian,
     VariationalNetwork,
 )
+from vaega.generative._state import LOG_TWO_PI
 from vaega.generative._training import ACTIVE, LEARNED, Batch, TrainingSettings, initial_sigma
 
 # Columns of the table of layers: where its weights, bias, norm's weight and bias, running mean and
@@ -32,7 +33,6 @@ from vaega.generative._training import ACTIVE, LEARNED, Batch, TrainingSettings,
 # deviations lie in the workspace; whether a norm and a ReLU follow.
 _W, _B, _GAIN, _SHIFT, _MEAN, _VARIANCE, _IN, _OUT, _ACT, _UNIT, _INVERSE, _HIDDEN = range(12)
 _N_COLUMNS = 12
-LOG_TWO_PI = math.log(2.0 * math.pi)
 _EPSILON, _MOMENTUM = 1e-5, 0.1  # of torch's batch norm
 _DECAY_1, _DECAY_2, _ADAM_EPSILON = 0.9, 0.999, 1e-8  # of torch's Adam
 _WORDS = (0, True, False)  # given from outside: for words of its own numba compiles a kernel anew

@@ -37,8 +37,6 @@ _MOST_ROWS = 1000  # the eigenvectors of more cost more than a training
 class Columns:
     """The columns themselves, as the frame in which a network is trained; `Span` is another one."""
 
-    is_span = False
-
     def __init__(self, data: TrainingData, settings: FitSettings) -> None:
         self.data, self.settings = data, settings  # What the network sees, and its likelihood
         self.table = data  # The rows of all columns
@@ -85,8 +83,6 @@ class Columns:
 
 class Span(Columns):
     """The span of the rows; see the module."""
-
-    is_span = True
 
     def __init__(self, table: TrainingData, settings: FitSettings) -> None:
         rows = torch.from_numpy(table.values).double()
