@@ -40,26 +40,31 @@ def three_threads():
 
 def test_threads_that_overlap_do_not_lift_each_others_limit(three_threads):
     assert blas() == {3}
-    inside, left, seen = threading.Barrier(2), threading.Event(), {}
+    entered, left, ended, seen = *(threading.Event() for _ in range(3)), {}
 
     def leaves_first():
         with one_thread():
+            entered.set()
             inside.wait()
         left.set()
+        ended.wait()  # a thread that lives on must not keep the other from lifting the limit
 
     def leaves_last():
+        entered.wait()
         with one_thread():
             inside.wait()
             left.wait()
             seen["inside"] = blas()
 
-    threads = [threading.Thread(target=target) for target in (leaves_first, leaves_last)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert seen == {"inside": {1}}
-    assert blas() == {3}
+    inside = threading.Barrier(2)
+    first, last = (threading.Thread(target=target) for target in (leaves_first, leaves_last))
+    first.start()
+    last.start()
+    last.join()
+    seen["after"] = blas()
+    ended.set()
+    first.join()
+    assert seen == {"inside": {1}, "after": {3}}
 
 
 def test_nested_blocks_restore_at_the_end():

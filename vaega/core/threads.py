@@ -30,8 +30,8 @@ def one_thread() -> Iterator[None]:
     last one out lifts the limit of BLAS. The libraries are selected by hand, since
     ``threadpool_limits(user_api=...)`` limits those it names and restores all.
 
-    Recent versions of threadpoolctl let one thread at a time set the limit of OpenBLAS, and ignore
-    the others. So a thread that waits for workers in threads enters such a block as well.
+    A thread that waits for workers in threads enters such a block as well: then BLAS is limited
+    once, not again for each of their calls.
     """
     if getattr(_STATE, "limited", False):  # this thread is in such a block
         yield
@@ -56,6 +56,27 @@ def _libraries() -> tuple[ThreadpoolController, ThreadpoolController]:
     return _LIBRARIES[1:]
 
 
+@contextmanager
+def _blas_on_one_thread() -> Iterator[None]:
+    """Limit the BLAS libraries of the process, whichever thread enters and whichever leaves.
+
+    Recent versions of threadpoolctl let only one living thread at a time set the limit of OpenBLAS,
+    and ignore all others: where the first one in outlives the last one out, the limit would stay.
+    So the function below that rule is called; older versions and other libraries have no rule.
+    """
+    limits = [
+        (getattr(library, "_real_set_num_threads", library.set_num_threads), library.num_threads)
+        for library in _libraries()[1].lib_controllers
+    ]
+    for set_number, _ in limits:
+        set_number(1)
+    try:
+        yield
+    finally:
+        for set_number, before in limits:
+            set_number(before)
+
+
 class SharedContext:
     """A context of the whole process: the first thread in enters it, the last one out leaves it."""
 
@@ -78,7 +99,7 @@ class SharedContext:
 
 _LIBRARIES: tuple[int, ThreadpoolController, ThreadpoolController] | None = None
 _STATE = threading.local()
-_BLAS = SharedContext(lambda: _libraries()[1].limit(limits=1))
+_BLAS = SharedContext(_blas_on_one_thread)
 
 
 @contextmanager
