@@ -34,6 +34,7 @@ from vaega.evolution._stopping import (
 )
 from vaega.evolution.algorithms import ALGORITHMS
 from vaega.evolution.algorithms._genetic import AskTell, MakeToolbox, make_from_settings
+from vaega.evolution.operators._population import init_guided
 from vaega.fitness._cross_validated import (
     CrossValidatedFitness,
     Preparation,
@@ -799,15 +800,25 @@ class _FirstMasks:
         self.chances = counts / counts.sum() if len(ranked) else counts
 
     def __call__(self) -> np.ndarray:
-        n_features = len(self.weights)
-        if len(self.orders) and self.rng.random() < _RANKED_SHARE:
-            order = self.orders[self.rng.choice(len(self.orders), p=self.chances)]
-            aim = self.share * n_features * _SIZE_RANGE ** self.rng.uniform(-1.0, 1.0)
-            return prefix_masks(order, [int(np.clip(round(aim), 1, n_features))])[0]
-        size = int(self.rng.binomial(n_features, self.share))
-        return operators.init_filter_guided(
-            n_features, weights=self.weights, size=size, rng=self.rng
-        )
+        return self.on_population(1)[0]
+
+    def on_population(self, n_masks: int) -> np.ndarray:
+        """Return many first masks, bool (n_masks, n_features)."""
+        n_features, rng = len(self.weights), self.rng
+        sizes = rng.binomial(n_features, self.share, size=n_masks)
+        ranked = np.zeros(0, dtype=np.intp)
+        if len(self.orders):
+            ranked = np.flatnonzero(rng.random(n_masks) < _RANKED_SHARE)
+            sizes[ranked] = 0
+        masks = init_guided(self.weights, sizes, rng=rng)
+        if not ranked.size:
+            return masks
+        rankers = rng.choice(len(self.orders), p=self.chances, size=len(ranked))
+        aims = self.share * n_features * _SIZE_RANGE ** rng.uniform(-1.0, 1.0, size=len(ranked))
+        sizes = np.clip(np.rint(aims), 1, n_features).astype(int)
+        for row, ranker, size in zip(ranked, rankers, sizes, strict=True):
+            masks[row, self.orders[ranker, :size]] = True
+        return masks
 
 
 def _first_share(settings: SearchSettings, n_features: int) -> float:

@@ -85,7 +85,7 @@ def test_mated_parents_share_their_rates():
     algorithm = build(crossover_bounds=(0.9, 0.95))
     evolve(algorithm, members, n_generations=1)
     parents = algorithm._parents(200)
-    before = np.array([parent.rates for parent in parents])
+    before = algorithm.state.extra["rates"][parents]
     _, rates = algorithm._crossed(parents)
     mated = (rates[::2] == rates[1::2]).all(axis=1)
     assert mated.mean() > 0.8
@@ -99,12 +99,10 @@ def test_mated_parents_share_their_rates():
 def test_masks_move_towards_their_aim(fraction, smaller):
     algorithm = build(n_features=100, flip_bounds=(1e-6, 2e-6))
     evolve(algorithm, lambda masks: np.zeros(len(masks)), n_generations=1)
-    parent = algorithm._population()[0]
-    size, aim = int(parent.sum()), 100 * fraction
-    sizes = [
-        int(algorithm._mutated(parent.copy(), np.array([1e-6, 0.5, fraction])).sum())
-        for _ in range(400)
-    ]
+    children = np.repeat(algorithm.state.masks[:1], 400, axis=0)
+    size, aim = int(children[0].sum()), 100 * fraction
+    algorithm._vary(children, np.tile([1e-6, 0.5, fraction], (400, 1)))
+    sizes = children.sum(axis=1)
     assert (np.mean(sizes) < size) == smaller
     assert abs(np.mean(sizes) - (size + 0.2 * (aim - size))) < 1.0
 

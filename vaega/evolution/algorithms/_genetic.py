@@ -5,7 +5,7 @@ and `Generational`, with elitism, the plainest of these.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
@@ -29,14 +29,14 @@ from vaega.evolution._evolution import (
     restarts,
     start_state,
 )
+from vaega.evolution.operators._population import blocks, population_form
 
 
 class AskTell(ABC):
     """Base of the algorithms: propose masks, accept their scores, restore, restart, adopt.
 
     A subclass fills ``_propose`` (the masks to be scored next), ``_accept`` (set the next state),
-    `restore`, `adopt`, ``_order`` (indices from best to worst) and ``_repaired`` (a mask within
-    the bounds).
+    `restore`, `adopt` and ``_order`` (indices from best to worst).
 
     Attributes
     ----------
@@ -159,10 +159,6 @@ class AskTell(ABC):
     def _order(self, scores: np.ndarray) -> np.ndarray:
         """Return the indices from the best score to the worst."""
 
-    @abstractmethod
-    def _repaired(self, mask: np.ndarray) -> np.ndarray:
-        """Return the mask within the bounds of the toolbox, if it has any."""
-
     def _restarting(self) -> bool:
         """Return whether the next `ask` draws a new population."""
         generations = restarts(self.state)
@@ -214,6 +210,93 @@ class AskTell(ABC):
         return array
 
 
+class Member(Individual):
+    """An individual with its index in the population; copies keep it."""
+
+    index: int
+
+    def __copy__(self) -> "Member":
+        copied = Member(self)
+        copied.fitness, copied.index = deepcopy(self.fitness), self.index
+        return copied
+
+
+@dataclass(frozen=True)
+class PopulationToolbox:
+    """The operators of a toolbox on whole populations: vaega's all at once, others one by one.
+
+    Masks are boolean arrays (n_masks, n_features), changed in place. What DEAP or a user has
+    written, or what decorates an operator, gets individuals, and is taken by what it returns.
+    """
+
+    toolbox: base.Toolbox
+
+    def initialize(self, n_masks: int) -> np.ndarray:
+        """Return first masks."""
+        form = population_form(self.toolbox.initialize)
+        if form is not None:
+            masks: np.ndarray = form(n_masks)
+            return masks
+        return np.array([np.asarray(self.toolbox.initialize(), bool) for _ in range(n_masks)])
+
+    def select(self, masks: np.ndarray, scores: np.ndarray, k: int) -> np.ndarray:
+        """Return the indices of `k` parents, (k,)."""
+        form = population_form(self.toolbox.select)
+        if form is not None:
+            indices: np.ndarray = form(masks, scores, k)
+            return indices
+        selected = self.toolbox.select(_members(masks, scores), k)
+        return np.array([_index_in(masks, individual) for individual in selected], dtype=np.intp)
+
+    def mate(self, masks: np.ndarray, pairs: np.ndarray) -> None:
+        """Cross the masks of some pairs of indices, (n_pairs, 2), no index twice."""
+        form = population_form(self.toolbox.mate)
+        if form is None:
+            for pair in pairs.tolist():
+                masks[pair] = self.toolbox.mate(*map(Individual, masks[pair]))
+            return
+        for rows in blocks(masks[: len(pairs)]):
+            first, second = pairs[rows].T
+            a, b = masks[first], masks[second]
+            form(a, b)
+            masks[first], masks[second] = a, b
+
+    def mutate(self, masks: np.ndarray, **rates: np.ndarray) -> None:
+        """Mutate all masks, each with its own rates, (n_masks,), if any."""
+        form = population_form(self.toolbox.mutate)
+        if form is not None:
+            for rows in blocks(masks):
+                form(masks[rows], **{name: values[rows] for name, values in rates.items()})
+            return
+        for row, mask in enumerate(masks):
+            own = {name: float(values[row]) for name, values in rates.items()}
+            (masks[row],) = self.toolbox.mutate(Individual(mask), **own)
+
+    def repair(self, masks: np.ndarray) -> None:
+        """Bring all masks within the bounds, if there are any."""
+        if not hasattr(self.toolbox, "repair"):
+            return
+        form = population_form(self.toolbox.repair)
+        if form is not None:
+            form(masks)
+            return
+        for row, mask in enumerate(masks):
+            (masks[row],) = self.toolbox.repair(Individual(mask))
+
+
+def _members(masks: np.ndarray, scores: np.ndarray) -> list[Member]:
+    members = [Member(mask) for mask in masks]
+    for index, (member, score) in enumerate(zip(members, scores.tolist(), strict=True)):
+        member.fitness.values, member.index = (score,), index
+    return members
+
+
+def _index_in(masks: np.ndarray, individual: Any) -> int:
+    if hasattr(individual, "index") and isinstance(individual, Member):
+        return individual.index
+    return int(np.flatnonzero((masks == np.asarray(individual, dtype=bool)).all(axis=1))[0])
+
+
 MakeToolbox = Callable[[np.random.Generator], base.Toolbox]
 
 # What the constructor of an algorithm may name to be given the settings of a search.
@@ -261,6 +344,7 @@ class PopulationAlgorithm(AskTell):
         check_count(self.population_size, "population_size", owner=owner, minimum=2)
         check_probability(self.crossover_probability, "crossover_probability", owner=owner)
         self.state = start_state(rng_state(self.rng))
+        self._operators = PopulationToolbox(self.toolbox)
 
     def restore(self, state: EvolutionState) -> None:
         self.state = state
@@ -294,25 +378,31 @@ class PopulationAlgorithm(AskTell):
 
     def _propose(self) -> np.ndarray:
         if self.state.generation == 0:
-            masks: Sequence[np.ndarray] = self._random_masks(self.population_size)
+            masks = self._operators.initialize(self.population_size)
         elif self._restarting():
-            masks = self._random_masks(self.population_size - len(self._elite()))
+            masks = self._operators.initialize(self.population_size - len(self._elite()))
         else:
             masks = self._offspring()
-        return np.array([self._repaired(mask) for mask in masks])
+        self._operators.repair(masks)
+        return masks
 
     def _accept(self, masks: np.ndarray, scores: np.ndarray) -> None:
-        n_old = len(self.state.masks)
-        pool, pooled = masks, scores
-        if n_old:
-            pool = np.concatenate([self.state.masks, masks])
-            pooled = np.concatenate([self.state.scores, scores])
+        old, n_old = self.state, len(self.state.masks)
         if n_old == 0 or self._restarting():
-            survivors = self._elite_and_new(n_old, len(pool))
+            survivors = np.concatenate([self._elite(), np.arange(n_old, n_old + len(masks))])
         else:
-            survivors = self._survivors(pool, pooled, n_old)
-        extra = self._extra(masks, scores, survivors)
-        self._advance(pool[survivors], pooled[survivors], extra, len(masks))
+            survivors = self._survivors(masks, scores)
+        new = survivors[survivors >= n_old] - n_old
+        kept = survivors[survivors < n_old]
+        extra = self._extra(masks, scores, np.concatenate([kept, new + n_old]))
+        if len(new) < len(masks) or (np.diff(new) < 0).any():
+            masks, scores, n_asked = masks[new], scores[new], len(masks)
+        else:
+            n_asked = len(masks)  # all in their order: a large population is copied once
+        if len(kept):
+            masks = np.concatenate([old.masks[kept], masks])
+            scores = np.concatenate([old.scores[kept], scores])
+        self._advance(masks, scores, extra, n_asked)
 
     def _advance(
         self, masks: np.ndarray, scores: np.ndarray, extra: dict[str, np.ndarray], n_asked: int
@@ -333,12 +423,12 @@ class PopulationAlgorithm(AskTell):
         )
 
     @abstractmethod
-    def _offspring(self) -> Sequence[np.ndarray]:
-        """Return new masks made from the present population."""
+    def _offspring(self) -> np.ndarray:
+        """Return new masks made from the present population, not yet within the bounds."""
 
     @abstractmethod
-    def _survivors(self, masks: np.ndarray, scores: np.ndarray, n_old: int) -> np.ndarray:
-        """Return the indices of the next population among the present (first `n_old`) and new."""
+    def _survivors(self, masks: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """Return who makes the next population: indices of the present one, then of new masks."""
 
     def _extra(
         self, masks: np.ndarray, scores: np.ndarray, survivors: np.ndarray
@@ -372,8 +462,10 @@ class PopulationAlgorithm(AskTell):
         order = self.ranked()
         return order[first_distinct(self.state.masks[order])][: self.elite]
 
-    def _elite_and_new(self, n_old: int, n_all: int) -> np.ndarray:
-        return np.concatenate([self._elite(), np.arange(n_old, n_all)])
+    def _pool(self, masks: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the present population and new masks behind it, and their scores."""
+        old = self.state
+        return np.concatenate([old.masks, masks]), np.concatenate([old.scores, scores])
 
     def _fittest(self, masks: np.ndarray, scores: np.ndarray, size: int) -> np.ndarray:
         """Return the indices of the best; repeated masks only where too few are different."""
@@ -382,30 +474,17 @@ class PopulationAlgorithm(AskTell):
         ranked = [part[self._order(scores[part])] for part in (distinct, repeated)]
         return np.concatenate(ranked)[:size]
 
-    def _random_masks(self, n_masks: int) -> list[np.ndarray]:
-        return [np.asarray(self.toolbox.initialize()) for _ in range(n_masks)]
+    def _parents(self, n_parents: int) -> np.ndarray:
+        """Return the indices of members that have children."""
+        return self._operators.select(self.state.masks, self.state.scores, n_parents)
 
-    def _parents(self, n_parents: int) -> list[Individual]:
-        return self.toolbox.select(self._population(), n_parents)
-
-    def _mated(self, n_children: int) -> list[Individual]:
-        parents = self._parents(n_children + n_children % 2)
-        children = [deepcopy(parent) for parent in parents]
-        for first, second in zip(children[::2], children[1::2], strict=True):
-            if self.rng.random() < self.crossover_probability:
-                self.toolbox.mate(first, second)
+    def _mated(self, n_children: int) -> np.ndarray:
+        """Return children, crossed or copies of their parents."""
+        children = self.state.masks[self._parents(n_children + n_children % 2)]
+        pairs = np.arange(len(children)).reshape(-1, 2)
+        mated = self.rng.random(len(pairs)) < self.crossover_probability
+        self._operators.mate(children, pairs[mated])
         return children[:n_children]
-
-    def _population(self) -> list[Individual]:
-        population = [Individual(mask) for mask in self.state.masks]
-        for individual, score in zip(population, self.state.scores, strict=True):
-            individual.fitness.values = (float(score),)
-        return population
-
-    def _repaired(self, mask: np.ndarray) -> np.ndarray:
-        if hasattr(self.toolbox, "repair"):
-            (mask,) = self.toolbox.repair(mask)
-        return np.asarray(mask, dtype=bool)
 
     def _replaced_by(
         self, mask: np.ndarray, score: np.ndarray, origin: np.ndarray | None
@@ -468,12 +547,14 @@ class Generational(PopulationAlgorithm):
         owner, most = type(self).__name__, self.population_size - 1
         check_count(self.elite, "elite", owner=owner, minimum=0, maximum=most)
 
-    def _offspring(self) -> Sequence[Individual]:
+    def _offspring(self) -> np.ndarray:
         children = self._mated(self.population_size - self.elite)
-        return [self.toolbox.mutate(child)[0] for child in children]
+        self._operators.mutate(children)
+        return children
 
-    def _survivors(self, masks: np.ndarray, scores: np.ndarray, n_old: int) -> np.ndarray:
-        return self._elite_and_new(n_old, len(masks))
+    def _survivors(self, masks: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        n_old = len(self.state.masks)
+        return np.concatenate([self._elite(), np.arange(n_old, n_old + len(masks))])
 
 
 def dominates(score: ArrayLike, other: ArrayLike) -> bool:

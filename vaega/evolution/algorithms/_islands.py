@@ -233,9 +233,6 @@ class Islands(AskTell):
     def _order(self, scores: np.ndarray) -> np.ndarray:
         return self.algorithms[0]._order(scores)
 
-    def _repaired(self, mask: np.ndarray) -> np.ndarray:
-        return self.algorithms[0]._repaired(mask)
-
 
 def pack_part(state: EvolutionState, prefix: str) -> dict[str, np.ndarray]:
     """Return the arrays of a part that the whole keeps in its ``extra``.

@@ -1,6 +1,6 @@
 """NSGA-II: several objectives at once, with an archive of the whole front."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from vaega.core.checks import check_count
 from vaega.core.errors import InputError
-from vaega.evolution._evolution import Individual, find_best
+from vaega.evolution._evolution import find_best
 from vaega.evolution.algorithms._genetic import PopulationAlgorithm, first_distinct
 
 
@@ -130,19 +130,21 @@ class NSGA2(PopulationAlgorithm):
         """
         return self._archive(self.state.extra).sorted()
 
-    def _parents(self, n_parents: int) -> list[Individual]:
+    def _parents(self, n_parents: int) -> np.ndarray:
         """Return the winners of binary tournaments by rank: front, then crowding distance."""
         rank = np.empty(len(self.state.masks), dtype=np.intp)
         rank[self.ranked()] = np.arange(rank.size)
         drawn = self.rng.integers(rank.size, size=(n_parents, 2))
-        winners = drawn[np.arange(n_parents), rank[drawn].argmin(axis=1)]
-        return [Individual(self.state.masks[winner]) for winner in winners]
+        winners: np.ndarray = drawn[np.arange(n_parents), rank[drawn].argmin(axis=1)]
+        return winners
 
-    def _offspring(self) -> Sequence[Individual]:
-        return [self.toolbox.mutate(child)[0] for child in self._mated(self.population_size)]
+    def _offspring(self) -> np.ndarray:
+        children = self._mated(self.population_size)
+        self._operators.mutate(children)
+        return children
 
-    def _survivors(self, masks: np.ndarray, scores: np.ndarray, n_old: int) -> np.ndarray:
-        return self._fittest(masks, scores, self.population_size)
+    def _survivors(self, masks: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        return self._fittest(*self._pool(masks, scores), self.population_size)
 
     def _order(self, scores: np.ndarray) -> np.ndarray:
         return rank_crowded(scores)

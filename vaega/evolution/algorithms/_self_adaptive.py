@@ -1,16 +1,14 @@
 """The self-adaptive genetic algorithm: each individual carries its rates, which evolve with it."""
 
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
 
 import numpy as np
 
 from vaega.core.checks import check_positive
 from vaega.core.errors import InputError
-from vaega.evolution._evolution import Individual
 from vaega.evolution.algorithms._genetic import Generational
+from vaega.evolution.operators._population import count_selected, draw_free, keep_some
 
 Bounds = tuple[float, float]
 
@@ -18,17 +16,6 @@ RATES = ("flip_probability", "crossover_probability", "active_fraction")
 
 # Share of the gap between a mask's size and its aim that one mutation closes, in expectation.
 _PULL = 0.2
-
-
-class AdaptiveIndividual(Individual):
-    """An individual with the rates, (3,), by which its children vary; copies keep them."""
-
-    rates: np.ndarray
-
-    def __copy__(self) -> "AdaptiveIndividual":
-        copied = AdaptiveIndividual(self)
-        copied.fitness, copied.rates = deepcopy(self.fitness), self.rates
-        return copied
 
 
 @dataclass(eq=False, repr=False)
@@ -115,46 +102,33 @@ class SelfAdaptive(Generational):
             self._asked_rates = self._first_rates(masks)
         return masks
 
-    def _offspring(self) -> Sequence[Individual]:
+    def _offspring(self) -> np.ndarray:
         n_children = self.population_size - self.elite
         parents = self._parents(n_children + n_children % 2)
         children, rates = self._crossed(parents)
-        self._asked_rates = self._perturbed(rates, self.state.masks.shape[1])[:n_children]
-        return [
-            self._mutated(child, child_rates)
-            for child, child_rates in zip(children[:n_children], self._asked_rates, strict=True)
-        ]
+        children, rates = children[:n_children], rates[:n_children]
+        self._asked_rates = self._perturbed(rates, children.shape[1])
+        self._vary(children, self._asked_rates)
+        return children
 
-    def _crossed(self, parents: list[Any]) -> tuple[list[Individual], np.ndarray]:
+    def _crossed(self, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return children of neighbouring parents, and the rates they inherit, (n_children, 3)."""
-        rates = np.array([parent.rates for parent in parents])
-        children = [Individual(parent) for parent in parents]
-        for first in range(0, len(children), 2):
-            pair = slice(first, first + 2)
-            mean = np.exp(np.log(rates[pair]).mean(axis=0))  # rates differ by orders of magnitude
-            if self.rng.random() < mean[1]:
-                self.toolbox.mate(*children[pair])
-                rates[pair] = mean
+        children, rates = self.state.masks[parents], self.state.extra["rates"][parents]
+        pairs = np.arange(len(parents)).reshape(-1, 2)
+        means = np.exp(np.log(rates[pairs]).mean(axis=1))  # they differ by orders of magnitude
+        mated = self.rng.random(len(pairs)) < means[:, RATES.index("crossover_probability")]
+        self._operators.mate(children, pairs[mated])
+        rates[pairs[mated]] = means[mated, None]
         return children, rates
 
-    def _population(self) -> list[Individual]:
-        population: list[Individual] = []
-        members = zip(super()._population(), self.state.extra["rates"], strict=True)
-        for individual, rates in members:
-            adaptive = AdaptiveIndividual(individual)
-            adaptive.fitness, adaptive.rates = individual.fitness, rates
-            population.append(adaptive)
-        return population
-
-    def _mutated(self, child: Individual, rates: np.ndarray) -> Individual:
-        """Return the child mutated with its flip probability and drawn towards its fraction."""
-        flip, _, fraction = rates.tolist()
-        (child,) = self.toolbox.mutate(child, flip_probability=flip)
-        surplus = int(child.sum()) - round(fraction * child.size)
-        n_changed = int(self.rng.binomial(abs(surplus), _PULL))
-        selected = np.flatnonzero(np.asarray(child) == (surplus > 0))
-        child[self.rng.choice(selected, size=n_changed, replace=False)] = surplus <= 0
-        return child
+    def _vary(self, children: np.ndarray, rates: np.ndarray) -> None:
+        """Mutate each child with its flip probability and draw it towards its active fraction."""
+        self._operators.mutate(children, flip_probability=rates[:, 0])
+        sizes = count_selected(children)
+        surplus = sizes - np.rint(rates[:, 2] * children.shape[1]).astype(int)
+        n_changed = self.rng.binomial(np.abs(surplus), _PULL)
+        keep_some(children, sizes - np.where(surplus > 0, n_changed, 0), rng=self.rng)
+        draw_free(children, np.where(surplus < 0, n_changed, 0), rng=self.rng)
 
     def _first_rates(self, masks: np.ndarray) -> np.ndarray:
         low, high = self._bounds(masks.shape[1])

@@ -1,6 +1,5 @@
 """The steady-state genetic algorithm: few children at a time compete with the population."""
 
-from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
@@ -77,24 +76,29 @@ class SteadyState(PopulationAlgorithm):
         params = {"offspring_size": max(settings.population_size // 2, 1), **params}
         return super().from_settings(settings, make_toolbox, rng, **params)
 
-    def _offspring(self) -> Sequence[np.ndarray]:
+    def _offspring(self) -> np.ndarray:
         present = {mask.tobytes() for mask in self.state.masks}
-        children = []
-        for child in self._mated(self.offspring_size):
-            children.append(self._new_mask(child, present))
-            present.add(children[-1].tobytes())
+        children = self._mated(self.offspring_size)
+        for row in range(len(children)):
+            self._renew(children[row : row + 1], present)
+            present.add(children[row].tobytes())
         return children
 
-    def _new_mask(self, child: np.ndarray, present: set[bytes]) -> np.ndarray:
+    def _renew(self, child: np.ndarray, present: set[bytes]) -> None:
+        """Mutate a child, (1, n_features), until it is a new mask."""
         for _ in range(_TRIES):
-            child = self._repaired(self.toolbox.mutate(child)[0])
+            self._operators.mutate(child)
+            self._operators.repair(child)
             if child.tobytes() not in present:
-                return child
-        return self._repaired(self._random_masks(1)[0])
+                return
+        child[:] = self._operators.initialize(1)
+        self._operators.repair(child)
 
-    def _survivors(self, masks: np.ndarray, scores: np.ndarray, n_old: int) -> np.ndarray:
+    def _survivors(self, masks: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        masks, scores = self._pool(masks, scores)
         distinct = first_distinct(masks)
-        candidates = np.union1d(np.arange(n_old), distinct)  # a child that is a member stays out
+        # A child that is a member stays out.
+        candidates = np.union1d(np.arange(len(self.state.masks)), distinct)
         n_surplus = candidates.size - self.population_size
         if self.replace == "worst":
             going = candidates[np.argsort(scores[candidates], kind="stable")]

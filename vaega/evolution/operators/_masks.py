@@ -226,7 +226,7 @@ def draw_weighted(
             return chosen
     remaining = weights.copy() if excluded is None else np.where(excluded, 0.0, weights)
     remaining[chosen] = 0.0
-    return np.concatenate([chosen, _race(remaining, size - chosen.size, rng=rng)])
+    return np.concatenate([chosen, draw_by_arrival(remaining, size - chosen.size, rng=rng)])
 
 
 def _with_replacement(weights: np.ndarray, size: int, *, rng: np.random.Generator) -> np.ndarray:
@@ -243,7 +243,8 @@ def _with_replacement(weights: np.ndarray, size: int, *, rng: np.random.Generato
     return indices[np.arange(size), np.minimum(reached.sum(axis=1), _BLOCK - 1)]
 
 
-def _race(weights: np.ndarray, size: int, *, rng: np.random.Generator) -> np.ndarray:
+def draw_by_arrival(weights: np.ndarray, size: int, *, rng: np.random.Generator) -> np.ndarray:
+    """Draw up to `size` different indices by their weights: those of the first arrivals."""
     size = min(size, int(np.count_nonzero(weights)))
     if size == 0:
         return np.empty(0, dtype=np.intp)

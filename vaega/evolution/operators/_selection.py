@@ -52,10 +52,8 @@ def select_tournament(
     >>> [individual is strong for individual in selected]
     [True, True]
     """
-    check_count(tournament_size, "tournament_size", owner="select_tournament")
     scores = _scores(individuals, k, owner="select_tournament")
-    drawn = rng.integers(scores.size, size=(k, tournament_size))
-    winners = drawn[np.arange(k), scores[drawn].argmax(axis=1)]
+    winners = pick_tournament(None, scores, k, tournament_size=tournament_size, rng=rng)
     return [individuals[winner] for winner in winners.tolist()]
 
 
@@ -91,8 +89,8 @@ def select_roulette(individuals: Sequence[Any], k: int, *, rng: np.random.Genera
     >>> [individual is pair[1] for individual in selected]
     [True, True, True]
     """
-    shares = _shares(_scores(individuals, k, owner="select_roulette"), owner="select_roulette")
-    return [individuals[winner] for winner in _spin(shares, rng.random(k))]
+    winners = pick_roulette(None, _scores(individuals, k, owner="select_roulette"), k, rng=rng)
+    return [individuals[winner] for winner in winners.tolist()]
 
 
 def select_stochastic_universal(
@@ -130,10 +128,9 @@ def select_stochastic_universal(
     >>> sum(individual is pair[1] for individual in selected)
     6
     """
-    owner = "select_stochastic_universal"
-    shares = _shares(_scores(individuals, k, owner=owner), owner=owner)
-    winners = _spin(shares, (rng.random() + np.arange(k)) / max(k, 1))
-    return [individuals[winners[index]] for index in rng.permutation(k).tolist()]
+    scores = _scores(individuals, k, owner="select_stochastic_universal")
+    winners = pick_stochastic_universal(None, scores, k, rng=rng)
+    return [individuals[winner] for winner in winners.tolist()]
 
 
 def select_rank(
@@ -172,17 +169,9 @@ def select_rank(
     >>> [individual is pair[1] for individual in selected]
     [True, True, True]
     """
-    real = isinstance(pressure, Real) and not isinstance(pressure, bool)
-    if not real or not 1.0 <= pressure <= 2.0:
-        raise InputError.of("select_rank", "pressure", "must be a number from 1 to 2", pressure)
     scores = _scores(individuals, k, owner="select_rank")
-    ordered = np.sort(scores)
-    ranks = (ordered.searchsorted(scores) + ordered.searchsorted(scores, side="right") - 1) / 2
-    heights = ranks / max(scores.size - 1, 1)  # 0 for the worst, 1 for the best
-    shares = 2.0 - pressure + 2.0 * (pressure - 1.0) * heights
-    if scores.size == 1:
-        shares = np.ones(1)
-    return [individuals[winner] for winner in _spin(shares, rng.random(k))]
+    winners = pick_rank(None, scores, k, pressure=pressure, rng=rng)
+    return [individuals[winner] for winner in winners.tolist()]
 
 
 def select_window(
@@ -231,15 +220,75 @@ def select_window(
     >>> sorted(individual.fitness.values[0] for individual in selected)  # the best of either half
     [0.3, 0.9]
     """
-    check_count(window_size, "window_size", owner="select_window")
     scores = _scores(individuals, k, owner="select_window")
-    distances = _distances(individuals)
+    masks = _masks_of(individuals)
+    winners = pick_window(masks, scores, k, window_size=window_size, rng=rng)
+    return [individuals[winner] for winner in winners.tolist()]
+
+
+# The same on whole populations: indices of the selected ones. ``masks`` (n_masks, n_features) are
+# read by windows alone, ``scores`` (n_masks,) are finite.
+
+
+def pick_tournament(
+    masks: object, scores: np.ndarray, k: int, *, tournament_size: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the indices that `select_tournament` selects."""
+    check_count(tournament_size, "tournament_size", owner="select_tournament")
+    drawn = rng.integers(scores.size, size=(k, tournament_size))
+    winners: np.ndarray = drawn[np.arange(k), scores[drawn].argmax(axis=1)]
+    return winners
+
+
+def pick_roulette(
+    masks: object, scores: np.ndarray, k: int, *, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the indices that `select_roulette` selects."""
+    return _spin(_shares(scores, owner="select_roulette"), rng.random(k))
+
+
+def pick_stochastic_universal(
+    masks: object, scores: np.ndarray, k: int, *, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the indices that `select_stochastic_universal` selects."""
+    shares = _shares(scores, owner="select_stochastic_universal")
+    winners = _spin(shares, (rng.random() + np.arange(k)) / max(k, 1))
+    return winners[rng.permutation(k)]
+
+
+def pick_rank(
+    masks: object, scores: np.ndarray, k: int, *, pressure: float = 1.5, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the indices that `select_rank` selects."""
+    real = isinstance(pressure, Real) and not isinstance(pressure, bool)
+    if not real or not 1.0 <= pressure <= 2.0:
+        raise InputError.of("select_rank", "pressure", "must be a number from 1 to 2", pressure)
+    ordered = np.sort(scores)
+    ranks = (ordered.searchsorted(scores) + ordered.searchsorted(scores, side="right") - 1) / 2
+    heights = ranks / max(scores.size - 1, 1)  # 0 for the worst, 1 for the best
+    shares = 2.0 - pressure + 2.0 * (pressure - 1.0) * heights
+    if scores.size == 1:
+        shares = np.ones(1)
+    return _spin(shares, rng.random(k))
+
+
+def pick_window(
+    masks: np.ndarray,
+    scores: np.ndarray,
+    k: int,
+    *,
+    window_size: int = 5,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Return the indices that `select_window` selects."""
+    check_count(window_size, "window_size", owner="select_window")
+    distances = _distances(masks)
     n_windows = max(1, scores.size // window_size)
     winners: list[int] = []
     while len(winners) < k:
         windows = _windows(distances, n_windows, rng=rng)
         winners.extend(int(window[scores[window].argmax()]) for window in windows)
-    return [individuals[winner] for winner in winners[:k]]
+    return np.array(winners[:k], dtype=np.intp)
 
 
 def _windows(
@@ -257,12 +306,16 @@ def _windows(
     return [windows[index] for index in rng.permutation(n_windows)]
 
 
-def _distances(individuals: Sequence[Any]) -> np.ndarray:
-    """Return in how many features two masks differ, shape (n_individuals, n_individuals)."""
+def _masks_of(individuals: Sequence[Any]) -> np.ndarray:
+    """Return individuals of one length as masks, bool (n_individuals, n_features)."""
     lengths = {len(individual) for individual in individuals}
     if len(lengths) > 1:
         raise InputError(f"select_window: individuals must have one length, got {sorted(lengths)}.")
-    masks = np.array([as_mask(individual) for individual in individuals])
+    return np.array([as_mask(individual) for individual in individuals])
+
+
+def _distances(masks: np.ndarray) -> np.ndarray:
+    """Return in how many features two masks differ, shape (n_masks, n_masks)."""
     genes = masks[:, masks.any(axis=0)].astype(np.float32)  # exact below 2**24 features
     sizes = genes.sum(axis=1)
     return sizes[:, None] + sizes - 2.0 * (genes @ genes.T)
@@ -276,12 +329,12 @@ def _shares(scores: np.ndarray, *, owner: str) -> np.ndarray:
     return shares / shares.max() if shares.any() else np.ones(scores.size)
 
 
-def _spin(shares: np.ndarray, pointers: np.ndarray) -> list[int]:
+def _spin(shares: np.ndarray, pointers: np.ndarray) -> np.ndarray:
     """Return the sectors that pointers, from 0 to 1, point to."""
     edges = shares.cumsum()
     # Rounding may carry the last pointer to the end of the wheel: it belongs to the last sector.
     last = np.flatnonzero(shares)[-1]
-    return np.minimum(edges.searchsorted(pointers * edges[-1], side="right"), last).tolist()
+    return np.minimum(edges.searchsorted(pointers * edges[-1], side="right"), last)
 
 
 def _scores(individuals: Sequence[Any], k: int, *, owner: str) -> np.ndarray:

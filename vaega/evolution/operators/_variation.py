@@ -503,8 +503,9 @@ def repair_bounds(
     [1, 0, 0, 0]
     """
     owner = "repair_bounds"
-    always, never = _read_bounds(min_features, max_features, pinned, forbidden, owner=owner)
-    _check_length(len(individual), min_features, always, never, owner=owner)
+    always, never = read_bounds(
+        min_features, max_features, pinned, forbidden, len(individual), owner=owner
+    )
     assign(individual, always, True)
     assign(individual, never, False)
     mask = as_mask(individual)
@@ -600,7 +601,7 @@ def keep_bounds(
     (3, 1)
     """
     owner = "keep_bounds"
-    always, never = _read_bounds(min_features, max_features, pinned, forbidden, owner=owner)
+    always, never = read_bounds(min_features, max_features, pinned, forbidden, owner=owner)
     repair: Callable[..., Any] = partial(
         repair_bounds,
         min_features=min_features,
@@ -624,15 +625,19 @@ def keep_bounds(
     return decorate
 
 
-def _read_bounds(
+def read_bounds(
     min_features: int,
     max_features: int | None,
     pinned: Indices | None,
     forbidden: Indices | None,
+    n_features: int | None = None,
     *,
     owner: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pinned and the forbidden indices, sorted, of bounds that do not contradict."""
+    """Return the pinned and the forbidden indices, sorted, of bounds that do not contradict.
+
+    Nor does the length of a mask contradict them, where it is known.
+    """
     always = _read_indices(pinned, "pinned", owner=owner)
     never = _read_indices(forbidden, "forbidden", owner=owner)
     check_count(min_features, "min_features", owner=owner, minimum=0)
@@ -641,9 +646,10 @@ def _read_bounds(
         if always.size > max_features:
             rule = f"must hold at most max_features = {max_features} features"
             raise InputError.of(owner, "pinned", rule, always.size)
-    both = np.intersect1d(always, never)
-    if both.size:
+    if always.size and (both := np.intersect1d(always, never)).size:
         raise InputError(f"{owner}: pinned and forbidden must be disjoint, got {both[0]} in both.")
+    if n_features is not None:
+        _check_length(n_features, min_features, always, never, owner=owner)
     return always, never
 
 
