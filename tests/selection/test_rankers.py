@@ -180,7 +180,7 @@ def test_rankers_of_the_stack_take_rows_as_they_come(name, n_classes, rng):
     X[3, 4] = np.nan
     views = rank_views(X, y, name)
     assert np.isfinite(views.scores).all()
-    assert views.orders()[0][0] in (1, 2)
+    assert views.orders[0][0] in (1, 2)
     flat = rank_views(np.ones((40, 3)), y, name)
     assert np.isfinite(flat.scores).all()
 
@@ -191,7 +191,7 @@ def test_a_stack_is_the_mean_worth_of_ranks_by_weight():
     np.testing.assert_allclose(views.worth, worth.mean(axis=0))
     weighted = replace(views, weights=np.array([1.0, 0.0]))
     np.testing.assert_allclose(weighted.worth, worth[0])
-    np.testing.assert_array_equal(views.ranks(), [[0, 1, 2], [2, 0, 1]])
+    np.testing.assert_array_equal(views.ranks, [[0, 1, 2], [2, 0, 1]])
 
 
 def test_auto_stacks_its_rankers_and_two_classes_need_no_one_against_the_rest(two_clouds):

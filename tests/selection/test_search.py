@@ -517,7 +517,7 @@ def first_masks(views, n=300):
 
 def test_half_of_the_first_masks_are_what_a_ranker_puts_first(rng):
     views = Views(("one", "other"), rng.normal(size=(2, 100)), weights=np.array([3.0, 1.0]))
-    masks, ranks = first_masks(views), views.ranks()
+    masks, ranks = first_masks(views), views.ranks
     sizes = masks.sum(axis=1)
     made_by = [(np.where(masks, rank, -1).max(axis=1) == sizes - 1).mean() for rank in ranks]
     np.testing.assert_allclose(made_by, [0.375, 0.125], atol=0.06)

@@ -230,12 +230,18 @@ def mirror(matrix, n):  # type: ignore[no-untyped-def]
             matrix[i, j] = matrix[j, i]
 
 
+_SPAN = 512  # features: as many of a hundred rows stay in a processor's second cache
+
+
 @kernel
-def add_differences(X, row, neighbours, weights, total):  # type: ignore[no-untyped-def]
-    """Add the weighted distances of a row's neighbours from it to `total`, feature by feature."""
-    for i in range(len(neighbours)):
-        for j in range(X.shape[1]):
-            total[j] += weights[i] * abs(X[neighbours[i], j] - X[row, j])
+def add_differences(X, rows, neighbours, weights, total):  # type: ignore[no-untyped-def]
+    """Add the weighted distances of pairs of rows to `total`, feature by feature."""
+    for start in range(0, X.shape[1], _SPAN):
+        columns, sums = X[:, start : start + _SPAN], total[start : start + _SPAN]
+        for i in range(len(rows)):
+            row, neighbour, weight = columns[rows[i]], columns[neighbours[i]], weights[i]
+            for j in range(len(sums)):
+                sums[j] += weight * abs(neighbour[j] - row[j])
 
 
 # Symmetric positive definite systems -------------------------------------------------------------
@@ -663,14 +669,14 @@ def argmax_of_sums(masks, terms, offsets, by_row, codes, margins, rest):  # type
                 first[i] = score
                 codes[m, i] = score > 0.0
         else:
-            _rank(scratch, offsets, by_row, first, second, codes, m)
-        margins[m] = _least(first.view(np.int64))
+            rank(scratch, offsets, by_row, first, second, codes, m)
+        margins[m] = least(first.view(np.int64))
         for k in range(rest.shape[1]):
             rest[m, k] = scratch[0, start + k]
 
 
 @kernel
-def _rank(scratch, offsets, by_row, first, second, codes, m):  # type: ignore[no-untyped-def]
+def rank(scratch, offsets, by_row, first, second, codes, m):  # type: ignore[no-untyped-def]
     """Write the best class of each row, and to `first` by how much it leads for certain."""
     n_rows = len(first)
     for i in range(n_rows):
@@ -693,7 +699,7 @@ def _rank(scratch, offsets, by_row, first, second, codes, m):  # type: ignore[no
 
 
 @kernel
-def _least(bits):  # type: ignore[no-untyped-def]
+def least(bits):  # type: ignore[no-untyped-def]
     """Return the least absolute value of numbers given as bits; NaN if any of them is NaN.
 
     Absolute values have the order of their bits, and integers are compared many at a time.

@@ -15,14 +15,21 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, Stan
 
 from vaega.data._splits import Fold
 
+_VALIDATED: WeakKeyDictionary[Any, tuple[dict[str, Any] | None, bool]] = WeakKeyDictionary()
+
 
 def has_valid_params(estimator: Any) -> bool:
     """Return whether scikit-learn's own validation accepts the parameters of an estimator."""
-    try:
-        estimator._validate_params()
-    except (TypeError, ValueError):
-        return False
-    return True
+    # Each mask and fold asks; the answer holds while every parameter is the same object.
+    now, (before, valid) = vars(estimator), _VALIDATED.get(estimator, (None, False))
+    if before is None or before.keys() != now.keys() or any(before[k] is not now[k] for k in now):
+        try:
+            estimator._validate_params()
+            valid = True
+        except (TypeError, ValueError):
+            valid = False
+        _VALIDATED[estimator] = dict(now), valid
+    return valid
 
 
 def scorer_name(scorer: Any) -> str:

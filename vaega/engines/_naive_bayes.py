@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.naive_bayes import GaussianNB
 
-from vaega.core.kernels import argmax_of_sums, kernel, padded
+from vaega.core.kernels import add_rows, argmax_of_sums, kernel, least, padded, rank, select
 from vaega.data._splits import Fold
 from vaega.engines._base import (
     DECISION,
@@ -137,74 +137,147 @@ def _fit(
     return FittedGaussianNB(means, variances + raised, priors, X)
 
 
-def _table_of(fold: Fold, moments: _Moments, smoothing: float) -> np.ndarray | None:
-    """Return what each column adds, see `tabulate`; None where that is nothing or too large."""
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """What each column adds to the log-likelihoods of the classes, see `tabulate`."""
+
+    terms: np.ndarray  # (n_columns, padded)
+    smoothings: np.ndarray  # By which a column raises all variances, if none does more
+    floor: float  # The least of them, but of columns that vary by rounding alone
+    has_flat: bool  # Whether a class has no spread in some column
+
+
+def _table_of(fold: Fold, moments: _Moments, smoothing: float) -> _Table | None:
+    """Return the table; None where there is nothing to tell apart, or it would be too large."""
     (n_columns, n_classes), n_rows = moments.means.shape, len(fold.X_validate)
-    width = padded(n_rows * (n_classes - 1) + _n_bounds(n_rows, n_classes), np.float64)
+    smoothings = smoothing * moments.total_variances
+    varies = moments.total_variances > np.square(_ROUNDING * np.abs(moments.means).max(axis=1))
+    floor = float(smoothings.min(where=varies, initial=np.inf))
+    least = np.maximum(smoothings, floor)[:, None]
+    has_flat = bool((moments.variances <= _FLAT * least).any()) and np.isfinite(floor)
+    n_scores, n_bounds = n_rows * (n_classes - 1), _n_bounds(n_rows, n_classes, has_flat)
+    size = (n_scores + n_bounds) * (1 + has_flat) + has_flat * (n_classes - 1)
+    width = padded(size, np.float64)
     if n_classes < 2 or 8 * n_columns * width > _LARGEST_TABLE:
         return None
 
-    def make() -> np.ndarray:
-        table, smoothings = np.zeros((n_columns, width)), smoothing * moments.total_variances
-        by_column = np.ascontiguousarray(fold.X_validate.T)
-        gamma = float(relative_error(n_columns))
-        n_bounds = _n_bounds(n_rows, n_classes)
-        tabulate(by_column, moments.means, moments.variances, smoothings, gamma, n_bounds, table)
-        return table
+    def make() -> _Table:
+        terms, by_column = np.zeros((n_columns, width)), np.ascontiguousarray(fold.X_validate.T)
+        gamma, n_flat = float(relative_error(n_columns)), n_bounds if has_flat else 0
+        means, variances = moments.means, moments.variances
+        lowest = np.maximum(smoothings, floor) if has_flat else smoothings
+        tabulate(by_column, means, variances, lowest, gamma, n_bounds, n_flat, terms)
+        return _Table(terms, smoothings, floor, has_flat)
 
     return cached_on(fold, ("naive bayes", smoothing), make)
 
 
-def _n_bounds(n_rows: int, n_classes: int) -> int:
+def _n_bounds(n_rows: int, n_classes: int, has_flat: bool) -> int:
     # A class of few rows may have no spread in a column. Rows away from it are certainly of another
     # class, by huge log-likelihoods with large errors: among many classes there is such a one for
     # most rows. For two a bound a row would take as long as the scores.
-    return n_rows if n_classes > 2 else 1
+    return n_rows if n_classes > 2 or has_flat else 1
+
+
+_FLAT = 1e-6  # of the smoothing: a variance below does not count beside it
+_ROUNDING = 1e-12  # of a column's values: a standard deviation below is that of their rounding
 
 
 @kernel
-def tabulate(by_column, means, variances, smoothings, gamma, n_bounds, table):  # type: ignore[no-untyped-def]
+def tabulate(by_column, means, variances, smoothings, gamma, n_bounds, n_flat, table):  # type: ignore[no-untyped-def]
     """Write what each column adds to the log-likelihoods of classes less that of the first one.
 
     A row of `table`: (n_classes - 1) times n_rows log-likelihoods, then `n_bounds` error bounds.
-    All variances are raised by the largest of `smoothings`; that of the selected columns lies
-    between the column's own and this one. It moves log(v) + (x - m)^2 / v by at most the difference
+    All variances are raised by the largest of `smoothings`; what raises them in a mask lies between
+    the column's own and this one. It moves log(v) + (x - m)^2 / v by at most the difference
     over v times 1 + (x - m)^2 / v at the lower v, and rounding by `gamma` times the sizes of the
-    terms.
+    terms. Where a class has no spread in a column, the mask's own smoothing is its variance: then
+    come, if `n_flat`, the squares (x - m)^2 of these classes less those of the first one, the
+    largest of them by row, and how many such classes there are more.
     """
     (n_columns, n_classes), n_rows = means.shape, by_column.shape[1]
     raised, n_scores = smoothings.max(), n_rows * (n_classes - 1)
+    first_square = n_scores + n_bounds
+    first_size, first_count = first_square + n_scores, first_square + n_scores + n_flat
     for f in range(n_columns):
         for c in range(n_classes):
+            flat = n_flat > 0 and variances[f, c] <= _FLAT * smoothings[f]
             variance, lowest = variances[f, c] + raised, variances[f, c] + smoothings[f]
             logarithm = 0.5 * np.log(2.0 * np.pi * variance)
             relative_rise = (raised - smoothings[f]) / lowest
+            start = 0
+            if flat:
+                start, relative_rise = first_square, variances[f, c] / smoothings[f]
+                for k in range(0 if c == 0 else c - 1, n_classes - 1 if c == 0 else c):
+                    table[f, first_count + k] += 1.0 if c > 0 else -1.0
             for i in range(n_rows):
                 square = (by_column[f, i] - means[f, c]) ** 2
-                term = logarithm + 0.5 * (square / variance)
+                term = square if flat else logarithm + 0.5 * (square / variance)
                 if c > 0:
-                    table[f, (c - 1) * n_rows + i] -= term
+                    table[f, start + (c - 1) * n_rows + i] -= term
                 else:
-                    for index in range(i, n_scores, n_rows):
-                        table[f, index] = term
-                error = relative_rise * (1.0 + square / lowest) + gamma * (
-                    abs(logarithm) + square / lowest
-                )
+                    for index in range(start + i, start + n_scores, n_rows):
+                        table[f, index] += term
+                if flat:
+                    table[f, first_size + i] = max(table[f, first_size + i], square)
+                    if variances[f, c] == 0.0:
+                        continue
+                    error = relative_rise * (1.0 + square / smoothings[f])
+                else:
+                    error = relative_rise * (1.0 + square / lowest) + gamma * (
+                        abs(logarithm) + square / lowest
+                    )
                 index = n_scores + (i if n_bounds > 1 else 0)
                 if not error <= table[f, index]:
                     table[f, index] = error if error > table[f, index] else np.inf  # NaN
 
 
 def _classify_sums(
-    table: np.ndarray, masks: np.ndarray, priors: np.ndarray, codes: np.ndarray
+    table: _Table, masks: np.ndarray, priors: np.ndarray, codes: np.ndarray
 ) -> np.ndarray:
     """Write the most likely classes from sums of the table, and return which masks are certain."""
     n_classes, by_row = len(priors), len(priors) > 2
     offsets, margins = np.log(priors), np.empty(len(masks))
-    bounds = np.zeros((len(masks), 0 if by_row else 1))
+    bounds = np.zeros((len(masks), 0 if by_row or table.has_flat else 1))
     differences = offsets[1:] - offsets[0]
     masks = np.ascontiguousarray(masks)
-    argmax_of_sums(masks, table, differences, by_row, codes, margins, bounds)
+    if table.has_flat:
+        gamma = float(relative_error(masks.shape[1]))
+        smoothings = table.smoothings, table.floor
+        argmax_of_smoothed(masks, table.terms, smoothings, gamma, differences, codes, margins)
+    else:
+        argmax_of_sums(masks, table.terms, differences, by_row, codes, margins, bounds)
     error_bounds = bounds.sum(axis=1) + relative_error(n_classes) * (1.0 + np.abs(offsets).max())
     with np.errstate(invalid="ignore"):  # False where it is not finite
         return np.asarray(margins > 2.0 * error_bounds)
+
+
+@kernel
+def argmax_of_smoothed(masks, terms, smoothings, gamma, offsets, codes, margins):  # type: ignore[no-untyped-def]
+    """Write what `argmax_of_sums` does, of sums to which the mask's own smoothing belongs.
+
+    `smoothings` are those of the columns, and one below which a margin is NaN.
+    """
+    n_rows, n_others = codes.shape[1], len(offsets)
+    n_scores = n_rows * n_others
+    indices, sums = np.empty(masks.shape[1], np.int64), np.empty((1, terms.shape[1]))
+    first, second = np.empty(n_rows), np.empty(n_rows)
+    scores, errors = sums[0, :n_scores], sums[0, n_scores : n_scores + n_rows]
+    squares = sums[0, n_scores + n_rows : 2 * n_scores + n_rows]
+    sizes = sums[0, 2 * n_scores + n_rows : 2 * (n_scores + n_rows)]
+    counts = sums[0, 2 * (n_scores + n_rows) :]
+    for m in range(len(masks)):
+        n = select(masks[m], indices)
+        add_rows(sums, 0, terms, indices, n)
+        smoothing = 0.0
+        for k in range(n):
+            smoothing = max(smoothing, smoothings[0][indices[k]])
+        logarithm, weight = 0.5 * np.log(2.0 * np.pi * smoothing), 0.5 / smoothing
+        for c in range(n_others):
+            for i in range(n_rows):
+                k = c * n_rows + i
+                scores[k] += weight * squares[k] - counts[c] * logarithm
+        for i in range(n_rows):
+            errors[i] += gamma * (2.0 * weight * sizes[i] + n * abs(logarithm))
+        rank(sums, offsets, True, first, second, codes, m)
+        margins[m] = least(first.view(np.int64)) if smoothing >= smoothings[1] else np.nan

@@ -58,9 +58,9 @@ def predict(
     codes, certain = np.full(shape, -1), np.empty(len(masks), dtype=bool)
     votes = np.empty((*((0, 0) if response_method == PREDICT else shape), rows.n_classes))
     vote(
-        np.ascontiguousarray(masks & rows.usable),
-        rows.fit,
-        rows.validate,
+        np.ascontiguousarray(masks if rows.usable.all() else masks & rows.usable),
+        rows.near,
+        rows.exact,
         rows.errors,
         rows.scale**2,
         rows.codes,
@@ -69,7 +69,8 @@ def predict(
         certain,
         votes,
     )
-    certain &= ~masks[:, ~rows.usable].any(axis=1)  # scikit-learn refuses these
+    if not rows.usable.all():
+        certain &= ~masks[:, ~rows.usable].any(axis=1)  # scikit-learn refuses these
     if response_method == PREDICT:
         return Predictions(codes, certain)
     values = votes / int(estimator.n_neighbors)
@@ -86,10 +87,10 @@ def _is_usual(estimator: KNeighborsClassifier, fold: Fold) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Rows by column, (n_columns, padded rows): centred and scaled in float32, and in float64."""
+    """Fit and validation rows, as they are and by column, centred and scaled, in float32."""
 
-    fit: tuple[np.ndarray, np.ndarray]
-    validate: tuple[np.ndarray, np.ndarray]
+    exact: tuple[np.ndarray, np.ndarray]  # (n_rows, n_columns), float64
+    near: tuple[np.ndarray, np.ndarray]  # (n_columns, padded rows), float32
     # By the number of columns, relative errors of a distance in float32 and in float64; by column,
     # the largest squares of a fit and a validation row
     errors: tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -101,23 +102,51 @@ class _Rows:
 
 def _make_rows(fold: Fold) -> _Rows:
     classes, codes = np.unique(fold.y_fit, return_inverse=True)
-    X_fit, X_validate = (np.asarray(X, dtype=float) for X in (fold.X_fit, fold.X_validate))
-    usable = np.isfinite(X_fit).all(axis=0) & np.isfinite(X_validate).all(axis=0)
-    counts = np.arange(X_fit.shape[1] + 1)
+    counts = np.arange(fold.X_fit.shape[1] + 1)
     in_double = relative_error(counts)
     if fold.X_fit.dtype != np.float64:
         in_double = np.maximum(in_double, _FLOAT32_ROWS)
+    X_fit, X_validate = (_writeable(X) for X in (fold.X_fit, fold.X_validate))
     with np.errstate(all="ignore"):
-        middle = np.where(usable, X_fit.mean(axis=0), 0.0)
-        squares = (X_fit**2).max(axis=0) + (X_validate**2).max(axis=0, initial=0.0)
-        centred = [np.where(usable, X - middle, 0.0) for X in (X_fit, X_validate)]
-        scale = _scale_of(max(np.abs(X).max(initial=0.0) for X in centred))
-        fit, validate = (
-            (_by_column(near * scale, np.float32), _by_column(X, np.float64))
-            for near, X in zip(centred, (X_fit, X_validate), strict=True)
-        )
+        facts = np.stack([_summed_up(X) for X in (X_fit, X_validate)])  # (2, 3, n_columns)
+        lowest, highest, total = facts.swapaxes(0, 1)
+        usable = np.isfinite(total).all(axis=0)
+        middle = np.where(usable, total[0] / len(X_fit), 0.0)
+        squares = np.maximum(lowest**2, highest**2).sum(axis=0)
+        largest = np.maximum(highest - middle, middle - lowest).max(axis=0)
+        scale = _scale_of(largest.max(where=usable, initial=0.0))
+    near = _by_column(X_fit, middle, scale), _by_column(X_validate, middle, scale)
     errors = relative_error(counts, np.float32), in_double, squares
-    return _Rows(fit, validate, errors, scale, codes.astype(np.int64), len(classes), usable)
+    exact = X_fit, X_validate
+    return _Rows(exact, near, errors, scale, codes.astype(np.int64), len(classes), usable)
+
+
+def _writeable(X: np.ndarray) -> np.ndarray:
+    """Return rows as kernels are compiled for: a worker's files are not to be written."""
+    X = np.ascontiguousarray(X, dtype=float)
+    return np.asarray(X) if X.flags.writeable else np.array(X)
+
+
+def _summed_up(X: np.ndarray) -> np.ndarray:
+    facts = np.zeros((3, X.shape[1]))
+    if len(X):
+        summarise(X, facts)
+    return facts
+
+
+@kernel
+def summarise(X, facts):  # type: ignore[no-untyped-def]
+    """Write the least and the greatest value and the sum of each column, (3, n_columns)."""
+    lowest, highest, total = facts[0], facts[1], facts[2]
+    lowest[:] = X[0]
+    highest[:] = X[0]
+    for i in range(len(X)):
+        row = X[i]
+        for j in range(len(row)):
+            value = row[j]
+            lowest[j] = value if value < lowest[j] else lowest[j]
+            highest[j] = value if value > highest[j] else highest[j]
+            total[j] += value
 
 
 def _scale_of(largest: float) -> float:
@@ -126,10 +155,23 @@ def _scale_of(largest: float) -> float:
     return float(np.ldexp(1.0, -int(np.frexp(largest)[1]))) if is_usual else 0.0
 
 
-def _by_column(X: np.ndarray, dtype: Any) -> np.ndarray:
-    columns = np.zeros((X.shape[1], padded(len(X), dtype)), dtype=dtype)
-    columns[:, : len(X)] = X.T
+def _by_column(X: np.ndarray, middle: np.ndarray, scale: float) -> np.ndarray:
+    columns = np.zeros((X.shape[1], padded(len(X), np.float32)), dtype=np.float32)
+    write_columns(X, middle, scale, columns)
     return columns
+
+
+_GROUP = 16  # columns that are turned at once: as many lines of memory are written
+
+
+@kernel
+def write_columns(X, middle, scale, columns):  # type: ignore[no-untyped-def]
+    """Write rows by column, centred and scaled, in float32."""
+    for start in range(0, X.shape[1], _GROUP):
+        end = min(start + _GROUP, X.shape[1])
+        for i in range(len(X)):
+            for j in range(start, end):
+                columns[j, i] = np.float32((X[i, j] - middle[j]) * scale)
 
 
 _TWO = np.float32(2.0)
@@ -140,7 +182,7 @@ _CACHE = 24_576  # distances that are computed before they are read: of as many 
 
 @kernel
 def vote(  # type: ignore[no-untyped-def]
-    masks, fit, validate, errors, unit, fit_codes, k, codes, certain, values
+    masks, near_rows, exact, errors, unit, fit_codes, k, codes, certain, values
 ):
     """Write the class that the k nearest fit rows of each validation row vote for, and the votes.
 
@@ -149,7 +191,8 @@ def vote(  # type: ignore[no-untyped-def]
     error bound of one, ``relative_error(n) * (|x| + |y|)^2 <= relative_error(n) * 2 (x^2 + y^2)``.
     """
     n_rows, n_columns, n_fit = codes.shape[1], len(masks[0]), len(fit_codes)
-    near_fit, near_validate, width = fit[0], validate[0], fit[0].shape[1]
+    near_fit, near_validate = near_rows
+    width = near_fit.shape[1]
     step = max(5, _CACHE // width // 5 * 5)
     products = np.empty((step, width), np.float32)
     squares = np.empty((2, max(width, near_validate.shape[1])), np.float32)
@@ -181,9 +224,7 @@ def vote(  # type: ignore[no-untyped-def]
                 )
                 n_certain = n_near
                 if n_near > k:
-                    _measure_candidates(
-                        fit[1], validate[1], i, columns, candidates, n_near, distances
-                    )
+                    _measure_candidates(exact, i, columns, candidates, n_near, distances)
                     n_certain, n_near = _sort_out(distances, error, farthest, candidates, n_near)
                 is_certain = _count_votes(
                     fit_codes, candidates, n_certain, n_near, k, len(values) > 0, votes
@@ -276,13 +317,13 @@ def _scan(products, lengths, high, error, nearest, candidates, distances):  # ty
 
 
 @part
-def _measure_candidates(fit, validate, i, columns, candidates, n_near, distances):  # type: ignore[no-untyped-def]
+def _measure_candidates(exact, i, columns, candidates, n_near, distances):  # type: ignore[no-untyped-def]
     for j in range(n_near):
         distances[candidates[j]] = 0.0
     for f in columns:  # in this order, as scikit-learn's trees do
-        value = validate[f, i]
+        value = exact[1][i, f]
         for j in range(n_near):
-            away = value - fit[f, candidates[j]]
+            away = value - exact[0][candidates[j], f]
             distances[candidates[j]] += away * away
 
 

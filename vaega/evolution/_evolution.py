@@ -15,6 +15,7 @@ from deap import base, tools
 from numpy.typing import ArrayLike
 
 from vaega.core.errors import InputError
+from vaega.evolution.operators._masks import count_selected
 
 
 class MaskFitness(base.Fitness):
@@ -328,7 +329,7 @@ def describe_population(masks: np.ndarray, scores: np.ndarray) -> dict[str, floa
     """Return the figures of one generation, see `EvolutionState`."""
     n_masks = len(masks)
     share = masks.view(np.uint8).sum(axis=0, dtype=np.uint32) / n_masks  # thrice as fast as mean
-    sizes = np.array([np.count_nonzero(mask) for mask in masks])
+    sizes = count_selected(masks)
     pairs = n_masks / max(n_masks - 1, 1)
     best = find_best(scores)
     first = scores if scores.ndim == 1 else scores[:, 0]

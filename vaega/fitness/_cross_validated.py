@@ -11,6 +11,7 @@ joblib would wait for it for ever; here that is an error (`make_cluster_backend`
 """
 
 import tempfile
+import time
 import warnings
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,6 +38,7 @@ from vaega.core.files import fingerprint
 from vaega.core.randomness import derive_seed, seed_unset, unset_seeds
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._splits import Fold
+from vaega.engines._base import cached_on, has_valid_params
 from vaega.engines._registry import EngineSpec, match, score_fold
 from vaega.fitness._score_store import cache_key
 
@@ -115,7 +117,7 @@ def prepare_fold(
     X_real = X_fit
     if sampler is not None:
         X_fit, y_fit = augment(X_fit, y_fit, sampler, seed=derive_seed(seed, "sampler"))
-    n_real = _count_real(X_real, X_fit)
+    n_real = len(X_fit) if sampler is None else _count_real(X_real, X_fit)
     fold = Fold(X_fit, y_fit, X_validate, y[validate_rows], columns, n_real)
     if sample_weight is None:
         return fold
@@ -405,6 +407,8 @@ class WithoutNestedParallelism:
 Folds = Sequence[Fold] | str | SentFolds  # In this process, in a folder, or as they were sent
 
 ENGINE_CHOICES = ("auto", "population", "sklearn")
+# Seconds of work for which threads, and processes, are not worth being asked.
+_SOON, _FOR_PROCESSES = 0.02, 0.2
 _CHUNKS_PER_JOB = 4  # so that a slow chunk does not keep the other workers waiting
 _LIBRARIES = tuple(f"{library.__name__} {library.__version__}" for library in (np, scipy, sklearn))
 
@@ -516,6 +520,8 @@ class CrossValidatedFitness:
         self._sent = ClusterFolds(self.folds)
         self._hashes: dict[int, str | None] = {}
         self._is_view = False
+        self._seconds = 0.0  # that an engine took for a mask when it was last asked here
+        self._seeded = tuple(unset_seeds(self.estimator))
         self._spec = self._match_engine()
 
     def _match_engine(self) -> EngineSpec | None:
@@ -667,21 +673,43 @@ class CrossValidatedFitness:
             )
         if len(masks) == 0:
             return Evaluation(np.empty((0, len(self.folds))), ())
-        seeded, spec = tuple(unset_seeds(self.estimator)), self._spec
+        seeded, spec = self._seeded, self._spec
         task = Task(self.estimator, self.scorer, self.seed, seeded, self._fold_indices, spec)
         if spec is None:
             return self._distribute(evaluate_singly, masks, None, task)
-        together = self._distribute(evaluate_together, masks, None, task, prefer="threads")
+        together = self._evaluate_together(masks, task)
         fallback = np.flatnonzero(np.isnan(together.scores).any(axis=1))
         if fallback.size:  # scikit-learn decides what rounding could turn
             known = together.scores[fallback]
-            single = self._distribute(evaluate_singly, masks[fallback], known, task)
+            single = self._evaluate_some_singly(masks[fallback], known, task)
             together.scores[fallback] = single.scores
             warned = list(together.warned)
             for row, counted in zip(fallback, single.warned, strict=True):
                 warned[row] = warned[row] + counted
             return Evaluation(together.scores, tuple(warned))
         return together
+
+    def _evaluate_together(self, masks: np.ndarray, task: Task) -> Evaluation:
+        """Score masks with the engine, on several threads only where it takes long."""
+        assert task.spec is not None
+        if not task.spec.engine.EXACT or self._seconds * len(masks) > _SOON:
+            return self._distribute(evaluate_together, masks, None, task, prefer="threads")
+        started = time.perf_counter()
+        evaluation = evaluate_together(self.folds, Chunk(masks), task)
+        self._seconds = (time.perf_counter() - started) / len(masks)
+        return evaluation
+
+    def _evaluate_some_singly(self, masks: np.ndarray, known: np.ndarray, task: Task) -> Evaluation:
+        """Score the few masks that an engine leaves, on other workers only where it takes long."""
+        results, done, started = [], 0, time.perf_counter()
+        while done < len(masks) and time.perf_counter() - started < _FOR_PROCESSES:
+            part = slice(done, done + 1)
+            results.append(evaluate_singly(self.folds, Chunk(masks[part], known[part]), task))
+            done += 1
+        if done < len(masks):
+            rest = self._distribute(evaluate_singly, masks[done:], known[done:], task)
+            results.append(rest)
+        return _joined(results)
 
     def _distribute(
         self,
@@ -712,14 +740,18 @@ class CrossValidatedFitness:
             else:
                 work, folds = self._for_workers(evaluate, parallel)
                 results = parallel(delayed(work)(folds, chunk, task) for chunk in chunks)
-        scores = np.concatenate([result.scores for result in results])
-        return Evaluation(scores, tuple(counted for each in results for counted in each.warned))
+        return _joined(results)
 
     def _for_workers(self, evaluate: Callable[..., Any], parallel: Parallel) -> tuple[Any, Any]:
         client = client_of(parallel)
         if client is None:
             return evaluate, self._files.folder
         return WithoutNestedParallelism(evaluate), self._sent.sent_to(client)
+
+
+def _joined(results: Sequence[Evaluation]) -> Evaluation:
+    scores = np.concatenate([result.scores for result in results])
+    return Evaluation(scores, tuple(counted for each in results for counted in each.warned))
 
 
 _WARNED: set[str] = set()
@@ -801,7 +833,12 @@ def evaluate_singly(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
     # What the caller chose is for masks. A forest would take it for its trees as well, and add up
     # their votes in the order in which threads end. Counting is entered once here: the one of each
     # mask costs nothing then.
-    with one_thread(), parallel_config(backend="sequential", n_jobs=1), captured_warnings():
+    with (
+        one_thread(),
+        parallel_config(backend="sequential", n_jobs=1),
+        captured_warnings(),
+        _checked_once(folds, task),
+    ):
         for row, mask in enumerate(masks):
             with captured_warnings() as counted:
                 for column, (index, fold) in enumerate(zip(task.fold_indices, folds, strict=True)):
@@ -809,6 +846,27 @@ def evaluate_singly(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
                         scores[row, column] = _score(fold, index, mask, digests[row], task)
             warned.append(counted)
     return Evaluation(scores, tuple(warned))
+
+
+@contextmanager
+def _checked_once(folds: Sequence[Fold], task: Task) -> Iterator[None]:
+    """Let scikit-learn check neither parameters nor rows again for a classifier with an engine.
+
+    Its checks take as long as quick classifiers do. What they could refuse keeps them.
+    """
+    spec = task.spec
+    checked = spec is not None and not spec.scalers and has_valid_params(spec.classifier)
+    if not checked or not all(
+        cached_on(fold, "finite", partial(_is_finite, fold)) for fold in folds
+    ):
+        yield
+        return
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+        yield
+
+
+def _is_finite(fold: Fold) -> bool:
+    return bool(np.isfinite(fold.X_fit).all() and np.isfinite(fold.X_validate).all())
 
 
 def _folds_of(folds: Folds, task: Task) -> Sequence[Fold]:

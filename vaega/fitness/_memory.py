@@ -10,6 +10,7 @@ import numpy as np
 
 from vaega.core.checks import check_probability
 from vaega.core.errors import InputError
+from vaega.evolution.operators._masks import count_selected
 from vaega.fitness._score_store import ScoreEntry, ScoreStore
 
 
@@ -45,7 +46,7 @@ class WeightedObjective:
 
     def __call__(self, scores: np.ndarray, masks: np.ndarray) -> np.ndarray:
         """Return the weighted sum for each mask, shape (n_masks,)."""
-        left_out = 1.0 - masks.mean(axis=1)
+        left_out = 1.0 - count_selected(masks) / masks.shape[1]
         return self.alpha * scores + (1.0 - self.alpha) * left_out
 
 
@@ -76,7 +77,7 @@ class PenaltyObjective:
 
     def __call__(self, scores: np.ndarray, masks: np.ndarray) -> np.ndarray:
         """Return the score less the price for each mask, shape (n_masks,)."""
-        return scores - self.per_feature * masks.sum(axis=1)
+        return scores - self.per_feature * count_selected(masks)
 
 
 @dataclass(frozen=True)
@@ -256,7 +257,7 @@ class FitnessMemory:
         scores : numpy.ndarray of float, shape (n_distinct,)
             Means over the folds.
         """
-        masks = np.unpackbits(self._packed(), axis=1, count=self.n_features).astype(bool)
+        masks = np.unpackbits(self._packed(), axis=1, count=self.n_features).view(bool)
         return masks, np.array(list(self._means.values()), dtype=float)
 
     def to_arrays(self) -> dict[str, np.ndarray]:

@@ -8,12 +8,12 @@ ranks are worth.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import cdist, pdist, squareform
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.feature_selection import mutual_info_classif
@@ -33,6 +33,7 @@ GIVEN = "weights"  # of the user: the name of these in place of rankers
 AUTO = ("f_classif", "one_vs_rest", "f_ridge", "rfe", "mrmr", "relieff")
 
 _SCORES = ("scores_", "feature_importances_", "coef_")  # of a fitted ranker, the first it has
+_SORTED = ("orders", "ranks", "_shares")  # what views keep, and no weight changes
 _DECAY = 50.0  # ranks over which a feature's worth in a stack falls by e
 
 N_NEAREST = 10  # hits and misses of a row in ReliefF, as in the paper
@@ -77,15 +78,30 @@ class Views:
         if len(self.names) == 1:
             worth: np.ndarray = np.maximum(self.scores[0], 0.0)
             return worth
-        return np.asarray(np.average(np.exp(-self.ranks() / _DECAY), axis=0, weights=self.weights))
+        return np.asarray(np.average(self._shares, axis=0, weights=self.weights))
 
+    @cached_property
+    def _shares(self) -> np.ndarray:
+        """What each ranker adds to a stack."""
+        return np.asarray(np.exp(-self.ranks / _DECAY))
+
+    @cached_property
     def ranks(self) -> np.ndarray:
-        """Return the rank of each feature by each ranker, from 0, (n_rankers, n_features)."""
-        return np.argsort(self.orders(), axis=1)
+        """The rank of each feature by each ranker, from 0, (n_rankers, n_features)."""
+        ranks = np.empty(self.orders.shape, dtype=np.intp)
+        np.put_along_axis(ranks, self.orders, np.arange(self.scores.shape[1])[None], axis=1)
+        return ranks
 
+    @cached_property
     def orders(self) -> np.ndarray:
-        """Return the features from best to worst by each ranker, ties by index."""
+        """The features from best to worst by each ranker, ties by index."""
         return np.argsort(-self.scores, axis=1, kind="stable")
+
+    def weighted(self, weights: np.ndarray | None) -> "Views":
+        """Return the same views in a stack with other weights."""
+        views = replace(self, weights=weights)
+        vars(views).update({name: vars(self)[name] for name in _SORTED if name in vars(self)})
+        return views
 
     def chances(self, share: float) -> np.ndarray:
         """Return the chance of each feature to be drawn into a mask, (n_features,), summing to 1.
@@ -202,6 +218,8 @@ def _checked_scores(ranker: Any, rows: _Rows) -> np.ndarray:
 
 def _score_features(ranker: Any, rows: _Rows) -> np.ndarray:
     seed = rows.seed % 2**32
+    if ranker is f_statistic:
+        return rows.f
     if not hasattr(ranker, "fit"):
         offered: dict[str, Any] = {"seed": rows.seed, "random_state": seed}
         if takes_argument(ranker, "f"):
@@ -426,12 +444,13 @@ def least_redundant(X: np.ndarray, y: np.ndarray, f: np.ndarray) -> np.ndarray:
     """
     by_relevance = np.argsort(-f, kind="stable")
     pool = by_relevance[:_POOL]
-    columns = X[:, pool] - X[:, pool].mean(axis=0)
-    lengths = np.sqrt(np.einsum("ij,ij->j", columns, columns))
+    columns = np.ascontiguousarray(X[:, pool].T)
+    columns -= columns.mean(axis=1, keepdims=True)
+    lengths = np.sqrt(np.einsum("ij,ij->i", columns, columns))[:, None]
     columns /= np.where(lengths > 0.0, lengths, 1.0)
     chosen, redundancy = [0], np.zeros(len(pool))
     for n_chosen in range(1, min(_LARGEST_RANKED, len(pool))):
-        redundancy += np.abs(columns[:, chosen[-1]] @ columns)
+        redundancy += np.abs(columns @ columns[chosen[-1]])
         score = f[pool] / np.maximum(redundancy / n_chosen, 1e-3)
         score[chosen] = -1.0
         chosen.append(int(score.argmax()))
@@ -453,22 +472,27 @@ def relieff_statistic(X: np.ndarray, y: np.ndarray, *, seed: int = 0) -> np.ndar
     references = np.arange(len(X))
     if len(X) > MOST_REFERENCES:
         references = np.sort(derive_rng(seed, "judges").permutation(len(X))[:MOST_REFERENCES])
-    distances = cdist(X[references], X, "cityblock")
+    if len(references) == len(X):  # half of the work
+        distances = squareform(pdist(X, "cityblock"))
+    else:
+        distances = cdist(X[references], X, "cityblock")
     distances[np.arange(len(references)), references] = np.inf  # a row is no neighbour of itself
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     members = [np.flatnonzero(codes == code) for code in range(len(classes))]
-    total = np.zeros(X.shape[1])
+    rows, neighbours, weights = [], [], []
     for row, near in zip(references, distances, strict=True):
-        neighbours, weights = [], []
         for code, candidates in enumerate(members):
             n_near = min(N_NEAREST, len(candidates) - (code == codes[row]))
             if n_near == 0:
                 continue
             share = counts[code] / (len(y) - counts[codes[row]])
             nearest = np.argsort(near[candidates], kind="stable")[:n_near]
+            rows.append(np.full(n_near, row))
             neighbours.append(candidates[nearest])
             weights.append(np.full(n_near, (-1.0 if code == codes[row] else share) / n_near))
-        add_differences(X, row, np.concatenate(neighbours), np.concatenate(weights), total)
+    total = np.zeros(X.shape[1])
+    pairs = np.concatenate(rows), np.concatenate(neighbours)
+    add_differences(X, *pairs, np.concatenate(weights), total)
     return total / len(references)
 
 

@@ -34,6 +34,7 @@ from vaega.evolution._stopping import (
 )
 from vaega.evolution.algorithms import ALGORITHMS
 from vaega.evolution.algorithms._genetic import AskTell, MakeToolbox, make_from_settings
+from vaega.evolution.operators._masks import count_selected
 from vaega.evolution.operators._population import init_guided
 from vaega.fitness._cross_validated import (
     CrossValidatedFitness,
@@ -141,7 +142,7 @@ class SearchResult:
 
 def pareto_front(masks: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
     """Return the sizes and scores that no smaller mask reaches, and the indices selected."""
-    sizes = masks.sum(axis=1)
+    sizes = count_selected(masks)
     rows, best = [], -np.inf
     for index in np.lexsort((-scores, sizes)):
         if scores[index] > best:
@@ -317,7 +318,7 @@ class Search:
                 callbacks=self.callbacks,
                 saved=self._saved_state(fitness, views, inner.seed, name),
             )
-        result = replace(result, ranks=ranks_table(views.names, views.orders()))
+        result = replace(result, ranks=ranks_table(views.names, views.orders))
         return self._confirmed(result, memory, inner) if self.settings.confirm else result
 
     def _views_of_folds(self, folds: Sequence[Fold], inner: InnerValidation) -> Views:
@@ -441,7 +442,8 @@ class _Vote:
         self.unseen_ratio = (1.0 - self.settings.subsample) / self.settings.subsample
         self.warned: Counter[str] = Counter()
         self.n_fits = 0  # of rankings on unseen rows
-        self.unseen_folds: dict[int, Fold] = {}  # of the searches, once they are asked
+        # Augmented ones are kept: their generators cost more than their memory.
+        self.unseen_folds: dict[int, Fold] = {}
         n_searches, share = int(self.settings.n_searches), self.settings.subsample
         self.subsamples = deal_subsamples(
             inner.y,
@@ -451,49 +453,56 @@ class _Vote:
             groups=inner.groups,
         )
         self.rounds = np.arange(n_searches) // n_of_round(share)
-        self.parts = [
-            inner.restricted(rows, "search", index) for index, rows in enumerate(self.subsamples)
-        ]
+
+    def part(self, index: int) -> InnerValidation:
+        """Return the rows of a search."""
+        return self.inner.restricted(self.subsamples[index], "search", index)
 
     def run(self) -> SearchResult:
         """Return what the rows that no search saw choose."""
-        views = [self.search.views_of(part) for part in self.parts]
+        views = [self.search.views_of(self.part(index)) for index in range(len(self.subsamples))]
         several = views[0].names if len(views[0].names) > 1 else ()
-        alone = self._scores([ranks.orders()[: len(several)] for ranks in views])
+        alone = self._scores([ranks.orders[: len(several)] for ranks in views])
         weights = ranker_weights(alone, self.unseen_ratio) if several else None
-        weighted = [replace(ranks, weights=weights) for ranks in views]
+        weighted = [ranks.weighted(weights) for ranks in views]
         results = [self._search(index, ranks) for index, ranks in enumerate(weighted)]
         orders = [
             candidate_orders(ranks, result.frequencies, result.mask)
             for ranks, result in zip(weighted, results, strict=True)
         ]
-        joined = self._scores([list(one.values()) for one in orders])
+        independent = self._independent(views, results, alone) if several else orders
+        joined = self._scores(
+            [
+                [*one.values(), *(other.values() if several else ())]
+                for one, other in zip(orders, independent, strict=True)
+            ]
+        )
+        n_joined = len(orders[0])
         contest = Contest(
             names=(*orders[0], *several),
             sizes=self.sizes,
-            unseen=np.concatenate([joined, alone]),
+            unseen=np.concatenate([joined[:n_joined], alone]),
             unseen_ratio=self.unseen_ratio,
             size="auto" if self._controls_errors else self.settings.consensus_size,
-            independent=self._independent(views, results, alone) if several else None,
+            independent=np.concatenate([joined[n_joined:], alone]) if several else None,
             rounds=self.rounds,
         )
         return self._conclude(contest, results, several, weights)
 
     def _independent(
         self, views: list[Views], results: list[SearchResult], alone: np.ndarray
-    ) -> np.ndarray:
-        """Return the scores of all candidates, a search's stack weighted by its companions."""
+    ) -> list[dict[str, np.ndarray]]:
+        """Return the candidates of each search, its stack weighted by what its companions saw."""
         orders = []
         for ranks, result, others in zip(views, results, companions(self.rounds), strict=True):
-            weights = ranker_weights(alone[:, others], self.unseen_ratio)
-            weighted = replace(ranks, weights=weights)
+            weighted = ranks.weighted(ranker_weights(alone[:, others], self.unseen_ratio))
             orders.append(candidate_orders(weighted, result.frequencies, result.mask))
-        return np.concatenate([self._scores([list(one.values()) for one in orders]), alone])
+        return orders
 
     def _search(self, index: int, views: Views) -> SearchResult:
         for callback in self.search.callbacks:
             callback.search = index
-        return self.search.single(self.parts[index], f"search-{index:02d}", views)
+        return self.search.single(self.part(index), f"search-{index:02d}", views)
 
     def _scores(self, orders: Sequence[Any]) -> np.ndarray:
         """Return the metric of rankings cut at each size, (n_rankings, n_searches, n_sizes).
@@ -518,9 +527,12 @@ class _Vote:
             return np.full(shape, np.nan)
         masks = [prefix_masks(self.bounds.ordered(order), sizes) for order in orders]
         self.n_fits += len(orders) * len(sizes)
-        if index not in self.unseen_folds:
-            self.unseen_folds[index] = self.inner.fold_of(rows, unseen, "unseen", index)
-        with self.inner.fitness_on(self.unseen_folds[index], "unseen", index) as fitness:
+        fold = self.unseen_folds.get(index)
+        if fold is None:
+            fold = self.inner.fold_of(rows, unseen, "unseen", index)
+            if self.inner.sampler is not None:
+                self.unseen_folds[index] = fold
+        with self.inner.fitness_on(fold, "unseen", index) as fitness:
             scores = self.search.fold_scores(fitness, np.vstack(masks), self.warned)
         return scores[:, 0].reshape(shape)
 
@@ -532,11 +544,11 @@ class _Vote:
         weights: np.ndarray | None,
     ) -> SearchResult:
         """Cut the ranking that leads, now of all rows, or take what passes the error control."""
-        views = replace(self.search.views_of(self.inner), weights=weights)
+        views = self.search.views_of(self.inner).weighted(weights)
         votes = np.mean([result.mask for result in results], axis=0)
         populations = np.mean([result.frequencies for result in results], axis=0)
         orders = candidate_orders(views, populations, votes)
-        orders |= dict(zip(several, views.orders(), strict=False))
+        orders |= dict(zip(several, views.orders, strict=False))
         if self._controls_errors:
             leader, led_by, table = 0, ERROR_CONTROL, contest.table().assign(leads=False)
             order, size = self.bounds.passing(self._stable().mask)
@@ -558,7 +570,7 @@ class _Vote:
     def _score_of_nothing(self) -> float:
         """Return the mean metric on unseen rows of what knows the classes' shares alone."""
         order = np.arange(self.inner.n_features)
-        scores = [self._scores_on_unseen(k, [order], [0]) for k in range(len(self.parts))]
+        scores = [self._scores_on_unseen(k, [order], [0]) for k in range(len(self.subsamples))]
         return float(np.mean(scores))
 
     @property
@@ -704,7 +716,7 @@ def _resume(
 
 def _score_and_size(memory: FitnessMemory, masks: np.ndarray) -> np.ndarray:
     """Return the two objectives of a front, (n_masks, 2)."""
-    return np.column_stack([memory.score(masks), -masks.mean(axis=1)])
+    return np.column_stack([memory.score(masks), -count_selected(masks) / masks.shape[1]])
 
 
 def _choose_from_front(memory: FitnessMemory, choice: Any) -> np.ndarray:
@@ -796,7 +808,7 @@ class _FirstMasks:
         self.share = _first_share(settings, len(weights))
         ranked = views.names if views.is_ranked else ()
         counts = np.ones(len(ranked)) if views.weights is None else views.weights
-        self.orders = views.orders()[: len(ranked)]
+        self.orders = views.orders[: len(ranked)]
         self.chances = counts / counts.sum() if len(ranked) else counts
 
     def __call__(self) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 from vaega.core.checks import check_positive
 from vaega.core.errors import InputError
 from vaega.evolution.algorithms._genetic import Generational
-from vaega.evolution.operators._population import count_selected, draw_free, keep_some
+from vaega.evolution.operators._masks import count_selected
+from vaega.evolution.operators._population import draw_free, keep_some
 
 Bounds = tuple[float, float]
 
