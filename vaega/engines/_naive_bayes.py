@@ -149,27 +149,28 @@ class _Table:
 
 def _table_of(fold: Fold, moments: _Moments, smoothing: float) -> _Table | None:
     """Return the table; None where there is nothing to tell apart, or it would be too large."""
+    key = "naive bayes", smoothing
+    return cached_on(fold, key, lambda: _make_table(fold, moments, smoothing))
+
+
+def _make_table(fold: Fold, moments: _Moments, smoothing: float) -> _Table | None:
     (n_columns, n_classes), n_rows = moments.means.shape, len(fold.X_validate)
+    means, variances = moments.means, moments.variances
     smoothings = smoothing * moments.total_variances
-    varies = moments.total_variances > np.square(_ROUNDING * np.abs(moments.means).max(axis=1))
+    varies = moments.total_variances > np.square(_ROUNDING * np.abs(means).max(axis=1))
     floor = float(smoothings.min(where=varies, initial=np.inf))
-    least = np.maximum(smoothings, floor)[:, None]
-    has_flat = bool((moments.variances <= _FLAT * least).any()) and np.isfinite(floor)
+    lowest = np.maximum(smoothings, floor)
+    has_flat = bool((variances <= _FLAT * lowest[:, None]).any()) and np.isfinite(floor)
     n_scores, n_bounds = n_rows * (n_classes - 1), _n_bounds(n_rows, n_classes, has_flat)
     size = (n_scores + n_bounds) * (1 + has_flat) + has_flat * (n_classes - 1)
     width = padded(size, np.float64)
     if n_classes < 2 or 8 * n_columns * width > _LARGEST_TABLE:
         return None
-
-    def make() -> _Table:
-        terms, by_column = np.zeros((n_columns, width)), np.ascontiguousarray(fold.X_validate.T)
-        gamma, n_flat = float(relative_error(n_columns)), n_bounds if has_flat else 0
-        means, variances = moments.means, moments.variances
-        lowest = np.maximum(smoothings, floor) if has_flat else smoothings
-        tabulate(by_column, means, variances, lowest, gamma, n_bounds, n_flat, terms)
-        return _Table(terms, smoothings, floor, has_flat)
-
-    return cached_on(fold, ("naive bayes", smoothing), make)
+    terms, by_column = np.zeros((n_columns, width)), np.ascontiguousarray(fold.X_validate.T)
+    gamma, n_flat = float(relative_error(n_columns)), n_bounds if has_flat else 0
+    raised = lowest if has_flat else smoothings
+    tabulate(by_column, means, variances, raised, gamma, n_bounds, n_flat, terms)
+    return _Table(terms, smoothings, floor, has_flat)
 
 
 def _n_bounds(n_rows: int, n_classes: int, has_flat: bool) -> int:

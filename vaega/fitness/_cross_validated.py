@@ -203,7 +203,7 @@ def prepare_folds(
     >>> [(len(fold.X_fit), fold.n_real, len(fold.X_validate)) for fold in folds]
     [(14, 4, 2), (14, 4, 2), (14, 4, 2)]
     """
-    parallel = make_parallel(n_jobs)
+    parallel = make_parallel(n_jobs, getattr(sampler, "joblib_prefer", None))
     prepare = (
         prepare_fold if client_of(parallel) is None else WithoutNestedParallelism(prepare_fold)
     )

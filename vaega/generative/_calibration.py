@@ -329,11 +329,15 @@ def posterior_outputs(
         values, codes = data.values[block].astype(np.float64), data.codes[block]
         rows = codec.tensor(values)
         observed = None if data.observed is None else codec.tensor(data.observed[block])
-        for _ in range(POSTERIOR_PAIRS):
-            noise = codec.tensor(rng.standard_normal((len(block), codec.latent)))
-            for signed in (noise, -noise):
-                points, _ = codec.infer(values, codes, signed)
-                yield rows, codec.raw(points, codes), observed
+        # One call for as many pairs as stay small
+        n_at_once = max(1, BLOCK_ENTRIES // max(2 * values.size, 1))
+        for first in range(0, POSTERIOR_PAIRS, n_at_once):
+            n_pairs = min(n_at_once, POSTERIOR_PAIRS - first)
+            noise = codec.tensor(rng.standard_normal((n_pairs, len(block), codec.latent)))
+            points, _ = codec.infer(values, codes, torch.cat([noise, -noise]))
+            raw = codec.raw(points.flatten(0, 1), np.tile(codes, 2 * n_pairs))
+            everywhere = None if observed is None else observed.repeat(2 * n_pairs, 1)
+            yield rows.repeat(2 * n_pairs, 1), raw, everywhere
 
 
 def blocks_of(index: np.ndarray, data: TrainingData) -> Iterator[np.ndarray]:

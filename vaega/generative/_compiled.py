@@ -26,7 +26,14 @@ from vaega.generative._networks import (
     VariationalNetwork,
 )
 from vaega.generative._state import LOG_TWO_PI
-from vaega.generative._training import ACTIVE, LEARNED, Batch, TrainingSettings, initial_sigma
+from vaega.generative._training import (
+    ACTIVE,
+    LEARNED,
+    SMALLEST,
+    Batch,
+    TrainingSettings,
+    initial_sigma,
+)
 
 # Columns of the table of layers: where its weights, bias, norm's weight and bias, running mean and
 # variance lie in the vector; padded widths; where its outputs, normalised inputs and standard
@@ -466,6 +473,7 @@ class CompiledTrainer:
     ) -> None:
         self.network, self.settings, self.generator = network, settings, generator
         self.sigma = initial_sigma(training, training if heldout is None else heldout, settings)
+        self._sigma = float(self.sigma.value)  # while training, in which torch's would cost more
         n_rows = max(len(training), 0 if heldout is None else len(heldout))
         self._compiled = CompiledNetwork(network, training.n_features, n_rows)
         self._rows, self._noise = self._compiled.rows_of(training), np.empty((0, 0, 0))
@@ -482,18 +490,16 @@ class CompiledTrainer:
         for trainer in trainers:
             trainer.run_epoch(kl_share=kl_share)
             trainer._validate()
-        figures = np.mean([trainer._figures for trainer in trainers], axis=0).tolist()
-        errors = sum(trainer._figures[HELDOUT_ERROR] for trainer in trainers)
-        kl = sum(trainer._figures[HELDOUT_KL] for trainer in trainers)
+        totals = np.sum([trainer._figures for trainer in trainers], axis=0).tolist()
+        errors, kl = totals[HELDOUT_ERROR], totals[HELDOUT_KL]
         n_rows = sum(trainer._heldout.n for trainer in trainers)
         n_entries = trainers[0]._scale[1]
         for trainer in trainers:
-            trainer.sigma.follow(
-                torch.tensor(errors * trainers[0]._scale[0] / (n_entries * n_rows))
-            )
-        sigma = float(trainers[0].sigma.value)
+            trainer._follow(errors / (n_entries * n_rows))
+        sigma = trainers[0]._sigma
         cost = 0.5 * errors / sigma**2 / n_rows + n_entries * (0.5 * LOG_TWO_PI + math.log(sigma))
-        return [*figures[:4], float(-cost), float(errors / n_rows), float(kl / n_rows), sigma]
+        means = [total / len(trainers) for total in totals[:4]]
+        return [*means, -cost, errors / n_rows, kl / n_rows, sigma]
 
     def run_epoch(self, *, kl_share: float) -> None:
         """Update the weights once by all rows."""
@@ -506,25 +512,33 @@ class CompiledTrainer:
         train_step(
             compiled.weights, compiled.moments, compiled.layers, compiled.n_encoder,
             compiled.shape(rows), rows.values, rows.condition, self._noise[at],
-            self._scale, float(self.sigma.value),
+            self._scale, self._sigma,
             (objective.beta * kl_share, objective.free_bits, rate, first_rate),
             self._step, compiled.steps, compiled.space, _WORDS, self._figures,
         )  # fmt: skip
 
     def save_best(self) -> None:
         """Copy the present weights."""
-        self._best = self._compiled.weights.copy(), self.sigma.value.detach().clone()
+        self._best = self._compiled.weights.copy(), self._sigma
 
     def restore_best(self) -> None:
         """Take the weights that were saved, for use."""
-        self._compiled.weights[:] = self._best[0]
-        self.sigma.set(self._best[1])
+        self._compiled.weights[:], self._sigma = self._best
         self.finish()
+
+    def set_sigma(self, value: float) -> None:
+        """Set the decoder's sigma."""
+        self._sigma = value
 
     def finish(self) -> None:
         """Make the network ready for use."""
+        self.sigma.set(torch.full_like(self.sigma.value, self._sigma))
         self._compiled.store()
         self.network.eval()
+
+    def _follow(self, error: float) -> None:
+        if self.sigma.rule == "heldout":
+            self._sigma = max(math.sqrt(error), SMALLEST)
 
     def _validate(self) -> None:
         compiled, rows = self._compiled, self._heldout

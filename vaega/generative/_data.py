@@ -6,7 +6,6 @@ match, are computed here too, block by block, so that wide tables need no second
 """
 
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Number
@@ -16,6 +15,7 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from vaega.core.errors import InputError
+from vaega.core.threads import captured_warnings
 
 # Numbers in a block of columns, about: 8 MiB of float64.
 BLOCK_ENTRIES = 1 << 20
@@ -356,6 +356,5 @@ def _are_objects(labels: Any) -> bool:
 def _are_classes(y: np.ndarray) -> bool:
     if _are_objects(y):
         return True
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "many classes, is this a regression?" is what we ask
+    with captured_warnings():  # "many classes, is this a regression?" is what we ask
         return type_of_target(y) in ("binary", "multiclass")

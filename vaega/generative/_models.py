@@ -95,10 +95,10 @@ class BaseAutoencoder(GenerativeModel):
     likelihood: str = "gaussian"
     sigma: float | str = "heldout"
     calibration: str = "matched"
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     batch_size: int = 256
     max_epochs: int = 1000
-    patience: int = 40
+    patience: int = 25
     validation: str = "auto"
     validation_fraction: float = 0.2
     class_weight: Any = None
@@ -288,13 +288,13 @@ class VAE(VariationalAutoencoder):
         "bernoulli" the mean, from which the variance follows. "heldout": the noise is `sigma`,
         and classes are where the decoder puts them; that is the likelihood's own noise, but too
         much of it when rows are few.
-    learning_rate : float, default=1e-3
+    learning_rate : float, default=2e-3
         Of Adam.
     batch_size : int, default=256
         Rows of a mini-batch at most; with no more training rows, each step sees all.
     max_epochs : int, default=1000
         Passes over the training rows at most.
-    patience : int, default=40
+    patience : int, default=25
         Epochs without a better held-out ELBO before the training stops (early stopping). The
         weights are those of the best epoch.
     validation : {"auto", "split", "crossfit"}, default="auto"

@@ -347,7 +347,7 @@ def _template(network: Any, sizes: tuple[Any, ...], settings: tuple[tuple[str, A
 
 
 def _empty(tensor: Tensor) -> Tensor:
-    return torch.empty_like(tensor, device="cpu")
+    return torch.empty(tensor.shape, dtype=tensor.dtype)  # empty_like of a meta tensor is slow
 
 
 def copy_network(network: Any, copy_tensor: Callable[[Tensor], Tensor] = torch.clone) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from numbers import Real
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,7 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     (True, False)
     """
 
+    joblib_prefer: ClassVar[str | None] = "threads"  # where folds are resampled side by side
     _estimator_type = "sampler"
     _sampling_type = "over-sampling"
 
@@ -179,6 +180,12 @@ class GenerativeSampler(BaseSampler):
     noise: bool = True
     source: str | None = None
     cache: Any = None
+
+    @property
+    def joblib_prefer(self) -> str | None:  # type: ignore[override]
+        """What joblib is to prefer: threads for vaega's models, which release Python's lock."""
+        own = self.model is None or type(self.model).__module__.startswith("vaega.")
+        return "threads" if own else None
 
     def _check_settings(self) -> None:
         if self.model is not None:

@@ -334,6 +334,10 @@ class Trainer:
         self.network.load_state_dict(self._best)
         self.finish()
 
+    def set_sigma(self, value: float) -> None:
+        """Set the decoder's sigma."""
+        self.sigma.set(torch.full_like(self.sigma.value, value))
+
     def finish(self) -> None:
         """Make the network ready for use, and let go of what only a training needs."""
         self.network.eval()
@@ -395,6 +399,9 @@ class Training(Protocol):
     def restore_best(self) -> None:
         """Take the weights that were saved, for use."""
 
+    def set_sigma(self, value: float) -> None:
+        """Set the decoder's sigma."""
+
     def finish(self) -> None:
         """Make the network ready for use."""
 
@@ -433,7 +440,7 @@ def repeat_loop(trainer: Training, history: History) -> None:
     for epoch in range(history.best_epoch + 1):
         trainer.run_epoch(kl_share=settings.annealing.share(epoch))
         if follows:
-            trainer.sigma.set(torch.full_like(trainer.sigma.value, history.sigma[epoch]))
+            trainer.set_sigma(history.sigma[epoch])
     trainer.finish()
 
 

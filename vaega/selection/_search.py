@@ -232,32 +232,23 @@ class InnerValidation:
         """Return the prepared folds of one partition."""
         labels = [repeat] if repeat else []
         splits = self.split(np.arange(len(self.y)), derive_seed(self.seed, "inner splits", *labels))
-        return prepare_folds(
-            self.X,
-            self.y,
-            splits,
-            preparation=self.preparation,
-            sampler=self.sampler,
-            seed=derive_seed(self.seed, "folds", *labels),
-            n_jobs=self.n_jobs,
-            sample_weight=self.sample_weight,
-        )
+        return self.folds_of(splits, "folds", *labels)
 
     def fitness(self, folds: Sequence[Fold], repeat: int = 0) -> CrossValidatedFitness:
         """Return the fitness of masks on the prepared folds of one partition."""
         labels = [repeat] if repeat else []
         return self._fitness(folds, derive_seed(self.seed, "fitness", *labels))
 
-    def fold_of(self, fit: np.ndarray, validate: np.ndarray, *labels: Any) -> Fold:
-        """Return a prepared fold of these rows."""
-        return prepare_fold(
+    def folds_of(self, splits: Splits, *labels: Any) -> list[Fold]:
+        """Return prepared folds of these rows."""
+        return prepare_folds(
             self.X,
             self.y,
-            fit,
-            validate,
+            splits,
             preparation=self.preparation,
             sampler=self.sampler,
             seed=derive_seed(self.seed, *labels),
+            n_jobs=self.n_jobs,
             sample_weight=self.sample_weight,
         )
 
@@ -442,8 +433,7 @@ class _Vote:
         self.unseen_ratio = (1.0 - self.settings.subsample) / self.settings.subsample
         self.warned: Counter[str] = Counter()
         self.n_fits = 0  # of rankings on unseen rows
-        # Augmented ones are kept: their generators cost more than their memory.
-        self.unseen_folds: dict[int, Fold] = {}
+        self.augmented: dict[int, Fold] = {}  # by the search that did not see their validation rows
         n_searches, share = int(self.settings.n_searches), self.settings.subsample
         self.subsamples = deal_subsamples(
             inner.y,
@@ -453,6 +443,14 @@ class _Vote:
             groups=inner.groups,
         )
         self.rounds = np.arange(n_searches) // n_of_round(share)
+        # Rows of a search and those it does not see, where these are of all classes
+        everyone, n_classes = np.arange(len(inner.y)), len(np.unique(inner.y))
+        pairs = [(rows, np.setdiff1d(everyone, rows)) for rows in self.subsamples]
+        self.with_all_classes = {
+            index: pair
+            for index, pair in enumerate(pairs)
+            if len(np.unique(inner.y[pair[1]])) == n_classes
+        }
 
     def part(self, index: int) -> InnerValidation:
         """Return the rows of a search."""
@@ -521,20 +519,25 @@ class _Vote:
         shape = (len(orders), len(sizes))
         if not len(orders):
             return np.zeros(shape)
-        rows, y = self.subsamples[index], self.inner.y
-        unseen = np.setdiff1d(np.arange(len(y)), rows)
-        if len(np.unique(y[unseen])) < len(np.unique(y)):
+        if index not in self.with_all_classes:
             return np.full(shape, np.nan)
         masks = [prefix_masks(self.bounds.ordered(order), sizes) for order in orders]
         self.n_fits += len(orders) * len(sizes)
-        fold = self.unseen_folds.get(index)
-        if fold is None:
-            fold = self.inner.fold_of(rows, unseen, "unseen", index)
-            if self.inner.sampler is not None:
-                self.unseen_folds[index] = fold
-        with self.inner.fitness_on(fold, "unseen", index) as fitness:
+        with self.inner.fitness_on(self._unseen_fold(index), "unseen", index) as fitness:
             scores = self.search.fold_scores(fitness, np.vstack(masks), self.warned)
         return scores[:, 0].reshape(shape)
+
+    def _unseen_fold(self, index: int) -> Fold:
+        """Return the fold that scores a search on what it did not see.
+
+        Augmented ones are made together and kept: their generators cost more than their memory.
+        """
+        if self.inner.sampler is None:
+            return self.inner.folds_of([self.with_all_classes[index]], "unseen", index)[0]
+        if not self.augmented:
+            folds = self.inner.folds_of(list(self.with_all_classes.values()), "unseen")
+            self.augmented = dict(zip(self.with_all_classes, folds, strict=True))
+        return self.augmented[index]
 
     def _conclude(
         self,
