@@ -281,18 +281,20 @@ def test_what_scikit_learn_refuses_has_no_costs(estimator, weights, rng):
     assert costs_of(estimator, linear_rows(fold, centred=True), fold) is None
 
 
-def fit_two(X, targets, costs, *, intercept=True, constant=0.0, mask=None):
+def fit_two(X, targets, costs, *, intercept=True, constant=0.0, mask=None, gram_of_all=False):
     """Return the decisions for the fit_two rows themselves."""
     n, n_features = X.shape
     rows = np.zeros((n_features, padded(2 * n, np.float64)))
     rows[:, : 2 * n] = np.tile(X, (2, 1)).T
     masks = np.ones((1, n_features), dtype=bool) if mask is None else mask[None]
-    values = np.empty((1, n))
-    fit_binary(masks, rows, targets, costs, intercept, constant, values)
+    values, gram = np.empty((1, n)), np.empty((0, 0, 0))
+    if gram_of_all:
+        gram = (rows[:, :n] @ rows[:, :n].T)[None]
+    fit_binary(masks, rows, targets, costs, intercept, constant, gram, values)
     return values[0]
 
 
-@pytest.mark.parametrize("shape", [(40, 5), (40, 39), (40, 300), (200, 60)])
+@pytest.mark.parametrize("shape", [(40, 5), (40, 39), (40, 300), (200, 60), (600, 20), (256, 31)])
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("cost", [1e-3, 1.0, 1e4])
 def test_the_gradient_of_two_classes_vanishes(shape, intercept, cost, rng):
@@ -308,6 +310,24 @@ def test_the_gradient_of_two_classes_vanishes(shape, intercept, cost, rng):
     np.testing.assert_allclose(offset, offset.mean() if intercept else 0.0, atol=tolerance)
     if intercept:
         assert abs(pulls.sum()) < 1e-9 * costs.sum()
+
+
+@pytest.mark.parametrize("cost", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("gain", [0.5, 5.0])
+def test_a_hessian_that_is_kept_leads_to_the_same_optimum(cost, gain, rng):
+    X = rng.normal(size=(300, 12))
+    X -= X.mean(axis=0)
+    targets = (gain * X[:, 0] + rng.normal(size=300) > 0).astype(float)
+    costs, mask = np.full(300, cost), np.arange(12) % 3 > 0
+    ways = [
+        fit_two(X, targets, costs, mask=mask),
+        fit_two(X, targets, costs, mask=mask, gram_of_all=True),
+        fit_two(X[:, mask], targets, costs * (1.0 + 1e-15 * np.arange(300))),  # uneven
+    ]
+    fitted = LogisticRegression(C=cost, solver="newton-cholesky", tol=1e-12, max_iter=1000)
+    expected = fitted.fit(X[:, mask], targets).decision_function(X[:, mask])
+    for scores in ways:
+        np.testing.assert_allclose(scores, expected, atol=1e-8 * (1.0 + np.abs(expected).max()))
 
 
 def test_a_class_alone_has_no_optimum():

@@ -8,6 +8,8 @@ nearest centroids 0.4.
 """
 
 import math
+import multiprocessing
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -15,10 +17,29 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from llvmlite import binding, ir
 from numba import njit, types
-from numba.core import cgutils
+from numba.core import cgutils, event
 from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _Announcement(event.Listener):
+    """Says once a process that kernels are compiled: a first call may take seconds for it."""
+
+    def __init__(self) -> None:
+        self.said = multiprocessing.parent_process() is not None  # workers leave it to the parent
+
+    def on_start(self, event: Any) -> None:
+        function = getattr(event.data.get("dispatcher"), "py_func", None)
+        if not self.said and getattr(function, "__module__", "").startswith("vaega."):
+            self.said = True
+            print("vaega: compiling kernels, once on this machine", file=sys.stderr, flush=True)
+
+    def on_end(self, event: Any) -> None:
+        """Say nothing."""
+
+
+event.register("numba:compile", _Announcement())  # kernels that are cached are not compiled
 
 
 def kernel(function: Function) -> Function:

@@ -30,6 +30,7 @@ from vaega.engines._base import (
     has_valid_params,
     softmax_of_scores,
 )
+from vaega.engines._linear_forms import ColumnGram
 
 RESPONSE_METHODS: tuple[str, ...] = (PREDICT, DECISION, PROBA)
 SAMPLE_WEIGHT = True
@@ -100,7 +101,10 @@ def _fit(
         return np.ascontiguousarray(scores.transpose(0, 2, 1))
     scores = np.empty((len(masks), rows.n_validate))
     scaling = float(estimator.intercept_scaling) if liblinear and estimator.fit_intercept else 0.0
-    fit_binary(masks, rows.values, rows.codes.astype(float), costs, intercept, scaling, scores)
+    is_even = scaling == 0.0 and float(np.ptp(costs)) == 0.0
+    gram = rows.gram.for_masks(masks) if is_even else np.empty((0, 0, 0))
+    targets = rows.codes.astype(float)
+    fit_binary(masks, rows.values, targets, costs, intercept, scaling, gram, scores)
     return scores[:, :, None]
 
 
@@ -136,6 +140,7 @@ class LinearRows:
     n_validate: int
     well_scaled: bool  # Whether columns are finite and of sizes that no digits are lost
     X_dtype: np.dtype[Any]  # Of the fit rows before
+    gram: ColumnGram  # Of the fit rows
 
 
 _NO_SPREAD = 1e-24  # of a constant column: rounding
@@ -159,7 +164,8 @@ def _make_rows(fold: Fold, centred: bool) -> LinearRows:
         if centred:
             values[:, : n_fit + n_validate] -= means
         well_scaled = _is_well_scaled(values[:, :n_fit], values[:, : n_fit + n_validate])
-    return LinearRows(values, classes, codes, n_validate, well_scaled, fold.X_fit.dtype)
+    gram = ColumnGram(values, n_fit)
+    return LinearRows(values, classes, codes, n_validate, well_scaled, fold.X_fit.dtype, gram)
 
 
 def _is_well_scaled(fit: np.ndarray, all_rows: np.ndarray) -> bool:
@@ -270,12 +276,19 @@ _FLATTER = 0.5  # how steep the loss may rise at the end of a step, against its 
 _LANES = 8
 
 
+# With so many rows, and so many for each column, the Hessian is what a step costs: it is kept while
+# steps with it shrink fast.
+_MANY_ROWS, _ROWS_PER_COLUMN = 256, 8
+_SHRINKING, _CHORD_ERROR = 0.3, 1e-10  # of a step to the one before; what is left behind the last
+
+
 @kernel
-def fit_binary(masks, rows, targets, costs, intercept, constant, values):  # type: ignore[no-untyped-def]
+def fit_binary(masks, rows, targets, costs, intercept, constant, gram_of_all, values):  # type: ignore[no-untyped-def]
     """Fit one logistic regression a mask, and write its decisions for the validation rows.
 
     Each minimises ``sum_i costs_i (log(1 + exp(f_i)) - targets_i f_i) + |w|^2 / 2``, where `f` is
-    linear in the columns of the mask.
+    linear in the columns of the mask. `gram_of_all` are the inner products of all columns, (1,
+    n_columns, n_columns), where all costs are equal and no column is constant; else (0, 0, 0).
     """
     n_fit, n_validate, width = len(targets), values.shape[1], rows.shape[1]
     most = min(largest_count(masks) + 1, n_fit) + 1
@@ -283,12 +296,21 @@ def fit_binary(masks, rows, targets, costs, intercept, constant, values):  # typ
     reduced, gram, rest = np.empty((most, width)), np.empty((n_fit, width)), np.empty(n_fit)
     scratch = np.empty((2, n_fit, wide)), np.empty((2, most, wide)), np.empty((5, width))
     weights, final = np.empty((3, wide)), np.empty((1, width))
+    whole = -(-most // _BLOCK) * _BLOCK if n_fit >= _MANY_ROWS else 0
+    squares = np.empty((whole, whole)), np.empty((whole + 32, whole))
     order, columns = np.arange(most), np.empty(masks.shape[1], dtype=np.int64)
     for m in range(len(masks)):
         chosen = columns[: select(masks[m], columns)]
         q = reduce_rows(reduced, gram, rest, rows, chosen, n_fit, constant)
         q = transpose_rows(scratch[0][0], reduced, n_fit, q, intercept)
-        done = _minimise_binary(reduced, q, targets, costs, intercept, scratch, weights)
+        if n_fit >= max(_MANY_ROWS, _ROWS_PER_COLUMN * q):
+            _fill_first_hessian(squares[0], gram_of_all, chosen, costs[0], n_fit, intercept)
+            start = len(gram_of_all) > 0
+            done = _minimise_by_chords(
+                reduced, q, targets, costs, intercept, start, scratch, squares, weights
+            )
+        else:
+            done = _minimise_binary(reduced, q, targets, costs, intercept, scratch, weights)
         multiply(final, weights[:1], order[:q], reduced, order[:q])
         for i in range(n_validate):
             values[m, i] = final[0, n_fit + i] if done else np.nan
@@ -349,6 +371,92 @@ def _minimise_binary(reduced, q, targets, costs, intercept, scratch, weights):  
             slope,
         )
     return False
+
+
+@kernel
+def _minimise_by_chords(  # type: ignore[no-untyped-def]
+    reduced, q, targets, costs, intercept, has_hessian, scratch, squares, weights
+):
+    """Take Newton's steps with a Hessian that is kept while they shrink fast.
+
+    Each step leaves an error of about itself times its share in the one before. With `has_hessian`
+    the first matrix of `squares` is the Hessian at the start, less the penalty.
+    """
+    (table, scaled), _, margins = scratch
+    n, wide = len(targets), -(-q // _LANES) * _LANES
+    order, indices = np.arange(n), np.arange(q)
+    used = -(-n // _LANES) * _LANES
+    scores, shares, scale, residuals = margins[0], margins[1], margins[2], margins[3:4]
+    moves, inverse = margins[4:5, :used], squares[0]
+    weight, step, force = weights[0], weights[1], weights[2:3, :wide]
+    free = q - 1 if intercept else q
+    weight[:q] = 0.0
+    scores[:n] = 0.0
+    shares[:n] = 0.5
+    before, is_new = np.inf, True
+    for _ in range(_MAX_STEPS):
+        if is_new:
+            if not has_hessian:
+                _fill_hessian(inverse, q, table, scaled, shares, costs, order)
+            has_hessian = False
+            for j in range(free):
+                inverse[j, j] += 1.0
+            if not invert(inverse, q, squares[1]):
+                return False
+        for i in range(n):
+            residuals[0, i] = costs[i] * (targets[i] - shares[i])
+        multiply(force, residuals, order, table, order)
+        for j in range(free):
+            force[0, j] -= weight[j]
+        multiply(weights[1:2, :wide], force, indices, inverse[:, :wide], indices)
+        multiply(moves, weights[1:2], indices, reduced, indices)
+        largest = _find_largest(moves, margins[2], n)
+        if not largest < np.inf:
+            return False
+        left = largest if is_new else largest / before  # what another step would leave, over this
+        if largest * left <= (_BINARY_LAST_STEP**2 if is_new else _CHORD_ERROR):
+            weight[:q] += step[:q]
+            return True
+        if not is_new and left > _SHRINKING:
+            is_new = True
+            continue
+        slope = 0.0
+        for j in range(q):
+            slope -= step[j] * force[0, j]
+        _search_step(
+            scores, shares, scale, residuals[0], moves[0], targets, costs, weight, step,
+            free, q, slope,
+        )  # fmt: skip
+        before, is_new = largest, False
+    return False
+
+
+@kernel
+def _fill_first_hessian(out, gram_of_all, chosen, cost, n, intercept):  # type: ignore[no-untyped-def]
+    # Of shares of one half. Products are written from the diagonal on; centred columns have none
+    # with the intercept.
+    if not len(gram_of_all):
+        return
+    size, factor = len(chosen), 0.25 * cost
+    for i in range(size):
+        above = gram_of_all[0, chosen[i]]
+        for j in range(i, size):
+            out[i, j] = out[j, i] = factor * above[chosen[j]]
+    if intercept:
+        out[size, : size + 1] = 0.0
+        out[: size + 1, size] = 0.0
+        out[size, size] = factor * n
+
+
+@kernel
+def _fill_hessian(out, q, table, scaled, shares, costs, order):  # type: ignore[no-untyped-def]
+    wide = -(-q // _LANES) * _LANES
+    for i in range(len(order)):
+        curvature = costs[i] * shares[i] * (1.0 - shares[i])
+        for j in range(wide):
+            scaled[i, j] = curvature * table[i, j]
+    multiply_upper(out[:q, :wide], table[:, :q].T, order, scaled, order)
+    mirror(out, q)
 
 
 @kernel
