@@ -9,11 +9,11 @@ is timed once, and of 38 rows alone. Beside them, where they are installed, pyth
 epochs, the same latent size) and TVAE (300 epochs, of the first 200 columns alone), as they come.
 
 Quality, level or not: autoencoders in the span and, with the learning rate of before, in the
-columns, on five sets whose columns outnumber the rows. Held-out log density a row, within-class variance of generated over that
-of real rows, and balanced accuracy on rows that nothing saw, of ridge, 3-NN and Gaussian naive
-Bayes, mean of the three: fitted on generated rows alone, and on real and generated ones. Intervals
-are Student's, of the paired differences over splits (leukemia, gcm1363, Yeoh: half of the rows
-held out, corrected for the overlap) or draws.
+columns, on five sets whose columns outnumber the rows. Held-out log density a row, within-class
+variance of generated over that of real rows, and balanced accuracy on rows that nothing saw, of
+ridge, 3-NN and Gaussian naive Bayes, mean of the three: fitted on generated rows alone, and on real
+and generated ones. Intervals are Student's, of the paired differences over splits (leukemia,
+gcm1363, Yeoh: half of the rows held out, corrected for the overlap) or draws.
 
 Writes results/benchmarks/augmented_fit.md.
 """
@@ -116,7 +116,7 @@ def rivals_of(X):
             folder, num_epochs=100, per_device_train_batch_size=len(rows), no_cuda=True
         )
         pipeline = TrainingPipeline(network, settings)
-        with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
+        with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
             seconds["pythae"] = timed(lambda: pipeline(train_data=rows), 1)
     with suppress(ImportError):
         from ctgan import TVAE

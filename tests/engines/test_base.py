@@ -19,6 +19,7 @@ from vaega.core.errors import InputError
 from vaega.engines._base import (
     classify,
     column_blocks,
+    has_valid_params,
     scale_fold,
     softmax_of_scores,
     split_pipeline,
@@ -32,6 +33,14 @@ def test_a_margin_has_to_exceed_the_error_bounds_of_both_scores():
     codes, certain = classify(scores, np.array([0.4, 0.6, 0.0]))
     assert codes[:2].tolist() == [[2], [0]]
     assert certain.tolist() == [True, False, False]
+
+
+def test_parameters_are_validated_anew_when_they_have_changed():
+    classifier = KNeighborsClassifier(3)
+    assert has_valid_params(classifier)
+    assert not has_valid_params(classifier.set_params(n_neighbors=-1))
+    assert not has_valid_params(classifier)
+    assert has_valid_params(classifier.set_params(n_neighbors=5))
 
 
 def test_one_score_is_of_the_second_class_if_positive():

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.model_selection import StratifiedKFold
 
+from vaega import VAE, GenerativeSampler
 from vaega.core.errors import InputError
 from vaega.data._preprocess import Preprocessor
 from vaega.data._splits import Fold
@@ -34,6 +36,9 @@ class Doubling(BaseEstimator):
     def fit_resample(self, X, y):
         step = np.random.default_rng(self.random_state).normal()
         return np.vstack([X, X + step]), np.r_[y, y]
+
+
+SAMPLER = GenerativeSampler(VAE((8,), 2, max_epochs=5), n_per_class=5)
 
 
 def test_synthetic_rows_come_behind_the_real_ones(two_clouds):
@@ -85,6 +90,21 @@ def test_a_seed_that_the_user_set_stays(two_clouds):
     one, _ = augment(X, y, Doubling(random_state=5), seed=1)
     two, _ = augment(X, y, Doubling(random_state=5), seed=2)
     np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("sampler", [SAMPLER, Doubling()])
+def test_folds_have_the_bits_of_one_after_the_other(two_clouds, sampler):
+    X, y = two_clouds
+    splits = list(StratifiedKFold(5).split(X, y))
+    ways = [prepare_folds(X, y, splits, sampler=sampler, seed=0, n_jobs=n) for n in (1, 2)]
+    for one, other in zip(*ways, strict=True):
+        np.testing.assert_array_equal(one.X_fit, other.X_fit)
+        assert len(one.X_fit) > one.n_real
+
+
+def test_models_of_vaega_are_trained_in_threads():
+    assert GenerativeSampler(VAE()).joblib_prefer == GenerativeSampler().joblib_prefer == "threads"
+    assert GenerativeSampler(Doubling()).joblib_prefer is None  # who knows what it shares
 
 
 def test_no_sampler(two_clouds):

@@ -189,8 +189,11 @@ def test_a_stack_is_the_mean_worth_of_ranks_by_weight():
     views = Views(("a", "b"), np.array([[3.0, 2.0, 1.0], [0.1, 0.3, 0.2]]))
     worth = np.exp(-np.array([[0, 1, 2], [2, 0, 1]]) / 50)
     np.testing.assert_allclose(views.worth, worth.mean(axis=0))
-    weighted = replace(views, weights=np.array([1.0, 0.0]))
+    weighted = views.weighted(np.array([1.0, 0.0]))
     np.testing.assert_allclose(weighted.worth, worth[0])
+    assert weighted.orders is views.orders  # sorted once
+    anew = replace(views, weights=np.array([1.0, 0.0]))
+    np.testing.assert_array_equal(weighted.worth, anew.worth)
     np.testing.assert_array_equal(views.ranks, [[0, 1, 2], [2, 0, 1]])
 
 

@@ -95,6 +95,7 @@ class Span(Columns):
         turn = torch.linalg.qr(mixture)[0]
         share = table.n_features / len(roots)  # entries that a coordinate stands for
         self.basis = (rows.T @ vectors / roots) @ turn * share**0.5  # (n_varying, r)
+        self._single = self.basis.float()  # for what is rounded to float32 anyway
         coordinates = ((vectors * roots) @ turn / share**0.5).float().numpy()
         objective = replace(settings.training.objective, likelihood=Gaussian(share))
         super().__init__(
@@ -126,14 +127,10 @@ class Span(Columns):
         return (torch.from_numpy(rows).double() @ self.basis.T).numpy()
 
     def wide_codec(self, codec: NetworkCodec) -> NetworkCodec:
+        # Float32 in double precision, as the weights of a network that was trained so: what is
+        # stored and loaded has the same bits.
         p, r = self.basis.shape
-        wide = self._changed(codec, p, self.basis.T * (r / p), self.basis)
-        ends = wide.network.first_layer, wide.network.decoder.output
-        for part in (part for layer in ends for part in layer.parameters()):
-            # Float32 in double precision, as the weights of a network that was trained so: what is
-            # stored and loaded has the same bits.
-            part.data = part.data.float().double()
-        return wide
+        return self._changed(codec, p, self._single.T, self._single, share=r / p)
 
     def with_density(
         self, state: FittedState, codec: NetworkCodec, index: np.ndarray
@@ -149,17 +146,20 @@ class Span(Columns):
         return replace(state, codec=changed, sigma=np.ones(r)), rows.numpy(), constant
 
     def _changed(
-        self, codec: NetworkCodec, n_features: int, back: Tensor, forth: Tensor
+        self, codec: NetworkCodec, n_features: int, back: Tensor, forth: Tensor, share: float = 1.0
     ) -> NetworkCodec:
-        """Return a network of rows x for one of coordinates s, with s = back x and x = forth s."""
+        """Return a network of rows x for one of coordinates s, s = share back x and x = forth s."""
         network, r = copy_network(codec.network), self.basis.shape[1]
         first, last = network.first_layer, network.decoder.output
         back, forth = back.to(first.weight.device), forth.to(first.weight.device)
         with torch.no_grad():
             seen, told = first.weight[:, :r], first.weight[:, r:]
-            first.weight = nn.Parameter(torch.cat([seen @ back, told], dim=1))
-            last.weight = nn.Parameter(forth @ last.weight)
-            last.bias = nn.Parameter(forth @ last.bias)
+            seen = ((share * seen).to(back.dtype) @ back).double()
+            if told.shape[1]:
+                seen = torch.cat([seen, told], dim=1)
+            first.weight = nn.Parameter(seen)
+            last.weight = nn.Parameter((forth @ last.weight.to(forth.dtype)).double())
+            last.bias = nn.Parameter((forth @ last.bias.to(forth.dtype)).double())
         first.in_features, last.out_features = first.weight.shape[1], n_features
         return replace(codec, network=network, likelihood=Gaussian())
 
