@@ -76,13 +76,16 @@ def experiment(tmp_path, rows, outer, arm):
 
 
 def split_by_trial(events):
-    """Cut the events behind the first predict after each opening of test rows."""
-    parts, start, opened = [], 0, False
-    for place, (kind, _, _) in enumerate(events):
-        opened = opened or kind == "open"
-        if opened and kind == "predict":
-            parts.append(events[start : place + 1])
-            start, opened = place + 1, False
+    """Cut the events behind what the final models predict after each opening of test rows."""
+    kinds = [kind for kind, _, _ in events]
+    opened = [place for place, kind in enumerate(kinds) if kind == "open"]
+    parts, start = [], 0
+    for place in opened:
+        end = place + 1
+        while end < len(kinds) and (kinds[end] == "predict" or "predict" not in kinds[place:end]):
+            end += 1  # one of real and generated rows, and one of the real ones alone
+        parts.append(events[start:end])
+        start = end
     assert start == len(events)
     return parts
 

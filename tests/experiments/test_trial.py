@@ -13,7 +13,13 @@ from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import ArmConfig, ProtocolConfig
 from vaega.experiments.protocols import HonestProtocol, SealedRows
 from vaega.experiments.registry import make_sampler
-from vaega.experiments.trial import AnsweredOnce, brier_score, class_figures, describe_generator
+from vaega.experiments.trial import (
+    AnsweredOnce,
+    brier_score,
+    class_figures,
+    describe_generator,
+    score_heldout,
+)
 
 
 def rows(n_classes, n=60):
@@ -63,6 +69,35 @@ def test_answers_are_the_classifiers_and_given_once(metric):
     assert get_scorer(metric)(asked, X, y) == get_scorer(metric)(model, X, y)
     assert asked.predict_proba(X) is asked.predict_proba(X)
     assert not hasattr(asked, "decision_function")
+
+
+def fitted(final):
+    data = load_dataset("sklearn:wine")
+    trial = next(iter(HonestProtocol(ProtocolConfig(inner_folds=3)).trials(data, 0)))
+    arm = ArmConfig(generator={"kind": "class_gaussian"}, amount=30)
+    return score_heldout(
+        trial,
+        np.arange(13) < 5,
+        GaussianNB(),
+        get_scorer("accuracy"),
+        Preprocessor(["standardize"]),
+        None if final is None else make_sampler(arm, 3, device="cpu", cache=None),
+        rows=final or "both",
+    )
+
+
+def test_a_final_model_is_fitted_on_the_same_features_with_and_without_generated_rows():
+    both, augmented, real, without = map(fitted, ("both", "augmented", "real", None))
+    assert both.score == augmented.score
+    assert both.score_on_real == real.score == without.score
+    assert augmented.score_on_real is real.score_on_real is without.score_on_real is None
+    np.testing.assert_array_equal(both.selected, real.selected)
+    real_predictions = real.predictions["prediction"]
+    np.testing.assert_array_equal(both.predictions["prediction_real"], real_predictions)
+    hits = both.predictions["prediction"] == both.predictions["label"]
+    assert hits.mean() == pytest.approx(both.score)
+    data = load_dataset("sklearn:wine")
+    np.testing.assert_array_equal(data.y[both.predictions["row"]], both.predictions["label"])
 
 
 GENERATORS = {

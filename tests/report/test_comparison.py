@@ -1,6 +1,7 @@
 """Experiments compared: together where they share splits, and in ranks over datasets."""
 
 import json
+import math
 import shutil
 
 import pandas as pd
@@ -8,7 +9,12 @@ import pytest
 
 from tests.report.experiments import ARMS, run_small
 from vaega.core.errors import InputError, ResultsError
-from vaega.report._comparison import compare_experiments, read_trial_scores
+from vaega.report._comparison import (
+    compare_experiments,
+    comparison_text,
+    read_trial_scores,
+    row_effects,
+)
 
 
 @pytest.fixture
@@ -32,6 +38,43 @@ def test_splits_that_overlap_say_by_how_much(folder, tmp_path):
     scores = read_trial_scores(folds)
     assert scores.test_share == pytest.approx(1 / 3)
     assert len(scores.by_pair("n_features")) == 4
+
+
+def test_effects_on_selection_and_final_model_add_up_and_are_those_of_the_trials(folder):
+    scores = read_trial_scores(folder)
+    assert scores.bases == ("original",)
+    effects = row_effects(scores)
+    assert [one.arm for one in effects] == ["jitter"] * 3 + ["bootstrap"] * 3
+    heldout, real = scores.by_pair("heldout_score"), scores.by_pair("heldout_real")
+    assert real["original"].isna().all()
+    for selection, final, together in (effects[:3], effects[3:]):
+        assert selection.difference + final.difference == pytest.approx(together.difference)
+        arm = selection.arm
+        expected = (real[arm] - heldout["original"]).mean()
+        assert selection.difference == pytest.approx(expected)
+        assert final.difference == pytest.approx((heldout[arm] - real[arm]).mean())
+    assert all(math.isnan(one.low) and math.isnan(one.p_value) for one in effects)  # three runs
+
+
+def test_five_trials_have_intervals_of_effects(tmp_path):
+    arms = {"original": {}, "f": {"selector": {"kind": "f_classif", "size": 4}}}
+    arms["bootstrap"] = {"generator": {"kind": "bootstrap"}, "amount": 20}
+    folder = run_small(tmp_path, seeds=2, arms=arms, outer="kfold", n_splits=3)
+    scores = read_trial_scores(folder)
+    assert scores.bases == ("original",)  # an arm that does not search is none
+    selection, final, together = row_effects(scores)
+    assert selection.n == 6
+    for one in (selection, final, together):
+        assert one.low <= one.difference <= one.high or math.isnan(one.low)
+    comparison = compare_experiments([folder])
+    assert "final model" in comparison_text(comparison, "markdown", command="")
+    assert "final model" in comparison_text(comparison, "latex", command="")
+    (pair,) = [
+        one for one in comparison.datasets[0].comparisons
+        if {one.first, one.second} == {"bootstrap", "original"}
+    ]  # fmt: skip
+    assert together.difference == pytest.approx(pair.difference)
+    assert (together.low, together.high) == pytest.approx((pair.low, pair.high), nan_ok=True)
 
 
 def test_a_run_that_failed_is_missing(folder, tmp_path):

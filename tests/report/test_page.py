@@ -40,7 +40,15 @@ def sections(folder):
 
 def test_every_section_from_the_folder_alone(folder):
     by_title = sections(folder)
-    assert list(by_title) == ["Selection, probabilities and cost", "Classes", "Synthetic rows"]
+    assert list(by_title) == [
+        "Selection, probabilities and cost", "What generated rows do", "Classes", "Synthetic rows",
+    ]  # fmt: skip
+    effects = by_title["What generated rows do"].table
+    assert [row[:3] for row in effects.rows] == [
+        [arm, "original", effect]
+        for arm in ("jitter", "bootstrap")
+        for effect in ("selection", "final model", "together")
+    ]
     figures = by_title["Selection, probabilities and cost"].table
     assert "precision" not in figures.columns  # nobody knows the truth about wine
     assert [row[0] for row in figures.rows] == ["original", "jitter", "bootstrap"]
@@ -68,11 +76,12 @@ def test_results_of_an_earlier_version_are_read(folder):
         for trial in metrics["trials"]:
             trial.pop("brier")
             trial.pop("n_reused")
+            trial.pop("heldout_real", None)
         path.write_text(json.dumps(metrics))
     for path in folder.glob("runs/*/generator.json"):
         path.unlink()
     runs = pd.read_csv(folder / "runs.csv")
-    runs = runs.drop(columns=["n_reused", "brier", "precision", "recall"])
+    runs = runs.drop(columns=["n_reused", "brier", "precision", "recall", "heldout_real"])
     runs.to_csv(folder / "runs.csv", index=False)
     assert list(sections(folder)) == ["Selection, probabilities and cost"]
     assert "asked" in sections(folder)["Selection, probabilities and cost"].table.columns

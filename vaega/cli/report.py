@@ -64,6 +64,13 @@ def print_record(folder: Path) -> None:
     click.echo(json.dumps(summary_record(read_results(folder)), indent=2))
 
 
+def print_effects(effects: Any) -> None:
+    """Print what generated rows do to selection and final model, where an arm adds some."""
+    if effects.rows:
+        print_table(effects)
+        click.echo("\n".join([*effects.notes, ""]))
+
+
 def _print_summary(results: Any, kind: str) -> None:
     from vaega.experiments.config import statement_of
     from vaega.report._results import summary_table, summary_text
@@ -72,6 +79,7 @@ def _print_summary(results: Any, kind: str) -> None:
         click.echo(summary_text(results, kind), nl=False)
         return
     print_table(summary_table(results.summary, title=str(results.config["name"])))
+    print_effects(results.effects)
     click.echo(statement_of(results.config))
 
 
@@ -129,4 +137,5 @@ def _print_comparison(comparison: Any) -> None:
         print_table(arm_table(one, title=f"{one.dataset}: {comparison.measure}"))
         print_table(pair_table(one))
         click.echo("\n".join([*one.notes, ""]))
+        print_effects(one.effects)
     click.echo("\n".join(comparison.sentences))

@@ -247,6 +247,7 @@ class ProtocolConfig(Section):
     test_size: Fraction = 0.3
     n_splits: Annotated[int, Field(strict=True, ge=2)] = 5
     n_repeats: Count = 1
+    final: Literal["both", "augmented", "real"] = "both"
     synthetic_test_share: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.0
     exchange_labels: Annotated[bool, Field(strict=True)] = False
     generators: Count | None = None

@@ -39,8 +39,9 @@ class TrialOptions:
 class SealedRows:
     """Test rows that can be read once, and say so when somebody tries again."""
 
-    def __init__(self, X: np.ndarray, y: np.ndarray) -> None:
+    def __init__(self, X: np.ndarray, y: np.ndarray, indices: np.ndarray | None = None) -> None:
         self._rows: tuple[np.ndarray, np.ndarray] | None = (X, y)
+        self.indices = indices  # Among all rows of the data set
 
     def open(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows and forget them."""
@@ -153,7 +154,7 @@ class HonestProtocol:
 
     config: "ProtocolConfig"  # The section ``protocol`` of a configuration
     name = "honest"  # As in a configuration
-    keys = frozenset({"inner_folds"})  # Of the section, beside those that all protocols read
+    keys = frozenset({"inner_folds", "final"})  # Of the section, beside what all protocols read
     is_transductive = False  # Whether the search sees the test rows: nothing is held out then
     columns = ()  # Of ``runs.csv``, beside those that all protocols have
     fitness_rows = "inner folds of the training rows"
@@ -184,7 +185,7 @@ class HonestProtocol:
             X, y = rows.X[split.train], rows.y[split.train]
             groups = None if rows.groups is None else rows.groups[split.train]
             inner = InnerSplits(y, groups, rows.class_names, self.config.inner_folds)
-            test = SealedRows(rows.X[split.test], rows.y[split.test])
+            test = SealedRows(rows.X[split.test], rows.y[split.test], split.test)
             trial = Trial(X, y, inner, groups, test, trial_seed)
             trial.inner  # noqa: B018  making the splits says what is wrong with them
             yield trial if permutation is None else trial.with_permuted_labels(permutation)

@@ -28,6 +28,7 @@ from vaega.core.files import path_inside, plain, read_json, write_json, write_te
 from vaega.core.tables import csv_text, json_records
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, load_config
+from vaega.experiments.intervals import Interval, heldout_interval, overlap_share
 from vaega.experiments.protocols import PROTOCOLS
 from vaega.experiments.runs import Run
 from vaega.selection._stability import StabilityEstimate, nogueira_interval
@@ -84,6 +85,11 @@ class RunRecord:
     def selected(self) -> pd.DataFrame:
         """Return one row a selected feature of each trial."""
         return pd.read_csv(self.folder / "selected.csv", dtype={"name": str})
+
+    def predictions(self) -> pd.DataFrame:
+        """Return what the final model predicted of the test rows; empty where that is not kept."""
+        path = self.folder / "predictions.csv"
+        return pd.read_csv(path) if path.is_file() else pd.DataFrame()
 
     def masks(self) -> np.ndarray | None:
         """Return what each trial selected, (n_trials, n_columns); None where that is not known."""
@@ -249,6 +255,11 @@ class Store:
         folder = self.run_folder(run.id)
         write_text(folder / "history.csv", csv_text(_histories(results)))
         write_text(folder / "selected.csv", csv_text(_selections(results, feature_names)))
+        predictions = [one.predictions.assign(trial=k) for k, one in enumerate(results)]
+        if all(len(table) for table in predictions):
+            table = pd.concat(predictions, ignore_index=True)
+            ordered = table[["trial", *table.columns.drop("trial")]]
+            write_text(folder / "predictions.csv", csv_text(ordered))
         metrics = _metrics(results, relevant, seconds) | {"n_columns": len(feature_names)}
         metrics |= dict(about or {})
         described = [result.generator for result in results if result.generator is not None]
@@ -278,7 +289,12 @@ class Store:
             table[column] = table[column].astype("Int64")
         nulls = [_row(run, metrics) for run, metrics in recorded if run.permutation is not None]
         null = pd.DataFrame(nulls, columns=NULL_COLUMNS)
-        summary = summarise(table, self._agreement(recorded), null)
+        done = [run for run, metrics in recorded if _counts(run, metrics)]
+        records: dict[str, list[RunRecord]] = {}
+        for run in done:
+            records.setdefault(run.arm, []).append(self.record(run.id))
+        intervals = heldout_intervals(records)
+        summary = summarise(table, self._agreement(recorded), null, intervals)
         write_text(self.folder / "runs.csv", csv_text(table))
         write_text(self.folder / "summary.csv", csv_text(summary))
         if nulls:
@@ -290,9 +306,29 @@ class Store:
     ) -> dict[str, StabilityEstimate | None]:
         masks: dict[str, list[np.ndarray | None]] = {}
         for run, metrics in recorded:
-            if run.permutation is None and metrics.get("status") == "done":
+            if _counts(run, metrics):
                 masks.setdefault(run.arm, []).append(self.record(run.id).masks())
         return {arm: measure_agreement(arm_masks) for arm, arm_masks in masks.items()}
+
+
+def _counts(run: Run, metrics: Mapping[str, Any]) -> bool:
+    """Return whether a run belongs to the summary of its arm."""
+    return run.permutation is None and metrics.get("status") == "done"
+
+
+def heldout_intervals(records: Mapping[str, Sequence[RunRecord]]) -> dict[str, Interval]:
+    """Return the interval of each arm's mean held-out score, of its finished runs."""
+    return {arm: _interval_of(runs) for arm, runs in records.items() if runs}
+
+
+def _interval_of(records: Sequence[RunRecord]) -> Interval:
+    settings = records[0].config
+    share = overlap_share(settings["protocol"])
+    trials = [(record.metrics or {})["trials"] for record in records]
+    scores = [np.array([float(trial["heldout_score"]) for trial in run]) for run in trials]
+    predictions = [record.predictions() for record in records] if share is None else []
+    metric = str(settings["fitness"]["metric"])
+    return heldout_interval(scores, predictions, metric=metric, test_share=share)
 
 
 def _row(run: Run, metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -494,8 +530,8 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 RUN_COLUMNS = (
-    "dataset", "arm", "seed", "status", "heldout_score", "inner_score", "optimism", "n_features",
-    "n_asked", "n_distinct", "seconds", "n_reused", "brier", "precision", "recall",
+    "dataset", "arm", "seed", "status", "heldout_score", "heldout_real", "inner_score", "optimism",
+    "n_features", "n_asked", "n_distinct", "seconds", "n_reused", "brier", "precision", "recall",
     "led_by",
 )  # fmt: skip
 _COUNTS = ("n_asked", "n_distinct", "n_scored", "n_reused")
@@ -515,11 +551,21 @@ def summarise(
     runs: pd.DataFrame,
     agreement: Mapping[str, StabilityEstimate | None] | None = None,
     null: pd.DataFrame | None = None,
+    intervals: Mapping[str, Interval] | None = None,
 ) -> pd.DataFrame:
-    """Return each arm's means over its finished runs, with an interval of the held-out score."""
+    """Return each arm's means over its finished runs, with an interval of the held-out score.
+
+    Without `intervals`, see `heldout_intervals`, runs count as independent of each other.
+    """
     done = runs[runs["status"] == "done"]
+    ends = {
+        arm: {"heldout_low": low, "heldout_high": high}
+        for arm, (low, high) in (intervals or {}).items()
+    }
     rows = [
-        _summarise_arm(str(dataset), str(arm), group) | _stability((agreement or {}).get(str(arm)))
+        _summarise_arm(str(dataset), str(arm), group)
+        | ends.get(str(arm), {})
+        | _stability((agreement or {}).get(str(arm)))
         for (dataset, arm), group in done.groupby(["dataset", "arm"], sort=False)
     ]
     further = [name for name in PROTOCOL_COLUMNS if name in runs]
@@ -531,7 +577,7 @@ def summarise(
 
 
 def mean_interval(values: np.ndarray, *, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Return the mean and Student's interval of it."""
+    """Return the mean and Student's interval of it, of values that are independent draws."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, float("nan"), float("nan")

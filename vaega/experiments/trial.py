@@ -1,6 +1,7 @@
 """One trial of a run: search on training rows, final model, one look at the test rows, record."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import wraps
 from typing import Any
@@ -34,6 +35,9 @@ from vaega.selection._search import InnerValidation, Search, SearchResult
 from vaega.selection._stability import nogueira
 from vaega.selection._voting import frequent_columns
 
+# The figure of a trial whose final model was fitted on the real rows too, on the same features
+HELDOUT_REAL = "heldout_real"
+
 
 @dataclass(frozen=True, eq=False)
 class TrialResult:
@@ -58,6 +62,8 @@ class TrialResult:
     brier: float | None = None
     # Precision, recall and F1 of the final model on the test rows, class by class
     classes: list[dict[str, Any]] = field(default_factory=list)
+    # What the final model predicted of the test rows, see `predictions_of`
+    predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
     # After a vote: what the selection comes from, and the rankings that competed on unseen rows
     led_by: str = ""
     candidates: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -77,6 +83,10 @@ class FinalModel:
     # See `vaega.experiments.trial.class_figures`
     classes: list[dict[str, Any]] = field(default_factory=list)
     brier: float | None = None  # See `vaega.experiments.trial.brier_score`
+    # See `vaega.experiments.trial.predictions_of`
+    predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    # Metric of the same features' classifier, fitted on the real rows alone, where it was asked for
+    score_on_real: float | None = None
 
 
 def run_trial(
@@ -103,8 +113,9 @@ def run_trial(
     if describe and sampler is not None:
         described = describe_generator(trial, sampler, preparation)
     final = score_heldout(
-        trial, search.mask, inner.estimator, inner.scorer, preparation, sampler, columns
-    )
+        trial, search.mask, inner.estimator, inner.scorer, preparation, sampler, columns,
+        config.protocol.final,
+    )  # fmt: skip
     gate = None if selected is None else selected.record
     return replace(_result(search, final), generator=described, gate=gate)
 
@@ -123,8 +134,10 @@ def _result(search: SearchResult, final: FinalModel) -> TrialResult:
         n_searches=len(search.masks),
         agreement=nogueira(search.masks) if several else None,
         warnings=dict(search.evaluations.warnings + final.warnings),
+        extra={} if final.score_on_real is None else {HELDOUT_REAL: final.score_on_real},
         brier=final.brier,
         classes=final.classes,
+        predictions=final.predictions,
         led_by=search.led_by,
         candidates=search.candidates,
     )
@@ -223,24 +236,67 @@ def score_heldout(
     preparation: Preparation,
     sampler: Any,
     columns: np.ndarray | None = None,
+    rows: str = "both",
 ) -> FinalModel:
-    """Fit the final model on all training rows and score it on the test rows, which it opens."""
+    """Fit the final model on all training rows and score it on the test rows, which it opens.
+
+    With a sampler on real and generated rows, on real ones ("real"), or on either, so that what the
+    rows do to the selection and to the final model can be told apart ("both").
+    """
     columns = np.arange(trial.X.shape[1]) if columns is None else columns
     fitted = seed_unset(clone(preparation), derive_seed(trial.seed, "final preparation"))
     fitted.fit(trial.X[:, columns], trial.y)
     X, y = fitted.transform(trial.X[:, columns]), trial.y
-    if sampler is not None:
-        X, y = augment(X, y, sampler, seed=derive_seed(trial.seed, "final sampler"))
+    fit_rows = [(X, y)]
+    if sampler is not None and rows != "real":
+        both = augment(X, y, sampler, seed=derive_seed(trial.seed, "final sampler"))
+        fit_rows = [both, (X, y)] if rows == "both" else [both]
     features = columns[fitted.columns_]
     selected = np.flatnonzero(mask[features])
-    final = AnsweredOnce(clone(classifier) if selected.size else DummyClassifier(strategy="prior"))
-    seed_unset(final.classifier, derive_seed(trial.seed, "final classifier"))
+    models = [_empty_model(classifier, selected, trial.seed) for _ in fit_rows]
     with one_thread(), captured_warnings() as counted:
-        final.classifier.fit(_columns(X, selected), y)
+        for model, (X_fit, y_fit) in zip(models, fit_rows, strict=True):
+            model.classifier.fit(_columns(X_fit, selected), y_fit)
         X_test, y_test = trial.test.open()
         X_test = _columns(fitted.transform(X_test[:, columns]), selected)
-        score = float(scorer(final, X_test, y_test))
-    return FinalModel(score, features[selected], counted, *_figures(final, X_test, y_test, trial.y))
+        scores = [float(scorer(model, X_test, y_test)) for model in models]
+    classes, brier = _figures(models[0], X_test, y_test, trial.y)
+    predictions = predictions_of(models, X_test, y_test, trial.test.indices)
+    on_real = scores[1] if len(scores) > 1 else None
+    return FinalModel(scores[0], features[selected], counted, classes, brier, predictions, on_real)
+
+
+def _empty_model(classifier: Any, selected: np.ndarray, seed: int) -> "AnsweredOnce":
+    model = AnsweredOnce(clone(classifier) if selected.size else DummyClassifier(strategy="prior"))
+    seed_unset(model.classifier, derive_seed(seed, "final classifier"))
+    return model
+
+
+def predictions_of(
+    models: "Sequence[AnsweredOnce]", X: np.ndarray, y: np.ndarray, rows: np.ndarray | None
+) -> pd.DataFrame:
+    """Return what final models predict of the test rows, one row each.
+
+    ``row`` of the data set, ``label``, ``prediction``, that of a second model as
+    ``prediction_real``, and of the first ``probability_CLASS``, or ``decision_NUMBER`` where it
+    gives no probabilities.
+    """
+    first = models[0]
+    with one_thread(), captured_warnings():  # said once, by the score
+        table = {
+            "row": np.arange(len(y)) if rows is None else rows,
+            "label": y,
+            "prediction": first.predict(X),
+        }
+        if len(models) > 1:
+            table["prediction_real"] = models[1].predict(X)
+        if hasattr(first, "predict_proba"):
+            shares = first.predict_proba(X).T
+            table |= {f"probability_{c}": v for c, v in zip(first.classes_, shares, strict=True)}
+        elif hasattr(first, "decision_function"):
+            decisions = np.reshape(first.decision_function(X), (len(y), -1)).T
+            table |= {f"decision_{index}": values for index, values in enumerate(decisions)}
+    return pd.DataFrame(table)
 
 
 class AnsweredOnce:

@@ -409,6 +409,7 @@ Folds = Sequence[Fold] | str | SentFolds  # In this process, in a folder, or as 
 ENGINE_CHOICES = ("auto", "population", "sklearn")
 # Seconds of work for which threads, and processes, are not worth being asked.
 _SOON, _FOR_PROCESSES = 0.02, 0.2
+_PROBE = 100  # masks
 _CHUNKS_PER_JOB = 4  # so that a slow chunk does not keep the other workers waiting
 _LIBRARIES = tuple(f"{library.__name__} {library.__version__}" for library in (np, scipy, sklearn))
 
@@ -694,6 +695,9 @@ class CrossValidatedFitness:
         assert task.spec is not None
         if not task.spec.engine.EXACT or self._seconds * len(masks) > _SOON:
             return self._distribute(evaluate_together, masks, None, task, prefer="threads")
+        if not self._seconds and len(masks) > 2 * _PROBE:  # a few say how long the others take
+            parts = masks[:_PROBE], masks[_PROBE:]
+            return _joined([self._evaluate_together(part, task) for part in parts])
         started = time.perf_counter()
         evaluation = evaluate_together(self.folds, Chunk(masks), task)
         self._seconds = (time.perf_counter() - started) / len(masks)

@@ -1,7 +1,7 @@
 """Arms of experiments compared: in pairs on each dataset, in ranks over datasets."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,23 @@ import pandas as pd
 from vaega.core.errors import InputError, ResultsError
 from vaega.core.tables import TextTable, csv_text, latex_text
 from vaega.experiments.config import statement_of
+from vaega.experiments.intervals import (
+    LEAST_RUNS,
+    corrected_error,
+    interval_around,
+    overlap_share,
+)
 from vaega.experiments.store import Store
+from vaega.experiments.trial import HELDOUT_REAL
 from vaega.report._statistics import (
     ArmComparison,
     RankComparison,
+    bootstrap_interval,
     compare_arms,
     comparison_table,
+    corrected_t,
     rank_arms,
+    wilcoxon,
 )
 
 _OFFICIAL = (
@@ -45,12 +55,16 @@ class DatasetComparison:
         Pairs of arms.
     notes : list of str
         How the figures are to be read, a sentence each.
+    effects : TextTable
+        What generated rows do to the selection and to the final model; without rows where no arm
+        adds any.
     """
 
     dataset: str
     scores: pd.DataFrame
     comparisons: list[ArmComparison]
     notes: list[str]
+    effects: TextTable = field(default_factory=lambda: TextTable((), ()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +183,7 @@ class TrialScores:
     protocol: dict[str, Any]  # As configured
     statement: str  # On which rows fitness was computed, where it was not on training rows alone
     rows: pd.DataFrame  # ``arm``, ``seed``, ``trial`` and the figures of each trial
+    bases: tuple[str, ...]  # Arms that search and add no rows
 
     @property
     def arms(self) -> list[str]:
@@ -183,12 +198,7 @@ class TrialScores:
     @property
     def test_share(self) -> float | None:
         """Test rows over training rows, where splits overlap; None for an official partition."""
-        if self.protocol["outer"] == "official":
-            return None
-        if self.protocol["outer"] == "kfold":
-            return 1.0 / (self.protocol["n_splits"] - 1)
-        size = float(self.protocol["test_size"])
-        return size / (1.0 - size)
+        return overlap_share(self.protocol)
 
     def by_pair(self, measure: str) -> pd.DataFrame:
         """Return a figure with a row each seed and trial, and a column each arm."""
@@ -205,18 +215,29 @@ def read_trial_scores(folder: Path) -> TrialScores:
     """Read the finished runs of a results folder."""
     store = Store(folder)
     with store.reading():
-        config = store.config
-        done = [(record.config, record.metrics or {}) for record in store.done()]
-        if not done:
-            raise ResultsError(f"{folder}: holds no finished run.")
-        return TrialScores(
-            name=str(config["name"]),
-            dataset=str(store.runs_table()["dataset"].iloc[0]),
-            fingerprint=str(done[0][0]["dataset"]["fingerprint"]),
-            protocol=dict(done[0][0]["protocol"]),
-            statement="" if config["protocol"]["kind"] == "honest" else statement_of(config),
-            rows=pd.DataFrame([row for run in done for row in _trial_rows(*run)]),
-        )
+        return scores_of(store)
+
+
+def scores_of(store: Store) -> TrialScores:
+    """Return the trials of the finished runs of an experiment."""
+    config = store.config
+    done = [(record.config, record.metrics or {}) for record in store.done()]
+    if not done:
+        raise ResultsError(f"{store.folder}: holds no finished run.")
+    plain = [
+        str(settings["arm"]["name"])
+        for settings, _ in done
+        if not any(settings["arm"].get(key) for key in ("generator", "selector"))
+    ]
+    return TrialScores(
+        name=str(config["name"]),
+        dataset=str(store.runs_table()["dataset"].iloc[0]),
+        fingerprint=str(done[0][0]["dataset"]["fingerprint"]),
+        protocol=dict(done[0][0]["protocol"]),
+        statement="" if config["protocol"]["kind"] == "honest" else statement_of(config),
+        rows=pd.DataFrame([row for run in done for row in _trial_rows(*run)]),
+        bases=tuple(dict.fromkeys(plain)),
+    )
 
 
 def _trial_rows(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -248,7 +269,8 @@ def _compare(
         notes.append(f"p: among {len(comparisons)} comparisons (Holm).")
     if group[0].statement:
         notes.append(group[0].statement)
-    return DatasetComparison(group[0].dataset, table, comparisons, notes)
+    effects = effect_table(group if measure == "heldout_score" else [])
+    return DatasetComparison(group[0].dataset, table, comparisons, notes, effects)
 
 
 def _joined(group: Sequence[TrialScores], measure: str) -> pd.DataFrame:
@@ -268,6 +290,84 @@ def _ranks(datasets: Sequence[DatasetComparison], alpha: float) -> RankCompariso
         return None
     means = pd.DataFrame({one.dataset: one.scores[shared].mean() for one in datasets}).T
     return rank_arms(means, alpha=alpha)
+
+
+@dataclass(frozen=True)
+class RowEffect:
+    """What generated rows do to one step, over trials that share their splits."""
+
+    arm: str  # That adds rows
+    base: str  # That adds none, and searches too
+    effect: str  # One of `EFFECTS`
+    n: int  # Trials
+    difference: float  # Mean, in the metric
+    low: float  # Ends of its 95 % interval; not-a-number below five trials
+    high: float
+    p_value: float  # Of no difference; not-a-number below five trials
+
+
+# On the features (both final models of real rows), on the final model (the same features), and both
+# added up, which is what an arm with a generator less one without shows by itself.
+EFFECTS = ("selection", "final model", "together")
+
+
+def row_effects(scores: TrialScores) -> list[RowEffect]:
+    """Return the effects of generated rows, of each arm that adds some on each that adds none."""
+    if HELDOUT_REAL not in scores.rows:
+        return []
+    real, heldout = scores.by_pair(HELDOUT_REAL), scores.by_pair("heldout_score")
+    effects = []
+    for arm in scores.arms:
+        for base in scores.bases:
+            if arm in scores.bases or real[arm].isna().all():
+                continue
+            selection, final = real[arm] - heldout[base], heldout[arm] - real[arm]
+            steps = selection, final, heldout[arm] - heldout[base]
+            effects += [
+                _row_effect(arm, base, name, values.dropna().to_numpy(dtype=float), scores)
+                for name, values in zip(EFFECTS, steps, strict=True)
+            ]
+    return effects
+
+
+def _row_effect(
+    arm: str, base: str, effect: str, values: np.ndarray, scores: TrialScores
+) -> RowEffect:
+    n, share, mean = len(values), scores.test_share, float(values.mean())
+    low = high = p_value = float("nan")
+    if n >= LEAST_RUNS:
+        if share is None:
+            low, high = bootstrap_interval(values)
+            p_value = wilcoxon(values).p_value
+        else:
+            error = corrected_error(values, test_share=share)
+            low, high = interval_around(mean, error, n, bounded=False)
+            p_value = corrected_t(values, test_share=share).p_value
+    return RowEffect(arm, base, effect, n, mean, low, high, p_value)
+
+
+EFFECT_COLUMNS = ("arm", "against", "effect on the", "trials", "difference [95 %]", "p")
+_EFFECT_NOTES = (
+    "Selection: features found with generated rows against those found without, both final models "
+    "fitted on real rows. Final model: the same features, fitted with generated rows and without.",
+    "p: each by itself, not among all of this table.",
+)
+
+
+def effect_table(scores: Sequence[TrialScores]) -> TextTable:
+    """Return what generated rows do to the selection, to the final model, and to both.
+
+    Of experiments whose splits are the same, each by itself.
+    """
+    rows = []
+    for one in (effect for each in scores for effect in row_effects(each)):
+        interval = "" if np.isnan(one.low) else f" [{one.low:+.3f}, {one.high:+.3f}]"
+        p_value = "" if np.isnan(one.p_value) else f"{one.p_value:.3f}"
+        difference = f"{one.difference:+.3f}{interval}"
+        rows.append([one.arm, one.base, one.effect, str(one.n), difference, p_value])
+    alike = not scores or scores[0].test_share is not None
+    shared = _OVERLAP if alike else _OFFICIAL
+    return TextTable(EFFECT_COLUMNS, rows, left=(0, 1, 2), notes=[*_EFFECT_NOTES, shared])
 
 
 def arm_table(one: DatasetComparison, *, title: str = "") -> TextTable:
@@ -316,6 +416,8 @@ def _markdown(comparison: Comparison, command: str) -> str:
     parts = [f"# Comparison: {comparison.measure}\n"]
     for one in comparison.datasets:
         parts += [f"## {one.dataset}\n", arm_table(one).markdown(), pair_table(one).markdown()]
+        if one.effects.rows:
+            parts += [one.effects.markdown(), "".join(f"- {note}\n" for note in one.effects.notes)]
         sentences = [pair.sentence for pair in one.comparisons]
         parts.append("".join(f"- {line}\n" for line in [*sentences, *one.notes]))
     if comparison.ranks is not None:
@@ -329,4 +431,5 @@ def _latex(comparison: Comparison, command: str) -> str:
     rows = [[one.dataset, *cells] for one in comparison.datasets for cells in pair_table(one).rows]
     comments = [f"{comparison.measure}; {command}", *map(latex_text, comparison.sentences)]
     table = TextTable(["dataset", *PAIR_COLUMNS], rows, left=(0, 1))
-    return "".join(f"% {line}\n" for line in comments) + table.latex()
+    effects = "".join(one.effects.latex() for one in comparison.datasets if one.effects.rows)
+    return "".join(f"% {line}\n" for line in comments) + table.latex() + effects

@@ -259,6 +259,7 @@ def further_sections(results: Results) -> list[Section]:
     """Return the sections for which the results hold something."""
     makers: tuple[Callable[[Results], Section], ...] = (
         figure_section,
+        effect_section,
         class_section,
         null_section,
         lead_section,
@@ -303,6 +304,11 @@ def figure_section(results: Results) -> Section:
     )
     title = "Selection, probabilities and cost"
     return Section(title, [], TextTable(columns, rows, notes=[note]))
+
+
+def effect_section(results: Results) -> Section:
+    """Return what generated rows do to the selection and to the final model, never added up."""
+    return Section("What generated rows do", [], results.effects)
 
 
 def class_section(results: Results) -> Section:

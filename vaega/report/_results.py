@@ -11,7 +11,14 @@ from rich.table import Table as TerminalTable
 
 from vaega.core.tables import TextTable, csv_text, json_records, latex_text
 from vaega.experiments.config import statement_of
-from vaega.experiments.store import RunRecord, Store, measure_agreement, summarise
+from vaega.experiments.store import (
+    RunRecord,
+    Store,
+    heldout_intervals,
+    measure_agreement,
+    summarise,
+)
+from vaega.report._comparison import effect_table, scores_of
 from vaega.selection._stability import StabilityEstimate
 from vaega.selection._voting import TOGETHER, VOTES
 
@@ -36,6 +43,8 @@ class Results:
     null: pd.DataFrame = field(default_factory=pd.DataFrame)
     # By arm, what each of its runs recorded
     metrics: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    # What generated rows do to the selection and to the final model, see `effect_table`
+    effects: TextTable = field(default_factory=lambda: TextTable((), ()))
     # By arm that adds rows, how good they are; see `vaega.experiments.trial`
     generators: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -65,13 +74,14 @@ def _read(store: Store) -> Results:
         environment={} if first is None else first.environment,
         command=store.command or f"vaega report {store.folder}",
         runs=runs,
-        summary=summarise(runs, agreement, null),
+        summary=summarise(runs, agreement, null, heldout_intervals(finished)),
         histories={arm: _best_by_generation(records) for arm, records in finished.items()},
         features={arm: _selection_share(records) for arm, records in finished.items()},
         stability={arm: value for arm, value in agreement.items() if value is not None},
         null=null,
         metrics={arm: [one.metrics or {} for one in records] for arm, records in by_arm.items()},
         generators=_generators(finished),
+        effects=effect_table([scores_of(store)] if finished else []),
     )
 
 
@@ -196,9 +206,14 @@ def summary_text(results: "Results", kind: str, *, command: str = "") -> str:
     statement, table = statement_of(results.config), summary_table(results.summary)
     if kind == "latex":
         comments = [statement, *([command] if command else [])]
-        return "".join(f"% {latex_text(line)}\n" for line in comments) + table.latex()
+        effects = results.effects.latex() if results.effects.rows else ""
+        return "".join(f"% {latex_text(line)}\n" for line in comments) + table.latex() + effects
     named = f"\nCommand: `{command}`\n" if command else ""
-    return f"{table.markdown()}\n{statement}\n{named}"
+    effects = ""
+    if results.effects.rows:
+        notes = "".join(f"- {note}\n" for note in results.effects.notes)
+        effects = f"{results.effects.markdown()}\n{notes}\n"
+    return f"{table.markdown()}\n{effects}{statement}\n{named}"
 
 
 def summary_record(results: "Results") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from scipy import stats
 
 from vaega.core.checks import check_count, check_probability
 from vaega.core.errors import InputError
+from vaega.experiments.intervals import corrected_error
 
 
 @dataclass(frozen=True)
@@ -356,36 +357,6 @@ def corrected_t(differences: ArrayLike, *, test_share: float) -> PairedTest:
         statistic = mean / error
     p_value = float(2.0 * stats.t.sf(abs(statistic), len(values) - 1))
     return PairedTest("corrected t", statistic, p_value, 0.0)
-
-
-def corrected_error(values: ArrayLike, *, test_share: float) -> float:
-    """Return the standard error of a mean over splits that share training rows.
-
-    Parameters
-    ----------
-    values : array-like of float, shape (n,)
-        One a split.
-    test_share : float
-        Test rows over training rows.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    InputError
-        When there are fewer than two values, or the share is not positive.
-
-    Examples
-    --------
-    >>> round(corrected_error([0.8, 0.9, 1.0], test_share=0.5), 4)
-    0.0913
-    """
-    values = as_values(values, owner="corrected_error", least=2)
-    if not test_share > 0.0:
-        raise InputError(f"corrected_error: test_share must be above 0, got {test_share!r}.")
-    return float(np.sqrt(values.var(ddof=1) * (1.0 / len(values) + test_share)))
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
