@@ -351,9 +351,10 @@ def test_higher_scores_are_higher_up():
 
 
 def test_one_run_has_no_interval_and_nothing_that_is_no_number():
-    (a, b) = arm_points(some_runs(1))
-    several = plot_scores(arm_points(some_runs(4)))
-    assert len(several.lines) - len(plot_scores([a, b]).lines) == 4
+    runs = some_runs(4)
+    ends = pd.DataFrame({"arm": runs["arm"].unique(), "heldout_low": 0.5, "heldout_high": 0.9})
+    several, without = (plot_scores(arm_points(runs, one)) for one in (ends, None))
+    assert len(several.lines) - len(without.lines) == len(ends)  # of the held-out means alone
     assert "nan" not in scores_chart("scores", "t", some_runs(1), label="").svg
 
 

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from vaega.core.figures import COLOURS, DARK, GREY, clean, draw_shares, new_axes, render, spread
 from vaega.core.tables import TextTable
-from vaega.experiments.store import mean_interval
+from vaega.experiments.intervals import NONE, Interval
 
 if TYPE_CHECKING:
     from vaega.report._comparison import Comparison
@@ -36,15 +36,23 @@ class ArmPoints:
     heldout: np.ndarray
     inner: np.ndarray
     n_features: np.ndarray
+    interval: Interval = NONE  # Of the mean held-out score, as in ``summary.csv``
 
 
-def arm_points(runs: pd.DataFrame) -> list[ArmPoints]:
+def arm_points(runs: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[ArmPoints]:
     """Return the finished runs by arm, in the order in which the arms come."""
     done = runs[runs["status"] == "done"]
     columns = ("heldout_score", "inner_score", "n_features")
+    ends: dict[str, Interval] = {}
+    if summary is not None and "heldout_low" in summary:
+        lows, highs = summary["heldout_low"], summary["heldout_high"]
+        ends = dict(zip(summary["arm"].astype(str), zip(lows, highs, strict=True), strict=True))
     return [
         ArmPoints(
-            str(arm), group["seed"].tolist(), *(group[name].to_numpy(float) for name in columns)
+            str(arm),
+            group["seed"].tolist(),
+            *(group[name].to_numpy(float) for name in columns),
+            ends.get(str(arm), NONE),
         )
         for arm, group in done.groupby("arm", sort=False)
     ]
@@ -53,11 +61,11 @@ def arm_points(runs: pd.DataFrame) -> list[ArmPoints]:
 def plot_scores(
     points: Sequence[ArmPoints], ax: Axes | None = None, *, label: str = HELD_OUT
 ) -> Axes:
-    """Draw held-out beside inner scores: one point a run, and the mean with its interval."""
+    """Draw held-out beside inner scores: one point a run, and means, of the former its interval."""
     ax = ax or new_axes()
     for index, arm in enumerate(points):
         colour = COLOURS[index % len(COLOURS)]
-        _draw_values(ax, arm.heldout, index - 0.17, colour, filled=True)
+        _draw_values(ax, arm.heldout, index - 0.17, colour, filled=True, interval=arm.interval)
         _draw_values(ax, arm.inner, index + 0.17, colour, filled=False)
     ax.plot([], [], "o", color="#555555", label=label)
     ax.plot([], [], "o", color="#555555", fillstyle="none", label="inner (training rows)")
@@ -66,7 +74,7 @@ def plot_scores(
 
 
 def plot_sizes(points: Sequence[ArmPoints], ax: Axes | None = None) -> Axes:
-    """Draw the number of selected features: one point a run, and the mean with its interval."""
+    """Draw the number of selected features: one point a run, and the mean."""
     ax = ax or new_axes()
     for index, arm in enumerate(points):
         _draw_values(ax, arm.n_features, index, COLOURS[index % len(COLOURS)], filled=True)
@@ -74,11 +82,19 @@ def plot_sizes(points: Sequence[ArmPoints], ax: Axes | None = None) -> Axes:
     return _label_arms(ax, [arm.arm for arm in points], "selected features")
 
 
-def _draw_values(ax: Axes, values: np.ndarray, x: float, colour: str, *, filled: bool) -> None:
+def _draw_values(
+    ax: Axes,
+    values: np.ndarray,
+    x: float,
+    colour: str,
+    *,
+    filled: bool,
+    interval: Interval = NONE,
+) -> None:
     face = colour if filled else "none"
     across = x + spread(len(values), 0.14)
     ax.scatter(across, values, s=22, facecolors=face, edgecolors=colour, alpha=0.65)
-    mean, low, high = mean_interval(values)
+    mean, (low, high) = float(np.mean(values)), interval
     ax.plot([x - 0.12, x + 0.12], [mean, mean], color=colour, linewidth=2.2)
     if np.isfinite(low):
         ax.plot([x, x], [low, high], color=colour, linewidth=1.2)

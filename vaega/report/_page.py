@@ -45,7 +45,9 @@ def write_report(folder: Path) -> Path:
     """Write ``report.html`` and ``figures/overview`` from what is in the folder."""
     results = read_results(folder)
     label = HELD_OUT if _is_honest(results) else SEEN
-    figure = draw_overview(arm_points(results.runs), results.histories, label=label)
+    figure = draw_overview(
+        arm_points(results.runs, results.summary), results.histories, label=label
+    )
     for kind in ("svg", "png", "pdf"):
         write_bytes(folder / "figures" / f"overview.{kind}", render(figure, kind))
     loader = PackageLoader("vaega.report", "templates")
@@ -70,8 +72,10 @@ def write_report(folder: Path) -> Path:
 
 
 _SUMMARY_NOTE = (
-    "Means over runs, one run a seed; the interval is Student's over runs. Optimism is the inner "
-    "score less the held-out score. Masks: different masks that a run scored."
+    "Means over runs, one run a seed. The interval counts that splits share rows (Nadeau and "
+    "Bengio 2003), or, on an official test part, draws its rows and the seeds anew; fewer than five "
+    "runs have none. Optimism is the inner score less the held-out score. Masks: different masks that a "
+    "run scored."
 )
 
 
@@ -133,9 +137,9 @@ def run_charts(results: Results) -> list[Chart]:
     if done.empty:
         return []
     held, label = ("held-out", HELD_OUT) if _is_honest(results) else (SEEN, SEEN)
-    caption = f"Scores: {held} filled, inner hollow; bars are means with their 95 % interval"
+    caption = f"Scores: {held} filled, with the 95 % interval of their mean, inner hollow"
     return [
-        scores_chart("scores", caption, done, label=label),
+        scores_chart("scores", caption, done, label=label, summary=results.summary),
         _sizes_chart(done),
         _front_chart(done, f"{held} score"),
         _evolution_chart(results.histories),
@@ -146,9 +150,16 @@ def _is_honest(results: Results) -> bool:
     return bool(results.config["protocol"]["kind"] == "honest")
 
 
-def scores_chart(name: str, caption: str, runs: pd.DataFrame, *, label: str) -> Chart:
+def scores_chart(
+    name: str,
+    caption: str,
+    runs: pd.DataFrame,
+    *,
+    label: str,
+    summary: pd.DataFrame | None = None,
+) -> Chart:
     """Draw scores of runs by arm; every point says its value."""
-    points = arm_points(runs)
+    points = arm_points(runs, summary)
     ax = plot_scores(points, new_axes(_wide_enough(points)), label=label)
     tips = [
         [f"{arm.arm}, seed {seed}: {column} {value:.4g}" for seed, value in pairs]
