@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vaega.core.errors import InputError
-from vaega.fitness._cross_validated import CrossValidatedFitness, prepare_folds
+from vaega.fitness._cross_validated import _PROBE, CrossValidatedFitness, prepare_folds
 
 ACCURACY = get_scorer("accuracy")
 
@@ -152,6 +152,17 @@ def test_each_mask_has_its_own_warnings(folds, masks):
         assert evaluation.warned[:24] == ({"UserWarning: told warn": 3},) * 24
         assert evaluation.warned[24] == {}
         assert evaluation.scores.shape == (25, 3)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0], ids=["here", "in threads"])
+def test_a_large_population_has_the_scores_of_its_parts(folds, rng, seconds):
+    masks = rng.random((3 * _PROBE, 12)) < 0.5  # some say how long the others take
+    with CrossValidatedFitness(GaussianNB(), folds, ACCURACY, n_jobs=2) as fitness:
+        fitness._seconds = seconds
+        whole = fitness.score_folds(masks)
+    with CrossValidatedFitness(GaussianNB(), folds, ACCURACY) as fitness:
+        parts = [fitness.score_folds(part) for part in np.array_split(masks, 7)]
+    np.testing.assert_array_equal(whole, np.concatenate(parts))
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

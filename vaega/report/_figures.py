@@ -42,7 +42,6 @@ class ArmPoints:
 def arm_points(runs: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[ArmPoints]:
     """Return the finished runs by arm, in the order in which the arms come."""
     done = runs[runs["status"] == "done"]
-    columns = ("heldout_score", "inner_score", "n_features")
     ends: dict[str, Interval] = {}
     if summary is not None and "heldout_low" in summary:
         lows, highs = summary["heldout_low"], summary["heldout_high"]
@@ -51,7 +50,9 @@ def arm_points(runs: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[
         ArmPoints(
             str(arm),
             group["seed"].tolist(),
-            *(group[name].to_numpy(float) for name in columns),
+            group["heldout_score"].to_numpy(float),
+            group["inner_score"].to_numpy(float),
+            group["n_features"].to_numpy(float),
             ends.get(str(arm), NONE),
         )
         for arm, group in done.groupby("arm", sort=False)

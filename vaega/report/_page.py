@@ -73,9 +73,9 @@ def write_report(folder: Path) -> Path:
 
 _SUMMARY_NOTE = (
     "Means over runs, one run a seed. The interval counts that splits share rows (Nadeau and "
-    "Bengio 2003), or, on an official test part, draws its rows and the seeds anew; fewer than five "
-    "runs have none. Optimism is the inner score less the held-out score. Masks: different masks that a "
-    "run scored."
+    "Bengio 2003), or, on an official test part, draws its rows and the seeds anew; fewer than "
+    "five runs have none. Optimism is the inner score less the held-out score. Masks: different "
+    "masks that a run scored."
 )
 
 
