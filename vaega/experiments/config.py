@@ -29,6 +29,7 @@ from vaega.core.files import plain
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import check_steps
 from vaega.data._sources import load_dataset
+from vaega.experiments.controls import arms_by_a_word, check_regulariser
 from vaega.experiments.protocols import PROTOCOLS, make_protocol
 from vaega.experiments.registry import (
     KINDS,
@@ -36,6 +37,7 @@ from vaega.experiments.registry import (
     check_generator,
     check_generator_class,
     check_metric,
+    classifier_of,
     key_hint,
 )
 from vaega.experiments.runs import FROZEN
@@ -185,6 +187,7 @@ class ArmConfig(Section):
     amount: CountOrAuto | None = None
     candidates: tuple[GeneratorConfig, ...] | None = None
     selector: SelectorConfig | None = None
+    regularised: Annotated[bool, Field(strict=True)] = False
 
     @property
     def gated(self) -> bool:
@@ -198,6 +201,8 @@ class ArmConfig(Section):
             raise ValueError(
                 f"an arm has both generator and amount, or neither; {missing} is missing"
             )
+        if self.regularised and (self.generator is not None or self.selector is not None):
+            raise ValueError("regularised has no generator and no selector beside it")
         if self.candidates is not None and not self.gated:
             raise ValueError(
                 "candidates has no effect without amount: auto or generator: {kind: auto}; "
@@ -481,10 +486,12 @@ class ExperimentConfig(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _null_is_a_word(cls, content: Any) -> Any:
+    def _words_are_written_out(cls, content: Any) -> Any:
         # YAML reads the key null as nothing at all.
         if isinstance(content, dict) and None in content:
-            return {"null" if key is None else key: value for key, value in content.items()}
+            content = {"null" if key is None else key: value for key, value in content.items()}
+        if isinstance(content, dict) and isinstance(content.get("arms"), dict):
+            content = {**content, "arms": arms_by_a_word(content["arms"])}
         return content
 
     @field_validator("preprocess")
@@ -538,6 +545,11 @@ class ExperimentConfig(Section):
 
     @model_validator(mode="after")
     def _what_the_protocol_allows(self) -> "ExperimentConfig":
+        for name, arm in self.arms.items():
+            if arm.regularised and self.protocol.is_transductive:
+                raise ValueError(f"arms.{name}: regularised needs protocol.kind honest")
+            if arm.regularised:
+                check_regulariser(classifier_of(self.fitness))
         PROTOCOLS[self.protocol.kind].check_search(self.search)
         if self.null is not None and self.protocol.is_transductive:
             raise ValueError("null: needs protocol.kind honest; remove it")

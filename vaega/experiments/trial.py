@@ -26,6 +26,7 @@ from vaega.experiments.config import (
     PreselectConfig,
     SelectorConfig,
 )
+from vaega.experiments.controls import tune_regulariser
 from vaega.experiments.protocols import Trial, TrialOptions
 from vaega.experiments.registry import classifier_of, make_sampler
 from vaega.fitness._cross_validated import Preparation, augment
@@ -108,6 +109,10 @@ def run_trial(
     sampler = make_sampler(augmented, n_classes, device=options.device, cache=options.cache)
     preparation = Preprocessor(list(config.preprocess))
     inner = _inner_validation(config, trial, preparation, sampler, options.n_jobs)
+    figures: dict[str, float] = {}
+    if arm.regularised:
+        classifier, figures["regulariser"] = tune_regulariser(inner)
+        inner = replace(inner, estimator=classifier)
     search, columns = _search(config, inner, arm.selector, size, options)
     described = None
     if describe and sampler is not None:
@@ -117,7 +122,8 @@ def run_trial(
         config.protocol.final,
     )  # fmt: skip
     gate = None if selected is None else selected.record
-    return replace(_result(search, final), generator=described, gate=gate)
+    result = _result(search, final)
+    return replace(result, generator=described, gate=gate, extra=result.extra | figures)
 
 
 def _result(search: SearchResult, final: FinalModel) -> TrialResult:

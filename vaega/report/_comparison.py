@@ -227,7 +227,7 @@ def scores_of(store: Store) -> TrialScores:
     plain = [
         str(settings["arm"]["name"])
         for settings, _ in done
-        if not any(settings["arm"].get(key) for key in ("generator", "selector"))
+        if not any(settings["arm"].get(key) for key in ("generator", "selector", "regularised"))
     ]
     return TrialScores(
         name=str(config["name"]),
