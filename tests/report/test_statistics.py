@@ -292,10 +292,25 @@ def test_one_pair_has_no_interval():
 
 
 def test_equal_arms():
-    table = pd.DataFrame({"a": [0.5, 0.7], "b": [0.5, 0.7]})
+    table = pd.DataFrame({"a": [0.5, 0.7] * 3, "b": [0.5, 0.7] * 3})
     (one,) = compare_arms(table)
     assert (one.difference, one.low, one.high, one.adjusted_p_value) == (0.0, 0.0, 0.0, 1.0)
     assert one.superiority == 0.5
+
+
+@pytest.mark.parametrize("share", [None, 0.25])
+def test_four_pairs_have_a_difference_and_nothing_else(share):
+    table = pd.DataFrame({"a": [0.9, 0.8, 0.7, 0.6], "b": [0.4, 0.3, 0.2, 0.1]})
+    (one,) = compare_arms(table, test_share=share)
+    assert one.difference == pytest.approx(-0.5)
+    assert not one.is_tested
+    assert not one.differs
+    assert np.isnan([one.low, one.high]).all()
+    assert one.sentence == "b less a: -0.500 over 4 pairs; fewer than 5 are too few for a test."
+    row = comparison_table([one]).iloc[0]
+    figures = ["p_value", "adjusted_p_value", "superiority", "cliffs_delta", "low", "high"]
+    assert row[figures].astype(float).isna().all()
+    assert row["effect"] == ""
 
 
 def test_the_table_has_a_row_each():

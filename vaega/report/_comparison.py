@@ -395,10 +395,13 @@ def _pair_cells(pair: ArmComparison) -> list[str]:
         str(pair.n_pairs),
         f"{pair.difference:+.3f}",
         interval,
-        f"{pair.adjusted_p_value:.3f}" if pair.adjusted_p_value >= 1e-3 else "<0.001",
-        f"{pair.superiority:.2f}",
-        pair.effect,
+        *(_test_cells(pair) if pair.is_tested else ("", "", "")),
     ]
+
+
+def _test_cells(pair: ArmComparison) -> tuple[str, str, str]:
+    p_value = f"{pair.adjusted_p_value:.3f}" if pair.adjusted_p_value >= 1e-3 else "<0.001"
+    return p_value, f"{pair.superiority:.2f}", pair.effect
 
 
 def _figure(value: float) -> str:

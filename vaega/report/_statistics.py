@@ -14,7 +14,7 @@ from scipy import stats
 
 from vaega.core.checks import check_count, check_probability
 from vaega.core.errors import InputError
-from vaega.experiments.intervals import corrected_error
+from vaega.experiments.intervals import LEAST_RUNS, corrected_error
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ class ArmComparison:
         Means over pairs.
     low, high : float
         Interval of the mean difference, for this pair alone: bias-corrected and accelerated
-        bootstrap, or Student's with the corrected variance where splits overlap.
+        bootstrap, or Student's with the corrected variance where splits overlap; not-a-number
+        below five pairs.
     test : PairedTest
     adjusted_p_value : float
         Of the test, among all pairs that are compared here (Holm).
@@ -99,7 +100,7 @@ class ArmComparison:
     @property
     def differs(self) -> bool:
         """Whether a difference is shown at the level `alpha`."""
-        return self.adjusted_p_value < self.alpha
+        return self.is_tested and self.adjusted_p_value < self.alpha
 
     @property
     def effect(self) -> str:
@@ -107,8 +108,18 @@ class ArmComparison:
         return magnitude(self.delta)
 
     @property
+    def is_tested(self) -> bool:
+        """Whether there are pairs enough for a test, an interval and an effect size."""
+        return self.n_pairs >= LEAST_RUNS
+
+    @property
     def sentence(self) -> str:
         """What the comparison says, in words."""
+        if not self.is_tested:
+            return (
+                f"{self.first} less {self.second}: {self.difference:+.3f} over {self.n_pairs} "
+                f"pairs; fewer than {LEAST_RUNS} are too few for a test."
+            )
         interval = "" if np.isnan(self.low) else f" [{self.low:.3f}, {self.high:.3f}]"
         p = f"{self.test.name}, p = {self.adjusted_p_value:.3g}"
         if self.differs:
@@ -213,7 +224,12 @@ def comparison_table(comparisons: Sequence[ArmComparison]) -> pd.DataFrame:
         | {"cliffs_delta": pair.delta, "effect": pair.effect}
         for pair in comparisons
     ]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    if len(table):
+        too_few = [not pair.is_tested for pair in comparisons]
+        table.loc[too_few, ["p_value", "adjusted_p_value", "superiority", "cliffs_delta"]] = np.nan
+        table.loc[too_few, "effect"] = ""
+    return table
 
 
 _PAIR_FIGURES = (
@@ -245,16 +261,19 @@ def _compare(
         raise InputError(f"{_OWNER}: {first} and {second} have no run in common.")
     a, b = pairs.T
     differences = np.round(a - b, 12)
+    low = high = float("nan")
     if test_share is None or len(pairs) < 2:
         test = wilcoxon(differences)
-        low, high = bootstrap_interval(
-            differences, confidence=confidence, random_state=random_state
-        )
+        if len(pairs) >= LEAST_RUNS:
+            low, high = bootstrap_interval(
+                differences, confidence=confidence, random_state=random_state
+            )
     else:
         test = corrected_t(differences, test_share=test_share)
-        quantile = stats.t.ppf(0.5 + confidence / 2.0, len(differences) - 1)
-        half = float(quantile * corrected_error(differences, test_share=test_share))
-        low, high = float(differences.mean()) - half, float(differences.mean()) + half
+        if len(pairs) >= LEAST_RUNS:
+            quantile = stats.t.ppf(0.5 + confidence / 2.0, len(differences) - 1)
+            half = float(quantile * corrected_error(differences, test_share=test_share))
+            low, high = float(differences.mean()) - half, float(differences.mean()) + half
     return ArmComparison(
         first=first,
         second=second,
