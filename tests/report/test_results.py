@@ -17,6 +17,7 @@ from vaega.report._page import lead_section
 from vaega.report._results import (
     SUMMARY_COLUMNS,
     TEXT_FORMATS,
+    chance_sentences,
     lead_sentences,
     read_results,
     summary_record,
@@ -122,6 +123,22 @@ def test_the_table_fits_eighty_columns(runs):
     for word in ("0.900 [0.652, 1.148]", "+0.050", "original", "12.3", "seconds"):
         assert word in text
     assert "…" not in text
+
+
+def with_null(runs, **figures):
+    return summarise(runs).assign(null_inner_mean=0.6, **figures)
+
+
+def test_chance_has_a_column_and_a_sentence_where_it_is_not_beaten(runs):
+    summary = with_null(runs, null_heldout_mean=[0.5, 0.52], null_runs=[99, 9], p_value=[0.01, 0.1])
+    table = summary_table(summary)
+    assert table.columns[-1] == "p"
+    assert [row[-1] for row in table.rows] == ["0.010", "0.100"]
+    assert chance_sentences(summary) == [
+        "augmented: not shown to do better than searches on permuted labels, whose held-out score "
+        "is 0.520 over 9 runs (p = 0.100; so few cannot show it)."
+    ]
+    assert chance_sentences(summarise(runs)) == []
 
 
 def test_markdown(runs):

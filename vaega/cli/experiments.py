@@ -187,12 +187,19 @@ def _complete(folder: Path, config: Any, dataset: Any, execution: Any, origin: A
 def _print_summary(folder: Path, config: Any, dataset: Any, summary: Any) -> None:
     from vaega.cli.report import print_effects
     from vaega.experiments.protocols import make_protocol
-    from vaega.report._results import lead_sentences, read_results, summary_table
+    from vaega.report._results import (
+        chance_sentences,
+        lead_sentences,
+        read_results,
+        summary_table,
+    )
 
     title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
     print_table(summary_table(summary, title=title))
     click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
     results = read_results(folder)
+    for sentence in chance_sentences(results.summary):
+        click.echo(sentence)
     print_effects(results.effects)
     for sentence in lead_sentences(results.metrics):
         click.echo(sentence)

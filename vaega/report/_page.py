@@ -35,6 +35,8 @@ from vaega.report._generator_figures import plot_rows, row_groups, row_points
 from vaega.report._results import (
     Results,
     candidates_of,
+    chance_sentences,
+    format_p_value,
     lead_sentences,
     read_results,
     summary_table,
@@ -55,7 +57,7 @@ def write_report(folder: Path) -> Path:
     page = environment.get_template("report.html").render(
         name=results.config["name"],
         description=results.config.get("description", ""),
-        statement=statement_of(results.config),
+        statement=" ".join([*chance_sentences(results.summary), statement_of(results.config)]),
         summary=replace(summary_table(results.summary), notes=[_SUMMARY_NOTE]),
         failures=_failures(results),
         pairs=_pairs(folder),
@@ -74,8 +76,8 @@ def write_report(folder: Path) -> Path:
 _SUMMARY_NOTE = (
     "Means over runs, one run a seed. The interval counts that splits share rows (Nadeau and "
     "Bengio 2003), or, on an official test part, draws its rows and the seeds anew; fewer than "
-    "five runs have none. Optimism is the inner score less the held-out score. Masks: different "
-    "masks that a run scored."
+    "five runs have none. p: of as high a score with permuted labels. Optimism is the inner score "
+    "less the held-out score. Masks: different masks that a run scored."
 )
 
 
@@ -515,11 +517,6 @@ def _interval(value: Any, low: Any, high: Any) -> str:
 
 def _number(value: Any) -> str:
     return "" if value is None or pd.isna(value) else f"{value:.3f}"
-
-
-def format_p_value(p: float) -> str:
-    """Return a p-value with three decimals; a small one is not written as none."""
-    return "<0.001" if p < 0.0005 else _number(p)
 
 
 def _mean(runs: Sequence[Mapping[str, Any]], name: str) -> str:

@@ -116,6 +116,8 @@ TEXT_FORMATS = ("markdown", "latex", "csv")
 SUMMARY_COLUMNS = (
     "arm", "runs", "held-out [95 %]", "inner", "optimism", "features", "masks", "seconds",
 )  # fmt: skip
+CHANCE = "p"  # of as high a score with permuted labels
+_LEVEL = 0.05  # of that p, from which on an arm is not shown to beat chance
 # What these are called where the search saw the test rows.
 _OPEN_COLUMNS = {"held-out [95 %]": "test rows, seen [95 %]", "inner": "fitness"}
 
@@ -140,7 +142,33 @@ def summary_table(summary: pd.DataFrame, *, title: str = "") -> TextTable:
     """Return means of each arm, as in ``summary.csv``, as text."""
     seen = "protocol" in summary and bool((summary["protocol"] != "honest").any())
     columns = [_OPEN_COLUMNS.get(name, name) if seen else name for name in SUMMARY_COLUMNS]
-    return TextTable(columns, [_arm_cells(row) for _, row in summary.iterrows()], title)
+    rows = [_arm_cells(row) for _, row in summary.iterrows()]
+    if "p_value" in summary and summary["p_value"].notna().any():
+        columns.append(CHANCE)
+        for cells, p_value in zip(rows, summary["p_value"], strict=True):
+            cells.append("" if pd.isna(p_value) else format_p_value(p_value))
+    return TextTable(columns, rows, title)
+
+
+def format_p_value(p: float) -> str:
+    """Return a p-value with three decimals; a small one is not written as none."""
+    return "<0.001" if p < 0.0005 else f"{p:.3f}"
+
+
+def chance_sentences(summary: pd.DataFrame) -> list[str]:
+    """Say of each arm with runs on permuted labels whether it does better than these."""
+    if "p_value" not in summary:
+        return []
+    sentences = []
+    for row in summary[summary["p_value"] >= _LEVEL].to_dict("records"):
+        n_runs, p_value = int(row["null_runs"]), format_p_value(row["p_value"])
+        few = "; so few cannot show it" if 1.0 / (n_runs + 1.0) >= _LEVEL else ""
+        sentences.append(
+            f"{row['arm']}: not shown to do better than searches on permuted labels, whose "
+            f"held-out score is {row['null_heldout_mean']:.3f} over {n_runs} runs "
+            f"(p = {p_value}{few})."
+        )
+    return sentences
 
 
 def _arm_cells(row: pd.Series) -> list[str]:
@@ -204,6 +232,7 @@ def summary_text(results: "Results", kind: str, *, command: str = "") -> str:
     if kind == "csv":
         return csv_text(results.summary)
     statement, table = statement_of(results.config), summary_table(results.summary)
+    statement = " ".join([*chance_sentences(results.summary), statement])
     if kind == "latex":
         comments = [statement, *([command] if command else [])]
         effects = results.effects.latex() if results.effects.rows else ""
