@@ -8,6 +8,14 @@ import pytest
 from filelock import FileLock
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _kernels_are_compiled_in_silence():
+    """Let no test find the line of the first compilation among what it looks for."""
+    from vaega.core.kernels import ANNOUNCEMENT
+
+    ANNOUNCEMENT.said = True
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

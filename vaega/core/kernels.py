@@ -39,7 +39,8 @@ class _Announcement(event.Listener):
         """Say nothing."""
 
 
-event.register("numba:compile", _Announcement())  # kernels that are cached are not compiled
+ANNOUNCEMENT = _Announcement()
+event.register("numba:compile", ANNOUNCEMENT)  # kernels that are cached are not compiled
 
 
 def kernel(function: Function) -> Function:
