@@ -380,7 +380,7 @@ def arm_table(one: DatasetComparison, *, title: str = "") -> TextTable:
     return TextTable(["arm", "n", "mean", "median", "least", "most"], rows, title)
 
 
-PAIR_COLUMNS = ("arms", "pairs", "difference", "95 %", "p", "A12", "effect")
+PAIR_COLUMNS = ("arms", "pairs", "difference", "95 %", "p", "r")
 
 
 def pair_table(one: DatasetComparison) -> TextTable:
@@ -395,13 +395,13 @@ def _pair_cells(pair: ArmComparison) -> list[str]:
         str(pair.n_pairs),
         f"{pair.difference:+.3f}",
         interval,
-        *(_test_cells(pair) if pair.is_tested else ("", "", "")),
+        *(_test_cells(pair) if pair.is_tested else ("", "")),
     ]
 
 
-def _test_cells(pair: ArmComparison) -> tuple[str, str, str]:
+def _test_cells(pair: ArmComparison) -> tuple[str, str]:
     p_value = f"{pair.adjusted_p_value:.3f}" if pair.adjusted_p_value >= 1e-3 else "<0.001"
-    return p_value, f"{pair.superiority:.2f}", pair.effect
+    return p_value, f"{pair.rank_biserial:+.2f}"
 
 
 def _figure(value: float) -> str:

@@ -63,10 +63,8 @@ class ArmComparison:
     test : PairedTest
     adjusted_p_value : float
         Of the test, among all pairs that are compared here (Holm).
-    superiority : float
-        Chance that a value of the first is above one of the second (Vargha and Delaney's A12).
-    delta : float
-        Cliff's delta.
+    rank_biserial : float
+        Effect size of the pairs, from -1 to 1: see `rank_biserial`.
     alpha : float
         Level of the sentence.
     confidence : float
@@ -77,7 +75,7 @@ class ArmComparison:
     >>> table = pd.DataFrame({"a": [0.90, 0.80, 0.70, 0.80, 0.90, 0.85],
     ...                       "b": [0.80, 0.70, 0.65, 0.70, 0.85, 0.80]})
     >>> print(compare_arms(table)[0].sentence)
-    a is above b by 0.075 [0.058, 0.092] in 6 of 6 pairs (Wilcoxon, p = 0.0312); effect: large.
+    a is above b by 0.075 [0.058, 0.092] in 6 of 6 pairs (Wilcoxon, p = 0.0312).
     """
 
     first: str
@@ -92,8 +90,7 @@ class ArmComparison:
     high: float
     test: PairedTest
     adjusted_p_value: float
-    superiority: float
-    delta: float
+    rank_biserial: float
     alpha: float = 0.05
     confidence: float = 0.95
 
@@ -101,11 +98,6 @@ class ArmComparison:
     def differs(self) -> bool:
         """Whether a difference is shown at the level `alpha`."""
         return self.is_tested and self.adjusted_p_value < self.alpha
-
-    @property
-    def effect(self) -> str:
-        """The usual word for the size of `delta`."""
-        return magnitude(self.delta)
 
     @property
     def is_tested(self) -> bool:
@@ -123,7 +115,7 @@ class ArmComparison:
         interval = "" if np.isnan(self.low) else f" [{self.low:.3f}, {self.high:.3f}]"
         p = f"{self.test.name}, p = {self.adjusted_p_value:.3g}"
         if self.differs:
-            return f"{self._higher} ({p}); effect: {self.effect}."
+            return f"{self._higher} ({p})."
         shown = f"No difference shown between {self.first} and {self.second}"
         figures = f"{self.difference:+.3f}{interval} over {self.n_pairs} pairs, {p}"
         if self.test.least_p_value >= self.alpha:
@@ -220,15 +212,13 @@ def comparison_table(comparisons: Sequence[ArmComparison]) -> pd.DataFrame:
     rows = [
         {name: getattr(pair, name) for name in _PAIR_FIGURES}
         | {"test": pair.test.name, "p_value": pair.test.p_value}
-        | {"adjusted_p_value": pair.adjusted_p_value, "superiority": pair.superiority}
-        | {"cliffs_delta": pair.delta, "effect": pair.effect}
+        | {"adjusted_p_value": pair.adjusted_p_value, "rank_biserial": pair.rank_biserial}
         for pair in comparisons
     ]
     table = pd.DataFrame(rows)
     if len(table):
         too_few = [not pair.is_tested for pair in comparisons]
-        table.loc[too_few, ["p_value", "adjusted_p_value", "superiority", "cliffs_delta"]] = np.nan
-        table.loc[too_few, "effect"] = ""
+        table.loc[too_few, ["p_value", "adjusted_p_value", "rank_biserial"]] = np.nan
     return table
 
 
@@ -287,8 +277,7 @@ def _compare(
         high=high,
         test=test,
         adjusted_p_value=test.p_value,
-        superiority=superiority(a, b),
-        delta=cliffs_delta(a, b),
+        rank_biserial=rank_biserial(differences),
         confidence=confidence,
     )
 
@@ -490,86 +479,41 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-# Romano, Kromrey, Coraggio and Skowronek (2006), from Cohen's conventions for d.
-_CLIFF = ((0.147, "negligible"), (0.33, "small"), (0.474, "medium"), (np.inf, "large"))
+def rank_biserial(differences: ArrayLike) -> float:
+    """Return the matched-pairs rank-biserial correlation, the effect size of Wilcoxon's test.
 
-
-def superiority(a: ArrayLike, b: ArrayLike) -> float:
-    """Return the chance that a value of `a` is above one of `b`, ties counted by half: A12.
+    Ranks of the differences above zero less those below, as a share of all ranks. A pair of equal
+    values keeps its rank and counts for neither side, as in `wilcoxon`: one difference among nine
+    zeros is a small effect, not a perfect one.
 
     Parameters
     ----------
-    a, b : array-like of float, shape (n_a,) and (n_b,)
-        Values of two groups.
+    differences : array-like of float, shape (n,)
+        One a pair.
 
     Returns
     -------
     float
-        From 0 to 1; 0.5 where neither tends to be above the other.
+        From -1, where every difference is below zero, to 1.
 
     Raises
     ------
     InputError
-        When a group is empty or holds a value that is not finite.
+        When there is no difference, or one is not finite.
 
     References
     ----------
-    Vargha and Delaney (2000), A critique and improvement of the CL common language effect size
-    statistics, Journal of Educational and Behavioral Statistics 25.
+    Kerby (2014), The simple difference formula: an approach to teaching nonparametric correlation,
+    Comprehensive Psychology 3.
 
     Examples
     --------
-    >>> superiority([3, 4, 5], [1, 2, 3])
-    0.9444444444444444
+    >>> rank_biserial([0.3, 0.2, 0.4, -0.1])
+    0.8
     """
-    a, b = as_values(a, owner="superiority"), as_values(b, owner="superiority")
-    ranks = stats.rankdata(np.concatenate([a, b]))[: len(a)].sum()
-    return float((ranks - len(a) * (len(a) + 1) / 2) / (len(a) * len(b)))
-
-
-def cliffs_delta(a: ArrayLike, b: ArrayLike) -> float:
-    """Return how much more often a value of `a` is above one of `b` than below: Cliff's delta.
-
-    Parameters
-    ----------
-    a, b : array-like of float, shape (n_a,) and (n_b,)
-        Values of two groups.
-
-    Returns
-    -------
-    float
-        From -1 to 1: twice `superiority` less one.
-
-    References
-    ----------
-    Cliff (1993), Dominance statistics, Psychological Bulletin 114.
-
-    Examples
-    --------
-    >>> cliffs_delta([3, 4, 5], [1, 2, 3])
-    0.8888888888888888
-    """
-    return 2.0 * superiority(a, b) - 1.0
-
-
-def magnitude(delta: float) -> str:
-    """Return the usual word for a Cliff's delta.
-
-    Parameters
-    ----------
-    delta : float
-
-    Returns
-    -------
-    {"negligible", "small", "medium", "large"}
-        Thresholds 0.147, 0.33 and 0.474 (Romano et al. 2006).
-
-    Examples
-    --------
-    >>> magnitude(-0.4)
-    'medium'
-    """
-    return next(word for bound, word in _CLIFF if abs(delta) < bound)
+    values = _rounded(as_values(differences, owner="rank_biserial"))
+    ranks = stats.rankdata(np.abs(values))
+    return float((np.sign(values) * ranks).sum() / ranks.sum())
 
 
 _RANKS_OWNER = "rank_arms"
