@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import get_scorer
 
 from vaega.core.errors import InputError
+from vaega.experiments import intervals
 from vaega.experiments.intervals import (
     Answers,
     corrected_error,
@@ -123,6 +124,19 @@ def test_other_metrics_are_computed_of_the_stored_predictions(metric, rng):
                 ]
             )
         )
+
+
+def test_an_error_is_drawn_once_for_the_same_predictions(monkeypatch, rng):
+    asked = []
+    draw = intervals._draw_error
+    monkeypatch.setattr(intervals, "_ERRORS", {})
+    monkeypatch.setattr(intervals, "_draw_error", lambda *a: asked.append(a[1]) or draw(*a))
+    tables, others = drawn(rng), drawn(rng)
+    error = two_way_error(tables, "accuracy")
+    assert two_way_error([one.copy() for one in tables], "accuracy") == error
+    assert two_way_error(others, "accuracy") != error
+    assert two_way_error(tables, "balanced_accuracy") > 0.0
+    assert asked == ["accuracy", "accuracy", "balanced_accuracy"]
 
 
 def test_without_predictions_a_test_part_has_no_interval():

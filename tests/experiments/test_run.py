@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from vaega.cli import main
-from vaega.experiments.store import RUN_COLUMNS, SUMMARY_COLUMNS
+from vaega.experiments.store import RUN_COLUMNS, SUMMARY_COLUMNS, Store
 
 CONFIG = {
     "name": "small",
@@ -71,6 +71,23 @@ def test_summary_csv_is_the_mean_of_the_runs(finished):
         assert row.heldout_mean == pytest.approx(scores.mean())
         ends = row.heldout_low, row.heldout_high
         assert np.isnan(ends).all()  # so few runs have no interval
+
+
+def test_intervals_wait_for_the_last_run(tmp_path, monkeypatch):
+    """A run more makes no arm draw its rows anew; the tables that it leaves have none yet."""
+    content = {**CONFIG, "arms": {"original": {}}, "seeds": 6}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    summaries, tabulate = [], Store.tabulate
+
+    def recorded(*arguments, **options):
+        tables = tabulate(*arguments, **options)
+        summaries.append(tables[1].iloc[0])
+        return tables
+
+    monkeypatch.setattr(Store, "tabulate", recorded)
+    assert run(tmp_path) == 0
+    assert [one["n_runs"] for one in summaries] == [1, 2, 3, 4, 5, 6, 6]
+    assert [np.isfinite(one["heldout_low"]) for one in summaries] == [False] * 6 + [True]
 
 
 def test_the_run_folder(finished):

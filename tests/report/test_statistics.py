@@ -300,6 +300,14 @@ def test_equal_arms():
     assert one.rank_biserial == 0.0
 
 
+def test_splits_that_all_differ_alike_have_no_interval():
+    """Their spread is unknown, not nothing; rounding is no spread."""
+    table = pd.DataFrame({"a": [0.1, 0.2, 0.3, 0.4, 0.5], "b": [0.4, 0.5, 0.6, 0.7, 0.8]})
+    (one,) = compare_arms(table, test_share=0.25)
+    assert np.isnan([one.low, one.high]).all()
+    assert one.sentence.startswith("b is above a by 0.300 in 5 of 5 pairs (corrected t, p = ")
+
+
 @pytest.mark.parametrize("share", [None, 0.25])
 def test_four_pairs_have_a_difference_and_nothing_else(share):
     table = pd.DataFrame({"a": [0.9, 0.8, 0.7, 0.6], "b": [0.4, 0.3, 0.2, 0.1]})

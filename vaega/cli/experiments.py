@@ -188,6 +188,7 @@ def _print_summary(folder: Path, config: Any, dataset: Any, summary: Any) -> Non
     from vaega.cli.report import print_effects
     from vaega.experiments.protocols import make_protocol
     from vaega.report._results import (
+        CHANCE_NOTE,
         chance_sentences,
         lead_sentences,
         read_results,
@@ -196,8 +197,10 @@ def _print_summary(folder: Path, config: Any, dataset: Any, summary: Any) -> Non
 
     title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
     print_table(summary_table(summary, title=title))
-    click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
     results = read_results(folder)
+    click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
+    if not results.null.empty:
+        click.echo(CHANCE_NOTE)
     for sentence in chance_sentences(results.summary):
         click.echo(sentence)
     print_effects(results.effects)

@@ -61,8 +61,8 @@ def arms_by_a_word(arms: Mapping[Any, Any]) -> dict[Any, Any]:
                     f"{' or '.join(map(str, sorted(amounts))) or 'not known'}; write "
                     "{generator: {kind: bootstrap}, amount: N} instead"
                 )
-            written[name] = {"generator": {"kind": "bootstrap"}, "amount": amounts.pop()}
-            amounts.add(written[name]["amount"])
+            (amount,) = amounts
+            written[name] = {"generator": {"kind": "bootstrap"}, "amount": amount}
     return written
 
 
@@ -78,8 +78,8 @@ def check_regulariser(classifier: Any) -> None:
 def tune_regulariser(inner: "InnerValidation") -> tuple[Any, float]:
     """Return the classifier with the regulariser that is best on inner folds, and its value.
 
-    Of all columns, before any is selected; the first of equals, from the weakest prior of the table
-    on, after the classifier as it is.
+    Of all columns, before any is selected. Of equals the classifier as it is, then the first value
+    of the table.
     """
     check_regulariser(inner.estimator)
     name, values, others = REGULARISERS[type(inner.estimator).__name__]

@@ -20,6 +20,7 @@ from sklearn.metrics import get_scorer
 from sklearn.utils.metaestimators import available_if
 
 from vaega.core.errors import InputError
+from vaega.core.files import fingerprint
 from vaega.core.randomness import derive_rng
 
 LEAST_RUNS = 5  # with fewer the spread of the scores is unknown
@@ -155,6 +156,18 @@ def two_way_error(predictions: Sequence[pd.DataFrame], metric: str) -> float:
     `predictions` hold the same rows in the same order. Owen (2007), The pigeonhole bootstrap,
     Annals of Applied Statistics 1: rather too large than too small.
     """
+    # Tables, terminal and page of a run ask for the same, which may take seconds.
+    values = (one.to_numpy(dtype=float) for one in predictions)
+    key = fingerprint(metric, list(predictions[0]), *values)
+    if key not in _ERRORS:
+        _ERRORS[key] = _draw_error(predictions, metric)
+    return _ERRORS[key]
+
+
+_ERRORS: dict[str, float] = {}  # Of this process
+
+
+def _draw_error(predictions: Sequence[pd.DataFrame], metric: str) -> float:
     n_seeds, n_rows = len(predictions), len(predictions[0])
     score, n_draws = _scorer_of_rows(predictions, metric)
     rng = derive_rng(0, "test rows and seeds")

@@ -114,7 +114,7 @@ def complete_runs(
             runs=tuple(runs),
         )
         for _ in complete(worker, runs, options=options, observer=observer, budget=budget):
-            store.tabulate(runs)
+            store.tabulate(runs, intervals=False)
     return store.tabulate(runs)
 
 

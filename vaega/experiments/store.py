@@ -28,7 +28,7 @@ from vaega.core.files import path_inside, plain, read_json, write_json, write_te
 from vaega.core.tables import csv_text, json_records
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, load_config
-from vaega.experiments.intervals import Interval, heldout_interval, overlap_share
+from vaega.experiments.intervals import NONE, Interval, heldout_interval, overlap_share
 from vaega.experiments.protocols import PROTOCOLS
 from vaega.experiments.runs import Run
 from vaega.selection._stability import StabilityEstimate, nogueira_interval
@@ -277,10 +277,14 @@ class Store:
         """Write what a run came to; the file makes it final."""
         write_json(self.run_folder(run.id) / "metrics.json", dict(metrics))
 
-    def tabulate(self, runs: Sequence[Run]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def tabulate(
+        self, runs: Sequence[Run], *, intervals: bool = True
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Write ``runs.csv``, ``summary.csv`` and ``null.csv`` from what the runs recorded.
 
         Runs with permuted labels stand in ``null.csv`` alone, which is there where there are any.
+        Intervals of held-out scores may take seconds, too many after each run: without them their
+        columns are empty.
         """
         recorded = [(run, metrics) for run in runs if (metrics := self.metrics(run.id)) is not None]
         rows = [_row(run, metrics) for run, metrics in recorded if run.permutation is None]
@@ -289,12 +293,12 @@ class Store:
             table[column] = table[column].astype("Int64")
         nulls = [_row(run, metrics) for run, metrics in recorded if run.permutation is not None]
         null = pd.DataFrame(nulls, columns=NULL_COLUMNS)
-        done = [run for run, metrics in recorded if _counts(run, metrics)]
         records: dict[str, list[RunRecord]] = {}
-        for run in done:
-            records.setdefault(run.arm, []).append(self.record(run.id))
-        intervals = heldout_intervals(records)
-        summary = summarise(table, self._agreement(recorded), null, intervals)
+        for run, metrics in recorded:
+            if _counts(run, metrics):
+                records.setdefault(run.arm, []).append(self.record(run.id))
+        ends = heldout_intervals(records) if intervals else dict.fromkeys(records, NONE)
+        summary = summarise(table, self._agreement(recorded), null, ends)
         write_text(self.folder / "runs.csv", csv_text(table))
         write_text(self.folder / "summary.csv", csv_text(summary))
         if nulls:

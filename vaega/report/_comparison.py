@@ -12,23 +12,17 @@ import pandas as pd
 from vaega.core.errors import InputError, ResultsError
 from vaega.core.tables import TextTable, csv_text, latex_text
 from vaega.experiments.config import statement_of
-from vaega.experiments.intervals import (
-    LEAST_RUNS,
-    corrected_error,
-    interval_around,
-    overlap_share,
-)
+from vaega.experiments.intervals import LEAST_RUNS, overlap_share
 from vaega.experiments.store import Store
 from vaega.experiments.trial import HELDOUT_REAL
 from vaega.report._statistics import (
     ArmComparison,
     RankComparison,
-    bootstrap_interval,
     compare_arms,
     comparison_table,
-    corrected_t,
+    format_p_value,
+    infer_difference,
     rank_arms,
-    wilcoxon,
 )
 
 _OFFICIAL = (
@@ -267,6 +261,8 @@ def _compare(
     notes = [_OFFICIAL if share is None else _OVERLAP]
     if len(comparisons) > 1:
         notes.append(f"p: among {len(comparisons)} comparisons (Holm).")
+    if any(pair.is_tested for pair in comparisons):
+        notes.append("r: matched-pairs rank-biserial correlation, from -1 to 1.")
     if group[0].statement:
         notes.append(group[0].statement)
     effects = effect_table(group if measure == "heldout_score" else [])
@@ -333,16 +329,11 @@ def row_effects(scores: TrialScores) -> list[RowEffect]:
 def _row_effect(
     arm: str, base: str, effect: str, values: np.ndarray, scores: TrialScores
 ) -> RowEffect:
-    n, share, mean = len(values), scores.test_share, float(values.mean())
+    n, mean = len(values), float(values.mean())
     low = high = p_value = float("nan")
     if n >= LEAST_RUNS:
-        if share is None:
-            low, high = bootstrap_interval(values)
-            p_value = wilcoxon(values).p_value
-        else:
-            error = corrected_error(values, test_share=share)
-            low, high = interval_around(mean, error, n, bounded=False)
-            p_value = corrected_t(values, test_share=share).p_value
+        test, (low, high) = infer_difference(values, test_share=scores.test_share)
+        p_value = test.p_value
     return RowEffect(arm, base, effect, n, mean, low, high, p_value)
 
 
@@ -362,7 +353,7 @@ def effect_table(scores: Sequence[TrialScores]) -> TextTable:
     rows = []
     for one in (effect for each in scores for effect in row_effects(each)):
         interval = "" if np.isnan(one.low) else f" [{one.low:+.3f}, {one.high:+.3f}]"
-        p_value = "" if np.isnan(one.p_value) else f"{one.p_value:.3f}"
+        p_value = "" if np.isnan(one.p_value) else format_p_value(one.p_value)
         difference = f"{one.difference:+.3f}{interval}"
         rows.append([one.arm, one.base, one.effect, str(one.n), difference, p_value])
     alike = not scores or scores[0].test_share is not None
@@ -400,8 +391,7 @@ def _pair_cells(pair: ArmComparison) -> list[str]:
 
 
 def _test_cells(pair: ArmComparison) -> tuple[str, str]:
-    p_value = f"{pair.adjusted_p_value:.3f}" if pair.adjusted_p_value >= 1e-3 else "<0.001"
-    return p_value, f"{pair.rank_biserial:+.2f}"
+    return format_p_value(pair.adjusted_p_value), f"{pair.rank_biserial:+.2f}"
 
 
 def _figure(value: float) -> str:

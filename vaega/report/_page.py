@@ -33,14 +33,15 @@ from vaega.report._figures import (
 )
 from vaega.report._generator_figures import plot_rows, row_groups, row_points
 from vaega.report._results import (
+    CHANCE_NOTE,
     Results,
     candidates_of,
     chance_sentences,
-    format_p_value,
     lead_sentences,
     read_results,
     summary_table,
 )
+from vaega.report._statistics import format_p_value
 
 
 def write_report(folder: Path) -> Path:
@@ -76,8 +77,8 @@ def write_report(folder: Path) -> Path:
 _SUMMARY_NOTE = (
     "Means over runs, one run a seed. The interval counts that splits share rows (Nadeau and "
     "Bengio 2003), or, on an official test part, draws its rows and the seeds anew; fewer than "
-    "five runs have none. p: of as high a score with permuted labels. Optimism is the inner score "
-    "less the held-out score. Masks: different masks that a run scored."
+    f"five runs have none. {CHANCE_NOTE} Optimism is the inner score less the held-out score. "
+    "Masks: different masks that a run scored."
 )
 
 

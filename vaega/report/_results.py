@@ -19,6 +19,7 @@ from vaega.experiments.store import (
     summarise,
 )
 from vaega.report._comparison import effect_table, scores_of
+from vaega.report._statistics import format_p_value
 from vaega.selection._stability import StabilityEstimate
 from vaega.selection._voting import TOGETHER, VOTES
 
@@ -116,7 +117,8 @@ TEXT_FORMATS = ("markdown", "latex", "csv")
 SUMMARY_COLUMNS = (
     "arm", "runs", "held-out [95 %]", "inner", "optimism", "features", "masks", "seconds",
 )  # fmt: skip
-CHANCE = "p"  # of as high a score with permuted labels
+CHANCE = "p"
+CHANCE_NOTE = "p: of as high a score with permuted labels."
 _LEVEL = 0.05  # of that p, from which on an arm is not shown to beat chance
 # What these are called where the search saw the test rows.
 _OPEN_COLUMNS = {"held-out [95 %]": "test rows, seen [95 %]", "inner": "fitness"}
@@ -148,11 +150,6 @@ def summary_table(summary: pd.DataFrame, *, title: str = "") -> TextTable:
         for cells, p_value in zip(rows, summary["p_value"], strict=True):
             cells.append("" if pd.isna(p_value) else format_p_value(p_value))
     return TextTable(columns, rows, title)
-
-
-def format_p_value(p: float) -> str:
-    """Return a p-value with three decimals; a small one is not written as none."""
-    return "<0.001" if p < 0.0005 else f"{p:.3f}"
 
 
 def chance_sentences(summary: pd.DataFrame) -> list[str]:

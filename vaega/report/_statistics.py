@@ -14,7 +14,13 @@ from scipy import stats
 
 from vaega.core.checks import check_count, check_probability
 from vaega.core.errors import InputError
-from vaega.experiments.intervals import LEAST_RUNS, corrected_error
+from vaega.experiments.intervals import (
+    LEAST_RUNS,
+    NONE,
+    Interval,
+    corrected_error,
+    interval_around,
+)
 
 
 @dataclass(frozen=True)
@@ -112,11 +118,11 @@ class ArmComparison:
                 f"{self.first} less {self.second}: {self.difference:+.3f} over {self.n_pairs} "
                 f"pairs; fewer than {LEAST_RUNS} are too few for a test."
             )
-        interval = "" if np.isnan(self.low) else f" [{self.low:.3f}, {self.high:.3f}]"
         p = f"{self.test.name}, p = {self.adjusted_p_value:.3g}"
         if self.differs:
             return f"{self._higher} ({p})."
         shown = f"No difference shown between {self.first} and {self.second}"
+        interval = _bracketed(self.low, self.high)
         figures = f"{self.difference:+.3f}{interval} over {self.n_pairs} pairs, {p}"
         if self.test.least_p_value >= self.alpha:
             return f"{shown} ({figures}); so few pairs cannot show one by this test."
@@ -128,8 +134,12 @@ class ArmComparison:
         if self.difference < 0.0:
             upper, lower, low, high = lower, upper, -high, -low
         count = max(self.n_above, self.n_below)
-        size = f"{abs(self.difference):.3f} [{low:.3f}, {high:.3f}]"
+        size = f"{abs(self.difference):.3f}{_bracketed(low, high)}"
         return f"{upper} is above {lower} by {size} in {count} of {self.n_pairs} pairs"
+
+
+def _bracketed(low: float, high: float) -> str:
+    return "" if np.isnan(low) else f" [{low:.3f}, {high:.3f}]"
 
 
 _OWNER = "compare_arms"
@@ -250,20 +260,10 @@ def _compare(
     if not len(pairs):
         raise InputError(f"{_OWNER}: {first} and {second} have no run in common.")
     a, b = pairs.T
-    differences = np.round(a - b, 12)
-    low = high = float("nan")
-    if test_share is None or len(pairs) < 2:
-        test = wilcoxon(differences)
-        if len(pairs) >= LEAST_RUNS:
-            low, high = bootstrap_interval(
-                differences, confidence=confidence, random_state=random_state
-            )
-    else:
-        test = corrected_t(differences, test_share=test_share)
-        if len(pairs) >= LEAST_RUNS:
-            quantile = stats.t.ppf(0.5 + confidence / 2.0, len(differences) - 1)
-            half = float(quantile * corrected_error(differences, test_share=test_share))
-            low, high = float(differences.mean()) - half, float(differences.mean()) + half
+    differences = _rounded(a - b)
+    test, (low, high) = infer_difference(
+        differences, test_share=test_share, confidence=confidence, random_state=random_state
+    )
     return ArmComparison(
         first=first,
         second=second,
@@ -280,6 +280,39 @@ def _compare(
         rank_biserial=rank_biserial(differences),
         confidence=confidence,
     )
+
+
+def infer_difference(
+    differences: np.ndarray,
+    *,
+    test_share: float | None,
+    confidence: float = 0.95,
+    random_state: int = 0,
+) -> tuple[PairedTest, Interval]:
+    """Return the test of no difference and the interval of the mean difference of pairs.
+
+    Of independent pairs, or, with `test_share`, of splits that share rows; the interval is
+    not-a-number below five pairs, and where the splits' differences are all alike.
+    """
+    differences, n = _rounded(differences), len(differences)
+    if test_share is None or n < 2:
+        test, interval = wilcoxon(differences), NONE
+        if n >= LEAST_RUNS:
+            interval = bootstrap_interval(
+                differences, confidence=confidence, random_state=random_state
+            )
+        return test, interval
+    test, interval = corrected_t(differences, test_share=test_share), NONE
+    if n >= LEAST_RUNS:
+        error = corrected_error(differences, test_share=test_share)
+        mean = float(differences.mean())
+        interval = interval_around(mean, error, n, bounded=False, confidence=confidence)
+    return test, interval
+
+
+def format_p_value(p: float) -> str:
+    """Return a p-value with three decimals; a small one is not written as none."""
+    return "<0.001" if p < 0.0005 else f"{p:.3f}"
 
 
 # Up to here every way of giving signs to the differences is counted, 65,536 at most.

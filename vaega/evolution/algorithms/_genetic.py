@@ -389,7 +389,7 @@ class PopulationAlgorithm(AskTell):
     def _accept(self, masks: np.ndarray, scores: np.ndarray) -> None:
         old, n_old = self.state, len(self.state.masks)
         if n_old == 0 or self._restarting():
-            survivors = np.concatenate([self._elite(), np.arange(n_old, n_old + len(masks))])
+            survivors = self._elite_and_new(len(masks))
         else:
             survivors = self._survivors(masks, scores)
         new = survivors[survivors >= n_old] - n_old
@@ -461,6 +461,9 @@ class PopulationAlgorithm(AskTell):
             return np.zeros(0, dtype=np.intp)
         order = self.ranked()
         return order[first_distinct(self.state.masks[order])][: self.elite]
+
+    def _elite_and_new(self, n_new: int) -> np.ndarray:
+        return np.concatenate([self._elite(), len(self.state.masks) + np.arange(n_new)])
 
     def _pool(self, masks: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the present population and new masks behind it, and their scores."""
@@ -553,8 +556,7 @@ class Generational(PopulationAlgorithm):
         return children
 
     def _survivors(self, masks: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        n_old = len(self.state.masks)
-        return np.concatenate([self._elite(), np.arange(n_old, n_old + len(masks))])
+        return self._elite_and_new(len(masks))
 
 
 def dominates(score: ArrayLike, other: ArrayLike) -> bool:
