@@ -1,5 +1,7 @@
 """Figures of experiments, comparisons and studies: the records behind them, and what is drawn."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,6 +68,21 @@ def test_plots_take_an_axis_or_make_one(runs):
     assert [label.get_text() for label in plot_sizes(points).get_xticklabels()] == [
         "original", "augmented",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arms", "angle"), [("a b c d", 0), ("original augmented placebo regularised", 30)]
+)
+def test_names_of_arms_do_not_overlap(runs, arms, angle):
+    points = arm_points(pd.concat([runs[:3].assign(arm=arm) for arm in arms.split()]))
+    figure = draw_overview(points, {})
+    figure.draw_without_rendering()
+    for ax in figure.axes[:2]:
+        labels = ax.get_xticklabels()
+        ends = [text.get_window_extent() for text in labels]
+        assert {text.get_rotation() for text in labels} == {angle}
+        # Slanted ones stand beside each other though their boxes touch.
+        assert angle or all(one.x1 < following.x0 for one, following in pairwise(ends))
 
 
 @pytest.mark.parametrize("kind", ["svg", "png", "pdf"])

@@ -104,6 +104,7 @@ def _draw_values(
 def _label_arms(ax: Axes, arms: Sequence[str], label: str) -> Axes:
     ax.set_xticks(range(len(arms)), list(arms))
     ax.set_xlim(-0.6, len(arms) - 0.4)
+    _turn_long_labels(ax)
     ax.set_ylabel(label)
     return clean(ax)
 
@@ -147,14 +148,18 @@ def plot_values(values: pd.DataFrame, ax: Axes | None = None, *, label: str = ""
         across = index + spread(len(column), 0.24)
         ax.scatter(across, column, s=16, color=colour, alpha=0.5, zorder=3)
     ax.set_xticks(range(values.shape[1]), [str(arm) for arm in values])
-    turn_long_labels(ax)
+    _turn_long_labels(ax)
     ax.set_ylabel(label)
     return clean(ax)
 
 
-def turn_long_labels(ax: Axes) -> None:
+_LETTERS = 9  # of names that fit into an inch, with the space between them
+
+
+def _turn_long_labels(ax: Axes) -> None:
     """Turn the names of arms where they would not fit beside each other."""
-    if sum(len(text.get_text()) for text in ax.get_xticklabels()) > 40:
+    inches = ax.get_window_extent().width / ax.figure.dpi
+    if sum(len(text.get_text()) for text in ax.get_xticklabels()) > _LETTERS * inches:
         ax.tick_params(axis="x", rotation=30)
 
 

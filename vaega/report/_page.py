@@ -29,7 +29,6 @@ from vaega.report._figures import (
     plot_history,
     plot_scores,
     plot_sizes,
-    turn_long_labels,
 )
 from vaega.report._generator_figures import plot_rows, row_groups, row_points
 from vaega.report._results import (
@@ -172,7 +171,6 @@ def scores_chart(
             ("inner score", zip(arm.seeds, arm.inner, strict=True)),
         )
     ]
-    turn_long_labels(ax)
     return _chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
 
 
@@ -187,7 +185,6 @@ def _sizes_chart(runs: pd.DataFrame) -> Chart:
         ]
         for arm in points
     ]
-    turn_long_labels(ax)
     return _chart("sizes", "Selected features", ax, dict(zip(ax.collections, tips, strict=True)))
 
 
