@@ -1,5 +1,6 @@
 """Permuted labels: runs of their own, the same bits, and a p-value that means what it says."""
 
+import dataclasses
 import json
 import shutil
 
@@ -14,6 +15,7 @@ from vaega.cli import main
 from vaega.core.errors import InputError
 from vaega.experiments.config import ProtocolConfig, load_config, make_config
 from vaega.experiments.protocols import HonestProtocol
+from vaega.experiments.store import null_figures
 from vaega.report._comparison import read_trial_scores
 
 TEXT = """
@@ -55,13 +57,13 @@ def trial_of(groups=None):
 def test_yaml_reads_the_key_as_nothing_and_we_as_a_word(tmp_path):
     (tmp_path / "nulled.yaml").write_text(TEXT)
     assert yaml.safe_load(TEXT)[None] == 3
-    assert load_config(tmp_path / "nulled.yaml").null == 3
-    assert load_config(tmp_path / "nulled.yaml", ["null=5"]).null == 5
+    assert load_config(tmp_path / "nulled.yaml").null.permutations == 3
+    assert load_config(tmp_path / "nulled.yaml", ["null=5"]).null.permutations == 5
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "many", True])
 def test_what_is_refused(value):
-    with pytest.raises(InputError, match=r"^configuration: null: "):
+    with pytest.raises(InputError, match=r"^configuration: null"):
         make_config({**yaml.safe_load(TEXT), None: value})
 
 
@@ -78,12 +80,12 @@ def test_every_permutation_is_a_run_of_its_own(finished):
     runs, null = (pd.read_csv(folder / name) for name in ("runs.csv", "null.csv"))
     assert len(runs) == 4
     assert null[["arm", "seed", "permutation"]].to_numpy().tolist() == [
-        [arm, seed, place] for arm in ("original", "same") for place, seed in enumerate((0, 1, 0))
+        [arm, seed, place] for arm in ("original", "same") for place in range(3) for seed in (0, 1)
     ]
     assert (null["status"] == "done").all()
     ids = {path.name for path in (folder / "runs").iterdir()}
-    assert len(ids) == 10
-    assert sum("-null-" in one for one in ids) == 6
+    assert len(ids) == 16
+    assert sum("-null-" in one for one in ids) == 12
 
 
 def test_a_size_is_that_of_the_same_permutation(finished):
@@ -95,13 +97,13 @@ def test_a_size_is_that_of_the_same_permutation(finished):
 def test_the_summary_has_the_null_and_comparisons_do_not(finished):
     folder = finished / "results" / "nulled"
     summary = pd.read_csv(folder / "summary.csv").set_index("arm")
-    assert (summary["null_runs"] == 3).all()
+    assert (summary["null_permutations"] == 3).all()
     assert (summary["p_value"] == 0.25).all()  # wine can be told apart
     assert (summary["heldout_mean"] > summary["null_heldout_mean"]).all()
     assert len(read_trial_scores(folder).rows) == 4
     page = (folder / "report.html").read_text()
     assert "Permuted labels" in page
-    assert "in the mean of 3 runs on permuted labels (p = 0.250)" in page
+    assert "in the mean of 3 permutations of the labels (p = 0.250)" in page
 
 
 def test_a_null_run_is_taken_up_again_and_the_same(results, capsys):
@@ -136,7 +138,28 @@ def test_more_permutations_keep_those_that_are_done():
         content = {key: value for key, value in content.items() if key is not None}  # null
         plans.append({run.id for run in plan_runs(make_config({**content, "null": n}), data)})
     assert plans[0] < plans[1] < plans[2]
-    assert [len(plan) for plan in plans] == [6, 12, 21]
+    assert [len(plan) for plan in plans] == [6, 18, 36]
+
+
+def test_the_statistic_is_the_mean_over_the_same_seeds_on_both_sides():
+    runs = pd.DataFrame(
+        {"arm": "a", "seed": range(4), "status": "done", "heldout_score": [0.8, 0.6, 0.1, 0.1]}
+    )
+    places = [(number, seed) for number in range(3) for seed in (0, 1)]
+    nulls = pd.DataFrame(places, columns=["permutation", "seed"]).assign(
+        arm="a",
+        status=["done"] * 5 + ["failed"],
+        heldout_score=[0.9, 0.3, 0.9, 0.6, 0.2, 0.2],  # means 0.6 and 0.75; one is not whole
+        inner_score=0.5,
+    )
+    (row,) = null_figures(runs, nulls, {"a": 0.1}).to_dict("records")
+    assert (row["null_permutations"], row["null_seeds"], row["null_stability"]) == (2, 2, 0.1)
+    assert row["p_value"] == (1 + 1) / (1 + 2)  # 0.7 over seeds 0 and 1, whatever the others are
+
+
+def test_seeds_on_the_same_rows_see_the_same_labels():
+    one, other = trial_of(), dataclasses.replace(trial_of(), seed=5)
+    assert (one.with_permuted_labels(3).y == other.with_permuted_labels(3).y).all()
 
 
 def test_labels_change_places_and_test_rows_keep_theirs():

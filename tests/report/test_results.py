@@ -11,6 +11,7 @@ from rich.console import Console
 
 import vaega.report
 from tests.report.experiments import run_small
+from vaega.cli import main
 from vaega.core.errors import ResultsError
 from vaega.experiments.store import mean_interval, summarise
 from vaega.report._page import lead_section
@@ -44,7 +45,23 @@ def test_stability_is_nogueiras_over_all_columns(results):
     masks = np.zeros((3, 13), dtype=bool)
     for seed, run in enumerate(sorted((results.folder / "runs").glob("jitter-*"))):
         masks[seed, pd.read_csv(run / "selected.csv")["feature"]] = True
-    assert results.stability["jitter"] == nogueira_interval(masks)
+    assert results.stability["jitter"].value == nogueira_interval(masks).value
+    assert np.isnan(results.stability["jitter"].low)  # fewer than five trials have no interval
+
+
+def test_terminal_page_and_files_print_the_same_interval(tmp_path, capsys):
+    folder = run_small(tmp_path, seeds=5, arms={"original": {}})
+    (row,) = pd.read_csv(folder / "summary.csv").to_dict("records")
+    interval = f"{row['heldout_mean']:.3f} [{row['heldout_low']:.3f}, {row['heldout_high']:.3f}]"
+    assert 0.0 < row["heldout_low"] < row["heldout_mean"] < row["heldout_high"] < 1.0
+    results = read_results(folder)
+    texts = [summary_text(results, kind, command="") for kind in ("markdown", "latex")]
+    capsys.readouterr()
+    assert main(["report", str(folder)]) == 0
+    texts += [capsys.readouterr().out, (folder / "report.html").read_text()]
+    assert [interval in " ".join(text.split()) for text in texts] == [True] * 4
+    of_csv = pd.read_csv(io.StringIO(summary_text(results, "csv", command="")))
+    assert of_csv["heldout_low"].iloc[0] == pytest.approx(row["heldout_low"])
 
 
 def test_one_run_has_no_stability(tmp_path):
@@ -130,13 +147,14 @@ def with_null(runs, **figures):
 
 
 def test_chance_has_a_column_and_a_sentence_where_it_is_not_beaten(runs):
-    summary = with_null(runs, null_heldout_mean=[0.5, 0.52], null_runs=[99, 9], p_value=[0.01, 0.1])
+    of_null = {"null_heldout_mean": [0.5, 0.52], "null_permutations": [99, 9]}
+    summary = with_null(runs, **of_null, p_value=[0.01, 0.1])
     table = summary_table(summary)
     assert table.columns[-1] == "p"
     assert [row[-1] for row in table.rows] == ["0.010", "0.100"]
     assert chance_sentences(summary) == [
         "augmented: not shown to do better than searches on permuted labels, whose held-out score "
-        "is 0.520 over 9 runs (p = 0.100; so few cannot show it)."
+        "is 0.520 over 9 permutations (p = 0.100; so few cannot show it)."
     ]
     assert chance_sentences(summarise(runs)) == []
 

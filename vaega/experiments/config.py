@@ -6,6 +6,7 @@ and says in one sentence what is wrong with it: the file, the key, the rule and 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -466,6 +467,15 @@ class TuneConfig(Section):
         return space
 
 
+class NullConfig(Section):
+    """How often training rows get each other's labels; a number alone is that of permutations."""
+
+    permutations: Count
+    # The first so many seeds run each permutation; their mean is compared with that of the same
+    # seeds with the labels as given.
+    seeds: Count = 3
+
+
 class ExperimentConfig(Section):
     """One experiment: a dataset, a protocol, arms that share splits and seeds."""
 
@@ -480,7 +490,7 @@ class ExperimentConfig(Section):
     fitness: FitnessConfig
     search: SearchConfig = SearchConfig()
     seeds: Any = 10
-    null: Count | None = None
+    null: NullConfig | None = None
     # Says nothing about a run, so that it is no part of a run's identity.
     tune: Annotated[TuneConfig, Field(exclude=True)] = TuneConfig()
 
@@ -490,6 +500,8 @@ class ExperimentConfig(Section):
         # YAML reads the key null as nothing at all.
         if isinstance(content, dict) and None in content:
             content = {"null" if key is None else key: value for key, value in content.items()}
+        if isinstance(content, dict) and isinstance(content.get("null"), int):
+            content = {**content, "null": {"permutations": content["null"]}}
         if isinstance(content, dict) and isinstance(content.get("arms"), dict):
             content = {**content, "arms": arms_by_a_word(content["arms"])}
         return content
@@ -562,10 +574,13 @@ class ExperimentConfig(Section):
     def run_list(self) -> list[tuple[str, int, int | None]]:
         """Return arm, seed and permutation of every run; None where labels are not permuted.
 
-        Permutations come last, and take the seeds in turn.
+        Permutations come last, each with the same seeds.
         """
         seeds = self.seed_list()
-        permuted = [(number, seeds[number % len(seeds)]) for number in range(self.null or 0)]
+        permuted: list[tuple[int, int]] = []
+        if self.null is not None:
+            numbers = range(self.null.permutations)
+            permuted = list(product(numbers, seeds[: self.null.seeds]))
         return [
             *((arm, seed, None) for arm in self.arms for seed in seeds),
             *((arm, seed, number) for arm in self.arms for number, seed in permuted),

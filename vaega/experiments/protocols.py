@@ -102,9 +102,10 @@ class Trial:
         """Return a trial whose training rows have each other's labels.
 
         Search, choice of a generator and final model see nothing else; the test rows keep their own
-        labels. Where all rows of a group have one label, groups exchange labels, not rows.
+        labels. Where all rows of a group have one label, groups exchange labels, not rows. Seeds
+        share a permutation, so that on the same training rows they see the same labels.
         """
-        rng = derive_rng(self.seed, "permuted labels", permutation)
+        rng = derive_rng(permutation, "permuted labels")
         y = _permuted(self.y, self.groups, rng)
         return replace(self, y=y, split=replace(self.split, y=y))
 

@@ -13,7 +13,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,13 @@ from vaega.core.files import path_inside, plain, read_json, write_json, write_te
 from vaega.core.tables import csv_text, json_records
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, load_config
-from vaega.experiments.intervals import NONE, Interval, heldout_interval, overlap_share
+from vaega.experiments.intervals import (
+    LEAST_RUNS,
+    NONE,
+    Interval,
+    heldout_interval,
+    overlap_share,
+)
 from vaega.experiments.protocols import PROTOCOLS
 from vaega.experiments.runs import Run
 from vaega.selection._stability import StabilityEstimate, nogueira_interval
@@ -201,6 +207,14 @@ class Store:
             return pd.DataFrame(columns=NULL_COLUMNS)
         return pd.read_csv(path)
 
+    def null_stability(self) -> dict[str, float]:
+        """Return by arm the stability on permuted labels, as in ``summary.csv``."""
+        path = self.folder / "summary.csv"
+        summary = pd.read_csv(path) if path.is_file() else pd.DataFrame()
+        if "null_stability" not in summary:
+            return {}
+        return dict(zip(summary["arm"].astype(str), summary["null_stability"], strict=True))
+
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Refuse a folder without results; what damaged files raise becomes one sentence."""
@@ -298,7 +312,8 @@ class Store:
             if _counts(run, metrics):
                 records.setdefault(run.arm, []).append(self.record(run.id))
         ends = heldout_intervals(records) if intervals else dict.fromkeys(records, NONE)
-        summary = summarise(table, self._agreement(recorded), null, ends)
+        by_chance = self._agreement_by_chance(recorded) if intervals else {}
+        summary = summarise(table, self._agreement(recorded), null, ends, by_chance)
         write_text(self.folder / "runs.csv", csv_text(table))
         write_text(self.folder / "summary.csv", csv_text(summary))
         if nulls:
@@ -313,6 +328,22 @@ class Store:
             if _counts(run, metrics):
                 masks.setdefault(run.arm, []).append(self.record(run.id).masks())
         return {arm: measure_agreement(arm_masks) for arm, arm_masks in masks.items()}
+
+    def _agreement_by_chance(
+        self, recorded: Sequence[tuple[Run, Mapping[str, Any]]]
+    ) -> dict[str, float]:
+        """Return the mean stability over the seeds of a permutation of the labels."""
+        masks: dict[tuple[str, int], list[np.ndarray | None]] = {}
+        for run, metrics in recorded:
+            if run.permutation is not None and metrics.get("status") == "done":
+                own = masks.setdefault((run.arm, run.permutation), [])
+                own.append(self.record(run.id).masks())
+        values: dict[str, list[float]] = {}
+        for (arm, _), of_seeds in masks.items():
+            estimate = measure_agreement(of_seeds)
+            if estimate is not None:
+                values.setdefault(arm, []).append(estimate.value)
+        return {arm: float(np.mean(own)) for arm, own in values.items()}
 
 
 def _counts(run: Run, metrics: Mapping[str, Any]) -> bool:
@@ -435,14 +466,17 @@ def _trial_metrics(result: "TrialResult", relevant: np.ndarray | None) -> dict[s
 
 
 def measure_agreement(masks: Sequence[np.ndarray | None]) -> StabilityEstimate | None:
-    """Return Nogueira's stability over all trials of an arm."""
+    """Return Nogueira's stability over all trials of an arm; below five without an interval."""
     known = [one for one in masks if one is not None]
     if len({one.shape[1] for one in known}) != 1:
         return None
     trials = np.concatenate(known)
     if len(trials) < 2 or not trials.any() or trials.all():
         return None
-    return nogueira_interval(trials)
+    estimate = nogueira_interval(trials)
+    if len(trials) >= LEAST_RUNS:
+        return estimate
+    return replace(estimate, low=NONE[0], high=NONE[1])
 
 
 @dataclass(frozen=True)
@@ -556,6 +590,7 @@ def summarise(
     agreement: Mapping[str, StabilityEstimate | None] | None = None,
     null: pd.DataFrame | None = None,
     intervals: Mapping[str, Interval] | None = None,
+    null_stability: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Return each arm's means over its finished runs, with an interval of the held-out score.
 
@@ -576,7 +611,7 @@ def summarise(
     summary = pd.DataFrame(rows, columns=[*SUMMARY_COLUMNS, *further])
     if null is None or null.empty:
         return summary
-    summary = summary.merge(null_figures(runs, null), on="arm", how="left")
+    summary = summary.merge(null_figures(runs, null, null_stability), on="arm", how="left")
     return summary[[*SUMMARY_COLUMNS, *NULL_FIGURES, *further]]
 
 
@@ -625,7 +660,10 @@ NULL_COLUMNS = (
     "seconds",
 )  # fmt: skip
 # What a summary gains where there is a null.
-NULL_FIGURES = ("null_runs", "null_heldout_mean", "null_inner_mean", "p_value")
+NULL_FIGURES = (
+    "null_permutations", "null_seeds", "null_heldout_mean", "null_inner_mean", "null_stability",
+    "p_value",
+)  # fmt: skip
 
 
 def p_value(score: float, null_scores: np.ndarray) -> float:
@@ -634,24 +672,31 @@ def p_value(score: float, null_scores: np.ndarray) -> float:
     return (int((null_scores >= score).sum()) + 1) / (len(null_scores) + 1)
 
 
-def null_figures(runs: pd.DataFrame, nulls: pd.DataFrame) -> pd.DataFrame:
+def null_figures(
+    runs: pd.DataFrame, nulls: pd.DataFrame, stability: Mapping[str, float] | None = None
+) -> pd.DataFrame:
     """Return the null of each arm beside its runs.
 
-    The mean held-out score of an arm's runs is compared with the scores of single permuted runs. A
-    mean varies less than a single run does, so that p is rather too large than too small.
+    The statistic is the mean held-out score over the same seeds on both sides. A permutation counts
+    once all of its seeds are done.
     """
-    done = runs[runs["status"] == "done"]
     rows = []
-    for arm, group in nulls[nulls["status"] == "done"].groupby("arm", sort=False):
-        real = done.loc[done["arm"] == arm, "heldout_score"]
-        if real.empty:
+    done = runs[runs["status"] == "done"].set_index(["arm", "seed"])["heldout_score"]
+    for arm, group in nulls.groupby("arm", sort=False):
+        seeds = group["seed"].unique().tolist()
+        finished = group[group["status"] == "done"]
+        n_finished = finished["permutation"].map(finished["permutation"].value_counts())
+        whole, wanted = finished[n_finished == len(seeds)], [(arm, seed) for seed in seeds]
+        if whole.empty or done.index.isin(wanted).sum() != len(wanted):
             continue
-        scores = group["heldout_score"].to_numpy(dtype=float)
+        scores = whole.groupby("permutation")["heldout_score"].mean().to_numpy(dtype=float)
         figures = (
-            len(group),
+            len(scores),
+            len(seeds),
             float(scores.mean()),
-            float(group["inner_score"].mean()),
-            p_value(float(real.mean()), scores),
+            float(whole["inner_score"].mean()),
+            (stability or {}).get(str(arm), float("nan")),
+            p_value(float(done.loc[wanted].mean()), scores),
         )
         rows.append({"arm": arm, **dict(zip(NULL_FIGURES, figures, strict=True))})
     return pd.DataFrame(rows, columns=["arm", *NULL_FIGURES])

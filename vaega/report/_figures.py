@@ -37,15 +37,19 @@ class ArmPoints:
     inner: np.ndarray
     n_features: np.ndarray
     interval: Interval = NONE  # Of the mean held-out score, as in ``summary.csv``
+    permuted: float = float("nan")  # Mean held-out score with permuted labels
 
 
 def arm_points(runs: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[ArmPoints]:
     """Return the finished runs by arm, in the order in which the arms come."""
     done = runs[runs["status"] == "done"]
     ends: dict[str, Interval] = {}
+    permuted: dict[str, float] = {}
     if summary is not None and "heldout_low" in summary:
-        lows, highs = summary["heldout_low"], summary["heldout_high"]
-        ends = dict(zip(summary["arm"].astype(str), zip(lows, highs, strict=True), strict=True))
+        of_arm = summary.set_index(summary["arm"].astype(str))
+        lows, highs = of_arm["heldout_low"], of_arm["heldout_high"]
+        ends = dict(zip(of_arm.index, zip(lows, highs, strict=True), strict=True))
+        permuted = dict(of_arm.get("null_heldout_mean", {}))
     return [
         ArmPoints(
             str(arm),
@@ -54,15 +58,24 @@ def arm_points(runs: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[
             group["inner_score"].to_numpy(float),
             group["n_features"].to_numpy(float),
             ends.get(str(arm), NONE),
+            permuted.get(str(arm), float("nan")),
         )
         for arm, group in done.groupby("arm", sort=False)
     ]
 
 
 def plot_scores(
-    points: Sequence[ArmPoints], ax: Axes | None = None, *, label: str = HELD_OUT
+    points: Sequence[ArmPoints],
+    ax: Axes | None = None,
+    *,
+    label: str = HELD_OUT,
+    constant: float = float("nan"),
 ) -> Axes:
-    """Draw held-out beside inner scores: one point a run, and means, of the former its interval."""
+    """Draw held-out beside inner scores: one point a run, and means, of the former its interval.
+
+    Dotted is what chance gives: `constant`, the score of always naming the commonest class, and of
+    each arm with permuted labels their mean.
+    """
     ax = ax or new_axes()
     for index, arm in enumerate(points):
         colour = COLOURS[index % len(COLOURS)]
@@ -70,8 +83,27 @@ def plot_scores(
         _draw_values(ax, arm.inner, index + 0.17, colour, filled=False)
     ax.plot([], [], "o", color="#555555", label=label)
     ax.plot([], [], "o", color="#555555", fillstyle="none", label="inner (training rows)")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.14), ncols=2, frameon=False)
+    n_lines = _draw_chance(ax, points, constant)
+    top = 1.22 if n_lines else 1.14
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, top), ncols=2, frameon=False)
     return _label_arms(ax, [arm.arm for arm in points], "score")
+
+
+def _draw_chance(ax: Axes, points: Sequence[ArmPoints], constant: float) -> int:
+    """Draw what chance gives; return how many kinds of lines."""
+    if np.isfinite(constant):
+        ax.axhline(constant, color=GREY, linewidth=0.9, linestyle=":", label="commonest class")
+    return int(np.isfinite(constant)) + _draw_permuted(ax, [arm.permuted for arm in points])
+
+
+def _draw_permuted(ax: Axes, values: Sequence[float]) -> bool:
+    """Draw what each arm has with permuted labels; return whether any has."""
+    known = [(index, value) for index, value in enumerate(values) if np.isfinite(value)]
+    for index, value in known:
+        label = "permuted labels" if index == known[0][0] else None
+        ends = [index - 0.4, index + 0.4]
+        ax.plot(ends, [value] * 2, color=DARK, linewidth=1.2, linestyle="--", label=label)
+    return bool(known)
 
 
 def plot_sizes(points: Sequence[ArmPoints], ax: Axes | None = None) -> Axes:
@@ -124,12 +156,16 @@ def plot_history(histories: Mapping[str, pd.DataFrame], ax: Axes | None = None) 
 
 
 def draw_overview(
-    points: Sequence[ArmPoints], histories: Mapping[str, pd.DataFrame], *, label: str = HELD_OUT
+    points: Sequence[ArmPoints],
+    histories: Mapping[str, pd.DataFrame],
+    *,
+    label: str = HELD_OUT,
+    constant: float = float("nan"),
 ) -> Figure:
     """Return the figure of an experiment: scores, sizes, evolution."""
     figure = Figure(figsize=(11.0, 3.9), layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=[1.25, 1.0, 1.15])
-    plot_scores(points, axes[0], label=label)
+    plot_scores(points, axes[0], label=label, constant=constant)
     plot_sizes(points, axes[1])
     plot_history(histories, axes[2])
     return figure
@@ -204,14 +240,20 @@ def plot_frequencies(
     return draw_shares(ax or new_axes(), shown["name"], shown["share"], colours=colour, label=label)
 
 
-def plot_stability(stability: Mapping[str, "StabilityEstimate"], ax: Axes | None = None) -> Axes:
-    """Draw Nogueira's stability of each arm with its interval."""
+def plot_stability(
+    stability: Mapping[str, "StabilityEstimate"],
+    ax: Axes | None = None,
+    permuted: Mapping[str, float] | None = None,
+) -> Axes:
+    """Draw Nogueira's stability of each arm with its interval, and that with permuted labels."""
     ax = ax or new_axes()
     for index, estimate in enumerate(stability.values()):
         colour = COLOURS[index % len(COLOURS)]
         ax.plot([index, index], [estimate.low, estimate.high], color=colour, linewidth=1.6)
         ax.plot([index], [estimate.value], "o", color=colour, markersize=7)
     ax.axhline(0.0, color=GREY, linewidth=0.8, linestyle=":")
+    if _draw_permuted(ax, [(permuted or {}).get(arm, float("nan")) for arm in stability]):
+        ax.legend(frameon=False)
     return _label_arms(ax, list(stability), "stability (Nogueira); 0 is chance")
 
 
@@ -228,7 +270,9 @@ def draw_experiment(results: "Results") -> dict[str, Figure]:
         return ax
 
     scores, sizes = (values_by_arm(results.runs, name) for name in ("heldout_score", "n_features"))
-    plot_values(scores, axes("scores", width, 3.4), label=label)
+    ax = plot_values(scores, axes("scores", width, 3.4), label=label)
+    if _draw_chance(ax, arm_points(results.runs, results.summary), results.constant):
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.14), ncols=2, frameon=False)
     plot_values(sizes, axes("sizes", width, 3.4), label="selected features")
     if any(len(table) for table in results.histories.values()):
         plot_history(results.histories, axes("evolution", 4.6, 3.4))
@@ -238,7 +282,12 @@ def draw_experiment(results: "Results") -> dict[str, Figure]:
             ax = axes(f"frequencies_{arm}", 4.6, 4.2)
             plot_frequencies(features, ax, colour=COLOURS[index % len(COLOURS)])
     if results.stability:
-        plot_stability(results.stability, axes("stability", width, 3.4))
+        by_chance = {
+            str(row["arm"]): row["null_stability"]
+            for row in results.summary.to_dict("records")
+            if pd.notna(row.get("null_stability"))
+        }
+        plot_stability(results.stability, axes("stability", width, 3.4), by_chance)
     return figures
 
 

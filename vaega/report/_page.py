@@ -48,7 +48,10 @@ def write_report(folder: Path) -> Path:
     results = read_results(folder)
     label = HELD_OUT if _is_honest(results) else SEEN
     figure = draw_overview(
-        arm_points(results.runs, results.summary), results.histories, label=label
+        arm_points(results.runs, results.summary),
+        results.histories,
+        label=label,
+        constant=results.constant,
     )
     for kind in ("svg", "png", "pdf"):
         write_bytes(folder / "figures" / f"overview.{kind}", render(figure, kind))
@@ -141,7 +144,14 @@ def run_charts(results: Results) -> list[Chart]:
     held, label = ("held-out", HELD_OUT) if _is_honest(results) else (SEEN, SEEN)
     caption = f"Scores: {held} filled, with the 95 % interval of their mean, inner hollow"
     return [
-        scores_chart("scores", caption, done, label=label, summary=results.summary),
+        scores_chart(
+            "scores",
+            caption,
+            done,
+            label=label,
+            summary=results.summary,
+            constant=results.constant,
+        ),
         _sizes_chart(done),
         _front_chart(done, f"{held} score"),
         _evolution_chart(results.histories),
@@ -159,10 +169,11 @@ def scores_chart(
     *,
     label: str,
     summary: pd.DataFrame | None = None,
+    constant: float = float("nan"),
 ) -> Chart:
     """Draw scores of runs by arm; every point says its value."""
     points = arm_points(runs, summary)
-    ax = plot_scores(points, new_axes(_wide_enough(points)), label=label)
+    ax = plot_scores(points, new_axes(_wide_enough(points)), label=label, constant=constant)
     tips = [
         [f"{arm.arm}, seed {seed}: {column} {value:.4g}" for seed, value in pairs]
         for arm in points
@@ -228,8 +239,8 @@ def feature_charts(results: Results) -> list[Chart]:
         stability = results.stability.get(arm)
         caption = "share of trials"
         if stability is not None:
-            ends = f"[{stability.low:.2f}, {stability.high:.2f}]"
-            caption += f"; stability {stability.value:.2f} {ends}"
+            ends = (stability.value, stability.low, stability.high)
+            caption += f"; stability {_interval(*ends)}"
         shown = table.head(MOST_FEATURES)
         names = shown["name"].astype(str)
         most = _MOST_LETTERS
@@ -307,7 +318,9 @@ def figure_section(results: Results) -> Section:
     columns = [_FIGURE_COLUMNS[i] for i in known]
     rows = [[row[i] for i in known] for row in rows] if len(known) > 1 else []
     note = (
-        "Stability is Nogueira's, with its 95 % interval. Precision and recall are those of the "
+        "Stability is Nogueira's, with an interval that takes trials for independent draws; trials "
+        "on the same or on overlapping rows agree by that alone, so that it says nothing of other "
+        "patients, and fewer than five have none. Precision and recall are those of the "
         "selected features, where it is known which ones matter. Brier: squared error of the "
         "probabilities on the test rows, 0 at best; summed over the classes where they are more "
         "than two. Masks asked for, distinct among them, and reused; memory: the most that the "
@@ -351,16 +364,19 @@ def null_section(results: Results) -> Section:
     """Return what the whole procedure scores when training labels are permuted."""
     rows, sentences = [], []
     summary = results.summary
-    with_null = summary[summary["null_runs"].notna()] if "null_runs" in summary else summary[:0]
+    has_null = "p_value" in summary
+    with_null = summary[summary["p_value"].notna()] if has_null else summary[:0]
     for row in with_null.to_dict("records"):
         scores = ("heldout_mean", "null_heldout_mean", "null_inner_mean")
         heldout, permuted, inner = (row[name] for name in scores)
-        n_runs, p = f"{row['null_runs']:.0f}", format_p_value(row["p_value"])
-        rows.append([str(row["arm"]), n_runs, *map(_number, (heldout, permuted, inner)), p])
+        n, p = f"{row['null_permutations']:.0f}", format_p_value(row["p_value"])
+        stability = (row["stability"], row["null_stability"])
+        figures = map(_number, (heldout, permuted, inner, *stability))
+        rows.append([str(row["arm"]), f"{n} x {row['null_seeds']:.0f}", *figures, p])
         sentences.append(
             f"{row['arm']}: {heldout:.3f} held out, against {permuted:.3f} in the mean of "
-            f"{n_runs} {'run' if n_runs == '1' else 'runs'} on permuted labels (p = "
-            f"{p}), where the inner score is {inner:.3f}."
+            f"{n} {'permutation' if n == '1' else 'permutations'} of the labels (p = {p}), where "
+            f"the inner score is {inner:.3f}."
         )
     charts = []
     done = results.null[results.null["status"] == "done"] if rows else results.null
@@ -370,10 +386,14 @@ def null_section(results: Results) -> Section:
     note = (
         "The training rows get each other's labels and everything is done again, search and final "
         "model; the test rows keep theirs (Ojala and Garriga 2010). p is (r + 1) / (n + 1), where "
-        "r of n such runs score at least the mean of the arm; it cannot be below 1 / (n + 1). The "
-        "inner score on labels without meaning is what a search finds in chance."
+        "r of n permutations have at least the mean that the arm has over the same seeds; it "
+        "cannot be below 1 / (n + 1). Inner score and stability on labels without meaning are what "
+        "a search finds in chance; the latter is over the seeds of each permutation."
     )
-    columns = ("arm", "permutations", "held-out", "permuted, held-out", "permuted, inner", "p")
+    columns = (
+        "arm", "permutations x seeds", "held-out", "permuted, held-out", "permuted, inner",
+        "stability", "permuted, stability", "p",
+    )  # fmt: skip
     return Section("Permuted labels", sentences, TextTable(columns, rows, notes=[note]), charts)
 
 
@@ -510,7 +530,8 @@ def _generator_row(arm: str, record: Mapping[str, Any]) -> list[str]:
 
 
 def _interval(value: Any, low: Any, high: Any) -> str:
-    return "" if pd.isna(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+    ends = "" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]"
+    return "" if pd.isna(value) else f"{value:.2f}{ends}"
 
 
 def _number(value: Any) -> str:

@@ -46,6 +46,7 @@ class Results:
     metrics: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     # What generated rows do to the selection and to the final model, see `effect_table`
     effects: TextTable = field(default_factory=lambda: TextTable((), ()))
+    constant: float = float("nan")  # Score of always naming the commonest class, where known
     # By arm that adds rows, how good they are; see `vaega.experiments.trial`
     generators: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -75,7 +76,9 @@ def _read(store: Store) -> Results:
         environment={} if first is None else first.environment,
         command=store.command or f"vaega report {store.folder}",
         runs=runs,
-        summary=summarise(runs, agreement, null, heldout_intervals(finished)),
+        summary=summarise(
+            runs, agreement, null, heldout_intervals(finished), store.null_stability()
+        ),
         histories={arm: _best_by_generation(records) for arm, records in finished.items()},
         features={arm: _selection_share(records) for arm, records in finished.items()},
         stability={arm: value for arm, value in agreement.items() if value is not None},
@@ -83,7 +86,21 @@ def _read(store: Store) -> Results:
         metrics={arm: [one.metrics or {} for one in records] for arm, records in by_arm.items()},
         generators=_generators(finished),
         effects=effect_table([scores_of(store)] if finished else []),
+        constant=_constant_score(config["fitness"]["metric"], finished),
     )
+
+
+def _constant_score(metric: str, finished: Mapping[str, Sequence[RunRecord]]) -> float:
+    """Return the score of always naming the commonest class, or not-a-number."""
+    if metric.startswith("roc_auc"):
+        return 0.5
+    metrics = next((records[0].metrics or {} for records in finished.values()), {})
+    counts = pd.DataFrame(metrics.get("classes", []), columns=["trial", "n_rows"])
+    if metric not in ("accuracy", "balanced_accuracy") or counts.empty:
+        return float("nan")
+    of_trial = counts[counts["n_rows"] > 0].groupby("trial")["n_rows"]
+    shares = 1.0 / of_trial.count() if metric != "accuracy" else of_trial.max() / of_trial.sum()
+    return float(shares.mean())
 
 
 def _generators(finished: Mapping[str, Sequence[RunRecord]]) -> dict[str, dict[str, Any]]:
@@ -118,7 +135,7 @@ SUMMARY_COLUMNS = (
     "arm", "runs", "held-out [95 %]", "inner", "optimism", "features", "masks", "seconds",
 )  # fmt: skip
 CHANCE = "p"
-CHANCE_NOTE = "p: of as high a score with permuted labels."
+CHANCE_NOTE = "p: of as high a mean over the same seeds with permuted labels."
 _LEVEL = 0.05  # of that p, from which on an arm is not shown to beat chance
 # What these are called where the search saw the test rows.
 _OPEN_COLUMNS = {"held-out [95 %]": "test rows, seen [95 %]", "inner": "fitness"}
@@ -158,11 +175,11 @@ def chance_sentences(summary: pd.DataFrame) -> list[str]:
         return []
     sentences = []
     for row in summary[summary["p_value"] >= _LEVEL].to_dict("records"):
-        n_runs, p_value = int(row["null_runs"]), format_p_value(row["p_value"])
-        few = "; so few cannot show it" if 1.0 / (n_runs + 1.0) >= _LEVEL else ""
+        n, p_value = int(row["null_permutations"]), format_p_value(row["p_value"])
+        few = "; so few cannot show it" if 1.0 / (n + 1.0) >= _LEVEL else ""
         sentences.append(
             f"{row['arm']}: not shown to do better than searches on permuted labels, whose "
-            f"held-out score is {row['null_heldout_mean']:.3f} over {n_runs} runs "
+            f"held-out score is {row['null_heldout_mean']:.3f} over {n} permutations "
             f"(p = {p_value}{few})."
         )
     return sentences
