@@ -6,7 +6,12 @@ import pytest
 from vaega import Dataset
 from vaega.core.errors import InputError
 from vaega.experiments import augmentation
-from vaega.experiments.augmentation import candidate_arms, row_losses, select_augmentation
+from vaega.experiments.augmentation import (
+    EFFECTS,
+    candidate_arms,
+    row_losses,
+    select_augmentation,
+)
 from vaega.experiments.config import ArmConfig, make_config
 from vaega.experiments.protocols import HonestProtocol, TrialOptions
 from vaega.generative._samplers import BaseSampler
@@ -85,6 +90,9 @@ def test_nothing_is_added_where_the_generator_lies(planted, seed):
     record = choose(config(JITTER), 60, seed).record
     assert (record["generator"], record["amount"]) == ("none", 0)
     assert record["candidates"][0]["worse"] == 0.0
+    assert [record["candidates"][0][effect] for effect in EFFECTS] == [0.0] * 3
+    for one in record["candidates"][1:]:  # the loss that decides is that of the final model
+        assert one["loss"] - record["candidates"][0]["loss"] == pytest.approx(one["final_model"])
 
 
 @pytest.mark.parametrize("seed", range(3))

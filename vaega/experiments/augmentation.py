@@ -15,6 +15,7 @@ from joblib import delayed
 from vaega.core.randomness import derive_seed, seed_unset
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._preprocess import Preprocessor
+from vaega.data._splits import Fold
 from vaega.experiments.config import ArmConfig, ExperimentConfig, GeneratorConfig
 from vaega.experiments.protocols import Trial, TrialOptions
 from vaega.experiments.registry import classifier_of, make_sampler
@@ -27,6 +28,8 @@ from vaega.fitness._cross_validated import (
 from vaega.selection._choice import choose_one_standard_error
 from vaega.selection._rankers import rank_features
 from vaega.selection._settings import FEW_ROWS
+
+Rows = tuple[np.ndarray, np.ndarray]
 
 # Of ``generator: {kind: auto}``, and beside the arm's own generator where the file names no others.
 _GENERATORS, _OTHERS = ("ppca", "class_gaussian", "vae"), ("smote",)
@@ -41,6 +44,11 @@ _SIZES = (10, 30, 100)
 _DOUBT = 0.02
 # Metrics in which a class counts by its rows; in the others classes count alike.
 _BY_ROWS = ("accuracy", "f1_weighted", "neg_log_loss")
+
+
+# What rows do to the loss, less that of nothing added: through the ranking alone, through the
+# classifier alone (which decides), through both.
+EFFECTS = ("selection", "final_model", "both")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +90,10 @@ def select_augmentation(
             make_sampler(candidate, n_classes, device=options.device, cache=cache)
             for candidate in arms
         ]
-        losses = np.array([validation.losses(sampler, options.n_jobs) for sampler in samplers])
-    losses *= _weights(trial.y, config.fitness.metric)
+        cells = np.array([validation.losses(sampler, options.n_jobs) for sampler in samplers])
+    cells *= _weights(trial.y, config.fitness.metric)
+    effects = dict(zip(EFFECTS, (cells - cells[0]).mean(axis=2).T.tolist(), strict=True))
+    losses = cells[:, EFFECTS.index("final_model")]
     amounts = [candidate.amount or 0 for candidate in arms]
     chosen = arms[choose_one_standard_error(amounts, -losses)]
     worse = losses - losses[np.argmin(losses.mean(axis=1))]
@@ -94,7 +104,8 @@ def select_augmentation(
         "loss": _loss_name(classifier_of(config.fitness)),
         "candidates": [
             {**_named(candidate), "loss": float(a), "worse": float(b), "standard_error": float(c)}
-            for candidate, (a, b, c) in zip(arms, figures, strict=True)
+            | {name: values[index] for name, values in effects.items()}
+            for index, (candidate, (a, b, c)) in enumerate(zip(arms, figures, strict=True))
         ],
     }
     return Augmentation(chosen, record)
@@ -134,7 +145,10 @@ class _CandidateValidation:
     n_classes: int
 
     def losses(self, sampler: Any, n_jobs: int) -> np.ndarray:
-        """Return the loss of every training row where it was validated on, (n_rows,)."""
+        """Return the losses of every training row where it was validated on.
+
+        Of shape (3, n_rows), in the order of `EFFECTS`.
+        """
         n_rows = len(self.trial.y)
         n_repeats = _REPEATS_OF_FEW if n_rows < FEW_ROWS else _REPEATS
         tasks = []
@@ -146,9 +160,9 @@ class _CandidateValidation:
         processes = make_parallel(1 if sampler is None else n_jobs)
         fold = self._fold if client_of(processes) is None else WithoutNestedParallelism(self._fold)
         parts = processes(delayed(fold)(sampler, *task) for task in tasks)
-        losses = np.zeros(n_rows)
+        losses = np.zeros((len(EFFECTS), n_rows))
         for (_, validate, _), part in zip(tasks, parts, strict=True):
-            losses[validate] += part / n_repeats
+            losses[:, validate] += part / n_repeats
         return losses
 
     def _fold(self, sampler: Any, fit: np.ndarray, validate: np.ndarray, seed: int) -> np.ndarray:
@@ -162,21 +176,25 @@ class _CandidateValidation:
                 sampler=sampler,
                 seed=seed,
             )
-            X, y = fold.X_fit[: len(fit)], fold.y_fit[: len(fit)]
-            order = rank_features("f_classif", X, y, seed=seed)
-            sizes = sorted({min(size, len(order)) for size in _SIZES})
-            losses = []
-            for size in sizes:
-                classifier = classifier_of(self.config.fitness)
-                seed_unset(classifier, derive_seed(seed, "classifier"))
-                columns = order[:size]
-                classifier.fit(fold.X_fit[:, columns], fold.y_fit)
-                losses.append(
-                    row_losses(
-                        classifier, fold.X_validate[:, columns], fold.y_validate, self.n_classes
-                    )
-                )
-        return np.mean(losses, axis=0)
+            both, real = (fold.X_fit, fold.y_fit), (fold.X_fit[: len(fit)], fold.y_fit[: len(fit)])
+            if sampler is None:
+                return np.tile(self._losses_on(fold, real, real, seed), (len(EFFECTS), 1))
+            cells = ((both, real), (real, both), (both, both))
+            return np.array([self._losses_on(fold, *cell, seed) for cell in cells])
+
+    def _losses_on(self, fold: Fold, ranked: Rows, fitted: Rows, seed: int) -> np.ndarray:
+        """Return the losses with features ranked on some rows and the classifier fitted on some."""
+        order = rank_features("f_classif", *ranked, seed=seed)
+        losses = []
+        for size in sorted({min(size, len(order)) for size in _SIZES}):
+            classifier = classifier_of(self.config.fitness)
+            seed_unset(classifier, derive_seed(seed, "classifier"))
+            columns = order[:size]
+            classifier.fit(fitted[0][:, columns], fitted[1])
+            X = fold.X_validate[:, columns]
+            losses.append(row_losses(classifier, X, fold.y_validate, self.n_classes))
+        mean: np.ndarray = np.mean(losses, axis=0)
+        return mean
 
 
 def row_losses(classifier: Any, X: np.ndarray, y: np.ndarray, n_classes: int) -> np.ndarray:

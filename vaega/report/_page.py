@@ -18,6 +18,7 @@ from vaega.core.errors import InputError
 from vaega.core.figures import COLOURS, inline_svg, new_axes, render
 from vaega.core.files import write_bytes, write_text
 from vaega.core.tables import TextTable
+from vaega.experiments.augmentation import EFFECTS
 from vaega.experiments.config import statement_of
 from vaega.report._comparison import DatasetComparison, compare_experiments, pair_table
 from vaega.report._figures import (
@@ -436,9 +437,14 @@ def gate_section(results: Results) -> Section:
     note = (
         f"Chosen on inner folds of the training rows of each trial by the {' and '.join(losses)}: "
         "nothing added, or else the fewest rows, within one standard error of the best. Means over "
-        "trials."
+        "trials. Then what the rows do to that loss, below 0 where they help: features ranked on "
+        "them too and classifier on real rows (selection), features ranked on real rows and "
+        "classifier on both kinds (final model, which decides), both."
     )
-    columns = ("arm", "candidate", "rows", "loss", "above the best", "chosen")
+    columns = (
+        "arm", "candidate", "rows", "loss", "above the best", "selection", "final model", "both",
+        "chosen",
+    )  # fmt: skip
     return Section("Generator and amount chosen", sentences, TextTable(columns, rows, notes=[note]))
 
 
@@ -455,8 +461,10 @@ def _candidate_rows(
     for index, first in enumerate(choices[0]["candidates"]):
         same = [choice["candidates"][index] for choice in choices]
         means = [float(np.mean([one[key] for one in same])) for key in ("loss", "worse")]
+        effects = [float(np.mean([one[key] for one in same])) for key in EFFECTS]
+        figures = [*map(_number, means), *(f"{effect:+.3f}" for effect in effects)]
         name = _candidate({**first, "amount": 0})
-        rows.append([arm, name, str(first["amount"]), *map(_number, means), str(counts[index])])
+        rows.append([arm, name, str(first["amount"]), *figures, str(counts[index])])
     return rows
 
 
