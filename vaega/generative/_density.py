@@ -22,6 +22,8 @@ REFERENCES = ("prior", "posterior")
 N_DENSITY_SAMPLES, N_IMPUTATION_SAMPLES = 64, 256
 # Rounds in which missing entries are set to what the row, so filled, decodes to.
 FILL_ROUNDS = 20
+# Nats by which a filling has to be more likely than the best so far: rounding must not decide.
+LEAST_GAIN = 1e-6
 # How much wider than estimated a proposal is: one too narrow gives all weight to a few samples.
 PROPOSAL_MARGIN = 1.2
 # Numbers in the largest array of a block: a few megabytes, as the processor's cache has.
@@ -124,7 +126,10 @@ def propose(
 
     An encoder knows complete rows. Missing entries start as 0 and are replaced several times by
     what the row then decodes to. Any such choice leaves the weighted result right; a good one needs
-    fewer samples. Points of rows with missing entries are drawn from wider posteriors.
+    fewer samples. So each row keeps the filling whose posterior mean is the most likely with the
+    entries that are there: an encoder that was trained on rows with gaps makes up for their zeros,
+    and on filled ones it overshoots further in each round. Points of rows with missing entries are
+    drawn from wider posteriors.
     """
     codec, missing = state.codec, np.isnan(rows)
     widths = torch.ones(len(rows), codec.latent, dtype=noise.dtype, device=noise.device)
@@ -132,9 +137,15 @@ def propose(
         return Proposal(rows, rows, codes, noise, widths)
     filled, some = np.where(missing, 0.0, rows), np.flatnonzero(missing.any(axis=1))
     some_codes = None if codes is None else codes[some]
-    for _ in range(FILL_ROUNDS):
-        mean, variance = codec.posterior(filled[some], some_codes)
-        filled[some] = np.where(missing[some], codec.decode(mean, some_codes), filled[some])
+    current, best = filled[some], np.full(len(some), -np.inf)
+    for _ in range(FILL_ROUNDS + 1):
+        mean, _ = codec.posterior(current, some_codes)
+        joint = _log_likelihoods(state, mean[None], rows[some], some_codes, BLOCK_ENTRIES)[0]
+        joint = (joint + log_priors(mean)).cpu().numpy()
+        better = joint > best + LEAST_GAIN
+        filled[some[better]], best[better] = current[better], joint[better]
+        current = np.where(missing[some], codec.decode(mean, some_codes), current)
+    variance = codec.posterior(filled[some], some_codes)[1]
     share = codec.tensor(1.0 - missing[some].mean(axis=1, keepdims=True))
     widths[torch.from_numpy(some).to(widths.device)] = _widths(variance, share)
     return Proposal(rows, filled, codes, noise, widths)
