@@ -140,8 +140,8 @@ def propose(
     current, best = filled[some], np.full(len(some), -np.inf)
     for _ in range(FILL_ROUNDS + 1):
         mean, _ = codec.posterior(current, some_codes)
-        joint = _log_likelihoods(state, mean[None], rows[some], some_codes, BLOCK_ENTRIES)[0]
-        joint = (joint + log_priors(mean)).cpu().numpy()
+        likelihood = _log_likelihoods(state, mean[None], rows[some], some_codes, BLOCK_ENTRIES)[0]
+        joint = (likelihood + log_priors(mean)).cpu().numpy()
         better = joint > best + LEAST_GAIN
         filled[some[better]], best[better] = current[better], joint[better]
         current = np.where(missing[some], codec.decode(mean, some_codes), current)
