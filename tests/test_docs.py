@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import vaega
@@ -75,6 +76,24 @@ def test_the_configuration_for_a_csv_has_ten_lines_at_most():
 def test_the_tables_that_it_points_to_are_here(page):
     named = re.findall(r"`(results/benchmarks/[\w.]+)`", page.read_text(encoding="utf-8"))
     assert not [name for name in named if not (ROOT / name).is_file()]
+
+
+def table_of(page, heading):
+    """The first table of a section: its rows by their first cell."""
+    section = page.read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split("|") for line in section.splitlines() if line.startswith("|")]
+    return {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in rows[2:]}
+
+
+def test_the_detectors_are_as_good_as_their_benchmark_says():
+    table = table_of(DOCS / "generators.md", "Unusual rows")
+    runs = pd.read_csv(ROOT / "results/benchmarks/anomaly.csv")
+    cases = runs.groupby(["group", "case", "detector"])["auc"].mean()
+    means = cases.groupby(["group", "detector"]).mean().map("{:.3f}".format)
+    named = {name.removesuffix(" (default)"): cells for name, cells in table.items()}
+    assert set(named) == set(means["unseen"].index)
+    for name, (unseen, _, planted) in named.items():
+        assert (unseen, planted) == (means["unseen"][name], means["planted"][name]), name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -274,6 +274,20 @@ def test_a_training_that_runs_away_is_said_in_one_sentence():
         model.fit(X, y)
 
 
+def test_grey_values_given_to_bernoulli_are_said_in_one_sentence(recwarn):
+    grey = np.random.default_rng(0).random((80, 6))
+    grey[:, 3:] = grey[:, 3:] > 0.5
+    grey[0, 4] = np.nan
+    model = VAE((8,), 2, likelihood="bernoulli", max_epochs=3, random_state=0)
+    with pytest.warns(FitWarning, match=r"^VAE: likelihood 'bernoulli' is for 0 and 1, and 50% of"):
+        model.fit(grey)
+    assert len(model.report_.remarks) == 1
+    assert model.report_.variance_ratio > 1.2
+    recwarn.clear()
+    assert model.fit((grey > 0.5).astype(float)).report_.remarks == []
+    assert not recwarn.list
+
+
 def test_a_good_fit_says_nothing(recwarn):
     X, y = blobs(80)
     assert VAE(random_state=0).fit(X, y).report_.remarks == []

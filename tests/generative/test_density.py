@@ -217,6 +217,30 @@ def test_gaps_are_seen_as_what_the_row_decodes_to():
     assert bool((proposal.widths[1:] == 1).all())
 
 
+def test_of_the_fillings_the_most_likely_one_is_kept():
+    X, _ = blobs(120)
+    holed = np.where(np.random.default_rng(0).random(X.shape) < 0.5, np.nan, X)
+    model = VAE((8,), 2, max_epochs=60, random_state=0).fit(holed)
+    result = model.state_
+    rows = result.scaling.forward(holed)
+    proposal = propose(result, rows, None, torch.zeros(3, 2).double())
+    chosen = result.codec.posterior(proposal.encoder_rows, None)[0].numpy()
+    as_zeros = model.log_joint(holed, model.transform(holed))
+    assert (model.log_joint(holed, chosen) >= as_zeros - 1e-9).all()
+    unfilled = np.nan_to_num(rows)
+    assert (proposal.encoder_rows[~np.isnan(rows)] == unfilled[~np.isnan(rows)]).all()
+
+
+def test_an_encoder_that_overshoots_is_not_followed():
+    model = ProbabilisticPCA(2).fit(gaussians(300))
+    result, rows = as_network(model), model.state_.scaling.forward(gaussians(300))
+    with torch.no_grad():  # As one that makes up for the zeros of rows with gaps
+        result.codec.network.encoder.heads.weight[:2] *= 3.0
+    rows[:, ::2] = np.nan
+    proposal = propose(result, rows, None, torch.zeros(3, 2).double())
+    assert np.abs(proposal.encoder_rows).max() < 20
+
+
 def test_the_density_of_wide_points_is_that_of_wide_normals():
     result, rows = state()
     holed = rows.copy()

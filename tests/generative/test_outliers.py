@@ -69,7 +69,7 @@ def test_the_combined_score_is_the_larger_of_two_in_units_of_the_fit_rows():
     X = planted()
     detector = VAEOutlierDetector(ProbabilisticPCA(3, random_state=0)).fit(X)
     model, units = detector.model_, []
-    for scores in (-model.score_samples(X), np.square(model.transform(X)).sum(axis=1)):
+    for scores in (model.anomaly_scores(X), np.square(model.transform(X)).sum(axis=1)):
         low, middle, high = np.percentile(scores, [25, 50, 75])
         units.append((scores - middle) / (high - low))
     np.testing.assert_allclose(detector.score_samples(X), -np.max(units, axis=0))
@@ -111,11 +111,22 @@ def test_models_that_need_labels_say_so():
         VAEOutlierDetector(ConditionalVAE((8,), 2)).fit(planted())
 
 
-@pytest.mark.parametrize("model", [3, PCA(1), VAE, Autoencoder()])
-def test_models_that_cannot_score_are_one_sentence(model):
-    sentence = r"^VAEOutlierDetector: model must be a generative model with anomaly_scores and sc"
+@pytest.mark.parametrize(
+    ("model", "kind", "methods"),
+    [
+        (3, "combined", "anomaly_scores"),
+        (PCA(1), "combined", "anomaly_scores"),
+        (VAE, "combined", "anomaly_scores"),
+        (Autoencoder(), "likelihood", "anomaly_scores and score_samples"),
+    ],
+)
+def test_models_that_cannot_score_are_one_sentence(model, kind, methods):
+    sentence = rf"^VAEOutlierDetector: model must be a generative model with {methods}, got"
     with pytest.raises(InputError, match=sentence):
-        VAEOutlierDetector(model).fit(planted())
-    quick = Autoencoder((4,), 1, max_epochs=2, random_state=0)
-    result = VAEOutlierDetector(quick, kind="reconstruction").fit_predict(planted())
-    assert set(result) <= {-1, 1}
+        VAEOutlierDetector(model, kind=kind).fit(planted())
+
+
+@pytest.mark.parametrize("kind", ["combined", "reconstruction"])
+def test_what_needs_no_density_is_open_to_autoencoders(kind):
+    model = Autoencoder((4,), 1, max_epochs=2, random_state=0)
+    assert set(VAEOutlierDetector(model, kind=kind).fit_predict(planted())) <= {-1, 1}

@@ -163,6 +163,7 @@ def measure_fit(
     residuals: Residuals,
     history: History,
     settings: FitSettings,
+    remarks: list[str],
     *,
     seed: int,
 ) -> FitReport:
@@ -192,7 +193,7 @@ def measure_fit(
         n_coordinates=data.n_features,
         heldout_log_likelihood=likelihood,
         references=references,
-        remarks=fit_remarks(history, settings),
+        remarks=remarks,
     )
 
 
@@ -295,9 +296,10 @@ def _reference_densities(
     }
 
 
-def fit_remarks(history: History, settings: FitSettings) -> list[str]:
+def fit_remarks(history: History, settings: FitSettings, data: TrainingData) -> list[str]:
     """Return what went wrong in a training, a sentence each."""
-    remarks, best = [], history.best_epoch
+    best = history.best_epoch
+    remarks = settings.training.objective.likelihood.remarks(data.values)
     if settings.network.stochastic and history.active_units[best] == 0:
         remarks.append(
             f"the posterior collapsed: no latent dimension is in use (KL {history.kl[best]:.2g} "

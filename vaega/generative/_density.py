@@ -1,11 +1,10 @@
 """Densities under a fitted generative model, and what follows from them.
 
-Log densities by importance sampling (the IWAE bound; Burda, Grosse and Salakhutdinov 2016), missing
-entries by the same weights (MIWAE; Mattei and Frellsen 2019), and anomaly scores: reconstruction
-errors and distances in the latent space.
+The evidence lower bound (Kingma and Welling 2014), log densities by importance sampling (the IWAE
+bound; Burda, Grosse and Salakhutdinov 2016), missing entries by the same weights (MIWAE; Mattei and
+Frellsen 2019), and anomaly scores: reconstruction errors and distances in the latent space.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaega.generative._state import Codec, FittedState, LinearCodec
+from vaega.generative._state import LOG_TWO_PI, Codec, FittedState, LinearCodec
+from vaega.generative._training import gaussian_kl
 
 KINDS = ("reconstruction", "latent", "likelihood")
 REFERENCES = ("prior", "posterior")
@@ -22,6 +22,8 @@ REFERENCES = ("prior", "posterior")
 N_DENSITY_SAMPLES, N_IMPUTATION_SAMPLES = 64, 256
 # Rounds in which missing entries are set to what the row, so filled, decodes to.
 FILL_ROUNDS = 20
+# Nats by which a filling has to be more likely than the best so far: rounding must not decide.
+LEAST_GAIN = 1e-6
 # How much wider than estimated a proposal is: one too narrow gives all weight to a few samples.
 PROPOSAL_MARGIN = 1.2
 # Numbers in the largest array of a block: a few megabytes, as the processor's cache has.
@@ -39,15 +41,19 @@ def log_densities(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Return the log density of rows on the user's scale, in nats."""
-    scaling, codec = state.scaling, state.codec
-    rows = scaling.forward(X)
+    codec, rows = state.codec, state.scaling.forward(X)
     noise = draw_noise(state, n_importance_samples, N_DENSITY_SAMPLES, rng)
     if codec.conditional and codes is None:
         density = class_log_densities(state, rows, noise).logsumexp(dim=1)
     else:
         density = row_log_densities(state, rows, codes, noise)
-    log_scale = np.log(scaling.scale[scaling.varies])
-    return density.cpu().numpy() - np.where(np.isnan(rows), 0.0, log_scale).sum(axis=1)
+    return density.cpu().numpy() - _log_scales(state, rows)
+
+
+def _log_scales(state: FittedState, rows: np.ndarray) -> np.ndarray:
+    """Return what the scale of X takes off log densities of rows on the network's scale, (n,)."""
+    log_scale = np.log(state.scaling.scale[state.scaling.varies])
+    return np.where(np.isnan(rows), 0.0, log_scale).sum(axis=1)
 
 
 def class_log_densities(state: FittedState, rows: np.ndarray, noise: Tensor | None) -> Tensor:
@@ -120,7 +126,10 @@ def propose(
 
     An encoder knows complete rows. Missing entries start as 0 and are replaced several times by
     what the row then decodes to. Any such choice leaves the weighted result right; a good one needs
-    fewer samples. Points of rows with missing entries are drawn from wider posteriors.
+    fewer samples. So each row keeps the filling whose posterior mean is the most likely with the
+    entries that are there: an encoder that was trained on rows with gaps makes up for their zeros,
+    and on filled ones it overshoots further in each round. Points of rows with missing entries are
+    drawn from wider posteriors.
     """
     codec, missing = state.codec, np.isnan(rows)
     widths = torch.ones(len(rows), codec.latent, dtype=noise.dtype, device=noise.device)
@@ -128,9 +137,15 @@ def propose(
         return Proposal(rows, rows, codes, noise, widths)
     filled, some = np.where(missing, 0.0, rows), np.flatnonzero(missing.any(axis=1))
     some_codes = None if codes is None else codes[some]
-    for _ in range(FILL_ROUNDS):
-        mean, variance = codec.posterior(filled[some], some_codes)
-        filled[some] = np.where(missing[some], codec.decode(mean, some_codes), filled[some])
+    current, best = filled[some], np.full(len(some), -np.inf)
+    for _ in range(FILL_ROUNDS + 1):
+        mean, _ = codec.posterior(current, some_codes)
+        likelihood = _log_likelihoods(state, mean[None], rows[some], some_codes, BLOCK_ENTRIES)[0]
+        joint = (likelihood + log_priors(mean)).cpu().numpy()
+        better = joint > best + LEAST_GAIN
+        filled[some[better]], best[better] = current[better], joint[better]
+        current = np.where(missing[some], codec.decode(mean, some_codes), current)
+    variance = codec.posterior(filled[some], some_codes)[1]
     share = codec.tensor(1.0 - missing[some].mean(axis=1, keepdims=True))
     widths[torch.from_numpy(some).to(widths.device)] = _widths(variance, share)
     return Proposal(rows, filled, codes, noise, widths)
@@ -147,32 +162,89 @@ def _widths(variance: Tensor, share: Tensor) -> Tensor:
 
 
 def log_weights(state: FittedState, proposal: Proposal, *, entries: int = BLOCK_ENTRIES) -> Tensor:
-    """Return log p(x | z) + log p(z) - log q(z | x) at every importance sample.
+    """Return log p(x | z) + log p(z) - log q(z | x) at every importance sample, (k, n)."""
+    conditional, prior, posterior = log_terms(state, proposal, entries=entries)
+    return conditional + prior - posterior
+
+
+def log_terms(state: FittedState, proposal: Proposal, *, entries: int = BLOCK_ENTRIES) -> Tensor:
+    """Return log p(x | z), log p(z) and log q(z | x) at every importance sample, (3, k, n).
 
     Computed in blocks. Each row's samples are decoded together, and blocks are of equal size, the
     last filled up with copies, so that every product has the same shape however many rows there
     are.
     """
     n, k = len(proposal), len(proposal.noise)
-    weights = state.codec.tensor(np.empty((k, n)))
-    width = max(1, entries // (k * state.sigma.size))
-    indices = np.arange(n)
+    terms = state.codec.tensor(np.empty((3, k, n)))
+    for index, padded in _blocks(n, max(1, entries // (k * state.sigma.size))):
+        points, log_q = proposal.points(state.codec, padded)
+        rows, codes = proposal.rows[padded], proposal.codes_of(padded)
+        conditional = _log_likelihoods(state, points, rows, codes, entries)
+        block = torch.stack([conditional, log_priors(points), log_q])
+        terms[:, :, index] = block[:, :, : len(index)]
+    return terms
+
+
+def log_conditionals(
+    state: FittedState, X: np.ndarray, codes: np.ndarray | None, points: Tensor
+) -> np.ndarray:
+    """Return log p(x | z) (k, n) of rows at points (k, n, latent), on the user's scale, in nats."""
+    rows, (k, n, _) = state.scaling.forward(X), points.shape
+    density = np.empty((k, n))
+    for index, padded in _blocks(n, max(1, BLOCK_ENTRIES // (k * state.sigma.size))):
+        classes = None if codes is None else codes[padded]
+        block = _log_likelihoods(state, points[:, padded], rows[padded], classes, BLOCK_ENTRIES)
+        density[:, index] = block[:, : len(index)].cpu().numpy()
+    return density - _log_scales(state, rows)
+
+
+def log_priors(points: Tensor) -> Tensor:
+    """Return the log density of points (..., latent) under N(0, I), in nats."""
+    return -0.5 * (points.square() + LOG_TWO_PI).sum(dim=-1)
+
+
+def bound_terms(
+    state: FittedState,
+    X: np.ndarray,
+    codes: np.ndarray | None,
+    *,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return E log p(x | z) on the user's scale, and the KL to the prior, of each row, in nats.
+
+    The expectation is a mean over draws of q, the KL a closed form. A hierarchy has none, as a
+    layer's prior depends on what is drawn above: its KL is a mean over the same draws.
+    """
+    rows, codec = state.scaling.forward(X), state.codec
+    noise = codec.tensor(rng.standard_normal((n_draws, codec.latent)))
+    widths = torch.ones(len(rows), codec.latent, dtype=noise.dtype, device=noise.device)
+    conditional, prior, posterior = log_terms(state, Proposal(rows, rows, codes, noise, widths))
+    kl = (posterior - prior).mean(dim=0)
+    if codec.factorised:
+        mean, variance = codec.posterior(rows, codes)
+        kl = gaussian_kl(mean, variance.log())
+    reconstruction = conditional.mean(dim=0).cpu().numpy() - _log_scales(state, rows)
+    return reconstruction, kl.cpu().numpy()
+
+
+def _blocks(n: int, width: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the indices of `n` rows in blocks, each also filled up with copies to `width`."""
     for start in range(0, n, width):
-        index = indices[start : start + width]
-        padded = np.resize(index, width)
-        weights[:, index] = _block(state, proposal, padded, entries)[:, : len(index)]
-    return weights
+        index = np.arange(start, min(start + width, n))
+        yield index, np.resize(index, width)
 
 
-def _block(state: FittedState, proposal: Proposal, index: np.ndarray, entries: int) -> Tensor:
-    codec = state.codec
-    points, log_q = proposal.points(codec, index)
-    log_prior = -0.5 * (points.square() + math.log(2 * math.pi)).sum(dim=-1)
-    rows, sigma = codec.tensor(proposal.rows[index]), codec.tensor(state.sigma)
-    codes = proposal.codes_of(index)
-    depth = max(1, entries // (len(index) * len(sigma)))
-    parts = [_log_likelihood(codec, part, rows, codes, sigma) for part in points.split(depth)]
-    return torch.cat(parts) + log_prior - log_q
+def _log_likelihoods(
+    state: FittedState, points: Tensor, rows: np.ndarray, codes: np.ndarray | None, entries: int
+) -> Tensor:
+    """Return log p(x | z) (k, m) of rows (m, n_varying) at points (k, m, latent)."""
+    observed, sigma = state.codec.tensor(rows), state.codec.tensor(state.sigma)
+    depth = max(1, entries // observed.numel())
+    parts = [
+        _log_likelihood(state.codec, part, observed, codes, sigma) for part in points.split(depth)
+    ]
+    return torch.cat(parts)
 
 
 def _log_likelihood(

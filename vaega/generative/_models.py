@@ -67,6 +67,7 @@ from vaega.generative._training import (
     repeat_loop,
     resolve_precision,
 )
+from vaega.generative._variational import VariationalModel
 
 # Points drawn of a posterior that has no moments in closed form.
 POSTERIOR_POINTS = 64
@@ -164,7 +165,7 @@ class BaseAutoencoder(GenerativeModel):
         Warns
         -----
         FitWarning
-            When the posterior collapsed or the training ran away.
+            When the posterior collapsed, the training ran away, or "bernoulli" got grey values.
         """
         settings = self._check_settings()
         if callback is not None and not callable(callback):
@@ -177,7 +178,7 @@ class BaseAutoencoder(GenerativeModel):
         if weights is not None and (weights == 1.0).all():
             weights = None
         with one_torch_thread():
-            self.state_, report, self.history_ = fit_autoencoder(
+            self.state_, report, self.history_, remarks = fit_autoencoder(
                 X,
                 codes,
                 settings,
@@ -188,7 +189,7 @@ class BaseAutoencoder(GenerativeModel):
             )
         self.seed_, self.classes_ = seed, classes
         self._report: Any = report  # a FitReport, or what measures it
-        warn_remarks(self, fit_remarks(self.history_, settings), stacklevel=3)
+        warn_remarks(self, remarks, stacklevel=3)
         return self
 
     @property
@@ -241,7 +242,7 @@ class BaseAutoencoder(GenerativeModel):
 
 
 @dataclass(eq=False, repr=False)
-class VariationalAutoencoder(BaseAutoencoder):
+class VariationalAutoencoder(VariationalModel, BaseAutoencoder):
     """An autoencoder with latent noise, whose loss has the KL to a prior."""
 
     _: KW_ONLY
@@ -276,7 +277,8 @@ class VAE(VariationalAutoencoder):
         of the input. False assumes rows that are standardised already.
     likelihood : {"gaussian", "laplace", "bernoulli"}, default="gaussian"
         Of an entry around what is decoded: squared error, absolute error, or cross-entropy of
-        values from 0 to 1, which are not standardised.
+        values 0 and 1, which are not standardised. Values between are taken as probabilities, with
+        a warning: generated entries are 0 or 1 all the same.
     sigma : {"heldout", "shared", "feature"} or float, default="heldout"
         The decoder's standard deviation, after standardisation: following the held-out residuals
         and in the end calibrated on them, feature by feature, drawn to their mean; learned with the
@@ -445,10 +447,10 @@ def fit_autoencoder(
     seed: int,
     class_weights: np.ndarray | None = None,
     callback: Callback | None = None,
-) -> tuple[FittedState, Callable[[], FitReport], History]:
+) -> tuple[FittedState, Callable[[], FitReport], History, list[str]]:
     """Fit everything an autoencoder learns of rows (n, n_features) and their class codes (n,).
 
-    Returns the state, what measures the figures of the fit, and the history.
+    Returns the state, what measures the figures of the fit, the history and remarks.
     """
     if not settings.standardize:
         check_size(X, MOST_SINGLE, owner=settings.owner)
@@ -473,10 +475,10 @@ def fit_autoencoder(
     state = _uncalibrated(codec, scaling, frame, derive_rng(seed, "classes"))
     sigma = final.sigma.value.detach()
     state = calibrate(state, frame, residuals, settings, sigma, seed=seed)
-    report = partial(
-        measure_fit, state, codecs, frame, splits, residuals, history, settings, seed=seed
-    )
-    return dataclasses.replace(state, codec=frame.wide_codec(codec)), report, history
+    remarks = fit_remarks(history, settings, data)
+    measured = (state, codecs, frame, splits, residuals, history, settings, remarks)
+    report = partial(measure_fit, *measured, seed=seed)
+    return dataclasses.replace(state, codec=frame.wide_codec(codec)), report, history, remarks
 
 
 def _split(
@@ -568,13 +570,13 @@ def _uncalibrated(
     blocks, data = [], frame.data
     for index in blocks_of(np.arange(len(data)), data):
         rows, codes = data.values[index], data.codes[index]
-        if codec.network.factorised:
+        if codec.factorised:
             blocks.append(codec.posterior(rows, codes))
         else:
             blocks.append(_sampled_moments(codec, rng, rows, codes))
     means, variances = (torch.cat(part) for part in zip(*blocks, strict=True))
     codes = torch.from_numpy(data.codes).to(means.device)
-    if not codec.network.factorised:
+    if not codec.factorised:
         by_class = [variances[codes == code].mean(dim=0) for code in range(len(data.class_priors))]
         variances = torch.stack(by_class)
     gaussians = ClassGaussians.fitted(means, variances, codes)

@@ -397,6 +397,10 @@ class Likelihood:
     def check_entries(self, rows: np.ndarray, *, owner: str) -> None:
         """Raise `InputError` for entries (NaN: missing) that the family is not for."""
 
+    def remarks(self, rows: np.ndarray) -> list[str]:
+        """Return what is doubtful about this family for rows (0: missing), a sentence each."""
+        return []
+
     def location(self, raw: Tensor) -> Tensor:
         """Return the mean of each entry, of what the decoder's last layer gives."""
         return raw
@@ -489,6 +493,17 @@ class Bernoulli(Likelihood):
                 f"{owner}: likelihood {self.name!r} is for values from 0 to 1, got "
                 f"{rows[outside][0]:g}."
             )
+
+    def remarks(self, rows: np.ndarray) -> list[str]:
+        grey = np.mean((rows > 0.0) & (rows < 1.0))
+        if not grey:
+            return []
+        return [
+            f"likelihood 'bernoulli' is for 0 and 1, and {grey:.0%} of the values lie between: "
+            "generated entries are 0 or 1, vary more than those of X (report_.variance_ratio), and "
+            "the density is none of grey values; take likelihood='gaussian', round X, or sample "
+            "with noise=False."
+        ]
 
     def location(self, raw: Tensor) -> Tensor:
         return raw.sigmoid()

@@ -16,7 +16,7 @@ from vaega.generative._density import KINDS, REFERENCES
 from vaega.generative._registry import check_model, default_model
 
 OWNER = "VAEOutlierDetector"
-COMBINED = ("likelihood", "latent")
+COMBINED = ("reconstruction", "latent")
 
 
 @dataclass(eq=False, repr=False)
@@ -29,7 +29,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         Not fitted; a clone is. None is ``VAE()``.
     kind : {"combined", "likelihood", "reconstruction", "latent"}, default="combined"
         What makes a row unusual; see `GenerativeModel.anomaly_scores`. "combined" is the larger of
-        "likelihood" and "latent", each less its median over the fit rows and divided by their
+        "reconstruction" and "latent", each less its median over the fit rows and divided by their
         interquartile range: a model learns rows that are odd together well, but places them far
         out, and rows that break all relations are far from what it decodes (after the combined
         index of process monitoring; Yue and Qin 2001).
@@ -39,7 +39,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         Share of the fit rows that are outliers, at most 0.5, which sets the threshold. "auto" puts
         it where Tukey's fences do: one and a half interquartile ranges beyond the upper quartile.
     n_importance_samples : int, optional
-        For "likelihood" and "combined".
+        For "likelihood".
     random_state : int, RandomState, Generator or None, default=0
         Seeds the model, where it has no seed of its own, and the latent points.
 
@@ -100,8 +100,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         check_choice(self.reference, "reference", REFERENCES, owner=OWNER)
         _check_contamination(self.contamination)
         if self.model is not None:
-            needs_density = self.kind in ("combined", "likelihood")
-            methods = ("score_samples",) if needs_density else ()
+            methods = ("score_samples",) if self.kind == "likelihood" else ()
             check_model(self.model, "anomaly_scores", *methods, owner=OWNER)
         model = default_model() if self.model is None else clone(self.model)
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=3, **self._rules())

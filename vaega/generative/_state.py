@@ -222,6 +222,11 @@ class Codec:
         """Whether the latent space has a prior, and posteriors a variance."""
         return True
 
+    @property
+    def factorised(self) -> bool:
+        """Whether the posterior of a complete row is a Gaussian of independent dimensions."""
+        return True
+
     def posterior(self, rows: np.ndarray, codes: np.ndarray | None) -> tuple[Tensor, Tensor]:
         """Return mean and variance (n, latent) of the posteriors of `rows` (n, n_varying)."""
         raise NotImplementedError
@@ -289,6 +294,10 @@ class NetworkCodec(Codec):
     def has_prior(self) -> bool:
         return self.network.stochastic
 
+    @property
+    def factorised(self) -> bool:
+        return self.network.factorised
+
     @cached_property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
@@ -304,7 +313,7 @@ class NetworkCodec(Codec):
         self, rows: np.ndarray, codes: np.ndarray | None, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
         inputs, condition = self._without_nan(rows), self.condition(codes, len(rows))
-        if noise.ndim == 2 or self.network.factorised:
+        if noise.ndim == 2 or self.factorised:
             points, _, log_variance = self.network.infer(inputs, noise, condition)
         else:  # what one layer infers depends on the noise of another
             k = len(noise)
