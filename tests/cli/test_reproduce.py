@@ -47,7 +47,7 @@ def test_all_of_chapter_4_at_once(smoke, capsys):  # noqa: F811
     tables = [name for name, place in TABLES.items() if place.startswith(own)]
     figures = [name for name, place in PICTURES.items() if place.startswith(own)]
     assert len(tables) >= 7
-    assert len(figures) == 12
+    assert len(figures) == 13
     chosen = [f"--table={name}" for name in tables] + [f"--figure={name}" for name in figures]
     chosen += ["--protocol=as-run", "--protocol=as-described"]
     assert reproduce(smoke.out, *chosen) == 0

@@ -29,6 +29,7 @@ from vaega.thesis.reproduction import (
     as_markdown,
     cells_of,
     describe_runs,
+    environment_of,
     make_picture,
     make_table,
     write_picture,
@@ -37,7 +38,7 @@ from vaega.thesis.reproduction import (
 
 
 def test_everything_is_wanted_unless_something_is_named():
-    assert Request(Path("out")).wanted_protocols() == ("as-run", "as-described", "honest")
+    assert Request(Path("out")).wanted_protocols() == PROTOCOLS
     request = Request(Path("out"), datasets=("gcm",), protocols=("honest", "as-run"))
     assert request.wanted_protocols() == ("as-run", "honest")
     assert request.wants("gcm")
@@ -168,13 +169,15 @@ RUNS = pd.DataFrame({"seed": [3, 0], "seconds": [1.0, 0.4]})
 
 def test_versions_come_from_the_first_run_that_has_them(tmp_path):
     write_json(tmp_path / "b/environment.json", describe_environment("cpu"))
-    text = describe_runs(RUNS, [RunRecord(tmp_path / "a"), RunRecord(tmp_path / "b")])
+    records = [RunRecord(tmp_path / name) for name in "ab"]
+    text = describe_runs(RUNS, environment_of(records))
     assert text.startswith("2 runs, seeds 0 to 3, 1 s in all; vaega ")
     assert "scikit-learn" in text
 
 
 def test_without_versions(tmp_path):
-    assert describe_runs(RUNS, [RunRecord(tmp_path)]) == "2 runs, seeds 0 to 3, 1 s in all."
+    environment = environment_of([RunRecord(tmp_path)])
+    assert describe_runs(RUNS, environment) == "2 runs, seeds 0 to 3, 1 s in all."
 
 
 PAGE = (Path(__file__).parents[2] / "docs/thesis.md").read_text(encoding="utf-8")

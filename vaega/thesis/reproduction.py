@@ -1,9 +1,10 @@
 """Reproducing the thesis: what is asked for, which function makes it, how it is written.
 
-Tables and figures are made by functions of `vaega.thesis.chapter3` and `vaega.thesis.chapter4`.
+Tables and figures are made by functions of `vaega.thesis.chapter3`, `chapter4` and
+`chapter4_figures`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -35,6 +36,8 @@ class ThesisTable:
     # Lines under it: on which rows fitness was computed, which data stand in for which
     notes: tuple[str, ...] = ()
     decimals: int = 3  # Of numbers, where they are shown
+    # Why data are not at hand, where nothing of ours could be put beside what was published
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +49,12 @@ class ThesisFigure:
     rows: pd.DataFrame  # The points
     draw: Callable[[pd.DataFrame], "Figure"]  # From the rows to a matplotlib figure
     notes: tuple[str, ...] = ()  # As those of `ThesisTable`
+    missing: tuple[str, ...] = ()
 
 
 SCALES = ("smoke", "small", "full")
-PROTOCOLS = ("as-run", "as-described", "honest")
+PROTOCOLS = ("as-run", "as-described", "honest", "honest-pooled")
+HELD_OUT = ("honest", "honest-pooled")  # whose test rows are read once
 DATASETS = ("leukemia", "madelon", "gisette", "gcm", "all-leukemia")
 
 
@@ -115,11 +120,12 @@ TABLES: dict[str, str] = {
 # The same for figures: ``function(name: str, request: Request) -> ThesisFigure``.
 PICTURES: dict[str, str] = {
     "3.5": "vaega.thesis.chapter3:accuracy_by_rows",
-    **{f"4.{number}": "vaega.thesis.chapter4:box_plots" for number in range(7, 12)},
-    **{f"4.{number}": "vaega.thesis.chapter4:by_size" for number in (12, 13)},
-    **{f"4.{number}": "vaega.thesis.chapter4:box_plots" for number in (14, 15)},
-    **{f"4.{number}": "vaega.thesis.chapter4:all_datasets" for number in (16, 17)},
-    "convergence": "vaega.thesis.chapter4:convergence",
+    **{f"4.{number}": "vaega.thesis.chapter4_figures:box_plots" for number in range(7, 12)},
+    **{f"4.{number}": "vaega.thesis.chapter4_figures:by_size" for number in (12, 13)},
+    **{f"4.{number}": "vaega.thesis.chapter4_figures:box_plots" for number in (14, 15)},
+    **{f"4.{number}": "vaega.thesis.chapter4_figures:all_datasets" for number in (16, 17)},
+    "convergence": "vaega.thesis.chapter4_figures:convergence",
+    "forest": "vaega.thesis.chapter4_figures:forest",
 }
 
 
@@ -145,6 +151,7 @@ FITNESS_ROWS = {
     "as-run": "test rows, and 30 % of the synthetic rows with two classes",
     "as-described": "test rows",
     "honest": "inner folds of the training rows",
+    "honest-pooled": "inner folds of the training rows",
 }
 _NOTHING = "–"
 
@@ -229,15 +236,21 @@ def _page(parts: list[str], notes: tuple[str, ...], command: str) -> str:
     return "\n\n".join([*parts, *([listed] if listed else []), f"Command: `{command}`"]) + "\n"
 
 
-def describe_runs(runs: pd.DataFrame, records: "Sequence[RunRecord]") -> str:
-    """Return number, seeds, duration and versions of runs."""
+def describe_runs(runs: pd.DataFrame, environment: Mapping[str, Any]) -> str:
+    """Return number, seeds, duration and versions of runs; `environment` is that of one of them."""
     seeds = f"seeds {runs['seed'].min()} to {runs['seed'].max()}"
     text = f"{len(runs)} runs, {seeds}, {runs['seconds'].sum():.0f} s in all"
+    if not environment:
+        return f"{text}."
+    packages = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
+    return f"{text}; vaega {environment['vaega']}, Python {environment['python']}, {packages}."
+
+
+def environment_of(records: "Iterable[RunRecord]") -> dict[str, Any]:
+    """Return versions and machine of the first run that has them."""
     for record in records:
         try:
-            environment = record.environment
+            return record.environment
         except ResultsError:
             continue
-        packages = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
-        return f"{text}; vaega {environment['vaega']}, Python {environment['python']}, {packages}."
-    return f"{text}."
+    return {}
