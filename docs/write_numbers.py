@@ -1,4 +1,4 @@
-"""Write the numbers and tables of pages from the CSV files under ``results``.
+"""Write the numbers and tables of pages from the files under ``results``.
 
 A page says beside a number where it comes from: a file, the one row that is meant, and a format
 over the columns of this row.
@@ -33,7 +33,8 @@ NONE = "–"
 
 def pages() -> list[Path]:
     """Return the pages that may have numbers: all Markdown that is written by hand."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    by_hand = [ROOT / "README.md", ROOT / "results/thesis/README.md"]
+    return [*by_hand, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def rewritten(text: str, folder: Path = ROOT / "results") -> str:
@@ -93,7 +94,8 @@ def _cross_table(rows: pd.DataFrame, parts: list[str]) -> TextTable:
         of = {row[across]: _shown(form, row) for _, row in part.iterrows()}
         cells.append([*map(str, key), *(of.get(column, NONE) for column in columns)])
     titles = [name.replace("_", " ") for name in keys]
-    return TextTable([*titles, *map(str, columns)], cells, left=range(len(keys)))
+    titles += map(_word, columns)
+    return TextTable(titles, cells, left=range(len(keys)))
 
 
 def _parts(query: str, n: int | None = None) -> list[str]:
@@ -107,20 +109,29 @@ def _rows(path: str, conditions: str, folder: Path) -> pd.DataFrame:
     rows = _read(folder / path)
     for condition in filter(None, conditions.split(", ")):
         column, _, values = condition.partition("=")
-        rows = rows[rows[column].astype(str).isin(values.split("|"))]
+        rows = rows[rows[column].map(_word).isin(values.split("|"))]
     return rows
+
+
+def _word(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @cache
 def _read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    if path.suffix == ".jsonl":
+        return pd.read_json(path, lines=True)
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    words = table.columns.difference(table.select_dtypes("number").columns)
+    return table.fillna(dict.fromkeys(words, ""))
 
 
 def _shown(form: str, row: pd.Series) -> str:
     """Return a row in a format; an interval that is not known is left out, a number is a dash."""
     text = form.format(**{str(name): value for name, value in row.items()})
     text = re.sub(r" \[[+-]?nan, [+-]?nan\]", "", text)
-    return NONE if re.search(r"\bnan\b", text) else re.sub(r"-(0\.0+)(?!\d)", r"\1", text)
+    text = re.sub(r"[+-]?\bnan\b", NONE, text)
+    return re.sub(r"-(0\.0+)(?!\d)", r"\1", text)  # no minus before a rounded nothing
 
 
 def main(arguments: list[str]) -> int:

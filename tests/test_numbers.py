@@ -12,7 +12,7 @@ numbers = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(numbers)
 
 
-@pytest.mark.parametrize("page", numbers.pages(), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", numbers.pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_a_page_has_the_numbers_of_the_files(page):
     text = page.read_text(encoding="utf-8")
     assert numbers.rewritten(text) == text, "write them anew: python docs/write_numbers.py"

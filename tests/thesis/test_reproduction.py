@@ -14,7 +14,7 @@ from vaega.core.errors import InputError
 from vaega.core.files import write_json
 from vaega.experiments.runner import describe_environment
 from vaega.experiments.store import RunRecord
-from vaega.thesis.published import GROUPS
+from vaega.thesis.published import GROUPS, find_group
 from vaega.thesis.reproduction import (
     DATASETS,
     PICTURES,
@@ -30,6 +30,7 @@ from vaega.thesis.reproduction import (
     cells_of,
     describe_runs,
     environment_of,
+    everything,
     make_picture,
     make_table,
     write_picture,
@@ -74,6 +75,16 @@ def test_unknown_names_registry(request_for):
         make_table("9.9", request_for())
     with pytest.raises(InputError, match="--figure must be one of"):
         make_picture("9.9", request_for())
+
+
+def test_everything_is_tiny_at_the_scale_smoke_alone():
+    tables, figures, tiny = everything(Request(Path("out"), scale="smoke"))
+    assert set(TABLES) - set(tables) == {"3.3"}
+    assert figures == tuple(PICTURES)
+    assert {find_group(name).dataset for name in tiny.groups} == set(DATASETS) - {"gisette"}
+    assert (set(tiny.datasets), tiny.n_runs) == (set(DATASETS) - {"gisette"}, 1)
+    full = Request(Path("out"), scale="full")
+    assert everything(full) == (tuple(TABLES), tuple(PICTURES), full)
 
 
 def test_records_hold_rows_and_notes():

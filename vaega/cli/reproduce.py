@@ -64,9 +64,10 @@ def thesis(
 ) -> int | None:
     r"""Print tables of the thesis, published and reproduced, and write them and its figures.
 
-    What is finished is not computed again. Without a table or figure, all of them are made;
-    OUT/index.html leads to all that is there. Where data are not at hand, what was published stands
-    alone, and the exit code is 1.
+    What is finished is not computed again. Without a table or figure, all of them are made, at the
+    scale smoke of one run of the smallest group of each dataset but Gisette. OUT/index.html leads
+    to all that is there. Where data are not at hand, what was published stands alone, and the exit
+    code is 1.
 
     \b
     vaega reproduce thesis --scale smoke --out /tmp/thesis
@@ -74,7 +75,7 @@ def thesis(
     """
     from vaega.experiments.monitor import plain_warnings
     from vaega.thesis.page import write_index
-    from vaega.thesis.reproduction import PICTURES, TABLES, Request
+    from vaega.thesis.reproduction import Request, everything
 
     check_jobs(options["jobs"])
     request = Request(**options, tell=print_progress)
@@ -83,7 +84,7 @@ def thesis(
         _record(request)
         return None
     if not tables and not figures:
-        tables, figures = tuple(TABLES), tuple(PICTURES)
+        tables, figures, request = everything(request)
     try:
         with plain_warnings():
             missing = [_show_table(name, request, command) for name in tables]

@@ -64,8 +64,8 @@ from vaega.thesis.reproduction import (
 
 # By protocol: name of the generator and what tables call it.
 GENERATORS: dict[str, dict[str, str]] = {
-    "as-run": {"thesis_code": "the thesis's, as its code drew"},
-    "as-described": {"thesis_text": "the thesis's, as its text draws"},
+    "as-run": {"thesis_code": "the thesis's code as we read it"},
+    "as-described": {"thesis_text": "the thesis's text"},
     "honest": {
         "calibrated": "calibrated VAE",
         "class_gaussian": "class Gaussian",

@@ -222,6 +222,50 @@ def gcm_rows(name: str, request: Request) -> ThesisTable:
     return ThesisTable(name, title, frame, notes, missing=missing)
 
 
+# On which rows a mask of `as-run` is right
+_PARTS = ("elite_accuracy", "elite_accuracy_real", "elite_accuracy_synthetic")
+_SIGNATURE = (
+    "whole: best masks whose accuracy is a whole number of the real test rows, and of real and "
+    "synthetic ones together. elite: the best mask on all rows of the fitness, on the real, and on "
+    "the synthetic ones among them; all features: on all rows, and on the real ones."
+)
+
+
+def signatures(name: str, request: Request) -> ThesisTable:
+    """Make the table of what gives a protocol away: on which rows the best masks are right."""
+    runs = complete_groups(request)
+    rows = []
+    known = replace(runs, table=runs.table[runs.table["elite_accuracy"].notna()])
+    for whose, part in known.by_arm():
+        row = {key: whose[key] for key in KEY} | {"n": len(part)}
+        n_test, n_synthetic = int(part["n_test"].iloc[0]), _n_test_synthetic(part)
+        row["test_rows"], row["synthetic_test_rows"] = n_test, n_synthetic
+        row["whole_of_real"] = _count_whole(part["elite_accuracy"], n_test)
+        row["whole_of_all"] = _count_whole(part["elite_accuracy"], n_test + n_synthetic)
+        for measure in (*_PARTS, "all_features_accuracy", "all_features_accuracy_real"):
+            ends = _ends(runs, part, whose, measure)
+            figures = {"mean": float(part[measure].mean()), **ends}
+            row |= {f"{measure}_{key}": value for key, value in figures.items()}
+        rows.append(row)
+    title = "Best masks and all features on real and on synthetic test rows"
+    notes = (*runs.notes, _SIGNATURE, _INTERVALS)
+    return ThesisTable(name, title, pd.DataFrame(rows), notes, missing=runs.missing)
+
+
+def _n_test_synthetic(part: pd.DataFrame) -> int:
+    """Return how many synthetic rows are tested on: the share that the three accuracies tell."""
+    if part["elite_accuracy_synthetic"].isna().all():
+        return 0
+    group = find_group(str(part["group"].iloc[0]))
+    share = load_config(group.file()).protocol.synthetic_test_share
+    return int(np.floor(round(float(part["n_synthetic"].iloc[0]) * share, 9)))
+
+
+def _count_whole(accuracies: pd.Series, n_rows: int) -> int:
+    products = accuracies * n_rows
+    return int((abs(products - products.round()) < 1e-3).sum())
+
+
 def stability(name: str, request: Request) -> ThesisTable:
     """Make the table of the selections' stability over runs."""
     runs = complete_groups(request)
@@ -420,7 +464,7 @@ def paired_differences(name: str, request: Request) -> ThesisTable:
     tables = [
         _paired_rows(str(group), str(protocol), part, runs, effect)
         for (group, protocol), part in runs.table.groupby(["group", "protocol"], sort=False)
-        for effect in (*EFFECTS[::-1], "n_features")
+        for effect in (*EFFECTS[::-1], "elite_accuracy_real", "n_features")
         if part["arm"].nunique() > 1
     ]
     tables = [table for table in tables if len(table)]
@@ -447,7 +491,8 @@ def _paired_rows(
         return pd.DataFrame()
     share = test_share_of(group, protocol)
     table = comparison_table(compare_arms(scores, against="original", test_share=share))
-    table = table.rename(columns={"first": "arm"}).drop(columns=["second"])
+    table = table.rename(columns={"first": "arm"})
+    table = table.drop(columns=["second", "first_mean", "second_mean"])
     if protocol == "honest" and share is None and effect in EFFECTS:
         for index, arm in table["arm"].items():
             ends = _ends_over_rows(runs, (group, protocol, str(arm)), effect)
@@ -465,7 +510,7 @@ def _effect_scores(part: pd.DataFrame, effect: str) -> pd.DataFrame | None:
         return part.pivot(index="seed", columns="arm", values=column)[list(part["arm"].unique())]
 
     if effect not in EFFECTS:
-        return by_arm(effect)
+        return by_arm(effect).dropna(axis=1, how="all")
     scores = by_arm("accuracy")
     if effect == "together":
         return scores

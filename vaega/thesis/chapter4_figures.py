@@ -116,9 +116,14 @@ def forest(name: str, request: Request) -> ThesisFigure:
         own = {"group": whose["group"], "source": whose["protocol"], "arm": whose["arm"]}
         rows.append(own | means | {"made": part["made"].max()})
     columns = ["group", "source", "arm", "mean", "low", "high", "n", "made"]
-    title = "Mean accuracy of each group, published and under each protocol"
     frame = pd.DataFrame(rows, columns=columns)
-    return ThesisFigure(name, title, frame, draw_forest, runs.notes, runs.missing)
+    frame["earlier"] = np.where(frame["made"] < frame["made"].max(), "*", "")
+    title = "Mean accuracy of each group, published and under each protocol"
+    notes = (*runs.notes, _EARLIER)
+    return ThesisFigure(name, title, frame, draw_forest, notes, runs.missing)
+
+
+_EARLIER = "earlier *: runs of an earlier version, of which accuracy and size alone were kept."
 
 
 def _published_means(group: Group) -> Iterable[dict[str, object]]:
@@ -157,7 +162,7 @@ def draw_boxes(points: pd.DataFrame, *, title: str) -> Figure:
         part = points[points["group"] == group]
         for ax, measure in zip(axes[:, column], LABELS, strict=True):
             _draw_sources(ax, part, measure)
-        axes[0, column].set_title(group, fontsize=9)
+        _title(axes[0, column], str(group), part)
     return _with_legend(figure, title, points)
 
 
@@ -169,8 +174,9 @@ def draw_grid(
     figure = Figure(figsize=(WIDTH, 2.5 * lines + 0.4), layout="constrained")
     axes = np.ravel(figure.subplots(lines, 2, squeeze=False))
     for ax, value in zip(axes, values, strict=False):
-        _draw_sources(ax, points[points[column] == value], measure)
-        ax.set_title(f"{column} {value}", fontsize=9)
+        part = points[points[column] == value]
+        _draw_sources(ax, part, measure)
+        _title(ax, value if column == "dataset" else f"{column} {value}", part)
         if measure == "n_features":
             ax.set_yscale("log")
     for ax in axes[len(values) :]:
@@ -208,10 +214,15 @@ def _draw_means(ax: Axes, rows: pd.DataFrame) -> None:
 def _with_legend(figure: Figure, title: str, rows: pd.DataFrame) -> Figure:
     arms = [arm for arm in ARM_COLOURS if arm in set(rows["arm"])]
     marks = [Line2D([], [], marker="o", ls="", color=ARM_COLOURS[arm]) for arm in arms]
-    figure.suptitle(title, fontsize=10)
-    if arms:
-        figure.legend(marks, arms, loc="outside upper center", ncols=4, frameon=False, fontsize=8)
+    figure.legend(
+        marks, arms, title=title, loc="outside upper center", ncols=4, frameon=False, fontsize=8
+    )
     return figure
+
+
+def _title(ax: Axes, title: str, points: pd.DataFrame) -> None:
+    alone = len(points) and set(points["source"]) == {"published"}
+    ax.set_title(f"{title} (published alone)" if alone else title, fontsize=9)
 
 
 def _draw_sources(ax: Axes, points: pd.DataFrame, measure: str) -> None:

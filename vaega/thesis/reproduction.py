@@ -5,7 +5,7 @@ Tables and figures are made by functions of `vaega.thesis.chapter3`, `chapter4` 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from textwrap import wrap
@@ -112,6 +112,7 @@ TABLES: dict[str, str] = {
     "4.3": "vaega.thesis.chapter4:gcm_rows",
     "4.4": "vaega.thesis.chapter3:trained_and_tested_on_synthetic",
     "groups": "vaega.thesis.chapter4:by_group",
+    "signatures": "vaega.thesis.chapter4:signatures",
     "stability": "vaega.thesis.chapter4:stability",
     "frequencies": "vaega.thesis.chapter4:frequencies",
     "generators": "vaega.thesis.chapter4:generators",
@@ -127,6 +128,23 @@ PICTURES: dict[str, str] = {
     "convergence": "vaega.thesis.chapter4_figures:convergence",
     "forest": "vaega.thesis.chapter4_figures:forest",
 }
+
+
+# What is made at the scale smoke where nothing is named: the smallest group of each dataset but
+# Gisette, whose thousands of rows and columns alone take minutes.
+_SMOKE_GROUPS = ("leukemia_0005", "madelon", "gcm_45", "all_35")
+_SMOKE_DATASETS = ("leukemia", "madelon", "gcm", "all-leukemia")
+
+
+def everything(request: Request) -> tuple[tuple[str, ...], tuple[str, ...], Request]:
+    """Return all tables and figures, and the request; a tiny one at the scale smoke."""
+    tables, figures = tuple(TABLES), tuple(PICTURES)
+    if request.scale != "smoke" or request.datasets or request.groups:
+        return tables, figures, request
+    tables = tuple(name for name in tables if name != "3.3")  # Gisette's
+    n_runs = request.n_runs or 1
+    tiny = replace(request, groups=_SMOKE_GROUPS, datasets=_SMOKE_DATASETS, n_runs=n_runs)
+    return tables, figures, tiny
 
 
 def make_table(name: str, request: Request) -> ThesisTable:
