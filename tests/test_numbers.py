@@ -12,7 +12,11 @@ numbers = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(numbers)
 
 
-@pytest.mark.parametrize("page", numbers.pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", numbers.pages(), ids=name_of)
 def test_a_page_has_the_numbers_of_the_files(page):
     text = page.read_text(encoding="utf-8")
     assert numbers.rewritten(text) == text, "write them anew: python docs/write_numbers.py"

@@ -117,6 +117,10 @@ def forest(name: str, request: Request) -> ThesisFigure:
         rows.append(own | means | {"made": part["made"].max()})
     columns = ["group", "source", "arm", "mean", "low", "high", "n", "made"]
     frame = pd.DataFrame(rows, columns=columns)
+    orders = {"group": [group.name for group in groups], "source": SOURCES, "arm": [*ARM_COLOURS]}
+    frame = frame.sort_values(
+        list(orders), key=lambda values: values.map(orders[str(values.name)].index), ignore_index=True
+    )
     frame["earlier"] = np.where(frame["made"] < frame["made"].max(), "*", "")
     title = "Mean accuracy of each group, published and under each protocol"
     notes = (*runs.notes, _EARLIER)
