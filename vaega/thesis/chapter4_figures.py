@@ -118,9 +118,11 @@ def forest(name: str, request: Request) -> ThesisFigure:
     columns = ["group", "source", "arm", "mean", "low", "high", "n", "made"]
     frame = pd.DataFrame(rows, columns=columns)
     orders = {"group": [group.name for group in groups], "source": SOURCES, "arm": [*ARM_COLOURS]}
-    frame = frame.sort_values(
-        list(orders), key=lambda values: values.map(orders[str(values.name)].index), ignore_index=True
-    )
+
+    def places(values: pd.Series) -> pd.Series:
+        return values.map(orders[str(values.name)].index)
+
+    frame = frame.sort_values(list(orders), key=places, ignore_index=True)
     frame["earlier"] = np.where(frame["made"] < frame["made"].max(), "*", "")
     title = "Mean accuracy of each group, published and under each protocol"
     notes = (*runs.notes, _EARLIER)
