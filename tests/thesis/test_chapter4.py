@@ -188,7 +188,8 @@ def test_p_over_all_is_adjusted_over_every_group(monkeypatch, request_for):
     seeds, arms = range(6), ("original", "augmented")
     rows = [
         {"group": group, "dataset": "leukemia", "data": "leukemia", "protocol": "honest"}
-        | {"arm": arm, "seed": seed, "n_features": 5.0, "heldout_real": float("nan")}
+        | {"arm": arm, "seed": seed, "n_features": 5.0}
+        | {"heldout_real": float("nan"), "elite_accuracy_real": float("nan")}
         | {"accuracy": 0.5 + 0.01 * (seed + 1) * (arm == "augmented")}
         for group in ("leukemia_001", "leukemia_0005")
         for arm in arms
