@@ -1,4 +1,5 @@
-# make run: the first experiment; make test: what must hold; make docs: the documentation as a site.
+# make run: the first experiment; make test: what must hold; make docs: the documentation as a site;
+# make numbers: tables and numbers of its pages.
 # Each makes .venv once and reuses it.
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +7,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint docs bench clean
+.PHONY: run test lint docs numbers bench clean
 
 run: $(STAMP)
 	$(BIN)/vaega run configs/quickstart.yaml --jobs $(JOBS)
@@ -25,6 +26,10 @@ lint: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/docs
 	@echo "site  build/docs/index.html"
+
+# Numbers and tables of the pages, from the files of results that they name
+numbers: $(STAMP)
+	$(BIN)/python docs/write_numbers.py
 
 bench: $(STAMP)
 	@for script in $(filter-out benchmarks/same_results.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -1,10 +1,15 @@
 """``vaega reproduce thesis``: what it prints, what it writes, what it refuses."""
 
+import re
+import shutil
+
 import pandas as pd
 import pytest
 
 from tests.thesis.conftest import smoke, smoke_out, tiny_data  # noqa: F401
 from vaega.cli import main
+from vaega.core.errors import DataError
+from vaega.thesis import chapter3, groups
 from vaega.thesis.reproduction import PICTURES, TABLES
 
 
@@ -47,7 +52,7 @@ def test_all_of_chapter_4_at_once(smoke, capsys):  # noqa: F811
     tables = [name for name, place in TABLES.items() if place.startswith(own)]
     figures = [name for name, place in PICTURES.items() if place.startswith(own)]
     assert len(tables) >= 7
-    assert len(figures) == 12
+    assert len(figures) == 13
     chosen = [f"--table={name}" for name in tables] + [f"--figure={name}" for name in figures]
     chosen += ["--protocol=as-run", "--protocol=as-described"]
     assert reproduce(smoke.out, *chosen) == 0
@@ -60,6 +65,41 @@ def test_all_of_chapter_4_at_once(smoke, capsys):  # noqa: F811
     for name in figures:
         assert (smoke.out / "figures" / f"figure_{name}.svg").is_file()
         assert "Protocol as-" in (smoke.out / "figures" / f"figure_{name}.md").read_text()
+
+
+def test_without_data_what_was_published_stands_alone(tmp_path, monkeypatch, capsys):
+    def missing(name):
+        raise DataError(f"dataset.source: {name!r} is nowhere.")
+
+    for module in (groups, chapter3):
+        monkeypatch.setattr(module, "load_thesis_dataset", missing)
+    chosen = ["--table=4", "--table=3", "--table=3.1", "--table=4.4", "--figure=4.9"]
+    assert reproduce(tmp_path, *chosen, "--dataset=leukemia", "--dataset=madelon") == 1
+    told = capsys.readouterr()
+    assert "vaega: dataset.source: 'leukemia' is nowhere." in told.err
+    assert "| leukemia |  |  | original | accuracy | 0.989 | 0.016 | 90 | – |" in told.out
+    assert "| leukemia | real | accuracy | 0.810 |" in told.out
+    assert "(published points alone)" in told.out
+
+
+def test_the_index_leads_to_every_table_and_figure(smoke, tmp_path, capsys):  # noqa: F811
+    chosen = ["--table=4", "--table=4.1", "--figure=4.9", "--protocol=as-run"]
+    assert reproduce(smoke.out, *chosen, "--dataset=madelon") == 0
+    page = (smoke.out / "index.html").read_text()
+    for link in re.findall(r'(?:href|src)="([^"]+)"', page):
+        assert (smoke.out / link).is_file(), link
+    for name in ("tables/table_4.csv", "tables/table_4.1.md", "figures/figure_4.9.png"):
+        assert f'"{name}"' in page
+
+
+def test_recorded_runs_are_shown_without_their_folders(smoke, tmp_path, capsys):  # noqa: F811
+    chosen = ["--group=madelon", "--protocol=as-run"]
+    assert reproduce(smoke.out, *chosen, "--table=stability") == 0
+    expected = pd.read_csv(smoke.out / "tables/table_stability.csv")
+    assert reproduce(smoke.out, *chosen, "--record") == 0
+    shutil.copytree(smoke.out / "recorded", tmp_path / "recorded")
+    assert reproduce(tmp_path, *chosen, "--table=stability", "--finished") == 0
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "tables/table_stability.csv"), expected)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Chapter 4: configurations by scale and protocol, runs of groups, tables and figures."""
+"""Tables of chapter 4, of runs made here and of runs that were recorded."""
 
 import statistics
 from dataclasses import replace
@@ -10,160 +10,21 @@ import pytest
 
 from vaega.thesis import chapter4
 from vaega.thesis.chapter4 import (
-    BOXES,
-    BY_SIZE,
-    COLUMNS,
-    OF_ALL,
-    GroupRuns,
-    all_datasets,
-    box_plots,
     by_group,
-    by_size,
-    complete_groups,
-    convergence,
+    difference_ends,
     final_populations,
     frequencies,
     gcm_rows,
     generators,
     gisette_sizes,
+    mean_ends,
     networks,
-    overrides_of,
     paired_differences,
-    scaled_config,
     stability,
 )
-from vaega.thesis.published import GROUPS, find_group, published_groups, published_runs
-from vaega.thesis.reproduction import PROTOCOLS, write_picture, write_table
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("scale", ["smoke", "small", "full"])
-def test_all_groups_are_valid_at_every_scale(protocol, scale, request_for):
-    for group in GROUPS:
-        config = scaled_config(group, protocol, request_for(scale=scale))
-        assert config.protocol.kind == protocol
-        assert config.name == f"{group.name}_{protocol}"
-
-
-def test_full_is_the_file_itself_under_as_run(request_for):
-    request = request_for(scale="full")
-    assert overrides_of(find_group("leukemia_001"), "as-run", request) == [
-        "name=leukemia_001_as-run",
-        "dataset.source=leukemia",
-    ]
-
-
-def test_honest_has_the_arms_of_the_paired_comparison(request_for):
-    config = scaled_config(find_group("leukemia_001"), "honest", request_for(scale="full"))
-    assert list(config.arms) == ["original", "augmented", "calibrated", "smote"]
-    assert config.arms["augmented"].generator.parameters()["noise"] is False
-    assert "noise" not in config.arms["calibrated"].generator.parameters()
-    assert {arm.amount for name, arm in config.arms.items() if name != "original"} == {100}
-    assert config.fitness.classifier_parameters()["random_state"] is None
-
-
-def test_as_described_differs_from_as_run_in_the_protocol_alone(request_for):
-    request = request_for(scale="full")
-    group = find_group("madelon")
-    ours, theirs = (scaled_config(group, name, request) for name in ("as-described", "as-run"))
-    assert ours.search == theirs.search
-    assert ours.fitness == theirs.fitness
-    assert ours.protocol.model_dump() == {"kind": "as-described", "outer": "official",
-        "test_size": 0.3, "n_splits": 5, "n_repeats": 1}  # fmt: skip
-
-
-def test_a_stand_in_goes_under_its_own_name_and_keeps_fewer(request_for):
-    config = scaled_config(find_group("gcm_45"), "as-run", request_for(scale="full"))
-    assert config.dataset.source == "gcm1363"
-    assert config.search.preselect.keep == 800
-
-
-def test_runs_in_place_of_the_scale(request_for):
-    config = scaled_config(find_group("madelon"), "as-run", request_for(scale="full", n_runs=4))
-    assert config.seed_list() == [0, 1, 2, 3]
-
-
-LEUKEMIA = [find_group("leukemia_001")]
-
-
-def test_all_groups_under_all_protocols(smoke):
-    runs = complete_groups(smoke)
-    assert tuple(runs.table.columns) == COLUMNS
-    for group in GROUPS:
-        for protocol in ("as-run", "as-described", "honest"):
-            found = runs.table.query("group == @group.name and protocol == @protocol")
-            arms = ["original"]
-            if group.augmented:
-                arms.append("augmented")
-                arms += ["calibrated", "smote"] * (protocol == "honest")
-            elif protocol != "as-run":
-                arms = []
-            assert found["arm"].unique().tolist() == arms
-            assert (found.groupby("arm")["seed"].nunique() == 2).all()
-
-
-def test_every_protocol_and_stand_in_is_named(smoke):
-    notes = complete_groups(smoke).notes
-    for protocol in ("as-run", "as-described", "honest"):
-        assert any(note.startswith(f"Protocol {protocol}: fitness is computed") for note in notes)
-    for name in ("gisette_surrogate", "gcm1363", "all_leukemia_yeoh6"):
-        assert any(note.startswith(f"{name} stands in for") for note in notes)
-    assert any("seeds 0 to 1" in note and "scikit-learn" in note for note in notes)
-
-
-def test_finished_runs_are_read_not_repeated(smoke):
-    complete_groups(smoke, LEUKEMIA)
-    told = []
-    again = complete_groups(replace(smoke, tell=told.append), LEUKEMIA)
-    assert [line for line in told if line.startswith("  ")] == []
-    assert len(again.table) == 2 * (2 + 2 + 4)
-
-
-def test_more_runs_go_on_from_those_there(smoke):
-    told = []
-    request = replace(smoke, tell=told.append, n_runs=3, protocols=("as-run",))
-    assert len(complete_groups(request, LEUKEMIA).table) == 6
-    assert sum(line.startswith("  ") for line in told) == 2
-
-
-def test_the_last_population_is_what_the_thesis_reports(smoke):
-    runs = complete_groups(smoke, LEUKEMIA)
-    for (_, protocol, _), records in runs.records.items():
-        assert protocol in ("as-run", "as-described", "honest")
-        assert all(record.is_done for record in records)
-    opened = runs.table[runs.table["protocol"] != "honest"]
-    assert opened["all_features_accuracy"].notna().all()
-    assert runs.table.loc[runs.table["protocol"] == "honest", "elite_accuracy"].isna().all()
-
-
-def test_data_that_are_not_here_are_noted(request_for, monkeypatch, tmp_path):
-    from vaega.core.errors import DataError
-    from vaega.experiments.config import DatasetConfig
-
-    def missing(config, *, beside):
-        raise DataError(f"dataset.source: {config.source!r} is nowhere.")
-
-    monkeypatch.setattr(DatasetConfig, "load", missing)
-    runs = complete_groups(request_for(protocols=("as-run",)), LEUKEMIA)
-    assert runs.table.empty
-    assert runs.notes == ("leukemia_001: not run: dataset.source: 'leukemia' is nowhere.",)
-
-
-@pytest.mark.parametrize("dataset", ["madelon", "gcm"])
-def test_datasets_asked_for(smoke, dataset):
-    found = complete_groups(replace(smoke, datasets=(dataset,), protocols=("as-run",)))
-    assert set(found.table["dataset"]) == {dataset}
-
-
-def test_finished_runs_alone_are_shown(smoke, tmp_path):
-    complete_groups(smoke, LEUKEMIA)
-    request = replace(smoke, finished=True, n_runs=9, protocols=("as-run",))
-    assert complete_groups(request, LEUKEMIA).table["seed"].nunique() in (2, 3)
-    nothing = complete_groups(replace(request, out=tmp_path), LEUKEMIA)
-    assert nothing.table.empty
-    assert nothing.notes == ()
-    assert list(tmp_path.iterdir()) == []
-
+from vaega.thesis.groups import GroupRuns, complete_groups
+from vaega.thesis.published import find_group, published_groups, published_runs
+from vaega.thesis.reproduction import PROTOCOLS, write_table
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -172,7 +33,7 @@ RECORDED = Path(__file__).parent / "recorded"
 def recorded(monkeypatch):
     """Give the tables a small run that was recorded: Leukemia and Madelon, a few seeds."""
     table = pd.read_csv(RECORDED / "runs.csv", dtype={"size": str})
-    runs = GroupRuns(table, {}, {}, ("Protocol as-run: recorded.",))
+    runs = GroupRuns(table, ("Protocol as-run: recorded.",))
     monkeypatch.setattr(chapter4, "complete_groups", lambda *_, **__: runs)
     return table
 
@@ -180,6 +41,7 @@ def recorded(monkeypatch):
 @pytest.mark.parametrize(("name", "make"), [("groups", by_group), ("4", final_populations)])
 def test_every_cell_is_the_recorded_one(name, make, recorded, request_for):
     found = make(name, request_for()).rows
+    found = found[found["protocol"] != ""]
     expected = pd.read_csv(RECORDED / f"table_{name}.csv", dtype={"size": str})
     assert list(found.columns) == list(expected.columns)
     assert len(found) == len(expected)
@@ -193,7 +55,7 @@ def test_every_cell_is_the_recorded_one(name, make, recorded, request_for):
 
 def test_the_cells_are_those_of_plain_arithmetic(recorded, request_for):
     rows = by_group("groups", request_for()).rows
-    for _, row in rows[rows["measure"] == "accuracy"].iterrows():
+    for _, row in rows[(rows["measure"] == "accuracy") & (rows["n"] > 0)].iterrows():
         own = recorded.query(
             "group == @row.group and protocol == @row.protocol and arm == @row.arm"
         )
@@ -224,7 +86,7 @@ def test_all_features_are_published_once_a_group(recorded, request_for):
 
 def test_tables_of_a_smoke_run(smoke):
     table = by_group("groups", smoke)
-    assert set(table.rows["protocol"]) == {"as-run", "as-described", "honest"}
+    assert set(table.rows["protocol"]) == set(PROTOCOLS)
     assert table.rows["mean"].notna().all()
     pooled = final_populations("4", replace(smoke, datasets=("madelon",)))
     assert set(pooled.rows["dataset"]) == {"madelon"}
@@ -253,7 +115,7 @@ def test_stability_is_nogueiras(smoke):
 
 def test_frequencies_are_shares(smoke):
     rows = frequencies("frequencies", replace(smoke, datasets=("madelon",))).rows
-    assert rows[["share_of_runs", "frequency_there"]].stack().between(0.0, 1.0).all()
+    assert rows["share_of_runs"].between(0.0, 1.0).all()
     assert rows.groupby(["group", "protocol", "arm"]).size().max() == 10
 
 
@@ -273,64 +135,10 @@ def test_nothing_to_show_is_an_empty_table(make, name, smoke, tmp_path):
     write_table(table, tmp_path, command="vaega")
 
 
-@pytest.mark.parametrize("name", BOXES)
-def test_box_plots(name, smoke, tmp_path):
-    picture = box_plots(name, smoke)
-    assert set(picture.rows["source"]) == {"published", "as-run", "as-described", "honest"}
-    assert picture.rows["source"].iloc[0] == "published"
-    assert picture.rows["accuracy"].notna().all()
-    assert set(picture.rows["group"]) == set(BOXES[name])
-    assert any(note.startswith("Protocol as-run") for note in picture.notes)
-
-
-@pytest.mark.parametrize("name", BY_SIZE)
-def test_by_size(name, smoke, tmp_path):
-    _, sizes = BY_SIZE[name]
-    picture = by_size(name, smoke)
-    assert set(picture.rows["size"]) == set(sizes)
-    figure = picture.draw(picture.rows)
-    assert [ax.get_title() for ax in figure.axes] == [f"size {size}" for size in sizes]
-
-
-@pytest.mark.parametrize("name", OF_ALL)
-def test_all_datasets(name, smoke, tmp_path):
-    picture = all_datasets(name, smoke)
-    assert len(picture.draw(picture.rows).axes) == 5
-    write_picture(picture, tmp_path, command="vaega")
-    assert (tmp_path / f"figure_{name}.png").stat().st_size > 10_000
-
-
-def test_boxes_show_every_run(smoke):
-    picture = box_plots("4.9", smoke)
-    figure = picture.draw(picture.rows)
-    for ax, measure in zip(figure.axes, ("accuracy", "n_features"), strict=True):
-        drawn = sum(len(points.get_offsets()) for points in ax.collections)
-        assert drawn == picture.rows[measure].notna().sum()
-
-
-def test_convergence_by_generation(smoke):
-    picture = convergence("convergence", replace(smoke, datasets=("madelon", "gcm")))
-    assert set(picture.rows["protocol"]) == {"as-run", "as-described"}
-    assert set(picture.rows["generation"]) == {1, 2}
-    assert picture.rows["mean_accuracy"].between(0.0, 1.0).all()
-    assert picture.draw(picture.rows).axes
-
-
-@pytest.mark.parametrize(
-    ("make", "name"),
-    [(box_plots, "4.8"), (by_size, "4.12"), (all_datasets, "4.17"), (convergence, "convergence")],
-)
-def test_nothing_to_show_is_an_empty_figure(make, name, smoke, tmp_path):
-    request = replace(smoke, datasets=("leukemia",), protocols=("honest",), groups=("madelon",))
-    picture = make(name, request)
-    assert picture.rows.empty or set(picture.rows["source"]) == {"published"}
-    write_picture(picture, tmp_path, command="vaega")
-
-
 def test_arms_against_original_on_the_same_seeds(smoke):
     request = replace(smoke, groups=("leukemia_001",), protocols=("honest",))
     rows = paired_differences("paired", request).rows
-    honest = rows.query("measure == 'accuracy'")
+    honest = rows.query("measure == 'accuracy' and effect == 'together'")
     assert honest["arm"].tolist() == ["augmented", "calibrated", "smote"]
     assert (honest["n_pairs"] == 2).all()
     assert set(honest["test"]) == {"Wilcoxon"}
@@ -365,3 +173,57 @@ def test_the_accuracy_on_all_rows_is_the_mean_over_real_and_synthetic_ones(smoke
     rows = generators("generators", smoke).rows.query("dataset == 'leukemia'")
     mixed = (20 * rows["accuracy_real_rows"] + 9 * rows["accuracy_synthetic_rows"]) / 29
     assert (mixed - rows["accuracy_all_rows"]).abs().max() < 1e-9
+
+
+def test_the_two_effects_add_up_to_the_difference(smoke):
+    request = replace(smoke, groups=("leukemia_001", "gcm_45"), protocols=("honest",))
+    rows = paired_differences("paired", request).rows.query("measure == 'accuracy'")
+    wide = rows.pivot(index=["group", "arm"], columns="effect", values="difference")
+    assert len(wide) == 6
+    sums = (wide["selection"] + wide["final model"]).to_numpy()
+    assert sums == pytest.approx(wide["together"].to_numpy())
+
+
+def test_p_over_all_is_adjusted_over_every_group(monkeypatch, request_for):
+    seeds, arms = range(6), ("original", "augmented")
+    rows = [
+        {"group": group, "dataset": "leukemia", "data": "leukemia", "protocol": "honest"}
+        | {"arm": arm, "seed": seed, "n_features": 5.0}
+        | {"heldout_real": float("nan"), "elite_accuracy_real": float("nan")}
+        | {"accuracy": 0.5 + 0.01 * (seed + 1) * (arm == "augmented")}
+        for group in ("leukemia_001", "leukemia_0005")
+        for arm in arms
+        for seed in seeds
+    ]
+    runs = GroupRuns(pd.DataFrame(rows), ())
+    monkeypatch.setattr(chapter4, "complete_groups", lambda *_, **__: runs)
+    found = paired_differences("paired", request_for()).rows.query("measure == 'accuracy'")
+    assert found["adjusted_p_value"].tolist() == pytest.approx([2 / 64] * 2)
+    assert found["p_over_all"].tolist() == pytest.approx([4 / 64] * 2)
+
+
+def test_differences_over_rows_and_seeds():
+    rng = np.random.default_rng(0)
+    rows = rng.choice([-1.0, 0.0, 1.0], size=34, p=[0.1, 0.7, 0.2])
+    low, high = difference_ends(np.tile(rows, (10, 1)))  # seeds that differ in nothing
+    half = 1.96 * rows.std() / 34**0.5
+    assert (high - low) / 2 == pytest.approx(half, rel=0.15)
+    assert (low + high) / 2 == pytest.approx(rows.mean())
+    assert np.isnan(difference_ends(np.tile(rows, (4, 1)))).all()
+
+
+def test_fewer_than_five_runs_have_no_interval():
+    key, runs = ("gcm_45", "as-described", "original"), GroupRuns(pd.DataFrame(), ())
+    assert np.isnan(mean_ends(pd.Series([0.5] * 3 + [0.6]), key, runs, "accuracy")).all()
+    values = pd.Series([0.5, 0.6, 0.55, 0.7, 0.5])
+    low, high = mean_ends(values, key, runs, "accuracy")
+    assert 0.0 < low < values.mean() < high < 1.0
+    official = mean_ends(values, ("madelon", "as-described", "original"), runs, "accuracy")
+    assert high - low > official[1] - official[0]  # where splits share rows they vary together
+
+
+def test_groups_without_a_run_have_what_was_published(smoke, tmp_path):
+    rows = by_group("groups", replace(smoke, out=tmp_path, finished=True)).rows
+    assert set(rows["protocol"]) == {""}
+    assert rows["published"].notna().all()
+    assert (rows["n"] == 0).all()

@@ -14,7 +14,7 @@ from vaega.core.errors import InputError
 from vaega.core.files import write_json
 from vaega.experiments.runner import describe_environment
 from vaega.experiments.store import RunRecord
-from vaega.thesis.published import GROUPS
+from vaega.thesis.published import GROUPS, find_group
 from vaega.thesis.reproduction import (
     DATASETS,
     PICTURES,
@@ -29,6 +29,8 @@ from vaega.thesis.reproduction import (
     as_markdown,
     cells_of,
     describe_runs,
+    environment_of,
+    everything,
     make_picture,
     make_table,
     write_picture,
@@ -37,7 +39,7 @@ from vaega.thesis.reproduction import (
 
 
 def test_everything_is_wanted_unless_something_is_named():
-    assert Request(Path("out")).wanted_protocols() == ("as-run", "as-described", "honest")
+    assert Request(Path("out")).wanted_protocols() == PROTOCOLS
     request = Request(Path("out"), datasets=("gcm",), protocols=("honest", "as-run"))
     assert request.wanted_protocols() == ("as-run", "honest")
     assert request.wants("gcm")
@@ -73,6 +75,16 @@ def test_unknown_names_registry(request_for):
         make_table("9.9", request_for())
     with pytest.raises(InputError, match="--figure must be one of"):
         make_picture("9.9", request_for())
+
+
+def test_everything_is_tiny_at_the_scale_smoke_alone():
+    tables, figures, tiny = everything(Request(Path("out"), scale="smoke"))
+    assert set(TABLES) - set(tables) == {"3.3"}
+    assert figures == tuple(PICTURES)
+    assert {find_group(name).dataset for name in tiny.groups} == set(DATASETS) - {"gisette"}
+    assert (set(tiny.datasets), tiny.n_runs) == (set(DATASETS) - {"gisette"}, 1)
+    full = Request(Path("out"), scale="full")
+    assert everything(full) == (tuple(TABLES), tuple(PICTURES), full)
 
 
 def test_records_hold_rows_and_notes():
@@ -168,13 +180,15 @@ RUNS = pd.DataFrame({"seed": [3, 0], "seconds": [1.0, 0.4]})
 
 def test_versions_come_from_the_first_run_that_has_them(tmp_path):
     write_json(tmp_path / "b/environment.json", describe_environment("cpu"))
-    text = describe_runs(RUNS, [RunRecord(tmp_path / "a"), RunRecord(tmp_path / "b")])
+    records = [RunRecord(tmp_path / name) for name in "ab"]
+    text = describe_runs(RUNS, environment_of(records))
     assert text.startswith("2 runs, seeds 0 to 3, 1 s in all; vaega ")
     assert "scikit-learn" in text
 
 
 def test_without_versions(tmp_path):
-    assert describe_runs(RUNS, [RunRecord(tmp_path)]) == "2 runs, seeds 0 to 3, 1 s in all."
+    environment = environment_of([RunRecord(tmp_path)])
+    assert describe_runs(RUNS, environment) == "2 runs, seeds 0 to 3, 1 s in all."
 
 
 PAGE = (Path(__file__).parents[2] / "docs/thesis.md").read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ Tables 2.1 and 2.2; tables 3.1 to 3.4 (in one: 3), 4.4 and figure 3.5.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,16 +49,23 @@ from vaega.thesis.published import (
     find_source,
     load_thesis_dataset,
     mean_beside,
+    published_classes,
     published_models,
     published_value,
     stand_in_note,
 )
-from vaega.thesis.reproduction import Request, ThesisFigure, ThesisTable, describe_runs
+from vaega.thesis.reproduction import (
+    Request,
+    ThesisFigure,
+    ThesisTable,
+    describe_runs,
+    environment_of,
+)
 
 # By protocol: name of the generator and what tables call it.
 GENERATORS: dict[str, dict[str, str]] = {
-    "as-run": {"thesis_code": "the thesis's, as its code drew"},
-    "as-described": {"thesis_text": "the thesis's, as its text draws"},
+    "as-run": {"thesis_code": "the thesis's code as we read it"},
+    "as-described": {"thesis_text": "the thesis's text"},
     "honest": {
         "calibrated": "calibrated VAE",
         "class_gaussian": "class Gaussian",
@@ -170,6 +178,7 @@ def _of_the_toolkit(
 
 # Of the pooled rows, as in the thesis: 22 of 72, 780 of 2600, 1800 of 6000, 57 of 190.
 TEST_SIZE = 0.3
+_beside = partial(mean_beside, test_share=TEST_SIZE / (1.0 - TEST_SIZE))
 N_RUNS = {"smoke": 1, "small": 3, "full": 10}
 
 
@@ -258,7 +267,7 @@ def complete_tasks(
         pass
     lines = pd.DataFrame([line for task in tasks.values() for line in _metric_lines(task, store)])
     records = [store.record(run.id) for run in runs]
-    lines.attrs["runs"] = describe_runs(lines.drop_duplicates("run"), records)
+    lines.attrs["runs"] = describe_runs(lines.drop_duplicates("run"), environment_of(records))
     return lines
 
 
@@ -429,47 +438,74 @@ def real_and_synthetic(name: str, request: Request) -> ThesisTable:
     """Make table 3: accuracy and macro-F1 of tables 3.1 to 3.4 in one."""
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
+    missing: list[str] = []
     for table, (thesis_name, n_training) in _TABLES.items():
         if not request.wants(thesis_name):
             continue
         try:
             lines = _lines(thesis_name, n_training, request)
         except DataError as error:
-            notes.append(str(error))
+            missing.append(str(error))
+            rows += _published_sums(table, thesis_name)
             continue
         notes += notes_of(lines, request)
         rows += [
-            {**origin, "measure": measure, **mean_beside(published, values), **_seen(origin)}
+            {**origin, "measure": measure, **_beside(published, values), **_seen(origin)}
             for origin, measure, published, values in _sums(table, lines)
         ]
     if not rows:
-        raise DataError(" ".join(notes) or _NO_SYNTHETIC_DATASET)
+        raise DataError(_NO_SYNTHETIC_DATASET)
     return ThesisTable(
         name,
         "MLP trained on real rows, and on synthetic ones; tested on real rows",
         pd.DataFrame(rows),
-        tuple(dict.fromkeys(notes)),
+        tuple(dict.fromkeys([*notes, *missing])),
+        missing=() if notes else tuple(missing),
     )
+
+
+def _published_sums(table: str, thesis_name: str) -> list[dict[str, Any]]:
+    return [
+        {"dataset": thesis_name, "trained_on": trained_on, "measure": measure}
+        | {"published": published_value(table, trained_on, "real", label, column)}
+        for trained_on in ("real", "synthetic")
+        for measure, (label, column) in _SUMS.items()
+    ]
 
 
 def by_class(name: str, request: Request) -> ThesisTable:
     """Make table 3.1, 3.2, 3.3 or 3.4: precision, recall and F1 of each class."""
     thesis_name, n_training = _TABLES[name]
-    lines = _lines(thesis_name, n_training, request)
+    title = f"MLP on real and on synthetic rows by class: {thesis_name}"
+    try:
+        lines = _lines(thesis_name, n_training, request)
+    except DataError as error:
+        return _published_alone(name, title, error)
     tested = lines[lines["tested_on"] == "real"]
     return ThesisTable(
         name,
-        f"MLP on real and on synthetic rows by class: {thesis_name}",
+        title,
         synthetic_class_rows(name, tested, align=thesis_name in ("leukemia", "madelon")),
         tuple(notes_of(lines, request)),
     )
+
+
+def _published_alone(name: str, title: str, error: DataError) -> ThesisTable:
+    rows = published_classes()
+    rows = rows[rows["table"] == name].drop(columns="table").reset_index(drop=True)
+    rows = rows.rename(columns={column: f"{column}_published" for column in CLASS_FIGURES})
+    return ThesisTable(name, title, rows, (str(error),), missing=(str(error),))
 
 
 def trained_and_tested_on_synthetic(name: str, request: Request) -> ThesisTable:
     """Make table 4.4: the MLP trained on synthetic GCM rows, tested on synthetic and real ones."""
     n_training = _SMOKE_ROWS if request.scale == "smoke" else None
     n_drawn = _DRAWN_FOR_4_4 if n_training is None else rows_to_draw(n_training)
-    lines = complete_tasks("gcm", _generators(request), [n_drawn], request)
+    title = "Accuracy of the MLP trained and tested on synthetic rows, and on real ones: gcm"
+    try:
+        lines = complete_tasks("gcm", _generators(request), [n_drawn], request)
+    except DataError as error:
+        return _published_alone(name, title, error)
     sums = lines[lines["label"] == "accuracy"]
     rows = []
     for (dataset, protocol, generator), part in _grouped(sums):
@@ -478,9 +514,8 @@ def trained_and_tested_on_synthetic(name: str, request: Request) -> ThesisTable:
             published = published_value(name, trained_on, tested_on, "accuracy", "f1")
             origin = {"dataset": dataset, "protocol": protocol, "generator": TITLES[generator]}
             where = {"trained_on": trained_on, "tested_on": tested_on}
-            rows.append({**origin, **where, **mean_beside(published, values), **_seen(origin)})
+            rows.append({**origin, **where, **_beside(published, values), **_seen(origin)})
     notes = tuple(notes_of(lines, request))
-    title = "Accuracy of the MLP trained and tested on synthetic rows, and on real ones: gcm"
     return ThesisTable(name, title, pd.DataFrame(rows), notes)
 
 
@@ -509,7 +544,7 @@ def synthetic_class_rows(table: str, lines: pd.DataFrame, *, align: bool) -> pd.
 
 def notes_of(lines: pd.DataFrame, request: Request) -> list[str]:
     """Return what must be said under a table or figure of these runs."""
-    notes = [STATEMENTS[protocol] for protocol in request.wanted_protocols()]
+    notes = [STATEMENTS[protocol] for protocol in _protocols(request)]
     for thesis_name, dataset in lines[["thesis_name", "dataset"]].drop_duplicates().to_numpy():
         notes.append(stand_in_note(thesis_name, dataset) or "")
     if request.scale == "smoke":
@@ -532,7 +567,11 @@ def _lines(thesis_name: str, n_training: int, request: Request) -> pd.DataFrame:
 
 
 def _generators(request: Request) -> list[str]:
-    return [name for protocol in request.wanted_protocols() for name in GENERATORS[protocol]]
+    return [name for protocol in _protocols(request) for name in GENERATORS[protocol]]
+
+
+def _protocols(request: Request) -> list[str]:
+    return [name for name in request.wanted_protocols() if name in GENERATORS]  # pooled anyway
 
 
 def _seen(row: Mapping[str, Any]) -> dict[str, str]:
@@ -583,10 +622,15 @@ def accuracy_by_rows(name: str, request: Request) -> ThesisFigure:
     """Make figure 3.5: GCM, accuracy on real test rows by number of synthetic training rows."""
     sizes = _SMOKE_SIZES if request.scale == "smoke" else SIZES
     drawn = {rows_to_draw(size): size for size in sizes}
-    lines = complete_tasks("gcm", _generators(request), list(drawn), request)
+    title = "MLP trained on synthetic rows: accuracy on real test rows, gcm"
+    try:
+        lines = complete_tasks("gcm", _generators(request), list(drawn), request)
+    except DataError as error:
+        nothing, said = pd.DataFrame(columns=["generator", "mean"]), (str(error),)
+        return ThesisFigure(name, title, nothing, draw_accuracies, (_SHAPE, *said), said)
     return ThesisFigure(
         name,
-        "MLP trained on synthetic rows: accuracy on real test rows, gcm",
+        title,
         accuracy_rows(lines, drawn),
         draw_accuracies,
         (_SHAPE, *notes_of(lines, request)),
@@ -601,13 +645,13 @@ def accuracy_rows(lines: pd.DataFrame, drawn: dict[int, int]) -> pd.DataFrame:
     groups: Any = synthetic.groupby(["dataset", "protocol", "generator", "n_drawn"], sort=False)
     for (dataset, protocol, generator, n_drawn), group in groups:
         origin = {"dataset": dataset, "protocol": protocol, "generator": TITLES[generator]}
-        means = mean_beside(float("nan"), group["f1"].tolist())
+        means = _beside(float("nan"), group["f1"].tolist())
         rows.append({**origin, "n_training": drawn[n_drawn], **means, **_seen(origin)})
     real = tested[tested["trained_on"] == "real"].drop_duplicates(["dataset", "seed"])
     if len(real):
         published = published_value("3.4", "real", "real", "accuracy", "f1")
         origin = {"dataset": real["dataset"].iloc[0], "protocol": "", "generator": "real rows"}
-        means = mean_beside(published, real["f1"].tolist())
+        means = _beside(published, real["f1"].tolist())
         rows.append({**origin, **means, **_seen(origin)})
     return pd.DataFrame(rows)
 
@@ -649,26 +693,41 @@ _SMOKE = "Scale smoke: three quick models."
 
 def classical_models(name: str, request: Request) -> ThesisTable:
     """Make table 2.1: AUC, or macro-F1 for GCM, of 18 models tuned on all features."""
-    tables, notes = [], [STATEMENT, _POOLED, _INTERVAL]
+    tables, notes, missing = [], [STATEMENT, _POOLED, _INTERVAL], []
+    alone: list[pd.DataFrame] = []
     for thesis_name in (each for each in _DATASETS if request.wants(each)):
         try:
             table, _, said = _computed(thesis_name, _models(thesis_name, request), request)
         except DataError as error:
-            notes.append(str(error))
+            missing.append(str(error))
+            alone.append(_published_models_of(thesis_name))
             continue
         tables.append(table.assign(thesis_name=thesis_name))
         notes += said
-    if not tables:
-        raise DataError(" ".join(notes[3:]) or _NO_DATASET)
+    if not tables and not missing:
+        raise DataError(_NO_DATASET)
     notes += {"smoke": [_SMOKE], "small": [_SLOW]}.get(request.scale, [])
     title = "Classical models on all features: AUC, macro-F1 for gcm"
-    return ThesisTable(name, title, model_rows(pd.concat(tables)), tuple(notes))
+    ours = model_rows(pd.concat(tables)) if tables else pd.DataFrame()
+    rows = pd.concat([ours, *alone], ignore_index=True)
+    every = (*notes, *missing)
+    return ThesisTable(name, title, rows, every, missing=() if tables else tuple(missing))
+
+
+def _published_models_of(thesis_name: str) -> pd.DataFrame:
+    published = published_models()
+    rows = published[published["dataset"] == thesis_name]
+    titles = [MODELS[name].title for name in rows["model"]]
+    return pd.DataFrame({"dataset": thesis_name, "model": titles, "published": rows["test"]})
 
 
 def mlp_by_class(name: str, request: Request) -> ThesisTable:
     """Make table 2.2: precision, recall and F1 of the MLP on each class of GCM."""
-    table, classes, notes = _computed("gcm", ("mlp",), request)
     title = "MLP on all features by class: gcm"
+    try:
+        table, classes, notes = _computed("gcm", ("mlp",), request)
+    except DataError as error:
+        return _published_alone(name, title, error)
     return ThesisTable(name, title, class_rows(table, classes), (STATEMENT, _POOLED, *notes))
 
 
@@ -684,7 +743,7 @@ def model_rows(table: pd.DataFrame) -> pd.DataFrame:
     for (thesis_name, dataset, model), part in groups:
         origin = {"dataset": dataset, "metric": METRICS[part["metric"].iloc[0]]}
         published = float(printed.get((model, thesis_name), float("nan")))
-        means = mean_beside(published, part["score"].tolist())
+        means = mean_beside(published, part["score"].tolist(), test_share=0.25)
         if len(part) == 1:
             means |= {"low": part["score_low"].iloc[0], "high": part["score_high"].iloc[0]}
         rows.append({**origin, "model": MODELS[model].title, **means})
@@ -738,7 +797,7 @@ def _computed(
     table, records = tabulate_tasks(store, tasks), [store.record(run.id) for run in tasks]
     notes = [
         stand_in_note(thesis_name, tasks[0].dataset) or "",
-        f"{thesis_name}: {describe_runs(table, records)}",
+        f"{thesis_name}: {describe_runs(table, environment_of(records))}",
     ]
     notes = [note for note in (*notes, *failures(table)) if note]
     return table, tabulate_classes(store, tasks), notes

@@ -8,9 +8,10 @@ to 3.4 and 4.4. ``facts/groups.csv`` and ``facts/runs.csv`` hold the runs of cha
 """
 
 import csv
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,16 @@ from scipy import stats
 
 import vaega
 from vaega.core.checks import check_choice
-from vaega.core.errors import ConfigError
+from vaega.core.errors import ConfigError, DataError
 from vaega.data._dataset import Dataset
 from vaega.data._sources import find_file, load_dataset
-from vaega.experiments.store import mean_interval
+from vaega.experiments.intervals import (
+    LEAST_RUNS,
+    NONE,
+    Interval,
+    corrected_error,
+    interval_around,
+)
 
 # Table 4.1: the networks (Capitulo4_v2.qmd, commit 003e2160), with the digits of the scripts.
 NETWORKS: tuple[dict[str, Any], ...] = (
@@ -167,7 +174,19 @@ def find_source(name: str) -> str:
 
 def load_thesis_dataset(name: str) -> Dataset:
     """Load a dataset of the thesis, or its stand-in."""
-    return load_dataset(find_source(name))
+    found = _load(find_source(name), os.environ.get("VAEGA_DATA"), Path.cwd())
+    if isinstance(found, DataError):
+        raise found
+    return found
+
+
+@lru_cache(maxsize=8)
+def _load(source: str, *where: Any) -> Dataset | DataError:
+    """Load data once, and ask once for what is nowhere: all tables of a command want it."""
+    try:
+        return load_dataset(source)
+    except DataError as error:
+        return error
 
 
 def stand_in_note(thesis_name: str, dataset_name: str) -> str | None:
@@ -232,14 +251,18 @@ def _error(values: np.ndarray) -> float:
     return _spread(values) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
 
 
-def _describe(values: np.ndarray) -> dict[str, Any]:
-    mean, low, high = mean_interval(values) if len(values) else (float("nan"),) * 3
+def _describe(values: np.ndarray, ends: Interval = NONE) -> dict[str, Any]:
+    mean = float(values.mean()) if len(values) else float("nan")
+    low, high = ends
     return {"mean": mean, "sd": _spread(values), "n": len(values), "low": low, "high": high}
 
 
-def mean_beside(published: float, values: Sequence[float]) -> dict[str, Any]:
-    """Put the mean of runs beside a published figure."""
-    runs = np.asarray(values, dtype=float)
-    figures, error = _describe(runs), _error(runs)
+def mean_beside(published: float, values: Sequence[float], *, test_share: float) -> dict[str, Any]:
+    """Put the mean over splits, which share rows, beside a published figure."""
+    runs, ends = np.asarray(values, dtype=float), NONE
+    if len(runs) >= LEAST_RUNS:
+        error = corrected_error(runs, test_share=test_share)
+        ends = interval_around(float(runs.mean()), error, len(runs), bounded=True)
+    figures, error = _describe(runs, ends), _error(runs)
     distance = float((figures["mean"] - published) / error) if error > 0 else float("nan")
     return {"published": published, **figures, "standard_errors": distance}

@@ -1,10 +1,11 @@
 """Reproducing the thesis: what is asked for, which function makes it, how it is written.
 
-Tables and figures are made by functions of `vaega.thesis.chapter3` and `vaega.thesis.chapter4`.
+Tables and figures are made by functions of `vaega.thesis.chapter3`, `chapter4` and
+`chapter4_figures`.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from textwrap import wrap
@@ -35,6 +36,8 @@ class ThesisTable:
     # Lines under it: on which rows fitness was computed, which data stand in for which
     notes: tuple[str, ...] = ()
     decimals: int = 3  # Of numbers, where they are shown
+    # Why data are not at hand, where nothing of ours could be put beside what was published
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +49,12 @@ class ThesisFigure:
     rows: pd.DataFrame  # The points
     draw: Callable[[pd.DataFrame], "Figure"]  # From the rows to a matplotlib figure
     notes: tuple[str, ...] = ()  # As those of `ThesisTable`
+    missing: tuple[str, ...] = ()
 
 
 SCALES = ("smoke", "small", "full")
-PROTOCOLS = ("as-run", "as-described", "honest")
+PROTOCOLS = ("as-run", "as-described", "honest", "honest-pooled")
+HELD_OUT = ("honest", "honest-pooled")  # whose test rows are read once
 DATASETS = ("leukemia", "madelon", "gisette", "gcm", "all-leukemia")
 
 
@@ -107,6 +112,7 @@ TABLES: dict[str, str] = {
     "4.3": "vaega.thesis.chapter4:gcm_rows",
     "4.4": "vaega.thesis.chapter3:trained_and_tested_on_synthetic",
     "groups": "vaega.thesis.chapter4:by_group",
+    "signatures": "vaega.thesis.chapter4:signatures",
     "stability": "vaega.thesis.chapter4:stability",
     "frequencies": "vaega.thesis.chapter4:frequencies",
     "generators": "vaega.thesis.chapter4:generators",
@@ -115,12 +121,30 @@ TABLES: dict[str, str] = {
 # The same for figures: ``function(name: str, request: Request) -> ThesisFigure``.
 PICTURES: dict[str, str] = {
     "3.5": "vaega.thesis.chapter3:accuracy_by_rows",
-    **{f"4.{number}": "vaega.thesis.chapter4:box_plots" for number in range(7, 12)},
-    **{f"4.{number}": "vaega.thesis.chapter4:by_size" for number in (12, 13)},
-    **{f"4.{number}": "vaega.thesis.chapter4:box_plots" for number in (14, 15)},
-    **{f"4.{number}": "vaega.thesis.chapter4:all_datasets" for number in (16, 17)},
-    "convergence": "vaega.thesis.chapter4:convergence",
+    **{f"4.{number}": "vaega.thesis.chapter4_figures:box_plots" for number in range(7, 12)},
+    **{f"4.{number}": "vaega.thesis.chapter4_figures:by_size" for number in (12, 13)},
+    **{f"4.{number}": "vaega.thesis.chapter4_figures:box_plots" for number in (14, 15)},
+    **{f"4.{number}": "vaega.thesis.chapter4_figures:all_datasets" for number in (16, 17)},
+    "convergence": "vaega.thesis.chapter4_figures:convergence",
+    "forest": "vaega.thesis.chapter4_figures:forest",
 }
+
+
+# What is made at the scale smoke where nothing is named: the smallest group of each dataset but
+# Gisette, whose thousands of rows and columns alone take minutes; honest stands for honest-pooled.
+_SMOKE_GROUPS = ("leukemia_0005", "madelon", "gcm_45", "all_35")
+_SMOKE_DATASETS = ("leukemia", "madelon", "gcm", "all-leukemia")
+
+
+def everything(request: Request) -> tuple[tuple[str, ...], tuple[str, ...], Request]:
+    """Return all tables and figures, and the request; a tiny one at the scale smoke."""
+    tables, figures = tuple(TABLES), tuple(PICTURES)
+    if request.scale != "smoke" or request.datasets or request.groups:
+        return tables, figures, request
+    tables = tuple(name for name in tables if name != "3.3")  # Gisette's
+    n_runs, protocols = request.n_runs or 1, request.protocols or PROTOCOLS[:3]
+    tiny = replace(request, groups=_SMOKE_GROUPS, datasets=_SMOKE_DATASETS, n_runs=n_runs)
+    return tables, figures, replace(tiny, protocols=protocols)
 
 
 def make_table(name: str, request: Request) -> ThesisTable:
@@ -145,6 +169,7 @@ FITNESS_ROWS = {
     "as-run": "test rows, and 30 % of the synthetic rows with two classes",
     "as-described": "test rows",
     "honest": "inner folds of the training rows",
+    "honest-pooled": "inner folds of the training rows",
 }
 _NOTHING = "–"
 
@@ -229,15 +254,21 @@ def _page(parts: list[str], notes: tuple[str, ...], command: str) -> str:
     return "\n\n".join([*parts, *([listed] if listed else []), f"Command: `{command}`"]) + "\n"
 
 
-def describe_runs(runs: pd.DataFrame, records: "Sequence[RunRecord]") -> str:
-    """Return number, seeds, duration and versions of runs."""
+def describe_runs(runs: pd.DataFrame, environment: Mapping[str, Any]) -> str:
+    """Return number, seeds, duration and versions of runs; `environment` is that of one of them."""
     seeds = f"seeds {runs['seed'].min()} to {runs['seed'].max()}"
     text = f"{len(runs)} runs, {seeds}, {runs['seconds'].sum():.0f} s in all"
+    if not environment:
+        return f"{text}."
+    packages = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
+    return f"{text}; vaega {environment['vaega']}, Python {environment['python']}, {packages}."
+
+
+def environment_of(records: "Iterable[RunRecord]") -> dict[str, Any]:
+    """Return versions and machine of the first run that has them."""
     for record in records:
         try:
-            environment = record.environment
+            return record.environment
         except ResultsError:
             continue
-        packages = ", ".join(f"{name} {number}" for name, number in environment["packages"].items())
-        return f"{text}; vaega {environment['vaega']}, Python {environment['python']}, {packages}."
-    return f"{text}."
+    return {}
