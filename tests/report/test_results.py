@@ -18,7 +18,7 @@ from vaega.report._page import lead_section
 from vaega.report._results import (
     SUMMARY_COLUMNS,
     TEXT_FORMATS,
-    chance_sentences,
+    cautions,
     lead_sentences,
     read_results,
     summary_record,
@@ -152,11 +152,13 @@ def test_chance_has_a_column_and_a_sentence_where_it_is_not_beaten(runs):
     table = summary_table(summary)
     assert table.columns[-1] == "p"
     assert [row[-1] for row in table.rows] == ["0.010", "0.100"]
-    assert chance_sentences(summary) == [
+    assert cautions(summary) == [
+        "Fewer than 5 runs have no interval.",
         "augmented: not shown to do better than searches on permuted labels, whose held-out score "
-        "is 0.520 over 9 permutations (p = 0.100; so few cannot show it)."
+        "is 0.520 over 9 permutations (p = 0.100; so few cannot show it).",
     ]
-    assert chance_sentences(summarise(runs)) == []
+    assert cautions(summarise(runs)) == ["Fewer than 5 runs have no interval."]
+    assert cautions(summarise(runs).assign(n_runs=5)) == []
 
 
 def test_markdown(runs):

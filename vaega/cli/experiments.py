@@ -189,7 +189,7 @@ def _print_summary(folder: Path, config: Any, dataset: Any, summary: Any) -> Non
     from vaega.experiments.protocols import make_protocol
     from vaega.report._results import (
         CHANCE_NOTE,
-        chance_sentences,
+        cautions,
         lead_sentences,
         read_results,
         summary_table,
@@ -201,7 +201,7 @@ def _print_summary(folder: Path, config: Any, dataset: Any, summary: Any) -> Non
     click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
     if not results.null.empty:
         click.echo(CHANCE_NOTE)
-    for sentence in chance_sentences(results.summary):
+    for sentence in cautions(results.summary):
         click.echo(sentence)
     print_effects(results.effects)
     for sentence in lead_sentences(results.metrics):

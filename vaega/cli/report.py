@@ -75,7 +75,7 @@ def _print_summary(results: Any, kind: str) -> None:
     from vaega.experiments.config import statement_of
     from vaega.report._results import (
         CHANCE_NOTE,
-        chance_sentences,
+        cautions,
         summary_table,
         summary_text,
     )
@@ -87,7 +87,7 @@ def _print_summary(results: Any, kind: str) -> None:
     if not results.null.empty:
         click.echo(CHANCE_NOTE)
     print_effects(results.effects)
-    for sentence in chance_sentences(results.summary):
+    for sentence in cautions(results.summary):
         click.echo(sentence)
     click.echo(statement_of(results.config))
 

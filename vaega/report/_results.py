@@ -11,6 +11,7 @@ from rich.table import Table as TerminalTable
 
 from vaega.core.tables import TextTable, csv_text, json_records, latex_text
 from vaega.experiments.config import statement_of
+from vaega.experiments.intervals import LEAST_RUNS
 from vaega.experiments.store import (
     RunRecord,
     Store,
@@ -169,11 +170,13 @@ def summary_table(summary: pd.DataFrame, *, title: str = "") -> TextTable:
     return TextTable(columns, rows, title)
 
 
-def chance_sentences(summary: pd.DataFrame) -> list[str]:
-    """Say of each arm with runs on permuted labels whether it does better than these."""
-    if "p_value" not in summary:
-        return []
+def cautions(summary: pd.DataFrame) -> list[str]:
+    """Say where runs are too few for an interval, and which arms permuted labels may equal."""
     sentences = []
+    if len(summary) and (summary["n_runs"] < LEAST_RUNS).any():
+        sentences.append(f"Fewer than {LEAST_RUNS} runs have no interval.")
+    if "p_value" not in summary:
+        return sentences
     for row in summary[summary["p_value"] >= _LEVEL].to_dict("records"):
         n, p_value = int(row["null_permutations"]), format_p_value(row["p_value"])
         few = "; so few cannot show it" if 1.0 / (n + 1.0) >= _LEVEL else ""
@@ -246,7 +249,7 @@ def summary_text(results: "Results", kind: str, *, command: str = "") -> str:
     if kind == "csv":
         return csv_text(results.summary)
     statement, table = statement_of(results.config), summary_table(results.summary)
-    statement = " ".join([*chance_sentences(results.summary), statement])
+    statement = " ".join([*cautions(results.summary), statement])
     if kind == "latex":
         comments = [statement, *([command] if command else [])]
         effects = results.effects.latex() if results.effects.rows else ""
