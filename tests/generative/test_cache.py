@@ -11,7 +11,7 @@ import pytest
 from tests.generative.data import blobs
 from tests.processes import start_process
 from vaega.core.errors import InputError
-from vaega.generative import ProbabilisticPCA
+from vaega.generative import ProbabilisticPCA, _entries
 from vaega.generative._cache import MAX_BYTES, ModelCache
 from vaega.generative._entries import ABOUT, DESCRIPTION, WEIGHTS, drop_entry, find_entries
 from vaega.generative._models import VAE, ConditionalVAE
@@ -355,3 +355,28 @@ def test_a_model_that_is_found_says_what_its_fit_said(tmp_path):
             cache.fit(quick(learning_rate=1e-2, beta=50.0, max_epochs=1000), noise)
         said.append([str(one.message) for one in caught])
     assert said[0] == said[1]
+
+
+def test_a_folder_of_many_models_is_not_read_at_every_write(tmp_path, monkeypatch):
+    looks = []
+    real = _entries.find_entries
+    monkeypatch.setattr(_entries, "find_entries", lambda folder: looks.append(1) or real(folder))
+    X = np.random.default_rng(0).normal(size=(12, 4))
+    cache = ModelCache(tmp_path)
+    for seed in range(30):
+        cache.fit(ProbabilisticPCA(2, random_state=seed), X)
+    assert len(looks) == 1  # what was there before; the bound is far
+    assert len(real(tmp_path)) == 30
+
+
+def test_a_full_folder_gets_some_room_at_once(tmp_path, monkeypatch):
+    X = np.random.default_rng(0).normal(size=(12, 4))
+    ModelCache(tmp_path).fit(ProbabilisticPCA(2, random_state=0), X)
+    (first,) = _entries.find_entries(tmp_path)
+    bound = 40 * first.size + first.size // 2
+    cache = ModelCache(tmp_path, max_bytes=bound)
+    for seed in range(1, 60):
+        cache.fit(ProbabilisticPCA(2, random_state=seed), X)
+        assert sum(entry.size for entry in _entries.find_entries(tmp_path)) <= bound
+    kept = _entries.find_entries(tmp_path)
+    assert 36 <= len(kept) <= 40

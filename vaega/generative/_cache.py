@@ -22,9 +22,9 @@ from vaega.core.files import cache_folder, fingerprint, parse_bytes, say_bytes
 from vaega.generative._entries import (
     check_about,
     drop_entry,
+    keep_within,
     mark_used,
     remove_files,
-    shrink,
     staging_folder,
     write_about,
 )
@@ -136,7 +136,7 @@ class ModelCache:
         finally:
             lock.release()
         if self.max_bytes is not None:
-            shrink(self.folder, self.max_bytes, keep=key)
+            keep_within(self.folder, self.max_bytes, written=key)
         return model
 
     def _fit_locked(self, key: str, model: Any, X: Any, y: Any) -> None:

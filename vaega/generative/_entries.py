@@ -116,18 +116,45 @@ def drop_unlocked(folder: Path, key: str) -> bool:
     return True
 
 
-def shrink(folder: Path, max_bytes: int, *, keep: str) -> list[str]:
-    """Drop the entries used longest ago until those that are left take at most `max_bytes`."""
+# By folder, the bytes that this process found there when it last looked, and wrote there since.
+_KNOWN: dict[Path, tuple[int, int]] = {}
+# Share of the bound that a process writes before it looks again: others may write there too.
+_UNSEEN_SHARE = 0.01
+# Share of the entries that is dropped more than is needed, so that not every write drops one.
+_SPARE_SHARE = 0.05
+
+
+def keep_within(folder: Path, max_bytes: int, *, written: str) -> None:
+    """Keep a folder within `max_bytes`, after the entry `written` came to it.
+
+    Thousands of entries take seconds to read, so that they are read when the folder may be full,
+    and once a process has written a hundredth of the bound.
+    """
+    entry = _read_entry(folder / written)
+    found, since = _KNOWN.get(folder, (max_bytes, 0))
+    since += 0 if entry is None else entry.size
+    if found + since > max_bytes or since > _UNSEEN_SHARE * max_bytes:
+        found, since = shrink(folder, max_bytes, keep=written), 0
+    _KNOWN[folder] = found, since
+
+
+def shrink(folder: Path, max_bytes: int, *, keep: str) -> int:
+    """Drop the entries used longest ago until the others take `max_bytes`; return what they take.
+
+    Of twenty entries or more a few more are dropped.
+    """
     sweep(folder)
     entries = find_entries(folder)
-    total, dropped = sum(entry.size for entry in entries), []
+    total = sum(entry.size for entry in entries)
+    if total <= max_bytes:
+        return total
+    spare = int(_SPARE_SHARE * len(entries)) * max_bytes // len(entries)
     for entry in reversed(entries):
-        if total <= max_bytes:
+        if total <= max_bytes - spare:
             break
         if entry.key != keep and drop_unlocked(folder, entry.key):
-            dropped.append(entry.key)
             total -= entry.size
-    return dropped
+    return total
 
 
 def sweep(folder: Path) -> None:
