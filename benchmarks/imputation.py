@@ -119,6 +119,8 @@ def main():
     if not options.only:
         RESULTS.mkdir(parents=True, exist_ok=True)
         frame.drop(columns="case").to_csv(RESULTS / "imputation.csv", index=False)
+        means = frame.groupby(["case", "imputer"], sort=False)["rmse"].agg(["mean", "std"])
+        means.round(4).to_csv(RESULTS / "imputation_means.csv")
         note = (
             f"`python benchmarks/imputation.py --seeds {options.seeds}`: root mean square error of"
             " missing entries in standard deviations of their columns (digits: of all pixels),"
