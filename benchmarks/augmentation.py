@@ -28,6 +28,7 @@ import warnings
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -116,6 +117,7 @@ GENERATIVE = {
 }
 OF_MASK = " of the mask's columns"
 DRAWS = ", five draws"
+MODELS = "folder of fitted models"  # classifiers of a replicate share them
 PARTITIONS = "five partitions"  # no rows: real folds of five partitions, as many fits as five draws
 
 
@@ -168,7 +170,7 @@ def sampler_of(generator, n, seed, sources):
     if generator in ("bootstrap", "SMOTE"):
         return (Bootstrap if generator == "bootstrap" else SMOTE)(**options)
     model, others = GENERATIVE[generator]
-    return GenerativeSampler(model, cache=WORK / "models", **options, **others)
+    return GenerativeSampler(model, cache=sources[MODELS], **options, **others)
 
 
 # Data --------------------------------------------------------------------------------------------
@@ -445,18 +447,19 @@ def records_of(part, cells):
         )
 
 
-def replicate(stage, name, number, rows_of_parts):
+def replicate(stage, name, number, rows_of_parts, folder):
     """Run one replicate of a data set; return its records."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     warnings.simplefilter("ignore")
     seed = derive_seed(0, stage, number)
-    drawn, sources, records = draw(name, seed, number), {}, []
+    drawn, records = draw(name, seed, number), []
+    sources = {MODELS: folder}
     for rows in rows_of_parts:
         cells = STAGES[stage][0](name, rows, number)
         asked = {cell[1] for cell in cells}
-        if not sources and asked & set(KNOW_MORE):
+        if asked & set(KNOW_MORE) and len(sources) == 1:
             makers = (partial(around_rows, drawn.pool, seed), partial(around_means, drawn.pool))
-            sources = {key: make() for key, make in zip(KNOW_MORE, makers, strict=True)}
+            sources |= {key: make() for key, make in zip(KNOW_MORE, makers, strict=True)}
         part = Part(drawn, name, rows, seed, sources)
         records += [
             {"data": name, "rows": rows, "replicate": number} | record
@@ -477,7 +480,8 @@ def units(stage, n_replicates, names):
 
 def run_unit(stage, name, number, rows, path):
     started = time.perf_counter()
-    lines = replicate(stage, name, number, rows)
+    with TemporaryDirectory() as folder:
+        lines = replicate(stage, name, number, rows, folder)
     temporary = path.with_suffix(".part")
     temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
     temporary.replace(path)

@@ -99,19 +99,31 @@ def screen_tables():
     cells = [table_of_cells(even, effect, CELL) for effect in (*EFFECTS, "regularised")]
     rare = table[table["data"].str.contains(RARE)]
     cells += [table_of_cells(rare, e, CELL).assign(data="rare class") for e in EFFECTS]
-    return even, pd.concat(cells, ignore_index=True)
+    return even, rare, pd.concat(cells, ignore_index=True)
 
 
-def main_effects(even):
-    """Return the mean of each effect by generator, by classifier and by rows: a plain counterpart
-    of a mixed model with the data sets as blocks."""
-    of_search = even[(even["guide"] == "none") & (even["amount"] == "5")]
-    lines = []
-    for by in ("generator", "classifier", "rows"):
-        kinds = of_search[of_search["classifier"].isin(("naive Bayes", "3-NN", "ridge"))]
-        for effect in (*EFFECTS, "optimism", "found"):
-            part = table_of_cells(of_search if by == "classifier" else kinds, effect, [by])
-            lines.append(part.rename(columns={by: "level"}).assign(by=by))
+def main_effects(even, rare):
+    """Return means of each effect by a factor: a mixed model's plain counterpart.
+
+    Data sets are the blocks, of which each replicate has all.
+    """
+    five, unguided = even["amount"] == "5", even["guide"] == "none"
+    two = even["generator"].isin(("class Gaussian", "VAE"))
+    three = even["classifier"].isin(("naive Bayes", "3-NN", "ridge"))
+    parts = {
+        "generator": even[five & unguided & three],
+        "classifier": even[five & unguided],
+        "rows": even[five & unguided & three],
+        "amount": even[unguided & two & three],
+        "guide": even[five & two & three],
+        "rare class": rare.assign(**{"rare class": rare["generator"]}),
+        "rare class, classifier": rare.assign(**{"rare class, classifier": rare["classifier"]}),
+    }
+    lines = [
+        table_of_cells(part, effect, [by]).rename(columns={by: "level"}).assign(by=by)
+        for by, part in parts.items()
+        for effect in (*EFFECTS, "optimism", "found")
+    ]
     return pd.concat(lines, ignore_index=True)
 
 
@@ -237,9 +249,9 @@ Regularised: the classifier's own regulariser, tuned on real rows, less its defa
 
 
 def main():
-    even, cells = screen_tables()
+    even, rare, cells = screen_tables()
     cells.round(4).to_csv(RESULTS / "augmentation_cells.csv", index=False)
-    effects = main_effects(even)
+    effects = main_effects(even, rare)
     effects.round(4).to_csv(RESULTS / "augmentation_main_effects.csv", index=False)
     stability = stability_table()
     stability.round(3).to_csv(RESULTS / "augmentation_stability.csv")
@@ -262,8 +274,9 @@ def main():
     text += [markdown(shown(effects, ["by", "level"]))]
     plain = cells[cells["data"].isna()].drop(columns="data")
     text += ["## Screen: every cell\n", markdown(shown(plain, CELL))]
-    rare = cells[cells["data"].notna()].drop(columns="data")
-    text += ["## Screen: one class of five, the rare one filled up\n", markdown(shown(rare, CELL))]
+    filled = cells[cells["data"].notna()].drop(columns="data")
+    text += ["## Screen: one class of five, the rare one filled up\n"]
+    text += [markdown(shown(filled, CELL))]
     text += ["## Screen: stability of the masks over independent draws (Nogueira)\n"]
     stability = stability.map("{:.3f}".format).replace("nan", "")
     text += [markdown(stability.reset_index())]
