@@ -57,7 +57,7 @@ MODELS = {
     "ProbabilisticPCA": ProbabilisticPCA(),
     "ClassGaussian": ClassGaussian(),
 }
-BOOTSTRAP, REGULARISED = "bootstrap rows", "regularised, no rows"
+BOOTSTRAP, REGULARISED = "bootstrap rows", "regularised alone"
 KINDS = (*MODELS, BOOTSTRAP, REGULARISED)
 GENERATED, TEST_SHARE = 2000, 0.3
 
