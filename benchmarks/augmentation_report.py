@@ -124,7 +124,9 @@ def main_effects(even, rare):
         for by, part in parts.items()
         for effect in (*EFFECTS, "optimism", "found")
     ]
-    return pd.concat(lines, ignore_index=True)
+    found = pd.concat(lines, ignore_index=True)
+    # Pages ask for a line by its values, between which commas stand.
+    return found.assign(level=found["level"].astype(str).str.replace(",", ""))
 
 
 def stability_table():
