@@ -166,6 +166,7 @@ def contrast_table():
         rows.append({key: line[key] for key in asked} | estimate(values))
         rows[-1] |= {"p": difference, "p_tost": beyond}
     found = pd.DataFrame(rows)
+    found["generator"] = found["generator"].str.replace(",", "")  # as in the main effects
     tested = found["contrast"] != CONTROL
     found.loc[tested, "p_holm"] = holm(found.loc[tested, "p"])
     found["verdict"] = [verdict(row) for row in found.to_dict("records")]
