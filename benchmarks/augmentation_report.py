@@ -124,7 +124,9 @@ def main_effects(even, rare):
         for by, part in parts.items()
         for effect in (*EFFECTS, "optimism", "found")
     ]
-    return pd.concat(lines, ignore_index=True)
+    found = pd.concat(lines, ignore_index=True)
+    # Pages ask for a line by its values, between which commas stand.
+    return found.assign(level=found["level"].astype(str).str.replace(",", ""))
 
 
 def stability_table():
@@ -164,6 +166,7 @@ def contrast_table():
         rows.append({key: line[key] for key in asked} | estimate(values))
         rows[-1] |= {"p": difference, "p_tost": beyond}
     found = pd.DataFrame(rows)
+    found["generator"] = found["generator"].str.replace(",", "")  # as in the main effects
     tested = found["contrast"] != CONTROL
     found.loc[tested, "p_holm"] = holm(found.loc[tested, "p"])
     found["verdict"] = [verdict(row) for row in found.to_dict("records")]
