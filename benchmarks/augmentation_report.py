@@ -271,7 +271,7 @@ def main():
     if (RESULTS / "augmentation_external.csv.gz").exists():
         external = external_table()
         external.round(4).to_csv(RESULTS / "augmentation_outside.csv", index=False)
-        text += [f"## Measured data, corrected intervals over {external["n"].max()} splits\n"]
+        text += [f"## Measured data, corrected intervals over {external['n'].max()} splits\n"]
         text += [markdown(shown(external, ["data", "classifier", "generator"]))]
     text += ["## Screen: main effects, blocks are data sets\n"]
     text += [markdown(shown(effects, ["by", "level"]))]
