@@ -105,8 +105,11 @@ def measure(name, seed, kind):
             "dataset": name,
             "seed": seed,
             "model": kind,
+            "variance_ratio": np.nan,
             "naive_bayes_real": naive_bayes(X_fit, y_fit, X_test, y_test),
             "naive_bayes_both": control(kind, seed, X_fit, y_fit, X_test, y_test),
+            "heldout_density": np.nan,
+            "seconds": np.nan,
         }
     start = time.perf_counter()
     model = clone(MODELS[kind]).set_params(random_state=seed).fit(X_fit, y_fit)
@@ -186,7 +189,8 @@ def main():
     runs = pd.DataFrame(rows)
     if options.out:
         runs.round(5).to_csv(options.out, index=False)
-        command = f"python benchmarks/generators.py --seeds {options.seeds} --out {options.out}"
+        kinds = "" if options.models == list(KINDS) else f" --models {options.models}"
+        command = f"python benchmarks/generators.py --seeds {options.seeds}{kinds}"
         means = means_of(runs)
         means.round(4).to_csv(options.out.with_name(f"{options.out.stem}_means.csv"), index=False)
         about = "means over seeds and half of their corrected 95 % intervals"
