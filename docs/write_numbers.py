@@ -14,7 +14,6 @@ A table names the rows that it shows, then its columns; ``rows by`` makes it a c
 ``python docs/write_numbers.py`` writes every page anew; with ``--check`` it names the pages that differ.
 """  # noqa: E501
 
-import math
 import re
 import sys
 from collections.abc import Callable
