@@ -233,7 +233,7 @@ def _joined(parts: Iterable[GroupRuns], notes: Iterable[str] = ()) -> GroupRuns:
         tuple(dict.fromkeys(said)),
         {key: value for part in parts for key, value in part.masks.items()},
         {key: value for part in parts for key, value in part.predictions.items()},
-        pd.concat(generations, ignore_index=True) if generations else pd.DataFrame(),
+        pd.concat(generations, ignore_index=True) if generations else _no_generations(),
         {key: value for part in parts for key, value in part.names.items()},
         environment,
     )
@@ -342,16 +342,24 @@ def _predictions(records: dict[Key, list[RunRecord]]) -> dict[Key, np.ndarray]:
     return kept
 
 
+_OF_GENERATION = ("generation", "mean_accuracy", "mean_n_features", "diversity")
+
+
+def _no_generations() -> pd.DataFrame:
+    # With its columns, so that what is written can be read back.
+    return pd.DataFrame(columns=[*KEY, *_OF_GENERATION])
+
+
 def _generations(records: dict[Key, list[RunRecord]]) -> pd.DataFrame:
     tables = []
     for key, each in records.items():
         for record in each:
             history = record.history()
             history = history[history["selection"] == history["selection"].max()]
-            means = history[["generation", "mean_accuracy", "mean_n_features", "diversity"]]
+            means = history[list(_OF_GENERATION)]
             tables.append(means.assign(**dict(zip(KEY, key, strict=True))))
     if not tables:
-        return pd.DataFrame()
+        return _no_generations()
     return pd.concat(tables).groupby([*KEY, "generation"], sort=False).mean().reset_index()
 
 
