@@ -74,11 +74,13 @@ def thesis(
     vaega reproduce thesis --table 4 --dataset leukemia --protocol as-run --scale full
     """
     from vaega.experiments.monitor import plain_warnings
+    from vaega.thesis.groups import forget_runs
     from vaega.thesis.page import write_index
     from vaega.thesis.reproduction import Request, everything
 
     check_jobs(options["jobs"])
     request = Request(**options, tell=print_progress)
+    forget_runs()  # of an earlier command of this process
     command = this_command().replace("vaega", "vaega reproduce", 1)
     if record:
         _record(request)

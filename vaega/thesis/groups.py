@@ -239,6 +239,12 @@ def _joined(parts: Iterable[GroupRuns], notes: Iterable[str] = ()) -> GroupRuns:
     )
 
 
+def forget_runs() -> None:
+    """Let the next command read its runs anew: there may be more of them by then."""
+    _complete.cache_clear()
+    read_recorded.cache_clear()
+
+
 def _folder(request: Request) -> Path:
     return request.out / "runs" / request.scale
 
