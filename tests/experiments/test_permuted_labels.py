@@ -63,7 +63,7 @@ def test_yaml_reads_the_key_as_nothing_and_we_as_a_word(tmp_path):
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "many", True])
 def test_what_is_refused(value):
-    with pytest.raises(InputError, match=r"^configuration: null"):
+    with pytest.raises(InputError, match=r"^configuration: null: "):
         make_config({**yaml.safe_load(TEXT), None: value})
 
 

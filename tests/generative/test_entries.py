@@ -83,7 +83,7 @@ def test_what_is_not_ours_is_neither_listed_nor_removed(tmp_path):
     there = foreign(tmp_path)
     make_entry(tmp_path, "b")
     assert keys(tmp_path) == ["b"]
-    assert shrink(tmp_path, 0, keep="") == 0
+    assert shrink(tmp_path, 0, keep="") == ["b" * 32]
     for path in list(tmp_path.iterdir()):
         assert not drop_entry(path)
         assert not drop_unlocked(tmp_path, path.name)
@@ -95,9 +95,9 @@ def test_the_least_recently_used_go_first(tmp_path):
     for index, digit in enumerate("abcd"):
         make_entry(tmp_path, digit, used=100.0 - index)
     size = find_entries(tmp_path)[0].size
-    assert shrink(tmp_path, 2 * size, keep="c" * 32) == 2 * size
+    assert shrink(tmp_path, 2 * size, keep="c" * 32) == ["d" * 32, "b" * 32]
     assert keys(tmp_path) == ["a", "c"]
-    assert shrink(tmp_path, 2 * size, keep="") == 2 * size
+    assert shrink(tmp_path, 2 * size, keep="") == []
 
 
 def test_a_locked_entry_is_left(tmp_path):
@@ -112,11 +112,10 @@ def test_a_locked_entry_is_left(tmp_path):
     assert holder.stdout.readline() == "held\n"
     staging = tmp_path / f".{key}.{'0' * 16}"
     staging.mkdir()
-    shrink(tmp_path, 0, keep="")
-    assert keys(tmp_path) == ["a"]
+    assert shrink(tmp_path, 0, keep="") == ["b" * 32]
     assert staging.is_dir()
     holder.communicate("go\n", timeout=30)
-    assert shrink(tmp_path, 0, keep="") == 0
+    assert shrink(tmp_path, 0, keep="") == [key]
     assert not staging.exists()
     assert not list(tmp_path.iterdir())
 

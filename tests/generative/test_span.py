@@ -88,9 +88,10 @@ def test_the_wide_network_does_what_the_narrow_one_does(table, model):
         codec.posterior(coordinates, codes), wide.posterior(rows, codes), strict=True
     ):
         np.testing.assert_allclose(one, other, atol=1e-4)
-    points = torch.randn(5, codec.latent, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(1)  # not torch's state, which other tests move
+    points = torch.randn(5, codec.latent, dtype=torch.float64, generator=generator)
     decoded = span.widen(codec.decode(points, codes[:5]))
-    np.testing.assert_allclose(wide.decode(points, codes[:5]), decoded, atol=1e-5)
+    np.testing.assert_allclose(wide.decode(points, codes[:5]), decoded, atol=1e-6)
 
 
 def test_densities_are_those_of_the_columns(table, span):

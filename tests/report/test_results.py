@@ -18,7 +18,8 @@ from vaega.report._page import lead_section
 from vaega.report._results import (
     SUMMARY_COLUMNS,
     TEXT_FORMATS,
-    cautions,
+    chance_sentences,
+    few_runs_sentences,
     lead_sentences,
     read_results,
     summary_record,
@@ -152,13 +153,16 @@ def test_chance_has_a_column_and_a_sentence_where_it_is_not_beaten(runs):
     table = summary_table(summary)
     assert table.columns[-1] == "p"
     assert [row[-1] for row in table.rows] == ["0.010", "0.100"]
-    assert cautions(summary) == [
-        "Fewer than 5 runs have no interval.",
+    assert chance_sentences(summary) == [
         "augmented: not shown to do better than searches on permuted labels, whose held-out score "
-        "is 0.520 over 9 permutations (p = 0.100; so few cannot show it).",
+        "is 0.520 over 9 permutations (p = 0.100; so few cannot show it)."
     ]
-    assert cautions(summarise(runs)) == ["Fewer than 5 runs have no interval."]
-    assert cautions(summarise(runs).assign(n_runs=5)) == []
+    assert chance_sentences(summarise(runs)) == []
+
+
+def test_too_few_runs_for_an_interval_are_said(runs):
+    assert few_runs_sentences(summarise(runs)) == ["Fewer than 5 runs have no interval."]
+    assert few_runs_sentences(summarise(runs).assign(n_runs=5)) == []
 
 
 def test_markdown(runs):

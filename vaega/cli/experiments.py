@@ -188,9 +188,8 @@ def _print_summary(folder: Path, config: Any, dataset: Any, summary: Any) -> Non
     from vaega.cli.report import print_effects
     from vaega.experiments.protocols import make_protocol
     from vaega.report._results import (
-        CHANCE_NOTE,
-        cautions,
         lead_sentences,
+        notes_of_summary,
         read_results,
         summary_table,
     )
@@ -199,9 +198,7 @@ def _print_summary(folder: Path, config: Any, dataset: Any, summary: Any) -> Non
     print_table(summary_table(summary, title=title))
     results = read_results(folder)
     click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
-    if not results.null.empty:
-        click.echo(CHANCE_NOTE)
-    for sentence in cautions(results.summary):
+    for sentence in notes_of_summary(results):
         click.echo(sentence)
     print_effects(results.effects)
     for sentence in lead_sentences(results.metrics):

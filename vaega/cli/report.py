@@ -73,22 +73,15 @@ def print_effects(effects: Any) -> None:
 
 def _print_summary(results: Any, kind: str) -> None:
     from vaega.experiments.config import statement_of
-    from vaega.report._results import (
-        CHANCE_NOTE,
-        cautions,
-        summary_table,
-        summary_text,
-    )
+    from vaega.report._results import notes_of_summary, summary_table, summary_text
 
     if kind != "terminal":
         click.echo(summary_text(results, kind), nl=False)
         return
     print_table(summary_table(results.summary, title=str(results.config["name"])))
-    if not results.null.empty:
-        click.echo(CHANCE_NOTE)
-    print_effects(results.effects)
-    for sentence in cautions(results.summary):
+    for sentence in notes_of_summary(results):
         click.echo(sentence)
+    print_effects(results.effects)
     click.echo(statement_of(results.config))
 
 

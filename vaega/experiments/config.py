@@ -500,11 +500,16 @@ class ExperimentConfig(Section):
         # YAML reads the key null as nothing at all.
         if isinstance(content, dict) and None in content:
             content = {"null" if key is None else key: value for key, value in content.items()}
-        if isinstance(content, dict) and isinstance(content.get("null"), int):
-            content = {**content, "null": {"permutations": content["null"]}}
         if isinstance(content, dict) and isinstance(content.get("arms"), dict):
             content = {**content, "arms": arms_by_a_word(content["arms"])}
         return content
+
+    @field_validator("null", mode="before")
+    @classmethod
+    def _number_of_permutations(cls, null: Any) -> Any:
+        if null is None or isinstance(null, Mapping | NullConfig):
+            return null
+        return {"permutations": check_count(null, "it", owner="null")}
 
     @field_validator("preprocess")
     @classmethod

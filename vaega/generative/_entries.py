@@ -133,28 +133,29 @@ def keep_within(folder: Path, max_bytes: int, *, written: str) -> None:
     entry = _read_entry(folder / written)
     found, since = _KNOWN.get(folder, (max_bytes, 0))
     since += 0 if entry is None else entry.size
-    if found + since > max_bytes or since > _UNSEEN_SHARE * max_bytes:
-        found, since = shrink(folder, max_bytes, keep=written), 0
     _KNOWN[folder] = found, since
+    if found + since > max_bytes or since > _UNSEEN_SHARE * max_bytes:
+        shrink(folder, max_bytes, keep=written)
 
 
-def shrink(folder: Path, max_bytes: int, *, keep: str) -> int:
-    """Drop the entries used longest ago until the others take `max_bytes`; return what they take.
+def shrink(folder: Path, max_bytes: int, *, keep: str) -> list[str]:
+    """Drop the entries used longest ago until those that are left take at most `max_bytes`.
 
-    Of twenty entries or more a few more are dropped.
+    Of twenty entries or more a few more are dropped, where any are.
     """
     sweep(folder)
     entries = find_entries(folder)
-    total = sum(entry.size for entry in entries)
-    if total <= max_bytes:
-        return total
-    spare = int(_SPARE_SHARE * len(entries)) * max_bytes // len(entries)
+    total, dropped = sum(entry.size for entry in entries), []
+    spare = int(_SPARE_SHARE * len(entries)) * max_bytes // max(1, len(entries))
+    aim = max_bytes - spare if total > max_bytes else max_bytes
     for entry in reversed(entries):
-        if total <= max_bytes - spare:
+        if total <= aim:
             break
         if entry.key != keep and drop_unlocked(folder, entry.key):
+            dropped.append(entry.key)
             total -= entry.size
-    return total
+    _KNOWN[folder] = total, 0
+    return dropped
 
 
 def sweep(folder: Path) -> None:

@@ -36,7 +36,7 @@ from vaega.report._results import (
     CHANCE_NOTE,
     Results,
     candidates_of,
-    cautions,
+    chance_sentences,
     lead_sentences,
     read_results,
     summary_table,
@@ -61,7 +61,7 @@ def write_report(folder: Path) -> Path:
     page = environment.get_template("report.html").render(
         name=results.config["name"],
         description=results.config.get("description", ""),
-        statement=" ".join([*cautions(results.summary), statement_of(results.config)]),
+        statement=" ".join([*chance_sentences(results.summary), statement_of(results.config)]),
         summary=replace(summary_table(results.summary), notes=[_SUMMARY_NOTE]),
         failures=_failures(results),
         pairs=_pairs(folder),

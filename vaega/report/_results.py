@@ -170,13 +170,11 @@ def summary_table(summary: pd.DataFrame, *, title: str = "") -> TextTable:
     return TextTable(columns, rows, title)
 
 
-def cautions(summary: pd.DataFrame) -> list[str]:
-    """Say where runs are too few for an interval, and which arms permuted labels may equal."""
-    sentences = []
-    if len(summary) and (summary["n_runs"] < LEAST_RUNS).any():
-        sentences.append(f"Fewer than {LEAST_RUNS} runs have no interval.")
+def chance_sentences(summary: pd.DataFrame) -> list[str]:
+    """Say of each arm with runs on permuted labels whether it does better than these."""
     if "p_value" not in summary:
-        return sentences
+        return []
+    sentences = []
     for row in summary[summary["p_value"] >= _LEVEL].to_dict("records"):
         n, p_value = int(row["null_permutations"]), format_p_value(row["p_value"])
         few = "; so few cannot show it" if 1.0 / (n + 1.0) >= _LEVEL else ""
@@ -186,6 +184,19 @@ def cautions(summary: pd.DataFrame) -> list[str]:
             f"(p = {p_value}{few})."
         )
     return sentences
+
+
+def few_runs_sentences(summary: pd.DataFrame) -> list[str]:
+    """Say that runs are too few for an interval, where they are."""
+    few = len(summary) and (summary["n_runs"] < LEAST_RUNS).any()
+    return [f"Fewer than {LEAST_RUNS} runs have no interval."] if few else []
+
+
+def notes_of_summary(results: Results) -> list[str]:
+    """Return what a terminal says below the first table."""
+    note = [] if results.null.empty else [CHANCE_NOTE]
+    summary = results.summary
+    return [*note, *chance_sentences(summary), *few_runs_sentences(summary)]
 
 
 def _arm_cells(row: pd.Series) -> list[str]:
@@ -249,7 +260,8 @@ def summary_text(results: "Results", kind: str, *, command: str = "") -> str:
     if kind == "csv":
         return csv_text(results.summary)
     statement, table = statement_of(results.config), summary_table(results.summary)
-    statement = " ".join([*cautions(results.summary), statement])
+    few = few_runs_sentences(results.summary)
+    statement = " ".join([*chance_sentences(results.summary), statement, *few])
     if kind == "latex":
         comments = [statement, *([command] if command else [])]
         effects = results.effects.latex() if results.effects.rows else ""
