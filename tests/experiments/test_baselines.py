@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 from vaega.core.errors import DataError, InputError
 from vaega.core.files import read_json
@@ -196,9 +196,33 @@ def test_settings_that_break_a_rule(settings, rule):
         BaselineSettings(**settings)
 
 
+def draws_of(truth, rng, n_draws=20):
+    members = [np.flatnonzero(truth == label) for label in np.unique(truth)]
+    return [[rng.choice(rows, len(rows)) for rows in members] for _ in range(n_draws)]
+
+
+def test_resampled_areas_are_those_of_scikit_learn_ties_included(rng):
+    truth = np.repeat([0, 1], [25, 15])
+    predictions = np.round(rng.normal(size=40) + truth, 1)
+    drawn = draws_of(truth, rng)
+    rows = [np.concatenate(parts) for parts in drawn]
+    expected = [roc_auc_score(truth[index], predictions[index]) for index in rows]
+    assert baselines._resampled_auc(truth, predictions, drawn) == pytest.approx(expected)
+
+
+def test_resampled_macro_f1_is_that_of_scikit_learn_with_a_class_that_is_predicted_alone(rng):
+    truth = rng.integers(0, 4, 40)
+    predictions = np.where(rng.random(40) < 0.5, truth, rng.integers(0, 6, 40))
+    drawn = draws_of(truth, rng)
+    rows = [np.concatenate(parts) for parts in drawn]
+    macro = {"average": "macro", "zero_division": 0}
+    expected = [f1_score(truth[index], predictions[index], **macro) for index in rows]
+    assert baselines._resampled_macro_f1(truth, predictions, drawn) == pytest.approx(expected)
+
+
 def test_intervals_come_from_the_test_rows_of_each_class(rng):
     truth, scores = np.array([0] * 9 + [1]), np.arange(10.0)
-    low, high = baselines._interval(baselines._metric("roc_auc"), truth, scores, rng)
+    low, high = baselines._interval("roc_auc", truth, scores, rng)
     assert low == high == 1.0  # never a resample without the only row of its class
     assert baselines._metric("f1_macro")([0, 1], [0, 0]) == f1_score(
         [0, 1], [0, 0], average="macro", zero_division=0

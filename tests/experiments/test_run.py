@@ -8,7 +8,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from vaega import load_dataset
 from vaega.cli import main
+from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.run import complete_runs
 from vaega.experiments.store import RUN_COLUMNS, SUMMARY_COLUMNS, Store
 
 CONFIG = {
@@ -112,6 +115,17 @@ def test_the_run_folder(finished):
         assert metrics["n_features"] == len(pd.read_csv(folder / "selected.csv"))
         assert len(pd.read_csv(folder / "history.csv")) == 3
         assert "torch" in json.loads((folder / "environment.json").read_text())["packages"]
+
+
+def test_rows_of_generators_are_measured_in_one_run_of_an_arm_and_where_wanted(tmp_path, finished):
+    described = {path.parent.name[:9] for path in finished.rglob("generator.json")}
+    assert described == {"augmented", "smote-000"} and len(list(finished.rglob("generator.json"))) == 2
+    config = ExperimentConfig.model_validate({**CONFIG, "seeds": 1})
+    runs, _ = complete_runs(tmp_path, config, load_dataset("sklearn:wine"), describe=False)
+    assert set(runs["status"]) == {"done"} and not list(tmp_path.rglob("generator.json"))
+    assert list(runs["heldout_score"]) == list(
+        pd.read_csv(finished / "results/small/runs.csv").query("seed == 0")["heldout_score"]
+    )
 
 
 def test_arms_share_their_splits(finished):

@@ -318,7 +318,7 @@ def _heldout_figures(
 ) -> dict[str, Any]:
     measure, (truth, predictions) = _metric(metric), _predictions(fitted, X, y, metric)
     predicted = fitted.predict(X)
-    low, high = _interval(measure, truth, predictions, rng)
+    low, high = _interval(metric, truth, predictions, rng)
     return {
         "score": float(measure(truth, predictions)),
         "score_low": low,
@@ -332,18 +332,38 @@ def _heldout_figures(
 
 
 def _interval(
-    measure: Callable[[np.ndarray, np.ndarray], float],
-    truth: np.ndarray,
-    predictions: np.ndarray,
-    rng: np.random.Generator,
+    metric: str, truth: np.ndarray, predictions: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, float]:
+    """Return the 95 % percentile interval over test rows that are drawn anew within each class."""
     members = [np.flatnonzero(truth == label) for label in np.unique(truth)]
-    scores = []
-    for _ in range(N_RESAMPLES):
-        drawn = np.concatenate([rng.choice(rows, len(rows)) for rows in members])
-        scores.append(measure(truth[drawn], predictions[drawn]))
-    low, high = np.quantile(scores, [0.025, 0.975])
+    drawn = [[rng.choice(rows, len(rows)) for rows in members] for _ in range(N_RESAMPLES)]
+    resampled = _resampled_auc if metric == "roc_auc" else _resampled_macro_f1
+    low, high = np.quantile(resampled(truth, predictions, drawn), [0.025, 0.975])
     return float(low), float(high)
+
+
+def _resampled_auc(
+    truth: np.ndarray, predictions: np.ndarray, drawn: list[list[np.ndarray]]
+) -> list[float]:
+    """Return the area under the ROC curve of each resample: the share of pairs in order."""
+    above = predictions[:, None] > predictions
+    in_order = above + 0.5 * (predictions[:, None] == predictions)
+    return [float(in_order[np.ix_(after, before)].mean()) for before, after in drawn]
+
+
+def _resampled_macro_f1(
+    truth: np.ndarray, predictions: np.ndarray, drawn: list[list[np.ndarray]]
+) -> list[float]:
+    """Return the macro-F1 of each resample, of its counts of label and prediction."""
+    labels, codes = np.unique(np.concatenate([truth, predictions]), return_inverse=True)
+    cells = codes[: len(truth)] * len(labels) + codes[len(truth) :]
+    scores = []
+    for parts in drawn:
+        counts = np.bincount(cells[np.concatenate(parts)], minlength=len(labels) ** 2)
+        table = counts.reshape(len(labels), len(labels))
+        named = table.sum(axis=0) + table.sum(axis=1)
+        scores.append(float(np.mean(2.0 * table.diagonal()[named > 0] / named[named > 0])))
+    return scores
 
 
 def _by_class(truth: np.ndarray, predicted: np.ndarray, names: Any) -> list[dict[str, Any]]:

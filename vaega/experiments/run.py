@@ -93,8 +93,12 @@ def complete_runs(
     options: ExecutionOptions | None = None,
     observer: Observer | None = None,
     origin: Origin | None = None,
+    describe: bool = True,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Run what is not finished in a results folder, and return the tables of runs and of arms."""
+    """Run what is not finished in a results folder, and return the tables of runs and of arms.
+
+    `describe` asks for figures of each generator's rows, which one run of an arm computes.
+    """
     options, observer = options or ExecutionOptions(), observer or Observer()
     options.check()
     budget, store, runs = options.budget(), Store(folder), plan_runs(config, dataset)
@@ -112,6 +116,7 @@ def complete_runs(
             config=config,
             cache=options.cache,
             runs=tuple(runs),
+            describe=describe,
         )
         for _ in complete(worker, runs, options=options, observer=observer, budget=budget):
             store.tabulate(runs, intervals=False)
@@ -125,6 +130,7 @@ class ExperimentWorker(Worker):
     config: ExperimentConfig
     cache: Any  # Where trained autoencoders are kept
     runs: tuple[Run, ...] = ()  # All runs; an arm may take the size of its selection from another
+    describe: bool = True  # Whether one trial of an arm shows how good its synthetic rows are
 
     def measure(
         self,
@@ -137,8 +143,7 @@ class ExperimentWorker(Worker):
     ) -> list[TrialResult]:
         """Compute the trials of a run; `inputs` are the sizes of their selections."""
         protocol, arm = make_protocol(self.config.protocol), self.config.arms[run.arm]
-        # One trial of an arm shows how good its synthetic rows are.
-        described = run.permutation is None and run.seed == self.config.seed_list()[0]
+        first = run.permutation is None and run.seed == self.config.seed_list()[0]
         options = TrialOptions(self.device, self.cache, n_jobs, callbacks, None, self.memory)
         results = []
         for index, trial in enumerate(protocol.trials(self.dataset, run.seed, run.permutation)):
@@ -150,7 +155,7 @@ class ExperimentWorker(Worker):
                 replace(options, checkpoint=checkpoint),
                 n_classes=self.dataset.n_classes,
                 size=None if inputs is None else max(1, inputs[index]),
-                describe=described and index == 0,
+                describe=self.describe and first and index == 0,
             )
             results.append(result)
         return results

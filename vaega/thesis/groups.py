@@ -301,6 +301,7 @@ def _run(
         options=ExecutionOptions(jobs=request.jobs, device=request.device),
         observer=LineObserver(request.tell, lambda *ended: f"  {describe_run(*ended)}"),
         origin=Origin(config_folder(), Path.cwd(), f"{command} --scale {request.scale}"),
+        describe=False,  # chapter 3 measures generated rows; here no table shows them
     )
 
 
