@@ -2,6 +2,7 @@
 
     VAEGA_DATA=... python benchmarks/augmentation.py screen [--replicates 20] [--jobs 2]
     VAEGA_DATA=... python benchmarks/augmentation.py confirm [--replicates 100] [--jobs 2]
+    VAEGA_DATA=... python benchmarks/augmentation.py votes [--replicates 40] [--jobs 2]
     VAEGA_DATA=... python benchmarks/augmentation.py external [--replicates 20] [--jobs 2]
 
 A replicate draws training rows, and has two searches for 20 features with the same folds, first
@@ -15,9 +16,10 @@ test rows that nothing has seen:
 
 In the first two stages training rows of replicates are independent draws and test parts have 2,000
 rows. ``confirm`` reads benchmarks/augmentation_contrasts.csv, which was written and committed
-before. Runs are kept one by one under runs/augmentation: a stage that was stopped goes on. Written
-to results/benchmarks: augmentation_STAGE.csv.gz, one line a search. Tables, figure and page are
-made of these by benchmarks/augmentation_report.py.
+before; ``votes`` asks on fresh draws what five draws are worth where ten searches vote, as they do
+by default on few rows. Runs are kept one by one under runs/augmentation: a stage that was stopped
+goes on. Written to results/benchmarks: augmentation_STAGE.csv.gz, one line a search. Tables, figure
+and page are made of these by benchmarks/augmentation_report.py.
 """
 
 import argparse
@@ -61,7 +63,8 @@ RESULTS = Path(__file__).parents[1] / "results" / "benchmarks"
 WORK = Path("runs/augmentation")
 CONTRASTS = Path(__file__).with_name("augmentation_contrasts.csv")
 SIZE = 20  # features of every mask
-SEARCH = {"population_size": 30, "n_generations": 20, "n_searches": 1}
+SEARCH = {"population_size": 30, "n_generations": 20, "n_searches": 1, "n_draws": 1}
+VOTE = {"n_searches": 10, "consensus_size": SIZE}  # the defaults on few rows, at the fixed size
 N_TEST = N_POOL = 2000
 ROWS = (5, 10, 20, 50)  # a class
 TEST_SHARE = 0.3
@@ -299,9 +302,15 @@ def registered(name, rows, replicate):
     return list(cells.itertuples(index=False, name=None))
 
 
+def voted(name, rows, replicate):
+    generators = ("VAE", f"VAE{DRAWS}", "bootstrap")
+    return [(one, g, 5, "none") for one in ("ridge", "naive Bayes") for g in generators]
+
+
 STAGES = {
     "screen": (screened, DATA, 20),
     "confirm": (registered, DATA[:4], 100),
+    "votes": (voted, ("mnist49", "planted 200"), 40),
     "external": (external, EXTERNAL, 20),
 }
 
@@ -316,8 +325,8 @@ def n_added(amount, rows):
 class Part:
     """One training part of a replicate: searches and final models on it."""
 
-    def __init__(self, drawn, name, rows, seed, sources):
-        self.drawn, self.sources, self.rows = drawn, sources, rows
+    def __init__(self, drawn, name, rows, seed, sources, *, voting=False):
+        self.drawn, self.sources, self.rows, self.voting = drawn, sources, rows, voting
         self.rare = RARE in name
         if rows:
             self.X, self.y = drawn.training(rows, 4 if self.rare else 1)
@@ -342,19 +351,19 @@ class Part:
         if generator not in ("none", PARTITIONS):
             sampler = sampler_of(generator, n_added(amount, self.rows), None, self.sources)
         own = isinstance(CLASSIFIERS[classifier], ShrunkLDA)
-        selector = GeneticSelector(
-            CLASSIFIERS[classifier],
-            sampler=sampler,
-            cv=self.folds(generator),
-            scoring=hits if own else "balanced_accuracy" if self.rare else "accuracy",
-            guide=guide,
-            min_features=SIZE,
-            max_features=SIZE,
-            crossover="size_preserving",
-            random_state=self.seed,
-            **SEARCH,
-        )
-        return selector.fit(self.X, self.y)
+        common = {
+            "sampler": sampler,
+            "scoring": hits if own else "balanced_accuracy" if self.rare else "accuracy",
+            "guide": guide,
+            "random_state": self.seed,
+        }
+        if self.voting:
+            draws = 5 if generator.endswith(DRAWS) else 1
+            settings = common | VOTE | {"cv": 3, "n_draws": draws}
+        else:
+            bounds = {"min_features": SIZE, "max_features": SIZE, "crossover": "size_preserving"}
+            settings = common | SEARCH | bounds | {"cv": self.folds(generator)}
+        return GeneticSelector(CLASSIFIERS[classifier], **settings).fit(self.X, self.y)
 
     @cached_property
     def _augmented(self):
@@ -460,7 +469,7 @@ def replicate(stage, name, number, rows_of_parts, folder):
         if asked & set(KNOW_MORE) and len(sources) == 1:
             makers = (partial(around_rows, drawn.pool, seed), partial(around_means, drawn.pool))
             sources |= {key: make() for key, make in zip(KNOW_MORE, makers, strict=True)}
-        part = Part(drawn, name, rows, seed, sources)
+        part = Part(drawn, name, rows, seed, sources, voting=stage == "votes")
         records += [
             {"data": name, "rows": rows, "replicate": number} | record
             for record in records_of(part, cells)
@@ -473,6 +482,8 @@ def units(stage, n_replicates, names):
     for number in range(n_replicates):
         for name in names:
             rows = ROWS if stage == "screen" else (0,)
+            if stage == "votes":
+                rows = (20,)
             if stage == "confirm":
                 rows = tuple(sorted(contrasts()["rows"].unique().tolist()))
             yield name, number, rows

@@ -7,15 +7,22 @@ import pandas as pd
 import pytest
 from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import GroupKFold, LeaveOneOut
+from sklearn.model_selection import GroupKFold, LeaveOneOut, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 
-from vaega import GeneticSelector, make_madelon
+from vaega import GaussianJitter, GeneticSelector, make_madelon
+from vaega.core.errors import InputError
 from vaega.evolution._logs import KeepHistory
 from vaega.fitness._memory import FitnessMemory, PenaltyObjective, WeightedObjective
 from vaega.selection._rankers import Views
-from vaega.selection._search import SavedState, build_toolbox, pareto_front, run_search
+from vaega.selection._search import (
+    InnerValidation,
+    SavedState,
+    build_toolbox,
+    pareto_front,
+    run_search,
+)
 from vaega.selection._settings import SearchSettings
 
 
@@ -395,6 +402,54 @@ def test_confirmation_scores_the_best_masks_on_folds_the_search_did_not_use(two_
 def test_fits_are_masks_times_folds(two_clouds):
     plain = GeneticSelector(GaussianNB(), n_searches=1, **SMALL).fit(*two_clouds)
     assert plain.n_fits_ == plain.n_evaluations_ * 5
+
+
+def test_each_draw_of_generated_rows_gives_each_split_a_fold(two_clouds):
+    X, y = two_clouds
+    splits = list(StratifiedKFold(3).split(X, y))
+    inner = InnerValidation(
+        X, y, split=lambda rows, seed: splits, estimator=GaussianNB(), scorer=None, seed=0,
+        sampler=GaussianJitter(n_per_class=5), n_draws=2,
+    )  # fmt: skip
+    first, second = inner.folds()[:3], inner.folds()[3:]
+    for one, other, (fit, validate) in zip(first, second, splits, strict=True):
+        for fold in (one, other):
+            np.testing.assert_array_equal(fold.X_fit[: fold.n_real], X[fit])
+            np.testing.assert_array_equal(fold.X_validate, X[validate])
+        assert not np.isin(one.X_fit[len(fit) :], other.X_fit[len(fit) :]).any()
+
+
+def test_draws_are_five_for_one_search_on_few_rows_and_none_without_a_sampler(two_clouds):
+    jitter = {"sampler": GaussianJitter(n_per_class=5), "cv": 3, "random_state": 0, **SMALL}
+
+    def folds(**settings):
+        selector = GeneticSelector(GaussianNB(), **jitter | settings).fit(*two_clouds)
+        return selector.n_fits_ / selector.n_evaluations_
+
+    assert folds(n_searches=1) == 15
+    assert folds(n_searches=1, n_draws=2) == 6
+    assert folds(n_searches=1, sampler=None, n_draws=4) == 3
+    assert SearchSettings().resolved(n_rows=200, n_features=500).n_draws == 1  # ten searches
+    assert SearchSettings().resolved(n_rows=300, n_features=500).n_draws == 1
+
+
+def test_a_confirmation_counts_validate_rows_once_whatever_the_draws(two_clouds):
+    settings = {"n_searches": 1, "confirm": 4, "confirm_repeats": 2, "cv": 3, **SMALL}
+    draws = {"sampler": GaussianJitter(n_per_class=5)}
+    seen = []
+
+    def choice(sizes, fold_scores):
+        seen.append(np.shape(fold_scores))
+        return 0
+
+    GeneticSelector(GaussianNB(), n_draws=5, choice=choice, **settings, **draws).fit(*two_clouds)
+    assert seen == [(4, 6)]
+
+
+@pytest.mark.parametrize("n_draws", [0, 1.5, "many"])
+def test_a_number_of_draws_that_is_none_is_said(two_clouds, n_draws):
+    with pytest.raises(InputError, match=r"^GeneticSelector: n_draws must be .*, got .*\.$"):
+        GeneticSelector(GaussianNB(), n_draws=n_draws).fit(*two_clouds)
 
 
 def test_confirmation_is_less_optimistic_on_random_labels():

@@ -186,6 +186,7 @@ class InnerValidation:
     seed: int  # Everything random in folds and evaluations comes from it
     preparation: Preparation | None = None  # Fitted on the fit rows of each fold
     sampler: Any = None  # Augments the fit rows of each fold
+    n_draws: int = 1  # How often each split is a fold, with generated rows of its own
     groups: np.ndarray | None = None  # Rows that belong together
     sample_weight: np.ndarray | None = None  # Weights of the rows, in fits and in scores
     n_jobs: int | None = None  # Processes, as in joblib
@@ -229,10 +230,10 @@ class InnerValidation:
         return widened(fold.X_fit, fold.columns, self.n_features, 0.0), fold.y_fit
 
     def folds(self, repeat: int = 0) -> list[Fold]:
-        """Return the prepared folds of one partition."""
+        """Return the prepared folds of one partition, all splits of the first draw in front."""
         labels = [repeat] if repeat else []
         splits = self.split(np.arange(len(self.y)), derive_seed(self.seed, "inner splits", *labels))
-        return self.folds_of(splits, "folds", *labels)
+        return self.folds_of(list(splits) * self.n_draws, "folds", *labels)
 
     def fitness(self, folds: Sequence[Fold], repeat: int = 0) -> CrossValidatedFitness:
         """Return the fitness of masks on the prepared folds of one partition."""
@@ -287,6 +288,9 @@ class Search:
         n_rows, n_features = inner.X.shape
         self.settings.check_fits(n_features, owner=self.owner)
         settings = self.settings.resolved(n_rows=n_rows, n_features=n_features)
+        if inner.sampler is None:
+            settings = replace(settings, n_draws=1)
+        inner = replace(inner, n_draws=int(settings.n_draws))
         search = replace(self, settings=settings, callbacks=callbacks)
         if settings.n_searches != 1:
             return _Vote(search, inner).run()
@@ -298,7 +302,8 @@ class Search:
         """Search once on all rows of `inner`; `name` is that of the file of its state."""
         folds = inner.folds()
         if views is None:
-            views = self._views_of_folds(folds, inner)
+            # The real rows of a split are the same in every draw.
+            views = self._views_of_folds(folds[: len(folds) // inner.n_draws], inner)
         with inner.fitness(folds) as fitness:
             memory = self._memory(fitness, inner.n_features)
             result = run_search(
@@ -340,8 +345,9 @@ class Search:
         fresh, warned = [], Counter[str]()
         for number in range(_CONFIRMATION, _CONFIRMATION + self.settings.confirm_repeats):
             with inner.fitness(inner.folds(number), number) as fitness:
-                fresh.append(self.fold_scores(fitness, masks, warned))
-        scores = np.hstack(fresh)  # (n_candidates, n_fresh_folds)
+                drawn = self.fold_scores(fitness, masks, warned)
+                fresh.append(_means_of_draws(drawn, inner.n_draws))
+        scores = np.hstack(fresh)  # (n_candidates, n_fresh_splits)
         values = _objective_by_fold(masks, scores, self.objective)
         chosen = choose(self.settings.choice, masks.sum(axis=1), values)
         n_folds = scores.shape[1]
@@ -361,7 +367,8 @@ class Search:
             masks=masks[chosen][None],
             score=float(table["score"].iloc[chosen]),
             candidates=table,
-            evaluations=result.evaluations + Evaluations(n_fits=scores.size, warnings=warned),
+            evaluations=result.evaluations
+            + Evaluations(n_fits=scores.size * inner.n_draws, warnings=warned),
         )
 
     def fold_scores(
@@ -671,7 +678,7 @@ def run_search(
         state = evolve(algorithm, fitness, n_generations=n_generations, callbacks=hooks)
     mask = state.best_mask
     if settings.multi_objective:
-        mask = _choose_from_front(memory, settings.choice)
+        mask = _choose_from_front(memory, settings)
     return SearchResult.of(
         mask,
         memory.known_score(mask),
@@ -722,11 +729,20 @@ def _score_and_size(memory: FitnessMemory, masks: np.ndarray) -> np.ndarray:
     return np.column_stack([memory.score(masks), -count_selected(masks) / masks.shape[1]])
 
 
-def _choose_from_front(memory: FitnessMemory, choice: Any) -> np.ndarray:
+def _choose_from_front(memory: FitnessMemory, settings: SearchSettings) -> np.ndarray:
     assert memory.objective is not None
     masks = front_masks(pareto_front(*memory.recall()), memory.n_features)
-    values = _objective_by_fold(masks, memory.fold_scores(masks), memory.objective)
-    return masks[choose(choice, masks.sum(axis=1), values)]
+    scores = _means_of_draws(memory.fold_scores(masks), int(settings.n_draws))
+    values = _objective_by_fold(masks, scores, memory.objective)
+    return masks[choose(settings.choice, masks.sum(axis=1), values)]
+
+
+def _means_of_draws(scores: np.ndarray, n_draws: int) -> np.ndarray:
+    """Return the mean score of each split, (n_masks, n_splits), over draws of generated rows.
+
+    Folds of one split share their validate rows: a standard error counts them once.
+    """
+    return scores.reshape(len(scores), n_draws, -1).mean(axis=1)
 
 
 def _objective_by_fold(

@@ -362,6 +362,10 @@ default="auto"
     false_selections : float, default=1.0
         With "error_control": the number of features selected by chance, at most so many in
         expectation (Shah and Samworth 2013).
+    n_draws : int or "auto", default="auto"
+        With a sampler: how often each inner split is a fold, with generated rows of its own, so
+        that a mask's score is a mean over draws. "auto" is 5 for a single search on fewer than 300
+        rows, otherwise 1: several searches see several draws as it is.
     confirm : int, default=0
         Best masks of a single search that are scored again on fresh folds, from which the final
         one is chosen; 0 takes the mask with the best score.
@@ -448,6 +452,7 @@ default="one_standard_error"
         subsample: float = 0.8,
         consensus_size: int | str = "auto",
         false_selections: float = 1.0,
+        n_draws: int | str = "auto",
         confirm: int = 0,
         confirm_repeats: int = 3,
         choice: Any = "one_standard_error",
@@ -491,6 +496,7 @@ default="one_standard_error"
         self.subsample = subsample
         self.consensus_size = consensus_size
         self.false_selections = false_selections
+        self.n_draws = n_draws
         self.confirm = confirm
         self.confirm_repeats = confirm_repeats
         self.choice = choice

@@ -32,6 +32,7 @@ _FEW_FEATURES = 10  # below it, one search sees nearly every mask
 _SEARCHES = 10
 _SINGLE = {"population_size": 100, "n_generations": 30}
 _VOTING = {"population_size": 50, "n_generations": 12}
+_DRAWS = 5  # of generated rows; ten searches on subsamples see ten draws as it is
 
 _MOST_SHARE, _MOST_OF_FEW = 0.05, 150  # a vote tries a twentieth of the features, or 150
 ERROR_CONTROL = "error_control"
@@ -146,6 +147,13 @@ class SearchSettings:
     false_selections: float = _setting(
         1.0, "positive", NOISE, "with error_control: features expected to be selected by chance"
     )
+    n_draws: int | str = _setting(
+        "auto",
+        "count",
+        NOISE,
+        "with a sampler: how often each split is a fold, with generated rows of its own; auto is "
+        "5 for a single search below 300 rows, otherwise 1",
+    )
     confirm: int = _setting(
         0,
         "count",
@@ -252,6 +260,7 @@ class SearchSettings:
             **(_VOTING if voting else _SINGLE),
             "guide_share": 0.8 if voting else 0.5,
             "mutation": "filter_guided",
+            "n_draws": _DRAWS if n_rows < FEW_ROWS and not voting else 1,
         }
         if self.max_evaluations is not None:  # twenty generations, so that a stop is near it
             size = max(10, self.max_evaluations // 20)
