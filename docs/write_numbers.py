@@ -11,6 +11,9 @@ A table names the rows that it shows, then its columns; ``rows by`` makes it a c
     <!-- table FILE; measure=accuracy; rows by group, arm; columns by source; {mean:.3f} -->
     <!-- /table -->
 
+A file is CSV, JSON lines, or Markdown that a benchmark wrote: the first table under a heading,
+``benchmarks/rivals.md#At equal size``, without one the first of the file.
+
 ``python docs/write_numbers.py`` writes every page anew; with ``--check`` it names the pages that differ.
 """  # noqa: E501
 
@@ -105,8 +108,9 @@ def _parts(query: str, n: int | None = None) -> list[str]:
 
 
 def _rows(path: str, conditions: str, folder: Path) -> pd.DataFrame:
-    rows = _read(folder / path)
-    for condition in filter(None, conditions.split(", ")):
+    path, _, heading = path.partition("#")
+    rows = _read(folder / path, heading)
+    for condition in filter(None, re.split(r", (?=[^,=|]+=)", conditions)):
         column, _, values = condition.partition("=")
         rows = rows[rows[column].map(_word).isin(values.split("|"))]
     return rows
@@ -117,12 +121,33 @@ def _word(value: object) -> str:
 
 
 @cache
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, heading: str = "") -> pd.DataFrame:
     if path.suffix == ".jsonl":
         return pd.read_json(path, lines=True)
+    if path.suffix == ".md":
+        return _markdown_table(path.read_text(encoding="utf-8"), heading)
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])
     words = table.columns.difference(table.select_dtypes("number").columns)
     return table.fillna(dict.fromkeys(words, ""))
+
+
+def _markdown_table(text: str, heading: str) -> pd.DataFrame:
+    """Return the first table under a heading, a column of numbers as numbers."""
+    if heading:
+        *_, text = text.partition(f"# {heading}\n")
+    lines = text.splitlines()
+    first = next(index for index, line in enumerate(lines) if line.startswith("|"))
+    rows = []
+    for line in lines[first:]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip().strip("|").split("|")])
+    table = pd.DataFrame(rows[2:], columns=rows[0])
+    for name, cells in table.items():
+        numbers = pd.to_numeric(cells.where(cells != ""), errors="coerce")
+        if numbers.notna().any() and (numbers.notna() | (cells == "")).all():
+            table[name] = numbers
+    return table
 
 
 def _shown(form: str, row: pd.Series) -> str:

@@ -52,6 +52,19 @@ def test_a_number(query, shown, folder):
     )
 
 
+def test_a_number_of_a_table_that_a_benchmark_wrote(tmp_path):
+    (tmp_path / "b.md").write_text(
+        "# All\n\n| way | n |\n|---|---|\n| a | 1 |\n\n## Some\n\nwords\n\n"
+        "| way | mean rank | lead |\n|---|---|---|\n| a, 50 | 7.3 |  |\n| b | 11 | +0.1 ± 0.2 |\n"
+    )
+    text = "<!--= {} -->x<!--/-->".format
+    shown = text("b.md#Some; way=a, 50; {mean rank:.2f}"), text("b.md#Some; way=b; {lead}")
+    assert [numbers.NUMBER.search(numbers.rewritten(one, tmp_path))[2] for one in shown] == [
+        "7.30", "+0.1 ± 0.2",
+    ]  # fmt: skip
+    assert ">1<" in numbers.rewritten(text("b.md; way=a; {n}"), tmp_path)
+
+
 def test_a_table(folder):
     query = "a.csv; arm=smote|original; arm; accuracy = {mean:.3f}"
     text = numbers.rewritten(f"<!-- table {query} -->\nold\n<!-- /table -->\n", folder)
