@@ -11,7 +11,7 @@ import yaml
 from tests.test_bad_input import GOOD, changed, refused
 from vaega.cli import main
 
-PPCA = {"generator": {"kind": "ppca"}, "amount": 5}
+PPCA = {"generator": {"kind": "ppca"}, "n_synthetic": 5}
 CONFIG = {**GOOD, "arms": {"original": {}, "more": PPCA}, "search": {"population_size": 4, "n_generations": 1, "n_searches": 1}}  # fmt: skip
 
 

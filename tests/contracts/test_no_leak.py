@@ -50,7 +50,7 @@ def _fresh(monkeypatch):
 
 
 def _sampler_of(arm):
-    return None if arm.amount is None else RecordingSampler()
+    return None if arm.n_synthetic is None else RecordingSampler()
 
 
 def experiment(tmp_path, rows, outer, arm):
@@ -64,7 +64,7 @@ def experiment(tmp_path, rows, outer, arm):
             "preprocess": [{"class": "tests.contracts.recording.RecordingScaler"}],
             "protocol": {"outer": outer, "inner_folds": 3}
             | ({"n_splits": 3} if outer == "kfold" else {}),
-            "arms": {"only": {"generator": {"kind": "smote"}, "amount": 10} if arm else {}},
+            "arms": {"only": {"generator": {"kind": "smote"}, "n_synthetic": 10} if arm else {}},
             "fitness": {"class": "tests.contracts.recording.RecordingClassifier"},
             "search": {"population_size": 6, "n_generations": 3},
             "seeds": 1,

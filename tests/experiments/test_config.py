@@ -84,7 +84,9 @@ NUMBERS = st.one_of(
 )
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, WORDS, st.text(max_size=5), st.dates())
 KEYS = st.one_of(
-    st.sampled_from(sorted({*ExperimentConfig.model_fields, "kind", "class", "size", "amount"})),
+    st.sampled_from(
+        sorted({*ExperimentConfig.model_fields, "kind", "class", "size", "amount", "null"})
+    ),
     st.text(max_size=3),
     st.none() | st.booleans() | st.integers(0, 3),
 )

@@ -23,9 +23,9 @@ CONFIG = {
         "original": {},
         "augmented": {
             "generator": {"kind": "vae", "hidden": [8], "latent": 2, "max_epochs": 20},
-            "amount": 30,
+            "n_synthetic": 30,
         },
-        "smote": {"generator": {"kind": "smote"}, "amount": 30},
+        "smote": {"generator": {"kind": "smote"}, "n_synthetic": 30},
     },
     "fitness": {"classifier": "gaussian_nb"},
     "search": {"population_size": 8, "n_generations": 3, "n_searches": 1},
@@ -186,7 +186,7 @@ def test_a_failure_is_recorded_others_go_on_and_it_is_tried_again(tmp_path, caps
     config = {
         **CONFIG,
         "arms": {
-            "broken": {"generator": {"kind": "vae", "class_weight": {99: 2.0}}, "amount": 9},
+            "broken": {"generator": {"kind": "vae", "class_weight": {99: 2.0}}, "n_synthetic": 9},
             "original": {},
         },
     }
@@ -315,12 +315,12 @@ def test_anchors_merge_and_do_not_change_together(tmp_path):
 
     text = yaml.safe_dump({key: CONFIG[key] for key in CONFIG if key != "arms"})
     text += (
-        "arms:\n  a: &A {generator: &G {kind: vae, latent: 4}, amount: 10}\n  b: *A\n"
-        "  c: {generator: {<<: *G, latent: 8}, amount: 10}\n"
+        "arms:\n  a: &A {generator: &G {kind: vae, latent: 4}, n_synthetic: 10}\n  b: *A\n"
+        "  c: {generator: {<<: *G, latent: 8}, n_synthetic: 10}\n"
     )
     (tmp_path / "merge.yaml").write_text(text)
-    arms = load_config(tmp_path / "merge.yaml", ["arms.a.amount=99"]).arms
-    assert [arms[name].amount for name in "abc"] == [99, 10, 10]
+    arms = load_config(tmp_path / "merge.yaml", ["arms.a.n_synthetic=99"]).arms
+    assert [arms[name].n_synthetic for name in "abc"] == [99, 10, 10]
     assert [arms[name].generator.latent for name in "abc"] == [4, 4, 8]
 
 

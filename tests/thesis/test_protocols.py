@@ -148,8 +148,10 @@ def trial(rng):
     return TransductiveTrial(X[:30], y[:30], X[30:], y[30:], seed=1, generator_seed=2)
 
 
-def fold_of(trial, *, generator=VAE, amount=20, columns=None, **protocol):
-    arm = ArmConfig() if generator is None else ArmConfig(generator=generator, amount=amount)
+def fold_of(trial, *, generator=VAE, n_synthetic=20, columns=None, **protocol):
+    arm = ArmConfig()
+    if generator is not None:
+        arm = ArmConfig(generator=generator, n_synthetic=n_synthetic)
     columns = np.arange(5) if columns is None else columns
     run = SimpleNamespace(
         trial=trial, options=TrialOptions(), n_classes=2, preparation=Preprocessor(["standardize"])
@@ -229,7 +231,7 @@ CONFIG = {
         "original": {},
         "augmented": {
             "generator": {"kind": "vae", "hidden": [8], "latent": 2, "max_epochs": 5},
-            "amount": 40,
+            "n_synthetic": 40,
         },
     },
     "fitness": {

@@ -176,6 +176,15 @@ def print_progress(line: str) -> None:
     click.echo(line, err=True)
 
 
+def read_config(file: Path, overrides: Sequence[str]) -> Any:
+    """Return the configuration of a file; an old name in it is said in a sentence."""
+    from vaega.experiments.config import load_config
+    from vaega.experiments.monitor import plain_warnings
+
+    with plain_warnings():
+        return load_config(file, overrides)
+
+
 def check_jobs(jobs: int) -> None:
     """Refuse a number of processes that is none."""
     if jobs == 0:

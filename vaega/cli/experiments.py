@@ -25,6 +25,7 @@ from vaega.cli.app import (
     folder_option,
     print_progress,
     print_table,
+    read_config,
     this_command,
     vaega,
 )
@@ -115,11 +116,10 @@ def run(
     vaega run configs/madelon.yaml --backend dask --scheduler tcp://head:8786
     """
     from vaega.core.files import path_inside
-    from vaega.experiments.config import load_config
     from vaega.experiments.store import Origin
 
     execution = execution_options(**options)
-    config = load_config(file, overrides)
+    config = read_config(file, overrides)
     dataset = config.dataset.load(beside=file.parent)
     origin = Origin(file.parent, Path.cwd(), this_command())
     folder = path_inside(results, config.name)
@@ -137,11 +137,13 @@ def resume(folder: Path, as_json: bool, **options: Any) -> int:
     vaega resume results/madelon --jobs 2
     vaega resume results/madelon --max-evaluations 100000
     """
+    from vaega.experiments.monitor import plain_warnings
     from vaega.experiments.runs import plan_runs
     from vaega.experiments.store import read_plan
 
     execution = execution_options(**options)
-    plan = read_plan(folder)
+    with plain_warnings():
+        plan = read_plan(folder)
     dataset = plan.load_dataset()
     plan.check_runs([run.id for run in plan_runs(plan.config, dataset)])
     return _run_and_show(folder, plan.config, dataset, execution, plan.origin, as_json=as_json)
@@ -310,11 +312,9 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool) ->
     vaega check configs/*.yaml
     vaega check configs/madelon.yaml --json
     """
-    from vaega.experiments.config import load_config
-
     records = []
     for file in files:
-        config = load_config(file, overrides)
+        config = read_config(file, overrides)
         arms, seeds, source = list(config.arms), config.seed_list(), config.dataset.source
         named = {"file": str(file), "name": config.name, "dataset": source}
         records.append({**named, "arms": arms, "seeds": list(seeds)})

@@ -19,6 +19,7 @@ from vaega.cli.app import (
     folder_option,
     print_progress,
     print_table,
+    read_config,
     this_command,
     vaega,
 )
@@ -149,10 +150,9 @@ def quality(
     vaega quality configs/leukemia.yaml --arm augmented --json
     """
     from vaega.core.files import path_inside
-    from vaega.experiments.config import load_config
     from vaega.report._quality import measure_arms, write_quality
 
-    config = load_config(file, overrides)
+    config = read_config(file, overrides)
     dataset = config.dataset.load(beside=file.parent)
     folder = path_inside(Path("results"), config.name) / "quality" if out is None else out
     measured = measure_arms(
@@ -222,13 +222,12 @@ def tune(
     vaega tune configs/madelon.yaml --objective score --sampler grid --out tuned.yaml
     """
     from vaega.core.files import path_inside
-    from vaega.experiments.config import load_config
     from vaega.experiments.tuning import Study
 
     check_jobs(jobs)
     given = {key: value for key, value in options.items() if value is not None}
     tuned = [f"tune.{key}={json.dumps(value)}" for key, value in given.items()]
-    config = load_config(file, [*overrides, *tuned])
+    config = read_config(file, [*overrides, *tuned])
     dataset, folder = config.dataset.load(beside=file.parent), path_inside(results, config.name)
     study = Study(config, dataset, folder / "tune", device=device, n_jobs=jobs)
     try:

@@ -70,12 +70,12 @@ def candidate_arms(arm: ArmConfig, n_rows: int) -> list[ArmConfig]:
         others = tuple(GeneratorConfig.model_validate({"kind": kind}) for kind in _OTHERS)
     generators += [other for other in others if other not in generators]
     multiples = _MULTIPLES_OF_FEW if n_rows < FEW_ROWS else _MULTIPLES
-    amounts = [arm.amount]
-    if arm.amount == "auto":
+    amounts = [arm.n_synthetic]
+    if arm.n_synthetic == "auto":
         amounts = [max(1, round(multiple * n_rows)) for multiple in multiples]
     return [
         ArmConfig(),
-        *(ArmConfig(generator=one, amount=amount) for one in generators for amount in amounts),
+        *(ArmConfig(generator=one, n_synthetic=amount) for one in generators for amount in amounts),
     ]
 
 
@@ -94,7 +94,7 @@ def select_augmentation(
     cells *= _weights(trial.y, config.fitness.metric)
     effects = dict(zip(EFFECTS, (cells - cells[0]).mean(axis=2).T.tolist(), strict=True))
     losses = cells[:, EFFECTS.index("final_model")]
-    amounts = [candidate.amount or 0 for candidate in arms]
+    amounts = [candidate.n_synthetic or 0 for candidate in arms]
     chosen = arms[choose_one_standard_error(amounts, -losses)]
     worse = losses - losses[np.argmin(losses.mean(axis=1))]
     errors = worse.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
@@ -115,7 +115,7 @@ def _named(arm: ArmConfig) -> dict[str, Any]:
     if arm.generator is None:
         return {"generator": "none", "settings": {}, "amount": 0}
     settings = arm.generator.parameters()
-    return {"generator": arm.generator.name, "settings": settings, "amount": arm.amount}
+    return {"generator": arm.generator.name, "settings": settings, "amount": arm.n_synthetic}
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from vaega.data._dataset import Dataset
 from vaega.data._preprocess import check_steps
 from vaega.data._sources import load_dataset
 from vaega.experiments.controls import arms_by_a_word, check_regulariser
+from vaega.experiments.old_names import OF_ARM, OF_EXPERIMENT, with_new_names
 from vaega.experiments.protocols import PROTOCOLS, make_protocol
 from vaega.experiments.registry import (
     KINDS,
@@ -185,28 +186,33 @@ class ArmConfig(Section):
     """One way of fitting: what is added to the real rows, and what selects the features."""
 
     generator: GeneratorConfig | None = None
-    amount: CountOrAuto | None = None
+    n_synthetic: CountOrAuto | None = None
     candidates: tuple[GeneratorConfig, ...] | None = None
     selector: SelectorConfig | None = None
     regularised: Annotated[bool, Field(strict=True)] = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _names_of_now(cls, content: Any) -> Any:
+        return with_new_names(content, OF_ARM)
+
     @property
     def gated(self) -> bool:
-        """Whether generator and amount are chosen trial by trial."""
-        return self.amount == "auto" or (self.generator is not None and self.generator.is_auto)
+        """Whether the generator, or how many rows it adds, is chosen trial by trial."""
+        return self.n_synthetic == "auto" or (self.generator is not None and self.generator.is_auto)
 
     @model_validator(mode="after")
-    def _generator_and_amount_go_together(self) -> "ArmConfig":
-        if (self.generator is None) != (self.amount is None):
-            missing = "generator" if self.generator is None else "amount"
+    def _generator_and_number_go_together(self) -> "ArmConfig":
+        if (self.generator is None) != (self.n_synthetic is None):
+            missing = "generator" if self.generator is None else "n_synthetic"
             raise ValueError(
-                f"an arm has both generator and amount, or neither; {missing} is missing"
+                f"an arm has both generator and n_synthetic, or neither; {missing} is missing"
             )
         if self.regularised and (self.generator is not None or self.selector is not None):
             raise ValueError("regularised has no generator and no selector beside it")
         if self.candidates is not None and not self.gated:
             raise ValueError(
-                "candidates has no effect without amount: auto or generator: {kind: auto}; "
+                "candidates has no effect without n_synthetic: auto or generator: {kind: auto}; "
                 "remove it"
             )
         if any(one.is_auto for one in self.candidates or ()):
@@ -467,10 +473,10 @@ class TuneConfig(Section):
         return space
 
 
-class NullConfig(Section):
-    """How often training rows get each other's labels; a number alone is that of permutations."""
+class PermutationsConfig(Section):
+    """How often training rows get each other's labels; a number alone is the first key."""
 
-    permutations: Count
+    number: Count
     # The first so many seeds run each permutation; their mean is compared with that of the same
     # seeds with the labels as given.
     seeds: Count = 3
@@ -490,26 +496,31 @@ class ExperimentConfig(Section):
     fitness: FitnessConfig
     search: SearchConfig = SearchConfig()
     seeds: Any = 10
-    null: NullConfig | None = None
+    permutations: PermutationsConfig | None = None
     # Says nothing about a run, so that it is no part of a run's identity.
     tune: Annotated[TuneConfig, Field(exclude=True)] = TuneConfig()
 
     @model_validator(mode="before")
     @classmethod
     def _words_are_written_out(cls, content: Any) -> Any:
-        # YAML reads the key null as nothing at all.
-        if isinstance(content, dict) and None in content:
-            content = {"null" if key is None else key: value for key, value in content.items()}
-        if isinstance(content, dict) and isinstance(content.get("arms"), dict):
-            content = {**content, "arms": arms_by_a_word(content["arms"])}
+        if not isinstance(content, dict):
+            return content
+        # YAML reads the key null, the old name of permutations, as nothing at all.
+        content = {"null" if key is None else key: value for key, value in content.items()}
+        content = with_new_names(content, OF_EXPERIMENT)
+        if isinstance(content.get("arms"), dict):
+            arms = {name: with_new_names(arm, OF_ARM) for name, arm in content["arms"].items()}
+            content["arms"] = arms_by_a_word(arms)
         return content
 
-    @field_validator("null", mode="before")
+    @field_validator("permutations", mode="before")
     @classmethod
-    def _number_of_permutations(cls, null: Any) -> Any:
-        if null is None or isinstance(null, Mapping | NullConfig):
-            return null
-        return {"permutations": check_count(null, "it", owner="null")}
+    def _number_alone(cls, permutations: Any) -> Any:
+        if permutations is None or isinstance(permutations, PermutationsConfig):
+            return permutations
+        if isinstance(permutations, Mapping):
+            return with_new_names(permutations, {"permutations": "number"})
+        return {"number": check_count(permutations, "it", owner="permutations")}
 
     @field_validator("preprocess")
     @classmethod
@@ -568,8 +579,8 @@ class ExperimentConfig(Section):
             if arm.regularised:
                 check_regulariser(classifier_of(self.fitness))
         PROTOCOLS[self.protocol.kind].check_search(self.search)
-        if self.null is not None and self.protocol.is_transductive:
-            raise ValueError("null: needs protocol.kind honest; remove it")
+        if self.permutations is not None and self.protocol.is_transductive:
+            raise ValueError("permutations: needs protocol.kind honest; remove it")
         return self
 
     def seed_list(self) -> list[int]:
@@ -583,9 +594,9 @@ class ExperimentConfig(Section):
         """
         seeds = self.seed_list()
         permuted: list[tuple[int, int]] = []
-        if self.null is not None:
-            numbers = range(self.null.permutations)
-            permuted = list(product(numbers, seeds[: self.null.seeds]))
+        if self.permutations is not None:
+            numbers = range(self.permutations.number)
+            permuted = list(product(numbers, seeds[: self.permutations.seeds]))
         return [
             *((arm, seed, None) for arm in self.arms for seed in seeds),
             *((arm, seed, number) for arm in self.arms for number, seed in permuted),

@@ -421,7 +421,7 @@ def plain_warnings() -> Iterator[None]:
     before = warnings.formatwarning
 
     def format_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> str:
-        if issubclass(category, UserWarning):
+        if issubclass(category, (UserWarning, FutureWarning)):
             return f"vaega: {message}\n"
         return before(message, category, *where, **more)
 

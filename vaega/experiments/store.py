@@ -203,7 +203,9 @@ class Store:
     def null_table(self) -> pd.DataFrame:
         """Return ``null.csv``, without rows where the present plan permutes no labels."""
         path = self.folder / "null.csv"
-        if self.config.get("null") is None or not path.is_file():
+        # A folder of old has the old name of the key.
+        planned = self.config.get("permutations") or self.config.get("null")
+        if planned is None or not path.is_file():
             return pd.DataFrame(columns=NULL_COLUMNS)
         return pd.read_csv(path)
 

@@ -325,8 +325,8 @@ class Study:
 
     def _arm(self, params: dict[str, Any]) -> ArmConfig:
         generator = {"kind": self.generator.kind, **self.generator.parameters(), **params}
-        amount = self.config.arms[self.arm_name].amount
-        return ArmConfig.model_validate({"generator": generator, "amount": amount})
+        n_synthetic = self.config.arms[self.arm_name].n_synthetic
+        return ArmConfig.model_validate({"generator": generator, "n_synthetic": n_synthetic})
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
@@ -369,7 +369,7 @@ class Study:
         parts = {
             **shared,
             "fitness": fitness if self.tune.objective == "score" else None,
-            "amount": self.config.arms[self.arm_name].amount,
+            "n_synthetic": self.config.arms[self.arm_name].n_synthetic,
             "dataset": dataset.fingerprint,
             "generator": {"kind": self.generator.kind, **self.generator.parameters()},
             "seed": [self.config.seed_list()[0], self.tune.seed],

@@ -142,7 +142,7 @@ def compare_experiments(
     >>> config = make_config({
     ...     "name": "wine",
     ...     "dataset": {"source": "sklearn:wine"},
-    ...     "arms": {"real": {}, "jitter": {"generator": {"kind": "jitter"}, "amount": 40}},
+    ...     "arms": {"real": {}, "jitter": {"generator": {"kind": "jitter"}, "n_synthetic": 40}},
     ...     "fitness": {"classifier": "decision_tree"},
     ...     "search": {"population_size": 4, "n_generations": 1, "n_searches": 1},
     ...     "seeds": 3,

@@ -184,7 +184,7 @@ class AsRunProtocol(AsDescribedProtocol):
     def fold(self, run: "_TrialRun", arm: ArmConfig, columns: np.ndarray) -> Fold:
         """Return the rows of the fitness: a share of the synthetic ones is among the test rows."""
         fold = described_fold(run.trial, columns, run.preparation, None)
-        if arm.generator is None or arm.amount is None:
+        if arm.generator is None or arm.n_synthetic is None:
             return fold
         if arm.generator.kind not in ("vae", "conditional_vae"):
             raise ConfigError(
@@ -196,7 +196,7 @@ class AsRunProtocol(AsDescribedProtocol):
         device = run.options.device
         model = AsRunGenerator.of(make_arm_model(arm, device=device), run.n_classes, device=device)
         fit, test = (fold.X_fit, fold.y_fit), (fold.X_validate, fold.y_validate)
-        rows = model.draw(*fit, *test, arm.amount, seed=run.trial.generator_seed)
+        rows = model.draw(*fit, *test, arm.n_synthetic, seed=run.trial.generator_seed)
         labels = run.n_classes - 1 - rows.y if self.config.exchange_labels else rows.y
         share = self.config.synthetic_test_share
         return with_synthetic_rows(fold, rows.X, labels, test_share=share)
