@@ -318,3 +318,21 @@ def test_select_generate_select_from_a_configuration(tmp_path):
     runs = pd.read_csv(tmp_path / "results/small/runs.csv")
     assert (runs["status"] == "done").all()
     assert (runs["n_features"] <= 5).all()
+
+
+@pytest.mark.parametrize("pinned", [["g3"], [3], [207], ["207"]])
+def test_features_are_pinned_by_name(tmp_path, rng, pinned):
+    names = ["g0", "g1", "g2", "g3"] if pinned[0] in ("g3", 3) else ["7", "4", "3", "207"]
+    table = pd.DataFrame(rng.normal(size=(40, 4)), columns=names).assign(kind=["a", "b"] * 20)
+    table.to_csv(tmp_path / "genes.csv", index=False)
+    search = {**CONFIG["search"], "pinned": pinned, "forbidden": [names[0]]}
+    content = {**CONFIG, "dataset": {"source": "genes.csv", "target": "kind"}, "search": search}
+    (tmp_path / "small.yaml").write_text(
+        yaml.safe_dump({**content, "arms": {"original": {}}, "seeds": 1}, sort_keys=False)
+    )
+    assert run(tmp_path) == 0
+    (record,) = Store(tmp_path / "results/small").done()
+    selected = set(record.selected()["name"])
+    assert names[3] in selected
+    assert names[0] not in selected
+    assert record.config["search"]["pinned"] == pinned  # the results say what was asked for

@@ -74,6 +74,16 @@ def _count_or_auto(value: Any) -> Any:
     return value
 
 
+def _name_or_position(value: Any) -> Any:
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    # YAML reads the names NO and 2024-01-01 as false and a date.
+    raise ValueError(
+        "must be a feature's name, in quotes where YAML would read something else, or its "
+        f"position, got {value!r}"
+    )
+
+
 Count = Annotated[int, Field(strict=True, ge=1)]
 CountOrAuto = Annotated[Any, BeforeValidator(_count_or_auto)]
 Number = Annotated[float, BeforeValidator(plain_number), Field(allow_inf_nan=False)]
@@ -372,8 +382,8 @@ def _search_type(spec: Any) -> Any:
         annotation = CountOrAuto if automatic else annotation
     elif kind in ("share", "probability", "positive", "number"):
         annotation = NumberOrAuto if automatic else Number
-    elif kind == "indices":
-        annotation = tuple[Annotated[int, Field(strict=True, ge=0)], ...]
+    elif kind == "features":
+        annotation = tuple[Annotated[Any, BeforeValidator(_name_or_position)], ...]
     else:
         annotation = Any
     return annotation | None if spec.default is None else annotation
@@ -571,6 +581,12 @@ class ExperimentConfig(Section):
         if self.null is not None and self.protocol.is_transductive:
             raise ValueError("null: needs protocol.kind honest; remove it")
         return self
+
+    def on_features(self, names: Sequence[str]) -> "ExperimentConfig":
+        """Return the configuration for data with these features: those it names have positions."""
+        settings = self.search.settings().on_names(names, owner="search")
+        found = {"pinned": tuple(settings.pinned), "forbidden": tuple(settings.forbidden)}
+        return self.model_copy(update={"search": self.search.model_copy(update=found)})
 
     def seed_list(self) -> list[int]:
         """Return the seeds, one a run; a number n means 0 to n - 1."""

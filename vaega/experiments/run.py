@@ -136,15 +136,16 @@ class ExperimentWorker(Worker):
         folder: Path | None,
     ) -> list[TrialResult]:
         """Compute the trials of a run; `inputs` are the sizes of their selections."""
-        protocol, arm = make_protocol(self.config.protocol), self.config.arms[run.arm]
+        config = self.config.on_features(self.dataset.feature_names)
+        protocol, arm = make_protocol(config.protocol), config.arms[run.arm]
         # One trial of an arm shows how good its synthetic rows are.
-        described = run.permutation is None and run.seed == self.config.seed_list()[0]
+        described = run.permutation is None and run.seed == config.seed_list()[0]
         options = TrialOptions(self.device, self.cache, n_jobs, callbacks, None, self.memory)
         results = []
         for index, trial in enumerate(protocol.trials(self.dataset, run.seed, run.permutation)):
             checkpoint = None if folder is None else folder / f"trial-{index}"
             result = protocol.run_trial(
-                self.config,
+                config,
                 trial,
                 arm,
                 replace(options, checkpoint=checkpoint),
@@ -210,6 +211,7 @@ def _check(config: ExperimentConfig, dataset: Dataset, pending: Sequence[Run], d
             f"fitness.metric: roc_auc is for two classes, and {dataset.name!r} has "
             f"{dataset.n_classes}; use roc_auc_ovr or roc_auc_ovo."
         )
+    config = config.on_features(dataset.feature_names)
     if any(arm.selector is None for arm in config.arms.values()):
         config.search.settings().check_fits(dataset.n_features, owner="search")
     trials = make_protocol(config.protocol).trials(dataset, pending[0].seed)
