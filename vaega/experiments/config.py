@@ -28,8 +28,8 @@ from vaega.core.checks import check_count, check_number
 from vaega.core.errors import ConfigError, InputError
 from vaega.core.files import plain
 from vaega.data._dataset import Dataset
-from vaega.data._preprocess import check_steps
 from vaega.data._sources import load_dataset
+from vaega.data._steps import check_steps
 from vaega.experiments.controls import arms_by_a_word, check_regulariser
 from vaega.experiments.protocols import PROTOCOLS, make_protocol
 from vaega.experiments.registry import (
