@@ -19,10 +19,15 @@ class Preprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     Parameters
     ----------
     steps : sequence of str and dict
-        As they come from YAML: ``"log2"``, ``"standardize"``, ``"robust"``, ``"drop_constant"``,
-        ``{"clip": [low, high]}``, ``{"impute": "median"}`` (or mean, most_frequent), or
-        ``{"class": "sklearn.preprocessing.PowerTransformer", "method": "yeo-johnson"}``: any
-        scikit-learn-compatible transformer that keeps or selects columns, with its parameters.
+        As they come from YAML. Cell by cell: ``"log2"``, ``"log2p1"`` (or ``"log2(x + 1)"``),
+        ``"log1p"``, ``{"clip": [low, high]}``. Column by column, learned in training:
+        ``"standardize"``, ``"robust"``, ``{"impute": "median"}`` (or mean, most_frequent),
+        ``"drop_constant"``, ``{"variance_filter": {"keep": 2000}}`` (or ``{"threshold": 0.1}``).
+        Row by row: ``"clr"``, the centred log ratio, or ``{"clr": 0.5}`` with what takes the place
+        of zeros (half of the smallest value above zero in training, if not given);
+        ``"quantile_normalize"``, which gives every row the mean distribution of the training rows.
+        And any scikit-learn-compatible transformer that keeps or selects columns, with its
+        parameters: ``{"class": "sklearn.feature_selection.SelectKBest", "k": 100}``.
     random_state : int, Generator, RandomState or None, default=None
         Seeds the steps that take a `random_state` and have none.
 
