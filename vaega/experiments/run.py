@@ -170,6 +170,7 @@ class ExperimentWorker(Worker):
                 "fitness_rows": protocol.fitness_rows,
                 "statement": protocol.statement,
                 "class_names": [str(name) for name in self.dataset.class_names],
+                "notes": list(self.dataset.notes),
                 "peak_memory_mb": result.peak_memory,
             },
         )
