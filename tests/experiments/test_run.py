@@ -336,3 +336,25 @@ def test_features_are_pinned_by_name(tmp_path, rng, pinned):
     assert names[3] in selected
     assert names[0] not in selected
     assert record.config["search"]["pinned"] == pinned  # the results say what was asked for
+
+
+def test_terminal_and_report_say_what_is_no_measurement(tmp_path, rng, capsys):
+    table = pd.DataFrame(rng.normal(size=(40, 4)), columns=list("abcd"))
+    table = table.assign(samples=834 + np.arange(40), kind=np.repeat(["sick", "well"], 20))
+    table.to_csv(tmp_path / "probes.csv", index=False)
+    content = {**CONFIG, "dataset": {"source": "probes.csv", "target": "kind"}, "seeds": 1}
+    (tmp_path / "small.yaml").write_text(
+        yaml.safe_dump({**content, "arms": {"original": {}}}, sort_keys=False)
+    )
+    said = "Column 'samples' numbers the rows (834 to 873) and alone tells the"
+    assert run(tmp_path) == 0
+    assert f"note: {said}" in capsys.readouterr().out
+    folder = tmp_path / "results/small"
+    assert said.replace("'", "&#39;") in (folder / "report.html").read_text()
+    assert main(["report", str(folder)]) == 0
+    assert f"note: {said}" in capsys.readouterr().out
+    assert main(["report", str(folder), "--json"]) == 0
+    (note,) = json.loads(capsys.readouterr().out)["notes"]
+    assert note.startswith(said)
+    assert run(tmp_path, "--set", "dataset.ignore=[samples]") == 0
+    assert "samples' numbers" not in capsys.readouterr().out

@@ -20,7 +20,8 @@ from scipy.special import pdtrc
 _RARE = 0.01
 _LEAST_ROWS = 8  # fewer rows show nothing
 _HEAD = 32  # rows that rule most columns out before all rows are looked at
-_SHOWN = 3  # names of a note; a kind of column that is more frequent is what the table is made of
+_SHOWN = 3  # names of a note; a kind of column that is more frequent is what the table is made of,
+_MANY = 10  # and for kinds that chance hardly makes, this many
 
 
 def leakage_notes(
@@ -100,22 +101,23 @@ def numbering_columns(X: np.ndarray, names: Sequence[str]) -> list[Finding]:
     n_rows, n_columns = X.shape
     why = "the place in a file says nothing of a new row"
     log_orders = lgamma(n_rows + 1.0)
-    in_order: list[Finding] = []
-    if np.log(2.0 * n_columns) - log_orders < np.log(_RARE):
-        in_order = [
+    in_order, in_disorder = _monotone_columns(X), _permutations(X, names)
+    found: list[Finding] = []
+    # Of the n! orders of n values two are sorted; and many such columns are a table of curves.
+    rare = np.log(2.0 * n_columns) - log_orders < np.log(_RARE)
+    if rare and len(in_order) <= min(_MANY, max(_SHOWN, n_columns // 2)):
+        found += [
             Finding(column, f"{_order(X[:, column])} ({_ends(X[[0, -1], column])})", why)
-            for column in _monotone_columns(X)
+            for column in in_order
         ]
-    if len(in_order) > _SHOWN and 2 * len(in_order) > n_columns:
-        in_order = []  # a table of curves that rise
-    shuffled: list[Finding] = []
-    # Of n numbers from n values, n! / n^n have none twice.
-    if np.log(n_columns) + log_orders - n_rows * np.log(n_rows) < np.log(_RARE):
-        shuffled = [
+    # Of n numbers from n values, n! / n^n have none twice; and many such columns are ranks.
+    rare = np.log(n_columns) + log_orders - n_rows * np.log(n_rows) < np.log(_RARE)
+    if rare and len(in_disorder) <= _SHOWN:
+        found += [
             Finding(column, f"numbers the rows, not in order ({_ends(_range(X[:, column]))})", why)
-            for column in _permutations(X, names)
+            for column in sorted(set(in_disorder) - set(in_order))
         ]
-    return in_order + (shuffled if len(shuffled) <= _SHOWN else [])  # or the table holds ranks
+    return found
 
 
 def _monotone_columns(X: np.ndarray) -> list[int]:
