@@ -230,6 +230,17 @@ def test_copied_rows_are_counted_with_the_first(mixed, rng):
     assert [rows.tolist() for rows in equal_rows(X)] == [[0, 42], [3, 40], [10, 41]]
 
 
+def test_a_copy_with_a_number_of_its_own_is_one(mixed, rng):
+    X = np.column_stack([np.arange(N), rng.normal(size=(N, 5))])
+    X[9, 1:] = X[4, 1:]
+    test = X[[3]]
+    test[0, 0] = 99
+    number, copy, tested = leakage_notes(X, mixed, ["id", *"abcde"], X_test=test)
+    assert number.startswith("Column 'id' numbers the rows")
+    assert copy.startswith("1 row repeats another in all other columns (rows 4 and 9, ")
+    assert tested.startswith("1 official test row repeats")
+
+
 def test_copies_within_a_group_are_no_news(mixed, rng):
     X = rng.normal(size=(N, 5))
     X[1] = X[0]

@@ -66,10 +66,13 @@ def leakage_notes(
     found = [*numbering_columns(X, names), *date_columns(X), *identifier_columns(X, names)]
     first = {finding.column: finding for finding in reversed(found)}
     apart = separating_columns(X, y).tolist()
+    parts, where = [part for part in (X, X_test) if part is not None], "every column"
+    if 0 < len(first) < X.shape[1]:  # a copy has a number of its own
+        parts, where = [np.delete(part, list(first), axis=1) for part in parts], "all other columns"
     return (
         *(first[column].note(names, column in apart) for column in sorted(first)),
         *_separation_note(X, y, names, [one for one in apart if one not in first], groups),
-        *_row_notes(X, y, groups, X_test),
+        *_row_notes(parts, y, groups, where),
         *_column_note(X, names),
     )
 
@@ -313,16 +316,16 @@ _OFTENER = 3.0  # than chance, from which on equal rows are said
 
 
 def _row_notes(
-    X: np.ndarray, y: np.ndarray, groups: np.ndarray | None, X_test: np.ndarray | None
+    parts: Sequence[np.ndarray], y: np.ndarray, groups: np.ndarray | None, where: str
 ) -> tuple[str, ...]:
-    n_rows = len(X)
-    sets = equal_rows(*(part for part in (X, X_test) if part is not None))
+    """Say which training rows are equal, and which official test rows, the second part, to them."""
+    n_rows, sets = len(y), equal_rows(*parts)
     if groups is not None:
         sets = [rows for rows in sets if len(np.unique(groups[rows])) > 1]
     trained = [rows[rows < n_rows] for rows in sets]
     n_pairs = sum(len(rows) * (len(rows) - 1) // 2 for rows in trained)
     n_tested = sum(int((rows >= n_rows).sum()) for rows in sets if rows[0] < n_rows)
-    if n_pairs + n_tested <= _OFTENER * _equal_by_chance(X, n_pairs + n_tested):
+    if n_pairs + n_tested <= _OFTENER * _equal_by_chance(parts[0], n_pairs + n_tested):
         return ()
     copies = [rows for rows in trained if len(rows) > 1]
     notes = []
@@ -332,14 +335,14 @@ def _row_notes(
         torn = f"; {n_torn} with another class" if n_torn else ""
         n_copies = sum(len(rows) - 1 for rows in copies)
         notes.append(
-            f"{_counted(n_copies, 'row repeats', 'rows repeat')} another in every column (rows "
+            f"{_counted(n_copies, 'row repeats', 'rows repeat')} another in {where} (rows "
             f"{first}, counted from 0{torn}): where one is a test row, it was seen in training. "
             "Keep one of each, or give groups."
         )
     if n_tested:
         notes.append(
             f"{_counted(n_tested, 'official test row repeats', 'official test rows repeat')} a "
-            "training row in every column, so that it was seen in training. Leave such rows out."
+            f"training row in {where}, so that it was seen in training. Leave such rows out."
         )
     return tuple(notes)
 
