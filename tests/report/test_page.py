@@ -71,7 +71,15 @@ def test_results_of_an_earlier_version_are_read(folder):
     """Take away what this version added; report and comparison go on."""
     for path in folder.glob("runs/*/metrics.json"):
         metrics = json.loads(path.read_text())
-        for key in ("classes", "class_names", "brier", "n_reused", "peak_memory_mb", "n_columns"):
+        for key in (
+            "classes",
+            "class_names",
+            "brier",
+            "n_reused",
+            "peak_memory_mb",
+            "n_columns",
+            "notes",
+        ):
             metrics.pop(key)
         for trial in metrics["trials"]:
             trial.pop("brier")

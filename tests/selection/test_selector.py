@@ -319,3 +319,17 @@ def test_a_fitted_selector_is_pickled(two_clouds, n_searches):
     selector = GeneticSelector(GaussianNB(), **settings).fit(*two_clouds)
     back = pickle.loads(pickle.dumps(selector))  # noqa: S301 - ours, a moment ago
     np.testing.assert_array_equal(back.transform(two_clouds[0]), selector.transform(two_clouds[0]))
+
+
+def test_a_whole_number_is_no_other_column_name(two_clouds):
+    X, y = two_clouds
+    frame = pd.DataFrame(X, columns=[str(number) for number in range(1, 13)])
+    named = GeneticSelector(GaussianNB(), pinned=["3"], **SMALL).fit(frame, y)
+    assert named.support_[2]
+    assert GeneticSelector(GaussianNB(), pinned=[0], **SMALL).fit(frame, y).support_[0]
+    with pytest.raises(ValueError, match="got 3, which is the position of one and the name of"):
+        GeneticSelector(GaussianNB(), pinned=[3], **SMALL).fit(frame, y)
+    plain = frame.set_axis([f"x{number}" for number in range(12)], axis=1)
+    assert GeneticSelector(GaussianNB(), pinned=[3], **SMALL).fit(plain, y).support_[3]
+    with pytest.raises(ValueError, match="got 'x33'; did you mean 'x3'"):
+        GeneticSelector(GaussianNB(), pinned=["x33"], **SMALL).fit(plain, y)

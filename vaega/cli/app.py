@@ -1,7 +1,7 @@
 """The command that holds all others: its options, its exit codes, and how errors are said."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +160,14 @@ JSON = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for a script, and nothing else."
 )
 DEVICE = choice_option("--device", ["auto", "cpu", "cuda"], "Where autoencoders are trained.")
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print notes on a dataset, each in lines of 80 columns at most."""
+    from vaega.data._dataset import write_note
+
+    for note in notes:
+        click.echo(write_note(note))
 
 
 def print_table(table: TextTable) -> None:

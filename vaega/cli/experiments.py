@@ -23,6 +23,7 @@ from vaega.cli.app import (
     check_jobs,
     choice_option,
     folder_option,
+    print_notes,
     print_progress,
     print_table,
     read_config,
@@ -198,6 +199,7 @@ def _print_summary(folder: Path, config: Any, dataset: Any, summary: Any) -> Non
 
     title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
     print_table(summary_table(summary, title=title))
+    print_notes(dataset.notes)
     results = read_results(folder)
     click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
     for sentence in notes_of_summary(results):

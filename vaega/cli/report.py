@@ -11,6 +11,7 @@ from vaega.cli.app import (
     JSON,
     choice_option,
     folder_option,
+    print_notes,
     print_table,
     this_command,
     vaega,
@@ -79,6 +80,7 @@ def _print_summary(results: Any, kind: str) -> None:
         click.echo(summary_text(results, kind), nl=False)
         return
     print_table(summary_table(results.summary, title=str(results.config["name"])))
+    print_notes(results.notes)
     for sentence in notes_of_summary(results):
         click.echo(sentence)
     print_effects(results.effects)

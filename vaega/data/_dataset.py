@@ -11,6 +11,7 @@ import numpy as np
 
 from vaega.core.errors import DataError
 from vaega.core.files import fingerprint
+from vaega.data._leakage import leakage_notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class Dataset:
     origin, licence : str
         Where the data comes from and its licence.
     notes : tuple of str
-        What loading changed; shown on the card.
+        What loading changed, and what may leak or is no measurement; on card and report.
 
     Raises
     ------
@@ -153,7 +154,7 @@ class Dataset:
         matrix = _matrix(X, "X", owner=owner)
         codes, class_names = encode_labels(y, owner=owner)
         names, renamed = _feature_names(feature_names, matrix.shape[1])
-        return cls(
+        dataset = cls(
             name=name,
             X=matrix,
             y=codes,
@@ -169,6 +170,10 @@ class Dataset:
             licence=licence,
             notes=(*notes, *_rename_note(renamed)),
         )
+        found = leakage_notes(
+            dataset.X, dataset.y, names, groups=dataset.groups, X_test=dataset.X_test
+        )
+        return replace(dataset, notes=(*dataset.notes, *found))
 
     @property
     def n_rows(self) -> int:
@@ -402,8 +407,13 @@ def write_card(dataset: Dataset) -> str:
     lines = [dataset.name]
     lines += [f"  {key:<12} {value}" for key, value in _facts(dataset)]
     for note in dataset.notes:
-        lines.append(textwrap.fill(note, 98, initial_indent="  note: ", subsequent_indent="    "))
+        lines.append(textwrap.indent(write_note(note), "  "))
     return "\n".join(lines)
+
+
+def write_note(note: str) -> str:
+    """Return a note as lines for a terminal of 80 columns."""
+    return textwrap.fill(f"note: {note}", 78, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _facts(dataset: Dataset) -> list[tuple[str, str]]:

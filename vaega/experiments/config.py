@@ -28,8 +28,8 @@ from vaega.core.checks import check_count, check_number
 from vaega.core.errors import ConfigError, InputError
 from vaega.core.files import plain
 from vaega.data._dataset import Dataset
-from vaega.data._preprocess import check_steps
 from vaega.data._sources import load_dataset
+from vaega.data._steps import check_steps
 from vaega.experiments.controls import arms_by_a_word, check_regulariser
 from vaega.experiments.old_names import OF_ARM, OF_EXPERIMENT, with_new_names
 from vaega.experiments.protocols import PROTOCOLS, make_protocol
@@ -73,6 +73,16 @@ def _count_or_auto(value: Any) -> Any:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f'must be a whole number of at least 1 or "auto", got {value!r}')
     return value
+
+
+def _name_or_position(value: Any) -> Any:
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    # YAML reads the names NO and 2024-01-01 as false and a date.
+    raise ValueError(
+        "must be a feature's name, in quotes where YAML would read something else, or its "
+        f"position, got {value!r}"
+    )
 
 
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -378,8 +388,8 @@ def _search_type(spec: Any) -> Any:
         annotation = CountOrAuto if automatic else annotation
     elif kind in ("share", "probability", "positive", "number"):
         annotation = NumberOrAuto if automatic else Number
-    elif kind == "indices":
-        annotation = tuple[Annotated[int, Field(strict=True, ge=0)], ...]
+    elif kind == "features":
+        annotation = tuple[Annotated[Any, BeforeValidator(_name_or_position)], ...]
     else:
         annotation = Any
     return annotation | None if spec.default is None else annotation
@@ -582,6 +592,12 @@ class ExperimentConfig(Section):
         if self.permutations is not None and self.protocol.is_transductive:
             raise ValueError("permutations: needs protocol.kind honest; remove it")
         return self
+
+    def on_features(self, names: Sequence[str]) -> "ExperimentConfig":
+        """Return the configuration for data with these features: those it names have positions."""
+        settings = self.search.settings().on_names(names, owner="search")
+        found = {"pinned": tuple(settings.pinned), "forbidden": tuple(settings.forbidden)}
+        return self.model_copy(update={"search": self.search.model_copy(update=found)})
 
     def seed_list(self) -> list[int]:
         """Return the seeds, one a run; a number n means 0 to n - 1."""

@@ -142,14 +142,15 @@ class ExperimentWorker(Worker):
         folder: Path | None,
     ) -> list[TrialResult]:
         """Compute the trials of a run; `inputs` are the sizes of their selections."""
-        protocol, arm = make_protocol(self.config.protocol), self.config.arms[run.arm]
-        first = run.permutation is None and run.seed == self.config.seed_list()[0]
+        config = self.config.on_features(self.dataset.feature_names)
+        protocol, arm = make_protocol(config.protocol), config.arms[run.arm]
+        first = run.permutation is None and run.seed == config.seed_list()[0]
         options = TrialOptions(self.device, self.cache, n_jobs, callbacks, None, self.memory)
         results = []
         for index, trial in enumerate(protocol.trials(self.dataset, run.seed, run.permutation)):
             checkpoint = None if folder is None else folder / f"trial-{index}"
             result = protocol.run_trial(
-                self.config,
+                config,
                 trial,
                 arm,
                 replace(options, checkpoint=checkpoint),
@@ -174,6 +175,7 @@ class ExperimentWorker(Worker):
                 "fitness_rows": protocol.fitness_rows,
                 "statement": protocol.statement,
                 "class_names": [str(name) for name in self.dataset.class_names],
+                "notes": list(self.dataset.notes),
                 "peak_memory_mb": result.peak_memory,
             },
         )
@@ -215,6 +217,7 @@ def _check(config: ExperimentConfig, dataset: Dataset, pending: Sequence[Run], d
             f"fitness.metric: roc_auc is for two classes, and {dataset.name!r} has "
             f"{dataset.n_classes}; use roc_auc_ovr or roc_auc_ovo."
         )
+    config = config.on_features(dataset.feature_names)
     if any(arm.selector is None for arm in config.arms.values()):
         config.search.settings().check_fits(dataset.n_features, owner="search")
     trials = make_protocol(config.protocol).trials(dataset, pending[0].seed)

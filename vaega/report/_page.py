@@ -63,6 +63,7 @@ def write_report(folder: Path) -> Path:
         description=results.config.get("description", ""),
         statement=" ".join([*chance_sentences(results.summary), statement_of(results.config)]),
         summary=replace(summary_table(results.summary), notes=[_SUMMARY_NOTE]),
+        notes=results.notes,
         failures=_failures(results),
         pairs=_pairs(folder),
         charts=run_charts(results),

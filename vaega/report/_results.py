@@ -48,6 +48,7 @@ class Results:
     # What generated rows do to the selection and to the final model, see `effect_table`
     effects: TextTable = field(default_factory=lambda: TextTable((), ()))
     constant: float = float("nan")  # Score of always naming the commonest class, where known
+    notes: Sequence[str] = ()  # On the data, as on its card
     # By arm that adds rows, how good they are; see `vaega.experiments.trial`
     generators: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -87,8 +88,14 @@ def _read(store: Store) -> Results:
         metrics={arm: [one.metrics or {} for one in records] for arm, records in by_arm.items()},
         generators=_generators(finished),
         effects=effect_table([scores_of(store)] if finished else []),
+        notes=_notes(finished),
         constant=_constant_score(config["fitness"]["metric"], finished),
     )
+
+
+def _notes(finished: Mapping[str, Sequence[RunRecord]]) -> list[str]:
+    records = next(iter(finished.values()), [])
+    return list((records[0].metrics or {}).get("notes", ())) if records else []
 
 
 def _constant_score(metric: str, finished: Mapping[str, Sequence[RunRecord]]) -> float:
@@ -281,6 +288,7 @@ def summary_record(results: "Results") -> dict[str, Any]:
         "folder": str(results.folder),
         "protocol": results.config["protocol"]["kind"],
         "statement": statement_of(results.config),
+        "notes": list(results.notes),
         "arms": json_records(results.summary),
         "runs": json_records(results.runs),
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from vaega.fitness._memory import WeightedObjective
 from vaega.fitness._score_store import ScoreStore
 from vaega.selection._plots import draw_selector
 from vaega.selection._search import InnerValidation, Search, SearchResult, Splits
-from vaega.selection._settings import SearchSettings
+from vaega.selection._settings import SearchSettings, feature_positions
 from vaega.selection._stability import nogueira_interval
 
 
@@ -167,14 +168,16 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
 
     def _indices(self, features: Sequence[int | str], name: str) -> tuple[int, ...]:
         """Return the indices of features that are given by index or by name."""
-        known = {name: index for index, name in enumerate(getattr(self, "feature_names_in_", ()))}
-        unknown = [label for label in features if isinstance(label, str) and label not in known]
-        if unknown:
-            where = "the columns of X" if known else "X, which has no column names"
-            raise InputError(
-                f"{type(self).__name__}: each of {name} must be in {where}, got {unknown[0]!r}."
-            )
-        return tuple(known[label] if isinstance(label, str) else label for label in features)
+        owner, names = type(self).__name__, list(getattr(self, "feature_names_in_", ()))
+        position = {column: index for index, column in enumerate(names)}
+        for index in features:
+            # Where names are numbers, as Entrez identifiers are, a position is another's name.
+            if isinstance(index, Integral) and position.get(str(index), index) != index:
+                raise InputError(
+                    f"{owner}: each of {name} must be one feature, got {index!r}, which is the "
+                    f"position of one and the name of another; give names as text, {str(index)!r}."
+                )
+        return feature_positions(features, names, name, where="X", owner=owner)
 
     def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self, "support_")
@@ -348,7 +351,8 @@ default="auto"
     min_features : int, default=1
         Fewest features of a mask.
     pinned, forbidden : sequence of int or str, default=()
-        Features that are always, or never, selected, by index or by name.
+        Features that are always, or never, selected, by index or by name. A whole number that is
+        the name of another column than the one in its place is refused.
     subsample : float, default=0.8
         Share of the rows that each of several searches sees. What they leave out is disjoint, until
         all rows were left out once.
