@@ -1,4 +1,4 @@
-"""Processes that outlive what they belong to: workers without a parent, folders without an owner."""
+"""Processes that may outlive what they belong to: workers their parent, folders their owner."""
 
 import contextlib
 import os

@@ -23,13 +23,9 @@ def make_progress(console: Console, *, transient: bool = False) -> Progress:
     """
     return _BarsAndFigures(
         SpinnerColumn("line" if console.options.ascii_only else "dots", finished_text=" "),
-        TextColumn(
-            "{task.description}",
-            markup=False,
-            table_column=Column(no_wrap=True, overflow="ellipsis"),
-        ),
+        _Name(),
         TextColumn("{task.fields[note]}", markup=False, style="dim"),
-        BarColumn(bar_width=_BAR_WIDTH),
+        BarColumn(bar_width=_BAR_WIDTH, table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[count]}", markup=False, justify="right"),
         _Times(),
         console=console,
@@ -45,6 +41,13 @@ class _BarsAndFigures(Progress):
         for task in self.tasks:
             if task.visible and task.fields["figures"]:
                 yield Text(task.fields["figures"], style="dim", no_wrap=True, overflow="ellipsis")
+
+
+class _Name(ProgressColumn):
+    """The name of a task, the one thing that is shortened where a line is too long."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.description, no_wrap=True, overflow="ellipsis")
 
 
 class _Times(ProgressColumn):
