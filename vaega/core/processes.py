@@ -87,6 +87,12 @@ def remove_orphans(prefix: str) -> None:
     """Remove temporary folders of this user whose owners are dead."""
     for owner in Path(tempfile.gettempdir()).glob(f"{prefix}*/{_OWNER}"):
         with contextlib.suppress(OSError, NotImplementedError, Timeout):
-            if not owner.parent.is_symlink() and owner.parent.owner() == owner.owner():
+            if _is_ours(owner.parent):
                 with FileLock(owner, timeout=0):
                     shutil.rmtree(owner.parent)
+
+
+def _is_ours(folder: Path) -> bool:
+    # The folder of temporary files is everybody's: what a link leads to is not for us to remove.
+    user = folder.lstat().st_uid
+    return not folder.is_symlink() and user == getattr(os, "getuid", lambda: user)()
