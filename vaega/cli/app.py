@@ -1,7 +1,8 @@
 """The command that holds all others: its options, its exit codes, and how errors are said."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from vaega import __version__
+from vaega.cli.process import ending_signals, outliving_readers
 from vaega.core.errors import InputError
 from vaega.core.tables import TextTable
 
@@ -56,6 +58,8 @@ class Group(click.Group):
             return super().invoke(context)
         except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
             raise
+        except BrokenPipeError:  # nobody reads on
+            return DONE
         except Exception as error:
             if context.meta.get("vaega.debug"):
                 raise
@@ -95,8 +99,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 some runs failed or were left by a budget, 2 bad input, 130 interrupted.
+        0 done, 1 some runs failed or were left by a budget, 2 bad input, 130 interrupted; 128 and
+        its number for a signal that asked the process to end: 143 (SIGTERM), 129 (SIGHUP).
     """
+    with outliving_readers(), ending_signals() as signals:
+        code = _run(arguments)
+        return 128 + signals[0] if signals and code != DONE else code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         answer = vaega.main(args=arguments, prog_name="vaega", standalone_mode=False)
     except Unexpected as error:
@@ -191,6 +202,17 @@ def read_config(file: Path, overrides: Sequence[str]) -> Any:
 
     with plain_warnings():
         return load_config(file, overrides)
+
+
+@contextmanager
+def spinning(what: str) -> Iterator[None]:
+    """Show in a terminal that the block is at work: imports alone take seconds."""
+    from rich.console import Console
+
+    from vaega.core.progress import spinning
+
+    with spinning(Console(stderr=True), what):
+        yield
 
 
 def check_jobs(jobs: int) -> None:

@@ -27,6 +27,7 @@ from vaega.cli.app import (
     print_progress,
     print_table,
     read_config,
+    spinning,
     this_command,
     vaega,
 )
@@ -116,12 +117,13 @@ def run(
     vaega run configs/madelon.yaml --jobs -1 --max-hours 8
     vaega run configs/madelon.yaml --backend dask --scheduler tcp://head:8786
     """
-    from vaega.core.files import path_inside
-    from vaega.experiments.store import Origin
+    with spinning(f"reading {file.name}"):
+        from vaega.core.files import path_inside
+        from vaega.experiments.store import Origin
 
-    execution = execution_options(**options)
-    config = read_config(file, overrides)
-    dataset = config.dataset.load(beside=file.parent)
+        execution = execution_options(**options)
+        config = read_config(file, overrides)
+        dataset = config.dataset.load(beside=file.parent)
     origin = Origin(file.parent, Path.cwd(), this_command())
     folder = path_inside(results, config.name)
     return _run_and_show(folder, config, dataset, execution, origin, as_json=as_json)
@@ -138,14 +140,15 @@ def resume(folder: Path, as_json: bool, **options: Any) -> int:
     vaega resume results/madelon --jobs 2
     vaega resume results/madelon --max-evaluations 100000
     """
-    from vaega.experiments.monitor import plain_warnings
-    from vaega.experiments.runs import plan_runs
-    from vaega.experiments.store import read_plan
+    with spinning(f"reading {folder}"):
+        from vaega.experiments.monitor import plain_warnings
+        from vaega.experiments.runs import plan_runs
+        from vaega.experiments.store import read_plan
 
-    execution = execution_options(**options)
-    with plain_warnings():
-        plan = read_plan(folder)
-    dataset = plan.load_dataset()
+        execution = execution_options(**options)
+        with plain_warnings():
+            plan = read_plan(folder)
+        dataset = plan.load_dataset()
     plan.check_runs([run.id for run in plan_runs(plan.config, dataset)])
     return _run_and_show(folder, plan.config, dataset, execution, plan.origin, as_json=as_json)
 
@@ -169,12 +172,13 @@ def _complete(folder: Path, config: Any, dataset: Any, execution: Any, origin: A
     """Run what is not finished, under the eyes of an observer; return the summary."""
     from rich.console import Console
 
-    from vaega.experiments.monitor import make_observer, measure_run, plain_warnings
-    from vaega.experiments.run import complete_runs
-    from vaega.experiments.runs import plan_runs
-    from vaega.experiments.store import is_planned
+    with spinning(f"preparing {config.name}"):
+        from vaega.experiments.monitor import make_observer, measure_run, plain_warnings
+        from vaega.experiments.run import complete_runs
+        from vaega.experiments.runs import plan_runs
+        from vaega.experiments.store import is_planned
 
-    length = measure_run(config, dataset)
+        length = measure_run(config, dataset)
     try:
         with plain_warnings(), make_observer(Console(stderr=True), length=length) as observer:
             _, summary = complete_runs(

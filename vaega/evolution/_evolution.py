@@ -5,7 +5,8 @@ frozen data and all that a checkpoint holds, so that a resumed run equals one th
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -135,6 +136,22 @@ class EvolutionState:
                 )
 
 
+@dataclass(frozen=True)
+class SearchPlan:
+    """What a callback may know before the first generation.
+
+    Parameters
+    ----------
+    n_searches : int, default=1
+        Searches that follow each other.
+    n_generations : int, optional
+        Generations of each, unless something stops it before; None where nobody knows.
+    """
+
+    n_searches: int = 1
+    n_generations: int | None = None
+
+
 class Callback:
     """Base of all callbacks; override what you need.
 
@@ -158,6 +175,9 @@ class Callback:
 
     search: int = 0
 
+    def on_plan(self, plan: SearchPlan) -> None:
+        """Before anything else, once for all searches that vote."""
+
     def on_start(self, algorithm: Any) -> bool | None:
         """Before the first generation, or the next of a resumed run; True ends the loop at once.
 
@@ -176,6 +196,9 @@ class Callback:
 
     def on_end(self, algorithm: Any) -> None:
         """After the last generation."""
+
+    def on_close(self) -> None:
+        """When all is over, by whatever: also by an error or an interrupt."""
 
     def state_arrays(self) -> dict[str, np.ndarray]:
         """Return what a checkpoint has to keep for this callback.
@@ -256,6 +279,26 @@ def evolve(
     (20.0, True)
     """
     callbacks = tuple(callbacks)
+    with planned(callbacks, SearchPlan(n_generations=n_generations)):
+        return run_generations(algorithm, fitness, n_generations, callbacks)
+
+
+@contextmanager
+def planned(callbacks: Sequence[Callback], plan: SearchPlan) -> Iterator[None]:
+    """Tell callbacks of the searches in the block, and when these are over."""
+    try:
+        for callback in callbacks:
+            callback.on_plan(plan)
+        yield
+    finally:
+        for callback in callbacks:
+            callback.on_close()
+
+
+def run_generations(
+    algorithm: Algorithm, fitness: Fitness, n_generations: int, callbacks: Sequence[Callback]
+) -> EvolutionState:
+    """Run one search of those that callbacks know of."""
     # Lists, not generators: every callback is called, also behind one that says stop.
     stopped = any([callback.on_start(algorithm) for callback in callbacks])  # noqa: C419
     while not stopped and algorithm.state.generation < n_generations:

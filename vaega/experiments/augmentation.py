@@ -3,15 +3,15 @@
 An arm whose generator or amount is "auto" is resolved in each trial, on its training rows alone.
 """
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from joblib import delayed
 
+from vaega.core.processes import TemporaryFolder
 from vaega.core.randomness import derive_seed, seed_unset
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._preprocess import Preprocessor
@@ -124,8 +124,8 @@ def _cache_folder(cache: Any) -> Iterator[Any]:
     if cache is not None:
         yield cache
         return
-    with tempfile.TemporaryDirectory(prefix="vaega-gate-") as folder:
-        yield folder
+    with closing(TemporaryFolder("vaega-gate-")) as folder:
+        yield str(folder.path)
 
 
 def _weights(y: np.ndarray, metric: str) -> np.ndarray:

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import yaml
-from filelock import FileLock, Timeout
 from scipy import stats
 
 from vaega.core.errors import ResultsError, first_line
 from vaega.core.files import path_inside, plain, read_json, write_json, write_text
+from vaega.core.locks import HeldLock
 from vaega.core.tables import csv_text, json_records
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, load_config
@@ -239,14 +239,13 @@ class Store:
         folder = self.run_folder(run_id)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            patience = (-1 if seconds is None else seconds) if wait else 0
-            lock = FileLock(folder / name, timeout=patience)
-            lock.acquire()
-        except Timeout:
-            yield False
-            return
+            lock = HeldLock(folder / name, f"the run {run_id}")
+            is_held = lock.acquire(seconds if wait else 0.0)
         except OSError as error:
             raise ResultsError(f"{folder}: cannot be written: {error.strerror}.") from error
+        if not is_held:
+            yield False
+            return
         try:
             yield True
         finally:

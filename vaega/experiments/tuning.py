@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
-from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
 from sklearn.metrics import get_scorer
 
 from vaega.core.errors import ConfigError, InputError, MissingExtraError, ResultsError, first_line
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
+from vaega.core.locks import HeldLock
+from vaega.core.processes import OfParent
 from vaega.core.randomness import derive_seed, seed_unset
 from vaega.core.tables import csv_text
 from vaega.core.threads import captured_warnings, one_thread
@@ -89,7 +90,9 @@ class Objective:
     def measure(self, arm: ArmConfig) -> Measured:
         """Return what the inner folds say about the generator of `arm`."""
         started = time.perf_counter()
-        tasks = [delayed(self._fold)(arm, index) for index in range(len(self.trial.inner))]
+        tasks = [
+            delayed(OfParent(self._fold))(arm, index) for index in range(len(self.trial.inner))
+        ]
         results = Parallel(n_jobs=self.n_jobs)(tasks)
         values = tuple(value for value, _ in results)
         if not all(math.isfinite(value) for value in values):
@@ -332,12 +335,12 @@ class Study:
     def _opened(self) -> Iterator[Any]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / "study.lock")
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise ResultsError(f"{self.folder}: another process runs this study.") from error
+            lock = HeldLock(self.folder / "study.lock", "the study")
+            is_free = lock.acquire(0.0)
         except OSError as error:
             raise ResultsError(f"{self.folder}: cannot be written: {error.strerror}.") from error
+        if not is_free:
+            raise ResultsError(f"{self.folder}: {lock.holder()} runs this study.")
         try:
             with quiet_logger("optuna", logging.WARNING):
                 yield self._stored()

@@ -10,7 +10,6 @@ folds and masks of a search go there (`work_on`), and within a worker nothing is
 joblib would wait for it for ever; here that is an error (`make_cluster_backend`).
 """
 
-import tempfile
 import time
 import warnings
 from collections import Counter, defaultdict, deque
@@ -35,6 +34,7 @@ from sklearn.pipeline import Pipeline
 from vaega import __version__
 from vaega.core.errors import InputError, first_line
 from vaega.core.files import fingerprint
+from vaega.core.processes import OfParent, TemporaryFolder
 from vaega.core.randomness import derive_seed, seed_unset, unset_seeds
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._splits import Fold
@@ -204,9 +204,8 @@ def prepare_folds(
     [(14, 4, 2), (14, 4, 2), (14, 4, 2)]
     """
     parallel = make_parallel(n_jobs, getattr(sampler, "joblib_prefer", None))
-    prepare = (
-        prepare_fold if client_of(parallel) is None else WithoutNestedParallelism(prepare_fold)
-    )
+    kind = OfParent if client_of(parallel) is None else WithoutNestedParallelism
+    prepare = kind(prepare_fold)
     tasks = [
         delayed(prepare)(
             X,
@@ -235,20 +234,20 @@ class FoldFiles:
 
     def __init__(self, folds: Sequence[Fold]) -> None:
         self.folds = folds
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._temporary: TemporaryFolder | None = None
 
     @property
     def folder(self) -> str:
         """Where the files are; they are written now if they were not before."""
         if self._temporary is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="vaega-folds-")
-            _write(Path(self._temporary.name), self.folds)
-        return self._temporary.name
+            self._temporary = TemporaryFolder("vaega-folds-")
+            _write(self._temporary.path, self.folds)
+        return str(self._temporary.path)
 
     def close(self) -> None:
         """Remove the files, if there are any."""
         if self._temporary is not None:
-            self._temporary.cleanup()
+            self._temporary.close()
             self._temporary = None
 
 
@@ -749,7 +748,7 @@ class CrossValidatedFitness:
     def _for_workers(self, evaluate: Callable[..., Any], parallel: Parallel) -> tuple[Any, Any]:
         client = client_of(parallel)
         if client is None:
-            return evaluate, self._files.folder
+            return OfParent(evaluate), self._files.folder
         return WithoutNestedParallelism(evaluate), self._sent.sent_to(client)
 
 

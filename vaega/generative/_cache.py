@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 from sklearn.utils.validation import _get_feature_names
 
 import vaega
@@ -19,6 +18,7 @@ from vaega.core.checks import check_count
 from vaega.core.devices import pick_device
 from vaega.core.errors import InputError, ResultsError
 from vaega.core.files import cache_folder, fingerprint, parse_bytes, say_bytes
+from vaega.core.locks import HeldLock
 from vaega.generative._entries import (
     check_about,
     drop_entry,
@@ -124,7 +124,7 @@ class ModelCache:
             return None  # data or settings that fit will refuse in its own words
 
     def _fit_once(self, key: str, model: Any, X: Any, y: Any) -> Any:
-        lock = FileLock(self.folder / f"{key}.lock")
+        lock = HeldLock(self.folder / f"{key}.lock", f"the model {key} of {self.folder}")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()

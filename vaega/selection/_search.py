@@ -24,7 +24,8 @@ from vaega.evolution._checkpoint import (
     load_latest_checkpoint,
     restore_callbacks,
 )
-from vaega.evolution._evolution import Callback, evolve
+from vaega.evolution._evolution import Callback, SearchPlan, planned, run_generations
+from vaega.evolution._progress import ProgressBar
 from vaega.evolution._stopping import (
     RestartWhenStagnant,
     StopAfterEvaluations,
@@ -280,6 +281,7 @@ class Search:
     folder: Path | None = None
     store: ScoreStore | None = None  # Of scores, for other searches, processes and a resume
     owner: str = "search"  # Who searches, for messages
+    verbose: bool = False  # Whether a bar shows how far it is
 
     def run(self, inner: InnerValidation) -> SearchResult:
         """Search for a mask on the rows of `inner`."""
@@ -291,12 +293,16 @@ class Search:
         if inner.sampler is None:
             settings = replace(settings, n_draws=1)
         inner = replace(inner, n_draws=int(settings.n_draws))
+        if self.verbose:
+            callbacks = (*callbacks, ProgressBar())
         search = replace(self, settings=settings, callbacks=callbacks)
-        if settings.n_searches != 1:
-            return _Vote(search, inner).run()
-        for callback in callbacks:
-            callback.search = 0
-        return search.single(inner, "search")
+        plan = SearchPlan(int(settings.n_searches), int(settings.n_generations))
+        with planned(callbacks, plan):
+            if settings.n_searches != 1:
+                return _Vote(search, inner).run()
+            for callback in callbacks:
+                callback.search = 0
+            return search.single(inner, "search")
 
     def single(self, inner: InnerValidation, name: str, views: Views | None = None) -> SearchResult:
         """Search once on all rows of `inner`; `name` is that of the file of its state."""
@@ -658,7 +664,10 @@ def run_search(
     """Search once for the mask with the highest objective; go on from a saved state, if any."""
     algorithm = build_algorithm(settings, views, seed)
     callbacks = tuple(callbacks)
-    hooks = [*callbacks, *_stops(settings, memory)]
+    # What others have to remember, a checkpoint finds by their indices: bars stand behind them.
+    bars = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
+    others = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
+    hooks = [*others, *_stops(settings, memory), *bars]
     stopped = False
     if saved is not None:
         stopped = _resume(algorithm, memory, hooks, saved)
@@ -674,8 +683,7 @@ def run_search(
         state = algorithm.state
     else:
         fitness = partial(_score_and_size, memory) if settings.multi_objective else memory
-        n_generations = int(settings.n_generations)
-        state = evolve(algorithm, fitness, n_generations=n_generations, callbacks=hooks)
+        state = run_generations(algorithm, fitness, int(settings.n_generations), hooks)
     mask = state.best_mask
     if settings.multi_objective:
         mask = _choose_from_front(memory, settings)

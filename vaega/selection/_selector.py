@@ -20,7 +20,7 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from vaega.core.checks import check_choice, check_probability
+from vaega.core.checks import check_choice, check_count, check_probability
 from vaega.core.errors import InputError
 from vaega.core.randomness import draw_seed
 from vaega.evolution._evolution import Callback
@@ -400,6 +400,8 @@ default="one_standard_error"
     checkpoint : path, optional
         Folder where the search keeps its state and its scores; a `fit` with the same data,
         settings and `random_state` (an integer) that was interrupted goes on from there.
+    verbose : int, default=0
+        1 shows how far the search is, see `vaega.evolution.ProgressBar`. It changes no result.
 
     See Also
     --------
@@ -469,6 +471,7 @@ default="one_standard_error"
         device: str = "cpu",
         callbacks: Iterable[Callback] = (),
         checkpoint: Any = None,
+        verbose: int = 0,
     ) -> None:
         self.estimator = estimator
         self.cv = cv
@@ -513,6 +516,7 @@ default="one_standard_error"
         self.device = device
         self.callbacks = callbacks
         self.checkpoint = checkpoint
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any, **fit_params: Any) -> "GeneticSelector":
         """Search for the mask.
@@ -541,6 +545,8 @@ default="one_standard_error"
         owner = type(self).__name__
         check_probability(self.alpha, "alpha", owner=owner)
         check_choice(self.engine, "engine", ENGINE_CHOICES, owner=owner)
+        if not isinstance(self.verbose, bool):
+            check_count(self.verbose, "verbose", owner=owner, minimum=0)
         self._settings(named=False).check(owner=owner)
         X, y = self._validated(X, y)
         settings = self._settings(named=True)
@@ -551,7 +557,13 @@ default="one_standard_error"
         folder = None if self.checkpoint is None else Path(self.checkpoint)
         with nullcontext() if folder is None else ScoreStore(folder / "scores.sqlite3") as store:
             search = Search(
-                WeightedObjective(self.alpha), settings, self.callbacks, folder, store, owner
+                WeightedObjective(self.alpha),
+                settings,
+                self.callbacks,
+                folder,
+                store,
+                owner,
+                verbose=bool(self.verbose),
             )
             result = search.run(inner)
         self._set_fitted(result)
