@@ -101,7 +101,7 @@ def test_a_failing_classifier_gives_one_sentence(folds, masks, n_jobs):
     with pytest.raises(
         InputError,
         match=r"^Strange: cannot be fitted and scored on \d+ features, 40 fit rows and "
-        r"20 validate rows: a reason\.$",
+        r"20 validate rows, fold 1 \(fit rows: 20 of class 0, 20 of class 1\): a reason\.$",
     ):
         fitness(masks)
     fitness.close()

@@ -283,7 +283,9 @@ def test_weights_that_cannot_be_used_are_said(two_clouds):
 def test_metadata_is_routed(two_clouds):
     X, y = two_clouds
     with config_context(enable_metadata_routing=True):
-        selector = GeneticSelector(GaussianNB(), **SMALL).set_fit_request(sample_weight=True)
+        inner = GaussianNB().set_fit_request(sample_weight=True)
+        inner.set_score_request(sample_weight=True)
+        selector = GeneticSelector(inner, **SMALL).set_fit_request(sample_weight=True)
         classifier = GaussianNB().set_fit_request(sample_weight=False)
         fitted = make_pipeline(selector, classifier).fit(X, y, sample_weight=np.ones(60))
     assert fitted[0].support_.any()

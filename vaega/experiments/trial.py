@@ -139,7 +139,7 @@ def _result(search: SearchResult, final: FinalModel) -> TrialResult:
         n_scored=search.evaluations.n_scored,
         n_searches=len(search.masks),
         agreement=nogueira(search.masks) if several else None,
-        warnings=dict(search.evaluations.warnings + final.warnings),
+        warnings=dict(search.evaluations.complaints + final.warnings),
         extra={} if final.score_on_real is None else {HELDOUT_REAL: final.score_on_real},
         brier=final.brier,
         classes=final.classes,
