@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from vaega.core.checks import check_count
 from vaega.core.errors import DataError, InputError
@@ -167,6 +168,44 @@ def kfold_splits(
     ]
 
 
+def leave_one_out_splits(
+    y: Any,
+    *,
+    groups: Any = None,
+    class_names: Sequence[str] | None = None,
+    owner: str = "leave-one-out",
+) -> list[Split]:
+    """Test each row, or each group of rows, alone.
+
+    Parameters
+    ----------
+    y, groups, class_names, owner
+        Those of `holdout_split`.
+
+    Returns
+    -------
+    list of Split
+        One a row, or a group in sorted order; nothing of it is random.
+
+    Raises
+    ------
+    DataError
+        When a class has one row only, or one group only.
+
+    Examples
+    --------
+    >>> [split.test.tolist() for split in leave_one_out_splits([0, 0, 1, 1], groups=[5, 7, 5, 7])]
+    [[0, 2], [1, 3]]
+    """
+    rows = _Rows(y, groups, class_names, owner=owner)
+    rows.check_class_sizes(2, "leaving one out", "")
+    left_out = np.arange(len(rows.codes)) if rows.groups is None else rows.groups
+    return [
+        Split(np.flatnonzero(left_out != part), np.flatnonzero(left_out == part))
+        for part in range(int(left_out.max()) + 1)
+    ]
+
+
 class _Rows:
     """The classes and groups of the rows to split, checked."""
 
@@ -191,6 +230,12 @@ class _Rows:
             raise DataError(
                 f"{self.owner}: groups must have one value for each of the {len(self.codes)} "
                 f"rows, got shape {values.shape}."
+            )
+        missing = np.flatnonzero(pd.isna(values) | (values.astype(str) == ""))
+        if missing.size:
+            raise DataError(
+                f"{self.owner}: groups must hold a value for every row, got {values[missing[0]]!r} "
+                f"in row {missing[0]}."
             )
         return np.asarray(np.unique(values, return_inverse=True)[1])
 

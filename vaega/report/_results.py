@@ -12,6 +12,7 @@ from rich.table import Table as TerminalTable
 from vaega.core.tables import TextTable, csv_text, json_records, latex_text
 from vaega.experiments.config import statement_of
 from vaega.experiments.intervals import LEAST_RUNS
+from vaega.experiments.pooling import POOLED_NOTE
 from vaega.experiments.store import (
     RunRecord,
     Store,
@@ -192,11 +193,19 @@ def few_runs_sentences(summary: pd.DataFrame) -> list[str]:
     return [f"Fewer than {LEAST_RUNS} runs have no interval."] if few else []
 
 
+def interval_sentences(results: Results) -> list[str]:
+    """Say why scores have no interval, where they have none."""
+    runs = [run for runs in results.metrics.values() for run in runs]
+    if any(run.get("pooled") for run in runs):
+        return [POOLED_NOTE]
+    return few_runs_sentences(results.summary)
+
+
 def notes_of_summary(results: Results) -> list[str]:
     """Return what a terminal says below the first table."""
     note = [] if results.null.empty else [CHANCE_NOTE]
     summary = results.summary
-    return [*note, *chance_sentences(summary), *few_runs_sentences(summary)]
+    return [*note, *chance_sentences(summary), *interval_sentences(results)]
 
 
 def _arm_cells(row: pd.Series) -> list[str]:
@@ -260,7 +269,7 @@ def summary_text(results: "Results", kind: str, *, command: str = "") -> str:
     if kind == "csv":
         return csv_text(results.summary)
     statement, table = statement_of(results.config), summary_table(results.summary)
-    few = few_runs_sentences(results.summary)
+    few = interval_sentences(results)
     statement = " ".join([*chance_sentences(results.summary), statement, *few])
     if kind == "latex":
         comments = [statement, *([command] if command else [])]
