@@ -206,6 +206,25 @@ def leave_one_out_splits(
     ]
 
 
+def encode_groups(groups: Any, n_rows: int, *, owner: str) -> np.ndarray:
+    """Return the code of each row's group, (n_rows,), from 0; a missing label is an error."""
+    values = np.asarray(groups)
+    if values.shape != (n_rows,):
+        raise DataError(
+            f"{owner}: groups must have one value for each of the {n_rows} rows, "
+            f"got shape {values.shape}."
+        )
+    missing = np.flatnonzero(pd.isna(values) | (values.astype(str) == ""))
+    if missing.size:
+        raise DataError(
+            f"{owner}: groups must have a value for every row, got {values.tolist()[missing[0]]!r} in row "
+            f"{missing[0]} ({missing.size} of {n_rows} rows have none); leave such a row out, or "
+            "give it a group of its own."
+        )
+    plain = values.astype(str) if values.dtype.hasobject else values
+    return np.asarray(np.unique(plain, return_inverse=True)[1])
+
+
 class _Rows:
     """The classes and groups of the rows to split, checked."""
 
@@ -222,22 +241,7 @@ class _Rows:
         values, self.codes = np.unique(labels, return_inverse=True)
         self.names = [str(v) if class_names is None else class_names[int(v)] for v in values]
         self.counts = np.bincount(self.codes)
-        self.groups = None if groups is None else self._group_codes(groups)
-
-    def _group_codes(self, groups: Any) -> np.ndarray:
-        values = np.asarray(groups)
-        if values.shape != self.codes.shape:
-            raise DataError(
-                f"{self.owner}: groups must have one value for each of the {len(self.codes)} "
-                f"rows, got shape {values.shape}."
-            )
-        missing = np.flatnonzero(pd.isna(values) | (values.astype(str) == ""))
-        if missing.size:
-            raise DataError(
-                f"{self.owner}: groups must hold a value for every row, got {values[missing[0]]!r} "
-                f"in row {missing[0]}."
-            )
-        return np.asarray(np.unique(values, return_inverse=True)[1])
+        self.groups = None if groups is None else encode_groups(groups, len(labels), owner=owner)
 
     def check_class_sizes(self, minimum: int, what: str, remedy: str) -> None:
         small = int(np.argmin(self.counts))

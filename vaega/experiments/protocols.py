@@ -106,6 +106,11 @@ class Trial:
         pairs = self.split(np.arange(len(self.y)), derive_seed(self.seed, "inner splits"))
         return [Split(fit, validate) for fit, validate in pairs]
 
+    @property
+    def n_independent(self) -> int:
+        """Training rows that do not belong together: groups, where there are any."""
+        return len(self.y) if self.groups is None else len(np.unique(self.groups))
+
     def with_permuted_labels(self, permutation: int) -> "Trial":
         """Return a trial whose training rows have each other's labels.
 

@@ -400,7 +400,13 @@ class FitnessMemory:
 
     def _all_failed(self, n_masks: int) -> str:
         first = next(iter(self._failures.values()), "no score is a number.")
-        return f"search: the classifier failed on all of {n_masks} masks, the first time: {first}"
+        remedy = ""
+        if np.isfinite(self._lowest):
+            remedy = " It can be scored on single features: bound max_features."
+        return (
+            f"search: the classifier failed on all of {n_masks} masks, the first time: "
+            f"{first}{remedy}"
+        )
 
     def _look_up(self, keys: Sequence[bytes]) -> dict[bytes, ScoreEntry]:
         if self.store is None:

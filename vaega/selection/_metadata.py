@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import sklearn
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import _check_sample_weight
 
 from vaega.core.checks import check_choice
-from vaega.core.errors import InputError
+from vaega.data._splits import encode_groups
 from vaega.selection._estimators import check_takes_weights, scorer_takes_weights
 
 
@@ -36,7 +35,7 @@ def read_metadata(
     for name in given:
         check_choice(name, "each of fit's parameters", ("groups", "sample_weight"), owner=owner)
     given = {name: value for name, value in given.items() if value is not None}
-    groups = read_groups(given["groups"], len(X), owner) if "groups" in given else None
+    groups = encode_groups(given["groups"], len(X), owner=owner) if "groups" in given else None
     weights = given.get("sample_weight")
     if weights is not None:
         weights = _check_sample_weight(weights, X, dtype=float, ensure_non_negative=True)
@@ -57,20 +56,3 @@ def read_metadata(
             stacklevel=4,
         )
     return FitMetadata(groups, groups, weights, True, weighs_score, False)
-
-
-def read_groups(groups: Any, n_rows: int, owner: str) -> np.ndarray:
-    """Return the code of each row's group, (n_rows,)."""
-    array = np.asarray(groups)
-    if array.shape != (n_rows,):
-        raise InputError(
-            f"{owner}: groups must hold one label a row, shape ({n_rows},), got {array.shape}."
-        )
-    missing = np.flatnonzero(pd.isna(array) | (array.astype(str) == ""))
-    if missing.size:
-        raise InputError(
-            f"{owner}: groups must hold a label for every row, got {array[missing[0]]!r} in row "
-            f"{missing[0]} ({missing.size} of {n_rows} rows have none); give each row without a "
-            "group one of its own, or leave it out."
-        )
-    return np.unique(array.astype(str) if array.dtype.hasobject else array, return_inverse=True)[1]

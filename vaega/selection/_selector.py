@@ -76,20 +76,22 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         return router
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        owner = type(self).__name__
+        owner, given = type(self).__name__, X
         check_classifier(self.estimator, owner)
         try:
             X, y = validate_data(
                 self,
-                X,
+                given,
                 y,
                 accept_sparse="csr",
                 ensure_min_samples=2,
                 ensure_all_finite="allow-nan" if allows_nan(self.estimator) else True,
             )
         except ValueError as error:
-            check_numeric(X, owner)  # scikit-learn names no column
+            check_numeric(given, owner)  # scikit-learn names no column
             raise error
+        if X.dtype.kind in "OSU":  # as it comes of a polars DataFrame with text
+            check_numeric(given, owner)
         check_classification_targets(y)
         if len(np.unique(y)) < 2:
             raise InputError(
