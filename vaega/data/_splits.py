@@ -217,9 +217,9 @@ def encode_groups(groups: Any, n_rows: int, *, owner: str) -> np.ndarray:
     missing = np.flatnonzero(pd.isna(values) | (values.astype(str) == ""))
     if missing.size:
         raise DataError(
-            f"{owner}: groups must have a value for every row, got {values.tolist()[missing[0]]!r} in row "
-            f"{missing[0]} ({missing.size} of {n_rows} rows have none); leave such a row out, or "
-            "give it a group of its own."
+            f"{owner}: groups must have a value for every row, got "
+            f"{values.tolist()[missing[0]]!r} in row {missing[0]} ({missing.size} of {n_rows} rows "
+            "have none); leave such a row out, or give it a group of its own."
         )
     plain = values.astype(str) if values.dtype.hasobject else values
     return np.asarray(np.unique(plain, return_inverse=True)[1])

@@ -598,7 +598,7 @@ default="one_standard_error"
         -------
         pandas.DataFrame
             One row a feature, by `ranking_`: ``name``, ``selected``, ``ranking``, ``votes`` (see
-            `frequencies_`), and its rank by each ranker of the guide and each candidate.
+            `frequencies_`), and ``rank_...`` by each ranker of the guide and each candidate.
 
         Examples
         --------
@@ -609,7 +609,7 @@ default="one_standard_error"
         ...     GaussianNB(), n_searches=2, n_generations=3, random_state=0
         ... ).fit(X, y)
         >>> table = selector.summary()
-        >>> len(table), bool(table["selected"].iloc[0]), "f_classif" in table
+        >>> len(table), bool(table["selected"].iloc[0]), "rank_f_classif" in table
         (13, True, True)
         """
         check_is_fitted(self, "support_")
@@ -621,7 +621,7 @@ default="one_standard_error"
                 "votes": self.frequencies_,
             }
         )
-        table = table.join(self.ranks_.set_axis(table.index) if len(self.ranks_) else self.ranks_)
+        table = table.join(self.ranks_.add_prefix("rank_"))
         return table.sort_values("ranking", kind="stable", ignore_index=True)
 
     def _names(self) -> np.ndarray:
