@@ -492,7 +492,8 @@ def fit_autoencoder(
     state = calibrate(state, frame, residuals, settings, sigma, seed=seed)
     remarks = fit_remarks(history, settings, data)
     measured = (state, codecs, frame, splits, residuals, history, settings, remarks)
-    report = partial(measure_fit, *measured, seed=seed)
+    members = None if groups is None else groups[order]
+    report = partial(measure_fit, *measured, seed=seed, groups=members)
     return dataclasses.replace(state, codec=frame.wide_codec(codec)), report, history, remarks
 
 

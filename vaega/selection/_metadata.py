@@ -44,7 +44,8 @@ def read_metadata(
         asked = process_routing(selector, "fit", **given)
         weighs_fit = "sample_weight" in asked.estimator.fit
         weighs_score = "sample_weight" in asked.scorer.score
-        split_groups = groups if "groups" in asked.splitter.split else None
+        # Splits that are given as such ask for nothing.
+        split_groups = groups if "splitter" in asked and asked.splitter.split else None
         return FitMetadata(groups, split_groups, weights, weighs_fit, weighs_score, True)
     if weights is None:
         return FitMetadata(groups, groups, None, False, False, False)
