@@ -410,6 +410,7 @@ def describe_generator(trial: "Trial", sampler: Any, preparation: Preparation) -
                 y,
                 X_test=fitted.transform(trial.X[split.test]),
                 y_test=trial.y[split.test],
+                groups=None if trial.groups is None else trial.groups[split.train],
                 n_synthetic=max(2 * len(np.unique(y)), min(max(_FEWEST, len(X)), _MOST)),
                 seed=seed,
             )
