@@ -58,23 +58,6 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
     # folds keep groups together, and who reads the weights says the router.
     __metadata_request__fit = {"sample_weight": True, "groups": True}  # noqa: RUF012
 
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Return who gets the metadata of `fit`: the estimator, the scorer and the splitter.
-
-        Returns
-        -------
-        sklearn.utils.metadata_routing.MetadataRouter
-        """
-        fit = {method: MethodMapping().add(caller="fit", callee=method) for method in _ROUTED}
-        router = MetadataRouter(owner=self).add_self_request(self)
-        router.add(estimator=self.estimator, method_mapping=fit["fit"])
-        scorer = check_scoring(self.estimator, scoring=self.scoring)
-        router.add(scorer=scorer, method_mapping=fit["score"])
-        if self.cv is None or isinstance(self.cv, int | np.integer) or hasattr(self.cv, "split"):
-            splitter = check_cv(self.cv, classifier=True)
-            router.add(splitter=splitter, method_mapping=fit["split"])
-        return router
-
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         owner, given = type(self).__name__, X
         check_classifier(self.estimator, owner)
@@ -590,6 +573,23 @@ default="one_standard_error"
             result = search.run(inner)
         self._set_fitted(result)
         return self
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who gets the metadata of `fit`: the estimator, the scorer and the splitter.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+        """
+        fit = {method: MethodMapping().add(caller="fit", callee=method) for method in _ROUTED}
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router.add(estimator=self.estimator, method_mapping=fit["fit"])
+        scorer = check_scoring(self.estimator, scoring=self.scoring)
+        router.add(scorer=scorer, method_mapping=fit["score"])
+        if self.cv is None or isinstance(self.cv, int | np.integer) or hasattr(self.cv, "split"):
+            splitter = check_cv(self.cv, classifier=True)
+            router.add(splitter=splitter, method_mapping=fit["split"])
+        return router
 
     def summary(self) -> pd.DataFrame:
         """Return what the search says of each feature, the selected ones first.
