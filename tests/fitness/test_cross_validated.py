@@ -18,7 +18,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from vaega.core.errors import InputError
-from vaega.fitness._cross_validated import _PROBE, CrossValidatedFitness, prepare_folds
+from vaega.fitness._cross_validated import (
+    _PROBE,
+    CrossValidatedFitness,
+    count_by_class,
+    prepare_folds,
+)
 
 ACCURACY = get_scorer("accuracy")
 
@@ -177,6 +182,15 @@ def test_a_sampler_that_fails_is_named_with_fold_and_classes(two_clouds):
         r"\(20 of class 0, 20 of class 1\): too few neighbours\.$",
     ):
         prepare_folds(*two_clouds, splits, sampler=Failing(), seed=0)
+
+
+def test_classes_are_named_where_names_are_known(folds, masks):
+    names = ("healthy", "ill")
+    fitness = CrossValidatedFitness(Strange("fail"), folds, ACCURACY, class_names=names)
+    with pytest.raises(InputError, match=r"\(fit rows: 20 of class healthy, 20 of class ill\)"):
+        fitness(masks)
+    many = count_by_class(np.repeat(np.arange(6), [5, 1, 4, 2, 3, 6]))
+    assert many == ("1 of class 1, 2 of class 3, 3 of class 4, 4 of class 2 and 2 more classes")
 
 
 def test_groups_go_to_samplers_that_take_them(two_clouds):

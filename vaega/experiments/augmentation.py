@@ -182,6 +182,7 @@ class _CandidateValidation:
                 sampler=sampler,
                 seed=seed,
                 groups=self.trial.groups,
+                class_names=self.trial.split.class_names,
             )
             both, real = (fold.X_fit, fold.y_fit), (fold.X_fit[: len(fit)], fold.y_fit[: len(fit)])
             if sampler is None:

@@ -171,6 +171,7 @@ def _inner_validation(
         n_jobs=n_jobs,
         engine=config.fitness.engine,
         device=config.fitness.device,
+        class_names=trial.split.class_names,
     )
 
 
@@ -262,7 +263,13 @@ def score_heldout(
     fit_rows = [(X, y)]
     if sampler is not None and rows != "real":
         both = augment(
-            X, y, sampler, seed=derive_seed(trial.seed, "final sampler"), groups=trial.groups
+            X,
+            y,
+            sampler,
+            seed=derive_seed(trial.seed, "final sampler"),
+            groups=trial.groups,
+            where=" of the final model",
+            class_names=trial.split.class_names,
         )
         fit_rows = [both, (X, y)] if rows == "both" else [both]
     features = columns[fitted.columns_]

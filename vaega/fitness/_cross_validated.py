@@ -73,6 +73,7 @@ def prepare_fold(
     sample_weight: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     where: str = "",
+    class_names: Sequence[str] | None = None,
 ) -> Fold:
     """Fit preparation and sampler on the fit rows, and on nothing else.
 
@@ -98,6 +99,8 @@ def prepare_fold(
         Rows that belong together, for samplers whose ``fit_resample`` takes ``groups``.
     where : str, default=""
         What fold this is, for a message of the sampler.
+    class_names : sequence of str, optional
+        Names of the labels 0, 1, ... in such a message.
 
     Returns
     -------
@@ -134,6 +137,7 @@ def prepare_fold(
             seed=derive_seed(seed, "sampler"),
             groups=members,
             where=where,
+            class_names=class_names,
         )
     n_real = len(X_fit) if sampler is None else _count_real(X_real, X_fit)
     fold = Fold(X_fit, y_fit, X_validate, y[validate_rows], columns, n_real)
@@ -170,8 +174,9 @@ def augment(
     seed: int,
     groups: np.ndarray | None = None,
     where: str = "",
+    class_names: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows a sampler makes of `X`, with a clone of it; `where` is for messages."""
+    """Return the rows that a clone of a sampler makes of `X`; its errors say `where` it was."""
     if not hasattr(sampler, "fit_resample") or isinstance(sampler, type):
         raise InputError(
             f"sampler: must be an instance with the method fit_resample, got {sampler!r}."
@@ -187,7 +192,7 @@ def augment(
             raise  # of a parameter, or a package that is missing: no fault of the rows
         raise InputError(
             f"{type(sampler).__name__}: cannot add rows to the {len(y)} fit rows{where} "
-            f"({count_by_class(y)}): {_without_owner(error, sampler)}."
+            f"({count_by_class(y, class_names)}): {_without_owner(error, sampler)}."
         ) from error
 
 
@@ -206,6 +211,7 @@ def prepare_folds(
     n_jobs: int | None = None,
     sample_weight: np.ndarray | None = None,
     groups: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> list[Fold]:
     """Prepare all inner folds, the costly ones (a generator to train in each) side by side.
 
@@ -225,6 +231,8 @@ def prepare_folds(
         Weights of the training rows.
     groups : numpy.ndarray of int, shape (n_rows,), optional
         Rows that belong together, see `prepare_fold`.
+    class_names : sequence of str, optional
+        Names of the labels 0, 1, ... in messages.
 
     Returns
     -------
@@ -262,6 +270,7 @@ def prepare_folds(
             sample_weight=sample_weight,
             groups=groups,
             where=f" of fold {index + 1}",
+            class_names=class_names,
         )
         for index, (fit_rows, validate_rows) in enumerate(splits)
     ]
@@ -485,6 +494,7 @@ class Task:
     spec: EngineSpec | None  # The engine that computes the classifier, if one does
     feature_names: np.ndarray | None = None  # (n_features,), where the classifier wants DataFrames
     is_routed: bool = False  # Whether weights go where scikit-learn's metadata routing says
+    class_names: Sequence[str] | None = None  # Of the labels 0, 1, ..., for messages
 
 
 @dataclass(frozen=True, eq=False)
@@ -542,6 +552,8 @@ class CrossValidatedFitness:
         A classifier made of pipelines or column transformers gets DataFrames with these columns.
     is_routed : bool, default=False
         Whether a pipeline is given weights as scikit-learn's metadata routing does it.
+    class_names : sequence of str, optional
+        Names of the labels 0, 1, ... in messages.
 
     Notes
     -----
@@ -574,6 +586,7 @@ class CrossValidatedFitness:
     error_score: float | str = "raise"
     feature_names: np.ndarray | None = None
     is_routed: bool = False
+    class_names: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         self._n_features = max(int(fold.columns.max()) + 1 for fold in self.folds)
@@ -761,6 +774,7 @@ class CrossValidatedFitness:
             spec,
             self._names,
             self.is_routed,
+            self.class_names,
         )
         if spec is None:
             return self._distribute(evaluate_singly, masks, None, task)
@@ -1008,12 +1022,14 @@ def _score(fold: Fold, index: int, mask: np.ndarray, digest: str, task: Task) ->
     except MemoryError:  # says nothing of the mask
         raise
     except Exception as error:
-        raise CannotScoreMask(_failure(estimator, columns.size, fold, index, error)) from error
+        reason = first_line(error).rstrip(".")
+        raise CannotScoreMask(_failure(columns.size, fold, index, task, reason)) from error
     if not np.isfinite(score):
         reason = f"the score is {score}"
         if len(present := np.unique(fold.y_validate)) == 1:
-            reason = f"the validate rows are of one class, {present[0]!s}, and {reason}"
-        raise CannotScoreMask(_failure(estimator, columns.size, fold, index, reason))
+            name = _name_of(present[0], task.class_names)
+            reason = f"the validate rows are of one class, {name}, and {reason}"
+        raise CannotScoreMask(_failure(columns.size, fold, index, task, reason))
     return score
 
 
@@ -1042,19 +1058,22 @@ def _score_weights(fold: Fold) -> dict[str, np.ndarray]:
     return {} if fold.weight_validate is None else {"sample_weight": fold.weight_validate}
 
 
-def _failure(estimator: Any, n_columns: int, fold: Fold, index: int, reason: Any) -> str:
-    first = first_line(reason).rstrip(".")
+def _failure(n_columns: int, fold: Fold, index: int, task: Task, reason: str) -> str:
     return (
-        f"{type(estimator).__name__}: cannot be fitted and scored on {n_columns} features, "
+        f"{type(task.estimator).__name__}: cannot be fitted and scored on {n_columns} features, "
         f"{len(fold.y_fit)} fit rows and {len(fold.y_validate)} validate rows, fold {index + 1} "
-        f"(fit rows: {count_by_class(fold.y_fit)}): {first}."
+        f"(fit rows: {count_by_class(fold.y_fit, task.class_names)}): {reason}."
     )
 
 
-def count_by_class(y: np.ndarray) -> str:
+def _name_of(label: Any, class_names: Sequence[str] | None) -> str:
+    return str(label if class_names is None else class_names[int(label)])
+
+
+def count_by_class(y: np.ndarray, class_names: Sequence[str] | None = None) -> str:
     """Return how many rows each class has, for a message: the smallest classes first."""
     labels, counts = np.unique(y, return_counts=True)
-    order = np.argsort(counts, kind="stable")
-    named = [f"{counts[index]} of class {labels[index]!s}" for index in order[:_NAMED_CLASSES]]
-    n_more = len(order) - len(named)
+    order = np.argsort(counts, kind="stable")[:_NAMED_CLASSES]
+    named = [f"{counts[k]} of class {_name_of(labels[k], class_names)}" for k in order]
+    n_more = len(labels) - len(named)
     return ", ".join(named) + (f" and {n_more} more classes" if n_more else "")

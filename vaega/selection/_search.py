@@ -197,6 +197,7 @@ class InnerValidation:
     engine: str = "auto"  # See `CrossValidatedFitness`
     device: str = "cpu"  # See `CrossValidatedFitness`
     error_score: float | str = float("nan")  # See `CrossValidatedFitness`
+    class_names: Sequence[str] | None = None  # Of the labels 0, 1, ..., for messages
 
     @property
     def n_features(self) -> int:
@@ -264,6 +265,7 @@ class InnerValidation:
             n_jobs=self.n_jobs,
             sample_weight=self.sample_weight,
             groups=self.groups,
+            class_names=self.class_names,
         )
         if not self.weighs_fit:
             folds = [replace(fold, weight_fit=None) for fold in folds]
@@ -287,6 +289,7 @@ class InnerValidation:
             error_score=self.error_score,
             feature_names=self.feature_names,
             is_routed=self.is_routed,
+            class_names=self.class_names,
         )
 
 
