@@ -59,8 +59,13 @@ class Augmentation:
     record: dict[str, Any]
 
 
-def candidate_arms(arm: ArmConfig, n_rows: int) -> list[ArmConfig]:
-    """Return what an arm whose generator or amount is "auto" may come to, nothing at all first."""
+def candidate_arms(
+    arm: ArmConfig, n_rows: int, n_independent: int | None = None
+) -> list[ArmConfig]:
+    """Return what an arm whose generator or amount is "auto" may come to, nothing at all first.
+
+    `n_independent` counts groups where rows belong together: these say whether rows are few.
+    """
     assert arm.generator is not None
     generators = [arm.generator]
     if arm.generator.is_auto:
@@ -69,7 +74,8 @@ def candidate_arms(arm: ArmConfig, n_rows: int) -> list[ArmConfig]:
     if others is None:
         others = tuple(GeneratorConfig.model_validate({"kind": kind}) for kind in _OTHERS)
     generators += [other for other in others if other not in generators]
-    multiples = _MULTIPLES_OF_FEW if n_rows < FEW_ROWS else _MULTIPLES
+    few = (n_rows if n_independent is None else n_independent) < FEW_ROWS
+    multiples = _MULTIPLES_OF_FEW if few else _MULTIPLES
     amounts = [arm.n_synthetic]
     if arm.n_synthetic == "auto":
         amounts = [max(1, round(multiple * n_rows)) for multiple in multiples]
@@ -83,7 +89,7 @@ def select_augmentation(
     config: ExperimentConfig, trial: Trial, arm: ArmConfig, options: TrialOptions, n_classes: int
 ) -> Augmentation:
     """Return the simplest candidate within one standard error of the best on inner folds."""
-    arms = candidate_arms(arm, len(trial.y))
+    arms = candidate_arms(arm, len(trial.y), trial.n_independent)
     validation = _CandidateValidation(config, trial, n_classes)
     with _cache_folder(options.cache) as cache:
         samplers = [
@@ -150,7 +156,7 @@ class _CandidateValidation:
         Of shape (3, n_rows), in the order of `EFFECTS`.
         """
         n_rows = len(self.trial.y)
-        n_repeats = _REPEATS_OF_FEW if n_rows < FEW_ROWS else _REPEATS
+        n_repeats = _REPEATS_OF_FEW if self.trial.n_independent < FEW_ROWS else _REPEATS
         tasks = []
         for repeat in range(n_repeats):
             seed = derive_seed(self.trial.seed, "gate", repeat)
@@ -175,6 +181,8 @@ class _CandidateValidation:
                 preparation=Preprocessor(list(self.config.preprocess)),
                 sampler=sampler,
                 seed=seed,
+                groups=self.trial.groups,
+                class_names=self.trial.split.class_names,
             )
             both, real = (fold.X_fit, fold.y_fit), (fold.X_fit[: len(fit)], fold.y_fit[: len(fit)])
             if sampler is None:

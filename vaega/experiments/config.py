@@ -31,6 +31,7 @@ from vaega.data._dataset import Dataset
 from vaega.data._sources import load_dataset
 from vaega.data._steps import check_steps
 from vaega.experiments.controls import arms_by_a_word, check_regulariser
+from vaega.experiments.intervals import LEAVING_OUT
 from vaega.experiments.old_names import OF_ARM, OF_EXPERIMENT, with_new_names
 from vaega.experiments.protocols import PROTOCOLS, make_protocol
 from vaega.experiments.registry import (
@@ -260,11 +261,19 @@ class DatasetConfig(Section):
         )
 
 
+_OUTER_ALIASES = {"loo": "leave-one-out", "logo": "leave-one-group-out"} | {
+    name: name for name in LEAVING_OUT
+}
+
+
 class ProtocolConfig(Section):
     """Which rows fitness and test are computed on; see `vaega.experiments.protocols`."""
 
     kind: str = "honest"
-    outer: Literal["official", "holdout", "kfold"] = "holdout"
+    outer: Annotated[
+        Literal["official", "holdout", "kfold", "leave-one-out", "leave-one-group-out"],
+        BeforeValidator(lambda name: _OUTER_ALIASES.get(str(name).replace("_", "-"), name)),
+    ] = "holdout"
     inner_folds: Annotated[int, Field(strict=True, ge=2)] = 5
     test_size: Fraction = 0.3
     n_splits: Annotated[int, Field(strict=True, ge=2)] = 5
@@ -287,6 +296,8 @@ class ProtocolConfig(Section):
             raise ValueError(f"{key} has no effect with outer: {self.outer}; remove it")
         for key in sorted(self.idle_keys() & self.model_fields_set):
             raise ValueError(f"{key} has no effect with kind: {self.kind}; remove it")
+        if self.outer in LEAVING_OUT and self.is_transductive:
+            raise ValueError(f"outer: {self.outer} needs kind: honest, got kind: {self.kind}")
         return self
 
     def idle_keys(self) -> set[str]:

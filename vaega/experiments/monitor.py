@@ -284,6 +284,7 @@ def measure_run(config: "ExperimentConfig", dataset: "Dataset") -> RunLength:
     """Return how many searches and generations each run of an experiment has."""
     trials = list(make_protocol(config.protocol).trials(dataset, config.seed_list()[0]))
     n_rows, n_features = trials[0].X.shape
+    n_rows = getattr(trials[0], "n_independent", n_rows)
     settings = config.search.settings().resolved(n_rows=n_rows, n_features=n_features)
     return RunLength(len(trials) * int(settings.n_searches), int(settings.n_generations))
 

@@ -16,6 +16,7 @@ from vaega.evolution._evolution import Callback
 from vaega.experiments.augmentation import candidate_arms
 from vaega.experiments.config import ExperimentConfig
 from vaega.experiments.monitor import Observer
+from vaega.experiments.pooling import pool_trials
 from vaega.experiments.protocols import Trial, TrialOptions, make_protocol
 from vaega.experiments.registry import make_sampler
 from vaega.experiments.runner import ExecutionOptions, Worker, complete
@@ -159,6 +160,8 @@ class ExperimentWorker(Worker):
                 describe=self.describe and first and index == 0,
             )
             results.append(result)
+        if getattr(trial, "is_pooled", False):
+            return pool_trials(results, self.config.fitness.metric)
         return results
 
     def record_value(self, run: Run, result: RunResult) -> None:

@@ -358,6 +358,8 @@ def heldout_intervals(records: Mapping[str, Sequence[RunRecord]]) -> dict[str, I
 
 
 def _interval_of(records: Sequence[RunRecord]) -> Interval:
+    if any((record.metrics or {}).get("pooled") for record in records):
+        return NONE
     settings = records[0].config
     share = overlap_share(settings["protocol"])
     trials = [(record.metrics or {})["trials"] for record in records]
@@ -417,6 +419,7 @@ def _metrics(
         "seconds": seconds,
         "trials": trials,
         "warnings": dict(warned),
+        **({"pooled": True} if results[0].is_pooled else {}),
         **_records(results),
     }
 

@@ -166,8 +166,12 @@ def measure_fit(
     remarks: list[str],
     *,
     seed: int,
+    groups: np.ndarray | None = None,
 ) -> FitReport:
-    """Return the figures of a fit whose `codecs` were each validated on the rows of a split."""
+    """Return the figures of a fit whose `codecs` were each validated on the rows of a split.
+
+    `groups` (n,) are rows that belong together, for the references.
+    """
     data = frame.data
     generated = _generated_variance(state, frame, derive_rng(seed, "report"))
     heldout = [index for _, index in splits]
@@ -178,7 +182,9 @@ def measure_fit(
         kl = sum(_kl(codec, data, index) for codec, index in pairs) / n_heldout
     density = _expected_density(state, frame, pairs, residuals, seed=seed)
     real = frame.data_variance().sum()
-    likelihood, references = heldout_densities(state, codecs, frame, splits, seed=seed)
+    likelihood, references = heldout_densities(
+        state, codecs, frame, splits, seed=seed, groups=groups
+    )
     return FitReport(
         n_training=len(data) if len(splits) > 1 else len(data) - n_heldout,
         n_heldout=n_heldout,
@@ -247,6 +253,7 @@ def heldout_densities(
     splits: Sequence[Split],
     *,
     seed: int,
+    groups: np.ndarray | None = None,
 ) -> tuple[float | None, dict[str, float]]:
     """Return mean log densities of held-out rows, whatever their class, in nats a row."""
     if not state.codec.has_prior or not state.codec.likelihood.has_sigma:
@@ -259,7 +266,7 @@ def heldout_densities(
         total += _network_density(dense, rows, seed) + constant * len(rows)
     if data.values.size > MOST_ENTRIES:
         return total / n_rows, {}
-    parts = [_reference_densities(data, *split, seed=seed) for split in splits]
+    parts = [_reference_densities(data, *split, groups, seed=seed) for split in splits]
     means = {name: sum(part[name] for part in parts) / n_rows for name in parts[0]}
     return total / n_rows, means
 
@@ -276,12 +283,18 @@ def _network_density(state: FittedState, rows: np.ndarray, seed: int) -> float:
 
 
 def _reference_densities(
-    data: TrainingData, training: np.ndarray, heldout: np.ndarray, *, seed: int
+    data: TrainingData,
+    training: np.ndarray,
+    heldout: np.ndarray,
+    groups: np.ndarray | None,
+    *,
+    seed: int,
 ) -> dict[str, float]:
     rows, codes = torch.from_numpy(data.with_nan(training)), torch.from_numpy(data.codes[training])
     heldout_rows, share = data.with_nan(heldout), data.class_priors
     # A column that varies in all rows may be constant in these, or have no entry.
-    latent, _ = choose_latent(fill_in(rows), rng=derive_rng(seed, "reference"))
+    members = None if groups is None else np.unique(groups[training], return_inverse=True)[1]
+    latent, _ = choose_latent(fill_in(rows), rng=derive_rng(seed, "reference"), groups=members)
     components = fit_components(rows, latent)
     principal = LinearCodec(components.weights, components.mean[None], components.sigma, np.ones(1))
     pooled = fit_pooled(rows, codes, len(share))

@@ -10,6 +10,7 @@ from torch import Tensor
 from vaega.core.checks import check_count, check_flag
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, draw_seed
+from vaega.data._splits import encode_groups
 from vaega.generative._base import GenerativeModel
 from vaega.generative._calibration import report_rows
 from vaega.generative._data import (
@@ -48,7 +49,7 @@ class ClosedForm(GenerativeModel):
     standardize: bool = True
     random_state: Any = None
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, groups: Any = None) -> Self:
         """Estimate the model.
 
         Parameters
@@ -57,6 +58,8 @@ class ClosedForm(GenerativeModel):
             At least three rows; NaN where missing.
         y : array-like of shape (n_samples,), optional
             Class labels.
+        groups : array-like of shape (n_samples,), optional
+            Rows that belong together: they are held out together.
 
         Returns
         -------
@@ -73,6 +76,7 @@ class ClosedForm(GenerativeModel):
         standardize = check_flag(self.standardize, "standardize", owner=owner)
         self._check_settings()
         X, y = self._validated(X, y)
+        members = None if groups is None else encode_groups(groups, len(X), owner=owner)
         if not standardize:
             check_size(X, MOST_DOUBLE, owner=owner)
         self.seed_ = draw_seed(self.random_state)
@@ -80,7 +84,7 @@ class ClosedForm(GenerativeModel):
         scaling = Scaling.fitted(X, owner=owner, standardize=standardize)
         rows = scaling.forward(X)
         with one_torch_thread():
-            codec, heldout = self._codec(torch.from_numpy(rows), codes)
+            codec, heldout = self._codec(torch.from_numpy(rows), codes, members)
             self.state_ = _fitted_state(codec, scaling, rows, codes)
             self.report_ = _report(self.state_, rows, codes, heldout, self.seed_)
         self.history_ = History()
@@ -94,7 +98,9 @@ class ClosedForm(GenerativeModel):
     def _check_settings(self) -> None:
         """Raise for a parameter that breaks its rule."""
 
-    def _codec(self, rows: Tensor, codes: np.ndarray) -> tuple[LinearCodec, float]:
+    def _codec(
+        self, rows: Tensor, codes: np.ndarray, groups: np.ndarray | None
+    ) -> tuple[LinearCodec, float]:
         """Return the fitted codec, and the log density of rows that took no part in a fit."""
         raise NotImplementedError
 
@@ -163,10 +169,12 @@ class ProbabilisticPCA(ClosedForm):
             raise InputError.of("ProbabilisticPCA", "latent", rule, self.latent)
         check_count(self.latent, "latent", owner="ProbabilisticPCA")
 
-    def _codec(self, rows: Tensor, codes: np.ndarray) -> tuple[LinearCodec, float]:
+    def _codec(
+        self, rows: Tensor, codes: np.ndarray, groups: np.ndarray | None
+    ) -> tuple[LinearCodec, float]:
         requested = None if isinstance(self.latent, str) else int(self.latent)
         rng = derive_rng(self.seed_, "folds")
-        latent, heldout = choose_latent(fill_in(rows), latent=requested, rng=rng)
+        latent, heldout = choose_latent(fill_in(rows), latent=requested, rng=rng, groups=groups)
         fitted = fit_components(rows, latent)
         share = np.bincount(codes) / len(codes)
         return LinearCodec(fitted.weights, fitted.mean[None], fitted.sigma, share), heldout
@@ -213,14 +221,16 @@ class ClassGaussian(ClosedForm):
 
     sees_labels = True
 
-    def _codec(self, rows: Tensor, codes: np.ndarray) -> tuple[LinearCodec, float]:
+    def _codec(
+        self, rows: Tensor, codes: np.ndarray, groups: np.ndarray | None
+    ) -> tuple[LinearCodec, float]:
         classes, share = torch.from_numpy(codes), np.bincount(codes) / len(codes)
 
         def fit(index: np.ndarray, **settings: int) -> LinearCodec:
             fitted = fit_pooled(rows[index], classes[index], len(share), **settings)
             return LinearCodec(fitted.weights, fitted.means, fitted.variances.sqrt(), share)
 
-        folds = draw_folds(len(rows), derive_rng(self.seed_, "folds"))
+        folds = draw_folds(len(rows), derive_rng(self.seed_, "folds"), groups)
         total = 0.0
         for fold in folds:
             codec = fit(np.setdiff1d(np.arange(len(rows)), fold), max_steps=FOLD_STEPS)

@@ -236,6 +236,39 @@ def class_means(
     return means
 
 
+def grouped_splits(
+    codes: np.ndarray,
+    groups: np.ndarray,
+    fraction: float,
+    *,
+    crossed: bool,
+    rng: np.random.Generator,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return `validation_splits` that hold out whole groups (n,), each by its commonest class.
+
+    No class is held out as a whole where it has rows of two groups; where this leaves no group to
+    hold out, rows are.
+    """
+    table = np.zeros((int(groups.max()) + 1, int(codes.max()) + 1), dtype=int)
+    np.add.at(table, (groups, codes), 1)
+    splits = []
+    if len(table) > 2:
+        parts = validation_splits(table.argmax(axis=1), fraction, crossed=crossed, rng=rng)
+        splits = [_rows_of_groups(table, groups, heldout) for _, heldout in parts]
+    if not splits or not all(heldout.size for _, heldout in splits):
+        return validation_splits(codes, fraction, crossed=crossed, rng=rng)
+    return splits
+
+
+def _rows_of_groups(
+    table: np.ndarray, groups: np.ndarray, heldout: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    trained = np.delete(table, heldout, axis=0).any(axis=0)
+    kept = heldout[~(table[heldout][:, ~trained] > 0).any(axis=1)]
+    out = np.isin(groups, kept)
+    return np.flatnonzero(~out), np.flatnonzero(out)
+
+
 def validation_splits(
     codes: np.ndarray, fraction: float, *, crossed: bool, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, derive_seed, draw_seed
+from vaega.data._splits import encode_groups
 from vaega.generative._base import GenerativeModel
 from vaega.generative._calibration import (
     blocks_of,
@@ -33,6 +34,7 @@ from vaega.generative._data import (
     TrainingData,
     check_size,
     encode_labels,
+    grouped_splits,
     validation_splits,
 )
 from vaega.generative._networks import (
@@ -138,7 +140,14 @@ class BaseAutoencoder(GenerativeModel):
         """
         return cls(**(find_preset(name, owner=cls.__name__) | changes))
 
-    def fit(self, X: Any, y: Any = None, *, callback: Callback | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        callback: Callback | None = None,
+    ) -> Self:
         """Train on rows, stop on the part of them that is held out, calibrate the noise.
 
         Parameters
@@ -147,6 +156,9 @@ class BaseAutoencoder(GenerativeModel):
             At least three rows; NaN where a value is missing.
         y : array-like of shape (n_samples,), optional
             Class labels.
+        groups : array-like of shape (n_samples,), optional
+            Rows that belong together: they are held out together, and few groups count as few
+            rows.
         callback : callable, optional
             Called as ``callback(epoch, history)`` after each epoch, counted from 0, with what
             `history_` will hold; training ends when it returns True.
@@ -173,6 +185,7 @@ class BaseAutoencoder(GenerativeModel):
         X, y = self._validated(X, y)
         seed = draw_seed(self.random_state)
         owner = type(self).__name__
+        members = None if groups is None else encode_groups(groups, len(X), owner=owner)
         classes, codes = encode_labels(y, len(X), required=self.sees_labels, owner=owner)
         weights = self._class_weights(settings.class_weight, classes, codes)
         if weights is not None and (weights == 1.0).all():
@@ -185,6 +198,7 @@ class BaseAutoencoder(GenerativeModel):
                 labelled=classes is not None,
                 seed=seed,
                 class_weights=weights,
+                groups=members,
                 callback=callback,
             )
         self.seed_, self.classes_ = seed, classes
@@ -446,6 +460,7 @@ def fit_autoencoder(
     labelled: bool,
     seed: int,
     class_weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
     callback: Callback | None = None,
 ) -> tuple[FittedState, Callable[[], FitReport], History, list[str]]:
     """Fit everything an autoencoder learns of rows (n, n_features) and their class codes (n,).
@@ -455,7 +470,7 @@ def fit_autoencoder(
     if not settings.standardize:
         check_size(X, MOST_SINGLE, owner=settings.owner)
     scaling = Scaling.fitted(X, owner=settings.owner, standardize=settings.standardize)
-    splits, order = _split(codes, settings, derive_rng(seed, "split"))
+    splits, order = _split(codes, groups, settings, derive_rng(seed, "split"))
     data = TrainingData.of(X, codes, scaling, labelled=labelled, order=order)
     settings.training.objective.likelihood.check_entries(data.values, owner=settings.owner)
     frame = frame_of(data, settings)
@@ -477,19 +492,27 @@ def fit_autoencoder(
     state = calibrate(state, frame, residuals, settings, sigma, seed=seed)
     remarks = fit_remarks(history, settings, data)
     measured = (state, codecs, frame, splits, residuals, history, settings, remarks)
-    report = partial(measure_fit, *measured, seed=seed)
+    members = None if groups is None else groups[order]
+    report = partial(measure_fit, *measured, seed=seed, groups=members)
     return dataclasses.replace(state, codec=frame.wide_codec(codec)), report, history, remarks
 
 
 def _split(
-    codes: np.ndarray, settings: FitSettings, rng: np.random.Generator
+    codes: np.ndarray,
+    groups: np.ndarray | None,
+    settings: FitSettings,
+    rng: np.random.Generator,
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
     """Return training and validation indices, once or twice, and the order of rows they refer to.
 
     With one split the rows that train come first, so that neither part has to be copied.
     """
-    crossed = settings.is_crossed(len(codes))
-    splits = validation_splits(codes, settings.validation_fraction, crossed=crossed, rng=rng)
+    fraction = settings.validation_fraction
+    crossed = settings.is_crossed(len(codes) if groups is None else int(groups.max()) + 1)
+    if groups is None:
+        splits = validation_splits(codes, fraction, crossed=crossed, rng=rng)
+    else:
+        splits = grouped_splits(codes, groups, fraction, crossed=crossed, rng=rng)
     if crossed:
         return splits, np.arange(len(codes))
     training, heldout = np.split(np.arange(len(codes)), [len(splits[0][0])])

@@ -4,6 +4,7 @@
 ones in the containers they came in; a subclass draws the rows.
 """
 
+import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -187,6 +188,33 @@ class GenerativeSampler(BaseSampler):
         own = self.model is None or type(self.model).__module__.startswith("vaega.")
         return "threads" if own else None
 
+    def fit_resample(self, X: Any, y: Any, *, groups: Any = None) -> tuple[Any, Any]:
+        """Return the rows given, then as many new ones as the strategy asks for.
+
+        Parameters
+        ----------
+        X, y
+            As `BaseSampler.fit_resample` has them.
+        groups : array-like of shape (n_samples,), optional
+            Rows that belong together, as the spectra of a patient: a model that takes ``groups``
+            holds them out together.
+
+        Returns
+        -------
+        X_resampled, y_resampled
+            In the containers of X and y.
+
+        Raises
+        ------
+        InputError
+            When the strategy does not fit the labels, or rows cannot be drawn.
+        """
+        self._groups = groups
+        try:
+            return super().fit_resample(X, y)
+        finally:
+            del self._groups
+
     def _check_settings(self) -> None:
         if self.model is not None:
             check_model(self.model, "sample", owner="GenerativeSampler")
@@ -217,7 +245,8 @@ class GenerativeSampler(BaseSampler):
             raise InputError(
                 f"GenerativeSampler: cache must be None, 'auto' or a folder, got {self.cache!r}."
             )
-        return fit_model(model, X, y, cache=self.cache)
+        groups = getattr(self, "_groups", None)
+        return fit_model(model, X, y, cache=self.cache, groups=groups)
 
 
 class Bootstrap(BaseSampler):
@@ -507,12 +536,16 @@ class Containers:
             return pd.concat([self.X, new.astype(_float_dtypes(self.X))], ignore_index=True)
         if isinstance(self.X, list):
             return list(self.X) + rows.tolist()
+        if is_polars(self.X):
+            return _behind_polars(self.X, rows)
         original = np.asarray(self.X)
         if original.dtype.kind == "f":
             rows = rows.astype(original.dtype)
         return np.concatenate([original, rows]) if len(rows) else original.copy()
 
     def _labels(self, labels: np.ndarray) -> Any:
+        if is_polars(self.y):
+            return _behind_polars(self.y, labels)
         original = np.asarray(self.y)
         if isinstance(self.y, list) and original.ndim == 1:
             return list(self.y) + labels.tolist()
@@ -528,6 +561,27 @@ class Containers:
             original = original.ravel()
         joined = np.concatenate([original, labels.astype(original.dtype)])
         return joined.tolist() if isinstance(self.y, list) else joined
+
+
+def is_polars(values: Any) -> bool:
+    """Return whether values are a DataFrame or Series of polars, which is not imported for that."""
+    polars = sys.modules.get("polars")
+    return polars is not None and isinstance(values, polars.DataFrame | polars.Series)
+
+
+def _behind_polars(values: Any, added: np.ndarray) -> Any:
+    """Return a DataFrame or Series of polars with rows behind: its floats keep their dtype."""
+    polars: Any = sys.modules["polars"]
+    if isinstance(values, polars.Series):
+        new = polars.Series(values.name, added.tolist()).cast(values.dtype)
+        return polars.concat([values, new])
+    columns = added[:, None] if added.ndim == 1 else added
+    new_frame = polars.DataFrame(
+        {name: columns[:, index].tolist() for index, name in enumerate(values.columns)}
+    )
+    kept = {name: dtype for name, dtype in values.schema.items() if dtype.is_float()}
+    new_frame = new_frame.cast(kept if added.ndim == 2 else dict(values.schema))
+    return polars.concat([values, new_frame], how="vertical_relaxed")
 
 
 def rows_from(X: Any) -> Any:

@@ -54,7 +54,7 @@ class FitSettings:
         return self.training.owner
 
     def is_crossed(self, n: int) -> bool:
-        """Return whether `n` rows are split twice, with other rows held out."""
+        """Return whether `n` rows, or groups of rows, are split twice, with others held out."""
         return n < FEW_ROWS if self.validation == "auto" else self.validation == "crossfit"
 
     def network_sizes(self, n_features: int, n_classes: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The results of an experiment, read back from its folder, and its summary as tables."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.table import Table as TerminalTable
 from vaega.core.tables import TextTable, csv_text, json_records, latex_text
 from vaega.experiments.config import statement_of
 from vaega.experiments.intervals import LEAST_RUNS
+from vaega.experiments.pooling import POOLED_NOTE
 from vaega.experiments.store import (
     RunRecord,
     Store,
@@ -19,6 +21,7 @@ from vaega.experiments.store import (
     measure_agreement,
     summarise,
 )
+from vaega.fitness._memory import FAILED
 from vaega.report._comparison import effect_table, scores_of
 from vaega.report._statistics import format_p_value
 from vaega.selection._stability import StabilityEstimate
@@ -199,11 +202,39 @@ def few_runs_sentences(summary: pd.DataFrame) -> list[str]:
     return [f"Fewer than {LEAST_RUNS} runs have no interval."] if few else []
 
 
+def pooled_sentences(results: Results) -> list[str]:
+    """Say that scores are of the predictions of all trials together, where they are."""
+    runs = [run for runs in results.metrics.values() for run in runs]
+    return [POOLED_NOTE] if any(run.get("pooled") for run in runs) else []
+
+
+def interval_sentences(results: Results) -> list[str]:
+    """Say why scores have no interval, where they have none."""
+    return pooled_sentences(results) or few_runs_sentences(results.summary)
+
+
+def failure_sentences(results: Results) -> list[str]:
+    """Say of each arm on how many masks its classifier failed, where it did."""
+    sentences = []
+    for arm, runs in results.metrics.items():
+        failed = Counter[str]()
+        for run in runs:
+            warned = run.get("warnings", {}).items()
+            failed.update({text: n for text, n in warned if text.startswith(FAILED)})
+        if failed:
+            sentences.append(
+                f"{arm}: the classifier failed on {failed.total()} masks, which count as the "
+                "worst; metrics.json of a run says why."
+            )
+    return sentences
+
+
 def notes_of_summary(results: Results) -> list[str]:
     """Return what a terminal says below the first table."""
     note = [] if results.null.empty else [CHANCE_NOTE]
     summary = results.summary
-    return [*note, *chance_sentences(summary), *few_runs_sentences(summary)]
+    said = [*chance_sentences(summary), *interval_sentences(results), *failure_sentences(results)]
+    return [*note, *said]
 
 
 def _arm_cells(row: pd.Series) -> list[str]:
@@ -267,7 +298,7 @@ def summary_text(results: "Results", kind: str, *, command: str = "") -> str:
     if kind == "csv":
         return csv_text(results.summary)
     statement, table = statement_of(results.config), summary_table(results.summary)
-    few = few_runs_sentences(results.summary)
+    few = interval_sentences(results)
     statement = " ".join([*chance_sentences(results.summary), statement, *few])
     if kind == "latex":
         comments = [statement, *([command] if command else [])]

@@ -83,8 +83,8 @@ class SearchSettings:
         "auto",
         "count",
         BASIC,
-        "searches on subsamples of the rows, whose masks vote; auto is 10 below 300 rows "
-        "(with 10 features or more), otherwise 1, a single search on all rows",
+        "searches on subsamples of the rows, whose masks vote; auto is 10 below 300 rows, or "
+        "groups of rows (with 10 features or more), otherwise 1, a single search on all rows",
     )
     max_features: int | None = _setting(None, "count", BASIC, "most features of a mask")
     guide: Any = _setting(
@@ -288,7 +288,7 @@ class SearchSettings:
         Parameters
         ----------
         n_rows, n_features : int
-            Of the training rows.
+            Training rows that do not belong together (groups, where there are any), and features.
 
         Returns
         -------

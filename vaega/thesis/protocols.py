@@ -270,7 +270,7 @@ class _TrialRun:
             n_scored=evaluations.n_scored,
             n_searches=1,
             agreement=None,
-            warnings=dict(evaluations.warnings),
+            warnings=dict(evaluations.complaints),
             extra=figures,
         )
 
