@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from vaega.core.checks import check_choice
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed, draw_seed, seed_unset
+from vaega.generative._data import dense_rows
 from vaega.generative._density import KINDS, REFERENCES
 from vaega.generative._registry import check_model, default_model
 
@@ -103,7 +104,9 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
             methods = ("score_samples",) if self.kind == "likelihood" else ()
             check_model(self.model, "anomaly_scores", *methods, owner=OWNER)
         model = default_model() if self.model is None else clone(self.model)
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=3, **self._rules())
+        X = validate_data(
+            self, dense_rows(X), dtype=np.float64, ensure_min_samples=3, **self._rules()
+        )
         self.seed_ = draw_seed(self.random_state)
         seed_unset(model, derive_seed(self.seed_, "model"))
         self.model_ = model.fit(X)
@@ -126,7 +129,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
             The model's anomaly scores, negative.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False, **self._rules())
+        X = validate_data(self, dense_rows(X), dtype=np.float64, reset=False, **self._rules())
         return self._scores(X)
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -161,6 +164,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         model = default_model() if self.model is None else self.model
+        tags.input_tags.sparse = True
         tags.input_tags.allow_nan = get_tags(model).input_tags.allow_nan
         return tags
 
