@@ -211,7 +211,7 @@ def match_moments(
     unit_noise = np.concatenate([unit_noise, -unit_noise])
     free = decoded + noise * unit_noise
     means, variance = class_means(free, codes), within_class_variance(free, codes)
-    moves, most = np.zeros_like(means), np.square(noise) + variance
+    moves, most = np.zeros_like(means), np.square(noise) + 2.0 * variance
     for _ in range(MATCHING_ROUNDS):
         rows = kinds.enforce(decoded + moves[codes] + noise * unit_noise)
         moves = moves + means - class_means(rows, codes)
