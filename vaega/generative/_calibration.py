@@ -9,6 +9,7 @@ likelihood beside that of closed forms, and the variance of generated rows over 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ from vaega.generative._training import History, gaussian_kl
 CALIBRATION_ROWS = 512
 REPORT_ROWS, REPORT_ENTRIES = 4096, 1 << 20
 LEAST_OF_A_CLASS = 32
+# Entries, and rows of a class at least, on which noise is brought in line with kinds of columns.
+MATCHED_ENTRIES, LEAST_OF_A_MATCH = 1 << 19, 16
 # Pairs of noise and its negative behind an expectation over the posterior.
 POSTERIOR_PAIRS = 4
 # Entries decoded at once, about: 40 MiB. Smaller arrays come from the heap, which small tensors
@@ -105,7 +108,7 @@ def calibrate(
     codes = codes_drawn(decoded, request)
     return match_kinds(
         state,
-        lambda columns: frame.widen(decoded, columns) + offsets[:, columns][codes],
+        lambda index, columns: frame.widen(decoded[index], columns),
         codes,
         means=frame.widen(data.class_means()),
         variance=frame.data_variance(),
@@ -115,7 +118,7 @@ def calibrate(
 
 def match_kinds(
     state: FittedState,
-    decoded: Callable[[np.ndarray], np.ndarray],
+    decoded: Callable[[Any, np.ndarray], np.ndarray],
     codes: np.ndarray,
     *,
     means: np.ndarray,
@@ -124,16 +127,22 @@ def match_kinds(
 ) -> FittedState:
     """Return `state` with noise and offsets for rows that are kept to the kinds of their columns.
 
-    ``decoded(columns)`` are some columns of decoder means of the classes `codes` (m,), moved to
-    their classes; class means (n_classes, n_varying) and variance (n_varying,) of the fit rows say
-    where these lie.
+    ``decoded(index, columns)`` are decoder means, some rows and columns, of the sorted classes
+    `codes` (m,); class means (n_classes, n_varying) and variance (n_varying,) of the fit rows say
+    where these lie. The more columns have a kind, the fewer rows are looked at.
     """
     if state.kinds is None:
         return state
     kinds, likelihood = state.kinds.scaled(state.scaling), state.codec.likelihood
     noise, moves = state.noise.copy(), np.zeros_like(means)
-    for columns in kinds.felt(means, variance, n_rows=2 * len(codes)):
-        rows = decoded(columns)
+    blocks = kinds.felt(means, variance)
+    most_apart = max(1, int(np.bincount(codes).min()) // LEAST_OF_A_MATCH)
+    apart = sum(map(len, blocks)) * len(codes) // MATCHED_ENTRIES
+    index = slice(None, None, min(max(1, apart), most_apart))
+    codes = codes[index]
+    for columns in blocks:
+        rows = decoded(index, columns)
+        rows = rows + (means[:, columns] - class_means(rows, codes))[codes]
         noise[columns], moves[:, columns] = match_moments(
             kinds.of_columns(columns),
             rows,
@@ -266,7 +275,7 @@ def _kept_variance(
     if state.kinds is None:
         return variance
     kinds, means = state.kinds.scaled(state.scaling), frame.widen(frame.data.class_means())
-    for columns in kinds.felt(means, frame.data_variance(), n_rows=len(codes)):
+    for columns in kinds.felt(means, frame.data_variance()):
         rows = frame.widen(decoded, columns) + state.offsets[:, columns][codes]
         if state.kind_offsets is not None:
             rows = rows + state.kind_offsets[:, columns][codes]

@@ -267,10 +267,9 @@ def _keep_kinds(
     decoded = state.sample_means(request, rng=rng)
     complete = np.where(np.isnan(rows), np.nanmean(rows, axis=0), rows)
     means = class_means(complete, codes)
-    gaps = means - class_means(decoded, request)
     return match_kinds(
         state,
-        lambda columns: decoded[:, columns] + gaps[:, columns][request],
+        lambda index, columns: decoded[index][:, columns],
         request,
         means=means,
         variance=within_class_variance(complete, codes),

@@ -6,7 +6,6 @@ that were standardised lie on a grid of other origin and step), and generated ro
 `match_moments` sets mean and spread after that: cutting and rounding change both.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,22 +13,21 @@ import numpy as np
 
 from vaega.core.checks import check_flag
 from vaega.core.errors import InputError
-from vaega.generative._data import Scaling, class_means, column_blocks, within_class_variance
+from vaega.generative._data import Scaling, column_blocks
 
 # Of so many values at most, next to each other on a grid, no other one is generated.
 MOST_LEVELS = 12
 # A column that is no whole number is on a grid of so many steps at most, and has values of which
-# each comes twice on average; they lie within this share of a step.
+# each comes twice on average, and of two both; they lie within this share of a step.
 MOST_STEPS, OFF_GRID = 64, 1e-4
-# So many rows, and this share of them, at one extreme value: it is a bound.
-LEAST_AT_BOUND, SHARE_AT_BOUND = 3, 0.02
 # Larger whole numbers are not exact in double precision.
 MOST_EXACT = 2.0**53
 # Beyond so many standard deviations from a class's mean a bound cuts nothing; below this share of
 # one a step rounds nothing that could be seen.
 FAR_BOUND, FINE_STEP = 4.0, 0.25
-# Rounds in which mean and spread are brought to those of the fit rows.
-MATCHING_ROUNDS = 12
+# Rounds in which mean and spread are brought back to what they were, how many times the variance
+# noise may gain in them, and columns that are computed together, as stay in the cache.
+MATCHING_ROUNDS, MOST_ADDED, BLOCK_COLUMNS = 10, 2.0, 64
 
 AUTO = "auto"
 # The parameters of an estimator that say what is kept.
@@ -82,7 +80,7 @@ class ColumnKinds:
             if bounds:
                 low, high = lowest, highest
                 if bounds == AUTO:
-                    low, high = _natural_bounds(rows, lowest, highest, step)
+                    low, high = _natural_bounds(lowest, highest, step)
                 kinds.low[block] = np.where(np.isnan(low), -np.inf, low)
                 kinds.high[block] = np.where(np.isnan(high), np.inf, high)
         return kinds if kinds.kept.any() else None
@@ -107,31 +105,25 @@ class ColumnKinds:
         )
         return ColumnKinds(low, high, origin, self.step[varies] / scale)
 
-    def felt(self, means: np.ndarray, variance: np.ndarray, *, n_rows: int) -> Iterator[np.ndarray]:
-        """Yield the indices of columns whose moments change when `n_rows` are kept, block by block.
+    def felt(self, means: np.ndarray, variance: np.ndarray) -> list[np.ndarray]:
+        """Return the indices of columns whose moments change when rows are kept, block by block.
 
         Class means (n_classes, n_columns) and variance (n_columns,) say where rows lie.
         """
         reach = FAR_BOUND * np.sqrt(variance)
         cut = (means.min(axis=0) - reach < self.low) | (means.max(axis=0) + reach > self.high)
         chosen = np.flatnonzero(cut | (self.step > FINE_STEP * np.sqrt(variance)))
-        for block in column_blocks(n_rows, len(chosen)):
-            yield chosen[block]
+        starts = range(0, len(chosen), BLOCK_COLUMNS)
+        return [chosen[start : start + BLOCK_COLUMNS] for start in starts]
 
     def enforce(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows (n, n_columns) moved to the nearest values that the columns may hold."""
-        kept = np.flatnonzero(self.kept)
-        if not kept.size:
-            return rows
-        if kept.size == len(self.kept):
-            rows = np.clip(rows, self.low, self.high)
-        else:
-            rows = rows.copy()
-            rows[:, kept] = np.clip(rows[:, kept], self.low[kept], self.high[kept])
+        """Return rows (..., n_columns) moved to the nearest values that the columns may hold."""
+        rows = np.clip(rows, self.low, self.high)
         grid = np.flatnonzero(self.step > 0)
         if grid.size:
-            origin, step = self.origin[grid], self.step[grid]
-            rows[:, grid] = origin + np.rint((rows[:, grid] - origin) / step) * step
+            columns: Any = slice(None) if grid.size == len(self.step) else grid
+            origin, step = self.origin[columns], self.step[columns]
+            rows[..., columns] = origin + np.rint((rows[..., columns] - origin) / step) * step
         return rows
 
 
@@ -149,7 +141,10 @@ def _grid_steps(rows: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> np
     if others.size:
         ordered = np.sort(rows[:, others], axis=0)  # NaN last
         n_values = 1 + np.count_nonzero(np.diff(ordered, axis=0) > 0, axis=0)
-        repeated = 2 * n_values <= np.count_nonzero(~missing[:, others], axis=0)
+        n_entries = np.count_nonzero(~missing[:, others], axis=0)
+        n_lowest = np.count_nonzero(ordered == ordered[0], axis=0)
+        alone = (n_values == 2) & (np.minimum(n_lowest, n_entries - n_lowest) < 2)
+        repeated = (2 * n_values <= n_entries) & ~alone
         chosen = others[repeated]
         step[chosen] = _equal_steps(rows[:, chosen], lowest[chosen], highest[chosen])
     return step
@@ -170,14 +165,13 @@ def _equal_steps(rows: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> n
 
 
 def _natural_bounds(
-    rows: np.ndarray, lowest: np.ndarray, highest: np.ndarray, step: np.ndarray
+    lowest: np.ndarray, highest: np.ndarray, step: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the bounds that the values of columns speak for.
 
     None below 0 where no value is; where none is 0 either, and there is no grid, half of the least
     value, so that what has a logarithm still has one. The same above for values that are not
-    positive. 1 for shares, from 0 to 1. The extreme values where several rows have them, as at a
-    limit of detection, and on a grid of few values.
+    positive. 1 for shares, from 0 to 1. The extreme values on a grid of few.
     """
     grid = step > 0
     low = np.where(lowest >= 0.0, np.where(grid, 0.0, lowest / 2), -np.inf)
@@ -188,10 +182,7 @@ def _natural_bounds(
         low = np.where(grid, lowest - np.floor((lowest - low) / step) * step, low)
         high = np.where(grid, highest + np.floor((high - highest) / step) * step, high)
         few = grid & (highest - lowest < (MOST_LEVELS - 0.5) * step)
-    enough = max(LEAST_AT_BOUND, SHARE_AT_BOUND * len(rows))
-    low = np.where(few | (np.count_nonzero(rows == lowest, axis=0) >= enough), lowest, low)
-    high = np.where(few | (np.count_nonzero(rows == highest, axis=0) >= enough), highest, high)
-    return low, high
+    return np.where(few, lowest, low), np.where(few, highest, high)
 
 
 def match_moments(
@@ -203,19 +194,27 @@ def match_moments(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the noise (q,), and how far to move classes (n_classes, q), for rows that are kept.
 
-    With these, rows that are `decoded` (m, q) with noise and then kept to their kinds have the
-    class means and the variance within classes that they have before. Both are compared on the same
-    draws, `unit_noise` (m, q) and its negative, so that where nothing is cut nothing changes.
+    With these, rows that are `decoded` (m, q), of sorted classes `codes` (m,), with noise and then
+    kept to their kinds have the class means and the variance within classes that they have before.
+    Both are compared on the same draws, `unit_noise` (m, q) and its negative, so that where nothing
+    is cut nothing changes.
     """
-    decoded, codes = np.concatenate([decoded, decoded]), np.concatenate([codes, codes])
-    unit_noise = np.concatenate([unit_noise, -unit_noise])
-    free = decoded + noise * unit_noise
-    means, variance = class_means(free, codes), within_class_variance(free, codes)
-    moves, most = np.zeros_like(means), np.square(noise) + 2.0 * variance
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    sizes = 2 * np.diff(starts, append=len(codes))[:, None]
+    signed = np.concatenate([unit_noise, -unit_noise]).reshape(2, *decoded.shape)
+
+    def moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        means = np.add.reduceat(rows, starts, axis=1).sum(axis=0) / sizes
+        squares = np.square(rows).sum(axis=(0, 1)) - (sizes * np.square(means)).sum(axis=0)
+        return means, squares / (2 * len(codes) - len(starts))
+
+    means, variance = moments(decoded + noise * signed)
+    moves, most = np.zeros_like(means), np.square(noise) + MOST_ADDED * variance
     for _ in range(MATCHING_ROUNDS):
-        rows = kinds.enforce(decoded + moves[codes] + noise * unit_noise)
-        moves = moves + means - class_means(rows, codes)
-        missing = variance - within_class_variance(rows, codes)
+        rows = kinds.enforce((decoded + moves[codes]) + noise * signed)
+        kept_means, kept_variance = moments(rows)
+        moves = moves + means - kept_means
+        added = np.square(noise) + variance - kept_variance
         # Of two values the mean says how much they vary: no noise would bring more.
-        noise = np.sqrt(np.clip(np.square(noise) + missing, 0.0, most))
+        noise = np.sqrt(np.clip(added, 0.0, most))
     return noise, moves

@@ -295,10 +295,9 @@ class VAE(VariationalAutoencoder):
         much of it when rows are few.
     enforce_min_max_values : {"auto"} or bool, default="auto"
         Between which values generated rows stay. "auto": what is never negative in the fit rows is
-        not in others (and stays above 0 where those do), shares stay between 0 and 1, columns of a
-        few whole numbers or of two values within these, and no value passes one that several rows
-        have as their least or greatest, as at a limit of detection. True: between the least and the
-        greatest value of the fit rows. False: anywhere.
+        not in others (and is above 0 where it is so in all), shares stay between 0 and 1, and
+        columns of a few levels, such as 0/1, between the least and the greatest. True: all columns
+        between the least and the greatest value of the fit rows. False: anywhere.
     enforce_rounding : bool, default=True
         Whether columns of whole numbers, or of other numbers at equal distances (counts or 0/1 that
         were standardised), get such values alone. Means and spread are calibrated after both.

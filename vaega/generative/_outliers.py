@@ -26,8 +26,8 @@ COMBINED = ("reconstruction", "latent")
 class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     """Tell unusual rows from usual ones by a generative model of all rows.
 
-    A model learns nothing of a column that is constant in fit. Where a row departs from such a
-    column it is an outlier whatever the model says: its score is taken below the threshold, by 1 for
+    A model learns nothing of a column that is constant in fit. A row that departs from such a
+    column is an outlier whatever the model says: its score is taken below the threshold, by 1 for
     each of these columns. Missing entries depart from nothing.
 
     Parameters
