@@ -286,7 +286,7 @@ def _quotas(counts: np.ndarray, total: int, rng: np.random.Generator) -> np.ndar
 def dense_rows(X: Any) -> Any:
     """Return rows that came as a sparse matrix, or a DataFrame of sparse columns, as dense ones."""
     if sparse.issparse(X):
-        return X.toarray()
+        return X.toarray(order="C")
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(X, pandas.DataFrame):
         return X
