@@ -38,7 +38,12 @@ def quick(kind=VAE, **settings):
     return kind(**{"hidden": (8,), "latent": 2, "max_epochs": 3} | settings)
 
 
-CHECKS = list(estimator_checks_generator(GenerativeSampler(quick(), random_state=0)))
+CHECKED = [quick(), ClassGaussian(), ProbabilisticPCA()]
+CHECKS = [
+    check
+    for model in CHECKED
+    for check in estimator_checks_generator(GenerativeSampler(model, random_state=0))
+]
 
 
 @pytest.mark.parametrize(

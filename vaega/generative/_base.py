@@ -500,6 +500,7 @@ class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, Any]:
         rules: dict[str, Any] = {
             "dtype": np.float64,
+            "order": "C",  # of a DataFrame as of an array: sums of columns round by their order
             "ensure_min_samples": 3,
             "ensure_all_finite": self._finite(),
         }
@@ -521,9 +522,8 @@ class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     ) -> tuple[np.ndarray, np.ndarray | None]:
         check_is_fitted(self)
         finite = "allow-nan" if missing else self._finite()
-        X = validate_data(
-            self, dense_rows(X), dtype=np.float64, reset=False, ensure_all_finite=finite
-        )
+        rules: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_finite": finite}
+        X = validate_data(self, dense_rows(X), reset=False, **rules)
         state, owner = self.state_, type(self).__name__
         if not state.codec.likelihood.has_sigma:
             state.codec.likelihood.check_entries(X[:, state.scaling.varies], owner=owner)

@@ -131,7 +131,7 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         owner = type(self).__name__
         check_enforcement(self, owner=owner)
         labels = labels_from(y, owner=owner)
-        rows, labels = validate_data(self, dense_rows(X), labels, dtype=np.float64)
+        rows, labels = validate_data(self, dense_rows(X), labels, dtype=np.float64, order="C")
         self.sampling_strategy_ = resolve_strategy(
             self.sampling_strategy, self.n_per_class, labels, owner=owner
         )
@@ -297,7 +297,8 @@ class GaussianJitter(BaseSampler):
 
     The noise of a column has a share of the standard deviation that the column has within classes,
     pooled over them, so that a class of one row gets noise as well. Each row of a class is taken as
-    often as the others, give or take once.
+    often as the others, give or take once. In columns of whole numbers or other levels noise of
+    less than half a step changes nothing.
 
     Parameters
     ----------
@@ -351,7 +352,8 @@ def _evenly(in_class: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarra
 class SMOTE(BaseSampler):
     """Add rows between rows of a class and their nearest neighbours in it.
 
-    The rows are those of imbalanced-learn's SMOTE with the same seed. Classes that are too small
+    The rows are those of imbalanced-learn's SMOTE with the same seed, but that columns of whole
+    numbers are rounded. Classes that are too small
     for it are no error: one of n rows has n - 1 neighbours, a single row is repeated, and a warning
     says so.
 
