@@ -135,7 +135,7 @@ def match_kinds(
         return state
     kinds, likelihood = state.kinds.scaled(state.scaling), state.codec.likelihood
     noise, moves = state.noise.copy(), np.zeros_like(means)
-    blocks = kinds.felt(means, variance)
+    blocks = kinds.affected(means, variance)
     most_apart = max(1, int(np.bincount(codes).min()) // LEAST_OF_A_MATCH)
     apart = sum(map(len, blocks)) * len(codes) // MATCHED_ENTRIES
     index = slice(None, None, min(max(1, apart), most_apart))
@@ -275,7 +275,7 @@ def _kept_variance(
     if state.kinds is None:
         return variance
     kinds, means = state.kinds.scaled(state.scaling), frame.widen(frame.data.class_means())
-    for columns in kinds.felt(means, frame.data_variance()):
+    for columns in kinds.affected(means, frame.data_variance()):
         rows = frame.widen(decoded, columns) + state.offsets[:, columns][codes]
         if state.kind_offsets is not None:
             rows = rows + state.kind_offsets[:, columns][codes]

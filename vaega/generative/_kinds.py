@@ -1,8 +1,8 @@
 """The kind of a column: between which values it lies, and whether these are on a grid.
 
-A count is a whole number that is not negative, a 0/1 column has two values, a clipped intensity
-none below the limit. `ColumnKinds` learns this of the fit rows, in whatever units they come (counts
-that were standardised lie on a grid of other origin and step), and generated rows keep to it.
+A count is a whole number that is not negative, a 0/1 column has two values, a share lies between
+0 and 1. `ColumnKinds` learns this of the fit rows, in whatever units they come (counts that were
+standardised lie on a grid of other origin and step), and generated rows keep to it.
 `match_moments` sets mean and spread after that: cutting and rounding change both.
 """
 
@@ -83,10 +83,10 @@ class ColumnKinds:
                     low, high = _natural_bounds(lowest, highest, step)
                 kinds.low[block] = np.where(np.isnan(low), -np.inf, low)
                 kinds.high[block] = np.where(np.isnan(high), np.inf, high)
-        return kinds if kinds.kept.any() else None
+        return kinds if kinds.constrained.any() else None
 
     @property
-    def kept(self) -> np.ndarray:
+    def constrained(self) -> np.ndarray:
         """Mask of the columns that may not hold just anything."""
         return (self.step > 0) | (self.low > -np.inf) | (self.high < np.inf)
 
@@ -105,7 +105,7 @@ class ColumnKinds:
         )
         return ColumnKinds(low, high, origin, self.step[varies] / scale)
 
-    def felt(self, means: np.ndarray, variance: np.ndarray) -> list[np.ndarray]:
+    def affected(self, means: np.ndarray, variance: np.ndarray) -> list[np.ndarray]:
         """Return the indices of columns whose moments change when rows are kept, block by block.
 
         Class means (n_classes, n_columns) and variance (n_columns,) say where rows lie.

@@ -4,8 +4,7 @@
 the name that the operator has for it; what is no list, array or the like of genes is refused.
 """
 
-from array import array
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable, Mapping, MutableSequence
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -16,50 +15,47 @@ from vaega.core.errors import InputError
 Operator = TypeVar("Operator", bound=Callable[..., Any])
 
 
-def deap_operator(n_individuals: int, **own_names: str) -> Callable[[Operator], Operator]:
+def deap_operator(n_individuals: int, **aliases: str) -> Callable[[Operator], Operator]:
     """Make the frame of an operator whose first arguments are individuals that it changes.
 
-    `own_names` are the operator's keywords by those of DEAP.
+    `aliases` are the operator's keywords by DEAP's names of them.
     """
 
     def frame(operator: Operator) -> Operator:
-        owner = operator.__name__
-
         @wraps(operator)
         def framed(*args: Any, **kwargs: Any) -> Any:
             for individual in args[:n_individuals]:
-                _check_individual(individual, owner=owner)
-            for name in own_names.keys() & kwargs.keys():
-                _rename(kwargs, name, own_names[name], owner=owner)
+                _check_individual(individual, owner=operator.__name__)
+            if not aliases.keys().isdisjoint(kwargs):
+                kwargs = resolve_aliases(framed, kwargs)
             return operator(*args, **kwargs)
 
-        framed.own_names = own_names  # type: ignore[attr-defined]
+        framed.aliases = aliases  # type: ignore[attr-defined]
         return framed  # type: ignore[return-value]
 
     return frame
 
 
-def keywords_by_own_name(operator: Callable[..., Any], keywords: dict[str, Any]) -> dict[str, Any]:
-    """Return keywords that a toolbox has bound to an operator by the operator's own names."""
-    own_names, renamed = getattr(operator, "own_names", {}), dict(keywords)
-    for name in own_names.keys() & renamed.keys():
-        _rename(renamed, name, own_names[name], owner=operator.__name__)
-    return renamed
-
-
-def _rename(keywords: dict[str, Any], name: str, own_name: str, *, owner: str) -> None:
-    if own_name in keywords:
-        raise InputError(f"{owner}: {name} is DEAP's name of {own_name}; give one of them.")
-    keywords[own_name] = keywords.pop(name)
+def resolve_aliases(operator: Callable[..., Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keywords of an operator by the names that it has for them, not by DEAP's."""
+    aliases, resolved = getattr(operator, "aliases", {}), dict(keywords)
+    for alias in aliases.keys() & resolved.keys():
+        if aliases[alias] in resolved:
+            raise InputError(
+                f"{operator.__name__}: {alias} is DEAP's name of {aliases[alias]}; give one of "
+                "them."
+            )
+        resolved[aliases[alias]] = resolved.pop(alias)
+    return resolved
 
 
 def _check_individual(individual: Any, *, owner: str) -> None:
     if isinstance(individual, np.ndarray):
         if individual.ndim != 1:
-            rule = "must be a sequence of genes"
-            shape = f"an array of shape {individual.shape}"
-            raise InputError(f"{owner}: individual {rule}, got {shape}.")
-    elif not isinstance(individual, list | array | MutableSequence):
+            raise InputError(
+                f"{owner}: individual must be one mask, got an array of shape {individual.shape}."
+            )
+    elif not isinstance(individual, list | MutableSequence):  # most are lists: the quick way
         raise InputError(
             f"{owner}: individual must be a list, an array.array or a numpy array of genes, which "
             f"can be changed in place, got a {type(individual).__name__}."

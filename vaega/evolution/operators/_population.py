@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from vaega.core.checks import check_count, check_probability
 from vaega.evolution.operators import _selection as selection
 from vaega.evolution.operators import _variation as variation
-from vaega.evolution.operators._deap import keywords_by_own_name
+from vaega.evolution.operators._deap import resolve_aliases
 from vaega.evolution.operators._masks import (
     check_weights,
     count_selected,
@@ -323,7 +323,7 @@ def population_form(tool: Callable[..., Any]) -> Callable[..., Any] | None:
         form = getattr(function, "on_population", None)
     if form is None or bound.args:
         return None
-    keywords = keywords_by_own_name(function, bound.keywords)
+    keywords = resolve_aliases(function, bound.keywords)
     keywords.pop("fit_attr", None)  # scores come beside the masks
     return partial(form, **keywords)
 
