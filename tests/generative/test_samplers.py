@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.generative.data import blobs
 from vaega.core.errors import InputError, MissingExtraError
 from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative._data import within_class_variance
+from vaega.generative._data import dense_rows, within_class_variance
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 from vaega.generative._samplers import (
     SMOTE,
@@ -31,7 +31,6 @@ from vaega.generative._samplers import (
     GenerativeSampler,
     labels_from,
     resolve_strategy,
-    rows_from,
 )
 
 
@@ -39,7 +38,12 @@ def quick(kind=VAE, **settings):
     return kind(**{"hidden": (8,), "latent": 2, "max_epochs": 3} | settings)
 
 
-CHECKS = list(estimator_checks_generator(GenerativeSampler(quick(), random_state=0)))
+CHECKED = [quick(), ClassGaussian(), ProbabilisticPCA()]
+CHECKS = [
+    check
+    for model in CHECKED
+    for check in estimator_checks_generator(GenerativeSampler(model, random_state=0))
+]
 
 
 @pytest.mark.parametrize(
@@ -594,7 +598,7 @@ def test_one_hot_labels_come_back_one_hot():
 
 def test_sparse_frames_are_read_and_returned_sparse():
     X = pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 0.0]}, dtype=pd.SparseDtype(float, 0))
-    assert rows_from(X).to_numpy().tolist() == [[0.0, 0.0], [1.0, 0.0]]
+    assert dense_rows(X).to_numpy().tolist() == [[0.0, 0.0], [1.0, 0.0]]
     result, _ = Containers(X, np.array([0, 1])).restore(ROWS, LABELS)
     assert all(isinstance(dtype, pd.SparseDtype) for dtype in result.dtypes)
 

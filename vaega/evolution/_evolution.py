@@ -5,15 +5,14 @@ frozen data and all that a checkpoint holds, so that a resumed run equals one th
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from deap import base, tools
-from numpy.typing import ArrayLike
 
 from vaega.core.errors import InputError
 from vaega.evolution.operators._masks import count_selected
@@ -28,18 +27,27 @@ class MaskFitness(base.Fitness):
 class Individual(np.ndarray):
     """A boolean mask with a DEAP `fitness`; an ordinary class that pickles, without `deap.creator`.
 
-    It works in DEAP's own loops. Two things are numpy's and not a list's: slices are views, and
-    ``==`` compares element by element, so a hall of fame wants ``similar=numpy.array_equal``.
+    It stands for a class that DEAP's ``creator`` makes of numpy's array, and works in DEAP's loops
+    and tools. Attributes and the class, also one that ``creator`` makes of this one, survive copies
+    and pickles. As of a list, a slice is a copy, so that DEAP's own crossovers can exchange slices;
+    a comparison, gene by gene as numpy's, has a truth value: individuals are equal where all genes
+    are.
 
     Parameters
     ----------
-    mask : array-like of bool, shape (n_features,)
-        Which features are selected; copied.
+    genes : iterable of bool, of length n_features
+        Which features are selected, as True and False or 1 and 0; copied.
 
     Attributes
     ----------
     fitness : MaskFitness
-        Without values until the mask is evaluated.
+        Without values until the mask is evaluated. Another fitness, of several objectives say, can
+        be put in its place.
+
+    Raises
+    ------
+    InputError
+        When there is no order among the genes, or one is neither 0 nor 1.
 
     Examples
     --------
@@ -47,35 +55,90 @@ class Individual(np.ndarray):
     >>> individual.fitness.values = (0.9,)
     >>> copied = deepcopy(individual)
     >>> copied[0] = False
-    >>> int(individual.sum()), copied.fitness.values
-    (2, (0.9,))
+    >>> int(individual.sum()), copied.fitness.values, individual == copied or "not equal"
+    (2, (0.9,), 'not equal')
+
+    DEAP makes individuals of any iterable:
+
+    >>> tools.initRepeat(Individual, lambda: 1, 3)
+    Individual([ True,  True,  True])
     """
 
     fitness: MaskFitness
 
-    def __new__(cls, mask: ArrayLike) -> "Individual":
-        return np.array(mask, dtype=bool).view(cls)
+    def __new__(cls, genes: Iterable[Any]) -> Self:
+        return _read_genes(genes).view(cls)
 
     def __array_finalize__(self, parent: Any) -> None:
         self.fitness = MaskFitness()
 
-    def __copy__(self) -> "Individual":
-        copied = Individual(self)
-        copied.fitness = deepcopy(self.fitness)
+    def __getitem__(self, key: Any) -> Any:
+        part = super().__getitem__(key)
+        return part.copy() if isinstance(key, slice) else part
+
+    def __eq__(self, other: object) -> Any:
+        return self._compared(other, np.equal, AllEqual, unlike=False)
+
+    def __ne__(self, other: object) -> Any:
+        return self._compared(other, np.not_equal, AnyDifferent, unlike=True)
+
+    __hash__ = None
+
+    def _compared(self, other: Any, compare: np.ufunc, kind: type, *, unlike: bool) -> Any:
+        try:
+            return np.asarray(compare(np.asarray(self), np.asarray(other))).view(kind)
+        except (TypeError, ValueError):  # of another length, or nothing like a mask
+            return unlike
+
+    def __copy__(self) -> Self:
+        copied = np.array(self).view(type(self))
+        copied.__dict__.update(self.__dict__, fitness=deepcopy(self.fitness))
         return copied
 
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> "Individual":
-        return self.__copy__()
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        copied = np.array(self).view(type(self))
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (np.asarray(self), tuple(self.fitness.values))
+        return _rebuild, (type(self), np.array(self)), self.__dict__
+
+    def __setstate__(self, attributes: Any) -> None:
+        self.__dict__.update(attributes)
 
 
-def _rebuild(mask: np.ndarray, values: tuple[float, ...]) -> Individual:
-    individual = Individual(mask)
-    if values:
-        individual.fitness.values = values
-    return individual
+class AllEqual(np.ndarray):
+    """Which genes are equal; true where all are."""
+
+    def __bool__(self) -> bool:
+        return bool(np.asarray(self).all())
+
+
+class AnyDifferent(np.ndarray):
+    """Which genes differ; true where any does."""
+
+    def __bool__(self) -> bool:
+        return bool(np.asarray(self).any())
+
+
+def _rebuild(kind: type[Individual], genes: np.ndarray) -> Individual:
+    return genes.view(kind)
+
+
+def _read_genes(genes: Any) -> np.ndarray:
+    """Return genes as a new boolean array (n_features,)."""
+    if isinstance(genes, np.ndarray) and genes.dtype == bool and genes.ndim == 1:
+        return np.array(genes)  # nothing to check, and there are many
+    if isinstance(genes, str | bytes | Set | Mapping) or not isinstance(genes, Iterable):
+        rule = "must be a sequence of True and False, or 1 and 0"
+        raise InputError.of("Individual", "genes", rule, genes)
+    values = list(genes)
+    for position, value in enumerate(values):
+        if not (isinstance(value, int | float | np.generic) and value in (0, 1)):
+            raise InputError(
+                f"Individual: genes must be True or False, or 1 or 0, got {value!r} at {position}."
+            )
+    return np.array(values, dtype=bool)
 
 
 RESTARTS = "restarts"  # the array of a state's `extra` that holds the generations of restarts

@@ -19,6 +19,7 @@ from vaega.core.devices import pick_device
 from vaega.core.errors import InputError, ResultsError
 from vaega.core.files import cache_folder, fingerprint, parse_bytes, say_bytes
 from vaega.core.locks import HeldLock
+from vaega.generative._data import dense_rows
 from vaega.generative._entries import (
     check_about,
     drop_entry,
@@ -162,7 +163,7 @@ class ModelCache:
             save_model(model, staging)
             seed = getattr(model, "random_state", None)
             seed = None if seed is None else int(seed)
-            shape = (len(X), int(model.n_features_in_))
+            shape = (np.shape(X)[0], int(model.n_features_in_))
             write_about(staging, key, kind=type(model).__name__, shape=shape, seed=seed)
             size = sum(path.stat().st_size for path in staging.iterdir())
             if self.max_bytes is not None and size > self.max_bytes:
@@ -215,7 +216,7 @@ def _fitted(model: Any, X: Any, y: Any, groups: Any) -> Any:
 
 
 def _key(model: Any, X: Any, y: Any, groups: Any) -> str:
-    rows = np.asarray(X, dtype=np.float64)
+    rows = np.asarray(dense_rows(X), dtype=np.float64)
     labels = None if y is None else np.asarray(y)
     label_dtype = None if labels is None else labels.dtype.str
     if labels is not None and labels.dtype.hasobject:

@@ -6,12 +6,14 @@ match, are computed here too, block by block, so that wide tables need no second
 """
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Number
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from vaega.core.errors import InputError
@@ -312,6 +314,17 @@ def _quotas(counts: np.ndarray, total: int, rng: np.random.Generator) -> np.ndar
         remainder = np.where(quotas < capacity, shares - quotas, -np.inf)
         quotas[order[np.argmax(remainder[order])]] += 1
     return quotas
+
+
+def dense_rows(X: Any) -> Any:
+    """Return rows that came as a sparse matrix, or a DataFrame of sparse columns, as dense ones."""
+    if sparse.issparse(X):
+        return X.toarray(order="C")
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(X, pandas.DataFrame):
+        return X
+    subtypes = {n: t.subtype for n, t in X.dtypes.items() if isinstance(t, pandas.SparseDtype)}
+    return X.astype(subtypes) if subtypes else X
 
 
 def check_labels(y: Any, *, owner: str) -> Any:

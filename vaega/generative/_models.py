@@ -37,6 +37,7 @@ from vaega.generative._data import (
     grouped_splits,
     validation_splits,
 )
+from vaega.generative._kinds import ColumnKinds
 from vaega.generative._networks import (
     DeterministicNetwork,
     HierarchicalNetwork,
@@ -98,6 +99,8 @@ class BaseAutoencoder(GenerativeModel):
     likelihood: str = "gaussian"
     sigma: float | str = "heldout"
     calibration: str = "matched"
+    enforce_min_max_values: bool | str = "auto"
+    enforce_rounding: bool = True
     learning_rate: float = 2e-3
     batch_size: int = 256
     max_epochs: int = 1000
@@ -304,6 +307,14 @@ class VAE(VariationalAutoencoder):
         "bernoulli" the mean, from which the variance follows. "heldout": the noise is `sigma`,
         and classes are where the decoder puts them; that is the likelihood's own noise, but too
         much of it when rows are few.
+    enforce_min_max_values : {"auto"} or bool, default="auto"
+        Between which values generated rows stay. "auto": what is never negative in the fit rows is
+        not in others (and is above 0 where it is so in all), shares stay between 0 and 1, and
+        columns of a few levels, such as 0/1, between the least and the greatest. True: all columns
+        between the least and the greatest value of the fit rows. False: anywhere.
+    enforce_rounding : bool, default=True
+        Whether columns of whole numbers, or of other numbers at equal distances (counts or 0/1 that
+        were standardised), get such values alone. Means and spread are calibrated after both.
     learning_rate : float, default=2e-3
         Of Adam.
     batch_size : int, default=256
@@ -474,6 +485,9 @@ def fit_autoencoder(
     data = TrainingData.of(X, codes, scaling, labelled=labelled, order=order)
     settings.training.objective.likelihood.check_entries(data.values, owner=settings.owner)
     frame = frame_of(data, settings)
+    kinds = None
+    if settings.training.objective.likelihood.has_sigma:  # others draw values of their own kind
+        kinds = ColumnKinds.learned(X, bounds=settings.bounds, rounding=settings.rounding)
     crossed = len(splits) > 1  # a last network is then trained on all rows
     most_rows = len(X) if crossed else len(splits[0][0])
     trainers = _Trainers(frame.data, frame.settings, class_weights, seed, most_rows)
@@ -487,7 +501,7 @@ def fit_autoencoder(
         codec = trainers.codec(final)
     heldout = [index for _, index in splits]
     residuals = measure_residuals(codecs, frame, heldout, seed=seed)
-    state = _uncalibrated(codec, scaling, frame, derive_rng(seed, "classes"))
+    state = _uncalibrated(codec, scaling, frame, kinds, derive_rng(seed, "classes"))
     sigma = final.sigma.value.detach()
     state = calibrate(state, frame, residuals, settings, sigma, seed=seed)
     remarks = fit_remarks(history, settings, data)
@@ -587,7 +601,11 @@ class _Trainers:
 
 
 def _uncalibrated(
-    codec: NetworkCodec, scaling: Scaling, frame: Columns, rng: np.random.Generator
+    codec: NetworkCodec,
+    scaling: Scaling,
+    frame: Columns,
+    kinds: ColumnKinds | None,
+    rng: np.random.Generator,
 ) -> FittedState:
     """Return a fitted state with the aggregate posterior of each class, still without noise."""
     blocks, data = [], frame.data
@@ -604,7 +622,7 @@ def _uncalibrated(
         variances = torch.stack(by_class)
     gaussians = ClassGaussians.fitted(means, variances, codes)
     zeros = np.zeros((len(data.class_priors), frame.n_columns))
-    return FittedState(codec, scaling, gaussians, sigma=zeros[0], noise=zeros[0], offsets=zeros)
+    return FittedState(codec, scaling, gaussians, zeros[0], zeros[0], zeros, kinds)
 
 
 def _sampled_moments(

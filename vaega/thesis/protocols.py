@@ -27,6 +27,7 @@ from vaega.experiments.registry import classifier_of, make_arm_model, make_sampl
 from vaega.experiments.trial import TrialResult, objective_of
 from vaega.fitness._cross_validated import CrossValidatedFitness, Preparation, prepare_fold
 from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
+from vaega.generative._kinds import ENFORCEMENT
 from vaega.selection._rankers import Views
 from vaega.selection._search import build_toolbox, widened
 from vaega.selection._settings import SearchSettings
@@ -139,6 +140,9 @@ class AsDescribedProtocol:
         """Return the rows of the fitness: every synthetic row is a fit row."""
         options = run.options
         sampler = make_sampler(arm, run.n_classes, device=options.device, cache=options.cache)
+        if sampler is not None:
+            settings = sampler.get_params(deep=False).keys() & set(ENFORCEMENT)
+            sampler.set_params(**dict.fromkeys(settings, False))  # the thesis's rows are not moved
         return described_fold(run.trial, columns, run.preparation, sampler)
 
     def run_trial(
