@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from vaega.core.errors import DataError, InputError
-from vaega.data._tables import Table, column_numbers, dataset_from_table, numeric_features
+from vaega.data._columns import column_numbers, numeric_features
+from vaega.data._tables import Table, dataset_from_table
 
 
 def table(names=("x", "z", "class"), columns=((1, 2, 3), (4, 5, 6), ("a", "b", "a"))):

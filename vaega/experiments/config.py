@@ -27,6 +27,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from vaega.core.checks import check_count, check_number
 from vaega.core.errors import ConfigError, InputError
 from vaega.core.files import plain
+from vaega.data._columns import Progress, silent
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import check_steps
 from vaega.data._sources import load_dataset
@@ -219,29 +220,65 @@ class ArmConfig(Section):
         return content
 
 
+def _column_name(value: Any) -> Any:
+    # A heading of digits is a number to YAML.
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if whole else value
+
+
+ColumnName = Annotated[str, BeforeValidator(_column_name)]
+
+
+class LabelsConfig(Section):
+    """The file with the classes, where the measurements have one of their own."""
+
+    file: Annotated[str, Field(min_length=1)]
+    column: ColumnName | None = None
+    id: ColumnName | None = None
+
+
 class DatasetConfig(Section):
     """Where the rows come from; see `vaega.load_dataset`."""
 
     source: Annotated[str, Field(min_length=1)]
-    target: str | None = None
-    groups: str | None = None
+    target: ColumnName | None = None
+    groups: ColumnName | None = None
     categorical: Literal["error", "one_hot", "drop"] = "error"
-    ignore: tuple[str, ...] = ()
+    ignore: tuple[ColumnName, ...] = ()
+    below_limit: Literal["error", "missing", "half"] = "error"
+    transpose: Annotated[bool, Field(strict=True)] | None = None
+    labels: LabelsConfig | None = None
+    sheet: str | None = None
 
-    def load(self, *, beside: Path) -> Dataset:
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _path_or_section(cls, labels: Any) -> Any:
+        return {"file": labels} if isinstance(labels, str) else labels
+
+    def load(self, *, beside: Path, progress: Progress = silent) -> Dataset:
         """Load the data; a relative path may be one from the folder `beside`."""
-        source = self.source
-        if len(source) > 1000:  # longer than any system's paths
-            raise ConfigError(f"dataset.source: {source[:40]}... is too long for a name or a path.")
-        if not Path(source).exists() and (beside / source).is_file():
-            source = str(beside / source)
+        labels = None if self.labels is None else self.labels.model_dump()
+        if labels is not None:
+            labels["file"] = self._found("labels.file", labels["file"], beside)
         return load_dataset(
-            source,
+            self._found("source", self.source, beside),
             target=self.target,
             groups=self.groups,
             categorical=self.categorical,
+            below_limit=self.below_limit,
             ignore=self.ignore,
+            transpose=self.transpose,
+            labels=labels,
+            sheet=self.sheet,
+            progress=progress,
         )
+
+    @staticmethod
+    def _found(key: str, path: str, beside: Path) -> str:
+        if len(path) > 1000:  # longer than any system's paths
+            raise ConfigError(f"dataset.{key}: {path[:40]}... is too long for a name or a path.")
+        is_beside = not Path(path).exists() and (beside / path).is_file()
+        return str(beside / path) if is_beside else path
 
 
 class ProtocolConfig(Section):
