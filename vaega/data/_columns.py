@@ -33,6 +33,7 @@ _EXPONENT = r"(?:[eE][+-]?\d+)?"
 # 1.234,5 and 1,5 where commas are decimal; 1,234.5 where they part thousands
 _DECIMAL_COMMA = re.compile(rf"[+-]?(?:\d{{1,3}}(?:\.\d{{3}})+|\d*)(?:,\d+)?{_EXPONENT}")
 _THOUSANDS = re.compile(rf"[+-]?\d{{1,3}}(?:,\d{{3}})+(?:\.\d*)?{_EXPONENT}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:\D|$)|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?:\D|$)")
 _BELOW = re.compile(r"(?:<|≤|&lt;)=?\s*(.+)")
 _NOT_DETECTED = frozenset(
     [
@@ -315,13 +316,14 @@ class _Reading:
         below = [text for text in words if below_limit_of(text) is not None]
         if below and len(below) == len(words) < len(present):
             return (
-                f"; {name!r} has cells below a limit ({quoted(dict.fromkeys(below), limit=3)}): set "
-                "below_limit to missing or half"
+                f"; {name!r} has cells below a limit ({quoted(dict.fromkeys(below), limit=3)}): "
+                "set below_limit to missing or half"
             )
         commas = [text for text in words if "," in text and _DECIMAL_COMMA.fullmatch(text)]
         if commas and len(commas) == len(words):
             return (
-                f"; {name!r} has decimal commas ({quoted(commas, limit=1)}): write decimal points"
+                f"; {name!r} has decimal commas ({quoted(commas, limit=1)}) where others have "
+                "points: write decimal points"
             )
         odd = self._odd(i)
         if odd:
@@ -336,21 +338,27 @@ class _Reading:
 
     def refusal(self, texts: Sequence[int], n_columns: int) -> str:
         """Return the sentence that refuses text columns, with the remedy for what they are."""
-        identifiers = [i for i in texts[:_MAX_HINTS] if self._names_rows(i)]
+        seen = texts[:_MAX_HINTS]
+        hints = [hint for hint in map(self._hint, seen) if hint]
+        identifiers = [i for i in seen if self._names_rows(i)]
         remedies = []
         if identifiers:
             listed = ", ".join(self.names[i] for i in identifiers[:5])
-            remedies.append(f"ignore: [{listed}] leaves out what is different in every row")
-        if len(identifiers) < len(texts):
+            remedies.append(f"ignore: [{listed}] leaves out what names or dates the rows")
+        if len(hints) + len(identifiers) < len(texts) and len(hints) < len(seen):
             remedies.append("set categorical to one_hot or drop to take or leave them")
+        more = f" and {len(hints) - 5} more such columns" if len(hints) > 5 else ""
         return (
             f"{self.owner}: feature columns must be numeric, got text in {len(texts)} of "
-            f"{n_columns} ({self._listed(texts)}); {', and '.join(remedies)}"
-            f"{self._hints(texts)}."
+            f"{n_columns} ({self._listed(texts)}); "
+            f"{'; '.join([*remedies, *(hint.removeprefix('; ') for hint in hints[:5])])}{more}."
         )
 
     def _names_rows(self, i: int) -> bool:
-        texts = self.texts(i)
+        """Tell whether a text column has another word in every row, or dates."""
+        texts = [text for text in self.texts(i) if text is not None]
+        if texts and all(map(_DATE.match, texts)):
+            return True
         return len(texts) > _FEW_ROWS and len(set(texts)) == len(texts) and not self._hint(i)
 
     def notes(self, texts: Sequence[int], categorical: str) -> tuple[str, ...]:

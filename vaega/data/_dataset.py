@@ -265,9 +265,8 @@ def _full_note(X: Any) -> tuple[str, ...]:
         return ()
     n_cells = X.shape[0] * X.shape[1]
     share = X.nnz / max(1, n_cells)
-    return (
-        f"Sparse rows, {share:.0%} of them not zero, are held in full: {8e-6 * n_cells:.1f} MB.",
-    )
+    size = f"{8e-6 * n_cells:.3g} MB"
+    return (f"The sparse matrix is held in full, {size}; {share:.2g} of its cells are not zero.",)
 
 
 def _alike_notes(class_names: Sequence[str]) -> tuple[str, ...]:

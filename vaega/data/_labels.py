@@ -5,8 +5,10 @@ Samples are matched by their names, never by position; the one exception is CLS,
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -42,22 +44,26 @@ class LabelFile:
 
 
 def transposed(table: Table, *, target: str | None, owner: str) -> Table:
-    """Turn a table of genes by samples; rows of it that are no numbers describe the samples."""
+    """Turn a table of genes by samples; the row of the classes describes the samples."""
     names, columns = _names_of_rows(table, owner=owner)
-    genes = [i for i, name in enumerate(names) if name not in _described(names, target)]
+    described = [i for i, name in enumerate(names) if _is_target(name, target)]
+    genes = np.setdiff1d(np.arange(len(names)), described).tolist()
     samples = [i for i in columns if _is_numeric(table.cells[genes, i], table)]
-    if not samples or not genes:
+    if not samples:
         raise DataError(
             f"{owner}: transpose takes a table of genes by samples, got no column of numbers "
             f"beside the names; the columns are {quoted(table.names)}."
         )
-    about = [i for i in range(len(names)) if i not in set(genes)]
-    idle = [table.names[i] for i in columns if i not in set(samples)]
-    note = f"Columns that describe the genes are left out: {quoted(idle)}."
     turned = _turn(table, genes, samples, names)
-    if about:
-        turned = replace(turned, annotations=_turn(table, about, samples, names))
+    if described:
+        turned = replace(turned, annotations=_turn(table, described, samples, names))
+    idle = [table.names[i] for i in columns if i not in samples]
+    note = f"Columns that describe the genes are left out: {quoted(idle)}."
     return turned.with_notes(note) if idle else turned
+
+
+def _is_target(name: str, target: str | None) -> bool:
+    return name == target if target is not None else name.strip().lower() in TARGET_NAMES
 
 
 def _turn(table: Table, rows: Sequence[int], columns: Sequence[int], names: Sequence[str]) -> Table:
@@ -69,6 +75,7 @@ def _turn(table: Table, rows: Sequence[int], columns: Sequence[int], names: Sequ
         missing=table.missing,
         decimal=table.decimal,
         is_text=table.is_text,
+        is_turned=True,
     )
 
 
@@ -88,12 +95,6 @@ def _names_of_rows(table: Table, *, owner: str) -> tuple[tuple[str, ...], list[i
     return tuple(map(str, words)), columns[1:]
 
 
-def _described(names: Sequence[str], target: str | None) -> set[str]:
-    """Return the rows that hold classes, and with them what else describes the samples."""
-    wanted = {target} if target is not None else set()
-    return {n for n in names if n in wanted or (not wanted and n.strip().lower() in TARGET_NAMES)}
-
-
 def _is_numeric(cells: np.ndarray, table: Table) -> bool:
     """Tell whether most of some cells, spread over a column, are numbers."""
     if not len(cells):
@@ -101,6 +102,10 @@ def _is_numeric(cells: np.ndarray, table: Table) -> bool:
     sample = cells[np.unique(np.linspace(0, len(cells) - 1, 100).astype(int))]
     numbers = [column_numbers([c], missing=table.missing, decimal=table.decimal) for c in sample]
     return sum(number is not None for number in numbers) > len(numbers) / 2
+
+
+def _is_text(cells: np.ndarray, table: Table) -> bool:
+    return column_numbers(cells, missing=table.missing, decimal=table.decimal) is None
 
 
 def join_labels(
@@ -121,14 +126,14 @@ def join_labels(
     n_shared, way, ours, key, theirs = max(pairs, key=lambda pair: pair[0])
     if not n_shared:
         raise DataError(_no_match(owner, where, samples, keys))
-    repeated = sorted({name for name in theirs if theirs.count(name) > 1 and name in set(ours)})
+    repeated = [name for name, n in Counter(theirs).items() if n > 1 and name in ours]
     if repeated:
         raise DataError(
             f"{where.file}: every sample must have one row of labels, got {quoted(repeated)} more "
             f"than once{_in_column(key)}."
         )
     table = _by_sample(table, way, owner=owner)
-    return _matched(table, labels, ours, theirs, key, where)
+    return _matched(table, labels, theirs, key, where)
 
 
 # How the samples of a table are found: its columns, its rows by name, or the values of a column.
@@ -143,8 +148,8 @@ def _keys_of_labels(labels: Table, where: LabelFile) -> list[tuple[int | None, l
         if len(positions) != 1:
             problem = f"occurs {len(positions)} times" if positions else "is not there"
             raise DataError(
-                f"{where.file}: labels.id must name exactly one column, but {where.id!r} {problem}; "
-                f"the columns are {quoted(labels.names)}."
+                f"{where.file}: labels.id must name exactly one column, but {where.id!r} {problem};"
+                f" the columns are {quoted(labels.names)}."
             )
         return [(positions[0], _words(labels.cells[:, positions[0]]))]
     keys: list[tuple[int | None, list[str]]] = []
@@ -164,10 +169,10 @@ def _keys_of_samples(
     if table.rows is not None:
         ways.append((_ROWS, list(table.rows)))
     if table.cells.dtype == object:
-        likely = [i for i, name in enumerate(table.names) if name == where.id] or [
-            i for i in range(len(table.names)) if not _is_numeric(table.cells[:, i], table)
-        ]
-        ways += [(i, _words(table.cells[:, i])) for i in dict.fromkeys([*likely[:50], 0])]
+        named = [i for i, name in enumerate(table.names) if name == where.id]
+        texts = (i for i in range(len(table.names)) if _is_text(table.cells[:, i], table))
+        likely = named or [0, *islice(texts, 50)]
+        ways += [(i, _words(table.cells[:, i])) for i in dict.fromkeys(likely)]
         if transpose is None:
             ways.append((_COLUMNS, list(table.names)))
     return ways
@@ -196,13 +201,12 @@ def _by_sample(table: Table, way: Way, *, owner: str) -> Table:
 def _matched(
     table: Table,
     labels: Table,
-    ours: list[str],
     theirs: list[str],
     key: int | None,
     where: LabelFile,
 ) -> Table:
     """Return the samples that have labels, each with the row of its own name."""
-    ours, at = list(table.rows or ()), {name: row for row, name in enumerate(theirs)}
+    ours, at = table.rows or (), {name: row for row, name in enumerate(theirs)}
     kept = [row for row, name in enumerate(ours) if name in at]
     about = labels.take([i for i in range(len(labels.names)) if i != key])
     about = replace(about.take_rows([at[ours[row]] for row in kept]), notes=())
@@ -210,7 +214,8 @@ def _matched(
     if table.annotations is not None:
         about = _side_by_side(about, joined.annotations)
     without = [name for name in ours if name not in at]
-    unused = [name for name in theirs if name and name not in set(ours)]
+    known = set(ours)
+    unused = [name for name in theirs if name and name not in known]
     notes = []
     if without:
         samples = counted(len(without), "sample")
@@ -266,7 +271,7 @@ def _no_match(
 
 def _alike_but_for_marks(ours: Sequence[str], theirs: Sequence[str]) -> tuple[str, str] | None:
     def bare(name: str) -> str:
-        return re.sub(r"^X(?=[\d_.])|[\W_]+", "", name).lower()
+        return re.sub(r"^X(?=[\d_.])|[\W_]+", "", name)
 
     known = {bare(name): name for name in theirs if bare(name)}
     return next(((name, known[bare(name)]) for name in ours if bare(name) in known), None)

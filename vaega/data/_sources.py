@@ -135,8 +135,8 @@ def load_dataset(
     >>> import tempfile
     >>> from pathlib import Path
     >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "genes.csv").write_text("gene,s1,s2,s3\\nTP53,1,2,3\\nBRCA1,4,5,6\\n")
-    >>> _ = (folder / "clinic.csv").write_text("sample,response\\ns3,no\\ns1,yes\\ns2,no\\n")
+    >>> _ = (folder / "genes.csv").write_text("gene,s1,s2,s3\nTP53,1,2,3\nBRCA1,4,5,6\n")
+    >>> _ = (folder / "clinic.csv").write_text("sample,response\ns3,no\ns1,yes\ns2,no\n")
     >>> data = load_dataset(folder / "genes.csv", labels=folder / "clinic.csv", target="response")
     >>> data.feature_names, data.labels.tolist()
     (('TP53', 'BRCA1'), ['yes', 'no', 'no'])

@@ -17,7 +17,6 @@ from vaega.data._columns import (
     as_cells,
     cell_text,
     column_numbers,
-    counted,
     numeric_features,
     silent,
 )
@@ -41,6 +40,7 @@ class Table:
     target: str | None = None  # The column that the file itself calls the target
     missing: Collection[str] = MISSING  # Words for a missing feature, in lower case
     decimal: str = "."  # What commas are, see `column_numbers`
+    is_turned: bool = False  # Whether the rows, samples, were columns of the file
     is_text: bool = False  # Of a text file: a word for a missing cell is one in the target too
 
     def __post_init__(self) -> None:
@@ -160,12 +160,13 @@ def dataset_from_table(
         owner=owner,
         progress=progress,
     )
+    labels = _labels(at_target, "target value", owner=owner)
     return Dataset.from_arrays(
         X,
-        _values(at_target),
+        labels,
         name=name,
         feature_names=feature_names,
-        groups=None if at_groups is None else _values(at_groups),
+        groups=None if at_groups is None else _labels(at_groups, "group", owner=owner),
         origin=origin,
         licence=licence,
         notes=(
@@ -181,9 +182,24 @@ def dataset_from_table(
 Location = tuple[Table, int]
 
 
-def _values(location: Location) -> list[Any]:
+def _labels(location: Location, what: str, *, owner: str) -> list[Any]:
+    """Return the classes, or groups, of a column, none of them missing."""
     part, position = location
-    return part.values(position)
+    values = part.values(position)
+    rows = [row for row, value in enumerate(values) if value is None]
+    if not rows:
+        return values
+    words = {cell_text(part.cells[row, position]) for row in rows} - {None, "", "?"}
+    remedy = (
+        f"where {quoted(sorted(map(str, words)))} is no missing value, write another word"
+        if words
+        else "fill the cells or remove the rows"
+    )
+    first = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+    raise DataError(
+        f"{owner}: every row needs a {what}, got {len(rows)} missing (rows {first}, counted "
+        f"from 0) in column {part.names[position]!r}; {remedy}."
+    )
 
 
 def _space_notes(location: Location) -> tuple[str, ...]:
@@ -205,9 +221,7 @@ def _annotation_notes(table: Table, taken: Iterable[Location | None]) -> tuple[s
     idle = [name for i, name in enumerate(about.names) if i not in used]
     if not idle:
         return ()
-    columns = counted(len(idle), "column")
-    verb = "describes" if len(idle) == 1 else "describe"
-    return (f"{columns} that {verb} the rows left out ({quoted(idle)}).",)
+    return (f"Columns that describe the rows are no features: {quoted(idle)}.",)
 
 
 def _without(table: Table, ignore: Sequence[str], *, owner: str) -> Table:
@@ -239,13 +253,18 @@ def _find_target(table: Table, target: str | None, *, owner: str) -> Location:
     )
     raise DataError(
         f"{owner}: give target, the name of the column with the classes: {reason}; "
-        f"the columns are {quoted(part.names)}{_hint_of_genes(table)}."
+        f"the columns are {quoted(part.names)}{_hint_of_layout(table)}."
     )
 
 
-def _hint_of_genes(table: Table) -> str:
-    """Return what to do where the rows look like features, and the columns like samples."""
-    if table.annotations is not None or table.n_rows < 3 or len(table.names) < 3:
+def _hint_of_layout(table: Table) -> str:
+    """Return where the classes may be, by the look of the table."""
+    if table.annotations is not None:
+        few = [name for i, name in enumerate(table.annotations.names) if _has_classes(table, i)]
+        return f"; those with few values are {quoted(few)}" if few else ""
+    if table.is_turned:
+        return "; name the row with the classes, or the file with the classes in labels"
+    if table.n_rows < 3 or len(table.names) < 3:
         return ""
     words = list(table.rows) if table.rows is not None else table.values(0)
     named = all(isinstance(word, str) for word in words) and len(set(words)) == len(words)
@@ -256,6 +275,12 @@ def _hint_of_genes(table: Table) -> str:
             "the file with the classes in labels"
         )
     return ""
+
+
+def _has_classes(table: Table, position: int) -> bool:
+    about = table.annotations
+    values = [] if about is None else about.values(position)
+    return None not in values and 1 < len(set(values)) <= max(2, len(values) // 2)
 
 
 def find_column(table: Table, column: str, role: str, *, owner: str) -> Location:
@@ -270,5 +295,5 @@ def find_column(table: Table, column: str, role: str, *, owner: str) -> Location
     names = table.names if table.annotations is None else table.annotations.names
     raise DataError(
         f"{owner}: {role} must name exactly one column, but {column!r} {problem}; "
-        f"the columns are {quoted(names)}{_hint_of_genes(table)}."
+        f"the columns are {quoted(names)}{_hint_of_layout(table)}."
     )

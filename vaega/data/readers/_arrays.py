@@ -1,6 +1,7 @@
 """Archives of arrays: NumPy's .npz, MATLAB's .mat, and the text of svmlight."""
 
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -103,6 +104,8 @@ def _names(names: np.ndarray | None, path: Path) -> list[str] | None:
 _ROWS = ("x", "data", "fea", "features", "inputs")
 _CLASSES = ("y", "labels", "label", "class", "classes", "gnd", "target", "targets")
 _COLUMNS = ("feature_names", "featurenames", "names", "genes", "varnames")
+_REAL = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_SVMLIGHT = re.compile(rf"\s*(?:{_REAL}(?:\s+(?:qid:\d+|\d+:(?:{_REAL}|nan)))*\s*)?(?:#.*)?")
 _FORMAT_7_3 = b"MATLAB 7.3 MAT-file"
 
 
@@ -225,13 +228,16 @@ def read_svmlight(path: Path) -> Table:
     """Read the sparse rows of svmlight and libsvm; features are named by position."""
     from sklearn.datasets import load_svmlight_file
 
-    content = io.BytesIO(read_text(path).encode())
+    text = read_text(path)
+    for number, line in enumerate(text.splitlines(), 1):
+        if not _SVMLIGHT.fullmatch(line):
+            raise DataError(
+                f"{path}: every line must be a class and pairs of index and value, such as "
+                f"'1 3:0.5 7:2', got {line.strip()[:40]!r} in line {number}."
+            )
     try:
-        X, y = load_svmlight_file(content, zero_based="auto")
+        X, y = load_svmlight_file(io.BytesIO(text.encode()), zero_based="auto")
     except (ValueError, OverflowError) as error:
-        raise DataError(
-            f"{path}: every line must be a class and pairs of index and value in ascending order, "
-            f"such as '1 3:0.5 7:2', got one that is not: {one_line(error)}."
-        ) from error
+        raise DataError(f"{path}: cannot be read as svmlight: {one_line(error)}.") from error
     names = tuple(f"x{column}" for column in range(X.shape[1]))
     return Table(X.tocsr(), names, annotations=Table(y.astype(object)[:, None], ("class",)))

@@ -4,7 +4,7 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -20,8 +20,8 @@ from vaega.data.readers._dialects import (
     without_comments,
     without_separator_line,
 )
-from vaega.data.readers._registry import reads
-from vaega.data.readers._text import first_words, read_text
+from vaega.data.readers._registry import READERS, read_table, reads
+from vaega.data.readers._text import first_words, only_member, read_text
 
 # How pandas and R call the column of row names that a file already had
 _ROW_NAMES = "The header is one cell short: the first column is left out as row labels."
@@ -48,6 +48,19 @@ def read_delimited(path: Path, *, target: str | None = None, progress: Progress 
     return read_rows(text, owner=str(path), target=target, progress=progress)
 
 
+@reads(".zip")
+def read_zip(path: Path, *, target: str | None = None, progress: Progress = silent) -> Table:
+    """Read the only file of a zip archive by its own ending."""
+    member = only_member(path.read_bytes(), path)
+    suffix = f"{PurePath(member).suffix.lower()}.zip"
+    if suffix == ".zip" or suffix not in READERS:
+        raise DataError(
+            f"{path}: a zip archive must hold a text file of a known ending, got {member!r}; "
+            "unpack it."
+        )
+    return read_table(path, suffix, target=target, progress=progress)
+
+
 def read_rows(
     text: str, *, owner: str, target: str | None = None, progress: Progress = silent
 ) -> Table:
@@ -59,7 +72,8 @@ def read_rows(
     rows, blank = _without_blank(rows)
     rows, remarks = _without_remarks(rows, header)
     names, rows, row_names = _align(header, rows, dialect, owner=owner)
-    _check_header(names, rows, target, owner=owner)
+    if row_names is None:
+        _check_header(names, rows, target, owner=owner)
     notes = (
         *_left_out(n_comments + remarks, "comment line"),
         *_left_out(blank, "row", " without a cell"),

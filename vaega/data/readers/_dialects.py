@@ -52,8 +52,9 @@ def without_separator_line(text: str) -> tuple[str, str | None]:
     match = _SEPARATOR_LINE.fullmatch(first)
     if not match:
         return text, None
-    # The tab of "sep=<tab>" is lost where the line is stripped.
-    return text[text.index(first) + len(first) :], match[1] or "\t"
+    line = next(line for line in lines_of(text) if line.strip())
+    # A tab is lost where the line is stripped.
+    return text[text.index(line) + len(line) :], match[1] or "\t"
 
 
 def without_comments(text: str) -> tuple[str, int]:

@@ -1,7 +1,7 @@
 """Files of expression data whose rows are genes: GEO's series matrix, GCT, and classes in CLS."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ def read_series_matrix(path: Path) -> Table:
             f"{owner}: a series matrix must hold a table of values, got none; the values of such a "
             "series are in its supplementary files."
         )
-    header, *rows = _cells(body, owner)
+    header, *rows = _tabbed(body)
     samples = tuple(header[1:])
     _check_lengths(rows, len(header), owner=owner)
     accessions = next((cells for key, cells in about if key == "geo_accession"), list(samples))
@@ -33,6 +33,7 @@ def read_series_matrix(path: Path) -> Table:
         tuple(row[0] for row in rows),
         rows=samples,
         annotations=annotations.take_rows(order),
+        is_turned=True,
         is_text=True,
     )
 
@@ -43,8 +44,8 @@ def _split_series(text: str) -> tuple[list[tuple[str, list[str]]], list[str]]:
     body: list[str] = []
     for line in lines_of(text):
         if line.lower().startswith("!sample_"):
-            key, *cells = next(_tabbed([line]))
-            about.append((key[len("!sample_") :], [cell.strip() for cell in cells]))
+            key, *cells = _tabbed([line])[0]
+            about.append((key[len("!sample_") :], cells))
         elif line.strip() and not line.startswith("!"):
             body.append(line)
     return about, body
@@ -103,7 +104,7 @@ def read_gct(path: Path) -> Table:
             f"got {version[:20]!r}."
         )
     n_genes, n_samples, n_about_genes, n_about_samples = _sizes(lines[1], version, owner=owner)
-    header, *rows = _cells(lines[2:], owner)
+    header, *rows = [[cell.strip() for cell in line.split("\t")] for line in lines[2:]]
     _check_lengths(rows, len(header), owner=owner)
     first = 1 + n_about_genes
     found = (len(rows) - n_about_samples, len(header) - first)
@@ -123,6 +124,7 @@ def read_gct(path: Path) -> Table:
         tuple(row[0] for row in genes),
         rows=tuple(header[first:]),
         annotations=annotations if about else None,
+        is_turned=True,
         is_text=True,
     )
 
@@ -172,17 +174,9 @@ def read_cls(path: Path) -> Table:
     return Table(np.array(labels, dtype=object)[:, None], ("class",))
 
 
-def _tabbed(lines: Sequence[str]) -> Iterator[list[str]]:
-    return csv.reader(lines, delimiter="\t", strict=True)
-
-
-def _cells(lines: Sequence[str], owner: str) -> list[list[str]]:
-    rows: list[list[str]] = []
-    try:
-        rows += ([cell.strip() for cell in cells] for cells in _tabbed(lines))
-    except csv.Error as error:
-        raise DataError(f"{owner}: row {len(rows)} cannot be read: {error}.") from error
-    return rows
+def _tabbed(lines: Sequence[str]) -> list[list[str]]:
+    # Not strict: GEO writes the quotes inside a text as they are.
+    return [[cell.strip() for cell in cells] for cells in csv.reader(lines, delimiter="\t")]
 
 
 def _check_lengths(rows: Sequence[Sequence[str]], n_cells: int, *, owner: str) -> None:

@@ -8,6 +8,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vaega.core.errors import DataError, one_line
@@ -79,25 +80,36 @@ def _content(path: Path) -> bytes:
     except _DAMAGED as error:
         raise DataError(f"{path}: cannot be read: {one_line(error)}.") from error
     if path.suffix.lower() == ".zip" or content.startswith(b"PK\x03\x04"):
-        return _only_member(content, path)
+        return _unzipped(content, path)
     return content
 
 
-def _only_member(content: bytes, path: Path) -> bytes:
+def only_member(content: bytes, path: Path) -> str:
+    """Return the name of the only file of a zip archive."""
+    with _opened(content, path) as archive:
+        names = [name for name in archive.namelist() if _is_data(name)]
+    if "[Content_Types].xml" in names:
+        raise DataError(f"{path}: must be text, got a workbook; give it the ending .xlsx.")
+    if len(names) != 1:
+        found = f"{len(names)} ({quoted(names)})" if names else "none"
+        raise DataError(
+            f"{path}: a zip archive must hold exactly one file, got {found}; "
+            "unpack it and give the path of one."
+        )
+    return names[0]
+
+
+def _unzipped(content: bytes, path: Path) -> bytes:
+    name = only_member(content, path)
+    with _opened(content, path) as archive:
+        return archive.read(name)
+
+
+@contextmanager
+def _opened(content: bytes, path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = [name for name in archive.namelist() if _is_data(name)]
-            if "[Content_Types].xml" in names:
-                raise DataError(f"{path}: must be text, got a workbook; give it the ending .xlsx.")
-            if len(names) != 1:
-                found = f"{len(names)} ({quoted(names)})" if names else "none"
-                raise DataError(
-                    f"{path}: a zip archive must hold exactly one file, got {found}; "
-                    "unpack it and give the path of one."
-                )
-            return archive.read(names[0])
-    except DataError:
-        raise
+            yield archive
     except (zipfile.BadZipFile, RuntimeError, *_DAMAGED) as error:
         raise DataError(f"{path}: cannot be read: {one_line(error)}.") from error
 

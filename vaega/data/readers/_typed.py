@@ -42,7 +42,7 @@ def read_parquet(path: Path, *, target: str | None = None) -> Table:
     names = tuple(map(str, stored.column_names))
     numbered = stored.rename_columns([str(i) for i in range(len(names))])
     frame = numbered.to_pandas(ignore_metadata=True)
-    return Table(frame, names, (note,) if named else (), rows)
+    return name_columns(Table(frame, names, (note,) if named else (), rows))
 
 
 def _declared_index(metadata: Any) -> set[str]:
