@@ -130,7 +130,7 @@ def join_labels(
     if repeated:
         raise DataError(
             f"{where.file}: every sample must have one row of labels, got {quoted(repeated)} more "
-            f"than once{_in_column(key)}."
+            f"than once{'' if key is None else f' in column {labels.names[key]!r}'}."
         )
     table = _by_sample(table, way, owner=owner)
     return _matched(table, labels, theirs, key, where)
@@ -243,10 +243,6 @@ def _join_in_order(table: Table, labels: Table, where: LabelFile, *, owner: str)
         )
     note = f"Classes of {where.file} taken in the order of the samples, since CLS names none."
     return replace(table, annotations=_side_by_side(labels, table.annotations)).with_notes(note)
-
-
-def _in_column(key: int | None) -> str:
-    return "" if key is None else f" in column {key + 1}"
 
 
 def _no_match(

@@ -264,7 +264,7 @@ def _hint_of_layout(table: Table) -> str:
         return f"; those with few values are {quoted(few)}" if few else ""
     if table.is_turned:
         return "; name the row with the classes, or the file with the classes in labels"
-    if table.n_rows < 3 or len(table.names) < 3:
+    if table.n_rows < 2 or len(table.names) < 3:
         return ""
     words = list(table.rows) if table.rows is not None else table.values(0)
     named = all(isinstance(word, str) for word in words) and len(set(words)) == len(words)

@@ -9,16 +9,6 @@ from vaega.core.errors import DataError
 from vaega.data.readers._delimited import read_delimited, read_rows
 
 
-@pytest.fixture
-def write(tmp_path):
-    def save(content, name="t.csv"):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return save
-
-
 @pytest.mark.parametrize(
     ("content", "name"),
     [
@@ -113,3 +103,147 @@ def test_wide_rows_are_read_quickly():
     values = np.arange(20_000)
     header, row = ",".join(f"g{value}" for value in values), ",".join(map(str, values))
     assert read_rows(f"{header}\n{row}\n", owner="t").frame.shape == (1, 20_000)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "gA\tgB\tclass\ns1\t1.5\t2\tx\ns2\t1\t2\ty\n",
+        '"gA" "gB" "class"\n"s1" 1.5 2 "x"\n"s2" 1 2 "y"\n',
+        '"gA","gB","class"\n"s, 1",1.5,2,"x"\n"s, 2",1,2,"y"\n',
+        "gA;gB;class\ns1;1,5;2;x\ns2;1;2;y\n",
+    ],
+)
+def test_r_leaves_the_column_of_row_names_without_a_name(write, content):
+    table = read_delimited(write(content, "t.txt"))
+    assert table.names == ("gA", "gB", "class")
+    assert len(table.rows) == 2
+    assert "The header is one cell short" in table.notes[0]
+    assert table.frame.iloc[:, 0].tolist() == [1.5, 1]
+
+
+def test_names_of_rows_are_all_different(write):
+    with pytest.raises(DataError, match="every row must have 2 cells, got 3 in row 1"):
+        read_delimited(write("a,class\n1,2,x\n1,3,y\n"))
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "Unnamed: 0.1", "...1"])
+def test_an_index_that_was_written_as_a_column_is_left_out(write, name):
+    table = read_delimited(write(f"{name},a,class\n0,5,x\n1,6,y\n"))
+    assert table.names == ("a", "class")
+    assert table.rows == ("0", "1")
+    assert table.notes == (f"Columns that number the rows are left out: {name!r}.",)
+
+
+def test_an_index_may_have_been_written_twice(write):
+    assert read_delimited(write("Unnamed: 0.1,Unnamed: 0,a\n0,0,5\n1,1,6\n")).names == ("a",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a,class,\n1,x,\n2,y,\n",
+        "a,class\n1,x,\n2,y,\n",
+        "a,class,\n1,x\n2,y\n",
+        "a,class,,,\n1,x,,,\n2,y,,,\n,,,,\n",
+        "# remark, with commas\n\na,class\n1,x\n2,y\n# the end\n",
+        "sep=,\na,class\n1,x\n2,y\n",
+        "a|class\n1|x\n2|y\n",
+        "a   class\n1   x\n2   y\n",
+        "'a','class'\n'1','x'\n'2','y'\n",
+    ],
+)
+def test_what_spreadsheets_and_instruments_add_is_taken_off(write, content):
+    table = read_delimited(write(content))
+    assert table.names == ("a", "class")
+    assert table.frame.iloc[:, 0].tolist() == [1, 2]
+    assert table.frame.iloc[:, 1].tolist() == ["x", "y"]
+
+
+def test_what_is_left_out_has_a_note(write):
+    table = read_delimited(write("# a\n# b\na,class,,\n1,x,,\n,,,\n2,y,,\n# c\n"))
+    assert table.notes == (
+        "3 comment lines left out.",
+        "1 row without a cell left out.",
+        "2 columns without a name and without cells left out.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "numbers"),
+    [
+        ("a;class\n1,5;x\n2,25;y\n", [1.5, 2.25]),
+        ("a;class\n1.234,5;x\n12;y\n", [1234.5, 12]),
+        ("a;b;class\n1.234;0,5;x\n12;1,5;y\n", [1234, 12]),
+        ("a\tclass\n-1,5e-3\tx\n+2\ty\n", [-0.0015, 2]),
+        ('a,class\n"1,5",x\n"2,25",y\n', [1.5, 2.25]),
+        ('a,class\n"1,234.5",x\n999,y\n', [1234.5, 999]),
+        ("a\tb\tclass\n1,234\t0.5\tx\n12,345,678\t1.5\ty\n", [1234, 12345678]),
+        ("a;b;class\n0.5;1,5;x\n1.5;2,5;y\n", [0.5, 1.5]),
+    ],
+)
+def test_commas_inside_numbers(write, content, numbers):
+    assert read_delimited(write(content)).frame.iloc[:, 0].tolist() == numbers
+
+
+def test_a_column_in_both_styles_is_text(write):
+    assert read_delimited(write("a;class\n1,5;x\n2.5;y\n")).frame.iloc[:, 0].tolist() == [
+        "1,5",
+        "2.5",
+    ]
+
+
+def test_a_row_of_data_is_no_header(write):
+    content = "5.1,3.5,setosa\n4.9,3.0,setosa\n7,3.2,versicolor\n"
+    with pytest.raises(DataError, match=r"column names, got a row of data .*write a line of names"):
+        read_delimited(write(content, "t.data"))
+    assert read_delimited(write("400.5,401,class\n1,2,x\n3,4,y\n")).names[0] == "400.5"
+
+
+def test_samples_may_be_numbers_where_rows_have_names(write):
+    assert read_delimited(write("1\t2\t3\nTP53\t5\t6\t7\nBRCA1\t8\t9\t10\n")).names == (
+        "1",
+        "2",
+        "3",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        ("a,b,c\n1,2,3\n4;5;6\n", "this row is delimited by ';', not by ','"),
+        ("My study\n\na,b\n1,2\n", "is the first line a title"),
+        ("a,b\n1,2\n3,4,\n", "remove the ',' at its end"),
+        ("a,b,class\n1,5,2,5,x\n1,2,y\n", "are commas decimal in this file"),
+        ("a;name\n1;x\n2;y;z\n", "a cell that has ';' in it must be in quotes"),
+        ("a\tb\n1\t2\n3\n", "is the file cut off, or is its last line a remark"),
+        ("a\tb\n1\n3\t4\n", "empty cells need their 'tab' too"),
+    ],
+)
+def test_a_row_of_another_length_names_the_usual_cause(write, content, cause):
+    with pytest.raises(DataError, match="every row must have") as caught:
+        read_delimited(write(content))
+    assert cause in str(caught.value)
+
+
+def test_progress_is_told():
+    told = []
+    text = ",".join(f"g{i}" for i in range(2000)) + "\n"
+    text += (",".join(map(str, range(2000))) + "\n") * 300
+    read_rows(text, owner="t", progress=lambda step, share: told.append((step, share)))
+    assert told
+    assert all(step == "reading rows" and 0 < share <= 1 for step, share in told)
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (
+            "@relation r\n@attribute a real\n@attribute class {x,y}\n@data\n1,x\n2,y\n",
+            ("a", "class"),
+        ),
+        ("#1.2\n1\t2\nName\tDescription\tS1\tS2\ng\tna\t1\t2\n", ("g",)),
+    ],
+)
+def test_other_formats_are_known_by_their_first_line(write, content, names):
+    assert read_delimited(write(content, "t.txt")).names == names

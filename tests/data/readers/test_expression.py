@@ -50,7 +50,9 @@ def test_a_packed_series_is_known_by_its_first_line(write):
 
 
 def test_without_a_target_the_characteristics_are_named(write):
-    with pytest.raises(DataError, match=r"give target, .*'title'.* few values are 'tissue'") as error:
+    with pytest.raises(
+        DataError, match=r"give target, .*'title'.* few values are 'tissue'"
+    ) as error:
         load_dataset(write(SERIES, "t.txt"))
     assert "age" in str(error.value)
 
@@ -70,7 +72,7 @@ def test_a_damaged_series_is_one_sentence(write, old, new, sentence):
         load_dataset(write(SERIES.replace(old, new), "t.txt"), target="tissue")
 
 
-GCT = "#1.2\n2\t3\nName\tDescription\tS1\tS2\tS3\nTP53\tp53, \"a\t1\t2\t3\nBRCA1\tna\t4\t5\t6\n"
+GCT = '#1.2\n2\t3\nName\tDescription\tS1\tS2\tS3\nTP53\tp53, "a\t1\t2\t3\nBRCA1\tna\t4\t5\t6\n'
 GCT_3 = (
     "#1.3\n2\t3\t1\t2\nid\tsymbol\tS1\tS2\tS3\nresponse\tna\tyes\tno\tyes\n"
     "age\tna\t3\t4\t5\np1\tTP53\t1\t2\t3\np2\tBRCA1\t4\t5\tNaN\n"
@@ -144,5 +146,5 @@ def test_a_damaged_cls_file_is_one_sentence(write, content, sentence):
 
 def test_a_cls_file_for_other_samples_is_refused(write):
     labels = write("4 2 1\n# a b\n0 1 0 1\n", "t.cls")
-    with pytest.raises(DataError, match="the class of each of the 3 samples of .* got 4"):
+    with pytest.raises(DataError, match=r"the class of each of the 3 samples of .* got 4"):
         load_dataset(write(GCT, "t.gct"), labels=labels)

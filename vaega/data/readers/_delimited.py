@@ -133,7 +133,7 @@ def _align(
         if not any(cells[-1].strip() for cells in rows):
             return tuple(header), [cells[:-1] for cells in rows], None
         names = tuple(cells[0].strip() for cells in rows)
-        if len(rows) > 1 and len(set(names)) == len(rows):
+        if len(rows) > 1 and len(set(names)) == len(rows) and not _is_title(header, rows):
             return tuple(header), [cells[1:] for cells in rows], names
     if lengths == {n_names - 1} and header[-1] == "":
         return tuple(header[:-1]), rows, None
@@ -145,6 +145,12 @@ def _align(
                 f"{_cause(n_names, cells, dialect, is_last=row == len(rows) - 1)}."
             )
     return tuple(header), rows, None
+
+
+def _is_title(header: list[str], rows: list[list[str]]) -> bool:
+    """Tell whether a first line of one cell stands above the names, which hold no number."""
+    numbers = [any(map(is_number, cells)) for cells in rows[:2]]
+    return len(header) == 1 and numbers == [False, True]
 
 
 def _cause(n_names: int, cells: Sequence[str], dialect: Dialect, *, is_last: bool) -> str:
@@ -165,7 +171,7 @@ def _cause(n_names: int, cells: Sequence[str], dialect: Dialect, *, is_last: boo
 
 
 def _has_split_decimals(cells: Sequence[str]) -> bool:
-    return sum(bool(re.fullmatch(r"\s*[+-]?\d+\s*", cell)) for cell in cells) >= len(cells) - 2
+    return sum(bool(re.fullmatch(r"\s*[+-]?\d+\s*", cell)) for cell in cells) >= len(cells) - 1
 
 
 def _check_header(
