@@ -93,14 +93,14 @@ def _records(
     except (csv.Error, StopIteration) as error:
         raise DataError(f"{owner}: the header cannot be read: {error}.") from error
     rows: list[list[str]] = []
-    n_cells, expected = 0, len(text) / max(1, len(text[: text.find("\n")]))
+    n_cells, n_lines = 0, max(1, text.count("\n"))
     try:
         for cells in records:
             rows.append(cells)
             n_cells += len(cells)
             if n_cells > 500_000:
                 n_cells = 0
-                progress("reading rows", min(1.0, len(rows) / expected))
+                progress("reading rows", min(1.0, len(rows) / n_lines))
     except csv.Error as error:
         quotes = (
             "; is a quote not closed?" if "quote" in str(error) or "end of" in str(error) else ""
