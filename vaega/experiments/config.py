@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -831,7 +831,8 @@ def _did_you_mean(location: Sequence[Any]) -> str:
     fields: dict[str, Any] = dict(ExperimentConfig.model_fields)
     for part in location[:-1]:
         annotation = getattr(fields.get(str(part)), "annotation", None)
-        fields = dict(getattr(annotation, "model_fields", {}))
+        sections = (a for a in (annotation, *get_args(annotation)) if hasattr(a, "model_fields"))
+        fields = dict(getattr(next(sections, None), "model_fields", {}))
     return key_hint(location[-1], fields)
 
 

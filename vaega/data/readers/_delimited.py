@@ -234,6 +234,7 @@ def _without_ghosts(table: Table) -> Table:
     return table.take(kept).with_notes(f"{columns} without a name and without cells left out.")
 
 
+_N_CELLS = 200_000  # that are asked what their commas are
 _COMMA_NOTES = {
     ",": "Decimal commas are read as points; points before three digits part thousands.",
     "thousands": "Commas before three digits are read as separators of thousands.",
@@ -241,9 +242,10 @@ _COMMA_NOTES = {
 
 
 def _with_commas(table: Table, dialect: Dialect) -> Table:
-    rows = np.unique(np.linspace(0, max(0, len(table.cells) - 1), 100).astype(int))
-    decimal = meaning_of_commas(
-        table.cells[rows].ravel() if len(table.cells) else (), dialect.delimiter
-    )
+    if not table.n_rows:
+        return table
+    n_looked_at = max(10, _N_CELLS // len(table.names))
+    rows = np.unique(np.linspace(0, table.n_rows - 1, n_looked_at).astype(int))
+    decimal = meaning_of_commas(table.cells[rows].ravel(), dialect.delimiter)
     notes = [_COMMA_NOTES[decimal]] if decimal in _COMMA_NOTES else []
     return replace(table.with_notes(*notes), decimal=decimal)
