@@ -139,6 +139,7 @@ def test_many_genes_are_read_in_linear_time(files):
             r"clinic.csv: .* 'S1' more than once in column 'p'",
         ),
         ("p,class\nS1,x\n", {}, "at least two"),
+        ("S1,x\nS2,y\nS3,x\n", {}, r"must hold column names, got a sample \('S1'\)"),
         (
             "p,class\nS1,x\nS2,\nS3,y\n",
             {},

@@ -126,6 +126,12 @@ def join_labels(
     n_shared, way, ours, key, theirs = max(pairs, key=lambda pair: pair[0])
     if not n_shared:
         raise DataError(_no_match(owner, where, samples, keys))
+    headings = [name for name in labels.names if name in theirs or name in ours]
+    if headings and key is not None:
+        raise DataError(
+            f"{where.file}: the first line must hold column names, got a sample "
+            f"({quoted(headings)}); write a line of names above it."
+        )
     repeated = [name for name, n in Counter(theirs).items() if n > 1 and name in ours]
     if repeated:
         raise DataError(

@@ -165,7 +165,7 @@ def test_what_is_left_out_has_a_note(write):
     assert table.notes == (
         "3 comment lines left out.",
         "1 row without a cell left out.",
-        "2 columns without a name and without cells left out.",
+        "2 columns without name and cells left out.",
     )
 
 
@@ -212,11 +212,11 @@ def test_samples_may_be_numbers_where_rows_have_names(write):
     ("content", "cause"),
     [
         ("a,b,c\n1,2,3\n4;5;6\n", "this row is delimited by ';', not by ','"),
-        ("My study\n\na,b\n1,2\n", "is the first line a title"),
+        ("My study\n\na,b\n1,2\n", "the first line seems to be a title"),
         ("a,b\n1,2\n3,4,\n", "remove the ',' at its end"),
-        ("a,b,class\n1,5,2,5,x\n1,2,y\n", "are commas decimal in this file"),
+        ("a,b,class\n1,5,2,5,x\n1,2,y\n", "where commas are decimal"),
         ("a;name\n1;x\n2;y;z\n", "a cell that has ';' in it must be in quotes"),
-        ("a\tb\n1\t2\n3\n", "is the file cut off, or is its last line a remark"),
+        ("a\tb\n1\t2\n3\n", "the file may be cut off, or its last line a remark"),
         ("a\tb\n1\n3\t4\n", "empty cells need their 'tab' too"),
     ],
 )

@@ -23,8 +23,8 @@ from vaega.data.readers._dialects import (
 from vaega.data.readers._registry import READERS, read_table, reads
 from vaega.data.readers._text import first_words, only_member, read_text
 
-# How pandas and R call the column of row names that a file already had
 _ROW_NAMES = "The header is one cell short: the first column is left out as row labels."
+# How pandas and R call the column of row names that a file already had
 _INDEX_NAME = re.compile(r"Unnamed: 0(\.\d+)*|\.\.\.1")
 
 
@@ -102,10 +102,9 @@ def _records(
                 n_cells = 0
                 progress("reading rows", min(1.0, len(rows) / n_lines))
     except csv.Error as error:
-        quotes = (
-            "; is a quote not closed?" if "quote" in str(error) or "end of" in str(error) else ""
-        )
-        raise DataError(f"{owner}: row {len(rows) + 1} cannot be read: {error}{quotes}.") from error
+        raise DataError(
+            f"{owner}: row {len(rows) + 1} cannot be read: {error}; a quote may be left open."
+        ) from error
     return header, rows
 
 
@@ -159,12 +158,14 @@ def _cause(n_names: int, cells: Sequence[str], dialect: Dialect, *, is_last: boo
     other = next((d for d in DELIMITERS if n_cells == 1 and cells[0].count(d) + 1 == n_names), None)
     causes = {
         f"this row is delimited by {Dialect(other or '').shown!r}, not by {shown!r}": other,
-        "is the first line a title? the first line must name the columns": n_names == 1 < n_cells,
+        "the first line seems to be a title, and must name the columns": n_names == 1 < n_cells,
         f"remove the {shown!r} at its end": n_cells > n_names and not any(cells[n_names:]),
-        "are commas decimal in this file? then separate the columns by ';' or tabs, or write "
-        "decimal points": n_cells > n_names and shown == "," and _has_split_decimals(cells),
+        "where commas are decimal, separate the columns by ';' or tabs, or write decimal points": n_cells
+        > n_names
+        and shown == ","
+        and _has_split_decimals(cells),
         f"a cell that has {shown!r} in it must be in quotes": n_cells > n_names,
-        "is the file cut off, or is its last line a remark?": is_last,
+        "the file may be cut off, or its last line a remark": is_last,
         f"empty cells need their {shown!r} too": True,
     }
     return next(cause for cause, applies in causes.items() if applies)
@@ -221,17 +222,16 @@ def _without_index(table: Table) -> Table:
 
 def _without_ghosts(table: Table) -> Table:
     """Leave out columns without a name and without a cell, and name the others by position."""
-    ghosts = [
-        i for i, name in enumerate(table.names)
-        if not name and not any(map(cell_text, table.cells[:, i]))
-    ]  # fmt: skip
+    nameless = [i for i, name in enumerate(table.names) if not name]
+    if not nameless:
+        return table
+    ghosts = {i for i in nameless if not any(map(cell_text, table.cells[:, i]))}
     names = tuple(name or f"Unnamed: {i}" for i, name in enumerate(table.names))
     table = replace(table, names=names)
     if not ghosts or len(ghosts) == len(names):
         return table
-    columns = counted(len(ghosts), "column")
     kept = [i for i in range(len(names)) if i not in ghosts]
-    return table.take(kept).with_notes(f"{columns} without a name and without cells left out.")
+    return table.take(kept).with_notes(*_left_out(len(ghosts), "column", " without name and cells"))
 
 
 _N_CELLS = 200_000  # that are asked what their commas are

@@ -103,9 +103,9 @@ def choose_dialect(text: str, forced: str | None = None, *, tabbed: bool = False
 
 
 def _split_alike(text: str, dialect: Dialect) -> tuple[int, int]:
-    """Return 2 where header and rows have as many cells, 1 where the header has one less; how many.
+    """Return 2 where header and rows have as many cells, 1 where they differ by one; and how many.
 
-    One less is R's way to leave the column of row names without a name, or a delimiter at the end.
+    R leaves the column of row names without a name; and some write a delimiter at the end of rows.
     """
     try:
         header, *rows = [len(cells) for cells in islice(dialect.records(text), _SAMPLE)]
@@ -114,7 +114,7 @@ def _split_alike(text: str, dialect: Dialect) -> tuple[int, int]:
     n_cells = rows[0] if rows else header
     if n_cells < 2 or any(length != n_cells for length in rows):
         return 0, 0
-    return 2 if header == n_cells else 1 if abs(header - n_cells) == 1 < header else 0, n_cells
+    return max(0, 2 - abs(header - n_cells)), n_cells
 
 
 _WITH_COMMA = re.compile(r"\s*[+-]?(?:\d[\d.]*)?(?:,\d+)+(?:\.\d*)?(?:[eE][+-]?\d+)?\s*")
