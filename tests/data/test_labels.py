@@ -199,3 +199,11 @@ def test_what_is_no_table_cannot_be_turned_or_labelled(files, source, option):
     np.savez("arrays.npz", X=np.eye(2), y=[0, 1])
     with pytest.raises(DataError, match=f"{source}: {next(iter(option))} .*, which this"):
         load_dataset(source, **option)
+
+
+def test_a_file_without_names_of_samples_takes_no_labels(files, tmp_path):
+    (tmp_path / "rows.svm").write_text("1 1:2\n-1 1:3\n")
+    with pytest.raises(DataError, match=r"rows\.svm: labels are matched by the names"):
+        load_dataset("./rows.svm", labels="clinic.csv", target="response")
+    with pytest.raises(DataError, match=r"rows\.svm: labels must be in a table"):
+        load_dataset("genes.csv", labels="rows.svm")

@@ -121,6 +121,11 @@ def join_labels(
         return _join_in_order(table, labels, where, owner=owner)
     keys = _keys_of_labels(labels, where)
     samples = _keys_of_samples(table, where, transpose)
+    if not samples:
+        raise DataError(
+            f"{owner}: labels are matched by the names of the samples, which this file does not "
+            "hold; its classes must be in it."
+        )
     pairs = [(len(set(ours) & set(theirs)), way, ours, key, theirs)
              for way, ours in samples for key, theirs in keys]  # fmt: skip
     n_shared, way, ours, key, theirs = max(pairs, key=lambda pair: pair[0])

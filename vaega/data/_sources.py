@@ -17,8 +17,9 @@ import yaml
 from vaega.core.checks import check_choice, check_flag
 from vaega.core.errors import DataError, InputError
 from vaega.core.files import path_inside
-from vaega.data._columns import BELOW_LIMIT, CATEGORICAL, Progress, silent
+from vaega.data._columns import Progress, silent
 from vaega.data._dataset import Dataset, quoted
+from vaega.data._features import BELOW_LIMIT, CATEGORICAL
 from vaega.data._labels import LabelFile, join_labels, transposed
 from vaega.data._openml import load_openml
 from vaega.data._tables import Table, dataset_from_table
@@ -283,6 +284,8 @@ def _with_labels(
         raise DataError(f"{path}: labels must be in a table with the names of the samples.")
     target = labels.column or target
     listed = read_table(path, suffix, target=target)
+    if listed.cells.dtype != object:
+        raise DataError(f"{path}: labels must be in a table with the names of the samples.")
     return join_labels(table, listed, labels, transpose=transpose, owner=owner), target
 
 

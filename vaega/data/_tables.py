@@ -10,17 +10,16 @@ import numpy as np
 from vaega.core.checks import check_choice
 from vaega.core.errors import DataError
 from vaega.data._columns import (
-    BELOW_LIMIT,
-    CATEGORICAL,
     MISSING,
     Progress,
     as_cells,
     cell_text,
     column_numbers,
-    numeric_features,
+    present_texts,
     silent,
 )
 from vaega.data._dataset import Dataset, is_missing, quoted
+from vaega.data._features import BELOW_LIMIT, CATEGORICAL, numeric_features
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,21 +59,22 @@ class Table:
         return pd.DataFrame({i: self._column(i) for i in range(len(self.names))})
 
     def _column(self, position: int) -> Any:
-        if self.cells.dtype != object:
-            return np.asarray(self.cells[:, position]).ravel()
-        cells = self.cells[:, position]
+        cells = self._cells(position)
+        if cells.dtype != object:
+            return cells
         numbers = column_numbers(cells, missing=self.missing, decimal=self.decimal)
         if numbers is not None:
             return numbers
-        return [
-            None if t is None or t.lower() in self.missing else t for t in map(cell_text, cells)
-        ]
+        return present_texts(cells, self.missing)
+
+    def _cells(self, position: int) -> np.ndarray:
+        cells = self.cells[:, position]
+        return np.asarray(cells.toarray() if hasattr(cells, "toarray") else cells).ravel()
 
     def values(self, position: int) -> list[Any]:
         """Return a column as labels: a missing cell is None, whole numbers of text are numbers."""
-        cells = self.cells[:, position]
-        values = np.asarray(cells.toarray() if hasattr(cells, "toarray") else cells).ravel()
-        listed = [value.strip() if isinstance(value, str) else value for value in values.tolist()]
+        cells = self._cells(position).tolist()
+        listed = [value.strip() if isinstance(value, str) else value for value in cells]
         if not self.is_text:
             return [None if is_missing(value) else value for value in listed]
         texts = [None if cell_text(v) is None or str(v).lower() in MISSING else v for v in listed]

@@ -125,3 +125,11 @@ def test_without_h5py_the_extra_is_named(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'vaega\[h5ad\]'"):
         read_h5ad(path)
+
+
+def test_an_index_out_of_bounds_is_refused(path):
+    write(path, sparse.csr_matrix(X))
+    with h5py.File(path, "a") as file:
+        file["X/indices"][0] = 10_000
+    with pytest.raises(DataError, match="cannot be read as an AnnData file"):
+        read_h5ad(path)

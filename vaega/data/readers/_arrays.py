@@ -184,6 +184,8 @@ def _mat_arrays(path: Path) -> dict[str, Any]:
 def _plain_array(value: Any) -> Any:
     """Return an array of numbers or of texts; a cell array of texts is one of arrays."""
     if hasattr(value, "tocsr"):
+        if hasattr(value, "check_format"):
+            value.check_format(full_check=True)  # an index out of bounds would write elsewhere
         return value.tocsr()
     array = np.asarray(value)
     if array.dtype.kind == "U":

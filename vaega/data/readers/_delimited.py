@@ -155,15 +155,13 @@ def _is_title(header: list[str], rows: list[list[str]]) -> bool:
 def _cause(n_names: int, cells: Sequence[str], dialect: Dialect, *, is_last: bool) -> str:
     """Return what usually makes a row longer or shorter, where this one looks like it."""
     shown, n_cells = dialect.shown, len(cells)
+    decimals = n_cells > n_names and shown == "," and _has_split_decimals(cells)
     other = next((d for d in DELIMITERS if n_cells == 1 and cells[0].count(d) + 1 == n_names), None)
     causes = {
         f"this row is delimited by {Dialect(other or '').shown!r}, not by {shown!r}": other,
         "the first line seems to be a title, and must name the columns": n_names == 1 < n_cells,
         f"remove the {shown!r} at its end": n_cells > n_names and not any(cells[n_names:]),
-        "where commas are decimal, separate the columns by ';' or tabs, or write decimal points": n_cells
-        > n_names
-        and shown == ","
-        and _has_split_decimals(cells),
+        "where commas are decimal, separate the columns by ';' or tabs, or write points": decimals,
         f"a cell that has {shown!r} in it must be in quotes": n_cells > n_names,
         "the file may be cut off, or its last line a remark": is_last,
         f"empty cells need their {shown!r} too": True,

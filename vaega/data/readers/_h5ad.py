@@ -54,7 +54,9 @@ def _matrix(item: Any) -> Any:
     shape = next(item.attrs[key] for key in ("shape", "h5sparse_shape") if key in item.attrs)
     parts = tuple(item[key][()] for key in ("data", "indices", "indptr"))
     kind = sparse.csc_matrix if layout.startswith("csc") else sparse.csr_matrix
-    return kind(parts, shape=tuple(map(int, shape))).tocsr()
+    matrix = kind(parts, shape=tuple(map(int, shape)))
+    matrix.check_format(full_check=True)  # an index out of bounds would write into other memory
+    return matrix.tocsr()
 
 
 def _attribute(item: Any, *keys: str) -> str:

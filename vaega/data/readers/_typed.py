@@ -2,7 +2,6 @@
 
 import re
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +24,29 @@ def read_parquet(path: Path, *, target: str | None = None) -> Table:
     except ImportError as error:
         raise MissingExtraError(owner=str(path), package="pyarrow", extra="parquet") from error
     try:
-        stored = parquet.read_table(path)
-    except (OSError, pyarrow.ArrowException) as error:
+        return name_columns(_table_of_arrow(parquet.read_table(path)))
+    except (OSError, UnicodeDecodeError, pyarrow.ArrowException) as error:
         reason = first_line(error).rstrip(".")
         raise DataError(f"{path}: cannot be read as Parquet: {reason}.") from error
-    declared = _declared_index(stored.schema.pandas_metadata)
+
+
+def _table_of_arrow(stored: Any) -> Table:
+    """Return the columns but for the index that pandas may have written among them."""
+    columns, declared = stored.column_names, _declared_index(stored.schema.pandas_metadata)
     index = [
         i
-        for i, name in enumerate(stored.column_names)
+        for i, name in enumerate(columns)
         if name in declared or re.fullmatch(r"__index_level_\d+__", name)
     ]
     rows = None if len(index) != 1 else tuple(map(str, stored.column(index[0]).to_pylist()))
-    named = [stored.column_names[i] for i in index if stored.column_names[i] in declared]
+    named = [columns[i] for i in index if columns[i] in declared]
     note = f"The index of the data frame is left out as row labels: {quoted(named)}."
-    stored = stored.select([i for i in range(len(stored.column_names)) if i not in index])
-    names = tuple(map(str, stored.column_names))
-    numbered = stored.rename_columns([str(i) for i in range(len(names))])
+    kept = [i for i in range(len(columns)) if i not in index]
+    names = tuple(columns[i] for i in kept)
+    # By position, since names may occur twice
+    numbered = stored.select(kept).rename_columns([str(i) for i in kept])
     frame = numbered.to_pandas(ignore_metadata=True)
-    return name_columns(Table(frame, names, (note,) if named else (), rows))
+    return Table(frame, names, (note,) if named else (), rows)
 
 
 def _declared_index(metadata: Any) -> set[str]:
@@ -67,7 +71,8 @@ def read_workbook(path: Path, *, sheet: str | None = None, progress: Progress = 
             book.close()
         except DataError:
             raise
-        except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+        except Exception as error:
+            # zipfile, zlib, XML and openpyxl raise errors of a dozen kinds for damaged workbooks.
             raise DataError(f"{path}: cannot be read as a workbook: {one_line(error)}.") from error
     header = ["" if cell is None else _heading(cell) for cell in rows[0]]
     cells = np.empty((len(rows) - 1, len(header)), dtype=object)
