@@ -89,6 +89,7 @@ CASES = {
     "a title": ("t.csv", "Study of 2020\n" + GOOD, {}, ["seems to be a title"]),
     "another delimiter": ("t.csv", GOOD + "7;8;x\n", {}, ["delimited by ';', not by ','"]),
     "commas twice": ("t.csv", "a,b,class\n1,5,2,5,x\n1,2,y\n", {}, ["commas are decimal"]),
+    "one comma": ("t.csv", "a,class\n5,1,x\n7,2,y\n", {}, ["got 3 in row 1", "commas are decimal"]),
     "an open quote": ("t.csv", 'a,class\n1,"x\n2,y\n', {}, ["row 1", "quote may be left open"]),
     "words after a quote": ("t.csv", 'a,class\n1,"x"s\n2,y\n', {}, ["row 1"]),
     "a column twice": ("t.csv", "a,class,class\n1,x,x\n2,y,y\n", {"target": "class"}, ["2 times"]),
@@ -136,7 +137,7 @@ CASES = {
     "a short gene": ("t.txt", SERIES.replace("1\t2", "1"), {}, ["3 cells, got 2 in row 1"]),
     "characteristics": ("t.txt", SERIES, {}, ["give target", "'geo_accession', 'k'"]),
     "no GCT": ("t.gct", GOOD, {}, ["#1.2"]),
-    "sizes of others": ("t.gct", GCT.replace("1\t2\nN", "5\t2\nN"), {}, ["5 x 2", "1 rows x 2"]),
+    "sizes of others": ("t.gct", GCT.replace("1\t2\nN", "5\t2\nN"), {}, ["5 x 2", "are 1 x 2"]),
     "a GCT without classes": ("t.gct", GCT, {}, ["labels"]),
     # binary formats
     "no workbook": ("t.xlsx", "x", {}, ["cannot be read as a workbook"]),

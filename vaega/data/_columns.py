@@ -61,7 +61,7 @@ def column_numbers(
     """
     values = cells.tolist() if isinstance(cells, np.ndarray) else list(cells)
     try:
-        return np.array(list(map(float, _plain_cells(values, decimal))))
+        return np.fromiter(map(float, _plain_cells(values, decimal)), np.float64, len(values))
     except (TypeError, ValueError):
         return _parsed(values, missing, decimal)
 

@@ -122,6 +122,19 @@ def test_r_leaves_the_column_of_row_names_without_a_name(write, content):
     assert table.frame.iloc[:, 0].tolist() == [1.5, 1]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbers_of_rows_are_names_too(write, first):
+    rows = "".join(f"{i},1.5,x\n" for i in range(first, first + 3))
+    assert read_delimited(write(f"a,class\n{rows}")).rows == tuple(
+        map(str, range(first, first + 3))
+    )
+
+
+def test_the_front_of_a_decimal_comma_names_no_row(write):
+    with pytest.raises(DataError, match="where commas are decimal"):
+        read_delimited(write("a,class\n5,1,x\n7,2,y\n9,4,x\n"))
+
+
 def test_names_of_rows_are_all_different(write):
     with pytest.raises(DataError, match="every row must have 2 cells, got 3 in row 1"):
         read_delimited(write("a,class\n1,2,x\n1,3,y\n"))

@@ -120,7 +120,7 @@ def test_without_classes_the_ways_to_give_them_are_named(write):
         ("#1.2\n2\n", "must begin with #1.2 or #1.3, its sizes and a header"),
         (GCT.replace("2\t3\nName", "two\t3\nName"), "must hold 2 whole numbers, got 'two"),
         (GCT_3.replace("2\t3\t1\t2", "2\t3"), "must hold 4 whole numbers"),
-        (GCT.replace("2\t3\nName", "9\t3\nName"), "got 9 x 3 for 2 rows x 3 samples"),
+        (GCT.replace("2\t3\nName", "9\t3\nName"), "which are 2 x 3, got 9 x 3"),
         (GCT.replace("\t6", ""), "every row must have 5 cells, got 4 in row 2"),
     ],
 )

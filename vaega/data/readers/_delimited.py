@@ -132,7 +132,7 @@ def _align(
         if not any(cells[-1].strip() for cells in rows):
             return tuple(header), [cells[:-1] for cells in rows], None
         names = tuple(cells[0].strip() for cells in rows)
-        if len(rows) > 1 and len(set(names)) == len(rows) and not _is_title(header, rows):
+        if _can_name_rows(names, dialect) and not _is_title(header, rows):
             return tuple(header), [cells[1:] for cells in rows], names
     if lengths == {n_names - 1} and header[-1] == "":
         return tuple(header[:-1]), rows, None
@@ -144,6 +144,15 @@ def _align(
                 f"{_cause(n_names, cells, dialect, is_last=row == len(rows) - 1)}."
             )
     return tuple(header), rows, None
+
+
+def _can_name_rows(names: Sequence[str], dialect: Dialect) -> bool:
+    """Tell whether cells name the rows: all differ, and none is the front of a decimal comma."""
+    if len(names) < 2 or len(set(names)) < len(names):
+        return False
+    counts = [[str(row + first) for row in range(len(names))] for first in (0, 1)]
+    whole = all(re.fullmatch(r"[+-]?\d+", name) for name in names)
+    return dialect.delimiter != "," or not whole or list(names) in counts
 
 
 def _is_title(header: list[str], rows: list[list[str]]) -> bool:

@@ -110,8 +110,8 @@ def read_gct(path: Path) -> Table:
     found = (len(rows) - n_about_samples, len(header) - first)
     if found != (n_genes, n_samples):
         raise DataError(
-            f"{owner}: line 2 must give the sizes of the table, got {n_genes} x {n_samples} for "
-            f"{found[0]} rows x {found[1]} samples."
+            f"{owner}: line 2 must give genes and samples of the table, which are {found[0]} x "
+            f"{found[1]}, got {n_genes} x {n_samples}."
         )
     about, genes = rows[:n_about_samples], rows[n_about_samples:]
     annotations = Table(

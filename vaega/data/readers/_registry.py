@@ -17,7 +17,7 @@ READERS: dict[str, Reader] = {}  # The ending of a file, in lower case: what rea
 ARCHIVE = ".npz"
 COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
 # Endings that anything may have: files with these are read by their path, and not listed by name.
-_COMMON = (".txt", ".data", ".dat", ".mat", ".cls")
+_COMMON = (".txt", ".data", ".dat", ".mat", ".cls", ".zip")
 
 
 def reads(*suffixes: str, compressed: bool = False) -> Callable[[Reader], Reader]:
