@@ -11,7 +11,6 @@ import pytest
 from tests.data.openml_server import TOY
 from vaega.core.errors import DataError, InputError
 from vaega.core.files import cache_folder
-from vaega.data._readers import stem_of, suffix_of
 from vaega.data._sources import (
     BUNDLED,
     KNOWN,
@@ -25,6 +24,7 @@ from vaega.data._sources import (
     load_bundled,
     load_dataset,
 )
+from vaega.data.readers._registry import stem_of, suffix_of
 
 CSV = "a,colour,patient,class\n1,red,p1,x\n2,blue,p1,y\n3,,p2,x\n"
 
@@ -121,7 +121,7 @@ def test_a_known_name_whose_file_is_absent_is_told(no_folders):
     [
         ("absent.csv", r"absent\.csv: no such file"),
         ("./folder.csv", "must be a file, got a folder"),
-        ("sheet.xlsx", r"must end in \.npz, .* got \.xlsx"),
+        ("sheet.xls", r"must end in \.npz, .* got \.xls; save it as \.xlsx or as CSV"),
         ("a/b", "must end in .* got no ending"),
         ("https://example.org/t.csv", "download the file"),
         ("", "cannot name a file"),
@@ -131,7 +131,7 @@ def test_a_known_name_whose_file_is_absent_is_told(no_folders):
 )
 def test_what_is_no_source_is_one_sentence(folder, source, sentence):
     Path("folder.csv").mkdir()
-    Path("sheet.xlsx").touch()
+    Path("sheet.xls").touch()
     with pytest.raises(DataError, match=sentence) as caught:
         load_dataset(source)
     assert "\n" not in str(caught.value)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vaega.cli import main
+from vaega.core.errors import ConfigError
 from vaega.experiments.config import ExperimentConfig, load_config
 from vaega.experiments.protocols import HonestProtocol
 
@@ -233,3 +234,64 @@ def test_overrides(place, override):
         code = main(["check", str(place), f"--set={override}"])
     assert code in (0, 2), said.getvalue()
     assert len(said.getvalue().strip().splitlines()) == 1, said.getvalue()
+
+
+DATASET = {
+    "source": "genes.csv",
+    "labels": {"file": "clinic.csv", "column": "response", "id": "patient"},
+    "transpose": True,
+    "below_limit": "missing",
+    "ignore": [7],
+}
+
+
+@pytest.fixture
+def study(tmp_path):
+    (tmp_path / "genes.csv").write_text("gene,S1,S2,S3\nTP53,1,<2,3\n7,4,5,6\n")
+    (tmp_path / "clinic.csv").write_text("patient,response,2\nS3,no,a\nS1,yes,b\nS2,no,a\n")
+
+    def write(**dataset):
+        path = tmp_path / "study.yaml"
+        content = {"dataset": {**DATASET, **dataset}, "arms": {"a": {}}, "name": "study"}
+        content["fitness"] = {"classifier": "gaussian_nb"}
+        path.write_text(yaml.safe_dump(content))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("labels", [{}, {"labels": "clinic.csv", "target": "response"}])
+def test_both_files_are_beside_the_configuration(study, labels):
+    path = study(**labels)
+    data = load_config(path).dataset.load(beside=path.parent)
+    assert data.feature_names == ("TP53",)
+    assert data.labels.tolist() == ["yes", "no", "no"]
+    assert data.n_missing == 1
+
+
+def test_a_heading_of_digits_needs_no_quotes(study):
+    path = study(labels="clinic.csv", target=2)
+    assert load_config(path).dataset.load(beside=path.parent).class_names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "words"),
+    [
+        ({"labels": {"column": "x"}}, ["dataset.labels.file"]),
+        ({"labels": {"file": "clinic.csv", "idd": "x"}}, ["dataset.labels.idd", "id?"]),
+        ({"labels": 5}, ["dataset.labels", "5"]),
+        ({"transpose": "maybe"}, ["dataset.transpose", "'maybe'"]),
+        ({"below_limit": "zero"}, ["dataset.below_limit", "'zero'"]),
+        ({"target": 1.5}, ["dataset.target", "1.5"]),
+        ({"target": True}, ["dataset.target", "True"]),
+        ({"sheet": 3}, ["dataset.sheet", "3"]),
+        ({"labels": {"file": "x" * 2000}}, ["dataset.labels.file", "too long"]),
+    ],
+)
+def test_a_section_that_cannot_be_read_names_the_key(study, dataset, words):
+    path = study(**dataset)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path).dataset.load(beside=path.parent)
+    for word in words:
+        assert word in str(caught.value)
+    assert "\n" not in str(caught.value)

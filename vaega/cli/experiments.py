@@ -31,6 +31,7 @@ from vaega.cli.app import (
     this_command,
     vaega,
 )
+from vaega.cli.reading import reading_bar
 from vaega.cli.report import print_record
 from vaega.core.errors import InputError
 from vaega.core.tables import TextTable
@@ -123,7 +124,8 @@ def run(
 
         execution = execution_options(**options)
         config = read_config(file, overrides)
-        dataset = config.dataset.load(beside=file.parent)
+    with reading_bar(config.dataset.source) as progress:
+        dataset = config.dataset.load(beside=file.parent, progress=progress)
     origin = Origin(file.parent, Path.cwd(), this_command())
     folder = path_inside(results, config.name)
     return _run_and_show(folder, config, dataset, execution, origin, as_json=as_json)

@@ -23,6 +23,7 @@ from vaega.cli.app import (
     this_command,
     vaega,
 )
+from vaega.cli.reading import reading_bar
 from vaega.core.tables import TextTable
 
 _FOLDER = folder_option("--folder", "Another folder than $VAEGA_CACHE, or the user's own.")
@@ -153,7 +154,8 @@ def quality(
     from vaega.report._quality import measure_arms, write_quality
 
     config = read_config(file, overrides)
-    dataset = config.dataset.load(beside=file.parent)
+    with reading_bar(config.dataset.source) as progress:
+        dataset = config.dataset.load(beside=file.parent, progress=progress)
     folder = path_inside(Path("results"), config.name) / "quality" if out is None else out
     measured = measure_arms(
         config,
@@ -228,7 +230,9 @@ def tune(
     given = {key: value for key, value in options.items() if value is not None}
     tuned = [f"tune.{key}={json.dumps(value)}" for key, value in given.items()]
     config = read_config(file, [*overrides, *tuned])
-    dataset, folder = config.dataset.load(beside=file.parent), path_inside(results, config.name)
+    with reading_bar(config.dataset.source) as progress:
+        dataset = config.dataset.load(beside=file.parent, progress=progress)
+    folder = path_inside(results, config.name)
     study = Study(config, dataset, folder / "tune", device=device, n_jobs=jobs)
     try:
         result = study.run(_say_trial)

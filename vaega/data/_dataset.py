@@ -168,7 +168,7 @@ class Dataset:
             groups=None if groups is None else _group_codes(groups, owner=owner),
             origin=origin,
             licence=licence,
-            notes=(*notes, *_rename_note(renamed)),
+            notes=(*notes, *_full_note(X), *_rename_note(renamed), *_alike_notes(class_names)),
         )
         found = leakage_notes(
             dataset.X, dataset.y, names, groups=dataset.groups, X_test=dataset.X_test
@@ -263,6 +263,27 @@ def _rename_note(renamed: tuple[str, ...]) -> tuple[str, ...]:
         return ()
     names = "name was" if len(renamed) == 1 else "names were"
     return (f"{len(renamed)} duplicate feature {names} made unique ({quoted(renamed)}).",)
+
+
+def _full_note(X: Any) -> tuple[str, ...]:
+    if not hasattr(X, "toarray"):
+        return ()
+    n_cells = X.shape[0] * X.shape[1]
+    share = X.nnz / max(1, n_cells)
+    size = f"{8e-6 * n_cells:.3g} MB"
+    return (f"The sparse matrix is held in full, {size}; {share:.2g} of its cells are not zero.",)
+
+
+def _alike_notes(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Name classes that a person would read as one."""
+    alike: dict[str, list[str]] = {}
+    for name in class_names:
+        alike.setdefault("".join(name.casefold().split()), []).append(name)
+    return tuple(
+        f"Classes {quoted(names)} differ in case or space alone: are they one?"
+        for names in alike.values()
+        if len(names) > 1
+    )
 
 
 def _feature_names(

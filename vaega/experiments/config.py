@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -27,6 +27,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from vaega.core.checks import check_count, check_number
 from vaega.core.errors import ConfigError, InputError
 from vaega.core.files import plain
+from vaega.data._columns import Progress, silent
 from vaega.data._dataset import Dataset
 from vaega.data._sources import load_dataset
 from vaega.data._steps import check_steps
@@ -236,29 +237,65 @@ class ArmConfig(Section):
         return content
 
 
+def _column_name(value: Any) -> Any:
+    # A heading of digits is a number to YAML.
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if whole else value
+
+
+ColumnName = Annotated[str, BeforeValidator(_column_name)]
+
+
+class LabelsConfig(Section):
+    """The file with the classes, where the measurements have one of their own."""
+
+    file: Annotated[str, Field(min_length=1)]
+    column: ColumnName | None = None
+    id: ColumnName | None = None
+
+
 class DatasetConfig(Section):
     """Where the rows come from; see `vaega.load_dataset`."""
 
     source: Annotated[str, Field(min_length=1)]
-    target: str | None = None
-    groups: str | None = None
+    target: ColumnName | None = None
+    groups: ColumnName | None = None
     categorical: Literal["error", "one_hot", "drop"] = "error"
-    ignore: tuple[str, ...] = ()
+    ignore: tuple[ColumnName, ...] = ()
+    below_limit: Literal["error", "missing", "half"] = "error"
+    transpose: Annotated[bool, Field(strict=True)] | None = None
+    labels: LabelsConfig | None = None
+    sheet: str | None = None
 
-    def load(self, *, beside: Path) -> Dataset:
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _path_or_section(cls, labels: Any) -> Any:
+        return {"file": labels} if isinstance(labels, str) else labels
+
+    def load(self, *, beside: Path, progress: Progress = silent) -> Dataset:
         """Load the data; a relative path may be one from the folder `beside`."""
-        source = self.source
-        if len(source) > 1000:  # longer than any system's paths
-            raise ConfigError(f"dataset.source: {source[:40]}... is too long for a name or a path.")
-        if not Path(source).exists() and (beside / source).is_file():
-            source = str(beside / source)
+        labels = None if self.labels is None else self.labels.model_dump()
+        if labels is not None:
+            labels["file"] = self._found("labels.file", labels["file"], beside)
         return load_dataset(
-            source,
+            self._found("source", self.source, beside),
             target=self.target,
             groups=self.groups,
             categorical=self.categorical,
+            below_limit=self.below_limit,
             ignore=self.ignore,
+            transpose=self.transpose,
+            labels=labels,
+            sheet=self.sheet,
+            progress=progress,
         )
+
+    @staticmethod
+    def _found(key: str, path: str, beside: Path) -> str:
+        if len(path) > 1000:  # longer than any system's paths
+            raise ConfigError(f"dataset.{key}: {path[:40]}... is too long for a name or a path.")
+        is_beside = not Path(path).exists() and (beside / path).is_file()
+        return str(beside / path) if is_beside else path
 
 
 _OUTER_ALIASES = {"loo": "leave-one-out", "logo": "leave-one-group-out"} | {
@@ -832,7 +869,8 @@ def _did_you_mean(location: Sequence[Any]) -> str:
     fields: dict[str, Any] = dict(ExperimentConfig.model_fields)
     for part in location[:-1]:
         annotation = getattr(fields.get(str(part)), "annotation", None)
-        fields = dict(getattr(annotation, "model_fields", {}))
+        sections = (a for a in (annotation, *get_args(annotation)) if hasattr(a, "model_fields"))
+        fields = dict(getattr(next(sections, None), "model_fields", {}))
     return key_hint(location[-1], fields)
 
 
