@@ -152,7 +152,7 @@ def quality(
     from vaega.core.files import path_inside
     from vaega.report._quality import measure_arms, write_quality
 
-    config = read_config(file, overrides)
+    file, config = read_config(file, overrides)
     dataset = config.dataset.load(beside=file.parent)
     folder = path_inside(Path("results"), config.name) / "quality" if out is None else out
     measured = measure_arms(
@@ -227,7 +227,7 @@ def tune(
     check_jobs(jobs)
     given = {key: value for key, value in options.items() if value is not None}
     tuned = [f"tune.{key}={json.dumps(value)}" for key, value in given.items()]
-    config = read_config(file, [*overrides, *tuned])
+    file, config = read_config(file, [*overrides, *tuned])
     dataset, folder = config.dataset.load(beside=file.parent), path_inside(results, config.name)
     study = Study(config, dataset, folder / "tune", device=device, n_jobs=jobs)
     try:
