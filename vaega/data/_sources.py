@@ -195,26 +195,6 @@ def _check_file(path: Path) -> str:
     return suffix
 
 
-def needs_network(source: str) -> bool:
-    """Tell whether a dataset is fetched from OpenML, and not read from a file or a package."""
-    if source.startswith("openml:"):
-        return True
-    named = not _is_path(source) and ":" not in source
-    known = KNOWN.get(source)
-    return named and known is not None and known.openml is not None and find_file(source) is None
-
-
-def read_columns(source: str, *, target: str | None = None) -> Table | None:
-    """Return the columns of a file, before any of them is the target; None for what is no table."""
-    if ":" in source and not _is_path(source):
-        return None
-    path = Path(source).expanduser() if _is_path(source) else find_file(source)
-    suffix = None if path is None else _check_file(path)
-    if path is None or suffix is None or suffix == ARCHIVE:
-        return None
-    return READERS[suffix](path, target=target)
-
-
 def _with_facts(dataset: Dataset, stem: str) -> Dataset:
     known = known_dataset(stem, dataset.n_features)
     if known is None:
@@ -375,3 +355,23 @@ def describe_shapes(shapes: dict[str, tuple[int, ...]]) -> str:
         return f"arrays {quoted(shapes)}" if shapes else "not readable"
     more = f" (+ {test[0]} test rows)" if test else ""
     return f"{train[0]} rows{more} x {train[1]} features"
+
+
+def needs_network(source: str) -> bool:
+    """Tell whether a dataset is fetched from OpenML, and not read from a file or a package."""
+    if source.startswith("openml:"):
+        return True
+    named = not _is_path(source) and ":" not in source
+    known = KNOWN.get(source)
+    return named and known is not None and known.openml is not None and find_file(source) is None
+
+
+def read_columns(source: str, *, target: str | None = None) -> Table | None:
+    """Return the columns of a file, before any of them is the target; None for what is no table."""
+    if ":" in source and not _is_path(source):
+        return None
+    path = Path(source).expanduser() if _is_path(source) else find_file(source)
+    suffix = None if path is None else _check_file(path)
+    if path is None or suffix is None or suffix == ARCHIVE:
+        return None
+    return READERS[suffix](path, target=target)

@@ -32,10 +32,10 @@ def suggest_steps(X: np.ndarray) -> list[SuggestedStep]:
     n_missing, n_constant = int(np.isnan(X).sum()), int(constant_columns(X).sum())
     if n_constant or n_missing:
         reason = "a column may be empty, or all the same, in the rows of a fold"
-        reason = f"{n_constant} of {X.shape[1]} columns never vary" if n_constant else reason
+        reason = f"columns that never vary: {n_constant} of {X.shape[1]}" if n_constant else reason
         steps.append(SuggestedStep("drop_constant", reason))
     if n_missing:
-        reason = f"{n_missing} values are missing, {n_missing / X.size:.1%} of all"
+        reason = f"missing values: {n_missing}, {n_missing / X.size:.1%} of all"
         steps.append(SuggestedStep({"impute": "median"}, reason))
     if _is_skewed(X):
         kind = "counts" if _is_whole(X) else "values from 0 on"

@@ -65,29 +65,28 @@ def _split_faults(config: "ExperimentConfig", dataset: Dataset, seed: int) -> It
         return
     # Making each further split is the check of it.
     yield from _raised(partial(list, trials))
-    yield from _preparation_faults(config.preprocess, first)
+    yield from _preparation_faults(config.preprocess, first, dataset.pooled())
 
 
-def _preparation_faults(steps: Any, trial: Any) -> Iterator[InputError]:
-    """Fit the preprocessing on the first fit rows.
+def _preparation_faults(steps: Any, trial: Any, rows: Dataset) -> Iterator[InputError]:
+    """Fit the preprocessing on the first fit rows and apply it to all rows.
 
     Where it fails, the values without the gaps and the gaps without the values are tried apart,
     so that a step that refuses values does not hide what nothing fills.
     """
     fit = trial.inner[0].train if isinstance(trial, Trial) else np.arange(len(trial.y))
-    failed = list(_raised(partial(_prepare, steps, trial.X, trial.y, fit)))
-    gaps = np.isnan(trial.X)
+    failed = list(_raised(partial(_prepare, steps, trial.X[fit], trial.y[fit], rows.X)))
+    gaps = np.isnan(rows.X)
     if failed and gaps.any():
         harmless = np.random.default_rng(0).uniform(1.0, 2.0, size=gaps.shape)
-        apart = (np.where(gaps, harmless, trial.X), np.where(gaps, np.nan, harmless))
-        found = chain(*(_raised(partial(_prepare, steps, X, trial.y, fit)) for X in apart))
-        failed = list(found) or failed
+        apart = (np.where(gaps, harmless, rows.X), np.where(gaps, np.nan, harmless))
+        tried = (_raised(partial(_prepare, steps, X, rows.y, X)) for X in apart)
+        failed = list(chain(*tried)) or failed
     yield from failed
 
 
-def _prepare(steps: Any, X: np.ndarray, y: np.ndarray, fit: np.ndarray) -> None:
-    preparation = Preprocessor(list(steps), random_state=0)
-    preparation.fit(X[fit], y[fit]).transform(X)
+def _prepare(steps: Any, X_fit: np.ndarray, y_fit: np.ndarray, X: np.ndarray) -> None:
+    Preprocessor(list(steps), random_state=0).fit(X_fit, y_fit).transform(X)
 
 
 def _check_arm(arm: Any, dataset: Dataset, device: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from vaega.core.errors import InputError
 from vaega.data._dataset import Dataset, quoted
 from vaega.data._sources import read_columns
 from vaega.data._suggestions import SuggestedStep, suggest_metric, suggest_steps
-from vaega.data._tables import MAX_VALUES, TARGET_NAMES, Table
+from vaega.data._tables import TARGET_NAMES, Table
 from vaega.experiments.config import DatasetConfig, ProtocolConfig, make_config
 from vaega.experiments.protocols import HonestProtocol
 
@@ -23,6 +24,7 @@ OWNER = "init"
 # Columns whose name and values say that they name a row, or what several rows come from.
 _IDENTIFIER = re.compile(r"(^|[\W_])(id|ids|nr|no|number|index|barcode|accession|mrn)$", re.I)
 _SUBJECT = re.compile(r"patient|subject|donor|individual|animal|mouse|person|participant", re.I)
+_MOST_CATEGORIES = 20  # text of more different values is a name or a remark
 _FEWEST_ROWS = 12  # so many rising values are no accident, in any of a million columns
 
 # By the cells of the table (rows times columns) up to which they hold: seeds, and how many seeds
@@ -141,7 +143,7 @@ def _look_at_text(section: dict[str, Any], columns: Columns) -> Columns:
             subject = name
             ignore.append(name)
             reasons.append(f"{name!r} may name what several rows come from, see groups")
-        elif n_values == len(present) or n_values > MAX_VALUES:
+        elif n_values == len(present) or n_values > _MOST_CATEGORIES:
             ignore.append(name)
             reasons.append(f"{name!r} is text with {n_values} different values")
         else:
@@ -184,8 +186,8 @@ def _write(section: dict[str, Any], columns: Columns, dataset: Dataset, out: Pat
     lines = [
         f"# {describe(dataset)}",
         "# Written by vaega init from a look at the file; change what you know better. Then",
-        f"#   vaega check {out.name}  says what is wrong with it, and how long it takes",
-        f"#   vaega run {out.name}    runs it; what is finished is not run again",
+        f"#   vaega check {shlex.quote(out.name)}  says what is wrong, and how long it takes",
+        f"#   vaega run {shlex.quote(out.name)}    runs it; what is finished is not run again",
         f"name: {_flow(name)}",
         "",
         "dataset:",
@@ -233,8 +235,8 @@ def _hint_of_groups(section: dict[str, Any], columns: Columns, dataset: Dataset)
     if columns.subject is not None:
         name = _flow(columns.subject)
         return [
-            f"  # groups: {name}  # in place of ignoring it, where its rows are of one: they are",
-            "  #                 then never split between training and test rows",
+            f"  # groups: {name}  # in place of ignoring it, where it has several rows of one:",
+            "  # they then stay together, in training or in test",
         ]
     return ["  # groups: COLUMN  # where several rows come from one patient: they stay together"]
 

@@ -79,7 +79,9 @@ class Workload:
 
 def measure_workload(config: "ExperimentConfig", dataset: Dataset) -> Workload:
     """Count the work of an experiment on its data, and time a small part of it."""
-    trial = next(iter(make_protocol(config.protocol).trials(dataset, config.seed_list()[0])))
+    # The first partition of all: a billion repeats are not made to be counted.
+    protocol = config.protocol.model_copy(update={"n_repeats": 1})
+    trial = next(iter(make_protocol(protocol).trials(dataset, config.seed_list()[0])))
     n_rows, n_features = trial.X.shape
     settings = config.search.settings().resolved(n_rows=n_rows, n_features=n_features)
     runs, n_trials = config.run_list(), _count_trials(config.protocol)
