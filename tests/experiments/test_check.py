@@ -37,7 +37,9 @@ def test_a_valid_file_has_data_and_work(folder):
     lines = found.sentences
     assert lines[0].endswith("checked.yaml: valid, 1 arms x 2 seeds on cohort.csv")
     assert "40 rows x 2 features; x 20, y 20; no missing values" in lines[1]
-    assert any("2 runs search: 1 search x 2 generations x 4 masks" in line for line in lines)
+    assert any(
+        "2 runs of 1 search x 2 generations x 4 masks: at most 16 masks" in line for line in lines
+    )
     assert found.record()["work"]["masks"] == 16
 
 

@@ -68,7 +68,7 @@ class Workload:
         parts += [f"{self.n_searches} searches" if self.n_searches > 1 else "1 search"]
         parts += [f"{self.n_generations} generations", f"{self.population_size} masks"]
         searching = (
-            f"{self.n_searching} runs search: {' x '.join(parts)}, at most {self.n_masks:,} masks"
+            f"{self.n_searching} runs of {' x '.join(parts)}: at most {self.n_masks:,} masks"
         )
         return [
             f"{self.n_runs} runs{permuted}",
