@@ -23,6 +23,8 @@ from vaega.data._sources import (
     list_files,
     load_bundled,
     load_dataset,
+    needs_network,
+    read_columns,
 )
 from vaega.data.readers._registry import stem_of, suffix_of
 
@@ -109,6 +111,36 @@ def test_an_unset_or_wrong_folder_is_told(no_folders, monkeypatch):
     monkeypatch.setenv("VAEGA_DATA", "nowhere")
     with pytest.raises(DataError, match="VAEGA_DATA names nowhere, which is no folder"):
         load_dataset("nothing_of_the_kind")
+
+
+def test_a_wrong_folder_is_said_where_the_name_is_found_elsewhere(two_folders, monkeypatch):
+    (two_folders[1] / "toy.csv").write_text(CSV)
+    monkeypatch.setenv("VAEGA_DATA", "nowhere")
+    with pytest.warns(UserWarning, match="VAEGA_DATA names nowhere, which is no folder"):
+        assert load_dataset("toy", ignore=["colour", "patient"]).n_rows == 3
+
+
+def test_without_a_network_the_file_that_would_do_is_named(openml, no_folders):
+    openml.close()
+    with pytest.raises(
+        DataError, match=r"a file madelon\.npz in \$VAEGA_DATA or \./data"
+    ) as caught:
+        load_dataset("madelon")
+    assert str(caught.value).count(". ") == 0
+
+
+def test_what_needs_the_network(folder):
+    assert needs_network("openml:61")
+    assert needs_network("madelon")
+    for source in ("toy", "toy.csv", "sklearn:wine", "gcm1363", "unheard_of"):
+        assert not needs_network(source)
+
+
+def test_columns_of_a_table_before_any_is_the_target(folder):
+    assert read_columns("toy").names == ("a", "colour", "patient", "class")
+    assert read_columns(str(folder / "toy.csv")).names[0] == "a"
+    for source in ("arrays", "sklearn:wine", "openml:61", "unheard_of"):
+        assert read_columns(source) is None
 
 
 def test_a_known_name_whose_file_is_absent_is_told(no_folders):

@@ -153,7 +153,7 @@ def quality(
     from vaega.core.files import path_inside
     from vaega.report._quality import measure_arms, write_quality
 
-    config = read_config(file, overrides)
+    file, config = read_config(file, overrides)
     with reading_bar(config.dataset.source) as progress:
         dataset = config.dataset.load(beside=file.parent, progress=progress)
     folder = path_inside(Path("results"), config.name) / "quality" if out is None else out
@@ -229,7 +229,7 @@ def tune(
     check_jobs(jobs)
     given = {key: value for key, value in options.items() if value is not None}
     tuned = [f"tune.{key}={json.dumps(value)}" for key, value in given.items()]
-    config = read_config(file, [*overrides, *tuned])
+    file, config = read_config(file, [*overrides, *tuned])
     with reading_bar(config.dataset.source) as progress:
         dataset = config.dataset.load(beside=file.parent, progress=progress)
     folder = path_inside(results, config.name)

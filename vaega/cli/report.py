@@ -16,6 +16,7 @@ from vaega.cli.app import (
     this_command,
     vaega,
 )
+from vaega.core.errors import InputError
 
 FORMAT = choice_option(
     "--format",
@@ -121,7 +122,12 @@ def compare(
     from vaega.report._comparison import compare_experiments, comparison_text
     from vaega.report._export import write_comparison
 
-    comparison = compare_experiments(folders, **options)
+    try:
+        comparison = compare_experiments(folders, **options)
+    except InputError as error:
+        if error.key not in options:
+            raise
+        raise InputError.of("compare", f"--{error.key}", error.rule, error.value) from error
     if as_json:
         record = comparison.table.to_json(orient="records", indent=2, double_precision=15)
         click.echo(record)

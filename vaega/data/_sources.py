@@ -6,6 +6,7 @@ published sets with their citations and licences.
 
 import difflib
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -15,7 +16,7 @@ from typing import Any
 import yaml
 
 from vaega.core.checks import check_choice, check_flag
-from vaega.core.errors import DataError, InputError
+from vaega.core.errors import DataError, InputError, one_line
 from vaega.core.files import path_inside
 from vaega.data._columns import Progress, silent
 from vaega.data._dataset import Dataset, quoted
@@ -342,7 +343,15 @@ def _load_name(text: str, **options: Any) -> Dataset:
     _refuse_columns(text, {key: options.pop(key) for key in ("transpose", "labels", "sheet")})
     options["name"] = options["name"] or text
     del options["progress"]
-    dataset = load_openml(str(number), **options, expected_name=remote_name)
+    try:
+        dataset = load_openml(str(number), **options, expected_name=remote_name)
+    except DataError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise DataError(
+            f"{one_line(error)}; a file {text}.npz in $VAEGA_DATA or ./data needs no network, "
+            f"{_searched()}."
+        ) from error
     return replace(dataset, notes=(*dataset.notes, _OPENML_NOTE))
 
 
@@ -381,6 +390,8 @@ def data_folders() -> list[Path]:
     """Return the folders where names are looked up, the first one first."""
     named = os.environ.get("VAEGA_DATA")
     folders = [Path(named).expanduser()] if named else []
+    if named and not folders[0].is_dir():
+        warnings.warn(f"VAEGA_DATA names {named}, which is no folder.", stacklevel=2)
     return [folder for folder in (*folders, Path("data")) if folder.is_dir()]
 
 
@@ -472,3 +483,23 @@ def describe_shapes(shapes: dict[str, tuple[int, ...]]) -> str:
         return f"arrays {quoted(shapes)}" if shapes else "not readable"
     more = f" (+ {test[0]} test rows)" if test else ""
     return f"{train[0]} rows{more} x {train[1]} features"
+
+
+def needs_network(source: str) -> bool:
+    """Tell whether a dataset is fetched from OpenML, and not read from a file or a package."""
+    if source.startswith("openml:"):
+        return True
+    named = not _is_path(source) and ":" not in source
+    known = KNOWN.get(source)
+    return named and known is not None and known.openml is not None and find_file(source) is None
+
+
+def read_columns(source: str, *, target: str | None = None) -> Table | None:
+    """Return the columns of a file, before any of them is the target; None for what is no table."""
+    if ":" in source and not _is_path(source):
+        return None
+    path = Path(source).expanduser() if _is_path(source) else find_file(source)
+    suffix = None if path is None else _check_file(path)
+    if path is None or suffix is None or suffix == ARCHIVE:
+        return None
+    return read_table(path, suffix, target=target)

@@ -696,10 +696,15 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
     ...     load_config(path, ["search.n_generations=5"]).search.n_generations
     5
     """
+    return make_config(read_content(path, overrides), origin=str(path))
+
+
+def read_content(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the sections of a configuration file as they stand there, not checked."""
     content = _unshared(_load_yaml(path))
     for override in overrides:
         _apply(content, override)
-    return make_config(content, origin=str(path))
+    return content
 
 
 def statement_of(content: Mapping[str, Any]) -> str:
@@ -739,7 +744,11 @@ def make_config(content: dict[str, Any], *, origin: str = "configuration") -> Ex
     try:
         return ExperimentConfig.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{origin}: {_sentence(error)}") from error
+        faults = tuple(f"{origin}: {sentence}" for sentence in _sentences(error))
+        rest = "" if len(faults) == 1 else f" ({len(faults) - 1} more to mend: vaega check)"
+        refusal = ConfigError(f"{faults[0]}{rest}")
+        refusal.faults = faults
+        raise refusal from error
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -812,16 +821,20 @@ def _apply(content: dict[str, Any], override: str) -> None:
     section[keys[-1]] = value
 
 
-def _sentence(error: ValidationError) -> str:
-    details = error.errors(include_url=False)
+def _sentences(error: ValidationError) -> list[str]:
     # A key that is there and wrong explains one that is missing more often than the other way.
-    first = min(details, key=lambda detail: detail["type"] == "missing")
-    where, rule = _key(first["loc"]), _rule(first)
-    more = f" ({len(details) - 1} more to mend)" if len(details) > 1 else ""
-    stop = "" if rule.endswith("?") and not more else "."
+    details = sorted(
+        error.errors(include_url=False), key=lambda detail: detail["type"] == "missing"
+    )
+    return list(dict.fromkeys(map(_sentence, details)))
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    where, rule = _key(detail["loc"]), _rule(detail)
+    stop = "" if rule.endswith("?") else "."
     # Checks that other callers share name their owner, which is the key again.
     rule = rule.removeprefix(f"{where.split('.')[0]}: ")
-    return f"{where}: {rule}{more}{stop}" if where else f"{rule}{more}{stop}"
+    return f"{where}: {rule}{stop}" if where else f"{rule}{stop}"
 
 
 def _key(location: Sequence[Any]) -> str:

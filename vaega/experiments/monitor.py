@@ -8,7 +8,6 @@ import secrets
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -463,23 +462,6 @@ def make_observer(console: Console, *, length: RunLength) -> PlainObserver:
     if console.is_terminal:
         return LiveObserver(console, length=length)
     return PlainObserver(console)
-
-
-@contextmanager
-def plain_warnings() -> Iterator[None]:
-    r"""Show warnings meant for people as one sentence, without the line of code that gave them."""
-    before = warnings.formatwarning
-
-    def format_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> str:
-        if issubclass(category, (UserWarning, FutureWarning)):
-            return f"vaega: {message}\n"
-        return before(message, category, *where, **more)
-
-    warnings.formatwarning = format_warning
-    try:
-        yield
-    finally:
-        warnings.formatwarning = before
 
 
 @contextmanager

@@ -222,6 +222,11 @@ class Store:
         """Refuse a folder without results; what damaged files raise becomes one sentence."""
         for name in ("runs.csv", "plan.json"):
             if not (self.folder / name).is_file():
+                if (self.folder / "plan.json").is_file():
+                    raise ResultsError(
+                        f"{self.folder}: no run is finished yet, so that there is nothing to show; "
+                        f"go on with: vaega resume {self.folder}"
+                    )
                 raise ResultsError(f"{self.folder}: is no results folder, it has no {name}.")
         try:
             yield
