@@ -167,9 +167,9 @@ def _leak_synthetic_into_validate(monkeypatch):
 def _leak_sampler(monkeypatch):
     honest = folds.augment
 
-    def leaking(X, y, sampler, *, seed):
+    def leaking(X, y, sampler, *, seed, **how):
         honest(EVERYTHING[0], EVERYTHING[1], sampler, seed=seed)  # a sampler that met every row
-        X_more, y_more = honest(X, y, sampler, seed=seed)
+        X_more, y_more = honest(X, y, sampler, seed=seed, **how)
         call = recording.SYNTHETIC + sum(kind == "sampler" for kind, _, _ in EVENTS) - 2
         X_more[len(X) :] = recording.signal(X_more[len(X) :]) + call
         return X_more, y_more

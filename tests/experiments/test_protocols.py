@@ -153,9 +153,8 @@ def test_keys_of_another_kind_are_refused_and_not_written():
     ("config", "groups", "n_trials"),
     [
         ({"outer": "leave-one-out"}, None, 12),
-        ({"outer": "loo"}, None, 12),
         ({"outer": "kfold", "n_splits": 12}, None, 12),
-        ({"outer": "leave_one_group_out"}, np.arange(12) // 2, 6),
+        ({"outer": "leave-one-group-out"}, np.arange(12) // 2, 6),
     ],
 )
 def test_each_row_or_group_is_a_trial_that_is_pooled(rng, config, groups, n_trials):

@@ -298,19 +298,13 @@ class DatasetConfig(Section):
         return str(beside / path) if is_beside else path
 
 
-_OUTER_ALIASES = {"loo": "leave-one-out", "logo": "leave-one-group-out"} | {
-    name: name for name in LEAVING_OUT
-}
-
-
 class ProtocolConfig(Section):
     """Which rows fitness and test are computed on; see `vaega.experiments.protocols`."""
 
     kind: str = "honest"
-    outer: Annotated[
-        Literal["official", "holdout", "kfold", "leave-one-out", "leave-one-group-out"],
-        BeforeValidator(lambda name: _OUTER_ALIASES.get(str(name).replace("_", "-"), name)),
-    ] = "holdout"
+    outer: Literal["official", "holdout", "kfold", "leave-one-out", "leave-one-group-out"] = (
+        "holdout"
+    )
     inner_folds: Annotated[int, Field(strict=True, ge=2)] = 5
     test_size: Fraction = 0.3
     n_splits: Annotated[int, Field(strict=True, ge=2)] = 5
