@@ -35,7 +35,7 @@ from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._sources import available_datasets
 from vaega.data._splits import Split, holdout_split, kfold_splits, official_split
-from vaega.experiments.config import DatasetConfig
+from vaega.experiments.config import make_dataset_section
 from vaega.experiments.monitor import LineObserver
 from vaega.experiments.runner import ExecutionOptions, TaskWorker, complete
 from vaega.experiments.runs import Run, make_run
@@ -427,7 +427,7 @@ def complete_baselines(
     unloaded: dict[str, str] = {}
     for source in dict.fromkeys(sources):
         try:
-            section = DatasetConfig.model_validate({"source": source, **(reading or {})})
+            section = make_dataset_section({"source": source, **(reading or {})}, origin=OWNER)
             dataset = section.load(beside=Path.cwd())
         except DataError as error:
             if len(set(sources)) == 1:

@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from vaega.core.errors import ConfigError, InputError
 from vaega.data._dataset import Dataset
 from vaega.data._sources import needs_network
-from vaega.experiments.config import DatasetConfig, ExperimentConfig, make_config, read_content
+from vaega.experiments.config import (
+    DatasetConfig,
+    ExperimentConfig,
+    make_config,
+    make_dataset_section,
+    read_content,
+)
 from vaega.experiments.faults import find_faults, load_with_faults
 from vaega.experiments.workload import Workload, measure_workload
 
@@ -105,8 +110,8 @@ def _faults_of_both(config: ExperimentConfig, dataset: Dataset) -> list[InputErr
 def _dataset_section(content: dict[str, Any]) -> DatasetConfig | None:
     """Return the section of the data from a file that has other faults, where it is valid."""
     try:
-        return DatasetConfig.model_validate(content.get("dataset"))
-    except ValidationError:
+        return make_dataset_section(content.get("dataset", {}), origin="dataset")
+    except ConfigError:
         return None
 
 

@@ -738,11 +738,23 @@ def make_config(content: dict[str, Any], *, origin: str = "configuration") -> Ex
     try:
         return ExperimentConfig.model_validate(content)
     except ValidationError as error:
-        faults = tuple(f"{origin}: {sentence}" for sentence in _sentences(error))
-        rest = "" if len(faults) == 1 else f" ({len(faults) - 1} more to mend: vaega check)"
-        refusal = ConfigError(f"{faults[0]}{rest}")
-        refusal.faults = faults
-        raise refusal from error
+        raise _refusal(error, origin) from error
+
+
+def make_dataset_section(content: Mapping[str, Any], *, origin: str) -> DatasetConfig:
+    """Check the content of a section ``dataset`` alone; a fault is an error as `make_config`'s."""
+    try:
+        return DatasetConfig.model_validate(content)
+    except ValidationError as error:
+        raise _refusal(error, origin) from error
+
+
+def _refusal(error: ValidationError, origin: str) -> ConfigError:
+    faults = tuple(f"{origin}: {sentence}" for sentence in _sentences(error))
+    rest = "" if len(faults) == 1 else f" ({len(faults) - 1} more to mend: vaega check)"
+    refusal = ConfigError(f"{faults[0]}{rest}")
+    refusal.faults = faults
+    return refusal
 
 
 class _StrictLoader(yaml.SafeLoader):

@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from vaega.data._dataset import Dataset, quoted
 from vaega.data._sources import read_columns
 from vaega.data._suggestions import SuggestedStep, suggest_metric, suggest_steps
 from vaega.data._tables import TARGET_NAMES, Table
-from vaega.experiments.config import DatasetConfig, ProtocolConfig, make_config
+from vaega.experiments.config import ProtocolConfig, make_config, make_dataset_section
 from vaega.experiments.protocols import HonestProtocol
 
 OWNER = "init"
@@ -43,6 +43,11 @@ class Columns:
     categorical: str = "error"
     reasons: tuple[str, ...] = ()  # Of what is ignored or spread, a line each
     subject: str | None = None  # A column that may say which rows belong together
+
+    def without(self, names: Sequence[str], reason: str) -> "Columns":
+        """Return the columns with more of them ignored, for a reason."""
+        said = f"{quoted(names)} {reason}"
+        return replace(self, ignore=(*self.ignore, *names), reasons=(*self.reasons, said))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,35 +90,36 @@ def propose(source: Path, out: Path, **keys: Any) -> Proposal:
     >>> yaml.safe_load(text)["dataset"]
     {'source': 'wine.csv', 'target': 'target'}
     """
-    section: dict[str, Any] = {"source": str(source), **keys}
+    section = {"source": str(source), **keys}
     columns = Columns(tuple(keys.get("ignore", ())), keys.get("categorical", "error"))
-    if not {"labels", "transpose"} & keys.keys():
+    if not {"labels", "transpose"} & keys.keys():  # whose columns are rows of the file
         columns = _look_at_text(section, columns)
     dataset = _load(section, columns)
     counting = _counting_columns(dataset)
     if counting:
-        reason = f"{quoted(counting)} numbers the rows, and says nothing of a new one"
-        columns = replace(
-            columns, ignore=(*columns.ignore, *counting), reasons=(*columns.reasons, reason)
-        )
+        columns = columns.without(counting, "numbers the rows, and says nothing of a new one")
         dataset = _load(section, columns)
-    if columns.ignore:
-        section["ignore"] = list(columns.ignore)
-    if columns.categorical != "error":
-        section["categorical"] = columns.categorical
-    section["source"] = _relative(source, out.parent)
-    if "labels" in section:
-        section["labels"] = {
-            **section["labels"], "file": _relative(Path(section["labels"]["file"]), out.parent)
-        }  # fmt: skip
-    text = _write(section, columns, dataset, out)
+    text = _write(_as_written(section, columns, out), columns, dataset, out)
     make_config(yaml.safe_load(text), origin=OWNER)
     return Proposal(text, dataset)
 
 
-def _load(section: dict[str, Any], columns: Columns) -> Dataset:
-    changes = {"ignore": list(columns.ignore), "categorical": columns.categorical}
-    return DatasetConfig.model_validate({**section, **changes}).load(beside=Path.cwd())
+def _load(section: Mapping[str, Any], columns: Columns) -> Dataset:
+    content = {**section, "ignore": list(columns.ignore), "categorical": columns.categorical}
+    return make_dataset_section(content, origin=OWNER).load(beside=Path.cwd())
+
+
+def _as_written(section: Mapping[str, Any], columns: Columns, out: Path) -> dict[str, Any]:
+    """Return the section ``dataset`` as it stands in the file `out`."""
+    written = {**section, "source": _relative(Path(section["source"]), out.parent)}
+    if "labels" in section:
+        file = _relative(Path(section["labels"]["file"]), out.parent)
+        written["labels"] = {**section["labels"], "file": file}
+    if columns.ignore:
+        written["ignore"] = list(columns.ignore)
+    if columns.categorical != "error":
+        written["categorical"] = columns.categorical
+    return written
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -124,7 +130,7 @@ def _relative(path: Path, folder: Path) -> str:
         return str(path.resolve())
 
 
-def _look_at_text(section: dict[str, Any], columns: Columns) -> Columns:
+def _look_at_text(section: Mapping[str, Any], columns: Columns) -> Columns:
     """Return what to do with text columns: names of rows are ignored, categories spread."""
     table = read_columns(section["source"], target=section.get("target"))
     if table is None:
@@ -132,27 +138,23 @@ def _look_at_text(section: dict[str, Any], columns: Columns) -> Columns:
     taken = {section.get("target"), section.get("groups"), *columns.ignore}
     if section.get("target") is None:
         taken |= {name for name in table.names if name.strip().lower() in TARGET_NAMES}
-    ignore, spread, reasons = list(columns.ignore), [], list(columns.reasons)
-    subject = None
+    spread = []
     for name, values in _text_columns(table):
         if name in taken:
             continue
         present = [value for value in values if value is not None]
         n_values = len(set(present))
-        if _SUBJECT.search(name) and 1 < n_values < len(present) and subject is None:
-            subject = name
-            ignore.append(name)
-            reasons.append(f"{name!r} may name what several rows come from, see groups")
+        if _SUBJECT.search(name) and 1 < n_values < len(present) and columns.subject is None:
+            columns = columns.without([name], "may name what several rows come from, see groups")
+            columns = replace(columns, subject=name)
         elif n_values == len(present) or n_values > _MOST_CATEGORIES:
-            ignore.append(name)
-            reasons.append(f"{name!r} is text with {n_values} different values")
+            columns = columns.without([name], f"is text with {n_values} different values")
         else:
             spread.append(name)
-    categorical = columns.categorical
-    if spread and categorical == "error":
-        categorical = "one_hot"
-        reasons.append(f"one_hot: categories become 0/1 columns ({quoted(spread)})")
-    return Columns(tuple(ignore), categorical, tuple(reasons), subject)
+    if not spread or columns.categorical != "error":
+        return columns
+    reason = f"one_hot: categories become 0/1 columns ({quoted(spread)})"
+    return replace(columns, categorical="one_hot", reasons=(*columns.reasons, reason))
 
 
 def _text_columns(table: Table) -> list[tuple[str, list[Any]]]:

@@ -10,7 +10,7 @@ import vaega
 from vaega.core.errors import ConfigError, InputError
 from vaega.core.files import check_absent, write_text
 
-_OWNER = "vaega configs"
+_OWNER = "configs"
 
 
 def shipped_folder() -> Path:
