@@ -17,6 +17,7 @@ from vaega.data._columns import below_limit_of, column_numbers
         (["1,234,567", ""], "thousands", [1234567, np.nan]),
         ([1.5, 2], ",", [1.5, 2]),
         (["#N/A", "1"], ".", [np.nan, 1]),
+        (["\u22121.5", "2"], ".", [-1.5, 2]),
     ],
 )
 def test_commas_are_what_the_table_says(cells, decimal, numbers):

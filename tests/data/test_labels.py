@@ -96,7 +96,9 @@ def test_groups_and_ignored_columns_may_be_in_either_file(files):
 
 def test_the_only_column_beside_the_names_has_the_classes(files):
     files(clinic=",response\nS1,a\nS2,b\nS3,a\nS4,b\n")
-    assert load_dataset("genes.csv", labels="clinic.csv").labels.tolist() == ["a", "b", "a", "b"]
+    data = load_dataset("genes.csv", labels="clinic.csv")
+    assert data.labels.tolist() == ["a", "b", "a", "b"]
+    assert data.notes[0].startswith("clinic.csv: The first column has no name")
 
 
 @pytest.mark.parametrize("target", [None, "class"])

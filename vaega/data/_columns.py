@@ -18,37 +18,19 @@ def silent(_: str, __: float) -> None:
     """Say nothing of the progress."""
 
 
+_MINUS = "\u2212"  # as typesetters write it
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
 # 1.234,5 and 1,5 where commas are decimal; 1,234.5 where they part thousands
 DECIMAL_COMMA = re.compile(rf"[+-]?(?:\d{{1,3}}(?:\.\d{{3}})+|\d*)(?:,\d+)?{_EXPONENT}")
 _THOUSANDS = re.compile(rf"[+-]?\d{{1,3}}(?:,\d{{3}})+(?:\.\d*)?{_EXPONENT}")
 _BELOW = re.compile(r"(?:<|≤|&lt;)=?\s*(.+)")
 _NOT_DETECTED = frozenset(
-    [
-        "nd",
-        "n.d.",
-        "n.d",
-        "n/d",
-        "bdl",
-        "bld",
-        "bql",
-        "blq",
-        "bloq",
-        "lod",
-        "loq",
-        "<lod",
-        "<loq",
-        "<lloq",
-        "<dl",
-        "<mdl",
-        "<lld",
-        "below lod",
-        "below loq",
-        "not detected",
-        "undetected",
-        "not detectable",
-    ]
-)
+    (
+        "nd", "n.d.", "n.d", "n/d", "bdl", "bld", "bql", "blq", "bloq", "lod", "loq", "<lod",
+        "<loq", "<lloq", "<dl", "<mdl", "<lld", "below lod", "below loq", "not detected",
+        "not detectable", "undetected",
+    )
+)  # fmt: skip
 
 
 def column_numbers(
@@ -119,7 +101,7 @@ def _truth(text: str) -> float | None:
 
 def _plain(text: str) -> float | None:
     try:
-        return None if "_" in text else float(text)
+        return None if "_" in text else float(text.replace(_MINUS, "-"))
     except ValueError:
         return None
 

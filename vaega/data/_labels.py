@@ -234,7 +234,9 @@ def _matched(
     if unused:
         rows = counted(len(unused), "row")
         notes.append(f"{rows} of {where.file} without a sample left out ({quoted(unused)}).")
-    return replace(joined, annotations=about).with_notes(*labels.notes, *notes)
+    return replace(joined, annotations=about).with_notes(
+        *(f"{where.file}: {note}" for note in labels.notes), *notes
+    )
 
 
 def _side_by_side(left: Table, right: Table | None) -> Table:

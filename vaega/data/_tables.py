@@ -147,7 +147,8 @@ def dataset_from_table(
     positions = [i for i in range(len(table.names)) if i not in taken]
     if not positions:
         raise DataError(
-            f"{owner}: at least one feature column is needed beside {groups or target}."
+            f"{owner}: at least one feature column is needed beside "
+            f"{groups or target or 'the classes'}."
         )
     X, feature_names, notes = numeric_features(
         table.cells,
