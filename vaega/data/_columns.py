@@ -27,8 +27,8 @@ _BELOW = re.compile(r"(?:<|≤|&lt;)=?\s*(.+)")
 _NOT_DETECTED = frozenset(
     (
         "nd", "n.d.", "n.d", "n/d", "bdl", "bld", "bql", "blq", "bloq", "lod", "loq", "<lod",
-        "<loq", "<lloq", "<dl", "<mdl", "<lld", "below lod", "below loq", "not detected", "not detectable",
-        "undetected",
+        "<loq", "<lloq", "<dl", "<mdl", "<lld", "below lod", "below loq", "not detected",
+        "not detectable", "undetected",
     )
 )  # fmt: skip
 
