@@ -1,5 +1,7 @@
 """Proposals: what is written fits the file, can be run as it is, and says why."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,6 +122,14 @@ def test_paths_are_relative_to_the_configuration(tmp_path):
     assert content["dataset"]["source"] == "../cohort.csv"
     assert content["name"] == "first"
     assert check_file(out).faults == []
+
+
+def test_a_bare_name_stays_one(tmp_path, monkeypatch):
+    cohort().to_csv(tmp_path / "cohort.csv", index=False)
+    monkeypatch.setenv("VAEGA_DATA", str(tmp_path))
+    out = tmp_path / "configs" / "cohort.yaml"
+    text = propose(Path("cohort"), out, target="response").text
+    assert yaml.safe_load(text)["dataset"]["source"] == "cohort"
 
 
 def test_names_that_yaml_would_misread(tmp_path):

@@ -123,7 +123,9 @@ def _as_written(section: Mapping[str, Any], columns: Columns, out: Path) -> dict
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """Return a path as a configuration in `folder` finds it."""
+    """Return a path as a configuration in `folder` finds it; a bare name stays what it is."""
+    if not path.exists():
+        return str(path)
     try:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive of Windows
