@@ -220,12 +220,16 @@ def print_notes(notes: Iterable[str]) -> None:
 
 
 def print_table(table: TextTable) -> None:
-    """Print a table, as wide as the terminal."""
+    """Print a table, with the columns for which the terminal is wide enough."""
     from rich.console import Console
 
-    from vaega.report._results import terminal
+    from vaega.report._results import fitting, terminal
 
-    Console().print(terminal(table))
+    console = Console()
+    shown, left_out = fitting(table, console.width)
+    console.print(terminal(shown))
+    if left_out:
+        click.echo(f"No room in {console.width} columns for: {', '.join(left_out)}.")
 
 
 def print_progress(line: str) -> None:

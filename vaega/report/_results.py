@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from rich import box
@@ -158,14 +158,35 @@ def terminal(table: TextTable) -> TerminalTable:
         title=table.title or None, title_justify="left", box=box.SIMPLE_HEAD, padding=0,
         show_edge=False,
     )  # fmt: skip
-    for index, heading in enumerate(table.columns):
-        left, cells = index in table.left, [row[index] for row in table.rows]
-        whole = [word for cell in cells for word in cell.split()] if left else cells
-        widest = max(map(len, whole), default=0)
-        shown.add_column(heading, justify="left" if left else "right", min_width=widest)
+    for index, (heading, width) in enumerate(zip(table.columns, least_widths(table), strict=True)):
+        justify: Literal["left", "right"] = "left" if index in table.left else "right"
+        shown.add_column(heading, justify=justify, min_width=width)
     for row in table.rows:
         shown.add_row(*row)
     return shown
+
+
+def least_widths(table: TextTable) -> list[int]:
+    """Return how wide each column has to be: its numbers, or the words of its names, stay whole."""
+    widths = []
+    for index, heading in enumerate(table.columns):
+        cells = [row[index] for row in table.rows]
+        whole = [word for cell in cells for word in cell.split()] if index in table.left else cells
+        widths.append(max(map(len, [*whole, *heading.split()]), default=0))
+    return widths
+
+
+def fitting(table: TextTable, width: int) -> tuple[TextTable, list[str]]:
+    """Return a table with the columns that fit into so many characters, and which did not.
+
+    The last columns go first; two stay in any case.
+    """
+    widths, n_columns = least_widths(table), len(table.columns)
+    while n_columns > 2 and sum(widths[:n_columns]) + n_columns - 1 > width:
+        n_columns -= 1
+    rows = [row[:n_columns] for row in table.rows]
+    kept = replace(table, columns=table.columns[:n_columns], rows=rows)
+    return kept, list(table.columns[n_columns:])
 
 
 def summary_table(summary: pd.DataFrame, *, title: str = "") -> TextTable:
@@ -174,9 +195,10 @@ def summary_table(summary: pd.DataFrame, *, title: str = "") -> TextTable:
     columns = [_OPEN_COLUMNS.get(name, name) if seen else name for name in SUMMARY_COLUMNS]
     rows = [_arm_cells(row) for _, row in summary.iterrows()]
     if "p_value" in summary and summary["p_value"].notna().any():
-        columns.append(CHANCE)
+        place = SUMMARY_COLUMNS.index("inner")  # beside the score that it is of
+        columns.insert(place, CHANCE)
         for cells, p_value in zip(rows, summary["p_value"], strict=True):
-            cells.append("" if pd.isna(p_value) else format_p_value(p_value))
+            cells.insert(place, "" if pd.isna(p_value) else format_p_value(p_value))
     return TextTable(columns, rows, title)
 
 
