@@ -167,11 +167,15 @@ _READING_OPTIONS = (
     click.option("--target", metavar="COLUMN", help="Column with the classes."),
     click.option("--groups", metavar="COLUMN", help="Column of rows that belong together."),
     choice_option("--categorical", ["error", "one_hot", "drop"], "What to do with text columns."),
+    choice_option(
+        "--below-limit", ["error", "missing", "half"], 'What becomes of "<0.01" and "n.d.".'
+    ),
     click.option("--ignore", multiple=True, metavar="COLUMN", help="Column to leave out."),
     click.option("--labels", metavar="FILE", help="File with the classes; samples match by name."),
     click.option("--label-column", metavar="COLUMN", help="Its column with the classes."),
     click.option("--id", "sample", metavar="COLUMN", help="Its column with the sample names."),
     click.option("--transpose", is_flag=True, default=None, help="Its rows are genes."),
+    click.option("--sheet", metavar="NAME", help="Sheet of a workbook."),
 )
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -183,7 +187,7 @@ def with_reading_options(command: Decorated) -> Decorated:
 
 def split_reading(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what was said of a table as keys of a section ``dataset``, and the other options."""
-    names = ("target", "groups", "categorical", "ignore", "transpose")
+    names = ("target", "groups", "categorical", "below_limit", "ignore", "transpose", "sheet")
     keys = {name: options[name] for name in names}
     keys["ignore"] = list(keys["ignore"])
     labels = {"file": options["labels"], "column": options["label_column"], "id": options["sample"]}

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from vaega.cli.app import JSON, Group, choice_option, vaega
+from vaega.cli.app import JSON, Group, split_reading, vaega, with_reading_options
 from vaega.cli.reading import reading_bar
-from vaega.core.errors import InputError
 
 
 @vaega.group(cls=Group, invoke_without_command=True)
@@ -37,23 +36,9 @@ def datasets(context: click.Context, as_json: bool) -> None:
 
 @datasets.command()
 @click.argument("source")
-@click.option("--target", help="Column of the labels, for a table.")
-@click.option("--groups", help="Column of rows that belong together, for a table.")
-@choice_option(
-    "--categorical", ["error", "one_hot", "drop"], "What to do with text columns of a table."
-)
-@choice_option(
-    "--below-limit",
-    ["error", "missing", "half"],
-    'What to do with cells such as "<0.01" and "n.d.".',
-)
-@click.option("--ignore", multiple=True, metavar="COLUMN", help="Column to leave out, for a table.")
-@click.option("--transpose", is_flag=True, default=None, help="The rows of the table are genes.")
-@click.option("--labels", metavar="FILE", help="File with the classes, matched by sample names.")
-@click.option("--id", metavar="COLUMN", help="Column of sample names in the file of --labels.")
-@click.option("--sheet", help="Sheet of a workbook.")
+@with_reading_options
 @JSON
-def show(source: str, as_json: bool, **columns: Any) -> None:
+def show(source: str, as_json: bool, **options: Any) -> None:
     r"""Print the card of a dataset.
 
     \b
@@ -63,8 +48,9 @@ def show(source: str, as_json: bool, **columns: Any) -> None:
     """
     from vaega.data._sources import load_dataset
 
+    keys, _ = split_reading(options)
     with reading_bar(source) as progress:
-        dataset = load_dataset(source, **_as_labels(columns), progress=progress)
+        dataset = load_dataset(source, **keys, progress=progress)
     click.echo(json.dumps(_as_record(dataset), indent=2) if as_json else dataset.card())
 
 
@@ -82,13 +68,6 @@ def warmup() -> None:
         started = time.perf_counter()
         step()
         click.echo(f"{name:24} {time.perf_counter() - started:6.1f} s")
-
-
-def _as_labels(columns: dict[str, Any]) -> dict[str, Any]:
-    file, key = columns["labels"], columns.pop("id")
-    if key is not None and file is None:
-        raise InputError("--id: names a column of the file of --labels, which is not given.")
-    return columns if file is None else {**columns, "labels": {"file": file, "id": key}}
 
 
 def _as_record(dataset: Any) -> dict[str, Any]:

@@ -63,8 +63,7 @@ def leakage_notes(
     """
     if len(X) < _LEAST_ROWS:
         return ()
-    found = [*numbering_columns(X, names), *date_columns(X), *identifier_columns(X, names)]
-    first = {finding.column: finding for finding in reversed(found)}
+    first = {finding.column: finding for finding in no_measurements(X, names)}
     apart = separating_columns(X, y).tolist()
     parts, where = [part for part in (X, X_test) if part is not None], "every column"
     if 0 < len(first) < X.shape[1]:  # a copy has a number of its own
@@ -75,6 +74,15 @@ def leakage_notes(
         *_row_notes(parts, y, groups, where),
         *_column_note(X, names),
     )
+
+
+def no_measurements(X: np.ndarray, names: Sequence[str]) -> list["Finding"]:
+    """Return the columns that number, date or identify the rows, each once."""
+    if len(X) < _LEAST_ROWS:
+        return []
+    found = [*numbering_columns(X, names), *date_columns(X), *identifier_columns(X, names)]
+    first = {finding.column: finding for finding in reversed(found)}
+    return [first[column] for column in sorted(first)]
 
 
 @dataclass(frozen=True)

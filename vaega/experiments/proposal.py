@@ -13,6 +13,7 @@ import yaml
 
 from vaega.core.errors import InputError
 from vaega.data._dataset import Dataset, quoted
+from vaega.data._leakage import no_measurements
 from vaega.data._sources import read_columns
 from vaega.data._suggestions import SuggestedStep, suggest_metric, suggest_steps
 from vaega.data._tables import TARGET_NAMES, Table
@@ -25,7 +26,6 @@ OWNER = "init"
 _IDENTIFIER = re.compile(r"(^|[\W_])(id|ids|nr|no|number|index|barcode|accession|mrn)$", re.I)
 _SUBJECT = re.compile(r"patient|subject|donor|individual|animal|mouse|person|participant", re.I)
 _MOST_CATEGORIES = 20  # text of more different values is a name or a remark
-_FEWEST_ROWS = 12  # so many rising values are no accident, in any of a million columns
 
 # By the cells of the table (rows times columns) up to which they hold: seeds, and how many seeds
 # each of twenty permutations of the labels is run with. More cells take longer, so that a first
@@ -95,9 +95,10 @@ def propose(source: Path, out: Path, **keys: Any) -> Proposal:
     if not {"labels", "transpose"} & keys.keys():  # whose columns are rows of the file
         columns = _look_at_text(section, columns)
     dataset = _load(section, columns)
-    counting = _counting_columns(dataset)
-    if counting:
-        columns = columns.without(counting, "numbers the rows, and says nothing of a new one")
+    findings = no_measurements(dataset.X, dataset.feature_names)
+    for finding in findings:
+        columns = columns.without([dataset.feature_names[finding.column]], finding.what)
+    if findings:
         dataset = _load(section, columns)
     text = _write(_as_written(section, columns, out), columns, dataset, out)
     make_config(yaml.safe_load(text), origin=OWNER)
@@ -167,22 +168,6 @@ def _text_columns(table: Table) -> list[tuple[str, list[Any]]]:
     cells = [frame.iloc[:, i].astype(object) for i in texts]
     present = [column.where(column.notna(), None).tolist() for column in cells]
     return [(table.names[i], values) for i, values in zip(texts, present, strict=True)]
-
-
-def _counting_columns(dataset: Dataset) -> list[str]:
-    """Return columns of whole numbers that rise or fall throughout, or are called an identifier."""
-    X, names = dataset.X, dataset.feature_names
-    if len(X) < _FEWEST_ROWS:
-        return []
-    steps = np.diff(X, axis=0)
-    monotone = np.atleast_1d((steps > 0).all(axis=0) | (steps < 0).all(axis=0))
-    suspects = [i for i in range(len(names)) if monotone[i] or _IDENTIFIER.search(names[i])]
-    return [names[i] for i in suspects if _identifies(X[:, i])]
-
-
-def _identifies(column: np.ndarray) -> bool:
-    whole = bool((column == np.floor(column)).all())
-    return whole and len(np.unique(column)) == len(column)
 
 
 def _write(section: dict[str, Any], columns: Columns, dataset: Dataset, out: Path) -> str:
