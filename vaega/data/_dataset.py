@@ -1,7 +1,7 @@
 """The dataset: rows, labels as class codes, names, an official test part; and its card as text."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Number, Real
@@ -170,10 +170,11 @@ class Dataset:
             licence=licence,
             notes=(*notes, *_full_note(X), *_rename_note(renamed), *_alike_notes(class_names)),
         )
-        found = leakage_notes(
-            dataset.X, dataset.y, names, groups=dataset.groups, X_test=dataset.X_test
-        )
-        return replace(dataset, notes=(*dataset.notes, *found))
+        return replace(dataset, notes=(*dataset.notes, *dataset._leakage_notes()))
+
+    def _leakage_notes(self) -> tuple[str, ...]:
+        names, X_test = self.feature_names, self.X_test
+        return leakage_notes(self.X, self.y, names, groups=self.groups, X_test=X_test)
 
     @property
     def n_rows(self) -> int:
@@ -236,6 +237,52 @@ class Dataset:
             y_test=None,
             notes=(*self.notes, "Training rows and official test rows are pooled."),
         )
+
+    def without(self, names: Collection[str]) -> "Dataset":
+        """Return the dataset without some of its features.
+
+        Parameters
+        ----------
+        names : collection of str
+            Of the features.
+
+        Returns
+        -------
+        Dataset
+            With notes on the features that stay.
+
+        Raises
+        ------
+        DataError
+            When a name is none of a feature, or no feature stays.
+
+        Examples
+        --------
+        >>> dataset = Dataset.from_arrays([[1, 7], [2, 8]], [0, 1], feature_names=["id", "age"])
+        >>> dataset.without(["id"]).feature_names
+        ('age',)
+        """
+        if not names:
+            return self
+        absent = [name for name in names if name not in self.feature_names]
+        if absent:
+            raise DataError(
+                f"dataset {self.name!r}: ignore must name features, but {absent[0]!r} is none; "
+                f"the features are {quoted(self.feature_names)}."
+            )
+        kept = np.array([name not in names for name in self.feature_names])
+        if not kept.any():
+            raise DataError(f"dataset {self.name!r}: ignore leaves no feature.")
+        said = self._leakage_notes()
+        fewer = replace(
+            self,
+            X=self.X[:, kept],
+            X_test=None if self.X_test is None else self.X_test[:, kept],
+            feature_names=tuple(np.array(self.feature_names, dtype=object)[kept]),
+            relevant=None if self.relevant is None else self.relevant[kept],
+            notes=tuple(note for note in self.notes if note not in said),
+        )
+        return replace(fewer, notes=(*fewer.notes, *fewer._leakage_notes()))
 
     def card(self) -> str:
         """Return what is to be known about the data as plain text of several lines.

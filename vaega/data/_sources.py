@@ -100,7 +100,7 @@ def load_dataset(
         value, or half of the limit; "n.d." has the least limit of its column, and is missing
         where none is written.
     ignore : sequence of str
-        Columns of a table that are left out.
+        Columns that are left out.
     transpose : bool, optional
         Whether the rows of the table are genes, and its columns samples. Default: not, or as it
         matches the names of the samples in `labels`.
@@ -157,8 +157,9 @@ def load_dataset(
     layout = {"transpose": transpose, "labels": where, "sheet": sheet}
     choices = {"categorical": categorical, "below_limit": below_limit}
     if text.startswith("sklearn:"):
+        ignored = columns.pop("ignore")
         _refuse_columns(text, {**columns, **layout})
-        return load_bundled(text.removeprefix("sklearn:"), name=name)
+        return load_bundled(text.removeprefix("sklearn:"), name=name).without(ignored)
     if text.startswith("openml:"):
         _refuse_columns(text, layout)
         return load_openml(text.removeprefix("openml:"), **columns, **choices, name=name)
@@ -250,8 +251,8 @@ def _read_file(
     suffix = _check_file(path)
     if suffix == ARCHIVE:
         given = {"target": target, "transpose": transpose, "labels": labels, "sheet": sheet}
-        _refuse_columns(owner, {**{k: options[k] for k in ("groups", "ignore")}, **given})
-        return read_npz(path, **about)
+        _refuse_columns(owner, {"groups": options["groups"], **given})
+        return read_npz(path, **about).without(options["ignore"])
     # Of two files the target is a column of the other one.
     in_file = target if labels is None else None
     table = read_table(path, suffix, target=in_file, sheet=sheet, progress=progress)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from vaega.core.checks import check_count
 from vaega.core.errors import DataError, InputError
 from vaega.core.randomness import derive_rng, derive_seed
+from vaega.data._dataset import is_missing
 
 _N_GROUP_DRAWS = 50
 
@@ -214,7 +214,7 @@ def encode_groups(groups: Any, n_rows: int, *, owner: str) -> np.ndarray:
             f"{owner}: groups must have one value for each of the {n_rows} rows, "
             f"got shape {values.shape}."
         )
-    missing = np.flatnonzero(pd.isna(values) | (values.astype(str) == ""))
+    missing = np.flatnonzero([is_missing(value) for value in values.tolist()])
     if missing.size:
         raise DataError(
             f"{owner}: groups must have a value for every row, got "

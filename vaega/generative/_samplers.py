@@ -622,7 +622,10 @@ def is_polars(values: Any) -> bool:
 
 
 def _behind_polars(values: Any, added: np.ndarray) -> Any:
-    """Return a DataFrame or Series of polars with rows behind: its floats keep their dtype."""
+    """Return a DataFrame or Series of polars with rows behind, each column of its dtype.
+
+    A column of whole numbers that gets fractions becomes one of floats.
+    """
     polars: Any = sys.modules["polars"]
     if isinstance(values, polars.Series):
         new = polars.Series(values.name, added.tolist()).cast(values.dtype)
@@ -631,9 +634,21 @@ def _behind_polars(values: Any, added: np.ndarray) -> Any:
     new_frame = polars.DataFrame(
         {name: columns[:, index].tolist() for index, name in enumerate(values.columns)}
     )
-    kept = {name: dtype for name, dtype in values.schema.items() if dtype.is_float()}
-    new_frame = new_frame.cast(kept if added.ndim == 2 else dict(values.schema))
-    return polars.concat([values, new_frame], how="vertical_relaxed")
+    schema = dict(values.schema)
+    if added.ndim == 2:
+        schema = {
+            name: dtype
+            for index, (name, dtype) in enumerate(schema.items())
+            if dtype.is_float() or _values_of(_numpy_dtype(dtype), columns[:, index]) is not None
+        }
+    return polars.concat([values, new_frame.cast(schema)], how="vertical_relaxed")
+
+
+def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
+    """Return numpy's dtype of a column of polars."""
+    polars: Any = sys.modules["polars"]
+    found: np.dtype[Any] = polars.Series([], dtype=dtype).to_numpy().dtype
+    return found
 
 
 def labels_from(y: Any, *, owner: str = "GenerativeSampler") -> np.ndarray:

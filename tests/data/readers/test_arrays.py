@@ -156,6 +156,16 @@ def test_other_variables_are_one_sentence(path, arrays, options, sentence):
         load_dataset(path, **options)
 
 
+@pytest.mark.parametrize(("place", "value"), [(144, 5), (145, 255), (176, 0), (177, 3)])
+def test_a_damaged_matlab_file_ends_no_process(path, place, value):
+    savemat(path, {"X": np.arange(12.0).reshape(4, 3), "y": np.array([1.0, 2, 1, 2])})
+    content = bytearray(path.read_bytes())
+    content[place] = value
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"^.*t\.mat: .*\.$"):
+        load_dataset(path, target="y")
+
+
 def test_junk_is_no_matlab_file(path):
     path.write_bytes(b"junk")
     with pytest.raises(DataError, match="cannot be read as a MATLAB file"):

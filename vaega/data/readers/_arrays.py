@@ -2,6 +2,8 @@
 
 import io
 import re
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -164,14 +166,25 @@ def _mat_names(arrays: Mapping[str, Any], n_columns: int) -> tuple[tuple[str, ..
     return tuple(f"x{column}" for column in range(n_columns)), None
 
 
+_TRIAL = "import sys; from scipy.io import loadmat; loadmat(sys.argv[1])"
+
+
+def _survives(path: Path) -> bool:
+    """Return whether scipy reads a file without ending its process, as damaged ones can."""
+    command = [sys.executable, "-c", _TRIAL, str(path)]
+    return subprocess.run(command, capture_output=True, check=False).returncode >= 0
+
+
 def _mat_arrays(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat
 
     try:
         with path.open("rb") as file:
             is_hdf = file.read(len(_FORMAT_7_3)) == _FORMAT_7_3
+        if not is_hdf and not _survives(path):
+            raise DataError(f"{path}: is damaged: reading it as a MATLAB file ends the process.")
         content = _hdf_arrays(path) if is_hdf else loadmat(path)
-    except MissingExtraError:
+    except (DataError, MissingExtraError):
         raise
     except Exception as error:
         # scipy raises errors of a dozen kinds for damaged files.
