@@ -209,3 +209,27 @@ def test_a_file_without_names_of_samples_takes_no_labels(files, tmp_path):
         load_dataset("./rows.svm", labels="clinic.csv", target="response")
     with pytest.raises(DataError, match=r"rows\.svm: labels must be in a table"):
         load_dataset("genes.csv", labels="rows.svm")
+
+
+def test_two_columns_that_could_name_the_samples_are_refused(files):
+    files(genes="g,1,2,3\nA,1,2,3\n", clinic="visit,sample,class\n3,1,x\n2,2,y\n1,3,x\n")
+    sentence = r"samples must be found in clinic\.csv in one way, got .*'visit'.*'sample'"
+    with pytest.raises(DataError, match=sentence):
+        load_dataset("genes.csv", labels="clinic.csv", target="class")
+    data = load_dataset("genes.csv", labels={"file": "clinic.csv", "id": "sample"}, target="class")
+    assert data.labels.tolist() == ["x", "y", "x"]
+
+
+def test_two_columns_that_name_the_samples_alike_are_one(files):
+    files(clinic="id,barcode,class\nS3,S3,a\nS4,S4,b\nS1,S1,c\nS2,S2,d\n")
+    data = load_dataset("genes.csv", labels="clinic.csv", target="class")
+    assert data.labels.tolist() == ["c", "d", "a", "b"]
+
+
+def test_words_go_before_row_numbers_that_match_by_chance(files):
+    files(
+        genes=",sample,TP53\n1,S1,1\n2,S2,2\n3,S3,3\n",
+        clinic=",sample,class\n1,S3,a\n2,S1,b\n3,S2,c\n",
+    )
+    data = load_dataset("genes.csv", labels="clinic.csv", target="class")
+    assert data.labels.tolist() == ["b", "c", "a"]
