@@ -114,8 +114,21 @@ CASES = {
         {"categorical": "one_hot"}, ["at most 50", "'c'"],
     ),
     "a sheet of a CSV": ("t.csv", GOOD, {"sheet": "A"}, ["sheet", "workbook", "'A'"]),
+    "lines above the names": ("t.csv", f"Study,A\nDate,B\n{GOOD}", {}, ["most rows have 3"]),
+    "quoted lines": ("t.csv", '"a,class"\n"1,x"\n"2,y"\n', {}, ["quotes around whole lines"]),
+    "a page": ("t.csv", "<!DOCTYPE html>\n<html></html>\n", {}, ["HTML", "download"]),
+    "JSON": ("t.csv", '[{"a": 1, "class": "x"}]', {}, ["JSON"]),
+    "a pointer": ("t.csv", "version https://git-lfs.github.com/spec/v1\n", {}, ["git lfs pull"]),
+    "units": ("t.csv", table(lambda i: f"{i} mg"), {}, ["'v' has 'mg' behind"]),
+    "a row of units": ("t.csv", "a,b,class\nmg,ug,\n1,2,x\n3,4,y\n", {}, ["first row has 'mg'"]),
+    "percent spread": (
+        "t.csv", table(lambda i: f"{i}%", 20), {"categorical": "one_hot"}, ["'v' has '%' behind"],
+    ),
     # genes as rows, labels
     "genes as rows": ("t.csv", GENES, {}, ["set transpose to true", "labels"]),
+    "classes in a row": (
+        "t.csv", GENES.replace("TP53", "kind,a,b,a\nTP53"), {}, ["their row in target"],
+    ),
     "no classes": ("t.csv", GENES, {"transpose": True}, ["labels", "'TP53', 'BRCA1'"]),
     "no genes": ("t.csv", "g,S1\nTP53,x\nA,y\n", {"transpose": True}, ["no column of numbers"]),
     "nameless genes": ("t.csv", "g,S1\n,1\nA,2\n", {"transpose": True}, ["names of the genes"]),

@@ -134,6 +134,7 @@ def test_many_genes_are_read_in_linear_time(files):
             {},
             r"no sample has its name in .*, got .*'A1', 'A2' there",
         ),
+        ("p,class\nS1-01A,x\nS2-01A,y\n", {}, "'S1' is a part of 'S1-01A'"),
         ("p,class\nS.1,x\nS.2,y\n", {}, r"'S1' and 'S\.1' differ by what R's make.names changes"),
         (
             "p,class\nS1,x\nS1,y\nS2,x\n",

@@ -332,7 +332,14 @@ def _no_match(
         [name for _, names in samples for name in names],
         [name for _, names in keys for name in names],
     )
-    hint = f"; {alike[0]!r} and {alike[1]!r} differ by what R's make.names changes" if alike else ""
+    within = _one_within_the_other(ours, [name for _, names in keys for name in names])
+    hint = (
+        f"; {alike[0]!r} and {alike[1]!r} differ by what R's make.names changes"
+        if alike
+        else f"; {within[1]!r} is a part of {within[0]!r}"
+        if within
+        else ""
+    )
     return (
         f"{owner}: no sample has its name in {where.file}, got {quoted(ours, limit=3)} here and "
         f"{quoted(theirs, limit=3)} there{hint}; write the names alike, or name the column that "
@@ -346,3 +353,9 @@ def _alike_but_for_marks(ours: Sequence[str], theirs: Sequence[str]) -> tuple[st
 
     known = {bare(name): name for name in theirs if bare(name)}
     return next(((name, known[bare(name)]) for name in ours if bare(name) in known), None)
+
+
+def _one_within_the_other(ours: Sequence[str], theirs: Sequence[str]) -> tuple[str, str] | None:
+    """Return a longer name and the shorter one in it, as in a barcode of patient and tissue."""
+    pairs = ((max(a, b, key=len), min(a, b, key=len)) for a in ours[-50:] for b in theirs)
+    return next((pair for pair in pairs if len(pair[1]) > 1 and pair[1] in pair[0]), None)
