@@ -73,7 +73,12 @@ def test_names_that_are_numbers_match_however_they_are_written(files):
 def test_a_patient_may_have_several_rows(files):
     rows = "S1,1\nS2,2\nS1,3\nS3,4\n"
     files(genes=f"patient,TP53\n{rows}", clinic="patient,class\nS1,a\nS2,b\nS3,b\n")
-    assert load_dataset("genes.csv", labels="clinic.csv").labels.tolist() == ["a", "b", "a", "b"]
+    data = load_dataset("genes.csv", labels="clinic.csv")
+    assert data.labels.tolist() == ["a", "b", "a", "b"]
+    assert data.notes[0].startswith("Several rows have the same name ('S1'): they stay together")
+    assert "where groups is 'patient'" in data.notes[0]
+    data = load_dataset("genes.csv", labels="clinic.csv", groups="patient")
+    assert data.groups[0] == data.groups[2] != data.groups[1]
 
 
 def test_what_has_no_match_is_named(files):
@@ -134,6 +139,7 @@ def test_many_genes_are_read_in_linear_time(files):
             {},
             r"no sample has its name in .*, got .*'A1', 'A2' there",
         ),
+        ("p,class\ns1,x\ns2,y\n", {}, "'S1' and 's1' differ in case"),
         ("p,class\nS1-01A,x\nS2-01A,y\n", {}, "'S1' is a part of 'S1-01A'"),
         ("p,class\nS.1,x\nS.2,y\n", {}, r"'S1' and 'S\.1' differ by what R's make.names changes"),
         (

@@ -281,7 +281,9 @@ def _matched(
     """Return the samples that have labels, each with the row of its own name."""
     ours, at = table.rows or (), {name: row for row, name in enumerate(theirs)}
     kept = [row for row, name in enumerate(ours) if name in at]
-    about = labels.take([i for i in range(len(labels.names)) if i != key])
+    repeated = [name for name, n in Counter(ours[row] for row in kept).items() if n > 1]
+    # Whoever has several rows may be named in groups.
+    about = labels.take([i for i in range(len(labels.names)) if i != key or repeated])
     about = replace(about.take_rows([at[ours[row]] for row in kept]), notes=())
     joined = table.take_rows(kept)
     if table.annotations is not None:
@@ -290,6 +292,12 @@ def _matched(
     known = set(ours)
     unused = [name for name in theirs if name and name not in known]
     notes = []
+    if repeated:
+        column = "names them" if key is None else f"is {labels.names[key]!r}"
+        notes.append(
+            f"Several rows have the same name ({quoted(repeated)}): they stay together, in "
+            f"training or in test, where groups {column}."
+        )
     if without:
         samples = counted(len(without), "sample")
         notes.append(f"{samples} without a row in {where.file} left out ({quoted(without)}).")
@@ -334,7 +342,9 @@ def _no_match(
     )
     within = _one_within_the_other(ours, [name for _, names in keys for name in names])
     hint = (
-        f"; {alike[0]!r} and {alike[1]!r} differ by what R's make.names changes"
+        f"; {alike[0]!r} and {alike[1]!r} differ in case"
+        if alike and alike[0].lower() == alike[1].lower()
+        else f"; {alike[0]!r} and {alike[1]!r} differ by what R's make.names changes"
         if alike
         else f"; {within[1]!r} is a part of {within[0]!r}"
         if within
@@ -349,7 +359,7 @@ def _no_match(
 
 def _alike_but_for_marks(ours: Sequence[str], theirs: Sequence[str]) -> tuple[str, str] | None:
     def bare(name: str) -> str:
-        return re.sub(r"^X(?=[\d_.])|[\W_]+", "", name)
+        return re.sub(r"^X(?=[\d_.])|[\W_]+", "", name).lower()
 
     known = {bare(name): name for name in theirs if bare(name)}
     return next(((name, known[bare(name)]) for name in ours if bare(name) in known), None)
@@ -357,5 +367,5 @@ def _alike_but_for_marks(ours: Sequence[str], theirs: Sequence[str]) -> tuple[st
 
 def _one_within_the_other(ours: Sequence[str], theirs: Sequence[str]) -> tuple[str, str] | None:
     """Return a longer name and the shorter one in it, as in a barcode of patient and tissue."""
-    pairs = ((max(a, b, key=len), min(a, b, key=len)) for a in ours[-50:] for b in theirs)
-    return next((pair for pair in pairs if len(pair[1]) > 1 and pair[1] in pair[0]), None)
+    pairs = (sorted((a, b), key=len) for a in ours[-50:] for b in theirs if len(a) != len(b))
+    return next(((long, short) for short, long in pairs if len(short) > 1 and short in long), None)
