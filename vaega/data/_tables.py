@@ -136,6 +136,11 @@ def dataset_from_table(
     """Make a dataset of a table: one column is the target, one may hold groups."""
     check_choice(categorical, "categorical", CATEGORICAL, owner=owner)
     check_choice(below_limit, "below_limit", BELOW_LIMIT, owner=owner)
+    for role, column in (("target", target), ("groups", groups)):
+        if column in ignore:
+            raise DataError(
+                f"{owner}: {role} and ignore must name different columns, got {column!r} in both."
+            )
     table = _without(table, ignore, owner=owner)
     if not table.n_rows:
         raise DataError(f"{owner}: at least two rows are needed, got a header without rows.")
