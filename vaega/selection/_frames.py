@@ -70,5 +70,6 @@ def _is_number(value: Any) -> bool:
     try:
         float(value)
     except (TypeError, ValueError):
-        return is_missing(value)
+        # Of complex numbers scikit-learn has a sentence.
+        return isinstance(value, complex) or is_missing(value)
     return True
