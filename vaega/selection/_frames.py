@@ -1,6 +1,7 @@
 """Tables that come to a selector: what is no number, by column, and whose they are."""
 
 import sys
+from datetime import date, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -61,15 +62,18 @@ def _first_odd(values: pd.Series) -> tuple[int, Any] | None:
         pd.api.types.is_numeric_dtype(values.cat.categories.dtype)
     )
     for row, value in enumerate(values):
-        if (is_text and isinstance(value, str)) or not _is_number(value):
+        if (is_text and isinstance(value, str)) or _is_odd(value):
             return row, value
     return None
 
 
-def _is_number(value: Any) -> bool:
+def _is_odd(value: Any) -> bool:
+    if isinstance(value, date | time | timedelta):
+        return not is_missing(value)
+    if not isinstance(value, str):
+        return False  # scikit-learn has a sentence for what else is no number
     try:
         float(value)
-    except (TypeError, ValueError):
-        # Of complex numbers scikit-learn has a sentence.
-        return isinstance(value, complex) or is_missing(value)
-    return True
+    except ValueError:
+        return True
+    return False
