@@ -231,6 +231,23 @@ def test_a_useless_file_is_set_aside(store, harm):
     assert fresh.is_on
 
 
+@pytest.mark.filterwarnings("ignore:.*the stored scores cannot be used")
+@pytest.mark.parametrize("seed", range(100))
+def test_no_damage_stops_a_search_or_is_believed(tmp_path, seed):
+    path, rng = tmp_path / "scores.sqlite3", np.random.default_rng(seed)
+    with ScoreStore(path) as store:
+        store.put("a", batch(0, 300))
+    content = bytearray(path.read_bytes())
+    for place in rng.integers(len(content), size=rng.choice([1, 1, 3, 30])):
+        content[place] ^= 1 << rng.integers(8)
+    path.write_bytes(content)
+    with ScoreStore(path) as store:
+        for first in (0, 200):  # what is stored, and more
+            check(store.get("a", list(batch(first, first + 200))))
+            store.put("a", batch(first, first + 200))
+        check(store.get("a", list(batch(0, 400))))
+
+
 def test_an_empty_file_is_a_new_one(store):
     store.path.parent.mkdir()
     store.path.touch()

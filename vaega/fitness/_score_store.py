@@ -122,7 +122,10 @@ class ScoreStore:
         rows = self._use(lambda connection: _select(connection, context, list(names))) or []
         entries = {}
         for name, scores, warned, checksum in rows:
-            key = names[name]
+            # A damaged index may return rows that nobody asked for, of any types.
+            key = names.get(name) if isinstance(name, bytes) else None
+            if key is None or not isinstance(scores, bytes):
+                continue
             if checksum == _checksum(context, key, scores, warned):
                 counts = json.loads(warned) if warned else {}
                 entries[key] = ScoreEntry(np.frombuffer(scores, dtype="<f8").astype(float), counts)
@@ -277,10 +280,10 @@ def _name(key: bytes) -> bytes:
     return key if len(key) <= _LONGEST_KEY else hashlib.blake2b(key, digest_size=32).digest()
 
 
-def _checksum(context: str, key: bytes, scores: Any, warned: Any) -> bytes:
+def _checksum(context: str, key: bytes, scores: bytes, warned: Any) -> bytes:
     # Over the key too, so that a row can't be taken for another; of the whole mask, so that two
     # masks of one digest, if there ever were any, would be told apart.
-    parts = (context.encode(), key, bytes(scores), str(warned).encode())
+    parts = (context.encode(), key, scores, str(warned).encode())
     digest = hashlib.blake2b(digest_size=8)
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part)
