@@ -222,7 +222,7 @@ def test_sparse_rows_become_dense(X):
     ),
     st.integers(0, 2**16),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_output_columns_are_the_input_columns_they_claim_to_be(steps, seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(12, 6)) * (rng.random(6) > 0.3)

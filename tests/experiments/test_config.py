@@ -69,9 +69,7 @@ def test_a_parameter_whose_name_is_taken_stands_under_parameters():
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "configs").rglob("*.yaml"))
 # Deadlines measure the machine; the same examples on each call, so that a failure is a failure.
-FUZZ = settings(
-    deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
-)
+FUZZ = settings(derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 
 # Words that mean something somewhere, so that wrong places get right words.
 WORDS = st.sampled_from(

@@ -22,7 +22,7 @@ from vaega.generative._density import (
     row_log_densities,
 )
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
-from vaega.generative._state import one_torch_thread
+from vaega.generative._state import FitWarning, one_torch_thread
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +150,19 @@ def test_bernoulli_rows():
     model = VAE(**QUICK, likelihood="bernoulli").fit(X)
     assert (model.score_samples(X) < 0).all()
     assert set(np.unique(model.sample(50, random_state=0))) <= {0.0, 1.0}
+
+
+def test_grey_values_have_no_bernoulli_density():
+    grey = np.random.default_rng(0).random((80, 6))
+    model = VAE(**QUICK, likelihood="bernoulli")
+    with pytest.warns(FitWarning):
+        model.fit(grey)
+    sentence = r"^VAE: the density of likelihood 'bernoulli' is that of 0 and 1, got 0\.\d+; round"
+    with pytest.raises(InputError, match=sentence):
+        model.score_samples(grey)
+    with pytest.raises(InputError, match=sentence):
+        model.anomaly_scores(grey, kind="likelihood")
+    assert (model.score_samples(np.round(grey)) < 0).all()
 
 
 def test_no_entries_no_information(linear):

@@ -38,7 +38,11 @@ def quick(kind=VAE, **settings):
     return kind(**{"hidden": (8,), "latent": 2, "max_epochs": 3} | settings)
 
 
-CHECKED = [quick(), ClassGaussian(), ProbabilisticPCA()]
+CHECKED = [
+    *(quick(kind) for kind in (VAE, ConditionalVAE, HierarchicalVAE, Autoencoder)),
+    ClassGaussian(),
+    ProbabilisticPCA(),
+]
 CHECKS = [
     check
     for model in CHECKED

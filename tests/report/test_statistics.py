@@ -114,12 +114,12 @@ def test_bad_settings_are_one_sentence():
 
 def test_scipy_agrees_where_nothing_is_tied():
     rng = np.random.default_rng(0)
-    for n in (3, 6, 10, 16):
+    for n in (3, 6, 10, 16, 40, 100):
         values = rng.normal(0.5, size=n)
         assert wilcoxon(values).p_value == pytest.approx(
             stats.wilcoxon(values, method="exact").pvalue
         )
-    values = rng.normal(0.3, size=40)
+    values = rng.normal(0.03, size=600)
     expected = stats.wilcoxon(values, method="approx", correction=True).pvalue
     assert wilcoxon(values).p_value == pytest.approx(expected)
 
@@ -141,6 +141,15 @@ def test_equal_up_to_rounding_is_equal():
 
 def test_five_pairs_cannot_show_a_difference():
     assert wilcoxon([1, 2, 3, 4, 5]).p_value == wilcoxon([1, 2, 3, 4, 5]).least_p_value == 0.0625
+
+
+def test_many_ties_among_many_pairs_are_counted_exactly():
+    rng = np.random.default_rng(0)
+    values = np.round(rng.normal(0.35, size=25))
+    ranks = stats.rankdata(np.abs(values)) * (values != 0)
+    signs = rng.choice([-1.0, 1.0], size=(200_000, len(values)))
+    by_chance = np.abs(signs @ ranks) >= abs(ranks @ np.sign(values)) - 1e-9
+    assert wilcoxon(values).p_value == pytest.approx(by_chance.mean(), abs=0.005)
 
 
 @pytest.mark.parametrize("n", [5, 8, 12, 20])

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -19,8 +19,6 @@ from vaega.selection._stability import (
     nogueira_interval,
 )
 
-# No example has a deadline: the machine may be busy with something else.
-PROPERTY = settings(deadline=None)
 MEASURES = [nogueira, jaccard]
 
 
@@ -65,7 +63,6 @@ def jaccard_of_pair(a, b):
     return (a & b).sum() / (a | b).sum() if (a | b).any() else 1.0
 
 
-@PROPERTY
 @given(arrays(bool, st.tuples(st.integers(2, 7), st.integers(1, 9))))
 def test_the_definitions_written_out(masks):
     assert jaccard(masks) == pytest.approx(slow_pairs(masks, jaccard_of_pair))
@@ -76,7 +73,6 @@ def test_the_definitions_written_out(masks):
         assert variance == pytest.approx(slow_variance(masks), abs=1e-12)
 
 
-@PROPERTY
 @given(st.integers(0, 2**20), st.integers(2, 8), st.integers(2, 12), st.data())
 def test_of_equal_sizes_nogueira_is_kuncheva(seed, n_runs, n_features, data):
     size = data.draw(st.integers(1, n_features - 1))
@@ -220,7 +216,6 @@ def test_a_threshold_that_is_met_exactly_counts(threshold):
     assert selected.tolist() == list(range(round(10 * threshold), 11))
 
 
-@PROPERTY
 @given(arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 9))), st.data())
 def test_a_consensus_of_a_size(masks, data):
     size = data.draw(st.integers(0, masks.shape[1]))

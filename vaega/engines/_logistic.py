@@ -188,7 +188,7 @@ def costs_of(estimator: Any, rows: LinearRows, fold: Fold) -> np.ndarray | None:
             y=fold.y_fit,
             sample_weight=fold.weight_fit,
         )
-    except (TypeError, ValueError):
+    except ValueError:  # weights of classes that are not there
         return None
     costs: np.ndarray = float(estimator.C) * (weights * class_weights[rows.codes])
     sums = np.bincount(rows.codes, weights=costs)

@@ -249,9 +249,19 @@ class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Returns
         -------
         numpy.ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        InputError
+            When a parameter breaks its rule, or the likelihood is "bernoulli" and an entry is
+            neither 0 nor 1: cross-entropies of grey values integrate to no density.
         """
         self._check_importance(n_importance_samples)
         X, codes = self._checked_rows(X, y if self.sees_labels else None)
+        state = self.state_
+        if not state.codec.likelihood.has_sigma:
+            varying = X[:, state.scaling.varies]
+            state.codec.likelihood.check_density(varying, owner=type(self).__name__)
         with one_torch_thread():
             return log_densities(
                 self.state_,

@@ -85,7 +85,16 @@ def spectrum_of(rows: Tensor) -> Spectrum:
     values, vectors = values[:rank].clamp_min(torch.finfo(values.dtype).tiny), vectors[:, :rank]
     if few:
         vectors = (centred.T @ vectors) / (freedom * values).sqrt()
-    return Spectrum(mean, values, vectors, float(product.diagonal().sum()))
+    return Spectrum(mean, values, _same_signs(vectors), float(product.diagonal().sum()))
+
+
+def _same_signs(axes: Tensor) -> Tensor:
+    """Return axes (p, n_axes), each with the sign that makes its largest entry positive.
+
+    A solver's signs are its own: with another one a latent point would give another row.
+    """
+    largest = axes.gather(0, axes.abs().argmax(dim=0, keepdim=True))
+    return torch.where(largest < 0.0, -axes, axes)
 
 
 def draw_folds(
@@ -164,7 +173,7 @@ def fit_components(rows: Tensor, latent: int) -> Components:
     fitted = _maximise(rows, Components(spectrum.mean, weights, variance))
     vectors, scale, _ = torch.linalg.svd(fitted.weights, full_matrices=False)
     weights = torch.zeros(rows.shape[1], latent, dtype=rows.dtype)
-    weights[:, : len(scale)] = vectors * scale
+    weights[:, : len(scale)] = _same_signs(vectors * scale)
     return Components(fitted.mean, weights, fitted.variance)
 
 
@@ -326,7 +335,7 @@ def _orthogonal(scaled: Tensor, variances: Tensor, rank: int) -> Tensor:
         relative = scaled / root
         _, vectors = torch.linalg.eigh(relative @ relative.T)
         weights = relative.T @ vectors
-    return root[:, None] * weights.flip(1)[:, : min(rank, weights.shape[1])]
+    return _same_signs(root[:, None] * weights.flip(1)[:, : min(rank, weights.shape[1])])
 
 
 def _expect(

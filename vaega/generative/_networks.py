@@ -397,6 +397,9 @@ class Likelihood:
     def check_entries(self, rows: np.ndarray, *, owner: str) -> None:
         """Raise `InputError` for entries (NaN: missing) that the family is not for."""
 
+    def check_density(self, rows: np.ndarray, *, owner: str) -> None:
+        """Raise `InputError` for entries (NaN: missing) of which the family has no density."""
+
     def remarks(self, rows: np.ndarray) -> list[str]:
         """Return what is doubtful about this family for rows (0: missing), a sentence each."""
         return []
@@ -492,6 +495,14 @@ class Bernoulli(Likelihood):
             raise InputError(
                 f"{owner}: likelihood {self.name!r} is for values from 0 to 1, got "
                 f"{rows[outside][0]:g}."
+            )
+
+    def check_density(self, rows: np.ndarray, *, owner: str) -> None:
+        grey = (rows > 0.0) & (rows < 1.0)  # False for NaN
+        if grey.any():
+            raise InputError(
+                f"{owner}: the density of likelihood {self.name!r} is that of 0 and 1, got "
+                f"{rows[grey][0]:g}; round the rows, or take likelihood='gaussian'."
             )
 
     def remarks(self, rows: np.ndarray) -> list[str]:

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from vaega.evolution._evolution import Individual, MaskFitness
 
-# No example has a deadline: the machine may be busy with something else.
-PROPERTY = settings(deadline=None, max_examples=40)
+PROPERTY = settings(max_examples=40)
 SEEDS = st.integers(0, 2**20)
 MASKS = st.lists(st.booleans(), min_size=1, max_size=40)
 # Beyond 2,000 features draws take other ways than below.

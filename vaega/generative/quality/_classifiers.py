@@ -7,6 +7,7 @@ of a model's likelihood between fit rows and held-out ones, with membership infe
 
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -353,14 +354,16 @@ def measure_densities(model: Any, rows: ComparedRows, *, references: bool = True
     References are probabilistic PCA and the Gaussian of each class, fitted on the same rows in
     closed form: a model that is worth its training explains held-out rows as well as they do.
     """
-    candidates = [] if not hasattr(model, "score_samples") else [model]
+    table = []
+    if hasattr(model, "score_samples"):
+        with suppress(InputError):  # no density of such rows, as grey values have no Bernoulli's
+            table.append(_density_row(model, rows))
     if references:
-        candidates += [
-            other.fit(rows.X_fit, rows.y_fit)
+        table += [
+            _density_row(other.fit(rows.X_fit, rows.y_fit), rows)
             for other in _references()
             if type(other) is not type(model)
         ]
-    table = [_density_row(candidate, rows) for candidate in candidates]
     return pd.DataFrame(table, columns=["model", "fit", "heldout", "gap", "auc"])
 
 
