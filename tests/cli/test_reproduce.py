@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 
 import pandas as pd
 import pytest
@@ -80,6 +81,15 @@ def test_without_data_what_was_published_stands_alone(tmp_path, monkeypatch, cap
     assert "| leukemia |  |  | original | accuracy | 0.989 | 0.016 | 90 | – |" in told.out
     assert "| leukemia | real | accuracy | 0.810 |" in told.out
     assert "(published points alone)" in told.out
+
+
+def test_a_package_that_is_missing_is_asked_for_before_the_first_run(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "imblearn", None)
+    assert reproduce(tmp_path / "out") == 2
+    assert "SMOTE: needs the package imbalanced-learn" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_index_leads_to_every_table_and_figure(smoke, tmp_path, capsys):  # noqa: F811

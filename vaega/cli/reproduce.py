@@ -79,6 +79,7 @@ def thesis(
 
     check_jobs(options["jobs"])
     request = Request(**options, tell=print_progress)
+    request.check_packages()
     forget_runs()  # of an earlier command of this process
     command = this_command().replace("vaega", "vaega reproduce", 1)
     if record:

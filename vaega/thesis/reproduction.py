@@ -93,6 +93,13 @@ class Request:
         """Return whether a dataset was asked for, by the thesis's name for it."""
         return not self.datasets or dataset in self.datasets
 
+    def check_packages(self) -> None:
+        """Ask for what runs need beyond vaega itself before the first of them, not after hours."""
+        if not self.finished and set(HELD_OUT) & set(self.wanted_protocols()):
+            from vaega.generative._samplers import find_smote
+
+            find_smote()
+
     def wanted_protocols(self) -> tuple[str, ...]:
         """Return the protocols asked for, in the order of `PROTOCOLS`."""
         return tuple(name for name in PROTOCOLS if not self.protocols or name in self.protocols)
