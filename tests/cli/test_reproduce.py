@@ -83,9 +83,7 @@ def test_without_data_what_was_published_stands_alone(tmp_path, monkeypatch, cap
     assert "(published points alone)" in told.out
 
 
-def test_a_package_that_is_missing_is_asked_for_before_the_first_run(
-    tmp_path, monkeypatch, capsys
-):
+def test_a_package_that_is_missing_is_asked_for_before_the_first_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "imblearn", None)
     assert reproduce(tmp_path / "out") == 2
     assert "SMOTE: needs the package imbalanced-learn" in capsys.readouterr().err

@@ -213,6 +213,19 @@ def test_large_numbers_are_no_error(rng):
     np.testing.assert_array_equal(ours.scores, theirs.scores)
 
 
+def test_ranks_far_from_the_border_are_scikit_learns(rng):
+    # On columns as they are, probabilities of most rows are 0 or 1 in float32 and not in float64.
+    X, y = load_breast_cancer(return_X_y=True)
+    splits = StratifiedKFold(2, shuffle=True, random_state=0).split(X, y)
+    folds, masks = prepare_folds(X, y, list(splits), seed=0), rng.random((6, 30)) < 0.3
+    network = MLPClassifier((20,), max_iter=60, random_state=0)
+    scored = [
+        CrossValidatedFitness(network, folds, get_scorer("roc_auc"), engine=engine)(masks)
+        for engine in ("population", "sklearn")
+    ]
+    np.testing.assert_allclose(scored[0], scored[1], atol=1e-3)
+
+
 def test_a_training_that_diverges_is_scikit_learns_to_report():
     X, y = np.full((12, 2), 1e30), np.repeat([0, 1], 6)
     fold = Fold(X * np.linspace(-1, 1, 12)[:, None], y, X, y, np.arange(2), 12)

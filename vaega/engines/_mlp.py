@@ -8,6 +8,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
+from scipy.special import expit, softmax
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
@@ -338,13 +339,18 @@ def fit_network(
 def network_outputs(
     estimator: MLPClassifier, trained: Trained, rows: Rows, columns: np.ndarray
 ) -> np.ndarray:
-    """Return the outputs of a network for all rows; (n_rows, n_outputs)."""
+    """Return the outputs of a network for all rows; (n_rows, n_outputs).
+
+    Trained in float32, and made probabilities in float64: those of rows far from the border are
+    equal in float32 long before they are in scikit-learn, and a metric of ranks would see ties.
+    """
     network, layout = trained.network, trained.layout
     n_rows = len(rows.X)
     workspace = allocate_workspace(rows, np.arange(n_rows), columns, n_rows, layout)
-    compute_outputs(workspace, layout, network, _ACTIVATIONS[estimator.activation])
+    compute_logits(workspace, layout, network, _ACTIVATIONS[estimator.activation])
     row = layout.value_rows[-1]
-    return workspace.values[row : row + layout.units[-1], :n_rows].T
+    logits = workspace.values[row : row + layout.units[-1], :n_rows].T.astype(np.float64)
+    return expit(logits) if logits.shape[1] == 1 else softmax(logits, axis=1)
 
 
 class Workspace(NamedTuple):
@@ -542,11 +548,11 @@ def most_likely(outputs):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def compute_outputs(workspace, layout, network, activation):  # type: ignore[no-untyped-def]
-    """Compute the outputs of a network for all rows, the last of the values."""
+def compute_logits(workspace, layout, network, activation):  # type: ignore[no-untyped-def]
+    """Compute what goes into the outputs of a network for all rows, the last of the values."""
     n_rows = len(workspace.order)
     load_batch(workspace, 0, n_rows)
-    pass_forward(network, layout, activation, workspace, n_rows)
+    pass_to_outputs(network, layout, activation, workspace, n_rows)
 
 
 # A mini-batch through the layers ------------------------------------------------------------------
@@ -575,6 +581,18 @@ def pass_forward(network, layout, activation, workspace, n_batch):  # type: igno
 
     The last values are probabilities.
     """
+    pass_to_outputs(network, layout, activation, workspace, n_batch)
+    values, lanes = workspace.values, 64 // workspace.values.itemsize
+    row, width = layout.value_rows[-1], (n_batch + lanes - 1) // lanes * lanes
+    output_layer(
+        values, row, layout.units[-1], width,
+        workspace.batch_codes, workspace.losses, workspace.scratch,
+    )  # fmt: skip
+
+
+@part
+def pass_to_outputs(network, layout, activation, workspace, n_batch):  # type: ignore[no-untyped-def]
+    """Compute the values of all layers, the last ones before they are made probabilities."""
     units, values, lanes = layout.units, workspace.values, 64 // workspace.values.itemsize
     width, step = (n_batch + lanes - 1) // lanes * lanes, network.rest.shape[1]
     if len(workspace.columns):
@@ -596,8 +614,6 @@ def pass_forward(network, layout, activation, workspace, n_batch):  # type: igno
             network.rest, layout.delta_rows[layer] - units[0], layout.steps, 0,
             values, layout.feeding, below * step, units[below] + 1,
         )  # fmt: skip
-    row, scratch = layout.value_rows[-1], workspace.scratch
-    output_layer(values, row, units[-1], width, workspace.batch_codes, workspace.losses, scratch)
 
 
 @kernel

@@ -59,7 +59,7 @@ def predict(
         layers, outcome = fit_networks(estimator, table, masks[indices], seeds[indices])
         columns = to_device(selected_columns(masks[indices]), table.fit.device)
         X = table.validate[columns]
-        made = probabilities(pass_forward(layers, outcome.weights, X)[-1]).mT
+        made = probabilities(pass_forward(layers, outcome.weights, X)[-1].double()).mT
         is_finite = made.isfinite().all(dim=2).all(dim=1) & outcome.weights.isfinite().all(dim=1)
         outputs[indices], certain[indices] = made.cpu().numpy(), is_finite.cpu().numpy()
         converged[indices] = outcome.converged
