@@ -19,6 +19,7 @@ from numba.core import cgutils, event
 from numba.extending import intrinsic
 
 from vaega.core.compilation import ANNOUNCEMENT
+from vaega.core.provenance import kernel_digest
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -51,9 +52,21 @@ def kernel(function: Function) -> Function:
     has_file = Path(function.__code__.co_filename).is_file()  # one typed by hand has none
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
-        return cast(Function, njit(cache=has_file, **options)(function))
+        compiled = njit(cache=has_file, **options)(function)
     except RuntimeError:  # no folder that may be written to: compiled once a process then
         return cast(Function, njit(**options)(function))
+    if has_file:
+        _stamp_with_all_kernels(compiled)
+    return cast(Function, compiled)
+
+
+def _stamp_with_all_kernels(compiled: Any) -> None:
+    """Let numba's cache hold only while no module with kernels changes.
+
+    Numba looks at the file of a kernel alone, and a kernel holds the code of those that it calls.
+    """
+    index = compiled._cache._cache_file
+    index._source_stamp = (index._source_stamp, kernel_digest())
 
 
 def part(function: Function) -> Function:

@@ -24,6 +24,7 @@ from vaega.core.checks import check_choice
 from vaega.core.compilation import ANNOUNCEMENT
 from vaega.core.errors import InputError, ResultsError, first_line
 from vaega.core.processes import remove_orphans
+from vaega.core.provenance import processor_kind, source_digest
 from vaega.evolution._evolution import Callback
 from vaega.experiments.backends import Cluster, ProcessPool, open_cluster
 from vaega.experiments.monitor import (
@@ -240,8 +241,10 @@ def describe_environment(device: str) -> dict[str, Any]:
     """Return the versions and the machine that a run was computed with."""
     return {
         "vaega": __version__,
+        "code": source_digest(),
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "processor": processor_kind(),
         "cores": os.cpu_count(),
         "device": device,
         "packages": {name: version(name) for name in _PACKAGES},

@@ -34,10 +34,10 @@ from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from vaega import __version__
 from vaega.core.errors import InputError, first_line
 from vaega.core.files import fingerprint
 from vaega.core.processes import OfParent, TemporaryFolder
+from vaega.core.provenance import source_digest
 from vaega.core.randomness import derive_seed, seed_unset, unset_seeds
 from vaega.core.registry import names_argument
 from vaega.core.threads import captured_warnings, one_thread
@@ -710,7 +710,7 @@ class CrossValidatedFitness:
         """Digest of everything that a score depends on, beside the mask.
 
         The folds (so the data, the split, the preparation and the generator), the classifier and
-        the scorer with all their parameters, the seed, and the versions of what computes. None,
+        the scorer with all their parameters, the seed, vaega's sources, and the versions of what computes. None,
         with a warning, where a parameter has no text that is the same in every process: then
         scores cannot be kept for another one.
         """
@@ -731,10 +731,10 @@ class CrossValidatedFitness:
             known.append(self._names.astype(str))
         if self._is_weighted and self.is_routed:
             known.append(str(get_routing_for_object(self.estimator)))
-        return fingerprint(*known, ["vaega " + __version__, *self._computers()])
+        return fingerprint(*known, self._computers())
 
     def _computers(self) -> list[str]:
-        libraries = ["vaega " + __version__, *_LIBRARIES]
+        libraries = ["vaega " + source_digest(), *_LIBRARIES]
         if self._spec is not None and not self._spec.engine.EXACT:
             libraries += [
                 f"engine {self._spec.name} on {self._spec.device or 'the processor'}",

@@ -290,7 +290,7 @@ def _checksum(context: str, key: bytes, scores: bytes, warned: Any) -> bytes:
     return digest.digest()
 
 
-# Their versions enter the digest of a fitness, so their code needs no text of its own.
+# Their versions, or sources, enter the digest of a fitness: their code needs no text of its own.
 _VERSIONED = ("builtins", "functools", "numpy", "scipy", "sklearn", "vaega")
 
 

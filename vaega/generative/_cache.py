@@ -19,6 +19,7 @@ from vaega.core.devices import pick_device
 from vaega.core.errors import InputError, ResultsError
 from vaega.core.files import cache_folder, fingerprint, parse_bytes, say_bytes
 from vaega.core.locks import HeldLock
+from vaega.core.provenance import source_digest
 from vaega.generative._data import dense_rows
 from vaega.generative._entries import (
     check_about,
@@ -36,15 +37,16 @@ from vaega.generative._training import supports_bfloat16
 
 # Bytes that a cache's entries take at most, unless $VAEGA_CACHE_SIZE says otherwise.
 MAX_BYTES = 2 * 2**30
+_CODE = ("core", "data", "generative")  # packages whose code a fitted model depends on
 
 
 class ModelCache:
     """A folder of fitted generative models, one for each data, settings and seed.
 
     The key of an entry is a digest of data, labels, column names, class, settings, seed, device
-    type and the versions of vaega and torch. Processes that want the same model train it once. A
-    damaged entry is dropped and trained again. When the folder outgrows its bound, the entries go
-    that were used longest ago.
+    type, the versions of vaega and torch, and the sources that a fit runs. Processes that want the
+    same model train it once. A damaged entry is dropped and trained again. When the folder outgrows
+    its bound, the entries go that were used longest ago.
 
     Parameters
     ----------
@@ -232,7 +234,7 @@ def _key(model: Any, X: Any, y: Any, groups: Any) -> str:
         "dtype": "float32",
         "bfloat16": supports_bfloat16(device) and getattr(model, "precision", "") != "float32",
         "device": device.type,
-        "versions": [vaega.__version__, torch.__version__],
+        "versions": [vaega.__version__, source_digest(*_CODE), torch.__version__],
     }
     members = () if groups is None else (np.unique(groups, return_inverse=True)[1],)
     return fingerprint(rows, labels, settings, *members)[:32]
