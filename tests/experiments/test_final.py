@@ -14,6 +14,7 @@ from vaega.core.errors import ResultsError
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments import trial as trial_module
 from vaega.experiments.config import ProtocolConfig, load_config, make_config
+from vaega.experiments.final import votes_table
 from vaega.experiments.monitor import Observer
 from vaega.experiments.protocols import HonestProtocol, TrialOptions, make_protocol
 from vaega.experiments.run import run_experiment
@@ -159,8 +160,6 @@ def test_votes_are_of_all_features(finished):
 
 def test_features_that_a_first_selection_left_out_have_no_rank():
     search = {"population_size": 6, "n_generations": 2, "n_searches": 2, "preselect": {"keep": 5}}
-    from vaega.experiments.final import votes_table
-
     votes = votes_table(of_all_rows(search=search)[1], data_of())
     assert votes["rank_f_classif"].notna().sum() == 5
     assert votes.loc[votes["selected"], "rank_f_classif"].notna().all()
@@ -220,7 +219,7 @@ def test_leaving_one_out_has_one_too(tmp_path):
         seeds=1,
         search={"population_size": 4, "n_generations": 1, "n_searches": 1},
     )
-    runs, summary = run_experiment(config, data, tmp_path)
+    runs, _ = run_experiment(config, data, tmp_path)
     assert list(runs["status"]) == ["done"]
     record = Store(tmp_path / "clouds").final("original")
     assert record.metrics["n_rows"] == 12

@@ -73,7 +73,8 @@ def test_neither_key_changes_the_ids_of_runs_that_are_scored():
         return [run.id for run in plan_runs(config, data) if not run.final]
 
     assert ids() == ids(final=True) == ids(final=False) == ids(final_rows="both")
-    assert ids(final_rows="real")[0] == "original-000-530ea32742"  # as written when it was final: real
+    # As written when the key had its old name.
+    assert ids(final_rows="real")[0] == "original-000-530ea32742"
 
 
 def test_runs_finished_under_the_old_name_keep_their_ids():
