@@ -710,9 +710,9 @@ class CrossValidatedFitness:
         """Digest of everything that a score depends on, beside the mask.
 
         The folds (so the data, the split, the preparation and the generator), the classifier and
-        the scorer with all their parameters, the seed, vaega's sources, and the versions of what computes. None,
-        with a warning, where a parameter has no text that is the same in every process: then
-        scores cannot be kept for another one.
+        the scorer with all their parameters, the seed, vaega's sources, and the versions of what
+        computes. None, with a warning, where a parameter has no text that is the same in every
+        process: then scores cannot be kept for another one.
         """
         hashes = [self._hash(*pair) for pair in zip(self._fold_indices, self.folds, strict=True)]
         texts = {"estimator": cache_key(self.estimator), "scorer": cache_key(self.scorer)}
