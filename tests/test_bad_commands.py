@@ -1,15 +1,16 @@
 # ruff: noqa: E501 - one case a line reads best
 """Bad input to every command: options, folders that were damaged, files that are no data."""
 
-import json
 import shutil
 
 import numpy as np
 import pytest
 import yaml
 
+from tests.records import rewrite_plan, rewrite_run
 from tests.test_bad_input import GOOD, changed, refused
 from vaega.cli import main
+from vaega.core.records import read_record
 
 PPCA = {"generator": {"kind": "ppca"}, "n_synthetic": 5}
 CONFIG = {**GOOD, "arms": {"original": {}, "more": PPCA}, "search": {"population_size": 4, "n_generations": 1, "n_searches": 1}}  # fmt: skip
@@ -148,19 +149,17 @@ def drop_experiment(folder):
     (folder / "experiment.yaml").unlink()
 
 
-def break_table(folder):
-    (folder / "runs.csv").write_text("a,b\n")
+def drop_config(folder):
+    (folder / "config.json").write_text("{}")
 
 
 def other_data(folder):
-    plan = json.loads((folder / "plan.json").read_text())
-    plan["runs"] = [run + "x" for run in plan["runs"]]
-    (folder / "plan.json").write_text(json.dumps(plan))
+    rewrite_plan(folder, runs=[run + "x" for run in read_record(folder / "plan.json")["runs"]])
 
 
 def no_scores(folder):
     for path in folder.glob("runs/*/metrics.json"):
-        path.write_text('{"status": "done"}')
+        rewrite_run(path, {"status": "done"})
 
 
 DAMAGES = [
@@ -173,7 +172,7 @@ DAMAGES = [
     (break_experiment, "status", ["experiment.yaml", "no valid YAML"]),
     (drop_experiment, "resume", ["experiment.yaml", "cannot be read"]),
     (drop_experiment, "status", ["experiment.yaml", "cannot be read"]),
-    (break_table, "report", ["results/good", "cannot be read back"]),
+    (drop_config, "report", ["results/good/config.json", "is damaged", "vaega resume"]),
     (other_data, "resume", ["results/good", "cannot be resumed", "begin it anew with: vaega run"]),
     (no_scores, "compare", ["results/good"]),
 ]  # fmt: skip

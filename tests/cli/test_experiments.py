@@ -7,6 +7,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from tests.records import rewrite_run
 from tests.report.experiments import run_small
 from vaega.cli import main
 
@@ -64,7 +65,7 @@ def test_status_as_json(folder, capsys):
 def test_status_says_failures_and_leftovers(folder, capsys):
     leftover(folder)
     metrics = next((folder / "runs").glob("original-001-*/metrics.json"))
-    metrics.write_text('{"status": "failed", "error": "no luck."}')
+    rewrite_run(metrics, {"status": "failed", "error": "no luck."})
     assert main(["status", str(folder)]) == 0
     out = capsys.readouterr().out
     assert "original, seed 1: failed: no luck." in out

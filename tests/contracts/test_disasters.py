@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.contracts.test_shared_work import check_equal
+from tests.records import rewrite_plan
 from vaega.cli import main
 
 CONFIG = {
@@ -164,8 +165,7 @@ def test_records_of_another_version_are_computed_again(whole, tmp_path, content)
 
 def test_a_plan_and_scores_of_another_version(whole, tmp_path, capsys, recwarn):
     shutil.copytree(whole / "small", tmp_path / "small")
-    plan = json.loads((tmp_path / "small/plan.json").read_text())
-    (tmp_path / "small/plan.json").write_text(json.dumps({**plan, "runs": ["of", "before"]}))
+    rewrite_plan(tmp_path / "small", runs=["of", "before"])
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.csv")}
     assert main(["resume", str(tmp_path / "small")]) == 2
     assert "cannot be resumed: the data, or the defaults of this version" in one_sentence(capsys)

@@ -1,6 +1,5 @@
 """Final runs: the same procedure on all rows, behind the others and apart from their scores."""
 
-import json
 import shutil
 
 import numpy as np
@@ -8,9 +7,11 @@ import pandas as pd
 import pytest
 from sklearn.naive_bayes import GaussianNB
 
+from tests.records import rewrite_plan
 from vaega import Dataset
 from vaega.cli import main
 from vaega.core.errors import ResultsError
+from vaega.core.records import read_record
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments import trial as trial_module
 from vaega.experiments.config import ProtocolConfig, load_config, make_config
@@ -269,14 +270,13 @@ def test_status_shows_it_and_clean_removes_it_once_it_is_not_planned(results):
 
 
 def test_a_plan_of_a_version_without_them_goes_on_as_it_was_begun(results):
-    plan = json.loads((results / "plan.json").read_text())
-    plan["runs"] = [run_id for run_id in plan["runs"] if not is_final(run_id)]
-    (results / "plan.json").write_text(json.dumps(plan))
+    runs = [run_id for run_id in read_record(results / "plan.json")["runs"] if not is_final(run_id)]
+    rewrite_plan(results, runs=runs)
     assert not read_plan(results).config.protocol.has_final_runs
     assert read_status(results).sentence == "12 runs: 12 done."
-    read_plan(results).check_runs(plan["runs"])
+    read_plan(results).check_runs(runs)
     with pytest.raises(ResultsError, match="cannot be resumed"):
-        read_plan(results).check_runs(plan["runs"][1:])
+        read_plan(results).check_runs(runs[1:])
 
 
 CONFIG = """

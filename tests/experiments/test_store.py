@@ -200,13 +200,13 @@ def test_every_configuration_comes_back(tmp_path):
     from vaega import load_dataset
 
     config, wine = make_config(DIFFICULT), load_dataset("sklearn:wine")
-    run_ids = [run.id for run in plan_runs(config, wine)]
-    write_plan(tmp_path, config, run_ids, Origin(tmp_path, tmp_path, "vaega run x.yaml"))
+    runs = plan_runs(config, wine)
+    write_plan(tmp_path, config, runs, Origin(tmp_path, tmp_path, "vaega run x.yaml"))
     plan = read_plan(tmp_path)
     plan.check_runs([run.id for run in plan_runs(plan.config, plan.load_dataset())])
     assert load_config(tmp_path / "experiment.yaml") == plan.config
     with pytest.raises(ResultsError, match=r"begin it anew with: vaega run x\.yaml"):
-        plan.check_runs(run_ids[1:])
+        plan.check_runs([run.id for run in runs[1:]])
 
 
 def test_places_are_relative_so_that_a_project_can_move(project):

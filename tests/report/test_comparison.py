@@ -7,6 +7,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from tests.records import rewrite_run
 from tests.report.experiments import ARMS, run_small
 from vaega.core.errors import InputError, ResultsError
 from vaega.report._comparison import (
@@ -81,7 +82,7 @@ def test_a_run_that_failed_is_missing(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     run_id = json.loads((copy / "plan.json").read_text())["runs"][1]
     metrics = copy / "runs" / run_id / "metrics.json"
-    metrics.write_text(json.dumps({"status": "failed", "error": "x"}))
+    rewrite_run(metrics, {"status": "failed", "error": "x"})
     table = read_trial_scores(copy).by_pair("heldout_score")
     assert table.isna().to_numpy().sum() == 1
 

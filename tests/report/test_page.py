@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.records import rewrite_run
 from tests.report.experiments import run_small
 from vaega import make_madelon
 from vaega.experiments.config import load_config, make_config
@@ -85,12 +86,8 @@ def test_results_of_an_earlier_version_are_read(folder):
             trial.pop("brier")
             trial.pop("n_reused")
             trial.pop("heldout_real", None)
-        path.write_text(json.dumps(metrics))
-    for path in folder.glob("runs/*/generator.json"):
-        path.unlink()
-    runs = pd.read_csv(folder / "runs.csv")
-    runs = runs.drop(columns=["n_reused", "brier", "precision", "recall", "heldout_real"])
-    runs.to_csv(folder / "runs.csv", index=False)
+        (path.parent / "generator.json").unlink(missing_ok=True)
+        rewrite_run(path, metrics)
     assert list(sections(folder)) == ["Selection, probabilities and cost"]
     assert "asked" in sections(folder)["Selection, probabilities and cost"].table.columns
     assert "Arms compared" in write_report(folder).read_text()

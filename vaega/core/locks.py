@@ -39,6 +39,7 @@ class HeldLock:
 
     def __init__(self, path: Path, what: str, tell: Callable[[str], None] | None = None) -> None:
         self.what = what
+        self._path = path
         self._lock = FileLock(path)
         self._about = path.with_name(f"{path.name}.holder")
         self._tell = tell or _print
@@ -72,6 +73,12 @@ class HeldLock:
         with contextlib.suppress(OSError):
             self._about.unlink()
         self._lock.release()
+
+    def remove(self) -> None:
+        """Release the lock for good: its file goes too, which nobody else may wait for."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+        self.release()
 
     def holder(self) -> str:
         """Return who holds the lock, and since when, as far as it is known."""

@@ -1,5 +1,6 @@
 """Experiments: every arm with every seed, each trial under the protocol of the configuration."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,8 +106,10 @@ def complete_runs(
         for fault in find_faults(config, dataset, seed=pending[0].seed, device=options.device):
             raise fault
     origin = origin or Origin(beside=Path.cwd(), started_in=Path.cwd())
-    write_plan(folder, config, [run.id for run in runs], origin)
-    with ScoreStore(folder / "memory.sqlite3") as memory:
+    with store.at_work(runs), ScoreStore(folder / "memory.sqlite3") as memory:
+        write_plan(folder, config, runs, origin)
+        tables = _LiveTables(store, runs)
+        tables.renew()  # of this plan alone, from its first moment
         worker = ExperimentWorker(
             dataset,
             store,
@@ -118,8 +121,27 @@ def complete_runs(
             describe=describe,
         )
         for _ in complete(worker, runs, options=options, observer=observer, budget=budget):
-            store.tabulate(runs, intervals=False)
-    return store.tabulate(runs)
+            tables.renew()
+        return store.tabulate(runs)
+
+
+class _LiveTables:
+    """The tables of an experiment under way, made anew after its runs.
+
+    That takes longer the more runs there are, so it waits until twenty times as long has passed.
+    """
+
+    def __init__(self, store: Store, runs: Sequence[Run]) -> None:
+        self.store, self.runs = store, runs
+        self._next = 0.0  # on the monotonic clock
+
+    def renew(self) -> None:
+        """Write the tables, unless that was done just now."""
+        began = time.monotonic()
+        if began >= self._next:
+            self.store.tabulate(self.runs, intervals=False)
+            ended = time.monotonic()
+            self._next = ended + 20.0 * (ended - began)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

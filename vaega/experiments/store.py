@@ -9,6 +9,7 @@
 import csv
 import hashlib
 import os
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +24,9 @@ import yaml
 from scipy import stats
 
 from vaega.core.errors import ResultsError, first_line
-from vaega.core.files import path_inside, plain, read_json, write_json, write_text
+from vaega.core.files import fingerprint, path_inside, plain, read_json, write_json, write_text
 from vaega.core.locks import HeldLock
+from vaega.core.records import digests_of, file_digest, read_record, write_record
 from vaega.core.tables import csv_text, json_records
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, PlannedRun, load_config
@@ -41,6 +43,9 @@ from vaega.selection._stability import StabilityEstimate, nogueira_interval
 
 if TYPE_CHECKING:
     from vaega.experiments.trial import TrialResult
+
+
+RECORD = "record.json"  # of a run: the digests of its files
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,18 @@ class RunRecord:
         return dict(read_json(self.folder / "environment.json"))
 
     @property
+    def digests(self) -> dict[str, str]:
+        """The digests of what the run wrote, by name; empty where it did not end, or is damaged."""
+        try:
+            return dict(read_record(self.folder / RECORD)["files"])
+        except (ResultsError, LookupError, TypeError, ValueError):
+            return {}
+
+    @property
     def metrics(self) -> dict[str, Any] | None:
         """Status, scores, counts and seconds; None where there is none, or a damaged one."""
         try:
-            return dict(read_json(self.folder / "metrics.json"))
+            return dict(read_json(self._whole("metrics.json")))
         except (ResultsError, TypeError, ValueError):
             return None
 
@@ -74,32 +87,48 @@ class RunRecord:
 
     @property
     def is_done(self) -> bool:
-        """Whether the run is finished; a failed one is not, it is tried again."""
-        metrics = self.metrics
-        return metrics is not None and metrics.get("status") == "done"
+        """Whether the run is finished, and each of its files is as it was written.
+
+        A failed or damaged one is not: it is tried again.
+        """
+        metrics, digests = self.metrics, self.digests
+        is_whole = digests_of(self.folder, digests) == digests
+        return metrics is not None and metrics.get("status") == "done" and is_whole
+
+    def _whole(self, name: str) -> Path:
+        """Return the path of a file, once its content is what the run wrote."""
+        path = self.folder / name
+        if self.digests.get(name) != file_digest(path):
+            raise ResultsError(
+                f"{path}: is damaged; the run is computed again by: "
+                f"vaega resume {self.folder.parent.parent}"
+            )
+        return path
 
     @property
     def generator(self) -> dict[str, Any] | None:
         """How good the synthetic rows are, of the one run of an arm that measured it."""
-        path = self.folder / "generator.json"
-        return dict(read_json(path)) if path.is_file() else None
+        if not (self.folder / "generator.json").is_file():
+            return None
+        return dict(read_json(self._whole("generator.json")))
 
     def history(self) -> pd.DataFrame:
         """Return one row a generation of each search of each trial."""
-        return pd.read_csv(self.folder / "history.csv")
+        return pd.read_csv(self._whole("history.csv"))
 
     def selected(self) -> pd.DataFrame:
         """Return one row a selected feature of each trial."""
-        return pd.read_csv(self.folder / "selected.csv", dtype={"name": str})
+        return pd.read_csv(self._whole("selected.csv"), dtype={"name": str})
 
     def votes(self) -> pd.DataFrame:
         """Return one row a feature of a final run, see `vaega.experiments.final.votes_table`."""
-        return pd.read_csv(self.folder / "votes.csv", dtype={"name": str})
+        return pd.read_csv(self._whole("votes.csv"), dtype={"name": str})
 
     def predictions(self) -> pd.DataFrame:
         """Return what the final model predicted of the test rows; empty where that is not kept."""
-        path = self.folder / "predictions.csv"
-        return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+        if not (self.folder / "predictions.csv").is_file():
+            return pd.DataFrame()
+        return pd.read_csv(self._whole("predictions.csv"))
 
     def masks(self) -> np.ndarray | None:
         """Return what each trial selected, (n_trials, n_columns); None where that is not known."""
@@ -172,7 +201,15 @@ class Store:
     @property
     def config(self) -> dict[str, Any]:
         """The configuration of the present plan, resolved."""
-        return dict(read_json(self.folder / "config.json"))
+        path = self.folder / "config.json"
+        if self._plan()["files"]["config.json"] != file_digest(path):
+            raise ResultsError(
+                f"{path}: is damaged; it is written again by: vaega resume {self.folder}"
+            )
+        return dict(read_json(path))
+
+    def _plan(self) -> dict[str, Any]:
+        return read_record(self.folder / "plan.json")
 
     @property
     def command(self) -> str | None:
@@ -202,46 +239,54 @@ class Store:
         return next(own, None)
 
     def _planned(self) -> list[str]:
-        return list(read_json(self.folder / "plan.json")["runs"])
+        return list(self._plan()["runs"])
 
     def environments(self) -> Iterator[dict[str, Any]]:
         """Yield versions and machine of every run that has begun, by name."""
         for path in sorted((self.folder / "runs").glob("*/environment.json")):
             yield RunRecord(path.parent).environment
 
+    def recorded(self) -> list[tuple[Run, dict[str, Any]]]:
+        """Return the runs of the present plan that ended, with what they recorded.
+
+        Without final ones, which have no score.
+        """
+        plan, recorded = self._plan(), []
+        for run_id in plan["runs"]:
+            record = self.record(run_id)
+            if is_final(run_id) or (metrics := record.metrics) is None:
+                continue
+            config = record.config
+            permutation = config.get("permutation")
+            arm, seed = str(config["arm"]["name"]), int(config["seed"])
+            run = Run(run_id, plan["dataset"], arm, seed, config, permutation)
+            recorded.append((run, metrics))
+        return recorded
+
     def runs_table(self) -> pd.DataFrame:
-        """Return ``runs.csv``."""
-        return pd.read_csv(self.folder / "runs.csv")
+        """Return what ``runs.csv`` holds once the present plan is at its end."""
+        return _runs_table(self.recorded())
 
     def null_table(self) -> pd.DataFrame:
-        """Return ``null.csv``, without rows where the present plan permutes no labels."""
-        path = self.folder / "null.csv"
-        # A folder of old has the old name of the key.
-        planned = self.config.get("permutations") or self.config.get("null")
-        if planned is None or not path.is_file():
-            return pd.DataFrame(columns=NULL_COLUMNS)
-        return pd.read_csv(path)
+        """Return what ``null.csv`` holds, without rows where no labels are permuted."""
+        return _null_table(self.recorded())
 
     def null_stability(self) -> dict[str, float]:
         """Return by arm the stability on permuted labels, as in ``summary.csv``."""
-        path = self.folder / "summary.csv"
-        summary = pd.read_csv(path) if path.is_file() else pd.DataFrame()
-        if "null_stability" not in summary:
-            return {}
-        return dict(zip(summary["arm"].astype(str), summary["null_stability"], strict=True))
+        return self._agreement_by_chance(self.recorded())
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Refuse a folder without results; what damaged files raise becomes one sentence."""
         for name in ("runs.csv", "plan.json"):
-            if not (self.folder / name).is_file():
-                if (self.folder / "plan.json").is_file():
-                    raise ResultsError(
-                        f"{self.folder}: no run is finished yet, so that there is nothing to show; "
-                        f"go on with: vaega resume {self.folder}"
-                    )
+            if not (self.folder / name).is_file() and not (self.folder / "plan.json").is_file():
                 raise ResultsError(f"{self.folder}: is no results folder, it has no {name}.")
         try:
+            if not any((self.run_folder(run_id) / RECORD).is_file() for run_id in self._planned()):
+                raise ResultsError(
+                    f"{self.folder}: no run is finished yet, so that there is nothing to show; "
+                    f"go on with: vaega resume {self.folder}"
+                )
             yield
         except ResultsError:
             raise
@@ -269,6 +314,35 @@ class Store:
         finally:
             lock.release()
 
+    @contextmanager
+    def at_work(self, runs: Sequence[Run]) -> Iterator[None]:
+        """Be at work on the runs of a plan; refused while a process is on those of another one."""
+        plan = fingerprint([run.id for run in runs])[:10]
+        places = self.folder / ".at-work"
+        own = HeldLock(places / f"{plan}-{secrets.token_hex(4)}", "a plan")
+        try:
+            places.mkdir(parents=True, exist_ok=True)
+            own.acquire(0.0)
+        except OSError as error:
+            raise ResultsError(f"{places}: cannot be written: {error.strerror}.") from error
+        try:
+            for path in places.iterdir():
+                if path.suffix != ".holder" and not path.name.startswith(plan):
+                    self._check_left(path)
+            yield
+        finally:
+            own.remove()
+
+    def _check_left(self, path: Path) -> None:
+        """Remove the mark of a process that is gone; refuse beside one that is at work."""
+        other = HeldLock(path, "a plan")
+        if not other.acquire(0.0):
+            raise ResultsError(
+                f"{self.folder}: {other.holder()} is at work here on another configuration of this "
+                "name; wait for its end, or give this one another name."
+            )
+        other.remove()
+
     def record_start(self, run: Run, environment: dict[str, Any]) -> None:
         """Write down what a run is and where it runs."""
         folder = self.run_folder(run.id)
@@ -284,7 +358,7 @@ class Store:
         seconds: float,
         about: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write the result of a run; ``metrics.json`` comes last and makes it final."""
+        """Write the result of a run; ``record.json`` comes last and makes it final."""
         folder = self.run_folder(run.id)
         write_text(folder / "history.csv", csv_text(_histories(results)))
         write_text(folder / "selected.csv", csv_text(_selections(results, feature_names)))
@@ -316,8 +390,10 @@ class Store:
         self.record_metrics(run, content)
 
     def record_metrics(self, run: Run, metrics: Mapping[str, Any]) -> None:
-        """Write what a run came to; the file makes it final."""
-        write_json(self.run_folder(run.id) / "metrics.json", dict(metrics))
+        """Write what a run came to, then the digests of its files, which make it final."""
+        folder = self.run_folder(run.id)
+        write_json(folder / "metrics.json", dict(metrics))
+        write_record(folder / RECORD, {"files": digests_of(folder, _files_of(folder))})
 
     def tabulate(
         self, runs: Sequence[Run], *, intervals: bool = True
@@ -334,12 +410,7 @@ class Store:
             for run in runs
             if not run.final and (metrics := self.metrics(run.id)) is not None
         ]
-        rows = [_row(run, metrics) for run, metrics in recorded if run.permutation is None]
-        table = pd.DataFrame(rows, columns=[*RUN_COLUMNS, *_further_columns(rows)])
-        for column in ("n_asked", "n_distinct", "n_reused"):
-            table[column] = table[column].astype("Int64")
-        nulls = [_row(run, metrics) for run, metrics in recorded if run.permutation is not None]
-        null = pd.DataFrame(nulls, columns=NULL_COLUMNS)
+        table, null = _runs_table(recorded), _null_table(recorded)
         records: dict[str, list[RunRecord]] = {}
         for run, metrics in recorded:
             if _counts(run, metrics):
@@ -349,8 +420,10 @@ class Store:
         summary = summarise(table, self._agreement(recorded), null, ends, by_chance)
         write_text(self.folder / "runs.csv", csv_text(table))
         write_text(self.folder / "summary.csv", csv_text(summary))
-        if nulls:
+        if len(null):
             write_text(self.folder / "null.csv", csv_text(null))
+        else:
+            (self.folder / "null.csv").unlink(missing_ok=True)  # of an earlier plan
         return table, summary
 
     def _agreement(
@@ -379,6 +452,18 @@ class Store:
         return {arm: float(np.mean(own)) for arm, own in values.items()}
 
 
+def _files_of(folder: Path) -> list[str]:
+    """Return the names of the files of a run, without its record and what it worked with."""
+    names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [
+        name.as_posix()
+        for name in names
+        if name.as_posix() != RECORD
+        and name.parts[0] != "checkpoint"
+        and not any(part.startswith(".") for part in name.parts)
+    ]
+
+
 def _counts(run: Run, metrics: Mapping[str, Any]) -> bool:
     """Return whether a run belongs to the summary of its arm."""
     return run.is_scored and metrics.get("status") == "done"
@@ -399,6 +484,19 @@ def _interval_of(records: Sequence[RunRecord]) -> Interval:
     predictions = [record.predictions() for record in records] if share is None else []
     metric = str(settings["fitness"]["metric"])
     return heldout_interval(scores, predictions, metric=metric, test_share=share)
+
+
+def _runs_table(recorded: Sequence[tuple[Run, Mapping[str, Any]]]) -> pd.DataFrame:
+    rows = [_row(*pair) for pair in recorded if pair[0].permutation is None]
+    table = pd.DataFrame(rows, columns=[*RUN_COLUMNS, *_further_columns(rows)])
+    for column in ("n_asked", "n_distinct", "n_reused"):
+        table[column] = table[column].astype("Int64")
+    return table
+
+
+def _null_table(recorded: Sequence[tuple[Run, Mapping[str, Any]]]) -> pd.DataFrame:
+    rows = [_row(*pair) for pair in recorded if pair[0].permutation is not None]
+    return pd.DataFrame(rows, columns=NULL_COLUMNS)
 
 
 def _row(run: Run, metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -555,10 +653,11 @@ class Plan:
             )
 
 
-def write_plan(
-    folder: Path, config: ExperimentConfig, run_ids: Sequence[str], origin: Origin
-) -> None:
-    """Write ``config.json`` (resolved), ``experiment.yaml`` (as given), command and plan."""
+def write_plan(folder: Path, config: ExperimentConfig, runs: Sequence[Run], origin: Origin) -> None:
+    """Write ``config.json`` (resolved), ``experiment.yaml`` (as given), command and plan.
+
+    The plan, which holds the digests of both, is last.
+    """
     write_json(folder / "config.json", plain(config.model_dump(by_alias=True)))
     # YAML, since JSON has no infinity; what was set alone, since a default that is written out
     # is not always allowed beside the other keys.
@@ -566,18 +665,21 @@ def write_plan(
     write_text(folder / "experiment.yaml", yaml.safe_dump(given, sort_keys=False))
     if origin.command:
         write_text(folder / "command.txt", origin.command + "\n")
-    locations = {
+    content = {
+        "runs": [run.id for run in runs],
+        "dataset": runs[0].dataset,
         "beside": _relative(origin.beside, folder),
         "started_in": _relative(origin.started_in, folder),
+        "files": digests_of(folder, ("config.json", "experiment.yaml")),
     }
-    write_json(folder / "plan.json", {"runs": list(run_ids), **locations})
+    write_record(folder / "plan.json", content)
 
 
 def is_planned(folder: Path, run_ids: Sequence[str]) -> bool:
     """Return whether a results folder holds the plan of these runs."""
     try:
-        return bool(read_json(folder / "plan.json")["runs"] == list(run_ids))
-    except (ResultsError, KeyError, TypeError):
+        return bool(read_record(folder / "plan.json")["runs"] == list(run_ids))
+    except (ResultsError, KeyError):
         return False
 
 
@@ -587,7 +689,7 @@ def read_plan(folder: Path) -> Plan:
         raise ResultsError(f"{folder}: is no results folder, it has no plan.json.")
     command_file = folder / "command.txt"
     try:
-        content = read_json(folder / "plan.json")
+        content = read_record(folder / "plan.json")
         command = command_file.read_text(encoding="utf-8") if command_file.is_file() else ""
         origin = Origin(
             beside=(folder / content["beside"]).resolve(),
@@ -595,12 +697,18 @@ def read_plan(folder: Path) -> Plan:
             command=command.strip() or "vaega run",
         )
         run_ids = tuple(str(run_id) for run_id in content["runs"])
+        digests = dict(content["files"])
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ResultsError(
             f"{folder}: cannot be resumed, its plan.json is damaged or of an earlier version; give "
             "the command that began it again."
         ) from error
     config = load_config(folder / "experiment.yaml")
+    if digests_of(folder, ("experiment.yaml",)).items() - digests.items():
+        raise ResultsError(
+            f"{folder / 'experiment.yaml'}: is not as it was written with the plan; begin the "
+            f"experiment anew with: {origin.command}"
+        )
     if config.protocol.has_final_runs and not any(map(is_final, run_ids)):
         # Planned by a version without them: the experiment stays what it was begun as.
         protocol = config.protocol.model_copy(update={"final": False})
