@@ -35,6 +35,7 @@ class NeededColumns:
     categories: Mapping[str, Sequence[str]] = field(default_factory=dict)  # Of spread text columns
     target: str | None = None  # The column of the classes, which is no feature
     class_names: Sequence[str] = ()
+    ids: Sequence[str] = ()  # Columns that may name the samples, since they were no features
     below_limit: str = "error"
 
     def place(self, name: str, present: Mapping[str, int]) -> tuple[int, str | None] | None:
@@ -68,7 +69,7 @@ def read_cohort(
     """Read what a model needs of a file.
 
     `ids` names the column with the names of the samples; without, these are the names of the rows,
-    or a first column of words that all differ. Where `transpose` is not given, rows are genes when
+    a column that was no feature and has another cell in every row, or a first column of such words. Where `transpose` is not given, rows are genes when
     more of the features are names of rows than of columns.
     """
     suffix = check_file(path)
@@ -205,15 +206,23 @@ class _Reading:
         return tuple(notes)
 
     def _id_column(self, table: Table) -> str | None:
-        """Return the first column when it names the rows, and no row has a name of its own."""
-        if table.rows is not None or table.cells.dtype != object or not len(table.names):
+        """Return the column that names the rows, where they have no names of their own."""
+        if table.rows is not None or table.cells.dtype != object:
             return None
-        texts = [cell_text(cell) for cell in table.cells[:, 0]]
-        name = table.names[0]
-        is_needed = name in self.needed.categories or name in self.needed.names
-        numbers = column_numbers(texts, missing=table.missing, decimal=table.decimal)
-        named = None not in texts and len(set(texts)) == len(texts) and numbers is None
-        return name if named and not is_needed and name != self.needed.target else None
+        known = [name for name in self.needed.ids if table.names.count(name) == 1]
+        return next((name for name in known if self._names_all(table, name)), None) or next(
+            (name for name in table.names[:1] if self._is_word_for_each(table, name)), None
+        )
+
+    def _names_all(self, table: Table, column: str) -> bool:
+        texts = [cell_text(cell) for cell in table.cells[:, table.names.index(column)]]
+        return None not in texts and len(set(texts)) == len(texts)
+
+    def _is_word_for_each(self, table: Table, column: str) -> bool:
+        cells = table.cells[:, table.names.index(column)]
+        numbers = column_numbers(cells, missing=table.missing, decimal=table.decimal)
+        taken = {self.needed.target, *self.needed.names, *self.needed.categories}
+        return numbers is None and column not in taken and self._names_all(table, column)
 
     def _names_of_rows(self, table: Table, column: str | None) -> tuple[str, ...]:
         if column is None:

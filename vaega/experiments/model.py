@@ -19,10 +19,17 @@ from sklearn.pipeline import Pipeline
 
 from vaega.core.checks import check_choice
 from vaega.core.errors import ResultsError, one_line
-from vaega.core.files import canonical_json, path_inside, read_json, write_bytes, write_json
+from vaega.core.files import (
+    canonical_json,
+    plain,
+    read_json,
+    write_bytes,
+    write_json,
+)
 from vaega.data._dataset import quoted
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.pipeline import make_pipeline
+from vaega.experiments.store import Store
 
 FOLDER = "model"  # In the folder of a final run
 _CARD, _PIPELINE = "model.json", "pipeline.skops"
@@ -44,35 +51,57 @@ _DAMAGES = (
 )  # fmt: skip
 
 
+class UnwritableModelError(ResultsError):
+    """A model that cannot be written without pickle."""
+
+
 def write_model(
     folder: Path,
     *,
     preparation: Preprocessor,
+    columns: np.ndarray,
     selected: np.ndarray,
     classifier: Any,
     feature_names: Sequence[str],
     class_names: Sequence[str],
     about: Mapping[str, Any],
 ) -> None:
-    """Write a final model; `about` says what it was made of.
+    """Write a final model.
 
-    See `vaega.experiments.pipeline.make_pipeline` for the parts. A classifier or a step that skops
-    cannot write, or that it does not read back, is a `ResultsError`.
+    `preparation` was fitted on `columns` of the features, `classifier` on those of its output
+    columns that `selected` numbers. `about` says what the model was made of: name of the
+    experiment, arm, run, and the section ``dataset``. What skops cannot write, or does not read
+    back, is an `UnwritableModelError`.
     """
+    names = np.asarray(feature_names, dtype=str)
     pipeline = make_pipeline(
-        preparation, selected, classifier, feature_names=feature_names, class_names=class_names
+        preparation, selected, classifier, feature_names=names[columns], class_names=class_names
     )
-    content = _as_bytes(pipeline)
+    content, needed = _as_bytes(pipeline), pipeline.feature_names_in_.tolist()
+    spread = about["dataset"].get("categorical") == "one_hot"
     card = {
         "format": _FORMAT,
         **about,
-        "columns": pipeline.feature_names_in_.tolist(),
+        "columns": needed,
+        "categories": _categories(needed, feature_names) if spread else {},
         "class_names": list(class_names),
         "versions": {name: version(name) for name in ("numpy", "scikit-learn", "skops")},
         "files": {_PIPELINE: hashlib.sha256(content).hexdigest()},
     }
+    card = dict(plain(card))
     write_bytes(folder / _PIPELINE, content)
     write_json(folder / _CARD, card | {"digest": _digest(card)})
+
+
+def _categories(needed: Sequence[str], feature_names: Sequence[str]) -> dict[str, list[str]]:
+    """Return by their name the words of the text columns that were spread into 0/1 columns."""
+    spread = {name.partition("=")[0] for name in needed if "=" in name}
+    words: dict[str, list[str]] = {}
+    for name in feature_names:
+        column, _, word = name.partition("=")
+        if column in spread and word:
+            words.setdefault(column, []).append(word)
+    return words
 
 
 def _digest(card: Mapping[str, Any]) -> str:
@@ -84,12 +113,15 @@ def _as_bytes(pipeline: Pipeline) -> bytes:
     from skops import io as skops
 
     try:
-        return _without_addresses(skops.dumps(pipeline))
-    except (TypeError, ValueError, AttributeError, RecursionError) as error:
-        classifier = type(pipeline[-1].classifier).__name__
-        raise ResultsError(
-            f"the model of {classifier} cannot be written without pickle: {one_line(error)}."
+        content = _without_addresses(skops.dumps(pipeline))
+        skops.loads(content, trusted=skops.get_untrusted_types(data=content))
+    except Exception as error:  # of classes that are anybody's
+        steps = [*pipeline["preparation"].fitted_steps_, pipeline["classifier"].classifier]
+        names = ", ".join(type(step).__name__ for step in steps)
+        raise UnwritableModelError(
+            f"the model ({names}) cannot be written without pickle: {one_line(error)}."
         ) from error
+    return content
 
 
 def _without_addresses(content: bytes) -> bytes:
@@ -131,21 +163,25 @@ def find_model(path: Path, *, arm: str | None = None) -> Path:
             return folder
     if not (path / "plan.json").is_file():
         raise ResultsError(f"{path}: holds no model: it is no results folder and has no {_CARD}.")
-    planned = [path_inside(path / "runs", name) for name in read_json(path / "plan.json")["runs"]]
-    folders = [run / FOLDER for run in planned if (run / FOLDER / _CARD).is_file()]
-    by_arm = {str(read_card(folder)["arm"]): folder for folder in folders}
-    if not by_arm:
-        raise ResultsError(
-            f"{path}: holds no final model; where the configuration does not say protocol: "
-            f"{{final: false}}, it is made by: vaega resume {path}"
-        )
+    store = Store(path)
+    finals = {name: final for name in store.config["arms"] if (final := store.final(name))}
     if arm is not None:
-        return by_arm[check_choice(arm, "arm", by_arm, owner=str(path))]
-    if len(by_arm) > 1:
+        check_choice(arm, "arm", store.config["arms"], owner=str(path))
+        finals = {name: final for name, final in finals.items() if name == arm}
+    if not finals:
         raise ResultsError(
-            f"{path}: holds the models of {len(by_arm)} arms ({quoted(by_arm)}): name one as arm."
+            f"{path}: has no final run{'' if arm is None else f' of {arm}'} that is done; where "
+            f"protocol.final is not false, go on with: vaega resume {path}"
         )
-    return next(iter(by_arm.values()))
+    if len(finals) > 1:
+        raise ResultsError(
+            f"{path}: {len(finals)} arms have a model ({quoted(finals)}): name one as arm (--arm)."
+        )
+    ((name, final),) = finals.items()
+    if not (final.folder / FOLDER / _CARD).is_file():
+        reason = (final.metrics or {}).get("no_model", "its files are not there.")
+        raise ResultsError(f"{path}: the final run of {name} has no model: {reason}")
+    return final.folder / FOLDER
 
 
 def read_card(folder: Path) -> dict[str, Any]:

@@ -32,7 +32,10 @@ def make_pipeline(
     `selected` are positions in what `preparation` gives; `feature_names` are those of its input;
     the codes that `classifier` predicts are positions in `class_names`.
     """
-    few, needed, kept = preparation.narrowed(selected)
+    if selected.size:
+        few, needed, kept = preparation.narrowed(selected)
+    else:  # a classifier that knows the classes' shares alone
+        few, needed, kept = preparation, np.arange(preparation.n_features_in_), selected
     return Pipeline(
         [
             ("columns", NamedColumns(np.asarray(feature_names, dtype=str)[needed])),
@@ -117,8 +120,8 @@ class KeptColumns(TransformerMixin, _Fitted, auto_wrap_output_keys=None):  # typ
         self.columns = columns
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Return the columns, shape (n_rows, n_selected)."""
-        return X.take(self.columns, axis=1)
+        """Return the columns, shape (n_rows, n_selected); one of zeros where there is none."""
+        return X.take(self.columns, axis=1) if self.columns.size else np.zeros((len(X), 1))
 
     def get_feature_names_out(self, input_features: np.ndarray) -> np.ndarray:
         """Return their names."""

@@ -35,6 +35,7 @@ def predict_file(
         categories=card["categories"],
         target=said.get("target"),
         class_names=card["class_names"],
+        ids=[*filter(None, [(said.get("labels") or {}).get("id")]), *said.get("ignore", ())],
         below_limit=said.get("below_limit", "error"),
     )
     cohort = read_cohort(path, needed, **reading)

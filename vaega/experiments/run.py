@@ -14,6 +14,7 @@ from vaega.evolution._evolution import Callback
 from vaega.experiments.config import ExperimentConfig
 from vaega.experiments.faults import find_faults
 from vaega.experiments.final import final_metrics, final_tables
+from vaega.experiments.model import FOLDER, UnwritableModelError, write_model
 from vaega.experiments.monitor import Observer
 from vaega.experiments.pooling import pool_trials
 from vaega.experiments.protocols import TrialOptions, make_protocol
@@ -179,7 +180,7 @@ class ExperimentWorker(Worker):
         if run.final:
             (trial,) = result.value
             metrics = about | {"seconds": result.seconds} | records_of([trial])
-            metrics |= final_metrics(trial, dataset)
+            metrics |= final_metrics(trial, dataset) | self._write_model(run, trial)
             self.store.record_final(run, final_tables(trial, dataset), metrics)
             return
         self.store.record_done(
@@ -190,6 +191,29 @@ class ExperimentWorker(Worker):
             result.seconds,
             about=about,
         )
+
+    def _write_model(self, run: Run, result: TrialResult) -> dict[str, str]:
+        """Write the model of a final run, or return why there can be none."""
+        assert result.model is not None, "a final run returns what it fitted"
+        try:
+            write_model(
+                self.store.run_folder(run.id) / FOLDER,
+                preparation=result.model.preparation,
+                columns=result.model.columns,
+                selected=result.model.kept,
+                classifier=result.model.classifier,
+                feature_names=self.dataset.feature_names,
+                class_names=self.dataset.class_names,
+                about={
+                    "name": self.config.name,
+                    "arm": run.arm,
+                    "run": run.id,
+                    "dataset": run.resolved["dataset"],
+                },
+            )
+        except UnwritableModelError as error:
+            return {"no_model": str(error)}
+        return {}
 
     def stage(self, run: Run) -> int:
         """Return one more for an arm that takes its size from another, which comes before it.
