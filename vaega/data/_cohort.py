@@ -69,8 +69,8 @@ def read_cohort(
     """Read what a model needs of a file.
 
     `ids` names the column with the names of the samples; without, these are the names of the rows,
-    a column that was no feature and has another cell in every row, or a first column of such words. Where `transpose` is not given, rows are genes when
-    more of the features are names of rows than of columns.
+    a column that was no feature and differs in all rows, or a first column of such words. Where
+    `transpose` is not given, rows are genes when more features are names of rows than of columns.
     """
     suffix = check_file(path)
     reading = _Reading(needed, str(path), ids, transpose)
@@ -263,9 +263,9 @@ def cell_place(rows: Sequence[str] | None, row: int, at: int, *, names: Sequence
 def missing_columns(absent: Sequence[str], present: Sequence[str], n_needed: int) -> str:
     """Return which columns are missing, and those that may be meant, as the end of a sentence."""
     meant = filter(None, (nearest_name(name, present) for name in absent[:3]))
-    hint = quoted(dict.fromkeys(meant))
+    hint, verb = quoted(dict.fromkeys(meant)), "is" if len(absent) == 1 else "are"
     return (
-        f"{len(absent)} of the {n_needed} columns that the model needs are missing "
+        f"{len(absent)} of the {n_needed} columns that the model needs {verb} missing "
         f"({quoted(absent, limit=3)}){f'; did you mean {hint}?' if hint else '.'}"
     )
 

@@ -43,7 +43,9 @@ _OWN = {
         "DropConstant", "VarianceFilter", "Impute",
     ),
 }  # fmt: skip
-_TRUSTED = frozenset(f"{module}.{name}" for module, names in _OWN.items() for name in names)
+_TRUSTED = frozenset(
+    ["numpy.dtype", *(f"{module}.{name}" for module, names in _OWN.items() for name in names)]
+)
 # What a damaged or a strange file raises on its way to becoming objects
 _DAMAGES = (
     OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, RuntimeError,

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 
-from vaega.core.errors import DataError
+from vaega.core.errors import DataError, one_line
 from vaega.core.threads import one_thread
 from vaega.data._cohort import missing_columns
 from vaega.data._dataset import quoted
@@ -65,7 +65,10 @@ class _Fitted(BaseEstimator):
 
 
 class NamedColumns(TransformerMixin, _Fitted, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Takes columns by their names from a data frame, or all columns of an array in their order."""
+    """Takes columns by their names from a data frame, or all columns of an array in their order.
+
+    ``site=north`` is also had from a column ``site``: 1 where it holds the word, 0 elsewhere.
+    """
 
     def __init__(self, names: np.ndarray) -> None:
         self.names = names
@@ -83,9 +86,8 @@ class NamedColumns(TransformerMixin, _Fitted, auto_wrap_output_keys=None):  # ty
     def transform(self, X: Any) -> np.ndarray:
         """Return the columns as float64, shape (n_rows, n_features)."""
         if hasattr(X, "columns"):
-            X = self._named(X)
-        check_numeric(X, _OWNER)
-        values = np.ascontiguousarray(X, dtype=np.float64)
+            return self._named(X)
+        values = _numbers(X)
         if values.ndim != 2 or values.shape[1] != len(self.names):
             raise DataError(
                 f"{_OWNER}: an array must have the {len(self.names)} columns of feature_names_in_ "
@@ -93,24 +95,40 @@ class NamedColumns(TransformerMixin, _Fitted, auto_wrap_output_keys=None):  # ty
             )
         return values
 
-    def _named(self, frame: Any) -> Any:
+    def _named(self, frame: Any) -> np.ndarray:
         present = [str(name) for name in frame.columns]
         places = {name: at for at, name in enumerate(present)}
-        names = self.names.tolist()
-        absent = [name for name in names if name not in places]
+        twice = [name for name, n in Counter(present).items() if n > 1 and name in set(self.names)]
+        if twice:
+            raise DataError(f"{_OWNER}: columns must differ in name, got twice {quoted(twice)}.")
+        words = {name: name.partition("=")[::2] for name in self.names if name not in places}
+        absent = [name for name, (column, _) in words.items() if column not in places]
         if absent:
-            raise DataError(f"{_OWNER}: {missing_columns(absent, present, len(names))}")
-        if len(places) < len(present):
-            twice = [name for name, n in Counter(present).items() if n > 1 and name in names]
-            if twice:
-                said = f"columns must differ in name, got twice {quoted(twice)}"
-                raise DataError(f"{_OWNER}: {said}.")
-        at = [places[name] for name in names]
-        return frame[:, at] if is_polars(frame) else frame.iloc[:, at]
+            raise DataError(f"{_OWNER}: {missing_columns(absent, present, len(self.names))}")
+        values = np.empty((len(frame), len(self.names)))
+        plain = [at for at, name in enumerate(self.names) if name in places]
+        if plain:
+            at = [places[self.names[i]] for i in plain]
+            values[:, plain] = _numbers(frame[:, at] if is_polars(frame) else frame.iloc[:, at])
+        for i, name in enumerate(self.names):
+            if name in words:  # a word of a text column, which was spread into 0/1 columns
+                column, word = words[name]
+                values[:, i] = np.asarray(frame[column], dtype=object) == word
+        return values
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names."""
         return self.feature_names_in_
+
+
+def _numbers(X: Any) -> np.ndarray:
+    check_numeric(X, _OWNER)
+    try:
+        if hasattr(X, "iloc"):
+            return X.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.ascontiguousarray(X, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{_OWNER}: rows must hold numbers, got {one_line(error)}.") from error
 
 
 class KeptColumns(TransformerMixin, _Fitted, auto_wrap_output_keys=None):  # type: ignore[call-arg]
