@@ -256,8 +256,10 @@ class _Reading:
 
 
 def cell_place(rows: Sequence[str] | None, row: int, at: int, *, names: Sequence[str]) -> str:
-    """Return where a cell is: the row by its name, or by its number from 1."""
-    return f"row {row + 1 if rows is None else repr(rows[row])}, column {names[at]!r}"
+    """Return where a cell is: the row by its number from 1 and its name, and the column."""
+    number = str(row + 1)
+    named = "" if rows is None or rows[row] == number else f" ({rows[row]!r})"
+    return f"row {number}{named}, column {names[at]!r}"
 
 
 def missing_columns(absent: Sequence[str], present: Sequence[str], n_needed: int) -> str:

@@ -113,7 +113,7 @@ class NamedColumns(TransformerMixin, _Fitted, auto_wrap_output_keys=None):  # ty
         for i, name in enumerate(self.names):
             if name in words:  # a word of a text column, which was spread into 0/1 columns
                 column, word = words[name]
-                values[:, i] = np.asarray(frame[column], dtype=object) == word
+                values[:, i] = [isinstance(cell, str) and cell == word for cell in frame[column]]
         return values
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
