@@ -22,7 +22,7 @@ TEXT = """
 name: nulled
 dataset: {source: "sklearn:wine"}
 preprocess: [standardize]
-protocol: {inner_folds: 2}
+protocol: {inner_folds: 2, final: false}
 arms:
   original: {}
   same: {selector: {kind: f_classif, size: original}}

@@ -266,11 +266,13 @@ def notes_of_summary(results: Results) -> list[str]:
 
 def final_sentences(results: Results) -> list[str]:
     """Say of each arm what its final run selected, and where that stands."""
-    return [
-        f"final signature of {arm}: {describe_final(record.metrics or {})}: "
-        f"{record.folder / 'selected.csv'}"
-        for arm, record in results.finals.items()
-    ]
+    said = []
+    for arm, record in results.finals.items():
+        metrics, where = record.metrics or {}, record.folder / "selected.csv"
+        said.append(f"final signature of {arm}: {describe_final(metrics)}: {where}")
+        if "no_model" in metrics:
+            said.append(f"{arm} has a signature and no model file: {metrics['no_model']}")
+    return said
 
 
 def _arm_cells(row: pd.Series) -> list[str]:
