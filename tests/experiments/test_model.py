@@ -155,7 +155,7 @@ def test_every_damaged_byte_is_noticed(folder):
         whole = path.read_bytes()
         for at in rng.choice(len(whole), 40, replace=False):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-            with pytest.raises(ResultsError, match=r"is damaged|cannot be read as JSON|no model"):
+            with pytest.raises(ResultsError, match=r"is damaged|cannot be read as JSON"):
                 load_model(folder)
         path.write_bytes(whole[: len(whole) // 2])
         with pytest.raises(ResultsError, match=r"is damaged|cannot be read as JSON"):
@@ -169,7 +169,7 @@ def test_a_file_that_is_gone(folder):
     with pytest.raises(ResultsError, match=r"pipeline\.skops: cannot be read: No such file"):
         load_model(folder)
     (folder / "model.json").unlink()
-    with pytest.raises(ResultsError, match="holds no model: it is no results folder"):
+    with pytest.raises(ResultsError, match="is no results folder"):
         load_model(folder)
 
 

@@ -19,13 +19,7 @@ from sklearn.pipeline import Pipeline
 
 from vaega.core.checks import check_choice
 from vaega.core.errors import ResultsError, one_line
-from vaega.core.files import (
-    canonical_json,
-    plain,
-    read_json,
-    write_bytes,
-    write_json,
-)
+from vaega.core.files import canonical_json, plain, read_json, write_bytes, write_json
 from vaega.data._dataset import quoted
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.pipeline import make_pipeline
@@ -34,6 +28,7 @@ from vaega.experiments.store import Store
 FOLDER = "model"  # In the folder of a final run
 _CARD, _PIPELINE = "model.json", "pipeline.skops"
 _FORMAT = 1
+_SAID = {"name", "arm", "dataset", "columns", "categories", "class_names", "files"}  # At least
 # Of vaega's own classes, all that a pipeline may hold
 _OWN = {
     "vaega.experiments.pipeline": ("NamedColumns", "KeptColumns", "NamedClasses"),
@@ -163,12 +158,12 @@ def find_model(path: Path, *, arm: str | None = None) -> Path:
     for folder in (path, path / FOLDER):
         if (folder / _CARD).is_file():
             return folder
-    if not (path / "plan.json").is_file():
-        raise ResultsError(f"{path}: holds no model: it is no results folder and has no {_CARD}.")
     store = Store(path)
-    finals = {name: final for name in store.config["arms"] if (final := store.final(name))}
+    with store.reading():
+        arms = list(store.config["arms"])
+        finals = {name: final for name in arms if (final := store.final(name))}
     if arm is not None:
-        check_choice(arm, "arm", store.config["arms"], owner=str(path))
+        check_choice(arm, "arm", arms, owner=str(path))
         finals = {name: final for name, final in finals.items() if name == arm}
     if not finals:
         raise ResultsError(
@@ -192,6 +187,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     card = read_json(path)
     try:
         whole = card["format"] == _FORMAT and card["digest"] == _digest(card)
+        whole = whole and card.keys() >= _SAID
     except (LookupError, TypeError, ValueError):
         whole = False
     if not whole:
