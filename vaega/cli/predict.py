@@ -40,8 +40,8 @@ def predict(
 
     \b
     vaega predict results/cohort new.csv --out predictions.csv
-    vaega predict results/cohort new.csv --arm vaega > predictions.csv
-    vaega predict results/cohort expression.tsv --transpose --id patient
+    vaega predict results/cohort new.csv --arm original > predictions.csv
+    vaega predict results/cohort expression.tsv --transpose
     """
     if out is not None and out.exists() and file.exists() and out.samefile(file):
         raise InputError(f"--out: must be another file than the one with the samples, got {out}.")
