@@ -193,7 +193,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     if not whole:
         raise ResultsError(
             f"{path}: is damaged, or of another version: its digest is not that of its content; "
-            "make the model again."
+            f"remove {folder.parent}, and vaega resume makes it anew."
         )
     return dict(card)
 
@@ -265,7 +265,8 @@ def read_pipeline(
         raise ResultsError(f"{path}: cannot be read: {error.strerror}.") from error
     if hashlib.sha256(content).hexdigest() != card["files"].get(_PIPELINE):
         raise ResultsError(
-            f"{path}: is damaged: its digest is not the one in {_CARD}; make the model again."
+            f"{path}: is damaged: its digest is not the one in {_CARD}; remove {folder.parent}, and "
+            "vaega resume makes it anew."
         )
     try:
         pipeline = _from_bytes(content, path, trust)
