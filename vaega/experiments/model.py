@@ -265,8 +265,8 @@ def read_pipeline(
         raise ResultsError(f"{path}: cannot be read: {error.strerror}.") from error
     if hashlib.sha256(content).hexdigest() != card["files"].get(_PIPELINE):
         raise ResultsError(
-            f"{path}: is damaged: its digest is not the one in {_CARD}; remove {folder.parent}, and "
-            "vaega resume makes it anew."
+            f"{path}: is damaged: its digest is not the one in {_CARD}; remove {folder.parent}, "
+            "and vaega resume makes it anew."
         )
     try:
         pipeline = _from_bytes(content, path, trust)
