@@ -20,7 +20,20 @@ from vaega.core.files import write_bytes, write_text
 from vaega.core.tables import TextTable
 from vaega.experiments.augmentation import EFFECTS
 from vaega.experiments.config import statement_of
+from vaega.experiments.intervals import overlap_share
 from vaega.report._comparison import DatasetComparison, compare_experiments, pair_table
+from vaega.report._curves import (
+    PRECISION_RECALL,
+    ROC,
+    Curve,
+    CurveKind,
+    calibration_table,
+    confusion_shares,
+    mean_curve,
+    plot_calibration,
+    plot_confusion,
+    plot_curves,
+)
 from vaega.report._figures import (
     HELD_OUT,
     arm_points,
@@ -283,6 +296,7 @@ def further_sections(results: Results) -> list[Section]:
     makers: tuple[Callable[[Results], Section], ...] = (
         figure_section,
         effect_section,
+        prediction_section,
         class_section,
         null_section,
         lead_section,
@@ -334,6 +348,54 @@ def figure_section(results: Results) -> Section:
 def effect_section(results: Results) -> Section:
     """Return what generated rows do to the selection and to the final model, never added up."""
     return Section("What generated rows do", [], results.effects)
+
+
+def curves_of(results: Results, kind: CurveKind) -> dict[str, Curve]:
+    """Return the mean curve of each arm whose classifier scores the classes."""
+    share = overlap_share(results.config["protocol"])
+    curves = {
+        arm: mean_curve(tables, kind, test_share=share)
+        for arm, tables in results.predictions.items()
+    }
+    return {arm: curve for arm, curve in curves.items() if curve is not None}
+
+
+def prediction_section(results: Results) -> Section:
+    """Return curves of what final models predicted of the test rows, calibration, confusion."""
+    curves = {kind: curves_of(results, kind) for kind in (ROC, PRECISION_RECALL)}
+    rows = [
+        [arm, f"{curve.area:.3f}", f"{curves[PRECISION_RECALL][arm].area:.3f}"]
+        for arm, curve in curves[ROC].items()
+    ]
+    charts = []
+    for kind, by_arm in curves.items() if rows else ():
+        ax = plot_curves(by_arm, kind, new_axes(_SIZE))
+        charts.append(_chart(kind.name, f"{kind.name} curve, mean over trials", ax, {}))
+    tables = {arm: calibration_table(given) for arm, given in results.predictions.items()}
+    tables = {arm: table for arm, table in tables.items() if len(table)}
+    if tables:
+        ax = plot_calibration(tables, new_axes(_SIZE))
+        charts.append(_chart("calibration", "Calibration, rows of all trials", ax, {}))
+    charts += _confusion_charts(results)
+    note = (
+        "Means over trials with a pointwise 95 % band, which counts what trials share, and none "
+        "below five; in brackets the area, of precision and recall the average precision. Of two "
+        "classes the second is meant, of more each against the others. Dotted is chance."
+    )
+    table = TextTable(("arm", "ROC AUC", "average precision"), rows, notes=[note])
+    return Section("Test rows, as the final models predict them", [], table, charts)
+
+
+def _confusion_charts(results: Results) -> list[Chart]:
+    charts = []
+    for index, (arm, tables) in enumerate(results.predictions.items()):
+        names = class_names(results.metrics[arm])
+        codes = pd.concat([table[["label", "prediction"]] for table in tables])
+        shown = [name[:_MOST_LETTERS] for name in names[: int(codes.to_numpy().max()) + 1]]
+        ax = plot_confusion(confusion_shares(tables, len(shown)), shown, new_axes(_SIZE))
+        caption = "share of each class's rows by predicted class"
+        charts.append(_chart(f"confusion-{index}", caption, ax, {}, title=arm))
+    return charts
 
 
 def class_section(results: Results) -> Section:
