@@ -2,7 +2,7 @@
 
     python benchmarks/augmentation_report.py
 
-Reads results/benchmarks/augmentation_{screen,confirm,external}.csv.gz and the registered
+Reads results/benchmarks/augmentation_{screen,confirm,votes,external}.csv.gz and the registered
 contrasts; writes augmentation.md and its tables beside them, and docs/_static/augmentation.png. A
 value is the mean over data sets of one replicate; replicates are independent draws, so that
 Student's t holds over them. Splits of the external sets overlap: their variance is corrected
@@ -22,6 +22,7 @@ from vaega.report._statistics import holm
 from vaega.selection._stability import nogueira
 
 MARGIN = 0.01
+FIVE_LESS_ONE = "five draws less one"
 CONTROL = "control"  # in place of a contrast's number: run and shown, not tested
 WHERE = ["data", "rows", "replicate", "classifier", "guide"]
 CELL = ["classifier", "generator", "amount", "guide", "rows"]
@@ -195,6 +196,17 @@ def external_table():
     return pd.DataFrame(rows)
 
 
+def votes_table():
+    """Return what rows do to the selection by ten searches that vote, and five draws less one."""
+    rows, table = [], effects_of("votes")
+    for classifier, part in table.groupby("classifier", sort=False):
+        of = {name: over_replicates(own, "selection") for name, own in part.groupby("generator")}
+        of[FIVE_LESS_ONE] = of["VAE, five draws"] - of["VAE"]
+        for generator, values in of.items():
+            rows.append({"classifier": classifier, "generator": generator} | estimate(values))
+    return pd.DataFrame(rows).replace({"VAE, five draws": "VAE five draws"})
+
+
 def shown(table, index, columns="effect"):
     """Return a table of cells as text, one column an effect."""
     text = table.assign(text=[bracketed(row) for row in table.to_dict("records")])
@@ -273,6 +285,12 @@ def main():
         external.round(4).to_csv(RESULTS / "augmentation_outside.csv", index=False)
         text += [f"## Measured data, corrected intervals over {external['n'].max()} splits\n"]
         text += [markdown(shown(external, ["data", "classifier", "generator"]))]
+    if (RESULTS / "augmentation_votes.csv.gz").exists():
+        votes = votes_table()
+        votes.round(4).to_csv(RESULTS / "augmentation_votes.csv", index=False)
+        votes = votes.assign(effect="selection, ten searches that vote")
+        text += ["## Where ten searches vote, 20 rows a class, fresh replicates\n"]
+        text += [markdown(shown(votes, ["classifier", "generator"]))]
     text += ["## Screen: main effects, blocks are data sets\n"]
     text += [markdown(shown(effects, ["by", "level"]))]
     plain = cells[cells["data"].isna()].drop(columns="data")

@@ -67,8 +67,7 @@ def run_in_deaps_loop(toolbox, seed):
     only be repeated after ``random.seed``, whatever generator the operators have.
     """
     random.seed(seed)
-    # A hall of fame compares with ==, which answers element by element for arrays.
-    best = tools.HallOfFame(1, similar=np.array_equal)
+    best = tools.HallOfFame(1)
     algorithms.eaSimple(
         toolbox.population(n=POPULATION),
         toolbox,

@@ -11,7 +11,7 @@ import yaml
 from tests.test_bad_input import GOOD, changed, refused
 from vaega.cli import main
 
-PPCA = {"generator": {"kind": "ppca"}, "amount": 5}
+PPCA = {"generator": {"kind": "ppca"}, "n_synthetic": 5}
 CONFIG = {**GOOD, "arms": {"original": {}, "more": PPCA}, "search": {"population_size": 4, "n_generations": 1, "n_searches": 1}}  # fmt: skip
 
 
@@ -46,6 +46,8 @@ COMMANDS = [
     ("run good.yaml --set dataset.target=class", ["sklearn:wine", "target names a column of a table", "'class'"]),
     ("run good.yaml --set search.pinned=[99]", ["search", "pinned", "below 13", "99"]),
     ("run good.yaml --set search.forbidden=[13]", ["search", "forbidden", "below 13", "13"]),
+    ("run good.yaml --set search.pinned=[prolin]", ["search", "pinned", "'prolin'", "did you mean 'proline'"]),
+    ("run good.yaml --set search.forbidden=[NO]", ["search.forbidden", "in quotes", "False"]),
     ("run good.yaml --set search.min_features=30", ["search", "min_features", "13", "30"]),
     ("run good.yaml --set search.pinned=[1] --set search.forbidden=[1]", ["search", "pinned or forbidden", "1"]),
     ("run good.yaml --set search.min_features=3 --set search.max_features=2", ["max_features", "at least 3, got 2"]),

@@ -23,6 +23,7 @@ LEVELS = {
     "report": 6,
     "thesis": 7,
     "cli": 8,
+    "__main__": 9,
 }
 WITHOUT_TORCH = ("core", "data", "evolution", "engines", "fitness", "selection", "report")
 

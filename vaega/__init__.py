@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vaega.generative._samplers import SMOTE, Bootstrap, GaussianJitter, GenerativeSampler
     from vaega.generative._state import FitWarning
     from vaega.generative.quality import measure_quality, measure_rows
+    from vaega.selection._select import select
     from vaega.selection._select_generate_select import SelectGenerateSelect
     from vaega.selection._selector import GeneticSelector
 
@@ -44,6 +45,7 @@ __getattr__, __all__ = attach(
         "generative._samplers": ["SMOTE", "Bootstrap", "GaussianJitter", "GenerativeSampler"],
         "generative._state": ["FitWarning"],
         "generative.quality": ["measure_quality", "measure_rows"],
+        "selection._select": ["select"],
         "selection._select_generate_select": ["SelectGenerateSelect"],
         "selection._selector": ["GeneticSelector"],
     },

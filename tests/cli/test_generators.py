@@ -17,8 +17,8 @@ CONFIG = {
     "preprocess": ["standardize"],
     "arms": {
         "original": {},
-        "smote": {"generator": {"kind": "smote"}, "amount": 60},
-        "more": {"generator": {"kind": "smote", "k_neighbors": 2}, "amount": 90},
+        "smote": {"generator": {"kind": "smote"}, "n_synthetic": 60},
+        "more": {"generator": {"kind": "smote", "k_neighbors": 2}, "n_synthetic": 90},
     },
     "fitness": {"classifier": "gaussian_nb"},
 }
@@ -51,7 +51,7 @@ def test_json_alone_is_printed(file, tmp_path, capsys):
 
 
 def test_overrides_count(file, tmp_path, capsys):
-    arguments = ["--arm", "smote", "--set", "arms.smote.amount=30", "--json", "--out", "o"]
+    arguments = ["--arm", "smote", "--set", "arms.smote.n_synthetic=30", "--json", "--out", "o"]
     assert main(["quality", file, *arguments]) == 0
     assert json.loads(capsys.readouterr().out)["smote"]["n_synthetic"] == 30
 

@@ -42,7 +42,7 @@ def test_run_resume_and_report_say_the_same(config, capsys):
 
 
 def test_runs_that_failed_are_there_too(config, capsys):
-    broken = {"generator": {"kind": "vae", "class_weight": {99: 2.0}}, "amount": 9}
+    broken = {"generator": {"kind": "vae", "class_weight": {99: 2.0}}, "n_synthetic": 9}
     for arms, states in (
         ({"broken": broken, "all": {"selector": {"kind": "all"}}}, {"done", "failed"}),
         ({"broken": broken}, {"failed"}),

@@ -114,6 +114,20 @@ def test_a_bad_comparison_is_one_sentence(folder, arguments, said, capsys):
     assert error.count("\n") == 1
 
 
+def test_options_are_called_as_they_were_given(folder, capsys):
+    assert main(["compare", str(folder), "--against", "smote"]) == 2
+    assert capsys.readouterr().err.startswith("vaega: compare: --against must be one of ")
+
+
+def test_a_folder_without_a_finished_run_says_how_to_go_on(folder, tmp_path, capsys):
+    (tmp_path / "plan.json").write_bytes((folder / "plan.json").read_bytes())
+    assert main(["report", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "no run is finished yet" in error
+    assert f"vaega resume {tmp_path}" in error
+    assert error.count("\n") == 1
+
+
 def test_nothing_to_compare_there(tmp_path, capsys):
     assert main(["compare", str(tmp_path)]) == 2
     assert "is no results folder" in capsys.readouterr().err

@@ -14,7 +14,7 @@ CONTENT = {
     "name": "tiny",
     "dataset": {"source": "sklearn:wine"},
     "protocol": {"inner_folds": 2},
-    "arms": {"original": {}, "augmented": {"generator": {"kind": "ppca"}, "amount": 9}},
+    "arms": {"original": {}, "augmented": {"generator": {"kind": "ppca"}, "n_synthetic": 9}},
     "fitness": {"classifier": "gaussian_nb"},
     "search": {"population_size": 4, "n_generations": 1},
     "seeds": 1,

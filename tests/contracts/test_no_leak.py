@@ -50,7 +50,7 @@ def _fresh(monkeypatch):
 
 
 def _sampler_of(arm):
-    return None if arm.amount is None else RecordingSampler()
+    return None if arm.n_synthetic is None else RecordingSampler()
 
 
 def experiment(tmp_path, rows, outer, arm):
@@ -64,7 +64,7 @@ def experiment(tmp_path, rows, outer, arm):
             "preprocess": [{"class": "tests.contracts.recording.RecordingScaler"}],
             "protocol": {"outer": outer, "inner_folds": 3}
             | ({"n_splits": 3} if outer == "kfold" else {}),
-            "arms": {"only": {"generator": {"kind": "smote"}, "amount": 10} if arm else {}},
+            "arms": {"only": {"generator": {"kind": "smote"}, "n_synthetic": 10} if arm else {}},
             "fitness": {"class": "tests.contracts.recording.RecordingClassifier"},
             "search": {"population_size": 6, "n_generations": 3},
             "seeds": 1,
@@ -167,9 +167,9 @@ def _leak_synthetic_into_validate(monkeypatch):
 def _leak_sampler(monkeypatch):
     honest = folds.augment
 
-    def leaking(X, y, sampler, *, seed):
+    def leaking(X, y, sampler, *, seed, **how):
         honest(EVERYTHING[0], EVERYTHING[1], sampler, seed=seed)  # a sampler that met every row
-        X_more, y_more = honest(X, y, sampler, seed=seed)
+        X_more, y_more = honest(X, y, sampler, seed=seed, **how)
         call = recording.SYNTHETIC + sum(kind == "sampler" for kind, _, _ in EVENTS) - 2
         X_more[len(X) :] = recording.signal(X_more[len(X) :]) + call
         return X_more, y_more

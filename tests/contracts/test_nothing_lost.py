@@ -1,12 +1,14 @@
 """Third law: killed at any moment and started again, a run ends with the same bits."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 
 import pandas as pd
+import psutil
 import pytest
 
 from tests.processes import run_command, start_command
@@ -97,6 +99,43 @@ def test_interrupted_it_says_how_to_go_on(tmp_path):
     assert message.strip().splitlines()[-1] == (
         f"vaega: interrupted; go on with: vaega resume {tmp_path / 'results' / 'killed'}"
     )
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_asked_to_end_it_says_how_to_go_on_and_ends_with_the_same_bits(
+    tmp_path, whole, number, code
+):
+    (tmp_path / "killed.yaml").write_text(CONFIG)
+    process = start_command(*command(tmp_path), errors=tmp_path / "errors")
+    wait_for(tmp_path, "results/killed/runs/*/checkpoint/*/*.npz")
+    os.kill(process.pid, number)
+    process.join(60)
+    assert process.exitcode == code
+    assert (tmp_path / "errors").read_text().strip().splitlines()[-1] == (
+        f"vaega: interrupted; go on with: vaega resume {tmp_path / 'results' / 'killed'}"
+    )
+    run_command(*go_on(tmp_path))
+    assert contents(tmp_path / "results" / "killed") == whole
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("parallel", ["runs", "fitness"])
+def test_workers_end_with_their_parent(tmp_path, number, parallel):
+    (tmp_path / "killed.yaml").write_text(CONFIG)
+    longer = ["--set=search.n_generations=5000", "--set=fitness.engine=sklearn"]
+    process = start_command(*command(tmp_path), *longer, "--jobs=2", f"--parallel={parallel}")
+    wait_for(tmp_path, "results/killed/runs/*/checkpoint/*/*.npz")
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert len(workers) >= 2
+    os.kill(process.pid, number)
+    process.join(60)
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
+    again = [*go_on(tmp_path), "--max-evaluations=1"]
+    process = start_command(*again, errors=tmp_path / "errors")  # no claim is held any more
+    process.join(120)
+    assert process.exitcode == 1
+    assert "waiting for" not in (tmp_path / "errors").read_text()
 
 
 def wait_for(folder, pattern, seconds=60):

@@ -24,7 +24,7 @@ preprocess: [standardize]
 protocol: {outer: holdout, inner_folds: 3}
 arms:
   original: {}
-  augmented: {generator: {kind: vae, hidden: [16], latent: 4, max_epochs: 30}, amount: 30}
+  augmented: {generator: {kind: vae, hidden: [16], latent: 4, max_epochs: 30}, n_synthetic: 30}
 fitness: {classifier: mlp, hidden_layer_sizes: [5, 3], max_iter: 15}
 search: {population_size: 6, n_generations: 2, n_searches: 2}
 seeds: 2

@@ -1,6 +1,12 @@
 import pytest
 
-from vaega.core.checks import check_choice, check_count, check_positive, check_probability
+from vaega.core.checks import (
+    check_choice,
+    check_count,
+    check_positive,
+    check_probability,
+    did_you_mean,
+)
 from vaega.core.errors import InputError
 
 
@@ -36,3 +42,14 @@ def test_not_positive(value):
 def test_choice_names_what_is_known():
     with pytest.raises(InputError, match="must be one of a, b; got 'c'"):
         check_choice("c", "letter", ["b", "a"], owner="Owner")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("TP35", "TP53"), ("tp53", "TP53"), ("proline", "Proline"), (208, "207")]
+)
+def test_what_was_meant(given, meant):
+    assert did_you_mean(given, ["207", "TP53", "Proline"]) == f"; did you mean {meant!r}?"
+
+
+def test_nothing_near_is_nothing_meant():
+    assert did_you_mean("TP53", ["age", "sex"]) == did_you_mean("TP53", []) == ""

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
+from vaega import load_dataset
 from vaega.core.errors import DataError
 from vaega.data._dataset import (
     Dataset,
@@ -342,3 +343,31 @@ def test_names_become_what_pandas_makes_of_them(tmp_path):
 )
 def test_quoted_lists_the_first_five(names, text):
     assert quoted(names) == (text if text is not None else "'0', '1', '2', '3', '4' and 2 more")
+
+
+def test_features_can_be_left_out_of_what_is_no_table(rng, tmp_path):
+    X = np.column_stack([np.arange(30) + 7, rng.normal(size=(30, 2))])
+    whole = {"feature_names": ["sample", "a", "b"], "relevant": [False, True, False]}
+    data = Dataset.from_arrays(X, np.arange(30) % 2, X_test=X[:4], y_test=[0, 1, 0, 1], **whole)
+    assert any("'sample' numbers the rows" in note for note in data.notes)
+    fewer = data.without(["sample"])
+    assert fewer.feature_names == ("a", "b")
+    np.testing.assert_array_equal(fewer.X, X[:, 1:])
+    np.testing.assert_array_equal(fewer.X_test, X[:4, 1:])
+    assert fewer.relevant.tolist() == [True, False]
+    assert not any("sample" in note for note in fewer.notes)
+    assert data.without([]) is data
+    np.savez(tmp_path / "t.npz", X=X, y=np.arange(30) % 2, feature_names=["sample", "a", "b"])
+    loaded = load_dataset(tmp_path / "t.npz", ignore=["sample"])
+    assert (
+        loaded.fingerprint
+        == Dataset.from_arrays(X[:, 1:], np.arange(30) % 2, feature_names=["a", "b"]).fingerprint
+    )
+    assert load_dataset("sklearn:wine", ignore=["ash", "hue"]).n_features == 11
+
+
+@pytest.mark.parametrize(("names", "word"), [(["c"], "'c' is none"), (["a", "b"], "no feature")])
+def test_features_that_are_not_there_are_said(names, word):
+    data = Dataset.from_arrays([[1, 2], [3, 5]], [0, 1], feature_names=["a", "b"])
+    with pytest.raises(DataError, match=rf"^dataset 'data': ignore .*{word}.*\.$"):
+        data.without(names)

@@ -11,7 +11,6 @@ import pytest
 from tests.data.openml_server import TOY
 from vaega.core.errors import DataError, InputError
 from vaega.core.files import cache_folder
-from vaega.data._readers import stem_of, suffix_of
 from vaega.data._sources import (
     BUNDLED,
     KNOWN,
@@ -24,7 +23,10 @@ from vaega.data._sources import (
     list_files,
     load_bundled,
     load_dataset,
+    needs_network,
+    read_columns,
 )
+from vaega.data.readers._registry import stem_of, suffix_of
 
 CSV = "a,colour,patient,class\n1,red,p1,x\n2,blue,p1,y\n3,,p2,x\n"
 
@@ -111,6 +113,36 @@ def test_an_unset_or_wrong_folder_is_told(no_folders, monkeypatch):
         load_dataset("nothing_of_the_kind")
 
 
+def test_a_wrong_folder_is_said_where_the_name_is_found_elsewhere(two_folders, monkeypatch):
+    (two_folders[1] / "toy.csv").write_text(CSV)
+    monkeypatch.setenv("VAEGA_DATA", "nowhere")
+    with pytest.warns(UserWarning, match="VAEGA_DATA names nowhere, which is no folder"):
+        assert load_dataset("toy", ignore=["colour", "patient"]).n_rows == 3
+
+
+def test_without_a_network_the_file_that_would_do_is_named(openml, no_folders):
+    openml.close()
+    with pytest.raises(
+        DataError, match=r"a file madelon\.npz in \$VAEGA_DATA or \./data"
+    ) as caught:
+        load_dataset("madelon")
+    assert str(caught.value).count(". ") == 0
+
+
+def test_what_needs_the_network(folder):
+    assert needs_network("openml:61")
+    assert needs_network("madelon")
+    for source in ("toy", "toy.csv", "sklearn:wine", "gcm1363", "unheard_of"):
+        assert not needs_network(source)
+
+
+def test_columns_of_a_table_before_any_is_the_target(folder):
+    assert read_columns("toy").names == ("a", "colour", "patient", "class")
+    assert read_columns(str(folder / "toy.csv")).names[0] == "a"
+    for source in ("arrays", "sklearn:wine", "openml:61", "unheard_of"):
+        assert read_columns(source) is None
+
+
 def test_a_known_name_whose_file_is_absent_is_told(no_folders):
     with pytest.raises(DataError, match=r"'gcm1363' is known, but its file gcm1363\.npz is not"):
         load_dataset("gcm1363")
@@ -121,7 +153,7 @@ def test_a_known_name_whose_file_is_absent_is_told(no_folders):
     [
         ("absent.csv", r"absent\.csv: no such file"),
         ("./folder.csv", "must be a file, got a folder"),
-        ("sheet.xlsx", r"must end in \.npz, .* got \.xlsx"),
+        ("sheet.xls", r"must end in \.npz, .* got \.xls; save it as \.xlsx or as CSV"),
         ("a/b", "must end in .* got no ending"),
         ("https://example.org/t.csv", "download the file"),
         ("", "cannot name a file"),
@@ -131,7 +163,7 @@ def test_a_known_name_whose_file_is_absent_is_told(no_folders):
 )
 def test_what_is_no_source_is_one_sentence(folder, source, sentence):
     Path("folder.csv").mkdir()
-    Path("sheet.xlsx").touch()
+    Path("sheet.xls").touch()
     with pytest.raises(DataError, match=sentence) as caught:
         load_dataset(source)
     assert "\n" not in str(caught.value)

@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vaega.core.errors import DataError, InputError
-from vaega.data._splits import Split, holdout_split, kfold_splits, official_split
+from vaega.data._splits import (
+    Split,
+    holdout_split,
+    kfold_splits,
+    leave_one_out_splits,
+    official_split,
+)
 
 seeds = st.integers(0, 2**31)
 class_sizes = st.lists(st.integers(3, 15), min_size=2, max_size=5)
@@ -211,3 +217,28 @@ def test_a_grouped_holdout_is_found_where_there_is_one(seed, test_size):
 def test_labels_must_be_one_dimensional(y):
     with pytest.raises(DataError, match="y must be one-dimensional"):
         holdout_split(y, seed=0)
+
+
+@pytest.mark.parametrize("groups", [None, [7, 7, 9, 9, 5, 5, 3, 3]])
+def test_one_is_left_out_at_a_time(groups):
+    splits = leave_one_out_splits([0, 0, 1, 1, 0, 0, 1, 1], groups=groups)
+    assert len(splits) == (8 if groups is None else 4)
+    assert sorted(np.concatenate([split.test for split in splits])) == list(range(8))
+    for split in splits:
+        check_partition(split, 8)
+        assert groups is None or len({groups[row] for row in split.test}) == 1
+
+
+@pytest.mark.parametrize(
+    ("y", "groups", "sentence"),
+    [
+        ([0, 0, 1], None, "at least 2 rows for leaving one out, got 1 in class '1'"),
+        ([0, 0, 1, 1], [1, 2, 3, 3], "at least 2 groups, got 1 group in class '1'"),
+        ([0, 0, 1, 1], [1, 2, None, 3], "groups must have a value for every row, got None in row"),
+        ([0, 0, 1, 1], [1, 2, np.nan, 3], "groups must have a value .* got nan in row 2"),
+        ([0, 0, 1, 1], ["a", "b", "", "a"], "groups must have a value .* got '' in row 2"),
+    ],
+)
+def test_what_cannot_be_left_out_is_refused(y, groups, sentence):
+    with pytest.raises(DataError, match=f"^leave-one-out: .*{sentence}"):
+        leave_one_out_splits(y, groups=groups)

@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vaega import load_dataset
 from vaega.core.errors import DataError, InputError
-from vaega.data._tables import Table, column_numbers, dataset_from_table, numeric_features
+from vaega.data._columns import column_numbers
+from vaega.data._features import numeric_features
+from vaega.data._tables import Table, dataset_from_table
 
 
 def table(names=("x", "z", "class"), columns=((1, 2, 3), (4, 5, 6), ("a", "b", "a"))):
@@ -195,3 +198,55 @@ def test_a_stray_word_is_named_in_the_note_of_what_was_dropped():
         "1 text column dropped ('age'); 'age' has numbers but for 'unknown' (empty cells are "
         "missing values).",
     )
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (["01", "02", "10"], ("01", "02", "10")),
+        (["001", "1", "2"], ("001", "1", "2")),
+        (["1.0", "2.0", "1.0"], ("1", "2")),
+        (["0", "1", "0"], ("0", "1")),
+        (["0.5", "1.5", "0.5"], None),
+        (["TRUE", "FALSE", "TRUE"], ("FALSE", "TRUE")),
+        (["None", "a", "a"], ("None", "a")),
+    ],
+)
+def test_labels_of_text_files_stay_what_they_are(tmp_path, labels, classes):
+    path = tmp_path / "t.csv"
+    path.write_text("a,class\n" + "".join(f"{i},{label}\n" for i, label in enumerate(labels)))
+    if classes is None:
+        with pytest.raises(DataError, match="regression is out of scope"):
+            load_dataset(path)
+    else:
+        assert load_dataset(path).class_names == classes
+
+
+def test_classes_that_look_alike_are_named(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,class\n1,Responder\n2,responder\n3,non responder\n4,non  responder\n5,no \n")
+    assert load_dataset(path).notes == (
+        "Classes are read without the spaces around them ('no ').",
+        "Classes 'Responder', 'responder' differ in case or space alone: are they one?",
+        "Classes 'non  responder', 'non responder' differ in case or space alone: are they one?",
+    )
+
+
+def test_a_class_that_is_read_as_missing_is_named(tmp_path):
+    (tmp_path / "t.csv").write_text("a,tissue\n1,NA\n2,EU\n3,EU\n")
+    with pytest.raises(DataError, match=r"in column 'tissue'; where 'NA' is no missing value"):
+        load_dataset(tmp_path / "t.csv", target="tissue")
+
+
+@pytest.mark.parametrize("target", [3, "3", np.int64(3)])
+def test_a_heading_of_digits_may_be_given_as_a_number(tmp_path, target):
+    (tmp_path / "t.csv").write_text("1,2,3\n0.5,0.6,0\n0.7,0.5,1\n")
+    data = load_dataset(tmp_path / "t.csv", target=target, ignore=[1])
+    assert data.feature_names == ("2",)
+    assert data.class_names == ("0", "1")
+
+
+@pytest.mark.parametrize("target", [True, 1.5, ["class"]])
+def test_what_cannot_name_a_column_is_refused(target):
+    with pytest.raises(InputError, match="load_dataset: target must be the name of a column"):
+        load_dataset("sklearn:iris", target=target)

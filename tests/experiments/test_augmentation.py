@@ -74,14 +74,14 @@ def planted(monkeypatch):
         def made(arm, n_classes, **where):
             if arm.generator is None or arm.generator.kind != "jitter":
                 return original(arm, n_classes, **where)
-            return Truth(dict.fromkeys(range(n_classes), arm.amount // n_classes), lie=lie)
+            return Truth(dict.fromkeys(range(n_classes), arm.n_synthetic // n_classes), lie=lie)
 
         monkeypatch.setattr(augmentation, "make_sampler", made)
 
     return plant
 
 
-JITTER = {"generator": {"kind": "jitter"}, "amount": "auto", "candidates": []}
+JITTER = {"generator": {"kind": "jitter"}, "n_synthetic": "auto", "candidates": []}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -101,11 +101,11 @@ def test_few_rows_and_a_generator_that_is_the_truth(planted, seed):
     choice = choose(config(JITTER), 18, seed)
     assert choice.record["generator"] == "jitter"
     assert choice.arm.generator.kind == "jitter"
-    assert choice.record["amount"] == choice.arm.amount >= 18
+    assert choice.record["amount"] == choice.arm.n_synthetic >= 18
 
 
 def test_the_choice_is_the_same_again_and_knows_no_test_row():
-    settings = config({"generator": {"kind": "class_gaussian"}, "amount": "auto"})
+    settings = config({"generator": {"kind": "class_gaussian"}, "n_synthetic": "auto"})
     first = choose(settings, 30, 0).record
     assert choose(settings, 30, 0).record == first
     assert choose(settings, 30, 0, test_seed=7).record == first
@@ -115,7 +115,7 @@ def test_the_choice_is_the_same_again_and_knows_no_test_row():
 
 
 def test_other_training_rows_are_another_table():
-    arm = {"generator": {"kind": "class_gaussian"}, "amount": "auto", "candidates": []}
+    arm = {"generator": {"kind": "class_gaussian"}, "n_synthetic": "auto", "candidates": []}
     tables = [choose(config(arm), 30, seed).record["candidates"] for seed in (0, 1)]
     assert tables[0] != tables[1]
     assert [one["amount"] for one in tables[0]] == [0, 30, 90, 300]
@@ -129,30 +129,44 @@ def test_the_simplest_within_one_standard_error(planted):
 
 
 def test_candidates_of_auto():
-    free = ArmConfig(generator={"kind": "auto"}, amount="auto")
+    free = ArmConfig(generator={"kind": "auto"}, n_synthetic="auto")
     kinds = [one.generator.kind for one in candidate_arms(free, 50) if one.generator]
     assert list(dict.fromkeys(kinds)) == ["ppca", "class_gaussian", "vae", "smote"]
-    fixed = ArmConfig(generator={"kind": "auto"}, amount=30, candidates=({"kind": "jitter"},))
-    assert {one.amount for one in candidate_arms(fixed, 50)[1:]} == {30}
+    fixed = ArmConfig(generator={"kind": "auto"}, n_synthetic=30, candidates=({"kind": "jitter"},))
+    assert {one.n_synthetic for one in candidate_arms(fixed, 50)[1:]} == {30}
     assert candidate_arms(fixed, 50)[-1].generator.kind == "jitter"
-    twice = ArmConfig(generator={"kind": "smote"}, amount="auto")
+    twice = ArmConfig(generator={"kind": "smote"}, n_synthetic="auto")
     assert len(candidate_arms(twice, 50)) == 4
 
 
 @pytest.mark.parametrize(
     ("arm", "words"),
     [
-        ({"amount": "auto"}, "generator is missing"),
-        ({"generator": {"kind": "auto"}}, "amount is missing"),
-        ({"generator": {"kind": "auto", "latent": 3}, "amount": 5}, "latent: has no effect with"),
-        ({"generator": {"kind": "ppca"}, "amount": "many"}, "\"auto\", got 'many'"),
-        ({"generator": {"kind": "ppca"}, "amount": 5, "candidates": []}, "has no effect without"),
+        ({"n_synthetic": "auto"}, "generator is missing"),
+        ({"generator": {"kind": "auto"}}, "n_synthetic is missing"),
         (
-            {"generator": {"kind": "ppca"}, "amount": "auto", "candidates": [{"kind": "auto"}]},
+            {"generator": {"kind": "auto", "latent": 3}, "n_synthetic": 5},
+            "latent: has no effect with",
+        ),
+        ({"generator": {"kind": "ppca"}, "n_synthetic": "many"}, "\"auto\", got 'many'"),
+        (
+            {"generator": {"kind": "ppca"}, "n_synthetic": 5, "candidates": []},
+            "has no effect without",
+        ),
+        (
+            {
+                "generator": {"kind": "ppca"},
+                "n_synthetic": "auto",
+                "candidates": [{"kind": "auto"}],
+            },
             "other kinds than auto",
         ),
         (
-            {"generator": {"kind": "ppca"}, "amount": "auto", "candidates": [{"kind": "pcaa"}]},
+            {
+                "generator": {"kind": "ppca"},
+                "n_synthetic": "auto",
+                "candidates": [{"kind": "pcaa"}],
+            },
             "candidates",
         ),
     ],
@@ -192,7 +206,7 @@ def test_the_whole_experiment(tmp_path):
 
     arms = {
         "original": {},
-        "gated": {"generator": {"kind": "ppca", "latent": 2}, "amount": "auto"},
+        "gated": {"generator": {"kind": "ppca", "latent": 2}, "n_synthetic": "auto"},
     }
     folder = run_small(tmp_path, seeds=2, arms=arms)
     for path in folder.glob("runs/gated-*/metrics.json"):

@@ -29,7 +29,7 @@ CONFIG = {
     "protocol": {"outer": "holdout", "inner_folds": 2},
     "arms": {
         "original": {},
-        "smote": {"generator": {"kind": "smote"}, "amount": 20},
+        "smote": {"generator": {"kind": "smote"}, "n_synthetic": 20},
         "anova": {"selector": {"kind": "f_classif", "size": "original"}},
     },
     "fitness": {"classifier": "random_forest", "n_estimators": 3, "max_depth": 2},

@@ -20,7 +20,7 @@ from vaega.experiments.controls import (
 from vaega.experiments.registry import CLASSIFIERS
 from vaega.selection._search import InnerValidation
 
-AUGMENTED = {"generator": {"kind": "class_gaussian"}, "amount": 20}
+AUGMENTED = {"generator": {"kind": "class_gaussian"}, "n_synthetic": 20}
 SEARCH = {"population_size": 6, "n_generations": 2, "n_searches": 1}
 
 
@@ -40,20 +40,20 @@ def experiment(arms, classifier="gaussian_nb"):
 
 def test_a_placebo_adds_as_many_bootstrap_rows_as_the_others():
     arms = arms_by_a_word({"a": AUGMENTED, "b": {}, "p": "placebo", "q": "placebo"})
-    assert arms["p"] == arms["q"] == {"generator": {"kind": "bootstrap"}, "amount": 20}
+    assert arms["p"] == arms["q"] == {"generator": {"kind": "bootstrap"}, "n_synthetic": 20}
     config = experiment({"a": AUGMENTED, "p": "placebo"})
-    assert (config.arms["p"].generator.kind, config.arms["p"].amount) == ("bootstrap", 20)
+    assert (config.arms["p"].generator.kind, config.arms["p"].n_synthetic) == ("bootstrap", 20)
 
 
 @pytest.mark.parametrize(
     ("arms", "known"),
     [
         ({"p": "placebo"}, "not known"),
-        ({"p": "placebo", "a": AUGMENTED, "b": {**AUGMENTED, "amount": 7}}, "7 or 20"),
+        ({"p": "placebo", "a": AUGMENTED, "b": {**AUGMENTED, "n_synthetic": 7}}, "7 or 20"),
     ],
 )
 def test_a_placebo_of_no_amount_is_refused(arms, known):
-    with pytest.raises(ConfigError, match=f"whose amount is {known}; write"):
+    with pytest.raises(ConfigError, match=f"whose n_synthetic is {known}; write"):
         experiment(arms)
 
 

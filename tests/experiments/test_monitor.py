@@ -11,6 +11,7 @@ import yaml
 from rich.console import Console
 
 from vaega.cli import main
+from vaega.core.compilation import ANNOUNCEMENT
 from vaega.core.errors import InputError
 from vaega.experiments import monitor
 from vaega.experiments.monitor import (
@@ -286,6 +287,38 @@ def test_a_single_run_has_its_figures(tmp_path, live):
     live.poll()
     (bar,) = bars(live)
     assert (bar.completed, bar.fields["figures"]) == (4, "best 0.750")
+
+
+def test_a_bar_says_what_its_run_does(tmp_path, live):
+    begin(live, tmp_path, 1)
+    (bar,) = bars(live)
+    assert bar.fields["note"] == "preparing"
+    (tmp_path / RUNS[0].id).mkdir()
+    writer = WriteHeartbeat(tmp_path / RUNS[0].id)
+    with ANNOUNCEMENT.heard_by(writer.beat):
+        ANNOUNCEMENT.begin()
+        live.poll()
+        assert bar.fields["note"] == "compiling, once"
+        ANNOUNCEMENT.end()
+        live.poll()
+        assert bar.fields["note"] == "preparing"
+    come_to(tmp_path, RUNS[0], 2, 7)
+    live.poll()
+    assert (bar.fields["note"], bar.fields["count"]) == ("search 2/3", "17/30")
+
+
+def test_what_a_worker_compiles_is_said_here_once(tmp_path, shown, monkeypatch, capsys):
+    monkeypatch.setattr(ANNOUNCEMENT, "said", False)
+    monkeypatch.setattr(PlainObserver, "_look", 0.01)
+    with PlainObserver(Console(file=shown)) as observer:
+        begin(observer, tmp_path, 2)
+        for run in RUNS[:2]:
+            (tmp_path / run.id).mkdir()
+            heartbeat = {"n_searches": 0, "generation": 0, "figures": "", "compiling": True}
+            (tmp_path / run.id / HEARTBEAT_FILE).write_text(json.dumps(heartbeat))
+        while not ANNOUNCEMENT.said:
+            observer._over.wait(0.01)
+    assert capsys.readouterr().err == "vaega: compiling kernels, once on this machine\n"
 
 
 def test_a_run_that_begins_again_keeps_one_bar(tmp_path, live):

@@ -29,7 +29,7 @@ arms:
 fitness: {classifier: gaussian_nb}
 search: {population_size: 6, n_generations: 2, n_searches: 1}
 seeds: 2
-null: 3
+permutations: 3
 """
 
 
@@ -54,24 +54,26 @@ def trial_of(groups=None):
     return next(iter(HonestProtocol(ProtocolConfig(inner_folds=2)).trials(data, 0)))
 
 
-def test_yaml_reads_the_key_as_nothing_and_we_as_a_word(tmp_path):
+def test_a_number_alone_or_with_that_of_seeds(tmp_path):
     (tmp_path / "nulled.yaml").write_text(TEXT)
-    assert yaml.safe_load(TEXT)[None] == 3
-    assert load_config(tmp_path / "nulled.yaml").null.permutations == 3
-    assert load_config(tmp_path / "nulled.yaml", ["null=5"]).null.permutations == 5
+    assert load_config(tmp_path / "nulled.yaml").permutations.number == 3
+    overrides = ["permutations={number: 5, seeds: 1}"]
+    config = load_config(tmp_path / "nulled.yaml", overrides)
+    assert (config.permutations.number, config.permutations.seeds) == (5, 1)
+    assert config.run_list()[-1] == ("same", 0, 4)
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "many", True])
 def test_what_is_refused(value):
-    with pytest.raises(InputError, match=r"^configuration: null: "):
-        make_config({**yaml.safe_load(TEXT), None: value})
+    with pytest.raises(InputError, match=r"^configuration: permutations: "):
+        make_config({**yaml.safe_load(TEXT), "permutations": value})
 
 
 def test_only_the_honest_protocol_has_a_null():
     content = {**yaml.safe_load(TEXT), "arms": {"original": {}}}
     content["protocol"] = {"kind": "as-described"}
     content["search"] |= {"guide": "none", "initial_fraction": 0.5}
-    with pytest.raises(InputError, match=r"null: needs protocol\.kind honest"):
+    with pytest.raises(InputError, match=r"permutations: needs protocol\.kind honest"):
         make_config(content)
 
 
@@ -119,7 +121,7 @@ def test_a_null_run_is_taken_up_again_and_the_same(results, capsys):
 
 
 def test_without_the_key_no_null_is_shown(results, tmp_path, capsys):
-    (tmp_path / "nulled.yaml").write_text(TEXT.replace("null: 3\n", ""))
+    (tmp_path / "nulled.yaml").write_text(TEXT.replace("permutations: 3\n", ""))
     assert main(["run", str(tmp_path / "nulled.yaml"), "--results", str(tmp_path)]) == 0
     assert "4 of 4 runs were finished before" in capsys.readouterr().err
     assert "Permuted labels" not in (results / "report.html").read_text()
@@ -135,8 +137,9 @@ def test_more_permutations_keep_those_that_are_done():
     content = {**yaml.safe_load(TEXT), "arms": ARMS}
     plans = []
     for n in (None, 2, 5):
-        content = {key: value for key, value in content.items() if key is not None}  # null
-        plans.append({run.id for run in plan_runs(make_config({**content, "null": n}), data)})
+        plans.append(
+            {run.id for run in plan_runs(make_config({**content, "permutations": n}), data)}
+        )
     assert plans[0] < plans[1] < plans[2]
     assert [len(plan) for plan in plans] == [6, 18, 36]
 

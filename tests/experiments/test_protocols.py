@@ -147,3 +147,44 @@ def test_keys_of_another_kind_are_refused_and_not_written():
         "kind", "outer", "inner_folds", "test_size", "n_splits", "n_repeats", "final",
     }  # fmt: skip
     assert "inner_folds" not in ProtocolConfig(kind="as-run").model_dump()
+
+
+@pytest.mark.parametrize(
+    ("config", "groups", "n_trials"),
+    [
+        ({"outer": "leave-one-out"}, None, 12),
+        ({"outer": "kfold", "n_splits": 12}, None, 12),
+        ({"outer": "leave-one-group-out"}, np.arange(12) // 2, 6),
+    ],
+)
+def test_each_row_or_group_is_a_trial_that_is_pooled(rng, config, groups, n_trials):
+    y = np.tile([0, 1], 6) if groups is None else np.arange(12) // 2 % 2
+    data = Dataset.from_arrays(rng.normal(size=(12, 3)), y, groups=groups)
+    made = trials(data, inner_folds=2, **config)
+    assert len(made) == n_trials
+    assert all(trial.is_pooled for trial in made)
+    assert not any(trial.is_pooled for trial in trials(data, inner_folds=2))
+
+
+def test_leaving_one_out_says_what_it_needs(rng):
+    y = np.arange(12) // 2 % 2
+    grouped, plain = (
+        Dataset.from_arrays(rng.normal(size=(12, 3)), y, groups=groups)
+        for groups in (np.arange(12) // 2, None)
+    )
+    with pytest.raises(ConfigError, match="leave-one-out would part rows of a group"):
+        trials(grouped, outer="leave-one-out")
+    with pytest.raises(ConfigError, match="leave-one-group-out needs groups"):
+        trials(plain, outer="leave-one-group-out")
+    with pytest.raises(ValueError, match="outer: leave-one-out needs kind: honest"):
+        ProtocolConfig(outer="leave-one-out", kind="as-run")
+    with pytest.raises(ValueError, match="test_size has no effect with outer: leave-one-out"):
+        ProtocolConfig(outer="leave-one-out", test_size=0.2)
+
+
+def test_groups_are_what_a_trial_has_of_independent_rows(rng):
+    data = Dataset.from_arrays(
+        rng.normal(size=(12, 3)), np.arange(12) // 2 % 2, groups=np.arange(12) // 2
+    )
+    (trial,) = trials(data, inner_folds=2)
+    assert trial.n_independent == len(np.unique(trial.groups)) < len(trial.y)

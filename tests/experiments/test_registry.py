@@ -34,7 +34,7 @@ def settings(kind):
 @pytest.mark.filterwarnings("ignore::vaega.FitWarning")
 def test_every_kind_makes_the_rows_of_its_arm(kind):
     X, y = blobs(60)
-    arm = ArmConfig(generator={"kind": kind, **settings(kind)}, amount=9)
+    arm = ArmConfig(generator={"kind": kind, **settings(kind)}, n_synthetic=9)
     sampler = make_sampler(arm, 2, device="cpu", cache=None)
     X_new, y_new = sampler.set_params(random_state=0).fit_resample(X, y)
     np.testing.assert_array_equal(X_new[:60], X)
@@ -44,7 +44,7 @@ def test_every_kind_makes_the_rows_of_its_arm(kind):
 
 @pytest.mark.filterwarnings("ignore::vaega.FitWarning")
 def test_every_key_reaches_the_model():
-    arm = ArmConfig(generator={"kind": "vae", **QUICK, **ALL_KEYS}, amount=4)
+    arm = ArmConfig(generator={"kind": "vae", **QUICK, **ALL_KEYS}, n_synthetic=4)
     sampler = make_sampler(arm, 2, device="cpu", cache=None)
     assert (sampler.noise, sampler.source) == (False, "rows")
     params = sampler.model.get_params()
@@ -59,7 +59,7 @@ def test_every_key_reaches_the_model():
 @pytest.mark.filterwarnings("ignore::vaega.FitWarning")
 def test_sources_that_are_allowed_work(kind, source):
     X, y = blobs(40)
-    arm = ArmConfig(generator={"kind": kind, **settings(kind), "source": source}, amount=4)
+    arm = ArmConfig(generator={"kind": kind, **settings(kind), "source": source}, n_synthetic=4)
     sampler = make_sampler(arm, 2, device="cpu", cache=None)
     assert len(sampler.fit_resample(X, y)[0]) == 44
 
@@ -76,10 +76,12 @@ def test_numbers_that_yaml_reads_as_text():
 def test_the_runner_sets_device_and_seed():
     for kind in MODELS:
         assert not {"device", "random_state", "cache", "n_per_class"} & set(known_keys(kind))
-    arm = ArmConfig(generator={"kind": "vae", **QUICK}, amount=4)
+    arm = ArmConfig(generator={"kind": "vae", **QUICK}, n_synthetic=4)
     assert make_arm_model(arm, device="cpu").device == "cpu"
     assert make_arm_model(ArmConfig(), device="cpu") is None
-    assert make_arm_model(ArmConfig(generator={"kind": "smote"}, amount=1), device="cpu") is None
+    assert (
+        make_arm_model(ArmConfig(generator={"kind": "smote"}, n_synthetic=1), device="cpu") is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,10 +114,10 @@ def test_a_rule_of_several_keys_names_none():
 
 
 def test_what_a_file_sets_is_what_is_dumped():
-    arm = ArmConfig(generator={"kind": "vae", "latent": 3, "hidden": [8]}, amount=4)
+    arm = ArmConfig(generator={"kind": "vae", "latent": 3, "hidden": [8]}, n_synthetic=4)
     assert arm.model_dump(exclude_unset=True) == {
         "generator": {"kind": "vae", "latent": 3, "hidden": [8]},
-        "amount": 4,
+        "n_synthetic": 4,
     }
 
 
@@ -144,7 +146,7 @@ class TakesTotals(BaseEstimator):
 @pytest.mark.filterwarnings("ignore::vaega.FitWarning")
 def test_a_class_makes_the_rows_of_an_arm(name):
     X, y = blobs(60)
-    arm = ArmConfig(generator={"class": f"{__name__}.{name}"}, amount=9)
+    arm = ArmConfig(generator={"class": f"{__name__}.{name}"}, n_synthetic=9)
     sampler = make_sampler(arm, 2, device="cpu", cache=None)
     X_new, y_new = sampler.fit_resample(X, y)
     np.testing.assert_array_equal(X_new[:60], X)
@@ -153,9 +155,9 @@ def test_a_class_makes_the_rows_of_an_arm(name):
 
 def test_parameters_reach_the_class_and_the_run():
     generator = {"class": f"{__name__}.TakesTotals", "params": {"value": 3.0}}
-    arm = ArmConfig(generator=generator, amount=2)
+    arm = ArmConfig(generator=generator, n_synthetic=2)
     assert make_sampler(arm, 2, device="cpu", cache=None).value == 3.0
-    assert arm.settings() == {"generator": generator, "amount": 2}
+    assert arm.settings() == {"generator": generator, "n_synthetic": 2}
     assert arm.generator.name == generator["class"]
 
 
@@ -177,7 +179,7 @@ def test_what_makes_no_rows_is_refused_in_one_sentence(generator, words):
         "name": "x",
         "dataset": {"source": "sklearn:wine"},
         "fitness": {"classifier": "knn"},
-        "arms": {"a": {"generator": generator, "amount": 3}},
+        "arms": {"a": {"generator": generator, "n_synthetic": 3}},
     }
     with pytest.raises(InputError) as caught:
         make_config(content)

@@ -23,9 +23,9 @@ CONFIG = {
         "original": {},
         "augmented": {
             "generator": {"kind": "vae", "hidden": [8], "latent": 2, "max_epochs": 20},
-            "amount": 30,
+            "n_synthetic": 30,
         },
-        "smote": {"generator": {"kind": "smote"}, "amount": 30},
+        "smote": {"generator": {"kind": "smote"}, "n_synthetic": 30},
     },
     "fitness": {"classifier": "gaussian_nb"},
     "search": {"population_size": 8, "n_generations": 3, "n_searches": 1},
@@ -186,7 +186,7 @@ def test_a_failure_is_recorded_others_go_on_and_it_is_tried_again(tmp_path, caps
     config = {
         **CONFIG,
         "arms": {
-            "broken": {"generator": {"kind": "vae", "class_weight": {99: 2.0}}, "amount": 9},
+            "broken": {"generator": {"kind": "vae", "class_weight": {99: 2.0}}, "n_synthetic": 9},
             "original": {},
         },
     }
@@ -315,12 +315,12 @@ def test_anchors_merge_and_do_not_change_together(tmp_path):
 
     text = yaml.safe_dump({key: CONFIG[key] for key in CONFIG if key != "arms"})
     text += (
-        "arms:\n  a: &A {generator: &G {kind: vae, latent: 4}, amount: 10}\n  b: *A\n"
-        "  c: {generator: {<<: *G, latent: 8}, amount: 10}\n"
+        "arms:\n  a: &A {generator: &G {kind: vae, latent: 4}, n_synthetic: 10}\n  b: *A\n"
+        "  c: {generator: {<<: *G, latent: 8}, n_synthetic: 10}\n"
     )
     (tmp_path / "merge.yaml").write_text(text)
-    arms = load_config(tmp_path / "merge.yaml", ["arms.a.amount=99"]).arms
-    assert [arms[name].amount for name in "abc"] == [99, 10, 10]
+    arms = load_config(tmp_path / "merge.yaml", ["arms.a.n_synthetic=99"]).arms
+    assert [arms[name].n_synthetic for name in "abc"] == [99, 10, 10]
     assert [arms[name].generator.latent for name in "abc"] == [4, 4, 8]
 
 
@@ -333,3 +333,43 @@ def test_select_generate_select_from_a_configuration(tmp_path):
     runs = pd.read_csv(tmp_path / "results/small/runs.csv")
     assert (runs["status"] == "done").all()
     assert (runs["n_features"] <= 5).all()
+
+
+@pytest.mark.parametrize("pinned", [["g3"], [3], [207], ["207"]])
+def test_features_are_pinned_by_name(tmp_path, rng, pinned):
+    names = ["g0", "g1", "g2", "g3"] if pinned[0] in ("g3", 3) else ["7", "4", "3", "207"]
+    table = pd.DataFrame(rng.normal(size=(40, 4)), columns=names).assign(kind=["a", "b"] * 20)
+    table.to_csv(tmp_path / "genes.csv", index=False)
+    search = {**CONFIG["search"], "pinned": pinned, "forbidden": [names[0]]}
+    content = {**CONFIG, "dataset": {"source": "genes.csv", "target": "kind"}, "search": search}
+    (tmp_path / "small.yaml").write_text(
+        yaml.safe_dump({**content, "arms": {"original": {}}, "seeds": 1}, sort_keys=False)
+    )
+    assert run(tmp_path) == 0
+    (record,) = Store(tmp_path / "results/small").done()
+    selected = set(record.selected()["name"])
+    assert names[3] in selected
+    assert names[0] not in selected
+    assert record.config["search"]["pinned"] == pinned  # the results say what was asked for
+
+
+def test_terminal_and_report_say_what_is_no_measurement(tmp_path, rng, capsys):
+    table = pd.DataFrame(rng.normal(size=(40, 4)), columns=list("abcd"))
+    table = table.assign(samples=834 + np.arange(40), kind=np.repeat(["sick", "well"], 20))
+    table.to_csv(tmp_path / "probes.csv", index=False)
+    content = {**CONFIG, "dataset": {"source": "probes.csv", "target": "kind"}, "seeds": 1}
+    (tmp_path / "small.yaml").write_text(
+        yaml.safe_dump({**content, "arms": {"original": {}}}, sort_keys=False)
+    )
+    said = "Column 'samples' numbers the rows (834 to 873) and alone tells the"
+    assert run(tmp_path) == 0
+    assert f"note: {said}" in capsys.readouterr().out
+    folder = tmp_path / "results/small"
+    assert said.replace("'", "&#39;") in (folder / "report.html").read_text()
+    assert main(["report", str(folder)]) == 0
+    assert f"note: {said}" in capsys.readouterr().out
+    assert main(["report", str(folder), "--json"]) == 0
+    (note,) = json.loads(capsys.readouterr().out)["notes"]
+    assert note.startswith(said)
+    assert run(tmp_path, "--set", "dataset.ignore=[samples]") == 0
+    assert "samples' numbers" not in capsys.readouterr().out

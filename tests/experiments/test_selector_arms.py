@@ -14,7 +14,7 @@ ARMS = {
     "augmented": {
         "selector": {"kind": "l1"},
         "generator": {"kind": "jitter"},
-        "amount": 30,
+        "n_synthetic": 30,
     },
 }
 
@@ -41,7 +41,7 @@ def test_all_features(runs):
 
 
 def test_a_failed_arm_has_no_size_to_give(tmp_path):
-    broken = {"generator": {"kind": "vae", "class_weight": {99: 2.0}}, "amount": 9}
+    broken = {"generator": {"kind": "vae", "class_weight": {99: 2.0}}, "n_synthetic": 9}
     folder = run_small(
         tmp_path, seeds=1, arms={"original": broken, "same": ARMS["same"], "plain": {}}
     )
@@ -68,7 +68,7 @@ def test_what_the_other_arm_does_is_part_of_the_run():
     data, same = load_dataset("sklearn:wine"), ARMS["same"]
     ids = {
         plan_runs(config({"same": same, "original": other}, seeds=1), data)[0].id
-        for other in ({}, {"generator": {"kind": "jitter"}, "amount": 9})
+        for other in ({}, {"generator": {"kind": "jitter"}, "n_synthetic": 9})
     }
     assert len(ids) == 2
 

@@ -184,7 +184,7 @@ DIFFICULT = {
     "protocol": {"outer": "kfold", "n_splits": 3},
     "arms": {
         "original": {},
-        "vae": {"generator": {"kind": "vae", "hidden": [8, 4], "norm": None}, "amount": 30},
+        "vae": {"generator": {"kind": "vae", "hidden": [8, 4], "norm": None}, "n_synthetic": 30},
     },
     "fitness": {
         "class": "sklearn.neighbors.KNeighborsClassifier",
@@ -229,7 +229,7 @@ def test_the_bar_is_as_long_as_the_run():
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    arms = {"original": {}, "jitter": {"generator": {"kind": "jitter"}, "amount": 40}}
+    arms = {"original": {}, "jitter": {"generator": {"kind": "jitter"}, "n_synthetic": 40}}
     return run_small(tmp_path_factory.mktemp("results"), seeds=3, arms=arms)
 
 

@@ -74,7 +74,7 @@ def test_answers_are_the_classifiers_and_given_once(metric):
 def fitted(final):
     data = load_dataset("sklearn:wine")
     trial = next(iter(HonestProtocol(ProtocolConfig(inner_folds=3)).trials(data, 0)))
-    arm = ArmConfig(generator={"kind": "class_gaussian"}, amount=30)
+    arm = ArmConfig(generator={"kind": "class_gaussian"}, n_synthetic=30)
     return score_heldout(
         trial,
         np.arange(13) < 5,
@@ -114,7 +114,7 @@ def describe(kind, *, exchanged=False):
     trial = next(iter(HonestProtocol(ProtocolConfig(inner_folds=3)).trials(data, 0)))
     if exchanged:
         trial = replace(trial, test=SealedRows(np.full((9, 13), 1e6), np.zeros(9, dtype=int)))
-    arm = ArmConfig(generator={"kind": kind, **GENERATORS[kind]}, amount=30)
+    arm = ArmConfig(generator={"kind": kind, **GENERATORS[kind]}, n_synthetic=30)
     sampler = make_sampler(arm, 3, device="cpu", cache=None)
     record = describe_generator(trial, sampler, Preprocessor(["standardize"]))
     trial.test.open()  # nobody has

@@ -48,7 +48,7 @@ def config(generator=None, **tune):
             "protocol": {"inner_folds": 2},
             "arms": {
                 "original": {},
-                "augmented": {"generator": generator or {"kind": "ppca"}, "amount": 9},
+                "augmented": {"generator": generator or {"kind": "ppca"}, "n_synthetic": 9},
             },
             "fitness": {"classifier": "gaussian_nb"},
             "tune": {"trials": 5, **tune},

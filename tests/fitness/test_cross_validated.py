@@ -1,11 +1,13 @@
 import random
 import warnings
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from joblib import effective_n_jobs, parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
@@ -13,9 +15,15 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from vaega.core.errors import InputError
-from vaega.fitness._cross_validated import _PROBE, CrossValidatedFitness, prepare_folds
+from vaega.fitness._cross_validated import (
+    _PROBE,
+    CrossValidatedFitness,
+    count_by_class,
+    prepare_folds,
+)
 
 ACCURACY = get_scorer("accuracy")
 
@@ -101,10 +109,123 @@ def test_a_failing_classifier_gives_one_sentence(folds, masks, n_jobs):
     with pytest.raises(
         InputError,
         match=r"^Strange: cannot be fitted and scored on \d+ features, 40 fit rows and "
-        r"20 validate rows: a reason\.$",
+        r"20 validate rows, fold 1 \(fit rows: 20 of class 0, 20 of class 1\): a reason\.$",
     ):
         fitness(masks)
     fitness.close()
+
+
+class Narrow(Strange):
+    """Cannot be fitted on more than three columns."""
+
+    def fit(self, X, y):
+        if X.shape[1] > 3:
+            raise ValueError("too wide")
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("error_score", [float("nan"), 0.25])
+def test_a_mask_that_cannot_be_fitted_has_the_error_score(folds, masks, n_jobs, error_score):
+    fitness = CrossValidatedFitness(
+        Narrow(), folds, ACCURACY, n_jobs=n_jobs, error_score=error_score
+    )
+    with fitness:
+        evaluation = fitness.evaluate(masks)
+    wide = masks.sum(axis=1) > 3
+    assert 0 < wide.sum() < len(wide)
+    assert sorted(evaluation.failures) == np.flatnonzero(wide).tolist()
+    np.testing.assert_array_equal(evaluation.scores[wide], error_score)
+    np.testing.assert_array_equal(evaluation.scores[~wide], 0.5)
+    assert all("fold 1" in text and "too wide" in text for text in evaluation.failures.values())
+
+
+def test_a_failure_after_an_engine_keeps_its_mask(folds, masks):
+    bad = [replace(fold, X_fit=fold.X_fit.copy()) for fold in folds]
+    for fold in bad:
+        fold.X_fit[3, 5] = np.nan
+    fitness = CrossValidatedFitness(GaussianNB(), bad, ACCURACY, error_score=float("nan"))
+    evaluation = fitness.evaluate(masks)
+    assert sorted(evaluation.failures) == np.flatnonzero(masks[:, 5]).tolist()
+    np.testing.assert_array_equal(np.isnan(evaluation.scores).all(axis=1), masks[:, 5])
+
+
+def test_no_memory_is_no_fault_of_a_mask(folds, masks):
+    class Huge(Strange):
+        def fit(self, X, y):
+            raise MemoryError("no room")
+
+    with pytest.raises(MemoryError):
+        CrossValidatedFitness(Huge(), folds, ACCURACY, error_score=0.0)(masks)
+
+
+def test_one_class_in_the_validate_rows_is_said(folds, masks):
+    alone = folds[0].y_validate == folds[0].y_validate[0]
+    fold = replace(
+        folds[0],
+        X_validate=folds[0].X_validate[alone],
+        y_validate=folds[0].y_validate[alone],
+    )
+    with pytest.raises(InputError, match=r"fold 1 .*: the validate rows are of one class, 0, and"):
+        CrossValidatedFitness(GaussianNB(), [fold], get_scorer("roc_auc"))(masks)
+
+
+def test_a_sampler_that_fails_is_named_with_fold_and_classes(two_clouds):
+    class Failing(BaseEstimator):
+        def fit_resample(self, X, y):
+            raise ValueError("Failing: too few neighbours.\nmore")
+
+    splits = list(StratifiedKFold(3).split(*two_clouds))
+    with pytest.raises(
+        InputError,
+        match=r"^Failing: cannot add rows to the 40 fit rows of fold 1 "
+        r"\(20 of class 0, 20 of class 1\): too few neighbours\.$",
+    ):
+        prepare_folds(*two_clouds, splits, sampler=Failing(), seed=0)
+
+
+def test_classes_are_named_where_names_are_known(folds, masks):
+    names = ("healthy", "ill")
+    fitness = CrossValidatedFitness(Strange("fail"), folds, ACCURACY, class_names=names)
+    with pytest.raises(InputError, match=r"\(fit rows: 20 of class healthy, 20 of class ill\)"):
+        fitness(masks)
+    many = count_by_class(np.repeat(np.arange(6), [5, 1, 4, 2, 3, 6]))
+    assert many == ("1 of class 1, 2 of class 3, 3 of class 4, 4 of class 2 and 2 more classes")
+
+
+def test_groups_go_to_samplers_that_take_them(two_clouds):
+    seen = []
+
+    class Grouped(BaseEstimator):
+        def fit_resample(self, X, y, *, groups=None):
+            seen.append(groups)
+            return X, y
+
+    groups, splits = np.arange(60) // 4, list(StratifiedKFold(3).split(*two_clouds))
+    prepare_folds(*two_clouds, splits, sampler=Grouped(), seed=0, groups=groups, n_jobs=1)
+    for (fit, _), given in zip(splits, seen, strict=True):
+        np.testing.assert_array_equal(given, groups[fit])
+
+
+def test_a_pipeline_gets_the_columns_by_name(folds, masks):
+    names = np.array([f"gene {index}" for index in range(12)], dtype=object)
+    chosen = make_column_transformer((StandardScaler(), make_column_selector("gene")))
+    pipeline = make_pipeline(chosen, GaussianNB())
+    fitness = CrossValidatedFitness(pipeline, folds, ACCURACY, feature_names=names)
+    plain = CrossValidatedFitness(make_pipeline(StandardScaler(), GaussianNB()), folds, ACCURACY)
+    np.testing.assert_allclose(fitness(masks), plain(masks))
+
+
+def test_names_that_a_classifier_gets_are_in_the_digest(folds):
+    names = np.array([f"gene {index}" for index in range(12)], dtype=object)
+    pipeline = make_pipeline(StandardScaler(), SVC())
+    one, other = (
+        CrossValidatedFitness(pipeline, folds, ACCURACY, feature_names=order)
+        for order in (names, names[::-1])
+    )
+    assert one.digest != other.digest
+    known = CrossValidatedFitness(GaussianNB(), folds, ACCURACY, feature_names=names)
+    assert known.digest == CrossValidatedFitness(GaussianNB(), folds, ACCURACY).digest
 
 
 def test_an_interrupt_that_a_classifier_swallows_still_interrupts(folds, masks):

@@ -1,6 +1,7 @@
 """The memory scores no mask twice and gives the objective; objectives are their formulas."""
 
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -219,3 +220,95 @@ def test_a_memory_gives_the_objective_of_the_scores():
     np.testing.assert_allclose(memory(MASKS), [0.15, 0.6])
     np.testing.assert_allclose(memory.score(MASKS), [0.25, 1.0])
     assert (memory.n_asked, memory.n_distinct) == (4, 2)
+
+
+class Failing(Folds):
+    """Fails on masks of more than one feature."""
+
+    digest = "of failures"
+
+    def evaluate(self, masks):
+        evaluation = super().evaluate(masks)
+        wide = masks.sum(axis=1) > 1
+        evaluation.scores[wide] = np.nan
+        evaluation.failures = {int(row): f"row {row} is wide." for row in np.flatnonzero(wide)}
+        return evaluation
+
+    def __call__(self, masks):
+        scores = super().__call__(masks)
+        return np.where(masks.sum(axis=1) > 1, np.nan, scores)
+
+
+def some_masks():
+    return np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 1], [0, 0, 0, 1]], dtype=bool)
+
+
+def test_a_failed_mask_counts_as_the_worst():
+    memory = FitnessMemory(Failing(), n_features=4)
+    scores = memory.score(some_masks())
+    np.testing.assert_array_equal(scores[[0, 2]], 0.0)
+    assert (scores[[1, 3]] > 0).all()
+    assert [memory.has_scored(mask) for mask in some_masks()] == [False, True, False, True]
+    known, values = memory.recall()
+    np.testing.assert_array_equal(known, some_masks()[[1, 3]])
+    np.testing.assert_array_equal(values, scores[[1, 3]])
+    assert memory.evaluations.n_failed == 2
+    assert (
+        memory.evaluations.complaints[
+            "masks on which the classifier failed, the first time: row 0 is wide."
+        ]
+        == 2
+    )
+
+
+def test_the_worst_of_losses_is_the_lowest_known():
+    class Losses(Failing):
+        def evaluate(self, masks):
+            evaluation = super().evaluate(masks)
+            evaluation.scores = -evaluation.scores
+            return evaluation
+
+    memory = FitnessMemory(Losses(), n_features=4)
+    scores = memory.score(some_masks())
+    np.testing.assert_array_equal(scores[[0, 2]], scores[[1, 3]].min())
+
+
+def test_when_every_mask_fails_single_features_are_asked():
+    wide = some_masks()[[0, 2]]
+    memory = FitnessMemory(Failing(), n_features=4)
+    np.testing.assert_array_equal(memory.score(wide), 0.0)
+    with pytest.raises(InputError, match=r"failed on all of 2 masks.*bound max_features"):
+        memory.recall()
+
+    class Hopeless(Failing):
+        def __call__(self, masks):
+            return np.full(len(masks), np.nan)
+
+        def evaluate(self, masks):
+            failures = dict.fromkeys(range(len(masks)), "never.")
+            return SimpleNamespace(
+                scores=np.full((len(masks), 3), np.nan),
+                warned=(Counter(),) * len(masks),
+                failures=failures,
+            )
+
+    with pytest.raises(InputError, match=r"failed on all of 2 masks, the first time: never\.$"):
+        FitnessMemory(Hopeless(), n_features=4).score(wide)
+
+
+def test_failures_are_saved_and_come_back():
+    memory, other = (FitnessMemory(Failing(), n_features=4) for _ in range(2))
+    memory.score(some_masks())
+    other.restore(memory.to_arrays())
+    assert other.evaluations == replace(memory.evaluations, n_scored=0)
+    np.testing.assert_array_equal(other.score(some_masks()), memory.score(some_masks()))
+
+
+def test_the_store_keeps_no_failure(tmp_path):
+    with ScoreStore(tmp_path / "scores.sqlite3") as store:
+        for n_scored in (4, 2):  # the two that failed are computed again
+            memory = FitnessMemory(Failing(), n_features=4, store=store)
+            scores = memory.score(some_masks())
+            assert memory.n_scored == n_scored
+            np.testing.assert_array_equal(scores[[0, 2]], 0.0)
+            assert memory.evaluations.n_failed == 2

@@ -18,6 +18,7 @@ from vaega.generative._data import (
     class_means,
     codes_of,
     encode_labels,
+    grouped_splits,
     validation_split,
     within_class_variance,
 )
@@ -325,3 +326,35 @@ def test_a_class_without_a_value_has_the_mean_of_the_others():
     rows, codes = np.array([[1.0], [3.0], [0.0]]), np.array([0, 1, 2])
     seen = np.array([[True], [True], [False]])
     assert class_means(rows, codes, seen).ravel().tolist() == [1.0, 3.0, 2.0]
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+def test_groups_are_held_out_whole(rng, crossed):
+    groups = np.repeat(np.arange(12), rng.integers(2, 5, size=12))
+    codes = groups % 3
+    splits = grouped_splits(codes, groups, 0.3, crossed=crossed, rng=rng)
+    assert len(splits) == 1 + crossed
+    for training, heldout in splits:
+        assert sorted([*training, *heldout]) == list(range(len(codes)))
+        assert not set(groups[training]) & set(groups[heldout])
+        assert set(codes[training]) == {0, 1, 2}
+        assert heldout.size
+    if crossed:
+        assert not set(splits[0][1]) & set(splits[1][1])
+
+
+def test_a_class_that_shares_its_groups_stays_in_training(rng):
+    groups = np.repeat(np.arange(6), 4)
+    codes = np.zeros(24, dtype=int)
+    codes[::12] = 1  # one row in each of two groups
+    for _ in range(20):
+        ((training, heldout),) = grouped_splits(codes, groups, 0.4, crossed=False, rng=rng)
+        assert set(codes[training]) == {0, 1}
+        assert not set(groups[training]) & set(groups[heldout])
+
+
+def test_two_groups_are_too_few_to_hold_one_out(rng):
+    groups, codes = np.repeat([0, 1], 10), np.tile([0, 1], 10)
+    ((training, heldout),) = grouped_splits(codes, groups, 0.2, crossed=False, rng=rng)
+    assert len(training) + len(heldout) == 20
+    assert heldout.size

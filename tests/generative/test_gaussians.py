@@ -8,6 +8,7 @@ from tests.generative.data import blobs
 from vaega.generative._data import class_means
 from vaega.generative._gaussians import (
     choose_latent,
+    draw_folds,
     fill_in,
     fit_components,
     fit_pooled,
@@ -154,3 +155,13 @@ def test_gaps_cost_little_of_the_covariance():
 def test_equal_rows_leave_a_density():
     result = fit_pooled(torch.zeros(4, 3).double(), torch.zeros(4, dtype=torch.long))
     assert bool((result.variances > 0).all())
+
+
+@pytest.mark.parametrize("n_groups", [3, 9])
+def test_folds_keep_groups_together(rng, n_groups):
+    groups = rng.permutation(np.repeat(np.arange(n_groups), 4))
+    folds = draw_folds(len(groups), rng, groups)
+    assert sorted(np.concatenate(folds)) == list(range(len(groups)))
+    assert len(folds) == min(5, n_groups)
+    held = [set(groups[fold]) for fold in folds]
+    assert sum(len(one) for one in held) == n_groups

@@ -130,3 +130,39 @@ def test_models_that_cannot_score_are_one_sentence(model, kind, methods):
 def test_what_needs_no_density_is_open_to_autoencoders(kind):
     model = Autoencoder((4,), 1, max_epochs=2, random_state=0)
     assert set(VAEOutlierDetector(model, kind=kind).fit_predict(planted())) <= {-1, 1}
+
+
+@pytest.mark.parametrize("model", [QUICK, Autoencoder((8,), 2, max_epochs=2), ProbabilisticPCA(1)])
+def test_departures_from_constant_columns_are_outliers(model):
+    X, _ = blobs(60)
+    X[:, 3:6] = [0.0, -7.5, 0.1 + 0.2]
+    detector = VAEOutlierDetector(model).fit(X)
+    assert np.flatnonzero(~np.isnan(detector.constants_)).tolist() == [3, 4, 5]
+    rows = np.tile(X[0], (5, 1))
+    rows[1, 3], rows[2, 4], rows[3, 3:6], rows[4, 5] = 1e-6, 1000.0, 1.0, 0.3
+    scores = detector.score_samples(rows)
+    assert scores[0] == scores[4] == detector.score_samples(X[:1])[0]  # rounding is no departure
+    assert scores[1] == scores[2] < scores[0]
+    assert scores[3] == pytest.approx(scores[1] - 2.0)
+    assert detector.predict(rows)[1:4].tolist() == [-1, -1, -1]
+
+
+def test_a_gap_in_a_constant_column_is_no_departure():
+    X, _ = blobs(60)
+    X[:, 2] = 4.0
+    X[5, 2] = np.nan
+    detector = VAEOutlierDetector(ProbabilisticPCA(1)).fit(X)
+    assert detector.constants_[2] == 4.0
+    row = X[:1].copy()
+    row[0, 2] = np.nan
+    assert detector.score_samples(row) == pytest.approx(detector.score_samples(X[:1]))
+
+
+def test_constant_columns_count_for_every_kind_of_score():
+    X, _ = blobs(80)
+    X[:, 0] = 1.0
+    odd = X[:1].copy()
+    odd[0, 0] = 0.0
+    for kind in ("combined", "likelihood", "reconstruction", "latent"):
+        detector = VAEOutlierDetector(ProbabilisticPCA(2), kind=kind, contamination=0.1).fit(X)
+        assert detector.predict(odd).tolist() == [-1]

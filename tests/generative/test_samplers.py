@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.generative.data import blobs
 from vaega.core.errors import InputError, MissingExtraError
 from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
-from vaega.generative._data import within_class_variance
+from vaega.generative._data import dense_rows, within_class_variance
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 from vaega.generative._samplers import (
     SMOTE,
@@ -31,7 +31,6 @@ from vaega.generative._samplers import (
     GenerativeSampler,
     labels_from,
     resolve_strategy,
-    rows_from,
 )
 
 
@@ -39,7 +38,12 @@ def quick(kind=VAE, **settings):
     return kind(**{"hidden": (8,), "latent": 2, "max_epochs": 3} | settings)
 
 
-CHECKS = list(estimator_checks_generator(GenerativeSampler(quick(), random_state=0)))
+CHECKED = [quick(), ClassGaussian(), ProbabilisticPCA()]
+CHECKS = [
+    check
+    for model in CHECKED
+    for check in estimator_checks_generator(GenerativeSampler(model, random_state=0))
+]
 
 
 @pytest.mark.parametrize(
@@ -594,7 +598,7 @@ def test_one_hot_labels_come_back_one_hot():
 
 def test_sparse_frames_are_read_and_returned_sparse():
     X = pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 0.0]}, dtype=pd.SparseDtype(float, 0))
-    assert rows_from(X).to_numpy().tolist() == [[0.0, 0.0], [1.0, 0.0]]
+    assert dense_rows(X).to_numpy().tolist() == [[0.0, 0.0], [1.0, 0.0]]
     result, _ = Containers(X, np.array([0, 1])).restore(ROWS, LABELS)
     assert all(isinstance(dtype, pd.SparseDtype) for dtype in result.dtypes)
 
@@ -630,3 +634,60 @@ def test_imbalanced_learn_sees_a_sampler():
 
 def test_a_model_is_no_sampler():
     assert not is_sampler(VAE())
+
+
+@pytest.mark.parametrize("model", [ProbabilisticPCA(), ClassGaussian()])
+def test_closed_forms_hold_out_whole_groups(rng, model):
+    # Rows of a group are copies: held-out copies would make any memory look like a good density.
+    groups = np.repeat(np.arange(8), 5)
+    X, y = np.repeat(rng.normal(size=(8, 6)), 5, axis=0), groups % 2
+    X = X + 1e-3 * rng.normal(size=X.shape)
+    sampler = GenerativeSampler(model, n_per_class=3, random_state=0)
+    sampler.fit_resample(X, y)
+    by_row = sampler.model_.report_.heldout_elbo
+    rows, _ = sampler.fit_resample(X, y, groups=[f"patient {group}" for group in groups])
+    assert rows.shape == (46, 6)
+    assert sampler.model_.report_.heldout_elbo < by_row
+    with pytest.raises(InputError, match="groups must have a value for every row, got '' in row 0"):
+        sampler.fit_resample(X, y, groups=[""] + ["p"] * 39)
+
+
+@pytest.mark.parametrize("n_groups", [20, 100])
+def test_networks_hold_out_whole_groups_and_count_them(rng, n_groups):
+    groups = np.repeat(np.arange(n_groups), 5)
+    X = np.repeat(rng.normal(size=(n_groups, 6)), 5, axis=0) + 1e-3 * rng.normal(
+        size=(5 * n_groups, 6)
+    )
+    report = VAE(max_epochs=3, random_state=0).fit(X, groups % 2, groups=groups).report_
+    assert report.n_heldout % 5 == 0
+    crossed = report.n_training == len(X)  # twice with others held out, then on all rows
+    assert crossed == (n_groups < 60)
+    assert report.references["ProbabilisticPCA"] > -100.0
+
+
+def test_a_cache_knows_models_by_their_groups(rng, tmp_path):
+    X, y = rng.normal(size=(40, 4)), np.tile([0, 1], 20)
+    drawn = [
+        GenerativeSampler(
+            VAE(max_epochs=3), n_per_class=3, random_state=0, cache=tmp_path
+        ).fit_resample(X, y, groups=groups)[0]
+        for groups in (None, np.arange(40) // 4, None, np.arange(40) // 4)
+    ]
+    np.testing.assert_array_equal(drawn[0], drawn[2])
+    np.testing.assert_array_equal(drawn[1], drawn[3])
+    assert (drawn[0] != drawn[1]).any()
+
+
+def test_polars_out_where_polars_came_in(rng):
+    polars = pytest.importorskip("polars")
+    X = polars.DataFrame({"a": rng.normal(size=10), "b": np.arange(10)})
+    X = X.cast({"a": polars.Float32})
+    y = polars.Series("class", ["x", "y"] * 5)
+    rows, labels = Bootstrap(n_per_class=2, random_state=0).fit_resample(X, y)
+    assert isinstance(rows, polars.DataFrame)
+    assert rows.schema["a"] == polars.Float32
+    assert rows[:10]["a"].equals(X["a"])
+    assert labels[:10].equals(y)
+    assert len(rows) == len(labels) == 14
+    nothing, _ = Bootstrap(sampling_strategy="auto").fit_resample(X, y)
+    assert nothing.shape == (10, 2)

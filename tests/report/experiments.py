@@ -6,8 +6,8 @@ from vaega.experiments.run import run_experiment
 
 ARMS = {
     "original": {},
-    "jitter": {"generator": {"kind": "jitter", "share": 0.2}, "amount": 40},
-    "bootstrap": {"generator": {"kind": "bootstrap"}, "amount": 40},
+    "jitter": {"generator": {"kind": "jitter", "share": 0.2}, "n_synthetic": 40},
+    "bootstrap": {"generator": {"kind": "bootstrap"}, "n_synthetic": 40},
 }
 
 

@@ -58,7 +58,7 @@ def test_effects_on_selection_and_final_model_add_up_and_are_those_of_the_trials
 
 def test_five_trials_have_intervals_of_effects(tmp_path):
     arms = {"original": {}, "f": {"selector": {"kind": "f_classif", "size": 4}}}
-    arms["bootstrap"] = {"generator": {"kind": "bootstrap"}, "amount": 20}
+    arms["bootstrap"] = {"generator": {"kind": "bootstrap"}, "n_synthetic": 20}
     folder = run_small(tmp_path, seeds=2, arms=arms, outer="kfold", n_splits=3)
     scores = read_trial_scores(folder)
     assert scores.bases == ("original",)  # an arm that does not search is none

@@ -71,7 +71,15 @@ def test_results_of_an_earlier_version_are_read(folder):
     """Take away what this version added; report and comparison go on."""
     for path in folder.glob("runs/*/metrics.json"):
         metrics = json.loads(path.read_text())
-        for key in ("classes", "class_names", "brier", "n_reused", "peak_memory_mb", "n_columns"):
+        for key in (
+            "classes",
+            "class_names",
+            "brier",
+            "n_reused",
+            "peak_memory_mb",
+            "n_columns",
+            "notes",
+        ):
             metrics.pop(key)
         for trial in metrics["trials"]:
             trial.pop("brier")
@@ -136,9 +144,9 @@ THREE_ARMS = {
         "original": {},
         "augmented": {
             "generator": {"kind": "vae", "hidden": [32], "latent": 5, "max_epochs": 5},
-            "amount": 100,
+            "n_synthetic": 100,
         },
-        "smote": {"generator": {"kind": "smote"}, "amount": 100},
+        "smote": {"generator": {"kind": "smote"}, "n_synthetic": 100},
     },
     "fitness": {"classifier": "knn", "n_neighbors": 10},
     "search": {"population_size": 8, "n_generations": 2, "n_searches": 1},
@@ -154,7 +162,7 @@ def report(small_results):
 def quickstart(folder):
     small = ["search.population_size=8", "search.n_generations=2", "search.n_searches=1"]
     small += ["seeds=2", "arms.augmented.generator.max_epochs=10", "protocol.inner_folds=2"]
-    small += ["null=1"]
+    small += ["permutations=1"]
     config = load_config(QUICKSTART, small)
     run_experiment(config, config.dataset.load(beside=QUICKSTART.parent), folder)
     return write_report(folder / "quickstart")

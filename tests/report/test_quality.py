@@ -20,8 +20,8 @@ CONFIG = {
     "arms": {
         "original": {},
         "vae": {"generator": {"kind": "vae", "hidden": [8], "latent": 2, "max_epochs": 20},
-                "amount": 90},
-        "smote": {"generator": {"kind": "smote"}, "amount": 90},
+                "n_synthetic": 90},
+        "smote": {"generator": {"kind": "smote"}, "n_synthetic": 90},
     },
     "fitness": {"classifier": "gaussian_nb"},
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,14 +14,17 @@ import vaega.report
 from tests.report.experiments import run_small
 from vaega.cli import main
 from vaega.core.errors import ResultsError
+from vaega.experiments.pooling import POOLED_NOTE
 from vaega.experiments.store import mean_interval, summarise
 from vaega.report._page import lead_section
 from vaega.report._results import (
     SUMMARY_COLUMNS,
     TEXT_FORMATS,
     chance_sentences,
+    failure_sentences,
     few_runs_sentences,
     lead_sentences,
+    pooled_sentences,
     read_results,
     summary_record,
     summary_table,
@@ -163,6 +167,18 @@ def test_chance_has_a_column_and_a_sentence_where_it_is_not_beaten(runs):
 def test_too_few_runs_for_an_interval_are_said(runs):
     assert few_runs_sentences(summarise(runs)) == ["Fewer than 5 runs have no interval."]
     assert few_runs_sentences(summarise(runs).assign(n_runs=5)) == []
+
+
+def test_failures_and_pooled_scores_are_said():
+    failed = {"masks on which the classifier failed, the first time: no rank.": 7, "W: slow": 3}
+    metrics = {"plain": [{"warnings": {"W: slow": 1}}], "qda": [{"warnings": failed}] * 2}
+    assert failure_sentences(SimpleNamespace(metrics=metrics)) == [
+        "qda: the classifier failed on 14 masks, which count as the worst; metrics.json of a run "
+        "says why."
+    ]
+    assert pooled_sentences(SimpleNamespace(metrics=metrics)) == []
+    metrics["plain"][0]["pooled"] = True
+    assert pooled_sentences(SimpleNamespace(metrics=metrics)) == [POOLED_NOTE]
 
 
 def test_markdown(runs):

@@ -7,6 +7,7 @@ import pytest
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -283,7 +284,9 @@ def test_weights_that_cannot_be_used_are_said(two_clouds):
 def test_metadata_is_routed(two_clouds):
     X, y = two_clouds
     with config_context(enable_metadata_routing=True):
-        selector = GeneticSelector(GaussianNB(), **SMALL).set_fit_request(sample_weight=True)
+        inner = GaussianNB().set_fit_request(sample_weight=True)
+        inner.set_score_request(sample_weight=True)
+        selector = GeneticSelector(inner, **SMALL).set_fit_request(sample_weight=True)
         classifier = GaussianNB().set_fit_request(sample_weight=False)
         fitted = make_pipeline(selector, classifier).fit(X, y, sample_weight=np.ones(60))
     assert fitted[0].support_.any()
@@ -319,3 +322,108 @@ def test_a_fitted_selector_is_pickled(two_clouds, n_searches):
     selector = GeneticSelector(GaussianNB(), **settings).fit(*two_clouds)
     back = pickle.loads(pickle.dumps(selector))  # noqa: S301 - ours, a moment ago
     np.testing.assert_array_equal(back.transform(two_clouds[0]), selector.transform(two_clouds[0]))
+
+
+def test_a_whole_number_is_no_other_column_name(two_clouds):
+    X, y = two_clouds
+    frame = pd.DataFrame(X, columns=[str(number) for number in range(1, 13)])
+    named = GeneticSelector(GaussianNB(), pinned=["3"], **SMALL).fit(frame, y)
+    assert named.support_[2]
+    assert GeneticSelector(GaussianNB(), pinned=[0], **SMALL).fit(frame, y).support_[0]
+    with pytest.raises(ValueError, match="got 3, which is the position of one and the name of"):
+        GeneticSelector(GaussianNB(), pinned=[3], **SMALL).fit(frame, y)
+    plain = frame.set_axis([f"x{number}" for number in range(12)], axis=1)
+    assert GeneticSelector(GaussianNB(), pinned=[3], **SMALL).fit(plain, y).support_[3]
+    with pytest.raises(ValueError, match="got 'x33'; did you mean 'x3'"):
+        GeneticSelector(GaussianNB(), pinned=["x33"], **SMALL).fit(plain, y)
+
+
+class Narrow(GaussianNB):
+    """Cannot be fitted on more than four columns."""
+
+    def fit(self, X, y):
+        if X.shape[1] > 4:
+            raise ValueError("too wide")
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "n_searches"), [("generational", 1), ("generational", 3), ("nsga2", 1)]
+)
+def test_a_mask_that_cannot_be_fitted_ends_no_search(two_clouds, algorithm, n_searches):
+    settings = SMALL | {"n_searches": n_searches, "algorithm": algorithm}
+    with pytest.warns(UserWarning, match=r"Narrow failed on \d+ masks, which count as the worst"):
+        one = GeneticSelector(Narrow(), **settings).fit(*two_clouds)
+    with pytest.warns(UserWarning, match="Narrow failed on"):
+        two = GeneticSelector(Narrow(), **settings, n_jobs=2).fit(*two_clouds)
+    assert 1 <= one.support_.sum() <= 4
+    assert one.pareto_front_["n_features"].max() <= 4
+    (failed,) = [text for text in one.warnings_ if text.startswith("masks on which")]
+    assert "too wide" in failed
+    assert one.warnings_[failed] > 0
+    np.testing.assert_array_equal(one.support_, two.support_)
+    assert one.best_score_ == two.best_score_
+    assert one.warnings_ == two.warnings_
+
+
+def test_an_error_score_of_ones_own(two_clouds):
+    with pytest.raises(ValueError, match=r"Narrow: cannot be fitted and scored on .*too wide"):
+        GeneticSelector(Narrow(), error_score="raise", **SMALL).fit(*two_clouds)
+    with pytest.raises(ValueError, match="error_score must be a number or 'raise', got 'nan'"):
+        GeneticSelector(Narrow(), error_score="nan", **SMALL).fit(*two_clouds)
+    with pytest.warns(UserWarning, match="Narrow failed on"):
+        fitted = GeneticSelector(Narrow(), error_score=1.0, **SMALL).fit(*two_clouds)
+    assert fitted.best_score_ == 1.0
+
+
+def test_an_error_only_where_every_mask_fails(two_clouds):
+    with pytest.raises(ValueError, match=r"failed on all of \d+ masks.*'C' parameter"):
+        GeneticSelector(LogisticRegression(C=-1.0), engine="sklearn", **SMALL).fit(*two_clouds)
+
+
+def test_a_small_mask_that_failed_is_not_selected(two_clouds):
+    class Wide(GaussianNB):
+        def fit(self, X, y):
+            if X.shape[1] < 3:
+                raise ValueError("too narrow")
+            return super().fit(X, y)
+
+    with pytest.warns(UserWarning, match="too narrow"):
+        fitted = GeneticSelector(Wide(), alpha=0.1, engine="sklearn", **SMALL).fit(*two_clouds)
+    assert fitted.support_.sum() >= 3
+
+
+@pytest.mark.parametrize("n_searches", [1, 2])
+def test_a_summary_of_the_features(two_clouds, n_searches):
+    X, y = two_clouds
+    frame = pd.DataFrame(X).add_prefix("gene ")
+    selector = GeneticSelector(GaussianNB(), **(SMALL | {"n_searches": n_searches}))
+    table = selector.fit(frame, y).summary()
+    assert list(table)[:4] == ["name", "selected", "ranking", "votes"]
+    assert {"rank_f_classif", "rank_relieff"} <= set(table)
+    n_selected = int(selector.support_.sum())
+    assert table["selected"].tolist() == [True] * n_selected + [False] * (12 - n_selected)
+    assert table["ranking"].tolist() == [1] * n_selected + list(range(2, 14 - n_selected))
+    np.testing.assert_array_equal(selector.ranking_ == 1, selector.support_)
+    row = selector.pareto_front_.iloc[-1]
+    assert row["names"] == [f"gene {index}" for index in row["mask"]]
+
+
+def test_a_classifier_may_choose_columns_by_name(two_clouds):
+    X, y = two_clouds
+    frame = pd.DataFrame(X).add_prefix("g")
+    columns = make_column_transformer((StandardScaler(), make_column_selector("g")))
+    settings = SMALL | {"guide": "none"}
+    by_name = GeneticSelector(make_pipeline(columns, GaussianNB()), **settings).fit(frame, y)
+    plain = GeneticSelector(make_pipeline(StandardScaler(), GaussianNB()), **settings).fit(X, y)
+    np.testing.assert_array_equal(by_name.support_, plain.support_)
+
+
+def test_polars_out_where_polars_came_in(two_clouds):
+    polars = pytest.importorskip("polars")
+    X, y = two_clouds
+    frame = polars.DataFrame({f"g{index}": X[:, index] for index in range(12)})
+    selector = GeneticSelector(GaussianNB(), **SMALL).fit(frame, y)
+    kept = selector.transform(frame)
+    assert isinstance(kept, polars.DataFrame)
+    assert kept.columns == selector.get_feature_names_out().tolist()

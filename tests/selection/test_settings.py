@@ -153,3 +153,55 @@ def test_settings_that_were_removed_are_refused(name, value):
 
 def test_their_defaults_stand_in_earlier_results_and_are_passed_over():
     assert SearchConfig(fresh_folds=False, racing=None, feedback=None) == SearchConfig()
+
+
+ENTREZ = ["7157", "672", "207", "4", "0", "1956"]
+
+
+@pytest.mark.parametrize(
+    ("names", "given", "positions"),
+    [
+        (["sex", "age", "TP53"], ("TP53", "age"), (2, 1)),
+        (["sex", "age", "TP53"], (1, "TP53"), (1, 2)),
+        (ENTREZ, (207, "1956"), (2, 5)),  # a whole number that is a name is that name,
+        (ENTREZ, (4,), (3,)),  # also where it could be a position
+        (["TP53", "0", "age"], (0, 2), (1, 2)),
+        (["1", "2", "3"], (1, 3), (0, 2)),
+    ],
+)
+def test_features_by_name_get_positions(names, given, positions):
+    assert SearchSettings(pinned=given).on_names(names, owner="search").pinned == positions
+    assert SearchSettings(forbidden=given).on_names(names, owner="search").forbidden == positions
+
+
+@pytest.mark.parametrize(
+    ("names", "given", "message"),
+    [
+        (
+            ["TP53", "BRCA1"],
+            "TP35",
+            "in the columns of the dataset, got 'TP35'; did you mean 'TP53'?",
+        ),
+        (["TP53", "BRCA1"], "tp53", "did you mean 'TP53'?"),
+        (["TP53", "BRCA1"], "x", "got 'x'; they are 'TP53', 'BRCA1'."),
+        (ENTREZ, 2, "pinned must be in the columns of the dataset, got '2'"),
+        (ENTREZ, 208, "got '208'; did you mean '207'?"),
+    ],
+)
+def test_a_feature_that_is_not_there_is_refused_with_the_nearest(names, given, message):
+    with pytest.raises(InputError, match=f"^search: each of .*{re.escape(message)}"):
+        SearchSettings(pinned=(given,)).on_names(names, owner="search")
+
+
+def test_a_name_and_a_position_may_be_one_feature():
+    both = SearchSettings(pinned=("age",), forbidden=(1,))
+    both.check(owner="search")
+    with pytest.raises(InputError, match="pinned or forbidden, got both for 1"):
+        both.on_names(["sex", "age"], owner="search")
+
+
+@pytest.mark.parametrize("value", [True, 1.5, None, ["TP53"]])
+def test_a_feature_of_the_configuration_is_a_name_or_a_position(value):
+    assert SearchConfig(pinned=["TP53", 3]).settings().pinned == ("TP53", 3)
+    with pytest.raises(ValidationError, match="must be a feature's name"):
+        SearchConfig(pinned=[value])

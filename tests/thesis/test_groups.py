@@ -45,7 +45,7 @@ def test_honest_has_the_arms_of_the_paired_comparison(request_for):
     assert list(config.arms) == ["original", "augmented", "calibrated", "smote"]
     assert config.arms["augmented"].generator.parameters()["noise"] is False
     assert "noise" not in config.arms["calibrated"].generator.parameters()
-    assert {arm.amount for name, arm in config.arms.items() if name != "original"} == {100}
+    assert {arm.n_synthetic for name, arm in config.arms.items() if name != "original"} == {100}
     assert config.fitness.classifier_parameters()["random_state"] is None
 
 

@@ -148,8 +148,10 @@ def trial(rng):
     return TransductiveTrial(X[:30], y[:30], X[30:], y[30:], seed=1, generator_seed=2)
 
 
-def fold_of(trial, *, generator=VAE, amount=20, columns=None, **protocol):
-    arm = ArmConfig() if generator is None else ArmConfig(generator=generator, amount=amount)
+def fold_of(trial, *, generator=VAE, n_synthetic=20, columns=None, **protocol):
+    arm = ArmConfig()
+    if generator is not None:
+        arm = ArmConfig(generator=generator, n_synthetic=n_synthetic)
     columns = np.arange(5) if columns is None else columns
     run = SimpleNamespace(
         trial=trial, options=TrialOptions(), n_classes=2, preparation=Preprocessor(["standardize"])
@@ -229,7 +231,7 @@ CONFIG = {
         "original": {},
         "augmented": {
             "generator": {"kind": "vae", "hidden": [8], "latent": 2, "max_epochs": 5},
-            "amount": 40,
+            "n_synthetic": 40,
         },
     },
     "fitness": {
@@ -362,3 +364,20 @@ def test_settings_that_do_nothing_are_refused(tmp_path, capsys):
     assert run(tmp_path, config) == 2
     assert "search.confirm has no effect with protocol as-run; remove it" in capsys.readouterr().err
     np.testing.assert_array_equal(list((tmp_path / "results").glob("*")), [])
+
+
+def test_generated_rows_are_not_kept_to_the_kinds_of_columns():
+    rng, y = np.random.default_rng(0), np.arange(40) % 2
+    X = rng.poisson(1.0, size=(40, 12)).astype(float)
+    trial = TransductiveTrial(X[:30], y[:30], X[30:], y[30:], 0, 1)
+    run = SimpleNamespace(
+        trial=trial, options=TrialOptions(), n_classes=2, preparation=Preprocessor([])
+    )
+    protocol = make_protocol(ProtocolConfig(kind="as-described"))
+    for kind in ("jitter", "class_gaussian"):
+        arm = ArmConfig.model_validate({"generator": {"kind": kind}, "amount": 50})
+        fold = protocol.fold(run, arm, np.arange(12))
+        new = fold.X_fit[fold.n_real :]
+        assert len(new) == 50
+        assert new.min() < 0.0
+        assert (new != np.rint(new)).mean() > 0.9

@@ -1,16 +1,20 @@
 """The command that holds all others: its options, its exit codes, and how errors are said."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from vaega import __version__
+from vaega.cli.process import ending_signals, outliving_readers
 from vaega.core.errors import InputError
 from vaega.core.tables import TextTable
+from vaega.core.threads import plain_warnings
 
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 # A group of commands by itself; older versions of click print its help on their own.
@@ -56,6 +60,8 @@ class Group(click.Group):
             return super().invoke(context)
         except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
             raise
+        except BrokenPipeError:  # nobody reads on
+            return DONE
         except Exception as error:
             if context.meta.get("vaega.debug"):
                 raise
@@ -95,18 +101,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 some runs failed or were left by a budget, 2 bad input, 130 interrupted.
+        0 done, 1 some runs failed or were left by a budget, 2 bad input, 130 interrupted; 128 and
+        its number for a signal that asked the process to end: 143 (SIGTERM), 129 (SIGHUP).
     """
+    with outliving_readers(), ending_signals() as signals:
+        code = _run(arguments)
+        return 128 + signals[0] if signals and code != DONE else code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
-        answer = vaega.main(args=arguments, prog_name="vaega", standalone_mode=False)
+        with plain_warnings():
+            answer = vaega.main(args=arguments, prog_name="vaega", standalone_mode=False)
     except Unexpected as error:
-        click.echo(f"vaega: {_printable(error.format_message())}", err=True)
+        click.echo(f"vaega: {printable(error.format_message())}", err=True)
         return SOME_FAILED
     except _HELP_WANTED as error:
         click.echo(error.format_message(), err=True)
         return BAD_INPUT
     except click.ClickException as error:
-        click.echo(f"vaega: {_printable(error.format_message())}", err=True)
+        click.echo(f"vaega: {printable(error.format_message())}", err=True)
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt) as error:
         go_on = getattr(error, "go_on", None)
@@ -116,7 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return answer if isinstance(answer, int) else DONE
 
 
-def _printable(message: str) -> str:
+def printable(message: str) -> str:
+    """Return a message without letters that would command the terminal."""
     # What a file or an argument holds is quoted; it must not command the terminal.
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
@@ -148,6 +163,44 @@ def folder_option(name: str, help_text: str, default: str | None = None) -> Any:
     return click.option(name, type=folder, default=default, show_default=given, help=help_text)
 
 
+_READING_OPTIONS = (
+    click.option("--target", metavar="COLUMN", help="Column with the classes."),
+    click.option("--groups", metavar="COLUMN", help="Column of rows that belong together."),
+    choice_option("--categorical", ["error", "one_hot", "drop"], "What to do with text columns."),
+    choice_option(
+        "--below-limit", ["error", "missing", "half"], 'What becomes of "<0.01" and "n.d.".'
+    ),
+    click.option("--ignore", multiple=True, metavar="COLUMN", help="Column to leave out."),
+    click.option("--labels", metavar="FILE", help="File with the classes; samples match by name."),
+    click.option("--label-column", metavar="COLUMN", help="Its column with the classes."),
+    click.option("--id", "sample", metavar="COLUMN", help="Its column with the sample names."),
+    click.option("--transpose", is_flag=True, default=None, help="Its rows are genes."),
+    click.option("--sheet", metavar="NAME", help="Sheet of a workbook."),
+)
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def with_reading_options(command: Decorated) -> Decorated:
+    """Add the options that say what a table holds; `split_reading` takes their values."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_READING_OPTIONS), command)
+
+
+def split_reading(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what was said of a table as keys of a section ``dataset``, and the other options."""
+    names = ("target", "groups", "categorical", "below_limit", "ignore", "transpose", "sheet")
+    keys = {name: options[name] for name in names}
+    keys["ignore"] = list(keys["ignore"])
+    labels = {"file": options["labels"], "column": options["label_column"], "id": options["sample"]}
+    labels = {key: value for key, value in labels.items() if value is not None}
+    if labels and "file" not in labels:
+        option = "--label-column" if "column" in labels else "--id"
+        raise InputError(f"{option}: names a column of the file of --labels, which is not given.")
+    keys["labels"] = labels
+    others = {*names, "labels", "label_column", "sample"}
+    said = {key: value for key, value in keys.items() if value not in (None, [], {}, "error")}
+    return said, {key: value for key, value in options.items() if key not in others}
+
+
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 SET = click.option(
@@ -162,18 +215,50 @@ JSON = click.option(
 DEVICE = choice_option("--device", ["auto", "cpu", "cuda"], "Where autoencoders are trained.")
 
 
+def print_notes(notes: Iterable[str]) -> None:
+    """Print notes on a dataset, each in lines of 80 columns at most."""
+    from vaega.data._dataset import write_note
+
+    for note in notes:
+        click.echo(write_note(note))
+
+
 def print_table(table: TextTable) -> None:
-    """Print a table, as wide as the terminal."""
+    """Print a table, with the columns for which the terminal is wide enough."""
     from rich.console import Console
 
-    from vaega.report._results import terminal
+    from vaega.report._results import fitting, terminal
 
-    Console().print(terminal(table))
+    console = Console()
+    shown, left_out = fitting(table, console.width)
+    console.print(terminal(shown))
+    if left_out:
+        click.echo(f"No room in {console.width} columns for: {', '.join(left_out)}.")
 
 
 def print_progress(line: str) -> None:
     """Print a line beside the results: to stderr."""
     click.echo(line, err=True)
+
+
+def read_config(file: Path, overrides: Sequence[str]) -> tuple[Path, Any]:
+    """Return the file of a configuration, perhaps one that vaega brings, and what it says."""
+    from vaega.experiments.config import load_config
+    from vaega.experiments.shipped import find_config
+
+    file = find_config(file)
+    return file, load_config(file, overrides)
+
+
+@contextmanager
+def spinning(what: str) -> Iterator[None]:
+    """Show in a terminal that the block is at work: imports alone take seconds."""
+    from rich.console import Console
+
+    from vaega.core.progress import spinning
+
+    with spinning(Console(stderr=True), what):
+        yield
 
 
 def check_jobs(jobs: int) -> None:

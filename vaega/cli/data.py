@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from vaega.cli.app import JSON, Group, choice_option, vaega
+from vaega.cli.app import JSON, Group, split_reading, vaega, with_reading_options
+from vaega.cli.reading import reading_bar
 
 
 @vaega.group(cls=Group, invoke_without_command=True)
@@ -35,23 +36,21 @@ def datasets(context: click.Context, as_json: bool) -> None:
 
 @datasets.command()
 @click.argument("source")
-@click.option("--target", help="Column of the labels, for a table.")
-@click.option("--groups", help="Column of rows that belong together, for a table.")
-@choice_option(
-    "--categorical", ["error", "one_hot", "drop"], "What to do with text columns of a table."
-)
-@click.option("--ignore", multiple=True, metavar="COLUMN", help="Column to leave out, for a table.")
+@with_reading_options
 @JSON
-def show(source: str, as_json: bool, **columns: Any) -> None:
+def show(source: str, as_json: bool, **options: Any) -> None:
     r"""Print the card of a dataset.
 
     \b
     vaega datasets show sklearn:wine
     vaega datasets show patients.csv --target diagnosis --categorical one_hot --ignore id
+    vaega datasets show genes.csv --labels clinical.csv --target response
     """
     from vaega.data._sources import load_dataset
 
-    dataset = load_dataset(source, **columns)
+    keys, _ = split_reading(options)
+    with reading_bar(source) as progress:
+        dataset = load_dataset(source, **keys, progress=progress)
     click.echo(json.dumps(_as_record(dataset), indent=2) if as_json else dataset.card())
 
 

@@ -1,12 +1,12 @@
-"""Experiments: ``vaega run``, ``resume``, ``status``, ``clean``, ``check`` and ``baselines``."""
+"""Experiments: ``vaega run``, ``resume``, ``status``, ``clean`` and ``baselines``."""
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import reduce
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -19,15 +19,22 @@ from vaega.cli.app import (
     JSON,
     SET,
     SOME_FAILED,
+    Decorated,
     InterruptedCommand,
     check_jobs,
     choice_option,
     folder_option,
+    print_notes,
     print_progress,
     print_table,
+    read_config,
+    spinning,
+    split_reading,
     this_command,
     vaega,
+    with_reading_options,
 )
+from vaega.cli.reading import reading_bar
 from vaega.cli.report import print_record
 from vaega.core.errors import InputError
 from vaega.core.tables import TextTable
@@ -62,7 +69,6 @@ _OPTIONS = (
     ),
     DEVICE,
 )
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def with_execution_options(command: Decorated) -> Decorated:
@@ -114,13 +120,14 @@ def run(
     vaega run configs/madelon.yaml --jobs -1 --max-hours 8
     vaega run configs/madelon.yaml --backend dask --scheduler tcp://head:8786
     """
-    from vaega.core.files import path_inside
-    from vaega.experiments.config import load_config
-    from vaega.experiments.store import Origin
+    with spinning(f"reading {file.name}"):
+        from vaega.core.files import path_inside
+        from vaega.experiments.store import Origin
 
-    execution = execution_options(**options)
-    config = load_config(file, overrides)
-    dataset = config.dataset.load(beside=file.parent)
+        execution = execution_options(**options)
+        file, config = read_config(file, overrides)
+    with reading_bar(config.dataset.source) as progress:
+        dataset = config.dataset.load(beside=file.parent, progress=progress)
     origin = Origin(file.parent, Path.cwd(), this_command())
     folder = path_inside(results, config.name)
     return _run_and_show(folder, config, dataset, execution, origin, as_json=as_json)
@@ -137,12 +144,13 @@ def resume(folder: Path, as_json: bool, **options: Any) -> int:
     vaega resume results/madelon --jobs 2
     vaega resume results/madelon --max-evaluations 100000
     """
-    from vaega.experiments.runs import plan_runs
-    from vaega.experiments.store import read_plan
+    with spinning(f"reading {folder}"):
+        from vaega.experiments.runs import plan_runs
+        from vaega.experiments.store import read_plan
 
-    execution = execution_options(**options)
-    plan = read_plan(folder)
-    dataset = plan.load_dataset()
+        execution = execution_options(**options)
+        plan = read_plan(folder)
+        dataset = plan.load_dataset()
     plan.check_runs([run.id for run in plan_runs(plan.config, dataset)])
     return _run_and_show(folder, plan.config, dataset, execution, plan.origin, as_json=as_json)
 
@@ -166,14 +174,15 @@ def _complete(folder: Path, config: Any, dataset: Any, execution: Any, origin: A
     """Run what is not finished, under the eyes of an observer; return the summary."""
     from rich.console import Console
 
-    from vaega.experiments.monitor import make_observer, measure_run, plain_warnings
-    from vaega.experiments.run import complete_runs
-    from vaega.experiments.runs import plan_runs
-    from vaega.experiments.store import is_planned
+    with spinning(f"preparing {config.name}"):
+        from vaega.experiments.monitor import make_observer, measure_run
+        from vaega.experiments.run import complete_runs
+        from vaega.experiments.runs import plan_runs
+        from vaega.experiments.store import is_planned
 
-    length = measure_run(config, dataset)
+        length = measure_run(config, dataset)
     try:
-        with plain_warnings(), make_observer(Console(stderr=True), length=length) as observer:
+        with make_observer(Console(stderr=True), length=length) as observer:
             _, summary = complete_runs(
                 folder, config, dataset, options=execution, observer=observer, origin=origin
             )
@@ -196,6 +205,7 @@ def _print_summary(folder: Path, config: Any, dataset: Any, summary: Any) -> Non
 
     title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
     print_table(summary_table(summary, title=title))
+    print_notes(dataset.notes)
     results = read_results(folder)
     click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
     for sentence in notes_of_summary(results):
@@ -300,31 +310,6 @@ def _removal(what: str, folders: Sequence[Path], n_bytes: int) -> str:
 
 
 @vaega.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
-@SET
-@JSON
-def check(files: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool) -> None:
-    r"""Check configuration files without running anything.
-
-    \b
-    vaega check configs/*.yaml
-    vaega check configs/madelon.yaml --json
-    """
-    from vaega.experiments.config import load_config
-
-    records = []
-    for file in files:
-        config = load_config(file, overrides)
-        arms, seeds, source = list(config.arms), config.seed_list(), config.dataset.source
-        named = {"file": str(file), "name": config.name, "dataset": source}
-        records.append({**named, "arms": arms, "seeds": list(seeds)})
-        if not as_json:
-            click.echo(f"{file}: valid, {len(arms)} arms x {len(seeds)} seeds on {source}")
-    if as_json:
-        click.echo(json.dumps(records, indent=2))
-
-
-@vaega.command()
 @click.option(
     "--dataset",
     "sources",
@@ -332,6 +317,7 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool) ->
     metavar="SOURCE",
     help="A dataset; all that are here and scikit-learn's, if not given.",
 )
+@with_reading_options
 @click.option(
     "--models", multiple=True, metavar="NAME,...", help="Some of the 18 models; all, if not given."
 )
@@ -360,13 +346,19 @@ def baselines(sources: tuple[str, ...], out: Path, jobs: int, **options: Any) ->
     \b
     vaega baselines --dataset sklearn:wine --models knn,svc
     vaega baselines --dataset leukemia --split pooled --seeds 5 --jobs 2
+    vaega baselines --dataset cohort.csv --target response --ignore id --categorical one_hot
     """
     from vaega.experiments.baselines import complete_baselines, loadable_sources
 
+    reading, options = split_reading(options)
+    if reading and not sources:
+        option = next(iter(reading))
+        raise InputError(f"--{option}: says how a table is read; name it with --dataset.")
     plan = _baseline_plan(jobs=jobs, **options)
+    sources = sources or tuple(loadable_sources())
     try:
         tasks, unloaded = complete_baselines(
-            list(sources) or loadable_sources(), folder=out, tell=print_progress, **plan
+            sources, folder=out, reading=reading, tell=print_progress, **plan
         )
     except KeyboardInterrupt as error:
         raise InterruptedCommand(this_command()) from error

@@ -19,9 +19,11 @@ from vaega.cli.app import (
     folder_option,
     print_progress,
     print_table,
+    read_config,
     this_command,
     vaega,
 )
+from vaega.cli.reading import reading_bar
 from vaega.core.tables import TextTable
 
 _FOLDER = folder_option("--folder", "Another folder than $VAEGA_CACHE, or the user's own.")
@@ -149,11 +151,11 @@ def quality(
     vaega quality configs/leukemia.yaml --arm augmented --json
     """
     from vaega.core.files import path_inside
-    from vaega.experiments.config import load_config
     from vaega.report._quality import measure_arms, write_quality
 
-    config = load_config(file, overrides)
-    dataset = config.dataset.load(beside=file.parent)
+    file, config = read_config(file, overrides)
+    with reading_bar(config.dataset.source) as progress:
+        dataset = config.dataset.load(beside=file.parent, progress=progress)
     folder = path_inside(Path("results"), config.name) / "quality" if out is None else out
     measured = measure_arms(
         config,
@@ -222,14 +224,15 @@ def tune(
     vaega tune configs/madelon.yaml --objective score --sampler grid --out tuned.yaml
     """
     from vaega.core.files import path_inside
-    from vaega.experiments.config import load_config
     from vaega.experiments.tuning import Study
 
     check_jobs(jobs)
     given = {key: value for key, value in options.items() if value is not None}
     tuned = [f"tune.{key}={json.dumps(value)}" for key, value in given.items()]
-    config = load_config(file, [*overrides, *tuned])
-    dataset, folder = config.dataset.load(beside=file.parent), path_inside(results, config.name)
+    file, config = read_config(file, [*overrides, *tuned])
+    with reading_bar(config.dataset.source) as progress:
+        dataset = config.dataset.load(beside=file.parent, progress=progress)
+    folder = path_inside(results, config.name)
     study = Study(config, dataset, folder / "tune", device=device, n_jobs=jobs)
     try:
         result = study.run(_say_trial)

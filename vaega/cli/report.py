@@ -11,10 +11,12 @@ from vaega.cli.app import (
     JSON,
     choice_option,
     folder_option,
+    print_notes,
     print_table,
     this_command,
     vaega,
 )
+from vaega.core.errors import InputError
 
 FORMAT = choice_option(
     "--format",
@@ -79,6 +81,7 @@ def _print_summary(results: Any, kind: str) -> None:
         click.echo(summary_text(results, kind), nl=False)
         return
     print_table(summary_table(results.summary, title=str(results.config["name"])))
+    print_notes(results.notes)
     for sentence in notes_of_summary(results):
         click.echo(sentence)
     print_effects(results.effects)
@@ -119,7 +122,12 @@ def compare(
     from vaega.report._comparison import compare_experiments, comparison_text
     from vaega.report._export import write_comparison
 
-    comparison = compare_experiments(folders, **options)
+    try:
+        comparison = compare_experiments(folders, **options)
+    except InputError as error:
+        if error.key not in options:
+            raise
+        raise InputError.of("compare", f"--{error.key}", error.rule, error.value) from error
     if as_json:
         record = comparison.table.to_json(orient="records", indent=2, double_precision=15)
         click.echo(record)

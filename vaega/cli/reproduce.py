@@ -73,7 +73,6 @@ def thesis(
     vaega reproduce thesis --scale smoke --out /tmp/thesis
     vaega reproduce thesis --table 4 --dataset leukemia --protocol as-run --scale full
     """
-    from vaega.experiments.monitor import plain_warnings
     from vaega.thesis.groups import forget_runs
     from vaega.thesis.page import write_index
     from vaega.thesis.reproduction import Request, everything
@@ -88,9 +87,8 @@ def thesis(
     if not tables and not figures:
         tables, figures, request = everything(request)
     try:
-        with plain_warnings():
-            missing = [_show_table(name, request, command) for name in tables]
-            missing += [_show_figure(name, request, command) for name in figures]
+        missing = [_show_table(name, request, command) for name in tables]
+        missing += [_show_figure(name, request, command) for name in figures]
     except KeyboardInterrupt as error:
         raise InterruptedCommand(command) from error
     print_progress(f"written  {write_index(request.out)}")

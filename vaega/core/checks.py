@@ -1,6 +1,7 @@
 """Checks of single values; each raises one sentence: the owner, the rule and the value."""
 
-from collections.abc import Collection
+import difflib
+from collections.abc import Collection, Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -53,6 +54,17 @@ def check_choice(value: Any, name: str, choices: Collection[str], *, owner: str)
         sentence = f"{owner}: {name} {rule}; got {value!r}."
         raise InputError(sentence, owner=owner, key=name, rule=rule, value=value)
     return value
+
+
+def did_you_mean(given: Any, known: Iterable[str]) -> str:
+    """Return the end of a message that names what was meant, whatever its case; empty if unclear.
+
+    >>> did_you_mean("tp35", ["BRCA1", "TP53"])
+    "; did you mean 'TP53'?"
+    """
+    by_letters = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(str(given).lower(), by_letters, n=1)
+    return f"; did you mean {by_letters[close[0]]!r}?" if close else ""
 
 
 def _is_real(value: Any) -> bool:

@@ -51,7 +51,12 @@ class DataError(InputError):
 
 
 class ConfigError(InputError):
-    """A configuration file or a ``--set`` override breaks the schema."""
+    """A configuration file or a ``--set`` override breaks the schema.
+
+    `faults` are the sentences on all that is wrong, where the message is that on the first.
+    """
+
+    faults: tuple[str, ...] = ()
 
 
 class ResultsError(InputError):

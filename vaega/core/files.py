@@ -40,6 +40,12 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
+def check_absent(path: Path, *, force: bool = False) -> None:
+    """Refuse to write over a file that is there, unless told to."""
+    if path.exists() and not force:
+        raise ResultsError(f"{path}: is there already; --force replaces it.")
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON, whole or not at all; see `write_bytes`."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")

@@ -8,8 +8,6 @@ nearest centroids 0.4.
 """
 
 import math
-import multiprocessing
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -20,27 +18,29 @@ from numba import njit, types
 from numba.core import cgutils, event
 from numba.extending import intrinsic
 
+from vaega.core.compilation import ANNOUNCEMENT
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class _Announcement(event.Listener):
-    """Says once a process that kernels are compiled: a first call may take seconds for it."""
-
-    def __init__(self) -> None:
-        self.said = multiprocessing.parent_process() is not None  # workers leave it to the parent
+class _Compilations(event.Listener):
+    """Says of our kernels, and of nobody else's, when they are compiled."""
 
     def on_start(self, event: Any) -> None:
-        function = getattr(event.data.get("dispatcher"), "py_func", None)
-        if not self.said and getattr(function, "__module__", "").startswith("vaega."):
-            self.said = True
-            print("vaega: compiling kernels, once on this machine", file=sys.stderr, flush=True)
+        if _is_ours(event):
+            ANNOUNCEMENT.begin()
 
     def on_end(self, event: Any) -> None:
-        """Say nothing."""
+        if _is_ours(event):
+            ANNOUNCEMENT.end()
 
 
-ANNOUNCEMENT = _Announcement()
-event.register("numba:compile", ANNOUNCEMENT)  # kernels that are cached are not compiled
+def _is_ours(event: Any) -> bool:
+    function = getattr(event.data.get("dispatcher"), "py_func", None)
+    return getattr(function, "__module__", "").startswith("vaega.")
+
+
+event.register("numba:compile", _Compilations())  # kernels that are cached are not compiled
 
 
 def kernel(function: Function) -> Function:

@@ -124,6 +124,11 @@ def takes_argument(function: Any, name: str) -> bool:
     )
 
 
+def names_argument(function: Any, name: str) -> bool:
+    """Return whether the signature of a callable has a parameter of a name."""
+    return name in (_parameters(function) or ())
+
+
 def _parameters(function: Any) -> Mapping[str, inspect.Parameter] | None:
     try:
         return inspect.signature(function).parameters

@@ -144,3 +144,20 @@ def _recording() -> Iterator[None]:
 
 
 _RECORDING = SharedContext(_recording)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    r"""Show warnings meant for people as one sentence, without the line of code that gave them."""
+    before = warnings.formatwarning
+
+    def format_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> str:
+        if issubclass(category, (UserWarning, FutureWarning)):
+            return f"vaega: {message}\n"
+        return before(message, category, *where, **more)
+
+    warnings.formatwarning = format_warning
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before

@@ -1,7 +1,7 @@
 """The dataset: rows, labels as class codes, names, an official test part; and its card as text."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Number, Real
@@ -11,6 +11,7 @@ import numpy as np
 
 from vaega.core.errors import DataError
 from vaega.core.files import fingerprint
+from vaega.data._leakage import leakage_notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class Dataset:
     origin, licence : str
         Where the data comes from and its licence.
     notes : tuple of str
-        What loading changed; shown on the card.
+        What loading changed, and what may leak or is no measurement; on card and report.
 
     Raises
     ------
@@ -153,7 +154,7 @@ class Dataset:
         matrix = _matrix(X, "X", owner=owner)
         codes, class_names = encode_labels(y, owner=owner)
         names, renamed = _feature_names(feature_names, matrix.shape[1])
-        return cls(
+        dataset = cls(
             name=name,
             X=matrix,
             y=codes,
@@ -167,8 +168,13 @@ class Dataset:
             groups=None if groups is None else _group_codes(groups, owner=owner),
             origin=origin,
             licence=licence,
-            notes=(*notes, *_rename_note(renamed)),
+            notes=(*notes, *_full_note(X), *_rename_note(renamed), *_alike_notes(class_names)),
         )
+        return replace(dataset, notes=(*dataset.notes, *dataset._leakage_notes()))
+
+    def _leakage_notes(self) -> tuple[str, ...]:
+        names, X_test = self.feature_names, self.X_test
+        return leakage_notes(self.X, self.y, names, groups=self.groups, X_test=X_test)
 
     @property
     def n_rows(self) -> int:
@@ -232,6 +238,52 @@ class Dataset:
             notes=(*self.notes, "Training rows and official test rows are pooled."),
         )
 
+    def without(self, names: Collection[str]) -> "Dataset":
+        """Return the dataset without some of its features.
+
+        Parameters
+        ----------
+        names : collection of str
+            Of the features.
+
+        Returns
+        -------
+        Dataset
+            With notes on the features that stay.
+
+        Raises
+        ------
+        DataError
+            When a name is none of a feature, or no feature stays.
+
+        Examples
+        --------
+        >>> dataset = Dataset.from_arrays([[1, 7], [2, 8]], [0, 1], feature_names=["id", "age"])
+        >>> dataset.without(["id"]).feature_names
+        ('age',)
+        """
+        if not names:
+            return self
+        absent = [name for name in names if name not in self.feature_names]
+        if absent:
+            raise DataError(
+                f"dataset {self.name!r}: ignore must name features, but {absent[0]!r} is none; "
+                f"the features are {quoted(self.feature_names)}."
+            )
+        kept = np.array([name not in names for name in self.feature_names])
+        if not kept.any():
+            raise DataError(f"dataset {self.name!r}: ignore leaves no feature.")
+        said = self._leakage_notes()
+        fewer = replace(
+            self,
+            X=self.X[:, kept],
+            X_test=None if self.X_test is None else self.X_test[:, kept],
+            feature_names=tuple(np.array(self.feature_names, dtype=object)[kept]),
+            relevant=None if self.relevant is None else self.relevant[kept],
+            notes=tuple(note for note in self.notes if note not in said),
+        )
+        return replace(fewer, notes=(*fewer.notes, *fewer._leakage_notes()))
+
     def card(self) -> str:
         """Return what is to be known about the data as plain text of several lines.
 
@@ -258,6 +310,27 @@ def _rename_note(renamed: tuple[str, ...]) -> tuple[str, ...]:
         return ()
     names = "name was" if len(renamed) == 1 else "names were"
     return (f"{len(renamed)} duplicate feature {names} made unique ({quoted(renamed)}).",)
+
+
+def _full_note(X: Any) -> tuple[str, ...]:
+    if not hasattr(X, "toarray"):
+        return ()
+    n_cells = X.shape[0] * X.shape[1]
+    share = X.nnz / max(1, n_cells)
+    size = f"{8e-6 * n_cells:.3g} MB"
+    return (f"The sparse matrix is held in full, {size}; {share:.2g} of its cells are not zero.",)
+
+
+def _alike_notes(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Name classes that a person would read as one."""
+    alike: dict[str, list[str]] = {}
+    for name in class_names:
+        alike.setdefault("".join(name.casefold().split()), []).append(name)
+    return tuple(
+        f"Classes {quoted(names)} differ in case or space alone: are they one?"
+        for names in alike.values()
+        if len(names) > 1
+    )
 
 
 def _feature_names(
@@ -402,8 +475,13 @@ def write_card(dataset: Dataset) -> str:
     lines = [dataset.name]
     lines += [f"  {key:<12} {value}" for key, value in _facts(dataset)]
     for note in dataset.notes:
-        lines.append(textwrap.fill(note, 98, initial_indent="  note: ", subsequent_indent="    "))
+        lines.append(textwrap.indent(write_note(note), "  "))
     return "\n".join(lines)
+
+
+def write_note(note: str) -> str:
+    """Return a note as lines for a terminal of 80 columns."""
+    return textwrap.fill(f"note: {note}", 78, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _facts(dataset: Dataset) -> list[tuple[str, str]]:

@@ -11,8 +11,9 @@ import numpy as np
 
 from vaega.core.errors import DataError, ResultsError, one_line
 from vaega.core.files import cache_folder, fingerprint, read_json, write_json
+from vaega.data._columns import column_numbers
 from vaega.data._dataset import Dataset, quoted
-from vaega.data._tables import Table, column_numbers, dataset_from_table
+from vaega.data._tables import Table, dataset_from_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,7 @@ def load_openml(
     target: str | None = None,
     groups: str | None = None,
     categorical: str = "error",
+    below_limit: str = "error",
     ignore: Sequence[str] = (),
     name: str | None = None,
     expected_name: str | None = None,
@@ -47,6 +49,7 @@ def load_openml(
         target=target,
         groups=groups,
         categorical=categorical,
+        below_limit=below_limit,
         ignore=ignore,
         name=name or about["name"],
         origin=f"OpenML {about['id']}, {about['name']} version {about['version']}, {bunch.url}",

@@ -9,6 +9,7 @@ import numpy as np
 from vaega.core.checks import check_count
 from vaega.core.errors import DataError, InputError
 from vaega.core.randomness import derive_rng, derive_seed
+from vaega.data._dataset import is_missing
 
 _N_GROUP_DRAWS = 50
 
@@ -167,6 +168,63 @@ def kfold_splits(
     ]
 
 
+def leave_one_out_splits(
+    y: Any,
+    *,
+    groups: Any = None,
+    class_names: Sequence[str] | None = None,
+    owner: str = "leave-one-out",
+) -> list[Split]:
+    """Test each row, or each group of rows, alone.
+
+    Parameters
+    ----------
+    y, groups, class_names, owner
+        Those of `holdout_split`.
+
+    Returns
+    -------
+    list of Split
+        One a row, or a group in sorted order; nothing of it is random.
+
+    Raises
+    ------
+    DataError
+        When a class has one row only, or one group only.
+
+    Examples
+    --------
+    >>> [split.test.tolist() for split in leave_one_out_splits([0, 0, 1, 1], groups=[5, 7, 5, 7])]
+    [[0, 2], [1, 3]]
+    """
+    rows = _Rows(y, groups, class_names, owner=owner)
+    rows.check_class_sizes(2, "leaving one out", "")
+    left_out = np.arange(len(rows.codes)) if rows.groups is None else rows.groups
+    return [
+        Split(np.flatnonzero(left_out != part), np.flatnonzero(left_out == part))
+        for part in range(int(left_out.max()) + 1)
+    ]
+
+
+def encode_groups(groups: Any, n_rows: int, *, owner: str) -> np.ndarray:
+    """Return the code of each row's group, (n_rows,), from 0; a missing label is an error."""
+    values = np.asarray(groups)
+    if values.shape != (n_rows,):
+        raise DataError(
+            f"{owner}: groups must have one value for each of the {n_rows} rows, "
+            f"got shape {values.shape}."
+        )
+    missing = np.flatnonzero([is_missing(value) for value in values.tolist()])
+    if missing.size:
+        raise DataError(
+            f"{owner}: groups must have a value for every row, got "
+            f"{values.tolist()[missing[0]]!r} in row {missing[0]} ({missing.size} of {n_rows} rows "
+            "have none); leave such a row out, or give it a group of its own."
+        )
+    plain = values.astype(str) if values.dtype.hasobject else values
+    return np.asarray(np.unique(plain, return_inverse=True)[1])
+
+
 class _Rows:
     """The classes and groups of the rows to split, checked."""
 
@@ -183,16 +241,7 @@ class _Rows:
         values, self.codes = np.unique(labels, return_inverse=True)
         self.names = [str(v) if class_names is None else class_names[int(v)] for v in values]
         self.counts = np.bincount(self.codes)
-        self.groups = None if groups is None else self._group_codes(groups)
-
-    def _group_codes(self, groups: Any) -> np.ndarray:
-        values = np.asarray(groups)
-        if values.shape != self.codes.shape:
-            raise DataError(
-                f"{self.owner}: groups must have one value for each of the {len(self.codes)} "
-                f"rows, got shape {values.shape}."
-            )
-        return np.asarray(np.unique(values, return_inverse=True)[1])
+        self.groups = None if groups is None else encode_groups(groups, len(labels), owner=owner)
 
     def check_class_sizes(self, minimum: int, what: str, remedy: str) -> None:
         small = int(np.argmin(self.counts))

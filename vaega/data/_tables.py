@@ -1,129 +1,28 @@
-"""Tables: named columns as a file holds them, their numbers, and the dataset they make."""
+"""Tables: named columns as a file holds them, and the dataset that they make."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vaega.core.checks import check_choice
 from vaega.core.errors import DataError
+from vaega.data._columns import (
+    MISSING,
+    Progress,
+    as_cells,
+    cell_text,
+    column_numbers,
+    present_texts,
+    silent,
+)
 from vaega.data._dataset import Dataset, is_missing, quoted
+from vaega.data._features import BELOW_LIMIT, CATEGORICAL, numeric_features
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-CATEGORICAL = ("error", "one_hot", "drop")
-MAX_VALUES = 50
-_FEW = 0.1  # share of cells
-_MISSING_TEXTS = ("", "?", "na", "n/a", "nan", "null")
-
-
-def numeric_features(
-    frame: "pd.DataFrame",
-    names: Sequence[str],
-    positions: Sequence[int],
-    *,
-    categorical: str,
-    owner: str,
-) -> tuple[np.ndarray, list[str], tuple[str, ...]]:
-    """Turn columns into numbers."""
-    numbers = {i: column_numbers(frame.iloc[:, i]) for i in positions}
-    texts = [i for i in positions if numbers[i] is None]
-    if texts and categorical == "error":
-        raise DataError(
-            f"{owner}: feature columns must be numeric, got text in {len(texts)} of "
-            f"{len(positions)} ({quoted(names[i] for i in texts)}); set categorical to one_hot or "
-            f"drop to take or leave them{_nearly(frame, names, texts)}."
-        )
-    if texts and categorical == "drop":
-        positions = [i for i in positions if numbers[i] is not None]
-    if not positions:
-        raise DataError(f"{owner}: at least one numeric feature is needed, got text columns only.")
-    blocks, feature_names = [], []
-    for i in positions:
-        column = numbers[i]
-        if column is None:
-            block, block_names = _one_hot(frame.iloc[:, i], names[i], owner=owner)
-        else:
-            block, block_names = column[:, None], [names[i]]
-        blocks.append(block)
-        feature_names += block_names
-    return np.hstack(blocks), feature_names, _notes(frame, names, texts, categorical)
-
-
-def column_numbers(column: "pd.Series") -> np.ndarray | None:
-    """Return a column as numbers when every cell is a number, a boolean or missing."""
-    import pandas as pd
-
-    if pd.api.types.is_complex_dtype(column.dtype):
-        return None
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    texts = _texts(column)
-    present = texts[texts.notna()]
-    if present.str.lower().isin(["true", "false"]).all() and len(present):
-        return _parse(texts.str.lower().map({"true": "1", "false": "0"}))
-    return _parse(texts)
-
-
-def _parse(texts: "pd.Series") -> np.ndarray | None:
-    import pandas as pd
-
-    try:
-        return pd.to_numeric(texts).to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError):
-        return None
-
-
-def _texts(column: "pd.Series") -> "pd.Series":
-    texts = column.astype(object)
-    texts = texts.where(texts.isna(), texts.astype(str).str.strip())
-    return texts.mask(texts.astype(str).str.lower().isin(_MISSING_TEXTS)).astype(object)
-
-
-def _one_hot(column: "pd.Series", name: str, *, owner: str) -> tuple[np.ndarray, list[str]]:
-    texts = _texts(column)
-    values = sorted(set(texts.dropna()))
-    if len(values) > MAX_VALUES:
-        raise DataError(
-            f"{owner}: one_hot takes columns with at most {MAX_VALUES} different values, got "
-            f"{len(values)} in {name!r}; name that column in ignore or set categorical to drop"
-            f"{_nearly(column.to_frame(), [name], [0])}."
-        )
-    cells = texts.to_numpy()
-    block = np.stack([cells == value for value in values], axis=1).astype(np.float64)
-    return block, [f"{name}={value}" for value in values]
-
-
-def _nearly(frame: "pd.DataFrame", names: Sequence[str], texts: Sequence[int]) -> str:
-    # One "unknown" among two hundred ages makes the column text, which nobody expects.
-    import pandas as pd
-
-    hints = ""
-    for i in texts:
-        cells = _texts(frame.iloc[:, i]).dropna()
-        odd = cells[pd.to_numeric(cells, errors="coerce").isna()]
-        if 0 < len(odd) <= _FEW * len(cells):
-            others = quoted(dict.fromkeys(odd), limit=3)
-            hints += f"; {names[i]!r} has numbers but for {others} (empty cells are missing values)"
-    return hints
-
-
-def _notes(
-    frame: "pd.DataFrame", names: Sequence[str], texts: Sequence[int], categorical: str
-) -> tuple[str, ...]:
-    if not texts:
-        return ()
-    listed = quoted(names[i] for i in texts)
-    columns = "1 text column" if len(texts) == 1 else f"{len(texts)} text columns"
-    if categorical == "drop":
-        return (f"{columns} dropped ({listed}){_nearly(frame, names, texts)}.",)
-    n_missing = sum(int(_texts(frame.iloc[:, i]).isna().sum()) for i in texts)
-    blank = f"; {n_missing} missing cells are all-zero rows there" if n_missing else ""
-    return (f"{columns} spread into 0/1 columns ({listed}){blank}.",)
-
 
 TARGET_NAMES = ("class", "target", "label", "y")
 
@@ -132,9 +31,92 @@ TARGET_NAMES = ("class", "target", "label", "y")
 class Table:
     """Columns as read, before any of them is the target."""
 
-    frame: "pd.DataFrame"  # The cells; its own column labels are not used
+    cells: Any  # Objects (n_rows, n_columns); floats, perhaps sparse, where all are numbers
     names: tuple[str, ...]  # One name a column, in order; duplicates are possible
     notes: tuple[str, ...] = ()  # What reading changed
+    rows: tuple[str, ...] | None = None  # The names of the rows, where the file has them
+    annotations: "Table | None" = None  # Columns that describe the rows, no features among them
+    target: str | None = None  # The column that the file itself calls the target
+    missing: Collection[str] = MISSING  # Words for a missing feature, in lower case
+    decimal: str = "."  # What commas are, see `column_numbers`
+    is_turned: bool = False  # Whether the rows, samples, were columns of the file
+    is_text: bool = False  # Of a text file: a word for a missing cell is one in the target too
+
+    def __post_init__(self) -> None:
+        if hasattr(self.cells, "columns"):
+            object.__setattr__(self, "cells", as_cells(self.cells))
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return int(self.cells.shape[0])
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The columns as a data frame: numbers, or text with None for a missing cell."""
+        import pandas as pd
+
+        return pd.DataFrame({i: self._column(i) for i in range(len(self.names))})
+
+    def _column(self, position: int) -> Any:
+        cells = self._cells(position)
+        if cells.dtype != object:
+            return cells
+        numbers = column_numbers(cells, missing=self.missing, decimal=self.decimal)
+        if numbers is not None:
+            return numbers
+        return present_texts(cells, self.missing)
+
+    def _cells(self, position: int) -> np.ndarray:
+        cells = self.cells[:, position]
+        return np.asarray(cells.toarray() if hasattr(cells, "toarray") else cells).ravel()
+
+    def values(self, position: int) -> list[Any]:
+        """Return a column as labels: a missing cell is None, whole numbers of text are numbers."""
+        cells = self._cells(position).tolist()
+        listed = [value.strip() if isinstance(value, str) else value for value in cells]
+        if not self.is_text:
+            return [None if is_missing(value) else value for value in listed]
+        texts = [None if cell_text(v) is None or str(v).lower() in MISSING else v for v in listed]
+        return _numbers_unless_padded(texts)
+
+    def take(self, columns: Sequence[int]) -> "Table":
+        """Return the table with some of its columns."""
+        names = tuple(self.names[i] for i in columns)
+        return replace(self, cells=self.cells[:, list(columns)], names=names)
+
+    def take_rows(self, rows: Sequence[int]) -> "Table":
+        """Return the table with some of its rows, in the order given."""
+        return replace(
+            self,
+            cells=self.cells[list(rows)],
+            rows=None if self.rows is None else tuple(self.rows[i] for i in rows),
+            annotations=None if self.annotations is None else self.annotations.take_rows(rows),
+        )
+
+    def with_notes(self, *notes: str) -> "Table":
+        """Return the table with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
+
+def _numbers_unless_padded(texts: list[Any]) -> list[Any]:
+    """Return labels of a text file: 1.0 is 1, but a zero in front makes 01 a name."""
+    present = [text for text in texts if text is not None]
+    if any(re.match(r"[+-]?0\d", str(text)) for text in present):
+        return texts
+    try:
+        numbers = [None if text is None else _number(text) for text in texts]
+    except ValueError:
+        return texts
+    return numbers
+
+
+def _number(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    if "_" in text:
+        raise ValueError
+    return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
 
 
 def dataset_from_table(
@@ -143,82 +125,176 @@ def dataset_from_table(
     target: str | None = None,
     groups: str | None = None,
     categorical: str = "error",
+    below_limit: str = "error",
     ignore: Sequence[str] = (),
     name: str = "data",
     origin: str = "",
     licence: str = "not stated",
     owner: str,
+    progress: Progress = silent,
 ) -> Dataset:
     """Make a dataset of a table: one column is the target, one may hold groups."""
     check_choice(categorical, "categorical", CATEGORICAL, owner=owner)
+    check_choice(below_limit, "below_limit", BELOW_LIMIT, owner=owner)
     table = _without(table, ignore, owner=owner)
-    if not len(table.frame):
+    if not table.n_rows:
         raise DataError(f"{owner}: at least two rows are needed, got a header without rows.")
-    at_target = _find_target(table.names, target, owner=owner)
-    at_groups = None if groups is None else _find_column(table.names, groups, "groups", owner=owner)
+    at_target = _find_target(table, target or table.target, owner=owner)
+    at_groups = None if groups is None else find_column(table, groups, "groups", owner=owner)
     if at_groups == at_target:
         raise DataError(f"{owner}: target and groups must be different columns, got {groups!r}.")
-    positions = [i for i in range(len(table.names)) if i not in (at_target, at_groups)]
+    taken = [i for part, i in filter(None, (at_target, at_groups)) if part is table]
+    positions = [i for i in range(len(table.names)) if i not in taken]
     if not positions:
         raise DataError(
-            f"{owner}: at least one feature column is needed beside {groups or target}."
+            f"{owner}: at least one feature column is needed beside "
+            f"{groups or target or 'the classes'}."
         )
     X, feature_names, notes = numeric_features(
-        table.frame, table.names, positions, categorical=categorical, owner=owner
+        table.cells,
+        table.names,
+        positions,
+        categorical=categorical,
+        below_limit=below_limit,
+        missing=table.missing,
+        decimal=table.decimal,
+        owner=owner,
+        progress=progress,
     )
+    labels = _labels(at_target, "target value", owner=owner)
     return Dataset.from_arrays(
         X,
-        _cells(table.frame, at_target),
+        labels,
         name=name,
         feature_names=feature_names,
-        groups=None if at_groups is None else _cells(table.frame, at_groups),
+        groups=None if at_groups is None else _labels(at_groups, "group", owner=owner),
         origin=origin,
         licence=licence,
-        notes=(*table.notes, *notes),
+        notes=(
+            *table.notes,
+            *_annotation_notes(table, [at_target, at_groups]),
+            *_space_notes(at_target),
+            *notes,
+        ),
     )
+
+
+# A part of a table, its columns or its annotations, and the position of a column there
+Location = tuple[Table, int]
+
+
+def _labels(location: Location, what: str, *, owner: str) -> list[Any]:
+    """Return the classes, or groups, of a column, none of them missing."""
+    part, position = location
+    values = part.values(position)
+    rows = [row for row, value in enumerate(values) if value is None]
+    if not rows:
+        return values
+    words = {cell_text(part.cells[row, position]) for row in rows} - {None, "", "?"}
+    remedy = (
+        f"where {quoted(sorted(map(str, words)))} is no missing value, write another word"
+        if words
+        else "fill the cells or remove the rows"
+    )
+    first = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+    raise DataError(
+        f"{owner}: every row needs a {what}, got {len(rows)} missing (rows {first}, counted "
+        f"from 0) in column {part.names[position]!r}; {remedy}."
+    )
+
+
+def _space_notes(location: Location) -> tuple[str, ...]:
+    part, position = location
+    if part.cells.dtype != object:
+        return ()
+    words = {cell for cell in part.cells[:, position] if isinstance(cell, str) and cell.strip()}
+    spaced = sorted(word for word in words if word != word.strip())
+    if not spaced:
+        return ()
+    return (f"Classes are read without the spaces around them ({quoted(spaced)}).",)
+
+
+def _annotation_notes(table: Table, taken: Iterable[Location | None]) -> tuple[str, ...]:
+    about = table.annotations
+    if about is None:
+        return ()
+    used = {i for part, i in filter(None, taken) if part is about}
+    idle = [name for i, name in enumerate(about.names) if i not in used]
+    if not idle:
+        return ()
+    return (f"Columns that describe the rows are no features: {quoted(idle)}.",)
 
 
 def _without(table: Table, ignore: Sequence[str], *, owner: str) -> Table:
     if not ignore:
         return table
-    left_out = {_find_column(table.names, name, "ignore", owner=owner) for name in ignore}
-    remaining = [i for i in range(len(table.names)) if i not in left_out]
+    located = [find_column(table, name, "ignore", owner=owner) for name in ignore]
+    left_out = {i for part, i in located if part is table}
+    described = {i for part, i in located if part is not table}
     note = f"Columns left out as asked: {quoted(ignore)}."
-    names = tuple(table.names[i] for i in remaining)
-    return Table(table.frame.iloc[:, remaining], names, (*table.notes, note))
+    if described and table.annotations is not None:
+        kept = [i for i in range(len(table.annotations.names)) if i not in described]
+        table = replace(table, annotations=table.annotations.take(kept))
+    return table.take([i for i in range(len(table.names)) if i not in left_out]).with_notes(note)
 
 
-def _find_target(names: Sequence[str], target: str | None, *, owner: str) -> int:
+def _find_target(table: Table, target: str | None, *, owner: str) -> Location:
     if target is not None:
-        return _find_column(names, target, "target", owner=owner)
-    candidates = [i for i, name in enumerate(names) if name.strip().lower() in TARGET_NAMES]
+        return find_column(table, target, "target", owner=owner)
+    part = table if table.annotations is None else table.annotations
+    candidates = [i for i, name in enumerate(part.names) if name.strip().lower() in TARGET_NAMES]
+    if not candidates and part is not table and len(part.names) == 1:
+        candidates = [0]
     if len(candidates) == 1:
-        return candidates[0]
+        return part, candidates[0]
     reason = (
-        f"several columns could be it ({quoted(names[i] for i in candidates)})"
+        f"several columns could be it ({quoted(part.names[i] for i in candidates)})"
         if candidates
         else f"no column is called {', '.join(TARGET_NAMES[:-1])} or {TARGET_NAMES[-1]}"
     )
     raise DataError(
         f"{owner}: give target, the name of the column with the classes: {reason}; "
-        f"the columns are {quoted(names)}."
+        f"the columns are {quoted(part.names)}{_hint_of_layout(table)}."
     )
 
 
-def _find_column(names: Sequence[str], column: str, role: str, *, owner: str) -> int:
-    matches = [i for i, name in enumerate(names) if name == column]
-    if len(matches) == 1:
-        return matches[0]
+def _hint_of_layout(table: Table) -> str:
+    """Return where the classes may be, by the look of the table."""
+    if table.annotations is not None:
+        few = [name for i, name in enumerate(table.annotations.names) if _has_classes(table, i)]
+        return f"; those with few values are {quoted(few)}" if few else ""
+    if table.is_turned:
+        return "; name the row with the classes, or the file with the classes in labels"
+    if table.n_rows < 2 or len(table.names) < 3:
+        return ""
+    words = list(table.rows) if table.rows is not None else table.values(0)
+    named = all(isinstance(word, str) for word in words) and len(set(words)) == len(words)
+    last = table.cells[:, len(table.names) - 1]
+    if named and column_numbers(last, missing=table.missing, decimal=table.decimal) is not None:
+        return (
+            "; where each row is a gene and each column a sample, set transpose to true and name "
+            "the file with the classes in labels"
+        )
+    return ""
+
+
+def _has_classes(table: Table, position: int) -> bool:
+    about = table.annotations
+    values = [] if about is None else about.values(position)
+    return None not in values and 1 < len(set(values)) <= max(2, len(values) // 2)
+
+
+def find_column(table: Table, column: str, role: str, *, owner: str) -> Location:
+    """Return where a column is: among those that describe the rows, or among the others."""
+    for part in filter(None, (table.annotations, table)):
+        matches = [i for i, name in enumerate(part.names) if name == column]
+        if len(matches) == 1:
+            return part, matches[0]
+        if matches:
+            break
     problem = f"occurs {len(matches)} times" if matches else "is not there"
+    names = table.names if table.annotations is None else table.annotations.names
     raise DataError(
         f"{owner}: {role} must name exactly one column, but {column!r} {problem}; "
-        f"the columns are {quoted(names)}."
+        f"the columns are {quoted(names)}{_hint_of_layout(table)}."
     )
-
-
-def _cells(frame: "pd.DataFrame", position: int) -> list[Any]:
-    values = np.asarray(frame.iloc[:, position].astype(object), dtype=object).tolist()
-    return [
-        None if is_missing(value) else value.strip() if isinstance(value, str) else value
-        for value in values
-    ]

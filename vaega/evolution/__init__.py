@@ -7,7 +7,8 @@ from vaega.core.lazy import attach
 if TYPE_CHECKING:
     from vaega.evolution._checkpoint import SaveCheckpoint, load_checkpoint, restore_callbacks
     from vaega.evolution._evolution import Callback, EvolutionState, Individual, evolve, logbook
-    from vaega.evolution._logs import KeepHistory, LogToCSV, LogToMLflow, ProgressBar
+    from vaega.evolution._logs import KeepHistory, LogToCSV, LogToMLflow
+    from vaega.evolution._progress import ProgressBar
     from vaega.evolution._stopping import (
         RestartWhenStagnant,
         StopAfterEvaluations,
@@ -21,7 +22,8 @@ __getattr__, __all__ = attach(
     {
         "_checkpoint": ["SaveCheckpoint", "load_checkpoint", "restore_callbacks"],
         "_evolution": ["Callback", "EvolutionState", "Individual", "evolve", "logbook"],
-        "_logs": ["KeepHistory", "LogToCSV", "LogToMLflow", "ProgressBar"],
+        "_logs": ["KeepHistory", "LogToCSV", "LogToMLflow"],
+        "_progress": ["ProgressBar"],
         "_stopping": [
             "RestartWhenStagnant",
             "StopAfterEvaluations",

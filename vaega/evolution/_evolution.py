@@ -5,14 +5,14 @@ frozen data and all that a checkpoint holds, so that a resumed run equals one th
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from deap import base, tools
-from numpy.typing import ArrayLike
 
 from vaega.core.errors import InputError
 from vaega.evolution.operators._masks import count_selected
@@ -27,18 +27,27 @@ class MaskFitness(base.Fitness):
 class Individual(np.ndarray):
     """A boolean mask with a DEAP `fitness`; an ordinary class that pickles, without `deap.creator`.
 
-    It works in DEAP's own loops. Two things are numpy's and not a list's: slices are views, and
-    ``==`` compares element by element, so a hall of fame wants ``similar=numpy.array_equal``.
+    It stands for a class that DEAP's ``creator`` makes of numpy's array, and works in DEAP's loops
+    and tools. Attributes and the class, also one that ``creator`` makes of this one, survive copies
+    and pickles. As of a list, a slice is a copy, so that DEAP's own crossovers can exchange slices;
+    a comparison, gene by gene as numpy's, has a truth value: individuals are equal where all genes
+    are.
 
     Parameters
     ----------
-    mask : array-like of bool, shape (n_features,)
-        Which features are selected; copied.
+    genes : iterable of bool, of length n_features
+        Which features are selected, as True and False or 1 and 0; copied.
 
     Attributes
     ----------
     fitness : MaskFitness
-        Without values until the mask is evaluated.
+        Without values until the mask is evaluated. Another fitness, of several objectives say, can
+        be put in its place.
+
+    Raises
+    ------
+    InputError
+        When there is no order among the genes, or one is neither 0 nor 1.
 
     Examples
     --------
@@ -46,35 +55,90 @@ class Individual(np.ndarray):
     >>> individual.fitness.values = (0.9,)
     >>> copied = deepcopy(individual)
     >>> copied[0] = False
-    >>> int(individual.sum()), copied.fitness.values
-    (2, (0.9,))
+    >>> int(individual.sum()), copied.fitness.values, individual == copied or "not equal"
+    (2, (0.9,), 'not equal')
+
+    DEAP makes individuals of any iterable:
+
+    >>> tools.initRepeat(Individual, lambda: 1, 3)
+    Individual([ True,  True,  True])
     """
 
     fitness: MaskFitness
 
-    def __new__(cls, mask: ArrayLike) -> "Individual":
-        return np.array(mask, dtype=bool).view(cls)
+    def __new__(cls, genes: Iterable[Any]) -> Self:
+        return _read_genes(genes).view(cls)
 
     def __array_finalize__(self, parent: Any) -> None:
         self.fitness = MaskFitness()
 
-    def __copy__(self) -> "Individual":
-        copied = Individual(self)
-        copied.fitness = deepcopy(self.fitness)
+    def __getitem__(self, key: Any) -> Any:
+        part = super().__getitem__(key)
+        return part.copy() if isinstance(key, slice) else part
+
+    def __eq__(self, other: object) -> Any:
+        return self._compared(other, np.equal, AllEqual, unlike=False)
+
+    def __ne__(self, other: object) -> Any:
+        return self._compared(other, np.not_equal, AnyDifferent, unlike=True)
+
+    __hash__ = None
+
+    def _compared(self, other: Any, compare: np.ufunc, kind: type, *, unlike: bool) -> Any:
+        try:
+            return np.asarray(compare(np.asarray(self), np.asarray(other))).view(kind)
+        except (TypeError, ValueError):  # of another length, or nothing like a mask
+            return unlike
+
+    def __copy__(self) -> Self:
+        copied = np.array(self).view(type(self))
+        copied.__dict__.update(self.__dict__, fitness=deepcopy(self.fitness))
         return copied
 
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> "Individual":
-        return self.__copy__()
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        copied = np.array(self).view(type(self))
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (np.asarray(self), tuple(self.fitness.values))
+        return _rebuild, (type(self), np.array(self)), self.__dict__
+
+    def __setstate__(self, attributes: Any) -> None:
+        self.__dict__.update(attributes)
 
 
-def _rebuild(mask: np.ndarray, values: tuple[float, ...]) -> Individual:
-    individual = Individual(mask)
-    if values:
-        individual.fitness.values = values
-    return individual
+class AllEqual(np.ndarray):
+    """Which genes are equal; true where all are."""
+
+    def __bool__(self) -> bool:
+        return bool(np.asarray(self).all())
+
+
+class AnyDifferent(np.ndarray):
+    """Which genes differ; true where any does."""
+
+    def __bool__(self) -> bool:
+        return bool(np.asarray(self).any())
+
+
+def _rebuild(kind: type[Individual], genes: np.ndarray) -> Individual:
+    return genes.view(kind)
+
+
+def _read_genes(genes: Any) -> np.ndarray:
+    """Return genes as a new boolean array (n_features,)."""
+    if isinstance(genes, np.ndarray) and genes.dtype == bool and genes.ndim == 1:
+        return np.array(genes)  # nothing to check, and there are many
+    if isinstance(genes, str | bytes | Set | Mapping) or not isinstance(genes, Iterable):
+        rule = "must be a sequence of True and False, or 1 and 0"
+        raise InputError.of("Individual", "genes", rule, genes)
+    values = list(genes)
+    for position, value in enumerate(values):
+        if not (isinstance(value, int | float | np.generic) and value in (0, 1)):
+            raise InputError(
+                f"Individual: genes must be True or False, or 1 or 0, got {value!r} at {position}."
+            )
+    return np.array(values, dtype=bool)
 
 
 RESTARTS = "restarts"  # the array of a state's `extra` that holds the generations of restarts
@@ -135,6 +199,22 @@ class EvolutionState:
                 )
 
 
+@dataclass(frozen=True)
+class SearchPlan:
+    """What a callback may know before the first generation.
+
+    Parameters
+    ----------
+    n_searches : int, default=1
+        Searches that follow each other.
+    n_generations : int, optional
+        Generations of each, unless something stops it before; None where nobody knows.
+    """
+
+    n_searches: int = 1
+    n_generations: int | None = None
+
+
 class Callback:
     """Base of all callbacks; override what you need.
 
@@ -158,6 +238,9 @@ class Callback:
 
     search: int = 0
 
+    def on_plan(self, plan: SearchPlan) -> None:
+        """Before anything else, once for all searches that vote."""
+
     def on_start(self, algorithm: Any) -> bool | None:
         """Before the first generation, or the next of a resumed run; True ends the loop at once.
 
@@ -176,6 +259,9 @@ class Callback:
 
     def on_end(self, algorithm: Any) -> None:
         """After the last generation."""
+
+    def on_close(self) -> None:
+        """When all is over, by whatever: also by an error or an interrupt."""
 
     def state_arrays(self) -> dict[str, np.ndarray]:
         """Return what a checkpoint has to keep for this callback.
@@ -256,6 +342,26 @@ def evolve(
     (20.0, True)
     """
     callbacks = tuple(callbacks)
+    with planned(callbacks, SearchPlan(n_generations=n_generations)):
+        return run_generations(algorithm, fitness, n_generations, callbacks)
+
+
+@contextmanager
+def planned(callbacks: Sequence[Callback], plan: SearchPlan) -> Iterator[None]:
+    """Tell callbacks of the searches in the block, and when these are over."""
+    try:
+        for callback in callbacks:
+            callback.on_plan(plan)
+        yield
+    finally:
+        for callback in callbacks:
+            callback.on_close()
+
+
+def run_generations(
+    algorithm: Algorithm, fitness: Fitness, n_generations: int, callbacks: Sequence[Callback]
+) -> EvolutionState:
+    """Run one search of those that callbacks know of."""
     # Lists, not generators: every callback is called, also behind one that says stop.
     stopped = any([callback.on_start(algorithm) for callback in callbacks])  # noqa: C419
     while not stopped and algorithm.state.generation < n_generations:

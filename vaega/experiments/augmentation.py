@@ -3,15 +3,15 @@
 An arm whose generator or amount is "auto" is resolved in each trial, on its training rows alone.
 """
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from joblib import delayed
 
+from vaega.core.processes import TemporaryFolder
 from vaega.core.randomness import derive_seed, seed_unset
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._preprocess import Preprocessor
@@ -59,8 +59,13 @@ class Augmentation:
     record: dict[str, Any]
 
 
-def candidate_arms(arm: ArmConfig, n_rows: int) -> list[ArmConfig]:
-    """Return what an arm whose generator or amount is "auto" may come to, nothing at all first."""
+def candidate_arms(
+    arm: ArmConfig, n_rows: int, n_independent: int | None = None
+) -> list[ArmConfig]:
+    """Return what an arm whose generator or amount is "auto" may come to, nothing at all first.
+
+    `n_independent` counts groups where rows belong together: these say whether rows are few.
+    """
     assert arm.generator is not None
     generators = [arm.generator]
     if arm.generator.is_auto:
@@ -69,13 +74,14 @@ def candidate_arms(arm: ArmConfig, n_rows: int) -> list[ArmConfig]:
     if others is None:
         others = tuple(GeneratorConfig.model_validate({"kind": kind}) for kind in _OTHERS)
     generators += [other for other in others if other not in generators]
-    multiples = _MULTIPLES_OF_FEW if n_rows < FEW_ROWS else _MULTIPLES
-    amounts = [arm.amount]
-    if arm.amount == "auto":
+    few = (n_rows if n_independent is None else n_independent) < FEW_ROWS
+    multiples = _MULTIPLES_OF_FEW if few else _MULTIPLES
+    amounts = [arm.n_synthetic]
+    if arm.n_synthetic == "auto":
         amounts = [max(1, round(multiple * n_rows)) for multiple in multiples]
     return [
         ArmConfig(),
-        *(ArmConfig(generator=one, amount=amount) for one in generators for amount in amounts),
+        *(ArmConfig(generator=one, n_synthetic=amount) for one in generators for amount in amounts),
     ]
 
 
@@ -83,7 +89,7 @@ def select_augmentation(
     config: ExperimentConfig, trial: Trial, arm: ArmConfig, options: TrialOptions, n_classes: int
 ) -> Augmentation:
     """Return the simplest candidate within one standard error of the best on inner folds."""
-    arms = candidate_arms(arm, len(trial.y))
+    arms = candidate_arms(arm, len(trial.y), trial.n_independent)
     validation = _CandidateValidation(config, trial, n_classes)
     with _cache_folder(options.cache) as cache:
         samplers = [
@@ -94,7 +100,7 @@ def select_augmentation(
     cells *= _weights(trial.y, config.fitness.metric)
     effects = dict(zip(EFFECTS, (cells - cells[0]).mean(axis=2).T.tolist(), strict=True))
     losses = cells[:, EFFECTS.index("final_model")]
-    amounts = [candidate.amount or 0 for candidate in arms]
+    amounts = [candidate.n_synthetic or 0 for candidate in arms]
     chosen = arms[choose_one_standard_error(amounts, -losses)]
     worse = losses - losses[np.argmin(losses.mean(axis=1))]
     errors = worse.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
@@ -115,7 +121,7 @@ def _named(arm: ArmConfig) -> dict[str, Any]:
     if arm.generator is None:
         return {"generator": "none", "settings": {}, "amount": 0}
     settings = arm.generator.parameters()
-    return {"generator": arm.generator.name, "settings": settings, "amount": arm.amount}
+    return {"generator": arm.generator.name, "settings": settings, "amount": arm.n_synthetic}
 
 
 @contextmanager
@@ -124,8 +130,8 @@ def _cache_folder(cache: Any) -> Iterator[Any]:
     if cache is not None:
         yield cache
         return
-    with tempfile.TemporaryDirectory(prefix="vaega-gate-") as folder:
-        yield folder
+    with closing(TemporaryFolder("vaega-gate-")) as folder:
+        yield str(folder.path)
 
 
 def _weights(y: np.ndarray, metric: str) -> np.ndarray:
@@ -150,7 +156,7 @@ class _CandidateValidation:
         Of shape (3, n_rows), in the order of `EFFECTS`.
         """
         n_rows = len(self.trial.y)
-        n_repeats = _REPEATS_OF_FEW if n_rows < FEW_ROWS else _REPEATS
+        n_repeats = _REPEATS_OF_FEW if self.trial.n_independent < FEW_ROWS else _REPEATS
         tasks = []
         for repeat in range(n_repeats):
             seed = derive_seed(self.trial.seed, "gate", repeat)
@@ -175,6 +181,8 @@ class _CandidateValidation:
                 preparation=Preprocessor(list(self.config.preprocess)),
                 sampler=sampler,
                 seed=seed,
+                groups=self.trial.groups,
+                class_names=self.trial.split.class_names,
             )
             both, real = (fold.X_fit, fold.y_fit), (fold.X_fit[: len(fit)], fold.y_fit[: len(fit)])
             if sampler is None:

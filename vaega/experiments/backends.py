@@ -26,6 +26,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from vaega import __version__
 from vaega.core.errors import InputError, MissingExtraError, ResultsError, first_line
+from vaega.core.processes import end_with
 from vaega.experiments.monitor import Allowance, Budget, Observer, quiet_logger
 from vaega.experiments.runs import Run, RunResult, RunStatus
 from vaega.fitness._cross_validated import make_cluster_backend, work_on
@@ -117,7 +118,13 @@ def _processes(n_processes: int) -> Iterator[Executor]:
     # Started here and not through joblib, which takes runs before a process is free for them.
     n_threads = str(max(1, cpu_count() // n_processes))
     environment = {name: n_threads for name in _THREADS if name not in os.environ}
-    executor = ProcessPoolExecutor(n_processes, timeout=_IDLE, env=environment)
+    executor = ProcessPoolExecutor(
+        n_processes,
+        timeout=_IDLE,
+        initializer=end_with,
+        initargs=(os.getpid(),),
+        env=environment,
+    )
     try:
         yield executor
     except BaseException:  # nobody waits for the other runs; they go on from their checkpoints

@@ -33,8 +33,9 @@ from vaega.core.registry import import_object
 from vaega.core.tables import TextTable, csv_text
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._dataset import Dataset
-from vaega.data._sources import available_datasets, load_dataset
+from vaega.data._sources import available_datasets
 from vaega.data._splits import Split, holdout_split, kfold_splits, official_split
+from vaega.experiments.config import make_dataset_section
 from vaega.experiments.monitor import LineObserver
 from vaega.experiments.runner import ExecutionOptions, TaskWorker, complete
 from vaega.experiments.runs import Run, make_run
@@ -414,15 +415,20 @@ def complete_baselines(
     settings: BaselineSettings | None = None,
     seeds: Sequence[int] = (0,),
     jobs: int = 1,
+    reading: Mapping[str, Any] | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[list[Run], dict[str, str]]:
-    """Compute what is not finished; return all tasks, and why sources could not be loaded."""
+    """Compute what is not finished; return all tasks, and why sources could not be loaded.
+
+    `reading` has the keys of a section ``dataset`` beside its source, for all sources alike.
+    """
     settings, store = settings or BaselineSettings(), Store(folder)
     tasks: list[Run] = []
     unloaded: dict[str, str] = {}
     for source in dict.fromkeys(sources):
         try:
-            dataset = load_dataset(source)
+            section = make_dataset_section({"source": source, **(reading or {})}, origin=OWNER)
+            dataset = section.load(beside=Path.cwd())
         except DataError as error:
             if len(set(sources)) == 1:
                 raise

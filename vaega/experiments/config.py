@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -27,10 +27,13 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from vaega.core.checks import check_count, check_number
 from vaega.core.errors import ConfigError, InputError
 from vaega.core.files import plain
+from vaega.data._columns import Progress, silent
 from vaega.data._dataset import Dataset
-from vaega.data._preprocess import check_steps
 from vaega.data._sources import load_dataset
+from vaega.data._steps import check_steps
 from vaega.experiments.controls import arms_by_a_word, check_regulariser
+from vaega.experiments.intervals import LEAVING_OUT
+from vaega.experiments.old_names import OF_ARM, OF_EXPERIMENT, with_new_names
 from vaega.experiments.protocols import PROTOCOLS, make_protocol
 from vaega.experiments.registry import (
     KINDS,
@@ -72,6 +75,16 @@ def _count_or_auto(value: Any) -> Any:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f'must be a whole number of at least 1 or "auto", got {value!r}')
     return value
+
+
+def _name_or_position(value: Any) -> Any:
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    # YAML reads the names NO and 2024-01-01 as false and a date.
+    raise ValueError(
+        "must be a feature's name, in quotes where YAML would read something else, or its "
+        f"position, got {value!r}"
+    )
 
 
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -185,28 +198,33 @@ class ArmConfig(Section):
     """One way of fitting: what is added to the real rows, and what selects the features."""
 
     generator: GeneratorConfig | None = None
-    amount: CountOrAuto | None = None
+    n_synthetic: CountOrAuto | None = None
     candidates: tuple[GeneratorConfig, ...] | None = None
     selector: SelectorConfig | None = None
     regularised: Annotated[bool, Field(strict=True)] = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _names_of_now(cls, content: Any) -> Any:
+        return with_new_names(content, OF_ARM)
+
     @property
     def gated(self) -> bool:
-        """Whether generator and amount are chosen trial by trial."""
-        return self.amount == "auto" or (self.generator is not None and self.generator.is_auto)
+        """Whether the generator, or how many rows it adds, is chosen trial by trial."""
+        return self.n_synthetic == "auto" or (self.generator is not None and self.generator.is_auto)
 
     @model_validator(mode="after")
-    def _generator_and_amount_go_together(self) -> "ArmConfig":
-        if (self.generator is None) != (self.amount is None):
-            missing = "generator" if self.generator is None else "amount"
+    def _generator_and_number_go_together(self) -> "ArmConfig":
+        if (self.generator is None) != (self.n_synthetic is None):
+            missing = "generator" if self.generator is None else "n_synthetic"
             raise ValueError(
-                f"an arm has both generator and amount, or neither; {missing} is missing"
+                f"an arm has both generator and n_synthetic, or neither; {missing} is missing"
             )
         if self.regularised and (self.generator is not None or self.selector is not None):
             raise ValueError("regularised has no generator and no selector beside it")
         if self.candidates is not None and not self.gated:
             raise ValueError(
-                "candidates has no effect without amount: auto or generator: {kind: auto}; "
+                "candidates has no effect without n_synthetic: auto or generator: {kind: auto}; "
                 "remove it"
             )
         if any(one.is_auto for one in self.candidates or ()):
@@ -219,36 +237,74 @@ class ArmConfig(Section):
         return content
 
 
+def _column_name(value: Any) -> Any:
+    # A heading of digits is a number to YAML.
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if whole else value
+
+
+ColumnName = Annotated[str, BeforeValidator(_column_name)]
+
+
+class LabelsConfig(Section):
+    """The file with the classes, where the measurements have one of their own."""
+
+    file: Annotated[str, Field(min_length=1)]
+    column: ColumnName | None = None
+    id: ColumnName | None = None
+
+
 class DatasetConfig(Section):
     """Where the rows come from; see `vaega.load_dataset`."""
 
     source: Annotated[str, Field(min_length=1)]
-    target: str | None = None
-    groups: str | None = None
+    target: ColumnName | None = None
+    groups: ColumnName | None = None
     categorical: Literal["error", "one_hot", "drop"] = "error"
-    ignore: tuple[str, ...] = ()
+    ignore: tuple[ColumnName, ...] = ()
+    below_limit: Literal["error", "missing", "half"] = "error"
+    transpose: Annotated[bool, Field(strict=True)] | None = None
+    labels: LabelsConfig | None = None
+    sheet: str | None = None
 
-    def load(self, *, beside: Path) -> Dataset:
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _path_or_section(cls, labels: Any) -> Any:
+        return {"file": labels} if isinstance(labels, str) else labels
+
+    def load(self, *, beside: Path, progress: Progress = silent) -> Dataset:
         """Load the data; a relative path may be one from the folder `beside`."""
-        source = self.source
-        if len(source) > 1000:  # longer than any system's paths
-            raise ConfigError(f"dataset.source: {source[:40]}... is too long for a name or a path.")
-        if not Path(source).exists() and (beside / source).is_file():
-            source = str(beside / source)
+        labels = None if self.labels is None else self.labels.model_dump()
+        if labels is not None:
+            labels["file"] = self._found("labels.file", labels["file"], beside)
         return load_dataset(
-            source,
+            self._found("source", self.source, beside),
             target=self.target,
             groups=self.groups,
             categorical=self.categorical,
+            below_limit=self.below_limit,
             ignore=self.ignore,
+            transpose=self.transpose,
+            labels=labels,
+            sheet=self.sheet,
+            progress=progress,
         )
+
+    @staticmethod
+    def _found(key: str, path: str, beside: Path) -> str:
+        if len(path) > 1000:  # longer than any system's paths
+            raise ConfigError(f"dataset.{key}: {path[:40]}... is too long for a name or a path.")
+        is_beside = not Path(path).exists() and (beside / path).is_file()
+        return str(beside / path) if is_beside else path
 
 
 class ProtocolConfig(Section):
     """Which rows fitness and test are computed on; see `vaega.experiments.protocols`."""
 
     kind: str = "honest"
-    outer: Literal["official", "holdout", "kfold"] = "holdout"
+    outer: Literal["official", "holdout", "kfold", "leave-one-out", "leave-one-group-out"] = (
+        "holdout"
+    )
     inner_folds: Annotated[int, Field(strict=True, ge=2)] = 5
     test_size: Fraction = 0.3
     n_splits: Annotated[int, Field(strict=True, ge=2)] = 5
@@ -271,6 +327,8 @@ class ProtocolConfig(Section):
             raise ValueError(f"{key} has no effect with outer: {self.outer}; remove it")
         for key in sorted(self.idle_keys() & self.model_fields_set):
             raise ValueError(f"{key} has no effect with kind: {self.kind}; remove it")
+        if self.outer in LEAVING_OUT and self.is_transductive:
+            raise ValueError(f"outer: {self.outer} needs kind: honest, got kind: {self.kind}")
         return self
 
     def idle_keys(self) -> set[str]:
@@ -372,8 +430,8 @@ def _search_type(spec: Any) -> Any:
         annotation = CountOrAuto if automatic else annotation
     elif kind in ("share", "probability", "positive", "number"):
         annotation = NumberOrAuto if automatic else Number
-    elif kind == "indices":
-        annotation = tuple[Annotated[int, Field(strict=True, ge=0)], ...]
+    elif kind == "features":
+        annotation = tuple[Annotated[Any, BeforeValidator(_name_or_position)], ...]
     else:
         annotation = Any
     return annotation | None if spec.default is None else annotation
@@ -467,10 +525,10 @@ class TuneConfig(Section):
         return space
 
 
-class NullConfig(Section):
-    """How often training rows get each other's labels; a number alone is that of permutations."""
+class PermutationsConfig(Section):
+    """How often training rows get each other's labels; a number alone is the first key."""
 
-    permutations: Count
+    number: Count
     # The first so many seeds run each permutation; their mean is compared with that of the same
     # seeds with the labels as given.
     seeds: Count = 3
@@ -490,26 +548,31 @@ class ExperimentConfig(Section):
     fitness: FitnessConfig
     search: SearchConfig = SearchConfig()
     seeds: Any = 10
-    null: NullConfig | None = None
+    permutations: PermutationsConfig | None = None
     # Says nothing about a run, so that it is no part of a run's identity.
     tune: Annotated[TuneConfig, Field(exclude=True)] = TuneConfig()
 
     @model_validator(mode="before")
     @classmethod
     def _words_are_written_out(cls, content: Any) -> Any:
-        # YAML reads the key null as nothing at all.
-        if isinstance(content, dict) and None in content:
-            content = {"null" if key is None else key: value for key, value in content.items()}
-        if isinstance(content, dict) and isinstance(content.get("arms"), dict):
-            content = {**content, "arms": arms_by_a_word(content["arms"])}
+        if not isinstance(content, dict):
+            return content
+        # YAML reads the key null, the old name of permutations, as nothing at all.
+        content = {"null" if key is None else key: value for key, value in content.items()}
+        content = with_new_names(content, OF_EXPERIMENT)
+        if isinstance(content.get("arms"), dict):
+            arms = {name: with_new_names(arm, OF_ARM) for name, arm in content["arms"].items()}
+            content["arms"] = arms_by_a_word(arms)
         return content
 
-    @field_validator("null", mode="before")
+    @field_validator("permutations", mode="before")
     @classmethod
-    def _number_of_permutations(cls, null: Any) -> Any:
-        if null is None or isinstance(null, Mapping | NullConfig):
-            return null
-        return {"permutations": check_count(null, "it", owner="null")}
+    def _number_alone(cls, permutations: Any) -> Any:
+        if permutations is None or isinstance(permutations, PermutationsConfig):
+            return permutations
+        if isinstance(permutations, Mapping):
+            return with_new_names(permutations, {"permutations": "number"})
+        return {"number": check_count(permutations, "it", owner="permutations")}
 
     @field_validator("preprocess")
     @classmethod
@@ -568,9 +631,15 @@ class ExperimentConfig(Section):
             if arm.regularised:
                 check_regulariser(classifier_of(self.fitness))
         PROTOCOLS[self.protocol.kind].check_search(self.search)
-        if self.null is not None and self.protocol.is_transductive:
-            raise ValueError("null: needs protocol.kind honest; remove it")
+        if self.permutations is not None and self.protocol.is_transductive:
+            raise ValueError("permutations: needs protocol.kind honest; remove it")
         return self
+
+    def on_features(self, names: Sequence[str]) -> "ExperimentConfig":
+        """Return the configuration for data with these features: those it names have positions."""
+        settings = self.search.settings().on_names(names, owner="search")
+        found = {"pinned": tuple(settings.pinned), "forbidden": tuple(settings.forbidden)}
+        return self.model_copy(update={"search": self.search.model_copy(update=found)})
 
     def seed_list(self) -> list[int]:
         """Return the seeds, one a run; a number n means 0 to n - 1."""
@@ -583,9 +652,9 @@ class ExperimentConfig(Section):
         """
         seeds = self.seed_list()
         permuted: list[tuple[int, int]] = []
-        if self.null is not None:
-            numbers = range(self.null.permutations)
-            permuted = list(product(numbers, seeds[: self.null.seeds]))
+        if self.permutations is not None:
+            numbers = range(self.permutations.number)
+            permuted = list(product(numbers, seeds[: self.permutations.seeds]))
         return [
             *((arm, seed, None) for arm in self.arms for seed in seeds),
             *((arm, seed, number) for arm in self.arms for number, seed in permuted),
@@ -621,10 +690,15 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
     ...     load_config(path, ["search.n_generations=5"]).search.n_generations
     5
     """
+    return make_config(read_content(path, overrides), origin=str(path))
+
+
+def read_content(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the sections of a configuration file as they stand there, not checked."""
     content = _unshared(_load_yaml(path))
     for override in overrides:
         _apply(content, override)
-    return make_config(content, origin=str(path))
+    return content
 
 
 def statement_of(content: Mapping[str, Any]) -> str:
@@ -664,7 +738,23 @@ def make_config(content: dict[str, Any], *, origin: str = "configuration") -> Ex
     try:
         return ExperimentConfig.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{origin}: {_sentence(error)}") from error
+        raise _refusal(error, origin) from error
+
+
+def make_dataset_section(content: Mapping[str, Any], *, origin: str) -> DatasetConfig:
+    """Check the content of a section ``dataset`` alone; a fault is an error as `make_config`'s."""
+    try:
+        return DatasetConfig.model_validate(content)
+    except ValidationError as error:
+        raise _refusal(error, origin) from error
+
+
+def _refusal(error: ValidationError, origin: str) -> ConfigError:
+    faults = tuple(f"{origin}: {sentence}" for sentence in _sentences(error))
+    rest = "" if len(faults) == 1 else f" ({len(faults) - 1} more to mend: vaega check)"
+    refusal = ConfigError(f"{faults[0]}{rest}")
+    refusal.faults = faults
+    return refusal
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -737,16 +827,20 @@ def _apply(content: dict[str, Any], override: str) -> None:
     section[keys[-1]] = value
 
 
-def _sentence(error: ValidationError) -> str:
-    details = error.errors(include_url=False)
+def _sentences(error: ValidationError) -> list[str]:
     # A key that is there and wrong explains one that is missing more often than the other way.
-    first = min(details, key=lambda detail: detail["type"] == "missing")
-    where, rule = _key(first["loc"]), _rule(first)
-    more = f" ({len(details) - 1} more to mend)" if len(details) > 1 else ""
-    stop = "" if rule.endswith("?") and not more else "."
+    details = sorted(
+        error.errors(include_url=False), key=lambda detail: detail["type"] == "missing"
+    )
+    return list(dict.fromkeys(map(_sentence, details)))
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    where, rule = _key(detail["loc"]), _rule(detail)
+    stop = "" if rule.endswith("?") else "."
     # Checks that other callers share name their owner, which is the key again.
     rule = rule.removeprefix(f"{where.split('.')[0]}: ")
-    return f"{where}: {rule}{more}{stop}" if where else f"{rule}{more}{stop}"
+    return f"{where}: {rule}{stop}" if where else f"{rule}{stop}"
 
 
 def _key(location: Sequence[Any]) -> str:
@@ -794,7 +888,8 @@ def _did_you_mean(location: Sequence[Any]) -> str:
     fields: dict[str, Any] = dict(ExperimentConfig.model_fields)
     for part in location[:-1]:
         annotation = getattr(fields.get(str(part)), "annotation", None)
-        fields = dict(getattr(annotation, "model_fields", {}))
+        sections = (a for a in (annotation, *get_args(annotation)) if hasattr(a, "model_fields"))
+        fields = dict(getattr(next(sections, None), "model_fields", {}))
     return key_hint(location[-1], fields)
 
 

@@ -45,9 +45,9 @@ REGULARISERS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
 def arms_by_a_word(arms: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return arms in which the words `placebo` and `regularised` are written out."""
     amounts = {
-        arm["amount"]
+        arm["n_synthetic"]
         for arm in arms.values()
-        if isinstance(arm, Mapping) and isinstance(arm.get("amount"), int)
+        if isinstance(arm, Mapping) and isinstance(arm.get("n_synthetic"), int)
     }
     written: dict[Any, Any] = {}
     for name, arm in arms.items():
@@ -56,13 +56,14 @@ def arms_by_a_word(arms: Mapping[Any, Any]) -> dict[Any, Any]:
             written[name] = {"regularised": True}
         elif arm == PLACEBO:
             if len(amounts) != 1:
+                known = " or ".join(map(str, sorted(amounts))) or "not known"
                 raise ValueError(
-                    f"arms.{name}: placebo adds as many rows as the other arms do, whose amount is "
-                    f"{' or '.join(map(str, sorted(amounts))) or 'not known'}; write "
-                    "{generator: {kind: bootstrap}, amount: N} instead"
+                    f"arms.{name}: placebo adds as many rows as the other arms do, whose "
+                    f"n_synthetic is {known}; write "
+                    "{generator: {kind: bootstrap}, n_synthetic: N} instead"
                 )
             (amount,) = amounts
-            written[name] = {"generator": {"kind": "bootstrap"}, "amount": amount}
+            written[name] = {"generator": {"kind": "bootstrap"}, "n_synthetic": amount}
     return written
 
 

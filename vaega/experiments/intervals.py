@@ -23,6 +23,7 @@ from vaega.core.errors import InputError
 from vaega.core.files import fingerprint
 from vaega.core.randomness import derive_rng
 
+LEAVING_OUT = ("leave-one-out", "leave-one-group-out")  # partitions without a random part
 LEAST_RUNS = 5  # with fewer the spread of the scores is unknown
 Interval = tuple[float, float]
 NONE: Interval = (float("nan"), float("nan"))
@@ -41,8 +42,8 @@ def is_bounded(metric: str) -> bool:
 
 
 def overlap_share(protocol: Mapping[str, Any]) -> float | None:
-    """Return test rows over training rows, where splits overlap; None for an official partition."""
-    if protocol["outer"] == "official":
+    """Return test rows over training rows, where splits overlap; None where all seeds share one."""
+    if protocol["outer"] in ("official", *LEAVING_OUT):
         return None
     if protocol["outer"] == "kfold":
         return 1.0 / (protocol["n_splits"] - 1)

@@ -8,7 +8,6 @@ import secrets
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -19,8 +18,10 @@ from rich.console import Console
 from rich.progress import TaskID
 
 from vaega.core.checks import check_count, check_positive
+from vaega.core.compilation import ANNOUNCEMENT
+from vaega.core.progress import COMPILING_NOTE, WORDS, make_progress
 from vaega.evolution._evolution import Callback, count_asked
-from vaega.evolution._logs import Pace, describe_state, make_progress
+from vaega.evolution._progress import Pace, describe_state
 from vaega.experiments.protocols import PROTOCOLS, make_protocol
 from vaega.experiments.runs import Run
 
@@ -84,6 +85,7 @@ class Heartbeat:
     n_searches: int  # Searches begun, in all trials so far
     generation: int  # Of the last one
     figures: str = ""  # Its last generation in words
+    compiling: bool = False  # Whether its process compiles kernels just now
 
 
 class WriteHeartbeat(Callback):
@@ -94,6 +96,11 @@ class WriteHeartbeat(Callback):
         self.n_searches = 0
         self._pace = Pace()
         self._written = -float("inf")
+        self._last = Heartbeat(0, 0)
+
+    def beat(self) -> None:
+        """Write where it stands, and whether kernels are compiled: no generation ends in that."""
+        self._write(self._last)
 
     def on_start(self, algorithm: Any) -> None:
         """Count the search."""
@@ -109,7 +116,8 @@ class WriteHeartbeat(Callback):
             self._write(Heartbeat(self.n_searches, state.generation, figures))
 
     def _write(self, heartbeat: Heartbeat) -> None:
-        self._written = time.monotonic()
+        self._written, self._last = time.monotonic(), heartbeat
+        heartbeat = replace(heartbeat, compiling=ANNOUNCEMENT.is_active)
         temporary = self.path.with_name(f".{HEARTBEAT_FILE}.{secrets.token_hex(4)}")
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +132,8 @@ def read_heartbeat(folder: Path) -> Heartbeat | None:
     """Return how far a run has come."""
     try:
         content = json.loads((folder / HEARTBEAT_FILE).read_text(encoding="utf-8"))
-        return Heartbeat(content["n_searches"], content["generation"], content["figures"])
+        position = content["n_searches"], content["generation"], content["figures"]
+        return Heartbeat(*position, content.get("compiling", False))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -249,6 +258,7 @@ def _since_the_process_began() -> float | None:
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
+_PREPARING = "preparing the folds"
 _MOST_BARS = 8  # of runs at once; a cluster may compute more than a terminal has lines
 
 
@@ -273,6 +283,7 @@ def measure_run(config: "ExperimentConfig", dataset: "Dataset") -> RunLength:
     """Return how many searches and generations each run of an experiment has."""
     trials = list(make_protocol(config.protocol).trials(dataset, config.seed_list()[0]))
     n_rows, n_features = trials[0].X.shape
+    n_rows = getattr(trials[0], "n_independent", n_rows)
     settings = config.search.settings().resolved(n_rows=n_rows, n_features=n_features)
     return RunLength(len(trials) * int(settings.n_searches), int(settings.n_generations))
 
@@ -281,6 +292,7 @@ class PlainObserver(Observer):
     """One line a run, for logs and pipes; and one a minute on what is under way."""
 
     seconds = 60.0  # between two polls of what is under way
+    _look = 1.0  # between two looks whether kernels are compiled
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -299,16 +311,24 @@ class PlainObserver(Observer):
         self._thread.join()
 
     def _poll_until_over(self) -> None:
-        while not self._over.wait(self.seconds):
-            self.poll()
+        polled = time.monotonic()
+        while not self._over.wait(min(self.seconds, self._look)):
+            if not ANNOUNCEMENT.said and any(one and one.compiling for _, one in self._positions()):
+                ANNOUNCEMENT.say()  # processes that compute runs leave it to this one
+            if time.monotonic() - polled >= self.seconds:
+                self.poll()
+                polled = time.monotonic()
 
     def poll(self) -> None:
         """Say how far the runs under way have come."""
-        with self._lock:
-            runs = list(self._under_way.values())
-        if runs:
-            parts = [_describe_heartbeat(run, read_heartbeat(folder)) for run, folder in runs]
+        parts = [_describe_heartbeat(run, heartbeat) for run, heartbeat in self._positions()]
+        if parts:
             self._say(f"under way: {'; '.join(parts)}")
+
+    def _positions(self) -> list[tuple[Run, Heartbeat | None]]:
+        with self._lock:
+            under_way = list(self._under_way.values())
+        return [(run, read_heartbeat(folder)) for run, folder in under_way]
 
     def on_plan(self, runs: Sequence[Run], n_done: int) -> None:
         """Say how much there is to do."""
@@ -337,7 +357,7 @@ class PlainObserver(Observer):
 
 
 def _describe_heartbeat(run: Run, heartbeat: Heartbeat | None) -> str:
-    if heartbeat is None:
+    if heartbeat is None or not heartbeat.n_searches:
         return f"{run.title} (preparing)"
     return f"{run.title} (search {heartbeat.n_searches}, generation {heartbeat.generation})"
 
@@ -351,8 +371,9 @@ class LiveObserver(PlainObserver):
         super().__init__(console)
         self.length = length
         self.progress = make_progress(console)
-        self.all_runs = self.progress.add_task("runs", total=None, figures="")
+        self.all_runs = self.progress.add_task("runs", total=None, **WORDS)
         self._bars: dict[str, TaskID] = {}
+        self._begun: dict[TaskID, int] = {}  # generations that a bar began with
 
     def __enter__(self) -> "LiveObserver":
         self.progress.start()
@@ -368,7 +389,8 @@ class LiveObserver(PlainObserver):
     def on_plan(self, runs: Sequence[Run], n_done: int) -> None:
         """Draw the bar where the experiment stands."""
         super().on_plan(runs, n_done)
-        self.progress.update(self.all_runs, total=len(runs), completed=n_done)
+        self.progress.update(self.all_runs, total=len(runs), begun=n_done)
+        self._count_runs()
 
     def on_run_start(self, run: Run, folder: Path) -> None:
         """Show the generations of this run."""
@@ -376,7 +398,7 @@ class LiveObserver(PlainObserver):
         total = self.length.n_searches * self.length.n_generations
         super().on_run_start(run, folder)
         with self._lock:
-            self._bars[run.id] = self.progress.add_task(run.title, total=total, figures="")
+            self._bars[run.id] = self.progress.add_task(run.title, total=total, **WORDS)
         self.poll()
 
     def on_run_left(self, run: Run) -> None:
@@ -390,22 +412,49 @@ class LiveObserver(PlainObserver):
     def on_run_end(self, run: Run, metrics: dict[str, Any]) -> None:
         """Say how the run ended, and move on."""
         super().on_run_end(run, metrics)
-        self.progress.update(self.all_runs, completed=self._finished)
+        self._count_runs()
+
+    def _count_runs(self) -> None:
+        count = f"{self._finished}/{self._total}"
+        self.progress.update(self.all_runs, completed=self._finished, count=count)
 
     def poll(self) -> None:
         """Move the bars to where the runs have come; figures are for a single one."""
         with self._lock:
             for index, (run_id, bar) in enumerate(self._bars.items()):
-                heartbeat = read_heartbeat(self._under_way[run_id][1])
-                heartbeat = heartbeat or Heartbeat(1, 0, "preparing the folds")
-                # A search that stopped early counts whole once the next one has begun.
-                before = (heartbeat.n_searches - 1) * self.length.n_generations
+                heartbeat = read_heartbeat(self._under_way[run_id][1]) or Heartbeat(0, 0)
+                self._move(bar, heartbeat)
+                figures = heartbeat.figures or ("" if heartbeat.n_searches else _PREPARING)
                 self.progress.update(
                     bar,
-                    completed=before + heartbeat.generation,
-                    figures=heartbeat.figures if len(self._bars) == 1 else "",
+                    figures=figures if len(self._bars) == 1 else "",
                     visible=index < _MOST_BARS,
                 )
+
+    def _move(self, bar: TaskID, heartbeat: Heartbeat) -> None:
+        # A search that stopped early counts whole once the next one has begun.
+        before = max(heartbeat.n_searches - 1, 0) * self.length.n_generations
+        completed = before + heartbeat.generation
+        if heartbeat.n_searches:
+            self._begun.setdefault(bar, completed)
+        self.progress.update(
+            bar,
+            completed=completed,
+            begun=self._begun.get(bar),
+            count=f"{completed}/{self.length.n_searches * self.length.n_generations}",
+            note=self._note(heartbeat),
+        )
+
+    def _note(self, heartbeat: Heartbeat) -> str:
+        if heartbeat.compiling:
+            return COMPILING_NOTE
+        if not heartbeat.n_searches:
+            return "preparing"
+        several = self.length.n_searches > 1
+        return f"search {heartbeat.n_searches}/{self.length.n_searches}" if several else ""
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False)  # wrapped between words
 
 
 def make_observer(console: Console, *, length: RunLength) -> PlainObserver:
@@ -413,23 +462,6 @@ def make_observer(console: Console, *, length: RunLength) -> PlainObserver:
     if console.is_terminal:
         return LiveObserver(console, length=length)
     return PlainObserver(console)
-
-
-@contextmanager
-def plain_warnings() -> Iterator[None]:
-    r"""Show warnings meant for people as one sentence, without the line of code that gave them."""
-    before = warnings.formatwarning
-
-    def format_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> str:
-        if issubclass(category, UserWarning):
-            return f"vaega: {message}\n"
-        return before(message, category, *where, **more)
-
-    warnings.formatwarning = format_warning
-    try:
-        yield
-    finally:
-        warnings.formatwarning = before
 
 
 @contextmanager

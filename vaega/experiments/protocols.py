@@ -15,7 +15,14 @@ from vaega.core.errors import ConfigError
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.core.registry import Registry
 from vaega.data._dataset import Dataset
-from vaega.data._splits import Split, holdout_split, kfold_splits, official_split
+from vaega.data._splits import (
+    Split,
+    holdout_split,
+    kfold_splits,
+    leave_one_out_splits,
+    official_split,
+)
+from vaega.experiments.intervals import LEAVING_OUT
 
 if TYPE_CHECKING:
     from vaega.evolution._evolution import Callback
@@ -91,12 +98,18 @@ class Trial:
     groups: np.ndarray | None  # Training rows that belong together
     test: SealedRows  # The other rows
     seed: int  # Of everything random in this trial, the same for all arms
+    is_pooled: bool = False  # Whether its test rows are scored with those of the other trials
 
     @property
     def inner(self) -> list[Split]:
         """Fit and validate rows of a single search, as indices into the training rows."""
         pairs = self.split(np.arange(len(self.y)), derive_seed(self.seed, "inner splits"))
         return [Split(fit, validate) for fit, validate in pairs]
+
+    @property
+    def n_independent(self) -> int:
+        """Training rows that do not belong together: groups, where there are any."""
+        return len(self.y) if self.groups is None else len(np.unique(self.groups))
 
     def with_permuted_labels(self, permutation: int) -> "Trial":
         """Return a trial whose training rows have each other's labels.
@@ -125,6 +138,11 @@ def outer_splits(
     config: "ProtocolConfig", dataset: Dataset, rows: Dataset, seed: int
 ) -> list[Split]:
     """Return the outer splits of a run; `rows` are all rows of `dataset`, pooled."""
+    if leaves_out(config, rows):
+        groups = None if config.outer != "leave-one-group-out" else rows.groups
+        return leave_one_out_splits(
+            rows.y, groups=groups, class_names=rows.class_names, owner="protocol.outer"
+        )
     if config.outer == "official":
         if dataset.X_test is None:
             raise ConfigError(
@@ -147,6 +165,22 @@ def outer_splits(
         owner="protocol.n_splits",
         **drawn,
     )
+
+
+def leaves_out(config: "ProtocolConfig", rows: Dataset) -> bool:
+    """Return whether each row, or group, is a test part of its own, so that scores are pooled."""
+    if config.outer == "leave-one-group-out" and rows.groups is None:
+        raise ConfigError(
+            "protocol.outer: leave-one-group-out needs groups, and the dataset has none; name "
+            "their column in dataset.groups."
+        )
+    if config.outer == "leave-one-out" and rows.groups is not None:
+        raise ConfigError(
+            "protocol.outer: leave-one-out would part rows of a group, and the dataset has "
+            "groups; use leave-one-group-out."
+        )
+    as_folds = config.outer == "kfold" and config.n_repeats == 1 and rows.groups is None
+    return config.outer in LEAVING_OUT or (as_folds and config.n_splits == len(rows.y))
 
 
 @dataclass(frozen=True)
@@ -181,13 +215,14 @@ class HonestProtocol:
     ) -> Iterator[Trial]:
         """Yield the outer splits of a run, one after the other."""
         rows = dataset.pooled()
+        is_pooled = leaves_out(self.config, rows)
         for index, split in enumerate(outer_splits(self.config, dataset, rows, seed)):
             trial_seed = derive_seed(seed, "trial", index)
             X, y = rows.X[split.train], rows.y[split.train]
             groups = None if rows.groups is None else rows.groups[split.train]
             inner = InnerSplits(y, groups, rows.class_names, self.config.inner_folds)
             test = SealedRows(rows.X[split.test], rows.y[split.test], split.test)
-            trial = Trial(X, y, inner, groups, test, trial_seed)
+            trial = Trial(X, y, inner, groups, test, trial_seed, is_pooled)
             trial.inner  # noqa: B018  making the splits says what is wrong with them
             yield trial if permutation is None else trial.with_permuted_labels(permutation)
 

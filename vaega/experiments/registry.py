@@ -260,9 +260,9 @@ def make_arm_model(arm: "ArmConfig", *, device: str) -> Any:
 def make_sampler(arm: "ArmConfig", n_classes: int, *, device: str, cache: Any) -> Any:
     """Return the sampler of an arm, or None where the arm adds nothing."""
     generator = arm.generator
-    if generator is None or arm.amount is None:
+    if generator is None or arm.n_synthetic is None:
         return None
-    added = share_amount(arm.amount, n_classes)
+    added = share_amount(arm.n_synthetic, n_classes)
     if generator.kind in SAMPLERS:
         if generator.kind == "smote":
             from vaega.generative._samplers import find_smote

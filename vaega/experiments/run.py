@@ -1,29 +1,26 @@
 """Experiments: every arm with every seed, each trial under the protocol of the configuration."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from vaega.core.errors import ConfigError, InputError
+from vaega.core.errors import InputError
 from vaega.core.files import path_inside
 from vaega.data._dataset import Dataset
-from vaega.data._preprocess import Preprocessor
 from vaega.evolution._evolution import Callback
-from vaega.experiments.augmentation import candidate_arms
 from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.faults import find_faults
 from vaega.experiments.monitor import Observer
-from vaega.experiments.protocols import Trial, TrialOptions, make_protocol
-from vaega.experiments.registry import make_sampler
+from vaega.experiments.pooling import pool_trials
+from vaega.experiments.protocols import TrialOptions, make_protocol
 from vaega.experiments.runner import ExecutionOptions, Worker, complete
 from vaega.experiments.runs import Run, RunResult, plan_runs
 from vaega.experiments.store import Origin, Store, write_plan
 from vaega.experiments.trial import TrialResult
 from vaega.fitness._score_store import ScoreStore
-from vaega.selection._rankers import find_boruta
 
 
 def run_experiment(
@@ -104,7 +101,8 @@ def complete_runs(
     budget, store, runs = options.budget(), Store(folder), plan_runs(config, dataset)
     pending = [run for run in runs if not store.is_done(run.id)]
     if pending:
-        _check(config, dataset, pending, options.device)
+        for fault in find_faults(config, dataset, seed=pending[0].seed, device=options.device):
+            raise fault
     origin = origin or Origin(beside=Path.cwd(), started_in=Path.cwd())
     write_plan(folder, config, [run.id for run in runs], origin)
     with ScoreStore(folder / "memory.sqlite3") as memory:
@@ -142,14 +140,15 @@ class ExperimentWorker(Worker):
         folder: Path | None,
     ) -> list[TrialResult]:
         """Compute the trials of a run; `inputs` are the sizes of their selections."""
-        protocol, arm = make_protocol(self.config.protocol), self.config.arms[run.arm]
-        first = run.permutation is None and run.seed == self.config.seed_list()[0]
+        config = self.config.on_features(self.dataset.feature_names)
+        protocol, arm = make_protocol(config.protocol), config.arms[run.arm]
+        first = run.permutation is None and run.seed == config.seed_list()[0]
         options = TrialOptions(self.device, self.cache, n_jobs, callbacks, None, self.memory)
         results = []
         for index, trial in enumerate(protocol.trials(self.dataset, run.seed, run.permutation)):
             checkpoint = None if folder is None else folder / f"trial-{index}"
             result = protocol.run_trial(
-                self.config,
+                config,
                 trial,
                 arm,
                 replace(options, checkpoint=checkpoint),
@@ -158,6 +157,8 @@ class ExperimentWorker(Worker):
                 describe=self.describe and first and index == 0,
             )
             results.append(result)
+        if getattr(trial, "is_pooled", False):
+            return pool_trials(results, self.config.fitness.metric)
         return results
 
     def record_value(self, run: Run, result: RunResult) -> None:
@@ -174,6 +175,7 @@ class ExperimentWorker(Worker):
                 "fitness_rows": protocol.fitness_rows,
                 "statement": protocol.statement,
                 "class_names": [str(name) for name in self.dataset.class_names],
+                "notes": list(self.dataset.notes),
                 "peak_memory_mb": result.peak_memory,
             },
         )
@@ -206,31 +208,3 @@ class ExperimentWorker(Worker):
         """Return the worker for another process, which gets the sizes of other runs beside it."""
         worker: Any = super().without_data(folder)
         return replace(worker, runs=())
-
-
-def _check(config: ExperimentConfig, dataset: Dataset, pending: Sequence[Run], device: str) -> None:
-    # What fails every run the same way is said once, before any is started.
-    if config.fitness.metric == "roc_auc" and dataset.n_classes > 2:
-        raise ConfigError(
-            f"fitness.metric: roc_auc is for two classes, and {dataset.name!r} has "
-            f"{dataset.n_classes}; use roc_auc_ovr or roc_auc_ovo."
-        )
-    if any(arm.selector is None for arm in config.arms.values()):
-        config.search.settings().check_fits(dataset.n_features, owner="search")
-    trials = make_protocol(config.protocol).trials(dataset, pending[0].seed)
-    _check_preparation(config, trials)
-    for arm in config.arms.values():
-        for candidate in candidate_arms(arm, len(dataset.X)) if arm.gated else [arm]:
-            make_sampler(candidate, dataset.n_classes, device=device, cache=None)
-        if arm.selector is not None and arm.selector.kind == "boruta":
-            find_boruta()
-
-
-def _check_preparation(config: ExperimentConfig, trials: Iterator[Any]) -> None:
-    """Fit the preprocessing on the first fit rows; making each further split is the check of it."""
-    trial = next(trials)
-    fit = trial.inner[0].train if isinstance(trial, Trial) else np.arange(len(trial.y))
-    preparation = Preprocessor(list(config.preprocess), random_state=0)
-    preparation.fit(trial.X[fit], trial.y[fit]).transform(trial.X)
-    for _ in trials:
-        pass

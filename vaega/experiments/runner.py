@@ -10,7 +10,7 @@ import platform
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -21,7 +21,9 @@ from joblib import effective_n_jobs
 
 from vaega import __version__
 from vaega.core.checks import check_choice
+from vaega.core.compilation import ANNOUNCEMENT
 from vaega.core.errors import InputError, ResultsError, first_line
+from vaega.core.processes import remove_orphans
 from vaega.evolution._evolution import Callback
 from vaega.experiments.backends import Cluster, ProcessPool, open_cluster
 from vaega.experiments.monitor import (
@@ -187,11 +189,16 @@ class Worker:
         """Compute a run and record nothing."""
         started, meter = time.perf_counter(), Meter(allowance or Allowance())
         peak = PeakMemory()
-        heartbeat = [] if folder is None else [WriteHeartbeat(folder)]
-        hooks = [meter, *callbacks, *heartbeat]
+        hooks: list[Callback] = [meter, *callbacks]
         value, error, trace, stopped = None, "", "", False
         try:
-            value = self.measure(run, inputs(), n_jobs=n_jobs, callbacks=hooks, folder=folder)
+            with ExitStack() as stack:
+                if folder is not None:
+                    heartbeat = WriteHeartbeat(folder)
+                    heartbeat.beat()  # in place of what one that was killed wrote last
+                    stack.enter_context(ANNOUNCEMENT.heard_by(heartbeat.beat))
+                    hooks.append(heartbeat)
+                value = self.measure(run, inputs(), n_jobs=n_jobs, callbacks=hooks, folder=folder)
         except BudgetSpentError:
             stopped = True
         except ResultsError:
@@ -266,6 +273,7 @@ def complete(
     """Compute the runs that are not done, and yield each as it is recorded."""
     pending = [run for run in runs if not worker.store.is_done(run.id)]
     observer.on_plan(runs, len(runs) - len(pending))
+    remove_orphans("vaega-")
     with options.open() if pending else nullcontext() as cluster:
         dispatcher = Dispatcher(worker, options, budget or options.budget(), observer, cluster)
         with closing(dispatcher.complete(pending)) as recorded:

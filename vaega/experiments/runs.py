@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaega.core.files import canonical_json, fingerprint, plain, read_json
+from vaega.experiments.old_names import in_digests
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -71,7 +72,7 @@ class RunResult:
 # have which a section no longer knows. Nothing is ever added there, changed or taken away.
 FROZEN: dict[str, dict[str, Any]] = read_json(Path(__file__).with_name("frozen.json"))
 # What a single run's result does not depend on, or what is its own.
-_NOT_SHARED = ("arms", "seeds", "description", "null", "tune")
+_NOT_SHARED = ("arms", "seeds", "description", "permutations", "tune")
 
 
 def plan_runs(config: "ExperimentConfig", dataset: "Dataset") -> list[Run]:
@@ -130,7 +131,7 @@ def _settings(section: "BaseModel", path: str) -> dict[str, Any]:
 def _arm_settings(config: "ExperimentConfig", arm: str) -> dict[str, Any]:
     """Return what an arm sets, and what the arm sets whose size it takes."""
     section = config.arms[arm]
-    settings = section.settings()
+    settings = in_digests(section.settings())
     if section.selector is not None and section.selector.size_of is not None:
-        settings["size_of"] = config.arms[section.selector.size_of].settings()
+        settings["size_of"] = in_digests(config.arms[section.selector.size_of].settings())
     return settings

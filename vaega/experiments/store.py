@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import yaml
-from filelock import FileLock, Timeout
 from scipy import stats
 
 from vaega.core.errors import ResultsError, first_line
 from vaega.core.files import path_inside, plain, read_json, write_json, write_text
+from vaega.core.locks import HeldLock
 from vaega.core.tables import csv_text, json_records
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, load_config
@@ -203,7 +203,9 @@ class Store:
     def null_table(self) -> pd.DataFrame:
         """Return ``null.csv``, without rows where the present plan permutes no labels."""
         path = self.folder / "null.csv"
-        if self.config.get("null") is None or not path.is_file():
+        # A folder of old has the old name of the key.
+        planned = self.config.get("permutations") or self.config.get("null")
+        if planned is None or not path.is_file():
             return pd.DataFrame(columns=NULL_COLUMNS)
         return pd.read_csv(path)
 
@@ -220,6 +222,11 @@ class Store:
         """Refuse a folder without results; what damaged files raise becomes one sentence."""
         for name in ("runs.csv", "plan.json"):
             if not (self.folder / name).is_file():
+                if (self.folder / "plan.json").is_file():
+                    raise ResultsError(
+                        f"{self.folder}: no run is finished yet, so that there is nothing to show; "
+                        f"go on with: vaega resume {self.folder}"
+                    )
                 raise ResultsError(f"{self.folder}: is no results folder, it has no {name}.")
         try:
             yield
@@ -237,14 +244,13 @@ class Store:
         folder = self.run_folder(run_id)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            patience = (-1 if seconds is None else seconds) if wait else 0
-            lock = FileLock(folder / name, timeout=patience)
-            lock.acquire()
-        except Timeout:
-            yield False
-            return
+            lock = HeldLock(folder / name, f"the run {run_id}")
+            is_held = lock.acquire(seconds if wait else 0.0)
         except OSError as error:
             raise ResultsError(f"{folder}: cannot be written: {error.strerror}.") from error
+        if not is_held:
+            yield False
+            return
         try:
             yield True
         finally:
@@ -357,6 +363,8 @@ def heldout_intervals(records: Mapping[str, Sequence[RunRecord]]) -> dict[str, I
 
 
 def _interval_of(records: Sequence[RunRecord]) -> Interval:
+    if any((record.metrics or {}).get("pooled") for record in records):
+        return NONE
     settings = records[0].config
     share = overlap_share(settings["protocol"])
     trials = [(record.metrics or {})["trials"] for record in records]
@@ -416,6 +424,7 @@ def _metrics(
         "seconds": seconds,
         "trials": trials,
         "warnings": dict(warned),
+        **({"pooled": True} if results[0].is_pooled else {}),
         **_records(results),
     }
 

@@ -65,6 +65,8 @@ class TrialResult:
     classes: list[dict[str, Any]] = field(default_factory=list)
     # What the final model predicted of the test rows, see `predictions_of`
     predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    predictions_real: pd.DataFrame | None = None  # Of the final model of the real rows, for pooling
+    is_pooled: bool = False  # Whether scores are those of all trials' predictions together
     # After a vote: what the selection comes from, and the rankings that competed on unseen rows
     led_by: str = ""
     candidates: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -86,6 +88,9 @@ class FinalModel:
     brier: float | None = None  # See `vaega.experiments.trial.brier_score`
     # See `vaega.experiments.trial.predictions_of`
     predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    predictions_real: pd.DataFrame | None = (
+        None  # Of the second model, where predictions are pooled
+    )
     # Metric of the same features' classifier, fitted on the real rows alone, where it was asked for
     score_on_real: float | None = None
 
@@ -139,11 +144,12 @@ def _result(search: SearchResult, final: FinalModel) -> TrialResult:
         n_scored=search.evaluations.n_scored,
         n_searches=len(search.masks),
         agreement=nogueira(search.masks) if several else None,
-        warnings=dict(search.evaluations.warnings + final.warnings),
+        warnings=dict(search.evaluations.complaints + final.warnings),
         extra={} if final.score_on_real is None else {HELDOUT_REAL: final.score_on_real},
         brier=final.brier,
         classes=final.classes,
         predictions=final.predictions,
+        predictions_real=final.predictions_real,
         led_by=search.led_by,
         candidates=search.candidates,
     )
@@ -165,6 +171,7 @@ def _inner_validation(
         n_jobs=n_jobs,
         engine=config.fitness.engine,
         device=config.fitness.device,
+        class_names=trial.split.class_names,
     )
 
 
@@ -255,7 +262,15 @@ def score_heldout(
     X, y = fitted.transform(trial.X[:, columns]), trial.y
     fit_rows = [(X, y)]
     if sampler is not None and rows != "real":
-        both = augment(X, y, sampler, seed=derive_seed(trial.seed, "final sampler"))
+        both = augment(
+            X,
+            y,
+            sampler,
+            seed=derive_seed(trial.seed, "final sampler"),
+            groups=trial.groups,
+            where=" of the final model",
+            class_names=trial.split.class_names,
+        )
         fit_rows = [both, (X, y)] if rows == "both" else [both]
     features = columns[fitted.columns_]
     selected = np.flatnonzero(mask[features])
@@ -265,11 +280,19 @@ def score_heldout(
             model.classifier.fit(_columns(X_fit, selected), y_fit)
         X_test, y_test = trial.test.open()
         X_test = _columns(fitted.transform(X_test[:, columns]), selected)
-        scores = [float(scorer(model, X_test, y_test)) for model in models]
+        if trial.is_pooled:  # a row or two have no score of their own
+            scores = [float("nan") for _ in models]
+        else:
+            scores = [float(scorer(model, X_test, y_test)) for model in models]
     classes, brier = _figures(models[0], X_test, y_test, trial.y)
     predictions = predictions_of(models, X_test, y_test, trial.test.indices)
+    of_real = None
+    if trial.is_pooled and len(models) > 1:
+        of_real = predictions_of(models[1:], X_test, y_test, trial.test.indices)
     on_real = scores[1] if len(scores) > 1 else None
-    return FinalModel(scores[0], features[selected], counted, classes, brier, predictions, on_real)
+    return FinalModel(
+        scores[0], features[selected], counted, classes, brier, predictions, of_real, on_real
+    )
 
 
 def _empty_model(classifier: Any, selected: np.ndarray, seed: int) -> "AnsweredOnce":
@@ -394,6 +417,7 @@ def describe_generator(trial: "Trial", sampler: Any, preparation: Preparation) -
                 y,
                 X_test=fitted.transform(trial.X[split.test]),
                 y_test=trial.y[split.test],
+                groups=None if trial.groups is None else trial.groups[split.train],
                 n_synthetic=max(2 * len(np.unique(y)), min(max(_FEWEST, len(X)), _MOST)),
                 seed=seed,
             )

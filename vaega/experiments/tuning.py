@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
-from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
 from sklearn.metrics import get_scorer
 
 from vaega.core.errors import ConfigError, InputError, MissingExtraError, ResultsError, first_line
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
+from vaega.core.locks import HeldLock
+from vaega.core.processes import OfParent
 from vaega.core.randomness import derive_seed, seed_unset
 from vaega.core.tables import csv_text
 from vaega.core.threads import captured_warnings, one_thread
@@ -89,7 +90,9 @@ class Objective:
     def measure(self, arm: ArmConfig) -> Measured:
         """Return what the inner folds say about the generator of `arm`."""
         started = time.perf_counter()
-        tasks = [delayed(self._fold)(arm, index) for index in range(len(self.trial.inner))]
+        tasks = [
+            delayed(OfParent(self._fold))(arm, index) for index in range(len(self.trial.inner))
+        ]
         results = Parallel(n_jobs=self.n_jobs)(tasks)
         values = tuple(value for value, _ in results)
         if not all(math.isfinite(value) for value in values):
@@ -325,19 +328,19 @@ class Study:
 
     def _arm(self, params: dict[str, Any]) -> ArmConfig:
         generator = {"kind": self.generator.kind, **self.generator.parameters(), **params}
-        amount = self.config.arms[self.arm_name].amount
-        return ArmConfig.model_validate({"generator": generator, "amount": amount})
+        n_synthetic = self.config.arms[self.arm_name].n_synthetic
+        return ArmConfig.model_validate({"generator": generator, "n_synthetic": n_synthetic})
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / "study.lock")
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise ResultsError(f"{self.folder}: another process runs this study.") from error
+            lock = HeldLock(self.folder / "study.lock", "the study")
+            is_free = lock.acquire(0.0)
         except OSError as error:
             raise ResultsError(f"{self.folder}: cannot be written: {error.strerror}.") from error
+        if not is_free:
+            raise ResultsError(f"{self.folder}: {lock.holder()} runs this study.")
         try:
             with quiet_logger("optuna", logging.WARNING):
                 yield self._stored()
@@ -369,7 +372,7 @@ class Study:
         parts = {
             **shared,
             "fitness": fitness if self.tune.objective == "score" else None,
-            "amount": self.config.arms[self.arm_name].amount,
+            "n_synthetic": self.config.arms[self.arm_name].n_synthetic,
             "dataset": dataset.fingerprint,
             "generator": {"kind": self.generator.kind, **self.generator.parameters()},
             "seed": [self.config.seed_list()[0], self.tune.seed],

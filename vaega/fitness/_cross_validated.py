@@ -10,32 +10,36 @@ folds and masks of a search go there (`work_on`), and within a worker nothing is
 joblib would wait for it for ever; here that is an error (`make_cluster_backend`).
 """
 
-import tempfile
 import time
 import warnings
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 import scipy
 import sklearn
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import get_routing_for_object
 
 from vaega import __version__
 from vaega.core.errors import InputError, first_line
 from vaega.core.files import fingerprint
+from vaega.core.processes import OfParent, TemporaryFolder
 from vaega.core.randomness import derive_seed, seed_unset, unset_seeds
+from vaega.core.registry import names_argument
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._splits import Fold
 from vaega.engines._base import cached_on, has_valid_params
@@ -67,6 +71,9 @@ def prepare_fold(
     sampler: Any = None,
     seed: int,
     sample_weight: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    where: str = "",
+    class_names: Sequence[str] | None = None,
 ) -> Fold:
     """Fit preparation and sampler on the fit rows, and on nothing else.
 
@@ -88,6 +95,12 @@ def prepare_fold(
         Of this fold.
     sample_weight : numpy.ndarray of float, shape (n_rows,), optional
         Weights of the training rows.
+    groups : numpy.ndarray of int, shape (n_rows,), optional
+        Rows that belong together, for samplers whose ``fit_resample`` takes ``groups``.
+    where : str, default=""
+        What fold this is, for a message of the sampler.
+    class_names : sequence of str, optional
+        Names of the labels 0, 1, ... in such a message.
 
     Returns
     -------
@@ -116,7 +129,16 @@ def prepare_fold(
         columns = fitted.columns_
     X_real = X_fit
     if sampler is not None:
-        X_fit, y_fit = augment(X_fit, y_fit, sampler, seed=derive_seed(seed, "sampler"))
+        members = None if groups is None else groups[fit_rows]
+        X_fit, y_fit = augment(
+            X_fit,
+            y_fit,
+            sampler,
+            seed=derive_seed(seed, "sampler"),
+            groups=members,
+            where=where,
+            class_names=class_names,
+        )
     n_real = len(X_fit) if sampler is None else _count_real(X_real, X_fit)
     fold = Fold(X_fit, y_fit, X_validate, y[validate_rows], columns, n_real)
     if sample_weight is None:
@@ -145,14 +167,37 @@ def _augmented_weights(weights: np.ndarray, real: np.ndarray, labels: np.ndarray
 
 
 def augment(
-    X: np.ndarray, y: np.ndarray, sampler: Any, *, seed: int
+    X: np.ndarray,
+    y: np.ndarray,
+    sampler: Any,
+    *,
+    seed: int,
+    groups: np.ndarray | None = None,
+    where: str = "",
+    class_names: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows a sampler makes of `X`, with a clone of it."""
+    """Return the rows that a clone of a sampler makes of `X`; its errors say `where` it was."""
     if not hasattr(sampler, "fit_resample") or isinstance(sampler, type):
         raise InputError(
             f"sampler: must be an instance with the method fit_resample, got {sampler!r}."
         )
-    return seed_unset(clone(sampler), seed).fit_resample(X, y)
+    seeded = seed_unset(clone(sampler), seed)
+    takes_groups = groups is not None and names_argument(seeded.fit_resample, "groups")
+    together = {"groups": groups} if takes_groups else {}
+    try:
+        resampled: tuple[np.ndarray, np.ndarray] = seeded.fit_resample(X, y, **together)
+        return resampled
+    except (ValueError, TypeError) as error:
+        if getattr(error, "key", "") or isinstance(error, ImportError):
+            raise  # of a parameter, or a package that is missing: no fault of the rows
+        raise InputError(
+            f"{type(sampler).__name__}: cannot add rows to the {len(y)} fit rows{where} "
+            f"({count_by_class(y, class_names)}): {_without_owner(error, sampler)}."
+        ) from error
+
+
+def _without_owner(error: Exception, sampler: Any) -> str:
+    return first_line(error).removeprefix(f"{type(sampler).__name__}: ").rstrip(".")
 
 
 def prepare_folds(
@@ -165,6 +210,8 @@ def prepare_folds(
     seed: int,
     n_jobs: int | None = None,
     sample_weight: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> list[Fold]:
     """Prepare all inner folds, the costly ones (a generator to train in each) side by side.
 
@@ -182,6 +229,10 @@ def prepare_folds(
         Processes, as in joblib; used only where there is a sampler to fit.
     sample_weight : numpy.ndarray of float, shape (n_rows,), optional
         Weights of the training rows.
+    groups : numpy.ndarray of int, shape (n_rows,), optional
+        Rows that belong together, see `prepare_fold`.
+    class_names : sequence of str, optional
+        Names of the labels 0, 1, ... in messages.
 
     Returns
     -------
@@ -204,9 +255,8 @@ def prepare_folds(
     [(14, 4, 2), (14, 4, 2), (14, 4, 2)]
     """
     parallel = make_parallel(n_jobs, getattr(sampler, "joblib_prefer", None))
-    prepare = (
-        prepare_fold if client_of(parallel) is None else WithoutNestedParallelism(prepare_fold)
-    )
+    kind = OfParent if client_of(parallel) is None else WithoutNestedParallelism
+    prepare = kind(prepare_fold)
     tasks = [
         delayed(prepare)(
             X,
@@ -217,6 +267,9 @@ def prepare_folds(
             sampler=sampler,
             seed=derive_seed(seed, "fold", index),
             sample_weight=sample_weight,
+            groups=groups,
+            where=f" of fold {index + 1}",
+            class_names=class_names,
         )
         for index, (fit_rows, validate_rows) in enumerate(splits)
     ]
@@ -235,20 +288,20 @@ class FoldFiles:
 
     def __init__(self, folds: Sequence[Fold]) -> None:
         self.folds = folds
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._temporary: TemporaryFolder | None = None
 
     @property
     def folder(self) -> str:
         """Where the files are; they are written now if they were not before."""
         if self._temporary is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="vaega-folds-")
-            _write(Path(self._temporary.name), self.folds)
-        return self._temporary.name
+            self._temporary = TemporaryFolder("vaega-folds-")
+            _write(self._temporary.path, self.folds)
+        return str(self._temporary.path)
 
     def close(self) -> None:
         """Remove the files, if there are any."""
         if self._temporary is not None:
-            self._temporary.cleanup()
+            self._temporary.close()
             self._temporary = None
 
 
@@ -410,6 +463,7 @@ ENGINE_CHOICES = ("auto", "population", "sklearn")
 # Seconds of work for which threads, and processes, are not worth being asked.
 _SOON, _FOR_PROCESSES = 0.02, 0.2
 _PROBE = 100  # masks
+_NAMED_CLASSES = 4  # of which a message tells the rows
 _CHUNKS_PER_JOB = 4  # so that a slow chunk does not keep the other workers waiting
 _LIBRARIES = tuple(f"{library.__name__} {library.__version__}" for library in (np, scipy, sklearn))
 
@@ -418,10 +472,13 @@ _LIBRARIES = tuple(f"{library.__name__} {library.__version__}" for library in (n
 class Evaluation:
     """The scores of some masks, and the warnings of their classifiers."""
 
-    scores: np.ndarray  # (n_masks, n_folds): NaN where an engine leaves it to scikit-learn
+    # (n_masks, n_folds): NaN where an engine leaves it to scikit-learn, and in the end where the
+    # classifier failed
+    scores: np.ndarray
     # (n_masks,): how often the classifier warned of what, so that the warnings of a result don't
     # depend on which of its masks were evaluated before. Masks may share one: not to be changed.
     warned: tuple[Counter[str], ...]
+    failures: Mapping[int, str] = field(default_factory=dict)  # Why, by the number of the mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -434,6 +491,9 @@ class Task:
     seeded: tuple[str, ...]  # The parameters of the classifier that take a seed derived from it
     fold_indices: tuple[int, ...]  # Among all folds of the fitness: seeds are derived from these
     spec: EngineSpec | None  # The engine that computes the classifier, if one does
+    feature_names: np.ndarray | None = None  # (n_features,), where the classifier wants DataFrames
+    is_routed: bool = False  # Whether weights go where scikit-learn's metadata routing says
+    class_names: Sequence[str] | None = None  # Of the labels 0, 1, ..., for messages
 
 
 @dataclass(frozen=True, eq=False)
@@ -484,6 +544,15 @@ class CrossValidatedFitness:
     device : str, default="cpu"
         "cuda" (or "cuda:1") lets engines that can compute there with torch, "auto" where torch
         finds a GPU. What no engine computes stays on the processor.
+    error_score : float or "raise", default="raise"
+        Score in a fold where the classifier fails, as in scikit-learn's searches; not-a-number
+        leaves it to who asked, "raise" ends the evaluation with an error.
+    feature_names : numpy.ndarray of str, shape (n_features,), optional
+        A classifier made of pipelines or column transformers gets DataFrames with these columns.
+    is_routed : bool, default=False
+        Whether a pipeline is given weights as scikit-learn's metadata routing does it.
+    class_names : sequence of str, optional
+        Names of the labels 0, 1, ... in messages.
 
     Notes
     -----
@@ -513,6 +582,10 @@ class CrossValidatedFitness:
     n_jobs: int | None = None
     engine: str = "auto"
     device: str = "cpu"
+    error_score: float | str = "raise"
+    feature_names: np.ndarray | None = None
+    is_routed: bool = False
+    class_names: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         self._n_features = max(int(fold.columns.max()) + 1 for fold in self.folds)
@@ -523,13 +596,17 @@ class CrossValidatedFitness:
         self._is_view = False
         self._seconds = 0.0  # that an engine took for a mask when it was last asked here
         self._seeded = tuple(unset_seeds(self.estimator))
+        self._is_weighted = any(fold.weight_fit is not None for fold in self.folds)
         self._spec = self._match_engine()
+        wanted = self._spec is None and wants_frames(self.estimator)
+        self._names = self.feature_names if wanted else None
 
     def _match_engine(self) -> EngineSpec | None:
         if self.engine == "sklearn":
             return None
-        weighted = any(fold.weight_fit is not None for fold in self.folds)
-        spec = match(self.estimator, self.scorer, weighted=weighted)
+        spec = match(self.estimator, self.scorer, weighted=self._is_weighted)
+        if spec and self._is_weighted and self.is_routed and isinstance(self.estimator, Pipeline):
+            spec = "sample_weight by the requests of a pipeline's steps"
         if isinstance(spec, EngineSpec):
             return spec.on_device(self.device)
         owner = type(self.estimator).__name__
@@ -619,13 +696,12 @@ class CrossValidatedFitness:
                 stacklevel=2,
             )
             return None
-        return fingerprint(
-            list(self._fold_indices),
-            hashes,
-            texts,
-            self.seed,
-            ["vaega " + __version__, *self._computers()],
-        )
+        known = [list(self._fold_indices), hashes, texts, self.seed]
+        if self._names is not None:
+            known.append(self._names.astype(str))
+        if self._is_weighted and self.is_routed:
+            known.append(str(get_routing_for_object(self.estimator)))
+        return fingerprint(*known, ["vaega " + __version__, *self._computers()])
 
     def _computers(self) -> list[str]:
         libraries = ["vaega " + __version__, *_LIBRARIES]
@@ -656,7 +732,8 @@ class CrossValidatedFitness:
         Raises
         ------
         InputError
-            When the classifier fails on a mask, or gives a score that is no finite number.
+            With ``error_score="raise"``, when the classifier fails on a mask or gives a score that
+            is no finite number.
         """
         return self.score_folds(masks).mean(axis=1)
 
@@ -665,7 +742,19 @@ class CrossValidatedFitness:
         return self.evaluate(masks).scores
 
     def evaluate(self, masks: np.ndarray) -> Evaluation:
-        """Return the score of each mask in each fold, and what the classifier warned of."""
+        """Return the score of each mask in each fold, what the classifier warned of, and failures.
+
+        Where the classifier fails the score is `error_score`.
+        """
+        evaluation = self._evaluate(masks)
+        if not evaluation.failures:
+            return evaluation
+        if isinstance(self.error_score, str):
+            raise InputError(evaluation.failures[min(evaluation.failures)])
+        scores = np.where(np.isnan(evaluation.scores), self.error_score, evaluation.scores)
+        return replace(evaluation, scores=scores)
+
+    def _evaluate(self, masks: np.ndarray) -> Evaluation:
         masks = np.asarray(masks, dtype=bool)
         if masks.ndim != 2 or masks.shape[1] < self._n_features:
             raise InputError(
@@ -675,7 +764,17 @@ class CrossValidatedFitness:
         if len(masks) == 0:
             return Evaluation(np.empty((0, len(self.folds))), ())
         seeded, spec = self._seeded, self._spec
-        task = Task(self.estimator, self.scorer, self.seed, seeded, self._fold_indices, spec)
+        task = Task(
+            self.estimator,
+            self.scorer,
+            self.seed,
+            seeded,
+            self._fold_indices,
+            spec,
+            self._names,
+            self.is_routed,
+            self.class_names,
+        )
         if spec is None:
             return self._distribute(evaluate_singly, masks, None, task)
         together = self._evaluate_together(masks, task)
@@ -687,7 +786,8 @@ class CrossValidatedFitness:
             warned = list(together.warned)
             for row, counted in zip(fallback, single.warned, strict=True):
                 warned[row] = warned[row] + counted
-            return Evaluation(together.scores, tuple(warned))
+            failures = {int(fallback[row]): text for row, text in single.failures.items()}
+            return Evaluation(together.scores, tuple(warned), failures)
         return together
 
     def _evaluate_together(self, masks: np.ndarray, task: Task) -> Evaluation:
@@ -749,13 +849,22 @@ class CrossValidatedFitness:
     def _for_workers(self, evaluate: Callable[..., Any], parallel: Parallel) -> tuple[Any, Any]:
         client = client_of(parallel)
         if client is None:
-            return evaluate, self._files.folder
+            return OfParent(evaluate), self._files.folder
         return WithoutNestedParallelism(evaluate), self._sent.sent_to(client)
 
 
 def _joined(results: Sequence[Evaluation]) -> Evaluation:
     scores = np.concatenate([result.scores for result in results])
-    return Evaluation(scores, tuple(counted for each in results for counted in each.warned))
+    firsts = np.cumsum([0, *(len(result.scores) for result in results)]).tolist()
+    return Evaluation(
+        scores,
+        tuple(counted for each in results for counted in each.warned),
+        {
+            first + row: text
+            for first, result in zip(firsts, results, strict=False)
+            for row, text in result.failures.items()
+        },
+    )
 
 
 _WARNED: set[str] = set()
@@ -830,6 +939,7 @@ def evaluate_together(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
 def evaluate_singly(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
     """Score masks with scikit-learn, one after the other."""
     folds, masks, warned = _folds_of(folds, task), chunk.masks, []
+    failures: dict[int, str] = {}
     digests = [fingerprint(row) if task.seeded else "" for row in chunk.bits]
     scores = np.full((len(masks), len(folds)), np.nan)
     if chunk.known is not None:
@@ -842,14 +952,18 @@ def evaluate_singly(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
         parallel_config(backend="sequential", n_jobs=1),
         captured_warnings(),
         _checked_once(folds, task),
+        sklearn.config_context(enable_metadata_routing=task.is_routed),
     ):
         for row, mask in enumerate(masks):
             with captured_warnings() as counted:
                 for column, (index, fold) in enumerate(zip(task.fold_indices, folds, strict=True)):
                     if np.isnan(scores[row, column]):
-                        scores[row, column] = _score(fold, index, mask, digests[row], task)
+                        try:
+                            scores[row, column] = _score(fold, index, mask, digests[row], task)
+                        except CannotScoreMask as error:
+                            failures.setdefault(row, str(error))
             warned.append(counted)
-    return Evaluation(scores, tuple(warned))
+    return Evaluation(scores, tuple(warned), failures)
 
 
 @contextmanager
@@ -897,20 +1011,44 @@ def _score(fold: Fold, index: int, mask: np.ndarray, digest: str, task: Task) ->
         estimator.set_params(**dict.fromkeys(task.seeded, seed))
     try:
         # numpy's take keeps rows contiguous, where X[:, columns] would not.
-        estimator.fit(fold.X_fit.take(columns, axis=1), fold.y_fit, **_fit_weights(estimator, fold))
-        X_validate = fold.X_validate.take(columns, axis=1)
+        X_fit: Any = fold.X_fit.take(columns, axis=1)
+        X_validate: Any = fold.X_validate.take(columns, axis=1)
+        if task.feature_names is not None:
+            names = task.feature_names[fold.columns[columns]]
+            X_fit, X_validate = (pd.DataFrame(X, columns=names) for X in (X_fit, X_validate))
+        estimator.fit(X_fit, fold.y_fit, **_fit_weights(estimator, fold, task.is_routed))
         score = float(task.scorer(estimator, X_validate, fold.y_validate, **_score_weights(fold)))
+    except MemoryError:  # says nothing of the mask
+        raise
     except Exception as error:
-        raise InputError(_failure(estimator, columns.size, fold, error)) from error
+        reason = first_line(error).rstrip(".")
+        raise CannotScoreMask(_failure(columns.size, fold, index, task, reason)) from error
     if not np.isfinite(score):
-        raise InputError(_failure(estimator, columns.size, fold, f"the score is {score}"))
+        reason = f"the score is {score}"
+        if len(present := np.unique(fold.y_validate)) == 1:
+            name = _name_of(present[0], task.class_names)
+            reason = f"the validate rows are of one class, {name}, and {reason}"
+        raise CannotScoreMask(_failure(columns.size, fold, index, task, reason))
     return score
 
 
-def _fit_weights(estimator: Any, fold: Fold) -> dict[str, np.ndarray]:
+class CannotScoreMask(InputError):
+    """A classifier failed on a mask in a fold."""
+
+
+def wants_frames(estimator: Any) -> bool:
+    """Return whether a classifier may choose columns by name or dtype, so that it gets DataFrames.
+
+    Others get arrays, which cost less; some refuse names that genes have.
+    """
+    parts = [estimator, *estimator.get_params(deep=True).values()]
+    return any(isinstance(part, Pipeline | ColumnTransformer) for part in parts)
+
+
+def _fit_weights(estimator: Any, fold: Fold, is_routed: bool = False) -> dict[str, np.ndarray]:
     if fold.weight_fit is None:
         return {}
-    if isinstance(estimator, Pipeline):  # its last step is the classifier
+    if isinstance(estimator, Pipeline) and not is_routed:  # its last step is the classifier
         return {f"{estimator.steps[-1][0]}__sample_weight": fold.weight_fit}
     return {"sample_weight": fold.weight_fit}
 
@@ -919,9 +1057,22 @@ def _score_weights(fold: Fold) -> dict[str, np.ndarray]:
     return {} if fold.weight_validate is None else {"sample_weight": fold.weight_validate}
 
 
-def _failure(estimator: Any, n_columns: int, fold: Fold, reason: Any) -> str:
-    first = first_line(reason).rstrip(".")
+def _failure(n_columns: int, fold: Fold, index: int, task: Task, reason: str) -> str:
     return (
-        f"{type(estimator).__name__}: cannot be fitted and scored on {n_columns} features, "
-        f"{len(fold.y_fit)} fit rows and {len(fold.y_validate)} validate rows: {first}."
+        f"{type(task.estimator).__name__}: cannot be fitted and scored on {n_columns} features, "
+        f"{len(fold.y_fit)} fit rows and {len(fold.y_validate)} validate rows, fold {index + 1} "
+        f"(fit rows: {count_by_class(fold.y_fit, task.class_names)}): {reason}."
     )
+
+
+def _name_of(label: Any, class_names: Sequence[str] | None) -> str:
+    return str(label if class_names is None else class_names[int(label)])
+
+
+def count_by_class(y: np.ndarray, class_names: Sequence[str] | None = None) -> str:
+    """Return how many rows each class has, for a message: the smallest classes first."""
+    labels, counts = np.unique(y, return_counts=True)
+    order = np.argsort(counts, kind="stable")[:_NAMED_CLASSES]
+    named = [f"{counts[k]} of class {_name_of(labels[k], class_names)}" for k in order]
+    n_more = len(labels) - len(named)
+    return ", ".join(named) + (f" and {n_more} more classes" if n_more else "")

@@ -13,6 +13,9 @@ from vaega.core.errors import InputError
 from vaega.evolution.operators._masks import count_selected
 from vaega.fitness._score_store import ScoreEntry, ScoreStore
 
+FAILED = "masks on which the classifier failed"
+_TRIED_ALONE = 10  # features, where every mask failed
+
 
 class Objective(Protocol):
     """From scores and masks to what is maximised."""
@@ -96,6 +99,10 @@ class Evaluations:
         Fits of the classifier: pairs of a different mask and a fold.
     warnings : collections.Counter of str
         How often the classifier warned of what.
+    n_failed : int, default=0
+        Masks among the different ones on which the classifier failed in some fold.
+    first_failure : str, default=""
+        Why the first of them failed.
     """
 
     n_asked: int = 0
@@ -103,6 +110,16 @@ class Evaluations:
     n_scored: int = 0
     n_fits: int = 0
     warnings: Counter[str] = field(default_factory=Counter)
+    n_failed: int = 0
+    first_failure: str = ""
+
+    @property
+    def complaints(self) -> Counter[str]:
+        """The warnings, and one line on all masks that failed."""
+        if not self.n_failed:
+            return self.warnings
+        sentence = f"{FAILED}, the first time: {self.first_failure}"
+        return self.warnings + Counter({sentence: self.n_failed})
 
     def __add__(self, other: "Evaluations") -> "Evaluations":
         return Evaluations(
@@ -111,6 +128,8 @@ class Evaluations:
             self.n_scored + other.n_scored,
             self.n_fits + other.n_fits,
             self.warnings + other.warnings,
+            self.n_failed + other.n_failed,
+            self.first_failure or other.first_failure,
         )
 
 
@@ -122,7 +141,7 @@ class FitnessMemory:
     fitness : callable
         From masks, bool of shape (n_masks, n_features), to scores, float of shape (n_masks,) or
         (n_masks, n_folds). One that has ``evaluate``, as `CrossValidatedFitness`, gives fold
-        scores and the warnings of each mask.
+        scores, the warnings of each mask and why some failed.
     n_features : int
         Length of a mask.
     objective : Objective, optional
@@ -139,6 +158,12 @@ class FitnessMemory:
         Different masks among them. Like `n_asked`, it says nothing of what was in the store.
     n_scored : int
         Masks that were computed by this object, neither restored nor found in the store.
+
+    Notes
+    -----
+    A mask on which the classifier failed has a score that is not a number, and counts as the worst:
+    0, or the lowest score known, if that is lower. Failures are not put into the store, for what
+    was wrong may be gone when somebody asks again.
 
     Examples
     --------
@@ -165,6 +190,8 @@ class FitnessMemory:
         self.n_scored = 0
         self._entries: dict[bytes, ScoreEntry] = {}
         self._means: dict[bytes, float] = {}
+        self._failures: dict[bytes, str] = {}
+        self._lowest = np.inf  # mean score known
         self._context: str | None = None
 
     @property
@@ -189,7 +216,15 @@ class FitnessMemory:
     def evaluations(self) -> Evaluations:
         """All counts, and the warnings."""
         n_fits = sum(len(entry.scores) for entry in self._entries.values())
-        return Evaluations(self.n_asked, self.n_distinct, self.n_scored, n_fits, self.warnings_)
+        return Evaluations(
+            self.n_asked,
+            self.n_distinct,
+            self.n_scored,
+            n_fits,
+            self.warnings_,
+            len(self._failures),
+            next(iter(self._failures.values()), ""),
+        )
 
     def __call__(self, masks: np.ndarray) -> np.ndarray:
         """Return the objective of each mask, scoring only the new ones.
@@ -216,7 +251,12 @@ class FitnessMemory:
         if new:
             self._learn([keys[index] for index in new], masks[new])
         self.n_asked += len(keys)
-        return np.array([self._means[key] for key in keys])
+        means = np.array([self._means[key] for key in keys])
+        return np.where(np.isnan(means), min(0.0, self._lowest), means)
+
+    def has_scored(self, mask: np.ndarray) -> bool:
+        """Return whether a mask (n_features,) was asked for, and the classifier did not fail."""
+        return not np.isnan(self._means.get(_pack(mask[None])[0], np.nan))
 
     def known_score(self, mask: np.ndarray) -> float:
         """Return the mean score of a mask (n_features,) that was asked for, without counting it."""
@@ -233,6 +273,7 @@ class FitnessMemory:
         Returns
         -------
         numpy.ndarray of float, shape (n_masks, n_folds)
+            Not-a-number where the classifier failed.
 
         Raises
         ------
@@ -249,16 +290,26 @@ class FitnessMemory:
         return _stack([self._entries[key].scores for key in keys])
 
     def recall(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return everything remembered, in the order in which it was asked for.
+        """Return what has a score, in the order in which it was asked for.
 
         Returns
         -------
-        masks : numpy.ndarray of bool, shape (n_distinct, n_features)
-        scores : numpy.ndarray of float, shape (n_distinct,)
+        masks : numpy.ndarray of bool, shape (n_masks, n_features)
+            Those on which the classifier failed are left out.
+        scores : numpy.ndarray of float, shape (n_masks,)
             Means over the folds.
+
+        Raises
+        ------
+        InputError
+            When the classifier failed on every mask.
         """
         masks = np.unpackbits(self._packed(), axis=1, count=self.n_features).view(bool)
-        return masks, np.array(list(self._means.values()), dtype=float)
+        means = np.array(list(self._means.values()), dtype=float)
+        scored = ~np.isnan(means)
+        if len(means) and not scored.any():
+            raise InputError(self._all_failed(len(means)))
+        return masks[scored], means[scored]
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the memory as plain arrays, for a checkpoint.
@@ -266,8 +317,8 @@ class FitnessMemory:
         Returns
         -------
         dict of numpy.ndarray
-            Packed masks, their fold scores, the number asked, the different warnings as JSON, and
-            in rows of three which mask gave which warning how often.
+            Packed masks, their fold scores, the number asked, the different warnings as JSON, in
+            rows of three which mask gave which warning how often, and why masks failed.
         """
         texts = list(self.warnings_)
         number = {text: index for index, text in enumerate(texts)}
@@ -282,7 +333,13 @@ class FitnessMemory:
             "memory_n_asked": np.array(self.n_asked),
             "memory_warnings": np.array(json.dumps(texts)),
             "memory_warned": np.array(warned, dtype=np.int64).reshape(-1, 3),
+            "memory_failures": np.array(json.dumps(self._failures_by_number())),
+            "memory_lowest": np.array(self._lowest),
         }
+
+    def _failures_by_number(self) -> dict[int, str]:
+        numbers = {key: index for index, key in enumerate(self._entries)}
+        return {numbers[key]: text for key, text in self._failures.items()}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take back what `to_arrays` gave."""
@@ -291,17 +348,23 @@ class FitnessMemory:
         warned: list[Counter[str]] = [Counter() for _ in keys]
         for index, text, times in arrays["memory_warned"].tolist():
             warned[index][texts[text]] = times
+        failures = json.loads(str(arrays["memory_failures"]))
         self._entries, self._means = {}, {}
+        self._failures = {keys[int(number)]: text for number, text in failures.items()}
         self._remember(keys, arrays["memory_fold_scores"], warned)
+        self._lowest = float(arrays["memory_lowest"])
         self.n_asked = int(arrays["memory_n_asked"])
 
     def _learn(self, keys: Sequence[bytes], masks: np.ndarray) -> None:
         known = self._look_up(keys)
         new = [index for index, key in enumerate(keys) if key not in known]
         if new:
+            failures: dict[bytes, str] = {}
             if hasattr(self.fitness, "evaluate"):
                 evaluation = self.fitness.evaluate(masks[new])
                 scores, warned = evaluation.scores, evaluation.warned
+                failed = getattr(evaluation, "failures", {})
+                failures = {keys[new[row]]: text for row, text in sorted(failed.items())}
             else:
                 scores = np.asarray(self.fitness(masks[new]), dtype=float).reshape(len(new), -1)
                 warned = [Counter[str]()] * len(new)
@@ -311,11 +374,39 @@ class FitnessMemory:
                 for index, entry in zip(new, zip(scores, warned, strict=True), strict=True)
             }
             if self.store is not None and self._context is not None:
-                self.store.put(self._context, computed)
+                kept = {key: entry for key, entry in computed.items() if key not in failures}
+                self.store.put(self._context, kept)
             known |= computed
+            self._failures |= failures
         entries = [known[key] for key in keys]
         scores = _stack([entry.scores for entry in entries])
         self._remember(keys, scores, [entry.warned for entry in entries])
+        if keys and self._lowest == np.inf:
+            self._try_single_features()
+
+    def _try_single_features(self) -> None:
+        """Ask for a few features alone where every mask failed; an error where these fail too.
+
+        A search may yet find smaller masks that can be scored; a classifier that never can be is
+        said at once, not after all generations.
+        """
+        tried = np.unique(np.linspace(0, self.n_features - 1, _TRIED_ALONE).astype(int))
+        masks = np.zeros((len(tried), self.n_features), dtype=bool)
+        masks[np.arange(len(tried)), tried] = True
+        means = self.fitness(masks).reshape(len(tried), -1).mean(axis=1)
+        if np.isnan(means).all():
+            raise InputError(self._all_failed(len(self._means)))
+        self._lowest = float(np.nanmin(means))
+
+    def _all_failed(self, n_masks: int) -> str:
+        first = next(iter(self._failures.values()), "no score is a number.")
+        remedy = ""
+        if np.isfinite(self._lowest):
+            remedy = " It can be scored on single features: bound max_features."
+        return (
+            f"search: the classifier failed on all of {n_masks} masks, the first time: "
+            f"{first}{remedy}"
+        )
 
     def _look_up(self, keys: Sequence[bytes]) -> dict[bytes, ScoreEntry]:
         if self.store is None:
@@ -330,7 +421,9 @@ class FitnessMemory:
 
     def _remember(self, keys: Sequence[bytes], scores: np.ndarray, warned: Sequence[Any]) -> None:
         self._entries.update(zip(keys, map(ScoreEntry, scores, warned), strict=True))
-        self._means.update(zip(keys, scores.mean(axis=1).tolist() if keys else [], strict=True))
+        means = scores.mean(axis=1) if keys else np.empty(0)
+        self._means.update(zip(keys, means.tolist(), strict=True))
+        self._lowest = min(self._lowest, *means[~np.isnan(means)].tolist(), np.inf)
 
     def _packed(self) -> np.ndarray:
         width = -(-self.n_features // 8)

@@ -22,7 +22,7 @@ from sklearn.utils.validation import (
 from vaega.core.checks import check_choice, check_count, check_flag
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, draw_seed
-from vaega.generative._data import check_labels, codes_by_label, codes_of
+from vaega.generative._data import check_labels, codes_by_label, codes_of, dense_rows
 from vaega.generative._density import (
     KINDS,
     REFERENCES,
@@ -183,7 +183,8 @@ class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Returns
         -------
         X : numpy.ndarray of shape (n_rows, n_features) or (n_rows, n_asked)
-            The rows; for a mapping in its order, class by class.
+            The rows; for a mapping in its order, class by class. Columns keep their kind as the
+            model's `enforce_min_max_values` and `enforce_rounding` say.
         y : numpy.ndarray of shape (n_rows,)
             Their labels; only for a mapping.
 
@@ -491,16 +492,22 @@ class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             )
         return source
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, Any]:
         rules: dict[str, Any] = {
             "dtype": np.float64,
+            "order": "C",  # of a DataFrame as of an array: sums of columns round by their order
             "ensure_min_samples": 3,
             "ensure_all_finite": self._finite(),
         }
         if get_tags(self).target_tags.required:
             y = check_labels(y, owner=type(self).__name__)
-            return validate_data(self, X, y, **rules)
-        X = validate_data(self, X, **rules)
+            return validate_data(self, dense_rows(X), y, **rules)
+        X = validate_data(self, dense_rows(X), **rules)
         check_consistent_length(X, y)
         return X, y
 
@@ -515,7 +522,8 @@ class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     ) -> tuple[np.ndarray, np.ndarray | None]:
         check_is_fitted(self)
         finite = "allow-nan" if missing else self._finite()
-        X = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite=finite)
+        rules: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_finite": finite}
+        X = validate_data(self, dense_rows(X), reset=False, **rules)
         state, owner = self.state_, type(self).__name__
         if not state.codec.likelihood.has_sigma:
             state.codec.likelihood.check_entries(X[:, state.scaling.varies], owner=owner)

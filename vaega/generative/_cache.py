@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 from sklearn.utils.validation import _get_feature_names
 
 import vaega
@@ -19,6 +18,8 @@ from vaega.core.checks import check_count
 from vaega.core.devices import pick_device
 from vaega.core.errors import InputError, ResultsError
 from vaega.core.files import cache_folder, fingerprint, parse_bytes, say_bytes
+from vaega.core.locks import HeldLock
+from vaega.generative._data import dense_rows
 from vaega.generative._entries import (
     check_about,
     drop_entry,
@@ -71,7 +72,7 @@ class ModelCache:
         self.folder = cache_folder("models") if folder is None else Path(folder)
         self.max_bytes = _check_bound(max_bytes)
 
-    def fit(self, model: Any, X: Any, y: Any = None) -> Any:
+    def fit(self, model: Any, X: Any, y: Any = None, groups: Any = None) -> Any:
         """Return `model` fitted, from the folder when an equal one is there.
 
         Only an int `random_state` says which model it is; with any other it is fitted anew. A
@@ -85,6 +86,8 @@ class ModelCache:
             Rows.
         y : array-like of shape (n_samples,), optional
             Labels.
+        groups : array-like of shape (n_samples,), optional
+            Rows that belong together, for a model whose ``fit`` takes them.
 
         Returns
         -------
@@ -105,41 +108,41 @@ class ModelCache:
                 "each time, not cached.",
                 stacklevel=4,
             )
-            return model.fit(X, y)
-        key = self.key(model, X, y)
+            return _fitted(model, X, y, groups)
+        key = self.key(model, X, y, groups)
         if key is None:
-            return model.fit(X, y)
+            return _fitted(model, X, y, groups)
         try:
             return _restore(model, self.folder, key)
         except ResultsError:
-            return self._fit_once(key, model, X, y)
+            return self._fit_once(key, model, X, y, groups)
 
-    def key(self, model: Any, X: Any, y: Any = None) -> str | None:
+    def key(self, model: Any, X: Any, y: Any = None, groups: Any = None) -> str | None:
         """Return the key of the model's entry; None when it cannot have one."""
         if not is_storable(model) or not _is_determined(model):
             return None
         try:
-            return _key(model, X, y)
+            return _key(model, X, y, groups)
         except (TypeError, ValueError):
             return None  # data or settings that fit will refuse in its own words
 
-    def _fit_once(self, key: str, model: Any, X: Any, y: Any) -> Any:
-        lock = FileLock(self.folder / f"{key}.lock")
+    def _fit_once(self, key: str, model: Any, X: Any, y: Any, groups: Any) -> Any:
+        lock = HeldLock(self.folder / f"{key}.lock", f"the model {key} of {self.folder}")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except OSError as error:
             _warn(f"{self.folder}: cannot be used as model cache: {error.strerror or error}.")
-            return model.fit(X, y)
+            return _fitted(model, X, y, groups)
         try:
-            self._fit_locked(key, model, X, y)
+            self._fit_locked(key, model, X, y, groups)
         finally:
             lock.release()
         if self.max_bytes is not None:
             keep_within(self.folder, self.max_bytes, written=key)
         return model
 
-    def _fit_locked(self, key: str, model: Any, X: Any, y: Any) -> None:
+    def _fit_locked(self, key: str, model: Any, X: Any, y: Any, groups: Any) -> None:
         entry = self.folder / key
         if os.path.lexists(entry):
             try:
@@ -147,7 +150,7 @@ class ModelCache:
                 return  # the process that held the lock before has trained it
             except ResultsError as error:
                 _warn(_describe_replacement(error, dropped=drop_entry(entry)))
-        model.fit(X, y)
+        _fitted(model, X, y, groups)
         try:
             self._write(key, model, X)
         except (InputError, OSError) as error:
@@ -160,7 +163,7 @@ class ModelCache:
             save_model(model, staging)
             seed = getattr(model, "random_state", None)
             seed = None if seed is None else int(seed)
-            shape = (len(X), int(model.n_features_in_))
+            shape = (np.shape(X)[0], int(model.n_features_in_))
             write_about(staging, key, kind=type(model).__name__, shape=shape, seed=seed)
             size = sum(path.stat().st_size for path in staging.iterdir())
             if self.max_bytes is not None and size > self.max_bytes:
@@ -208,8 +211,12 @@ def _is_determined(model: Any) -> bool:
     return isinstance(seed, int | np.integer) and not isinstance(seed, bool)
 
 
-def _key(model: Any, X: Any, y: Any) -> str:
-    rows = np.asarray(X, dtype=np.float64)
+def _fitted(model: Any, X: Any, y: Any, groups: Any) -> Any:
+    return model.fit(X, y) if groups is None else model.fit(X, y, groups=groups)
+
+
+def _key(model: Any, X: Any, y: Any, groups: Any) -> str:
+    rows = np.asarray(dense_rows(X), dtype=np.float64)
     labels = None if y is None else np.asarray(y)
     label_dtype = None if labels is None else labels.dtype.str
     if labels is not None and labels.dtype.hasobject:
@@ -227,7 +234,8 @@ def _key(model: Any, X: Any, y: Any) -> str:
         "device": device.type,
         "versions": [vaega.__version__, torch.__version__],
     }
-    return fingerprint(rows, labels, settings)[:32]
+    members = () if groups is None else (np.unique(groups, return_inverse=True)[1],)
+    return fingerprint(rows, labels, settings, *members)[:32]
 
 
 def _warn(sentence: str, *, stacklevel: int = 6) -> None:

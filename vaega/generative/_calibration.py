@@ -7,8 +7,9 @@ likelihood beside that of closed forms, and the variance of generated rows over 
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from vaega.core.randomness import derive_rng
 from vaega.generative._data import TrainingData, class_means, within_class_variance
 from vaega.generative._density import class_log_densities, row_log_densities
 from vaega.generative._gaussians import choose_latent, fill_in, fit_components, fit_pooled
+from vaega.generative._kinds import match_moments
 from vaega.generative._networks import Gaussian
 from vaega.generative._settings import FitSettings
 from vaega.generative._span import Columns
@@ -29,6 +31,8 @@ from vaega.generative._training import History, gaussian_kl
 CALIBRATION_ROWS = 512
 REPORT_ROWS, REPORT_ENTRIES = 4096, 1 << 20
 LEAST_OF_A_CLASS = 32
+# Entries, and rows of a class at least, on which noise is brought in line with kinds of columns.
+MATCHED_ENTRIES, LEAST_OF_A_MATCH = 1 << 19, 16
 # Pairs of noise and its negative behind an expectation over the posterior.
 POSTERIOR_PAIRS = 4
 # Entries decoded at once, about: 40 MiB. Smaller arrays come from the heap, which small tensors
@@ -81,7 +85,8 @@ def calibrate(
     """Return `state` with its sigma, its noise and its offsets.
 
     `learned` is the sigma at the end of the training. With calibration "matched" the noise is what
-    decoded rows lack to vary as real ones, at least 0, and offsets bring classes to their means.
+    decoded rows lack to vary as real ones, at least 0, and offsets bring classes to their means;
+    where columns are kept to their kinds, both after that.
     """
     data, n_features = frame.data, frame.n_columns
     if not state.codec.likelihood.has_sigma:
@@ -99,7 +104,55 @@ def calibrate(
     offsets = state.offsets
     if isinstance(request, np.ndarray):
         offsets = frame.widen(data.class_means() - class_means(decoded, request))
-    return dataclasses.replace(state, sigma=sigma, noise=np.sqrt(missing), offsets=offsets)
+    state = dataclasses.replace(state, sigma=sigma, noise=np.sqrt(missing), offsets=offsets)
+    codes = codes_drawn(decoded, request)
+    return match_kinds(
+        state,
+        lambda index, columns: frame.widen(decoded[index], columns),
+        codes,
+        means=frame.widen(data.class_means()),
+        variance=frame.data_variance(),
+        rng=derive_rng(seed, "kinds"),
+    )
+
+
+def match_kinds(
+    state: FittedState,
+    decoded: Callable[[Any, np.ndarray], np.ndarray],
+    codes: np.ndarray,
+    *,
+    means: np.ndarray,
+    variance: np.ndarray,
+    rng: np.random.Generator,
+) -> FittedState:
+    """Return `state` with noise and offsets for rows that are kept to the kinds of their columns.
+
+    ``decoded(index, columns)`` are decoder means, some rows and columns, of the sorted classes
+    `codes` (m,); class means (n_classes, n_varying) and variance (n_varying,) of the fit rows say
+    where these lie. The more columns have a kind, the fewer rows are looked at.
+    """
+    if state.kinds is None:
+        return state
+    kinds, likelihood = state.kinds.scaled(state.scaling), state.codec.likelihood
+    noise, moves = state.noise.copy(), np.zeros_like(means)
+    blocks = kinds.affected(means, variance)
+    most_apart = max(1, int(np.bincount(codes).min()) // LEAST_OF_A_MATCH)
+    apart = sum(map(len, blocks)) * len(codes) // MATCHED_ENTRIES
+    index = slice(None, None, min(max(1, apart), most_apart))
+    codes = codes[index]
+    for columns in blocks:
+        rows = decoded(index, columns)
+        rows = rows + (means[:, columns] - class_means(rows, codes))[codes]
+        noise[columns], moves[:, columns] = match_moments(
+            kinds.of_columns(columns),
+            rows,
+            codes,
+            noise[columns],
+            likelihood.draw(np.zeros_like(rows), np.ones(1), rng),
+        )
+    if not moves.any():
+        return state
+    return dataclasses.replace(state, noise=noise, kind_offsets=moves)
 
 
 def _probability_offsets(
@@ -166,8 +219,12 @@ def measure_fit(
     remarks: list[str],
     *,
     seed: int,
+    groups: np.ndarray | None = None,
 ) -> FitReport:
-    """Return the figures of a fit whose `codecs` were each validated on the rows of a split."""
+    """Return the figures of a fit whose `codecs` were each validated on the rows of a split.
+
+    `groups` (n,) are rows that belong together, for the references.
+    """
     data = frame.data
     generated = _generated_variance(state, frame, derive_rng(seed, "report"))
     heldout = [index for _, index in splits]
@@ -178,7 +235,9 @@ def measure_fit(
         kl = sum(_kl(codec, data, index) for codec, index in pairs) / n_heldout
     density = _expected_density(state, frame, pairs, residuals, seed=seed)
     real = frame.data_variance().sum()
-    likelihood, references = heldout_densities(state, codecs, frame, splits, seed=seed)
+    likelihood, references = heldout_densities(
+        state, codecs, frame, splits, seed=seed, groups=groups
+    )
     return FitReport(
         n_training=len(data) if len(splits) > 1 else len(data) - n_heldout,
         n_heldout=n_heldout,
@@ -203,10 +262,33 @@ def _generated_variance(state: FittedState, frame: Columns, rng: np.random.Gener
     decoded, likelihood = state.sample_means(request, rng=rng), state.codec.likelihood
     codes = codes_drawn(decoded, request)
     if likelihood.has_sigma:
-        return frame.within_class_variance(decoded, codes) + np.square(state.noise)
+        variance = frame.within_class_variance(decoded, codes) + np.square(state.noise)
+        return _kept_variance(state, frame, decoded, codes, variance, rng)
     if isinstance(request, np.ndarray):
         decoded = likelihood.move(decoded, state.offsets[request])
     return within_class_variance(likelihood.draw(decoded, state.noise, rng), codes)
+
+
+def _kept_variance(
+    state: FittedState,
+    frame: Columns,
+    decoded: np.ndarray,
+    codes: np.ndarray,
+    variance: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Return the variance of generated rows, where it is another one for being kept to kinds."""
+    if state.kinds is None:
+        return variance
+    kinds, means = state.kinds.scaled(state.scaling), frame.widen(frame.data.class_means())
+    for columns in kinds.affected(means, frame.data_variance()):
+        rows = frame.widen(decoded, columns) + state.offsets[:, columns][codes]
+        if state.kind_offsets is not None:
+            rows = rows + state.kind_offsets[:, columns][codes]
+        rows = state.codec.likelihood.draw(rows, state.noise[columns], rng)
+        rows = kinds.of_columns(columns).enforce(rows)
+        variance[columns] = within_class_variance(rows, codes)
+    return variance
 
 
 def _kl(codec: Codec, data: TrainingData, index: np.ndarray) -> float:
@@ -247,6 +329,7 @@ def heldout_densities(
     splits: Sequence[Split],
     *,
     seed: int,
+    groups: np.ndarray | None = None,
 ) -> tuple[float | None, dict[str, float]]:
     """Return mean log densities of held-out rows, whatever their class, in nats a row."""
     if not state.codec.has_prior or not state.codec.likelihood.has_sigma:
@@ -259,7 +342,7 @@ def heldout_densities(
         total += _network_density(dense, rows, seed) + constant * len(rows)
     if data.values.size > MOST_ENTRIES:
         return total / n_rows, {}
-    parts = [_reference_densities(data, *split, seed=seed) for split in splits]
+    parts = [_reference_densities(data, *split, groups, seed=seed) for split in splits]
     means = {name: sum(part[name] for part in parts) / n_rows for name in parts[0]}
     return total / n_rows, means
 
@@ -276,12 +359,18 @@ def _network_density(state: FittedState, rows: np.ndarray, seed: int) -> float:
 
 
 def _reference_densities(
-    data: TrainingData, training: np.ndarray, heldout: np.ndarray, *, seed: int
+    data: TrainingData,
+    training: np.ndarray,
+    heldout: np.ndarray,
+    groups: np.ndarray | None,
+    *,
+    seed: int,
 ) -> dict[str, float]:
     rows, codes = torch.from_numpy(data.with_nan(training)), torch.from_numpy(data.codes[training])
     heldout_rows, share = data.with_nan(heldout), data.class_priors
     # A column that varies in all rows may be constant in these, or have no entry.
-    latent, _ = choose_latent(fill_in(rows), rng=derive_rng(seed, "reference"))
+    members = None if groups is None else np.unique(groups[training], return_inverse=True)[1]
+    latent, _ = choose_latent(fill_in(rows), rng=derive_rng(seed, "reference"), groups=members)
     components = fit_components(rows, latent)
     principal = LinearCodec(components.weights, components.mean[None], components.sigma, np.ones(1))
     pooled = fit_pooled(rows, codes, len(share))
@@ -361,7 +450,12 @@ def in_proportion(data: TrainingData, n_rows: int = CALIBRATION_ROWS) -> int | n
     """Return what to draw to stand for the fit rows: class codes in proportion, or a number."""
     if not data.labelled:
         return n_rows
-    counts = np.maximum(LEAST_OF_A_CLASS, np.rint(n_rows * data.class_priors))
+    return codes_in_proportion(data.class_priors, n_rows)
+
+
+def codes_in_proportion(share: np.ndarray, n_rows: int = CALIBRATION_ROWS) -> np.ndarray:
+    """Return about `n_rows` class codes, sorted, in proportion to the shares of classes."""
+    counts = np.maximum(LEAST_OF_A_CLASS, np.rint(n_rows * share))
     return np.repeat(np.arange(len(counts)), counts.astype(int))
 
 

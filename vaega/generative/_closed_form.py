@@ -1,6 +1,6 @@
 """Generative models in closed form, the baselines of the autoencoders: PPCA and class Gaussians."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,12 +10,14 @@ from torch import Tensor
 from vaega.core.checks import check_count, check_flag
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, draw_seed
+from vaega.data._splits import encode_groups
 from vaega.generative._base import GenerativeModel
-from vaega.generative._calibration import report_rows
+from vaega.generative._calibration import codes_in_proportion, match_kinds, report_rows
 from vaega.generative._data import (
     MOST_DOUBLE,
     Scaling,
     check_size,
+    class_means,
     encode_labels,
     within_class_variance,
 )
@@ -26,6 +28,7 @@ from vaega.generative._gaussians import (
     fit_components,
     fit_pooled,
 )
+from vaega.generative._kinds import ColumnKinds, check_enforcement
 from vaega.generative._state import (
     ClassGaussians,
     FitReport,
@@ -46,9 +49,11 @@ class ClosedForm(GenerativeModel):
 
     _: KW_ONLY
     standardize: bool = True
+    enforce_min_max_values: bool | str = "auto"
+    enforce_rounding: bool = True
     random_state: Any = None
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, groups: Any = None) -> Self:
         """Estimate the model.
 
         Parameters
@@ -57,6 +62,8 @@ class ClosedForm(GenerativeModel):
             At least three rows; NaN where missing.
         y : array-like of shape (n_samples,), optional
             Class labels.
+        groups : array-like of shape (n_samples,), optional
+            Rows that belong together: they are held out together.
 
         Returns
         -------
@@ -71,8 +78,10 @@ class ClosedForm(GenerativeModel):
         """
         owner = type(self).__name__
         standardize = check_flag(self.standardize, "standardize", owner=owner)
+        bounds, rounding = check_enforcement(self, owner=owner)
         self._check_settings()
         X, y = self._validated(X, y)
+        members = None if groups is None else encode_groups(groups, len(X), owner=owner)
         if not standardize:
             check_size(X, MOST_DOUBLE, owner=owner)
         self.seed_ = draw_seed(self.random_state)
@@ -80,8 +89,10 @@ class ClosedForm(GenerativeModel):
         scaling = Scaling.fitted(X, owner=owner, standardize=standardize)
         rows = scaling.forward(X)
         with one_torch_thread():
-            codec, heldout = self._codec(torch.from_numpy(rows), codes)
-            self.state_ = _fitted_state(codec, scaling, rows, codes)
+            codec, heldout = self._codec(torch.from_numpy(rows), codes, members)
+            state = _fitted_state(codec, scaling, rows, codes)
+            kinds = ColumnKinds.learned(X, bounds=bounds, rounding=rounding)
+            self.state_ = _keep_kinds(state, kinds, rows, codes, self.seed_)
             self.report_ = _report(self.state_, rows, codes, heldout, self.seed_)
         self.history_ = History()
         return self
@@ -94,7 +105,9 @@ class ClosedForm(GenerativeModel):
     def _check_settings(self) -> None:
         """Raise for a parameter that breaks its rule."""
 
-    def _codec(self, rows: Tensor, codes: np.ndarray) -> tuple[LinearCodec, float]:
+    def _codec(
+        self, rows: Tensor, codes: np.ndarray, groups: np.ndarray | None
+    ) -> tuple[LinearCodec, float]:
         """Return the fitted codec, and the log density of rows that took no part in a fit."""
         raise NotImplementedError
 
@@ -114,6 +127,8 @@ class ProbabilisticPCA(ClosedForm):
     standardize : bool, default=True
         Whether columns are standardised first, by the fit rows; what the model returns is on the
         scale of the input.
+    enforce_min_max_values, enforce_rounding
+        As `VAE` has them.
     random_state : int, RandomState, Generator or None, default=None
         Seeds the folds of "auto" and of the held-out density, and the rows that the report draws.
 
@@ -163,10 +178,12 @@ class ProbabilisticPCA(ClosedForm):
             raise InputError.of("ProbabilisticPCA", "latent", rule, self.latent)
         check_count(self.latent, "latent", owner="ProbabilisticPCA")
 
-    def _codec(self, rows: Tensor, codes: np.ndarray) -> tuple[LinearCodec, float]:
+    def _codec(
+        self, rows: Tensor, codes: np.ndarray, groups: np.ndarray | None
+    ) -> tuple[LinearCodec, float]:
         requested = None if isinstance(self.latent, str) else int(self.latent)
         rng = derive_rng(self.seed_, "folds")
-        latent, heldout = choose_latent(fill_in(rows), latent=requested, rng=rng)
+        latent, heldout = choose_latent(fill_in(rows), latent=requested, rng=rng, groups=groups)
         fitted = fit_components(rows, latent)
         share = np.bincount(codes) / len(codes)
         return LinearCodec(fitted.weights, fitted.mean[None], fitted.sigma, share), heldout
@@ -182,8 +199,8 @@ class ClassGaussian(ClosedForm):
 
     Parameters
     ----------
-    standardize : bool, default=True
-        As `ProbabilisticPCA` has it.
+    standardize, enforce_min_max_values, enforce_rounding
+        As `ProbabilisticPCA` has them.
     random_state : int, RandomState, Generator or None, default=None
         Puts rows into the folds of the report's held-out density.
 
@@ -213,14 +230,16 @@ class ClassGaussian(ClosedForm):
 
     sees_labels = True
 
-    def _codec(self, rows: Tensor, codes: np.ndarray) -> tuple[LinearCodec, float]:
+    def _codec(
+        self, rows: Tensor, codes: np.ndarray, groups: np.ndarray | None
+    ) -> tuple[LinearCodec, float]:
         classes, share = torch.from_numpy(codes), np.bincount(codes) / len(codes)
 
         def fit(index: np.ndarray, **settings: int) -> LinearCodec:
             fitted = fit_pooled(rows[index], classes[index], len(share), **settings)
             return LinearCodec(fitted.weights, fitted.means, fitted.variances.sqrt(), share)
 
-        folds = draw_folds(len(rows), derive_rng(self.seed_, "folds"))
+        folds = draw_folds(len(rows), derive_rng(self.seed_, "folds"), groups)
         total = 0.0
         for fold in folds:
             codec = fit(np.setdiff1d(np.arange(len(rows)), fold), max_steps=FOLD_STEPS)
@@ -247,6 +266,27 @@ def _fitted_state(
     return FittedState(codec, scaling, gaussians, sigma=sigma, noise=sigma, offsets=offsets)
 
 
+def _keep_kinds(
+    state: FittedState, kinds: ColumnKinds | None, rows: np.ndarray, codes: np.ndarray, seed: int
+) -> FittedState:
+    """Return `state` whose rows are kept to the kinds of the columns."""
+    if kinds is None:
+        return state
+    state = replace(state, kinds=kinds)
+    request, rng = codes_in_proportion(state.codec.class_priors), derive_rng(seed, "kinds")
+    decoded = state.sample_means(request, rng=rng)
+    complete = np.where(np.isnan(rows), np.nanmean(rows, axis=0), rows)
+    means = class_means(complete, codes)
+    return match_kinds(
+        state,
+        lambda index, columns: decoded[index][:, columns],
+        request,
+        means=means,
+        variance=within_class_variance(complete, codes),
+        rng=rng,
+    )
+
+
 def _observed_means(rows: np.ndarray, codes: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
     """Return class means of the observed entries (n_classes, n_varying), else `otherwise`."""
     means = otherwise.copy()
@@ -263,8 +303,7 @@ def _report(
 ) -> FitReport:
     rng, share = derive_rng(seed, "report"), state.codec.class_priors
     drawn_codes = rng.choice(len(share), size=report_rows(rows.shape[1]), p=share)
-    drawn = state.sample_means(drawn_codes, rng=rng)
-    drawn = state.codec.likelihood.draw(drawn, state.noise, rng)
+    drawn = state.scaling.forward(state.sample(drawn_codes, noise=True, rng=rng))
     complete = np.where(np.isnan(rows), np.nanmean(rows, axis=0), rows)
     real = within_class_variance(complete, codes).sum()
     generated = within_class_variance(drawn, drawn_codes).sum()

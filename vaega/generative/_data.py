@@ -6,12 +6,14 @@ match, are computed here too, block by block, so that wide tables need no second
 """
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Number
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from vaega.core.errors import InputError
@@ -236,6 +238,39 @@ def class_means(
     return means
 
 
+def grouped_splits(
+    codes: np.ndarray,
+    groups: np.ndarray,
+    fraction: float,
+    *,
+    crossed: bool,
+    rng: np.random.Generator,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return `validation_splits` that hold out whole groups (n,), each by its commonest class.
+
+    No class is held out as a whole where it has rows of two groups; where this leaves no group to
+    hold out, rows are.
+    """
+    table = np.zeros((int(groups.max()) + 1, int(codes.max()) + 1), dtype=int)
+    np.add.at(table, (groups, codes), 1)
+    splits = []
+    if len(table) > 2:
+        parts = validation_splits(table.argmax(axis=1), fraction, crossed=crossed, rng=rng)
+        splits = [_rows_of_groups(table, groups, heldout) for _, heldout in parts]
+    if not splits or not all(heldout.size for _, heldout in splits):
+        return validation_splits(codes, fraction, crossed=crossed, rng=rng)
+    return splits
+
+
+def _rows_of_groups(
+    table: np.ndarray, groups: np.ndarray, heldout: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    trained = np.delete(table, heldout, axis=0).any(axis=0)
+    kept = heldout[~(table[heldout][:, ~trained] > 0).any(axis=1)]
+    out = np.isin(groups, kept)
+    return np.flatnonzero(~out), np.flatnonzero(out)
+
+
 def validation_splits(
     codes: np.ndarray, fraction: float, *, crossed: bool, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -279,6 +314,17 @@ def _quotas(counts: np.ndarray, total: int, rng: np.random.Generator) -> np.ndar
         remainder = np.where(quotas < capacity, shares - quotas, -np.inf)
         quotas[order[np.argmax(remainder[order])]] += 1
     return quotas
+
+
+def dense_rows(X: Any) -> Any:
+    """Return rows that came as a sparse matrix, or a DataFrame of sparse columns, as dense ones."""
+    if sparse.issparse(X):
+        return X.toarray(order="C")
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(X, pandas.DataFrame):
+        return X
+    subtypes = {n: t.subtype for n, t in X.dtypes.items() if isinstance(t, pandas.SparseDtype)}
+    return X.astype(subtypes) if subtypes else X
 
 
 def check_labels(y: Any, *, owner: str) -> Any:

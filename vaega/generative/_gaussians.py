@@ -88,16 +88,31 @@ def spectrum_of(rows: Tensor) -> Spectrum:
     return Spectrum(mean, values, vectors, float(product.diagonal().sum()))
 
 
-def draw_folds(n: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Return row indices in five random folds, or in n when rows are fewer."""
-    return np.array_split(rng.permutation(n), min(FOLDS, n))
+def draw_folds(
+    n: int, rng: np.random.Generator, groups: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Return row indices in five random folds, or in n when rows, or groups, are fewer.
+
+    `groups` (n,) are codes from 0 of rows that stay together.
+    """
+    if groups is None:
+        return np.array_split(rng.permutation(n), min(FOLDS, n))
+    n_groups = int(groups.max()) + 1
+    if n_groups < 2:
+        return draw_folds(n, rng)
+    parts = np.array_split(rng.permutation(n_groups), min(FOLDS, n_groups))
+    return [np.flatnonzero(np.isin(groups, part)) for part in parts]
 
 
 def choose_latent(
-    rows: Tensor, *, latent: int | None = None, rng: np.random.Generator
+    rows: Tensor,
+    *,
+    latent: int | None = None,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
 ) -> tuple[int, float]:
     """Return the number of components with the best cross-validated likelihood, and its mean."""
-    folds = draw_folds(len(rows), rng)
+    folds = draw_folds(len(rows), rng, groups)
     spectra = [spectrum_of(rows[np.setdiff1d(np.arange(len(rows)), fold)]) for fold in folds]
     most = min(spectrum.most for spectrum in spectra)
     total = torch.zeros(most, dtype=rows.dtype)

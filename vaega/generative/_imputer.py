@@ -10,6 +10,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 from vaega.core.checks import check_count, check_flag
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed, draw_seed, seed_unset
+from vaega.generative._data import dense_rows
 from vaega.generative._registry import check_model, default_model
 
 OWNER = "VAEImputer"
@@ -92,7 +93,11 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.model is not None:
             check_model(self.model, "impute", owner=OWNER)
         X = validate_data(
-            self, X, dtype=np.float64, ensure_min_samples=3, ensure_all_finite="allow-nan"
+            self,
+            dense_rows(X),
+            dtype=np.float64,
+            ensure_min_samples=3,
+            ensure_all_finite="allow-nan",
         )
         self.seed_ = draw_seed(self.random_state)
         self.present_ = ~np.isnan(X).all(axis=0)
@@ -157,7 +162,9 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _checked(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite="allow-nan")
+        X = validate_data(
+            self, dense_rows(X), dtype=np.float64, reset=False, ensure_all_finite="allow-nan"
+        )
         return np.ascontiguousarray(X[:, self.present_])
 
     def _options(self) -> dict[str, Any]:
@@ -176,6 +183,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         if self.model is not None:
             tags.target_tags.required = self.model.__sklearn_tags__().target_tags.required
         return tags

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, derive_seed, draw_seed
+from vaega.data._splits import encode_groups
 from vaega.generative._base import GenerativeModel
 from vaega.generative._calibration import (
     blocks_of,
@@ -33,8 +34,10 @@ from vaega.generative._data import (
     TrainingData,
     check_size,
     encode_labels,
+    grouped_splits,
     validation_splits,
 )
+from vaega.generative._kinds import ColumnKinds
 from vaega.generative._networks import (
     DeterministicNetwork,
     HierarchicalNetwork,
@@ -96,6 +99,8 @@ class BaseAutoencoder(GenerativeModel):
     likelihood: str = "gaussian"
     sigma: float | str = "heldout"
     calibration: str = "matched"
+    enforce_min_max_values: bool | str = "auto"
+    enforce_rounding: bool = True
     learning_rate: float = 2e-3
     batch_size: int = 256
     max_epochs: int = 1000
@@ -138,7 +143,14 @@ class BaseAutoencoder(GenerativeModel):
         """
         return cls(**(find_preset(name, owner=cls.__name__) | changes))
 
-    def fit(self, X: Any, y: Any = None, *, callback: Callback | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        callback: Callback | None = None,
+    ) -> Self:
         """Train on rows, stop on the part of them that is held out, calibrate the noise.
 
         Parameters
@@ -147,6 +159,9 @@ class BaseAutoencoder(GenerativeModel):
             At least three rows; NaN where a value is missing.
         y : array-like of shape (n_samples,), optional
             Class labels.
+        groups : array-like of shape (n_samples,), optional
+            Rows that belong together: they are held out together, and few groups count as few
+            rows.
         callback : callable, optional
             Called as ``callback(epoch, history)`` after each epoch, counted from 0, with what
             `history_` will hold; training ends when it returns True.
@@ -173,6 +188,7 @@ class BaseAutoencoder(GenerativeModel):
         X, y = self._validated(X, y)
         seed = draw_seed(self.random_state)
         owner = type(self).__name__
+        members = None if groups is None else encode_groups(groups, len(X), owner=owner)
         classes, codes = encode_labels(y, len(X), required=self.sees_labels, owner=owner)
         weights = self._class_weights(settings.class_weight, classes, codes)
         if weights is not None and (weights == 1.0).all():
@@ -185,6 +201,7 @@ class BaseAutoencoder(GenerativeModel):
                 labelled=classes is not None,
                 seed=seed,
                 class_weights=weights,
+                groups=members,
                 callback=callback,
             )
         self.seed_, self.classes_ = seed, classes
@@ -290,6 +307,14 @@ class VAE(VariationalAutoencoder):
         "bernoulli" the mean, from which the variance follows. "heldout": the noise is `sigma`,
         and classes are where the decoder puts them; that is the likelihood's own noise, but too
         much of it when rows are few.
+    enforce_min_max_values : {"auto"} or bool, default="auto"
+        Between which values generated rows stay. "auto": what is never negative in the fit rows is
+        not in others (and is above 0 where it is so in all), shares stay between 0 and 1, and
+        columns of a few levels, such as 0/1, between the least and the greatest. True: all columns
+        between the least and the greatest value of the fit rows. False: anywhere.
+    enforce_rounding : bool, default=True
+        Whether columns of whole numbers, or of other numbers at equal distances (counts or 0/1 that
+        were standardised), get such values alone. Means and spread are calibrated after both.
     learning_rate : float, default=2e-3
         Of Adam.
     batch_size : int, default=256
@@ -446,6 +471,7 @@ def fit_autoencoder(
     labelled: bool,
     seed: int,
     class_weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
     callback: Callback | None = None,
 ) -> tuple[FittedState, Callable[[], FitReport], History, list[str]]:
     """Fit everything an autoencoder learns of rows (n, n_features) and their class codes (n,).
@@ -455,10 +481,13 @@ def fit_autoencoder(
     if not settings.standardize:
         check_size(X, MOST_SINGLE, owner=settings.owner)
     scaling = Scaling.fitted(X, owner=settings.owner, standardize=settings.standardize)
-    splits, order = _split(codes, settings, derive_rng(seed, "split"))
+    splits, order = _split(codes, groups, settings, derive_rng(seed, "split"))
     data = TrainingData.of(X, codes, scaling, labelled=labelled, order=order)
     settings.training.objective.likelihood.check_entries(data.values, owner=settings.owner)
     frame = frame_of(data, settings)
+    kinds = None
+    if settings.training.objective.likelihood.has_sigma:  # others draw values of their own kind
+        kinds = ColumnKinds.learned(X, bounds=settings.bounds, rounding=settings.rounding)
     crossed = len(splits) > 1  # a last network is then trained on all rows
     most_rows = len(X) if crossed else len(splits[0][0])
     trainers = _Trainers(frame.data, frame.settings, class_weights, seed, most_rows)
@@ -472,24 +501,32 @@ def fit_autoencoder(
         codec = trainers.codec(final)
     heldout = [index for _, index in splits]
     residuals = measure_residuals(codecs, frame, heldout, seed=seed)
-    state = _uncalibrated(codec, scaling, frame, derive_rng(seed, "classes"))
+    state = _uncalibrated(codec, scaling, frame, kinds, derive_rng(seed, "classes"))
     sigma = final.sigma.value.detach()
     state = calibrate(state, frame, residuals, settings, sigma, seed=seed)
     remarks = fit_remarks(history, settings, data)
     measured = (state, codecs, frame, splits, residuals, history, settings, remarks)
-    report = partial(measure_fit, *measured, seed=seed)
+    members = None if groups is None else groups[order]
+    report = partial(measure_fit, *measured, seed=seed, groups=members)
     return dataclasses.replace(state, codec=frame.wide_codec(codec)), report, history, remarks
 
 
 def _split(
-    codes: np.ndarray, settings: FitSettings, rng: np.random.Generator
+    codes: np.ndarray,
+    groups: np.ndarray | None,
+    settings: FitSettings,
+    rng: np.random.Generator,
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
     """Return training and validation indices, once or twice, and the order of rows they refer to.
 
     With one split the rows that train come first, so that neither part has to be copied.
     """
-    crossed = settings.is_crossed(len(codes))
-    splits = validation_splits(codes, settings.validation_fraction, crossed=crossed, rng=rng)
+    fraction = settings.validation_fraction
+    crossed = settings.is_crossed(len(codes) if groups is None else int(groups.max()) + 1)
+    if groups is None:
+        splits = validation_splits(codes, fraction, crossed=crossed, rng=rng)
+    else:
+        splits = grouped_splits(codes, groups, fraction, crossed=crossed, rng=rng)
     if crossed:
         return splits, np.arange(len(codes))
     training, heldout = np.split(np.arange(len(codes)), [len(splits[0][0])])
@@ -564,7 +601,11 @@ class _Trainers:
 
 
 def _uncalibrated(
-    codec: NetworkCodec, scaling: Scaling, frame: Columns, rng: np.random.Generator
+    codec: NetworkCodec,
+    scaling: Scaling,
+    frame: Columns,
+    kinds: ColumnKinds | None,
+    rng: np.random.Generator,
 ) -> FittedState:
     """Return a fitted state with the aggregate posterior of each class, still without noise."""
     blocks, data = [], frame.data
@@ -581,7 +622,7 @@ def _uncalibrated(
         variances = torch.stack(by_class)
     gaussians = ClassGaussians.fitted(means, variances, codes)
     zeros = np.zeros((len(data.class_priors), frame.n_columns))
-    return FittedState(codec, scaling, gaussians, sigma=zeros[0], noise=zeros[0], offsets=zeros)
+    return FittedState(codec, scaling, gaussians, zeros[0], zeros[0], zeros, kinds)
 
 
 def _sampled_moments(

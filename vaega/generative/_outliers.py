@@ -12,16 +12,23 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from vaega.core.checks import check_choice
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed, draw_seed, seed_unset
+from vaega.generative._data import dense_rows
 from vaega.generative._density import KINDS, REFERENCES
 from vaega.generative._registry import check_model, default_model
 
 OWNER = "VAEOutlierDetector"
+# Of a value: closer ones differ by what arithmetic leaves.
+ROUNDING = 1e-12
 COMBINED = ("reconstruction", "latent")
 
 
 @dataclass(eq=False, repr=False)
 class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     """Tell unusual rows from usual ones by a generative model of all rows.
+
+    A model learns nothing of a column that is constant in fit. A row that departs from such a
+    column is an outlier whatever the model says: its score is taken below the threshold, by 1 for
+    each of these columns. Missing entries depart from nothing.
 
     Parameters
     ----------
@@ -47,6 +54,8 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     ----------
     model_ : GenerativeModel
         The fitted model.
+    constants_ : numpy.ndarray of shape (n_features,)
+        The value of each column that was constant in fit; NaN for the others.
     quartiles_ : dict of str to numpy.ndarray of shape (3,)
         Of the scores of the fit rows that "combined" combines.
     offset_ : float
@@ -103,10 +112,13 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
             methods = ("score_samples",) if self.kind == "likelihood" else ()
             check_model(self.model, "anomaly_scores", *methods, owner=OWNER)
         model = default_model() if self.model is None else clone(self.model)
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=3, **self._rules())
+        X = validate_data(
+            self, dense_rows(X), dtype=np.float64, ensure_min_samples=3, **self._rules()
+        )
         self.seed_ = draw_seed(self.random_state)
         seed_unset(model, derive_seed(self.seed_, "model"))
         self.model_ = model.fit(X)
+        self.constants_ = _constants(X)
         parts = COMBINED if self.kind == "combined" else ()
         self.quartiles_ = {part: np.percentile(self._of(part, X), [25, 50, 75]) for part in parts}
         self.offset_ = _threshold(self._scores(X), self.contamination)
@@ -123,11 +135,13 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         numpy.ndarray of shape (n_samples,)
-            The model's anomaly scores, negative.
+            The model's anomaly scores, negative; lower for rows that depart from a column that was
+            constant in fit.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False, **self._rules())
-        return self._scores(X)
+        X = validate_data(self, dense_rows(X), dtype=np.float64, reset=False, **self._rules())
+        scores, departures = self._scores(X), self._count_departures(X)
+        return np.where(departures > 0, np.minimum(scores, self.offset_) - departures, scores)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return `score_samples` less the threshold: negative for outliers, (n_samples,)."""
@@ -146,6 +160,13 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
             parts.append((self._of(part, X) - median) / interquartile_range)
         return -np.max(parts, axis=0)
 
+    def _count_departures(self, X: np.ndarray) -> np.ndarray:
+        """Return in how many columns that were constant in fit each row has another value, (n,)."""
+        constant = np.flatnonzero(~np.isnan(self.constants_))
+        values, rows = self.constants_[constant], X[:, constant]
+        rounding = ROUNDING * np.maximum(np.abs(values), np.abs(rows))
+        return np.count_nonzero(np.abs(rows - values) > rounding, axis=1)
+
     def _of(self, kind: str, X: np.ndarray) -> np.ndarray:
         return self.model_.anomaly_scores(
             X,
@@ -161,8 +182,16 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         model = default_model() if self.model is None else self.model
+        tags.input_tags.sparse = True
         tags.input_tags.allow_nan = get_tags(model).input_tags.allow_nan
         return tags
+
+
+def _constants(X: np.ndarray) -> np.ndarray:
+    """Return the value of each column (n_features,) that is the same in all rows, NaN of others."""
+    lowest, highest = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
+    largest = np.maximum(np.abs(lowest), np.abs(highest))
+    return np.where(highest - lowest <= ROUNDING * largest, lowest, np.nan)
 
 
 def _check_contamination(value: Any) -> None:

@@ -7,7 +7,7 @@ have to know of a model, its class says: see `vaega.generative._base.GenerativeM
 from typing import Any
 
 from vaega.core.errors import InputError
-from vaega.core.registry import Registry
+from vaega.core.registry import Registry, names_argument
 
 MODELS = Registry(
     "a generative model (an estimator with fit and sample)",
@@ -51,13 +51,18 @@ def _is_storable(model_class: Any) -> bool:
     return bool(getattr(model_class, "is_storable", False))
 
 
-def fit_model(model: Any, X: Any, y: Any, *, cache: Any) -> Any:
-    """Return `model` fitted, or read from a folder of fitted models; "auto" is the default one."""
+def fit_model(model: Any, X: Any, y: Any, *, cache: Any, groups: Any = None) -> Any:
+    """Return `model` fitted, or read from a folder of fitted models; "auto" is the default one.
+
+    `groups` (n,) say which rows belong together, to a model whose ``fit`` takes them.
+    """
+    if groups is not None and not names_argument(model.fit, "groups"):
+        groups = None
     if cache is None:
-        return model.fit(X, y)
+        return model.fit(X, y) if groups is None else model.fit(X, y, groups=groups)
     from vaega.generative._cache import ModelCache
 
-    return ModelCache(None if cache == "auto" else cache).fit(model, X, y)
+    return ModelCache(None if cache == "auto" else cache).fit(model, X, y, groups)
 
 
 def check_model(model: Any, *methods: str, owner: str) -> None:

@@ -4,6 +4,7 @@
 ones in the containers they came in; a subclass draws the rows.
 """
 
+import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, clone
 from sklearn.utils import InputTags, Tags, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -22,7 +24,13 @@ from sklearn.utils.validation import validate_data
 from vaega.core.checks import check_choice, check_count, check_number
 from vaega.core.errors import InputError, MissingExtraError
 from vaega.core.randomness import derive_rng, derive_seed, draw_seed
-from vaega.generative._data import binary_units, check_labels, within_class_variance
+from vaega.generative._data import (
+    binary_units,
+    check_labels,
+    dense_rows,
+    within_class_variance,
+)
+from vaega.generative._kinds import ENFORCEMENT, MOST_EXACT, ColumnKinds, check_enforcement
 from vaega.generative._registry import check_model, default_model, fit_model
 
 
@@ -47,6 +55,8 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     _: KW_ONLY
     sampling_strategy: Any = "auto"
     n_per_class: Any = None
+    enforce_min_max_values: bool | str | None = "auto"
+    enforce_rounding: bool | None = True
     random_state: Any = None
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -78,15 +88,16 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows; an array, a list or a DataFrame.
+            Rows; an array, a list, a DataFrame or a sparse matrix or array.
         y : array-like of shape (n_samples,)
             Labels; an array, a list, a Series or a one-column DataFrame; also one-hot.
 
         Returns
         -------
         X_resampled, y_resampled
-            In the containers of X and y. Columns of floats keep their dtype; others become float64
-            where rows were added.
+            In the containers of X and y; sparse rows in their format. Columns of floats keep their
+            dtype, those of whole numbers where new ones are whole too; others become float64 where
+            rows were added.
 
         Raises
         ------
@@ -99,7 +110,8 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         containers = Containers(X, y)
         if not counts:
             return containers.restore(rows[:0], labels[:0])
-        return containers.restore(*self._draw(rows, labels, counts, draw_seed(self.random_state)))
+        new_rows, new_labels = self._draw(rows, labels, counts, draw_seed(self.random_state))
+        return containers.restore(self._kept(new_rows, rows), new_labels)
 
     @abstractmethod
     def _draw(
@@ -110,17 +122,26 @@ class BaseSampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     def _check_settings(self) -> None:
         """Refuse parameters of the subclass that break a rule; those of all are checked with y."""
 
+    def _kept(self, new: np.ndarray, real: np.ndarray) -> np.ndarray:
+        """Return new rows whose columns hold what those of real rows may hold."""
+        bounds, rounding = check_enforcement(self, owner=type(self).__name__)
+        kinds = ColumnKinds.learned(real, bounds=bounds, rounding=rounding)
+        return new if kinds is None else kinds.enforce(new)
+
     def _checked(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         owner = type(self).__name__
+        check_enforcement(self, owner=owner)
         labels = labels_from(y, owner=owner)
-        rows, labels = validate_data(self, rows_from(X), labels, dtype=np.float64)
+        rows, labels = validate_data(self, dense_rows(X), labels, dtype=np.float64, order="C")
         self.sampling_strategy_ = resolve_strategy(
             self.sampling_strategy, self.n_per_class, labels, owner=owner
         )
         return rows, labels
 
     def __sklearn_tags__(self) -> Any:
-        return as_sampler(super().__sklearn_tags__())
+        tags = as_sampler(super().__sklearn_tags__())
+        tags.input_tags.sparse = True
+        return tags
 
 
 @dataclass(eq=False, repr=False)
@@ -144,6 +165,12 @@ class GenerativeSampler(BaseSampler):
         that makes such a mapping from y.
     n_per_class : int, mapping of label to int, or None, default=None
         Rows to add to each class, whatever `sampling_strategy` says.
+    enforce_min_max_values : {"auto"}, bool or None, default=None
+        Between which values new rows stay, see `VAE`; None leaves it to the model, and is "auto"
+        for a model of your own.
+    enforce_rounding : bool or None, default=None
+        Whether columns of whole numbers, or of other numbers at equal distances, get such values
+        alone; None leaves it to the model, and is True for a model of your own.
     noise : bool, default=True
         Whether new rows carry the decoder's noise; see `VAE.sample`.
     source : {"prior", "posterior", "rows"} or None, default=None
@@ -177,6 +204,8 @@ class GenerativeSampler(BaseSampler):
 
     model: Any = None
     _: KW_ONLY
+    enforce_min_max_values: bool | str | None = None
+    enforce_rounding: bool | None = None
     noise: bool = True
     source: str | None = None
     cache: Any = None
@@ -187,9 +216,39 @@ class GenerativeSampler(BaseSampler):
         own = self.model is None or type(self.model).__module__.startswith("vaega.")
         return "threads" if own else None
 
+    def fit_resample(self, X: Any, y: Any, *, groups: Any = None) -> tuple[Any, Any]:
+        """Return the rows given, then as many new ones as the strategy asks for.
+
+        Parameters
+        ----------
+        X, y
+            As `BaseSampler.fit_resample` has them.
+        groups : array-like of shape (n_samples,), optional
+            Rows that belong together, as the spectra of a patient: a model that takes ``groups``
+            holds them out together.
+
+        Returns
+        -------
+        X_resampled, y_resampled
+            In the containers of X and y.
+
+        Raises
+        ------
+        InputError
+            When the strategy does not fit the labels, or rows cannot be drawn.
+        """
+        self._groups = groups
+        try:
+            return super().fit_resample(X, y)
+        finally:
+            del self._groups
+
     def _check_settings(self) -> None:
         if self.model is not None:
             check_model(self.model, "sample", owner="GenerativeSampler")
+
+    def _kept(self, new: np.ndarray, real: np.ndarray) -> np.ndarray:
+        return new if _enforces(self.model_) else super()._kept(new, real)
 
     def _checked(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         self.model_: Any = None
@@ -213,11 +272,20 @@ class GenerativeSampler(BaseSampler):
             self.random_state is not None or params["random_state"] is None
         ):
             model.set_params(random_state=seed)
+        given = {name: getattr(self, name) for name in ENFORCEMENT}
+        if _enforces(model):
+            model.set_params(**{name: value for name, value in given.items() if value is not None})
         if not isinstance(self.cache, str | Path | None):
             raise InputError(
                 f"GenerativeSampler: cache must be None, 'auto' or a folder, got {self.cache!r}."
             )
-        return fit_model(model, X, y, cache=self.cache)
+        groups = getattr(self, "_groups", None)
+        return fit_model(model, X, y, cache=self.cache, groups=groups)
+
+
+def _enforces(model: Any) -> bool:
+    """Return whether a model itself keeps the rows that it draws to the kinds of the columns."""
+    return set(ENFORCEMENT) <= set(model.get_params(deep=False))
 
 
 class Bootstrap(BaseSampler):
@@ -227,6 +295,8 @@ class Bootstrap(BaseSampler):
     ----------
     sampling_strategy, n_per_class, random_state
         As `GenerativeSampler` has them; None draws other rows on every call.
+    enforce_min_max_values, enforce_rounding
+        As `VAE` has them.
 
     Attributes
     ----------
@@ -256,7 +326,8 @@ class GaussianJitter(BaseSampler):
 
     The noise of a column has a share of the standard deviation that the column has within classes,
     pooled over them, so that a class of one row gets noise as well. Each row of a class is taken as
-    often as the others, give or take once.
+    often as the others, give or take once. In columns of whole numbers or other levels noise of
+    less than half a step changes nothing.
 
     Parameters
     ----------
@@ -265,6 +336,8 @@ class GaussianJitter(BaseSampler):
         ``1 + share ** 2`` times as much as real ones.
     sampling_strategy, n_per_class, random_state
         As `GenerativeSampler` has them; None draws other rows on every call.
+    enforce_min_max_values, enforce_rounding
+        As `VAE` has them.
 
     Attributes
     ----------
@@ -308,7 +381,8 @@ def _evenly(in_class: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarra
 class SMOTE(BaseSampler):
     """Add rows between rows of a class and their nearest neighbours in it.
 
-    The rows are those of imbalanced-learn's SMOTE with the same seed. Classes that are too small
+    The rows are those of imbalanced-learn's SMOTE with the same seed, but that columns of whole
+    numbers are rounded. Classes that are too small
     for it are no error: one of n rows has n - 1 neighbours, a single row is repeated, and a warning
     says so.
 
@@ -318,6 +392,8 @@ class SMOTE(BaseSampler):
         Nearest neighbours of the same class, of which one is chosen for each new row.
     sampling_strategy, n_per_class, random_state
         As `GenerativeSampler` has them; None draws other rows on every call.
+    enforce_min_max_values, enforce_rounding
+        As `VAE` has them.
 
     Attributes
     ----------
@@ -503,16 +579,25 @@ class Containers:
 
     def _rows(self, rows: np.ndarray) -> Any:
         if isinstance(self.X, pd.DataFrame):
-            new = pd.DataFrame(rows, columns=self.X.columns)
-            return pd.concat([self.X, new.astype(_float_dtypes(self.X))], ignore_index=True)
+            rows, dtypes = _as_columns_of(self.X, rows)
+            new = pd.DataFrame(rows, columns=self.X.columns).astype(dtypes)
+            return pd.concat([self.X, new], ignore_index=True)
         if isinstance(self.X, list):
             return list(self.X) + rows.tolist()
-        original = np.asarray(self.X)
-        if original.dtype.kind == "f":
-            rows = rows.astype(original.dtype)
+        if is_polars(self.X):
+            return _behind_polars(self.X, rows)
+        original: Any = self.X if sparse.issparse(self.X) else np.asarray(self.X)
+        values = _values_of(original.dtype, rows)
+        rows = rows if values is None else values.astype(original.dtype)
+        if sparse.issparse(original):
+            if not len(rows):
+                return original.copy()
+            return sparse.vstack([original, type(original)(rows)], format=original.format)
         return np.concatenate([original, rows]) if len(rows) else original.copy()
 
     def _labels(self, labels: np.ndarray) -> Any:
+        if is_polars(self.y):
+            return _behind_polars(self.y, labels)
         original = np.asarray(self.y)
         if isinstance(self.y, list) and original.ndim == 1:
             return list(self.y) + labels.tolist()
@@ -530,12 +615,40 @@ class Containers:
         return joined.tolist() if isinstance(self.y, list) else joined
 
 
-def rows_from(X: Any) -> Any:
-    """Return X, a DataFrame of sparse columns as one of dense ones."""
-    if not isinstance(X, pd.DataFrame):
-        return X
-    sparse = {name: t.subtype for name, t in X.dtypes.items() if isinstance(t, pd.SparseDtype)}
-    return X.astype(sparse) if sparse else X
+def is_polars(values: Any) -> bool:
+    """Return whether values are a DataFrame or Series of polars, which is not imported for that."""
+    polars = sys.modules.get("polars")
+    return polars is not None and isinstance(values, polars.DataFrame | polars.Series)
+
+
+def _behind_polars(values: Any, added: np.ndarray) -> Any:
+    """Return a DataFrame or Series of polars with rows behind, each column of its dtype.
+
+    A column of whole numbers that gets fractions becomes one of floats.
+    """
+    polars: Any = sys.modules["polars"]
+    if isinstance(values, polars.Series):
+        new = polars.Series(values.name, added.tolist()).cast(values.dtype)
+        return polars.concat([values, new])
+    columns = added[:, None] if added.ndim == 1 else added
+    new_frame = polars.DataFrame(
+        {name: columns[:, index].tolist() for index, name in enumerate(values.columns)}
+    )
+    schema = dict(values.schema)
+    if added.ndim == 2:
+        schema = {
+            name: dtype
+            for index, (name, dtype) in enumerate(schema.items())
+            if dtype.is_float() or _values_of(_numpy_dtype(dtype), columns[:, index]) is not None
+        }
+    return polars.concat([values, new_frame.cast(schema)], how="vertical_relaxed")
+
+
+def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
+    """Return numpy's dtype of a column of polars."""
+    polars: Any = sys.modules["polars"]
+    found: np.dtype[Any] = polars.Series([], dtype=dtype).to_numpy().dtype
+    return found
 
 
 def labels_from(y: Any, *, owner: str = "GenerativeSampler") -> np.ndarray:
@@ -552,13 +665,27 @@ def labels_from(y: Any, *, owner: str = "GenerativeSampler") -> np.ndarray:
     return one_hot.argmax(axis=1)
 
 
-def _float_dtypes(frame: pd.DataFrame) -> dict[Any, Any]:
-    """Return the dtypes of the columns that hold floats; others take what pandas makes of both."""
-    return {
-        name: dtype
-        for name, dtype in frame.dtypes.items()
-        if pd.api.types.is_float_dtype(getattr(dtype, "subtype", dtype))
-    }
+def _as_columns_of(frame: pd.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, dict[Any, Any]]:
+    """Return new rows, and the dtypes of the columns that keep theirs; pandas finds others."""
+    rows, dtypes = rows.copy(), {}
+    for column, (name, dtype) in enumerate(frame.dtypes.items()):
+        plain = getattr(dtype, "subtype", getattr(dtype, "numpy_dtype", dtype))
+        values = _values_of(plain, rows[:, column])
+        if values is not None:
+            rows[:, column], dtypes[name] = values, dtype
+    return rows, dtypes
+
+
+def _values_of(dtype: Any, values: np.ndarray) -> np.ndarray | None:
+    """Return floats as a dtype of numbers holds them; None where fractions would be lost."""
+    if pd.api.types.is_float_dtype(dtype):
+        return values
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "iub":
+        return None
+    if (np.abs(values) > MOST_EXACT).any() or (values != np.rint(values)).any():
+        return None
+    least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return np.clip(values, least, most)
 
 
 @dataclass(slots=True)

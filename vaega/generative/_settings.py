@@ -10,6 +10,7 @@ import torch
 from vaega.core.checks import check_choice, check_count, check_flag, check_number, check_positive
 from vaega.core.devices import pick_device
 from vaega.core.errors import InputError
+from vaega.generative._kinds import check_enforcement
 from vaega.generative._networks import LIKELIHOODS, NORMS, Likelihood, VariationalNetwork
 from vaega.generative._training import (
     ANNEALINGS,
@@ -42,6 +43,8 @@ class FitSettings:
     validation_fraction: float
     validation: str
     calibration: str
+    bounds: bool | str  # Between which values generated rows stay
+    rounding: bool  # Whether they keep to grids
     device: torch.device
     precision: str
     class_weight: Any
@@ -54,7 +57,7 @@ class FitSettings:
         return self.training.owner
 
     def is_crossed(self, n: int) -> bool:
-        """Return whether `n` rows are split twice, with other rows held out."""
+        """Return whether `n` rows, or groups of rows, are split twice, with others held out."""
         return n < FEW_ROWS if self.validation == "auto" else self.validation == "crossfit"
 
     def network_sizes(self, n_features: int, n_classes: int) -> dict[str, Any]:
@@ -73,6 +76,7 @@ class FitSettings:
 def check_settings(model: Any) -> FitSettings:
     """Return the checked settings of an autoencoder."""
     owner = type(model).__name__
+    bounds, rounding = check_enforcement(model, owner=owner)
     return FitSettings(
         network=model.network_class,
         sees_labels=model.sees_labels,
@@ -85,6 +89,8 @@ def check_settings(model: Any) -> FitSettings:
         validation_fraction=_check_fraction(model.validation_fraction, owner),
         validation=check_choice(model.validation, "validation", VALIDATIONS, owner=owner),
         calibration=check_choice(model.calibration, "calibration", CALIBRATIONS, owner=owner),
+        bounds=bounds,
+        rounding=rounding,
         device=pick_device(model.device, owner=owner),
         precision=check_choice(model.precision, "precision", PRECISIONS, owner=owner),
         class_weight=_check_class_weight(model.class_weight, owner),

@@ -19,6 +19,7 @@ for many rows, whose eigenvectors take their time.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,9 +64,9 @@ class Columns:
         """Return that of the fit rows."""
         return self.data.within_class_variance()
 
-    def widen(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows of the frame as rows of the columns, (n, n_varying)."""
-        return rows
+    def widen(self, rows: np.ndarray, columns: Any = slice(None)) -> np.ndarray:
+        """Return rows of the frame as rows of the columns, all (n, n_varying) or some."""
+        return rows[:, columns]
 
     def wide_codec(self, codec: NetworkCodec) -> NetworkCodec:
         """Return a network of the frame as one of the columns."""
@@ -123,8 +124,8 @@ class Span(Columns):
     def data_variance(self) -> np.ndarray:
         return self.within_class_variance(self.data.values, self.data.codes)
 
-    def widen(self, rows: np.ndarray) -> np.ndarray:
-        return (torch.from_numpy(rows).double() @ self.basis.T).numpy()
+    def widen(self, rows: np.ndarray, columns: Any = slice(None)) -> np.ndarray:
+        return (torch.from_numpy(rows).double() @ self.basis[columns].T).numpy()
 
     def wide_codec(self, codec: NetworkCodec) -> NetworkCodec:
         # Float32 in double precision, as the weights of a network that was trained so: what is

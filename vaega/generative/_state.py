@@ -22,6 +22,7 @@ from torch.nn.utils.fusion import fuse_linear_bn_eval
 
 from vaega.core.threads import SharedContext
 from vaega.generative._data import Scaling
+from vaega.generative._kinds import ColumnKinds
 from vaega.generative._networks import Gaussian, Likelihood, VariationalNetwork
 
 SOURCES = ("prior", "posterior", "rows")
@@ -41,6 +42,10 @@ class FittedState:
     # How far `sample` moves the rows of each class, (n_classes, n_varying): values, or logits of
     # probabilities
     offsets: np.ndarray
+    kinds: ColumnKinds | None = None  # What columns may hold; None where it is anything
+    # How much further `sample` moves rows with noise, so that classes have their means when the
+    # columns are kept to their kinds, (n_classes, n_varying); None for not at all
+    kind_offsets: np.ndarray | None = None
 
     def encode(self, X: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
         """Return posterior means (n, latent) of rows (n, n_features)."""
@@ -85,13 +90,28 @@ class FittedState:
             offsets = self.offsets[:, chosen][latent.codes]
             decoded = self.codec.likelihood.move(decoded, offsets)
         if noise:
-            decoded = self.codec.likelihood.draw(decoded, self.noise[chosen], rng)
-        return scaling.backward(decoded)
+            decoded = self._with_noise(decoded, latent, chosen, rng)
+        generated = scaling.backward(decoded)
+        if self.kinds is None:
+            return generated
+        kinds = self.kinds if features is None else self.kinds.of_columns(features)
+        return kinds.enforce(generated)
 
     def sample_means(self, request: int | np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """Return decoder means (n, n_varying) at random latent points, on the network's scale."""
         latent = self._draw_latent(request, None, None, rng)
         return self.codec.decode(latent.points, latent.codes)
+
+    def _with_noise(
+        self, decoded: np.ndarray, latent: "LatentSample", chosen: Any, rng: np.random.Generator
+    ) -> np.ndarray:
+        if self.kind_offsets is not None:
+            moves = self.kind_offsets[:, chosen]
+            # Points of the prior are of no class's place: they get what classes get on average.
+            decoded = decoded + (
+                moves[latent.codes] if latent.in_class else self.codec.class_priors @ moves
+            )
+        return self.codec.likelihood.draw(decoded, self.noise[chosen], rng)
 
     def _draw_latent(
         self,

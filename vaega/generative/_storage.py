@@ -19,6 +19,7 @@ from torch import Tensor
 from vaega.core.errors import InputError, ResultsError
 from vaega.core.files import read_json, write_bytes, write_json
 from vaega.generative._entries import DESCRIPTION, WEIGHTS, digest_of
+from vaega.generative._kinds import ColumnKinds
 from vaega.generative._networks import empty_network
 from vaega.generative._registry import MODELS, find_storable_class, is_storable
 from vaega.generative._settings import FitSettings
@@ -35,7 +36,7 @@ from vaega.generative._state import (
 from vaega.generative._training import History
 
 # Raised when what is stored changes; a model of another format counts as not there.
-FORMAT = 4
+FORMAT = 5
 
 
 def save_model(model: Any, folder: str | Path) -> None:
@@ -146,6 +147,10 @@ def _tensors(state: FittedState) -> dict[str, Tensor]:
         "noise": state.noise,
         "offsets": state.offsets,
     }
+    if state.kinds is not None:
+        arrays |= {f"kind_{name}": values for name, values in vars(state.kinds).items()}
+    if state.kind_offsets is not None:
+        arrays["kind_offsets"] = state.kind_offsets
     tensors = {
         **_codec_tensors(state.codec),
         **{key: torch.from_numpy(value) for key, value in arrays.items()},
@@ -197,7 +202,14 @@ def _assemble(tensors: dict[str, Tensor], settings: FitSettings | None) -> Fitte
         arrays["sigma"],
         arrays["noise"],
         arrays["offsets"],
+        _kinds_of(arrays),
+        arrays.get("kind_offsets"),
     )
+
+
+def _kinds_of(arrays: dict[str, np.ndarray]) -> ColumnKinds | None:
+    names = [f"kind_{field.name}" for field in dataclasses.fields(ColumnKinds)]
+    return ColumnKinds(*map(arrays.__getitem__, names)) if names[0] in arrays else None
 
 
 def _network_codec(

@@ -142,7 +142,7 @@ def compare_experiments(
     >>> config = make_config({
     ...     "name": "wine",
     ...     "dataset": {"source": "sklearn:wine"},
-    ...     "arms": {"real": {}, "jitter": {"generator": {"kind": "jitter"}, "amount": 40}},
+    ...     "arms": {"real": {}, "jitter": {"generator": {"kind": "jitter"}, "n_synthetic": 40}},
     ...     "fitness": {"classifier": "decision_tree"},
     ...     "search": {"population_size": 4, "n_generations": 1, "n_searches": 1},
     ...     "seeds": 3,
@@ -178,6 +178,7 @@ class TrialScores:
     statement: str  # On which rows fitness was computed, where it was not on training rows alone
     rows: pd.DataFrame  # ``arm``, ``seed``, ``trial`` and the figures of each trial
     bases: tuple[str, ...]  # Arms that search and add no rows
+    is_pooled: bool = False  # Whether scores are of the predictions of all trials together
 
     @property
     def arms(self) -> list[str]:
@@ -191,8 +192,8 @@ class TrialScores:
 
     @property
     def test_share(self) -> float | None:
-        """Test rows over training rows, where splits overlap; None for an official partition."""
-        return overlap_share(self.protocol)
+        """Test rows over training rows, where splits overlap; None where all seeds share one."""
+        return None if self.is_pooled else overlap_share(self.protocol)
 
     def by_pair(self, measure: str) -> pd.DataFrame:
         """Return a figure with a row each seed and trial, and a column each arm."""
@@ -231,11 +232,14 @@ def scores_of(store: Store) -> TrialScores:
         statement="" if config["protocol"]["kind"] == "honest" else statement_of(config),
         rows=pd.DataFrame([row for run in done for row in _trial_rows(*run)]),
         bases=tuple(dict.fromkeys(plain)),
+        is_pooled=bool(done[0][1].get("pooled")),
     )
 
 
 def _trial_rows(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     run = {"arm": config["arm"]["name"], "seed": config["seed"]}
+    if metrics.get("pooled"):  # trials have no score of their own
+        return [{**run, "trial": 0, **{name: metrics[name] for name in metrics["trials"][0]}}]
     return [{**run, "trial": index, **trial} for index, trial in enumerate(metrics["trials"])]
 
 

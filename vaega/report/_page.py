@@ -50,7 +50,9 @@ from vaega.report._results import (
     Results,
     candidates_of,
     chance_sentences,
+    failure_sentences,
     lead_sentences,
+    pooled_sentences,
     read_results,
     summary_table,
 )
@@ -74,8 +76,16 @@ def write_report(folder: Path) -> Path:
     page = environment.get_template("report.html").render(
         name=results.config["name"],
         description=results.config.get("description", ""),
-        statement=" ".join([*chance_sentences(results.summary), statement_of(results.config)]),
+        statement=" ".join(
+            [
+                *chance_sentences(results.summary),
+                *pooled_sentences(results),
+                *failure_sentences(results),
+                statement_of(results.config),
+            ]
+        ),
         summary=replace(summary_table(results.summary), notes=[_SUMMARY_NOTE]),
+        notes=results.notes,
         failures=_failures(results),
         pairs=_pairs(folder),
         charts=run_charts(results),

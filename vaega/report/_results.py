@@ -1,9 +1,10 @@
 """The results of an experiment, read back from its folder, and its summary as tables."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from rich import box
@@ -12,6 +13,7 @@ from rich.table import Table as TerminalTable
 from vaega.core.tables import TextTable, csv_text, json_records, latex_text
 from vaega.experiments.config import statement_of
 from vaega.experiments.intervals import LEAST_RUNS
+from vaega.experiments.pooling import POOLED_NOTE
 from vaega.experiments.store import (
     RunRecord,
     Store,
@@ -19,6 +21,7 @@ from vaega.experiments.store import (
     measure_agreement,
     summarise,
 )
+from vaega.fitness._memory import FAILED
 from vaega.report._comparison import effect_table, scores_of
 from vaega.report._statistics import format_p_value
 from vaega.selection._stability import StabilityEstimate
@@ -50,6 +53,7 @@ class Results:
     constant: float = float("nan")  # Score of always naming the commonest class, where known
     # By arm, what each run's final models predicted of the test rows
     predictions: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
+    notes: Sequence[str] = ()  # On the data, as on its card
     # By arm that adds rows, how good they are; see `vaega.experiments.trial`
     generators: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -90,8 +94,14 @@ def _read(store: Store) -> Results:
         predictions={arm: _predictions(records) for arm, records in finished.items()},
         generators=_generators(finished),
         effects=effect_table([scores_of(store)] if finished else []),
+        notes=_notes(finished),
         constant=_constant_score(config["fitness"]["metric"], finished),
     )
+
+
+def _notes(finished: Mapping[str, Sequence[RunRecord]]) -> list[str]:
+    records = next(iter(finished.values()), [])
+    return list((records[0].metrics or {}).get("notes", ())) if records else []
 
 
 def _constant_score(metric: str, finished: Mapping[str, Sequence[RunRecord]]) -> float:
@@ -156,14 +166,35 @@ def terminal(table: TextTable) -> TerminalTable:
         title=table.title or None, title_justify="left", box=box.SIMPLE_HEAD, padding=0,
         show_edge=False,
     )  # fmt: skip
-    for index, heading in enumerate(table.columns):
-        left, cells = index in table.left, [row[index] for row in table.rows]
-        whole = [word for cell in cells for word in cell.split()] if left else cells
-        widest = max(map(len, whole), default=0)
-        shown.add_column(heading, justify="left" if left else "right", min_width=widest)
+    for index, (heading, width) in enumerate(zip(table.columns, least_widths(table), strict=True)):
+        justify: Literal["left", "right"] = "left" if index in table.left else "right"
+        shown.add_column(heading, justify=justify, min_width=width)
     for row in table.rows:
         shown.add_row(*row)
     return shown
+
+
+def least_widths(table: TextTable) -> list[int]:
+    """Return how wide each column has to be: its numbers, or the words of its names, stay whole."""
+    widths = []
+    for index, heading in enumerate(table.columns):
+        cells = [row[index] for row in table.rows]
+        whole = [word for cell in cells for word in cell.split()] if index in table.left else cells
+        widths.append(max(map(len, [*whole, *heading.split()]), default=0))
+    return widths
+
+
+def fitting(table: TextTable, width: int) -> tuple[TextTable, list[str]]:
+    """Return a table with the columns that fit into so many characters, and which did not.
+
+    The last columns go first; two stay in any case.
+    """
+    widths, n_columns = least_widths(table), len(table.columns)
+    while n_columns > 2 and sum(widths[:n_columns]) + n_columns - 1 > width:
+        n_columns -= 1
+    rows = [row[:n_columns] for row in table.rows]
+    kept = replace(table, columns=table.columns[:n_columns], rows=rows)
+    return kept, list(table.columns[n_columns:])
 
 
 def summary_table(summary: pd.DataFrame, *, title: str = "") -> TextTable:
@@ -172,9 +203,10 @@ def summary_table(summary: pd.DataFrame, *, title: str = "") -> TextTable:
     columns = [_OPEN_COLUMNS.get(name, name) if seen else name for name in SUMMARY_COLUMNS]
     rows = [_arm_cells(row) for _, row in summary.iterrows()]
     if "p_value" in summary and summary["p_value"].notna().any():
-        columns.append(CHANCE)
+        place = SUMMARY_COLUMNS.index("inner")  # beside the score that it is of
+        columns.insert(place, CHANCE)
         for cells, p_value in zip(rows, summary["p_value"], strict=True):
-            cells.append("" if pd.isna(p_value) else format_p_value(p_value))
+            cells.insert(place, "" if pd.isna(p_value) else format_p_value(p_value))
     return TextTable(columns, rows, title)
 
 
@@ -200,11 +232,39 @@ def few_runs_sentences(summary: pd.DataFrame) -> list[str]:
     return [f"Fewer than {LEAST_RUNS} runs have no interval."] if few else []
 
 
+def pooled_sentences(results: Results) -> list[str]:
+    """Say that scores are of the predictions of all trials together, where they are."""
+    runs = [run for runs in results.metrics.values() for run in runs]
+    return [POOLED_NOTE] if any(run.get("pooled") for run in runs) else []
+
+
+def interval_sentences(results: Results) -> list[str]:
+    """Say why scores have no interval, where they have none."""
+    return pooled_sentences(results) or few_runs_sentences(results.summary)
+
+
+def failure_sentences(results: Results) -> list[str]:
+    """Say of each arm on how many masks its classifier failed, where it did."""
+    sentences = []
+    for arm, runs in results.metrics.items():
+        failed = Counter[str]()
+        for run in runs:
+            warned = run.get("warnings", {}).items()
+            failed.update({text: n for text, n in warned if text.startswith(FAILED)})
+        if failed:
+            sentences.append(
+                f"{arm}: the classifier failed on {failed.total()} masks, which count as the "
+                "worst; metrics.json of a run says why."
+            )
+    return sentences
+
+
 def notes_of_summary(results: Results) -> list[str]:
     """Return what a terminal says below the first table."""
     note = [] if results.null.empty else [CHANCE_NOTE]
     summary = results.summary
-    return [*note, *chance_sentences(summary), *few_runs_sentences(summary)]
+    said = [*chance_sentences(summary), *interval_sentences(results), *failure_sentences(results)]
+    return [*note, *said]
 
 
 def _arm_cells(row: pd.Series) -> list[str]:
@@ -268,7 +328,7 @@ def summary_text(results: "Results", kind: str, *, command: str = "") -> str:
     if kind == "csv":
         return csv_text(results.summary)
     statement, table = statement_of(results.config), summary_table(results.summary)
-    few = few_runs_sentences(results.summary)
+    few = interval_sentences(results)
     statement = " ".join([*chance_sentences(results.summary), statement, *few])
     if kind == "latex":
         comments = [statement, *([command] if command else [])]
@@ -289,6 +349,7 @@ def summary_record(results: "Results") -> dict[str, Any]:
         "folder": str(results.folder),
         "protocol": results.config["protocol"]["kind"],
         "statement": statement_of(results.config),
+        "notes": list(results.notes),
         "arms": json_records(results.summary),
         "runs": json_records(results.runs),
     }

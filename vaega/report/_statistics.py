@@ -244,7 +244,7 @@ def _pairs(arms: list[str], against: str | None) -> Iterator[tuple[str, str]]:
     if against is None:
         return ((second, first) for first, second in combinations(arms, 2))
     if against not in arms:
-        raise InputError(f"{_OWNER}: against must be one of {arms}, got {against!r}.")
+        raise InputError.of(_OWNER, "against", f"must be one of {', '.join(arms)}", against)
     return ((arm, against) for arm in arms if arm != against)
 
 

@@ -10,6 +10,7 @@ from vaega.core.lazy import attach
 if TYPE_CHECKING:
     from vaega.selection._choice import RULES
     from vaega.selection._rankers import RANKERS, rank_features
+    from vaega.selection._select import Selection, select
     from vaega.selection._select_generate_select import SelectGenerateSelect
     from vaega.selection._selector import GeneticSelector
     from vaega.selection._settings import SearchSettings
@@ -30,6 +31,7 @@ __getattr__, __all__ = attach(
     {
         "_choice": ["RULES"],
         "_rankers": ["RANKERS", "rank_features"],
+        "_select": ["Selection", "select"],
         "_select_generate_select": ["SelectGenerateSelect"],
         "_selector": ["GeneticSelector"],
         "_settings": ["SearchSettings"],

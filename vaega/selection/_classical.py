@@ -1,11 +1,12 @@
 """Classical selections on the folds of a search, so that both are compared on equal terms."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from vaega.core.errors import InputError
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.core.threads import captured_warnings
 from vaega.data._splits import Fold
@@ -43,6 +44,7 @@ class ClassicalSelection:
             else:
                 masks = self._drawn(inner) if self.kind == "random" else _all(inner)
             metric = memory(masks)
+            memory.recall()  # refuses a search in which every mask failed
         return _best(masks, metric, objective, memory.evaluations)
 
     def _ranked(
@@ -57,7 +59,7 @@ class ClassicalSelection:
         sizes = trial_sizes(n, minimum=1, maximum=largest)
         if self.size is not None:
             sizes = np.array([min(self.size, n)])
-        scores, warned = [], Counter[str]()
+        scores, warned, failed = [], Counter[str](), Evaluations()
         with inner.fitness(folds) as fitness:
             for index, fold in enumerate(folds):
                 with captured_warnings() as counted:
@@ -66,11 +68,18 @@ class ClassicalSelection:
                 memory = FitnessMemory(fitness.subset([index]), n_features=n, store=store)
                 scores.append(memory(masks))
                 warned.update(memory.warnings_ + counted)
+                failed += memory.evaluations
         metric = np.mean(scores, axis=0)
         with captured_warnings() as counted:
             masks = prefix_masks(self._order(_all_rows(inner), n, inner.seed), sizes)
         n_masks = len(sizes)
-        evaluations = Evaluations(n_masks, n_masks, n_masks, n_masks * len(folds), warned + counted)
+        if failed.n_failed == n_masks * len(folds):
+            raise InputError(f"{self.kind}: no mask can be scored: {failed.first_failure}")
+        evaluations = replace(
+            Evaluations(n_masks, n_masks, n_masks, n_masks * len(folds), warned + counted),
+            n_failed=failed.n_failed,
+            first_failure=failed.first_failure,
+        )
         return _best(masks, metric, objective, evaluations)
 
     def _order(self, fold: Fold, n_features: int, seed: int) -> np.ndarray:

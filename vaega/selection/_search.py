@@ -1,7 +1,6 @@
 """The search for a mask: one on all rows, or several on subsamples of them whose masks vote."""
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -24,7 +23,8 @@ from vaega.evolution._checkpoint import (
     load_latest_checkpoint,
     restore_callbacks,
 )
-from vaega.evolution._evolution import Callback, evolve
+from vaega.evolution._evolution import Callback, SearchPlan, planned, run_generations
+from vaega.evolution._progress import ProgressBar
 from vaega.evolution._stopping import (
     RestartWhenStagnant,
     StopAfterEvaluations,
@@ -59,11 +59,13 @@ from vaega.selection._voting import (
     candidate_orders,
     companions,
     deal_subsamples,
+    fitted_sizes,
     n_of_round,
     prefix_masks,
     ranker_weights,
     sizes_table,
     trial_sizes,
+    worst_for_failures,
 )
 
 Splits = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -188,15 +190,26 @@ class InnerValidation:
     sampler: Any = None  # Augments the fit rows of each fold
     n_draws: int = 1  # How often each split is a fold, with generated rows of its own
     groups: np.ndarray | None = None  # Rows that belong together
-    sample_weight: np.ndarray | None = None  # Weights of the rows, in fits and in scores
+    sample_weight: np.ndarray | None = None  # Weights of the rows
+    weighs_fit: bool = True  # Whether the classifier is fitted with them
+    weighs_score: bool = True  # Whether scores are weighted
+    is_routed: bool = False  # Whether a pipeline hands weights to its steps as these ask for them
+    feature_names: np.ndarray | None = None  # For classifiers that choose columns by name
     n_jobs: int | None = None  # Processes, as in joblib
     engine: str = "auto"  # See `CrossValidatedFitness`
     device: str = "cpu"  # See `CrossValidatedFitness`
+    error_score: float | str = float("nan")  # See `CrossValidatedFitness`
+    class_names: Sequence[str] | None = None  # Of the labels 0, 1, ..., for messages
 
     @property
     def n_features(self) -> int:
         """Length of a mask."""
         return self.X.shape[1]
+
+    @property
+    def n_independent(self) -> int:
+        """How many rows there are that do not belong together: groups, where these are given."""
+        return len(self.y) if self.groups is None else len(np.unique(self.groups))
 
     def restricted(self, rows: np.ndarray, *labels: Any) -> "InnerValidation":
         """Return the same on some of the rows, with a seed of its own."""
@@ -216,7 +229,9 @@ class InnerValidation:
 
     def with_columns(self, columns: np.ndarray, *labels: Any) -> "InnerValidation":
         """Return the same on some of the features, with a seed of its own."""
-        return replace(self, X=self.X[:, columns], seed=derive_seed(self.seed, *labels))
+        names = None if self.feature_names is None else self.feature_names[columns]
+        seed = derive_seed(self.seed, *labels)
+        return replace(self, X=self.X[:, columns], feature_names=names, seed=seed)
 
     def prepared(self) -> tuple[np.ndarray, np.ndarray]:
         """Return all rows, prepared by what they say themselves, and their labels."""
@@ -242,7 +257,7 @@ class InnerValidation:
 
     def folds_of(self, splits: Splits, *labels: Any) -> list[Fold]:
         """Return prepared folds of these rows."""
-        return prepare_folds(
+        folds = prepare_folds(
             self.X,
             self.y,
             splits,
@@ -251,7 +266,14 @@ class InnerValidation:
             seed=derive_seed(self.seed, *labels),
             n_jobs=self.n_jobs,
             sample_weight=self.sample_weight,
+            groups=self.groups,
+            class_names=self.class_names,
         )
+        if not self.weighs_fit:
+            folds = [replace(fold, weight_fit=None) for fold in folds]
+        if not self.weighs_score:
+            folds = [replace(fold, weight_validate=None) for fold in folds]
+        return folds
 
     def fitness_on(self, fold: Fold, *labels: Any) -> CrossValidatedFitness:
         """Return the fitness of masks on one fold."""
@@ -266,6 +288,10 @@ class InnerValidation:
             n_jobs=self.n_jobs,
             engine=self.engine,
             device=self.device,
+            error_score=self.error_score,
+            feature_names=self.feature_names,
+            is_routed=self.is_routed,
+            class_names=self.class_names,
         )
 
 
@@ -280,23 +306,28 @@ class Search:
     folder: Path | None = None
     store: ScoreStore | None = None  # Of scores, for other searches, processes and a resume
     owner: str = "search"  # Who searches, for messages
+    verbose: bool = False  # Whether a bar shows how far it is
 
     def run(self, inner: InnerValidation) -> SearchResult:
         """Search for a mask on the rows of `inner`."""
         self.settings.check(owner=self.owner)
         callbacks = _checked_callbacks(self.callbacks, self.owner)
-        n_rows, n_features = inner.X.shape
+        n_rows, n_features = inner.n_independent, inner.n_features
         self.settings.check_fits(n_features, owner=self.owner)
         settings = self.settings.resolved(n_rows=n_rows, n_features=n_features)
         if inner.sampler is None:
             settings = replace(settings, n_draws=1)
         inner = replace(inner, n_draws=int(settings.n_draws))
+        if self.verbose:
+            callbacks = (*callbacks, ProgressBar())
         search = replace(self, settings=settings, callbacks=callbacks)
-        if settings.n_searches != 1:
-            return _Vote(search, inner).run()
-        for callback in callbacks:
-            callback.search = 0
-        return search.single(inner, "search")
+        plan = SearchPlan(int(settings.n_searches), int(settings.n_generations))
+        with planned(callbacks, plan):
+            if settings.n_searches != 1:
+                return _Vote(search, inner).run()
+            for callback in callbacks:
+                callback.search = 0
+            return search.single(inner, "search")
 
     def single(self, inner: InnerValidation, name: str, views: Views | None = None) -> SearchResult:
         """Search once on all rows of `inner`; `name` is that of the file of its state."""
@@ -342,12 +373,17 @@ class Search:
         order = np.argsort(-self.objective(inner_scores, masks), kind="stable")
         best = order[: self.settings.confirm]
         masks, inner_scores = masks[best], inner_scores[best]
-        fresh, warned = [], Counter[str]()
+        fresh, outside = [], Evaluations()
         for number in range(_CONFIRMATION, _CONFIRMATION + self.settings.confirm_repeats):
             with inner.fitness(inner.folds(number), number) as fitness:
-                drawn = self.fold_scores(fitness, masks, warned)
-                fresh.append(_means_of_draws(drawn, inner.n_draws))
+                drawn, evaluations = self.fold_scores(fitness, masks)
+            fresh.append(_means_of_draws(drawn, inner.n_draws))
+            outside += evaluations
         scores = np.hstack(fresh)  # (n_candidates, n_fresh_splits)
+        scored = ~np.isnan(scores).any(axis=1)
+        if not scored.any():
+            return replace(result, evaluations=result.evaluations + outside)
+        masks, inner_scores, scores = masks[scored], inner_scores[scored], scores[scored]
         values = _objective_by_fold(masks, scores, self.objective)
         chosen = choose(self.settings.choice, masks.sum(axis=1), values)
         n_folds = scores.shape[1]
@@ -367,18 +403,17 @@ class Search:
             masks=masks[chosen][None],
             score=float(table["score"].iloc[chosen]),
             candidates=table,
-            evaluations=result.evaluations
-            + Evaluations(n_fits=scores.size * inner.n_draws, warnings=warned),
+            evaluations=result.evaluations + outside,
         )
 
     def fold_scores(
-        self, fitness: CrossValidatedFitness, masks: np.ndarray, warned: Counter[str]
-    ) -> np.ndarray:
-        """Return the score of masks in each fold; add to the warnings."""
+        self, fitness: CrossValidatedFitness, masks: np.ndarray
+    ) -> tuple[np.ndarray, Evaluations]:
+        """Return the score of masks in each fold, and the fits, warnings and failures of these."""
         memory = self._memory(fitness, masks.shape[1])
         memory.score(masks)
-        warned.update(memory.warnings_)
-        return memory.fold_scores(masks)
+        scores, asked = memory.fold_scores(masks), memory.evaluations
+        return scores, replace(asked, n_asked=0, n_distinct=0, n_scored=0, n_fits=scores.size)
 
     def _memory(self, fitness: CrossValidatedFitness, n_features: int) -> FitnessMemory:
         return FitnessMemory(
@@ -397,7 +432,8 @@ class Search:
         settings = self._cache_keys()
         if settings is None:
             return None
-        what = [digest, canonical_json(settings), repr(self.objective), seed]
+        failing = repr(fitness.error_score)
+        what = [digest, canonical_json(settings), repr(self.objective), seed, failing]
         counts = np.ones(len(views.names)) if views.weights is None else views.weights
         identity = fingerprint(*what, views.scores, counts)
         return SavedState(self.folder / f"{name}-{identity[:12]}.npz", identity)
@@ -438,8 +474,7 @@ class _Vote:
             inner.n_features, minimum=self.bounds.fewest, maximum=self.bounds.most_tried
         )
         self.unseen_ratio = (1.0 - self.settings.subsample) / self.settings.subsample
-        self.warned: Counter[str] = Counter()
-        self.n_fits = 0  # of rankings on unseen rows
+        self.outside = Evaluations()  # of rankings on unseen rows
         self.augmented: dict[int, Fold] = {}  # by the search that did not see their validation rows
         n_searches, share = int(self.settings.n_searches), self.settings.subsample
         self.subsamples = deal_subsamples(
@@ -467,7 +502,8 @@ class _Vote:
         """Return what the rows that no search saw choose."""
         views = [self.search.views_of(self.part(index)) for index in range(len(self.subsamples))]
         several = views[0].names if len(views[0].names) > 1 else ()
-        alone = self._scores([ranks.orders[: len(several)] for ranks in views])
+        raw_alone = self._scores([ranks.orders[: len(several)] for ranks in views])
+        alone = worst_for_failures(raw_alone)
         weights = ranker_weights(alone, self.unseen_ratio) if several else None
         weighted = [ranks.weighted(weights) for ranks in views]
         results = [self._search(index, ranks) for index, ranks in enumerate(weighted)]
@@ -483,13 +519,16 @@ class _Vote:
             ]
         )
         n_joined = len(orders[0])
+        unseen = np.concatenate([joined, raw_alone])
+        kept = fitted_sizes(unseen)
+        unseen = worst_for_failures(unseen)[:, :, kept]
         contest = Contest(
             names=(*orders[0], *several),
-            sizes=self.sizes,
-            unseen=np.concatenate([joined[:n_joined], alone]),
+            sizes=self.sizes[kept],
+            unseen=np.delete(unseen, np.s_[n_joined : len(joined)], axis=0),
             unseen_ratio=self.unseen_ratio,
             size="auto" if self._controls_errors else self.settings.consensus_size,
-            independent=np.concatenate([joined[n_joined:], alone]) if several else None,
+            independent=np.delete(unseen, np.s_[:n_joined], axis=0) if several else None,
             rounds=self.rounds,
         )
         return self._conclude(contest, results, several, weights)
@@ -522,16 +561,19 @@ class _Vote:
     def _scores_on_unseen(
         self, index: int, orders: Sequence[np.ndarray], sizes: Sequence[int] | np.ndarray
     ) -> np.ndarray:
-        """Return the metric of rankings, (n_rankings, n_sizes); NaN where a class has no row."""
+        """Return the metric of rankings, (n_rankings, n_sizes).
+
+        NaN where a class has no row, or the classifier failed.
+        """
         shape = (len(orders), len(sizes))
         if not len(orders):
             return np.zeros(shape)
         if index not in self.with_all_classes:
             return np.full(shape, np.nan)
         masks = [prefix_masks(self.bounds.ordered(order), sizes) for order in orders]
-        self.n_fits += len(orders) * len(sizes)
         with self.inner.fitness_on(self._unseen_fold(index), "unseen", index) as fitness:
-            scores = self.search.fold_scores(fitness, np.vstack(masks), self.warned)
+            scores, evaluations = self.search.fold_scores(fitness, np.vstack(masks))
+        self.outside += evaluations
         return scores[:, 0].reshape(shape)
 
     def _unseen_fold(self, index: int) -> Fold:
@@ -568,9 +610,8 @@ class _Vote:
             led_by = contest.names[leader]
             order = self.bounds.ordered(orders[led_by])
             size = int(np.clip(contest.size_of(leader), self.bounds.fewest, self.bounds.most))
-        outside = Evaluations(n_fits=self.n_fits, warnings=self.warned)
         return replace(
-            _voted(results, prefix_masks(order, [size])[0], score, outside),
+            _voted(results, prefix_masks(order, [size])[0], score, self.outside),
             sizes=sizes_table(contest.sizes, contest.unseen[leader], self.unseen_ratio),
             ranks=ranks_table(orders, list(orders.values())),
             candidates=table,
@@ -658,7 +699,10 @@ def run_search(
     """Search once for the mask with the highest objective; go on from a saved state, if any."""
     algorithm = build_algorithm(settings, views, seed)
     callbacks = tuple(callbacks)
-    hooks = [*callbacks, *_stops(settings, memory)]
+    # What others have to remember, a checkpoint finds by their indices: bars stand behind them.
+    bars = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
+    others = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
+    hooks = [*others, *_stops(settings, memory), *bars]
     stopped = False
     if saved is not None:
         stopped = _resume(algorithm, memory, hooks, saved)
@@ -674,11 +718,14 @@ def run_search(
         state = algorithm.state
     else:
         fitness = partial(_score_and_size, memory) if settings.multi_objective else memory
-        n_generations = int(settings.n_generations)
-        state = evolve(algorithm, fitness, n_generations=n_generations, callbacks=hooks)
+        state = run_generations(algorithm, fitness, int(settings.n_generations), hooks)
     mask = state.best_mask
     if settings.multi_objective:
         mask = _choose_from_front(memory, settings)
+    elif not memory.has_scored(mask):  # it failed, and is small
+        masks, scores = memory.recall()
+        values = scores if memory.objective is None else memory.objective(scores, masks)
+        mask = masks[np.argmax(values)]
     return SearchResult.of(
         mask,
         memory.known_score(mask),

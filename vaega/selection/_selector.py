@@ -1,35 +1,42 @@
 """Feature selectors for scikit-learn that score masks by inner cross-validation."""
 
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_regressor
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.feature_selection import SelectorMixin
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
-from sklearn.utils import Tags, get_tags
+from sklearn.utils import Tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from vaega.core.checks import check_choice, check_probability
+from vaega.core.checks import check_choice, check_count, check_probability
 from vaega.core.errors import InputError
 from vaega.core.randomness import draw_seed
 from vaega.evolution._evolution import Callback
 from vaega.fitness._cross_validated import ENGINE_CHOICES
-from vaega.fitness._memory import WeightedObjective
+from vaega.fitness._memory import Evaluations, WeightedObjective
 from vaega.fitness._score_store import ScoreStore
+from vaega.selection._estimators import allows_nan, check_classifier
+from vaega.selection._frames import check_numeric, is_polars
+from vaega.selection._metadata import FitMetadata, read_metadata
 from vaega.selection._plots import draw_selector
 from vaega.selection._search import InnerValidation, Search, SearchResult, Splits
-from vaega.selection._settings import SearchSettings
+from vaega.selection._settings import SearchSettings, feature_positions
 from vaega.selection._stability import nogueira_interval
+
+_ROUTED = ("fit", "score", "split")  # methods that get metadata of fit
 
 
 class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
@@ -47,19 +54,27 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
     support_: np.ndarray
 
     # Not in the signature of fit: a weight of two is not the same as a row that is there twice,
-    # which may fall on both sides of a split.
-    __metadata_request__fit = {"sample_weight": None, "groups": None}  # noqa: RUF012
+    # which may fall on both sides of a split. Asked for without being told to: subsamples and
+    # folds keep groups together, and who reads the weights says the router.
+    __metadata_request__fit = {"sample_weight": True, "groups": True}  # noqa: RUF012
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        self._check_estimator()
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            ensure_min_samples=2,
-            ensure_all_finite="allow-nan" if self._allows_nan() else True,
-        )
+        owner, given = type(self).__name__, X
+        check_classifier(self.estimator, owner)
+        try:
+            X, y = validate_data(
+                self,
+                given,
+                y,
+                accept_sparse="csr",
+                ensure_min_samples=2,
+                ensure_all_finite="allow-nan" if allows_nan(self.estimator) else True,
+            )
+        except ValueError as error:
+            check_numeric(given, owner)  # scikit-learn names no column
+            raise error
+        if X.dtype.kind in "OSU":  # as it comes of a polars DataFrame with text
+            check_numeric(given, owner)
         check_classification_targets(y)
         if len(np.unique(y)) < 2:
             raise InputError(
@@ -80,32 +95,31 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
     def _inner_validation(
         self, X: np.ndarray, y: np.ndarray, fit_params: dict[str, Any], seed: int
     ) -> InnerValidation:
-        owner = type(self).__name__
-        for name in fit_params:
-            check_choice(name, "each of fit's parameters", ("groups", "sample_weight"), owner=owner)
-        weights, groups = fit_params.get("sample_weight"), fit_params.get("groups")
-        if weights is not None:
-            weights = _check_sample_weight(weights, X, dtype=float, ensure_non_negative=True)
-        if groups is not None:
-            groups = _read_groups(groups, len(y), owner)
+        scorer = check_scoring(self.estimator, scoring=self.scoring)
+        metadata = read_metadata(self, X, scorer, fit_params)
         return InnerValidation(
             X,
             y,
-            split=self._splitter(X, y, groups),
+            split=self._splitter(X, y, metadata),
             estimator=self.estimator,
-            scorer=check_scoring(self.estimator, scoring=self.scoring),
+            scorer=scorer,
             seed=seed,
             sampler=self.sampler,
-            groups=groups,
-            sample_weight=weights,
+            groups=metadata.groups,
+            sample_weight=metadata.weights,
+            weighs_fit=metadata.weighs_fit,
+            weighs_score=metadata.weighs_score,
+            is_routed=metadata.is_routed,
+            feature_names=getattr(self, "feature_names_in_", None),
             n_jobs=self.n_jobs,
         )
 
-    def _splitter(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None) -> Any:
+    def _splitter(self, X: np.ndarray, y: np.ndarray, metadata: FitMetadata) -> Any:
         """Return a function from rows and a seed to inner splits of these rows."""
+        groups = metadata.split_groups
         if self.cv is None or isinstance(self.cv, int | np.integer):
             n_splits = check_cv(self.cv, y, classifier=True).n_splits
-            members = groups
+            members = metadata.groups
             return lambda rows, seed: _stratified(
                 y[rows], n_splits, seed, None if members is None else members[rows]
             )
@@ -145,36 +159,32 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
 
         return split
 
-    def _check_estimator(self) -> None:
-        if not hasattr(self.estimator, "fit") or isinstance(self.estimator, type):
-            raise InputError(
-                f"{type(self).__name__}: estimator must be a scikit-learn classifier, an instance "
-                f"with fit and predict, got {self.estimator!r}."
+    def _summarise_warnings(self, evaluations: Evaluations) -> dict[str, int]:
+        name = type(self.estimator).__name__
+        if evaluations.n_failed:
+            warnings.warn(
+                f"{name} failed on {evaluations.n_failed} masks, which count as the worst (see "
+                f"error_score); the first time: {evaluations.first_failure}",
+                stacklevel=4,
             )
-        if is_regressor(self.estimator):
-            raise InputError(
-                f"{type(self).__name__}: estimator must be a classifier, regression is out of "
-                f"scope, got {self.estimator!r}."
-            )
-
-    def _summarise_warnings(self, counted: Counter[str]) -> dict[str, int]:
-        if counted:
-            (first, times), *others = counted.most_common()
+        if evaluations.warnings:
+            (first, times), *others = evaluations.warnings.most_common()
             more = f" (and {len(others)} other kinds, see warnings_)" if others else ""
-            name = type(self.estimator).__name__
             warnings.warn(f"{name} warned {times} times: {first}{more}", stacklevel=4)
-        return dict(counted)
+        return dict(evaluations.complaints)
 
     def _indices(self, features: Sequence[int | str], name: str) -> tuple[int, ...]:
         """Return the indices of features that are given by index or by name."""
-        known = {name: index for index, name in enumerate(getattr(self, "feature_names_in_", ()))}
-        unknown = [label for label in features if isinstance(label, str) and label not in known]
-        if unknown:
-            where = "the columns of X" if known else "X, which has no column names"
-            raise InputError(
-                f"{type(self).__name__}: each of {name} must be in {where}, got {unknown[0]!r}."
-            )
-        return tuple(known[label] if isinstance(label, str) else label for label in features)
+        owner, names = type(self).__name__, list(getattr(self, "feature_names_in_", ()))
+        position = {column: index for index, column in enumerate(names)}
+        for index in features:
+            # Where names are numbers, as Entrez identifiers are, a position is another's name.
+            if isinstance(index, Integral) and position.get(str(index), index) != index:
+                raise InputError(
+                    f"{owner}: each of {name} must be one feature, got {index!r}, which is the "
+                    f"position of one and the name of another; give names as text, {str(index)!r}."
+                )
+        return feature_positions(features, names, name, where="X", owner=owner)
 
     def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self, "support_")
@@ -204,17 +214,15 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
                 f"{len(self.support_)}: no feature passed the error control; allow more "
                 "false_selections, or let consensus_size be 'auto'."
             )
-        return super().transform(X)
-
-    def _allows_nan(self) -> bool:
-        if not hasattr(self.estimator, "fit") or isinstance(self.estimator, type):
-            return False  # fit says what is wrong with it
-        return bool(get_tags(self.estimator).input_tags.allow_nan)
+        selected = super().transform(X)
+        if isinstance(selected, np.ndarray) and is_polars(X):  # no container was set
+            return X[:, np.flatnonzero(self.support_).tolist()]
+        return selected
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        tags.input_tags.allow_nan = self._allows_nan()
+        tags.input_tags.allow_nan = allows_nan(self.estimator)
         tags.input_tags.sparse = True
         return tags
 
@@ -244,7 +252,8 @@ class GeneticSelector(MaskSelector):
         is smaller.
     n_searches : int or "auto", default="auto"
         Searches on stratified subsamples of the rows, whose masks vote; "auto" is 10 where rows
-        are few (below 300, with 10 features or more), otherwise 1, a single search on all rows.
+        are few (below 300, with 10 features or more), otherwise 1, a single search on all rows;
+        where `fit` gets groups, these are counted, not their rows.
     max_features : int, optional
         Most features of a mask; None sets no bound.
     guide : "auto", "none", str, callable, estimator, list of these or array-like of float, \
@@ -283,7 +292,8 @@ default="auto"
     history_ : pandas.DataFrame
         One row a generation: best, mean, sizes, diversity, and ``search`` where there are several.
     pareto_front_ : pandas.DataFrame
-        Masks that no smaller mask matches: ``n_features``, ``score``, ``mask``.
+        Masks that no smaller mask matches: ``n_features``, ``score``, ``mask`` (positions) and
+        ``names`` of the features.
     sizes_ : pandas.DataFrame
         After a vote: score on rows unseen by each search, by number of features.
     led_by_ : str
@@ -294,6 +304,9 @@ default="auto"
         After a vote: the rankings that competed on rows unseen by each search, ``candidate``, with
         ``n_features``, ``score``, ``standard_error``, ``gain`` over the first, ``gain_error`` and
         ``leads``; after a confirmation: the masks scored again, and which was chosen.
+    ranking_ : numpy.ndarray of int, shape (n_features,)
+        1 for the selected features, as in scikit-learn's RFE; the others follow in the order of
+        the ranking that led, or of the last population.
     ranks_ : pandas.DataFrame
         The rank of each feature, from 1, by each ranker of the guide and, after a vote, by each
         candidate; one row a feature.
@@ -302,7 +315,8 @@ default="auto"
     n_fits_ : int
         Fits of the classifier that were asked for: a mask on a fold.
     warnings_ : dict
-        How often the classifier warned of what.
+        How often the classifier warned of what; one entry says on how many masks it failed, and
+        why on the first.
     n_features_in_ : int
         Features seen by `fit`.
     feature_names_in_ : numpy.ndarray of str, shape (n_features,)
@@ -348,7 +362,8 @@ default="auto"
     min_features : int, default=1
         Fewest features of a mask.
     pinned, forbidden : sequence of int or str, default=()
-        Features that are always, or never, selected, by index or by name.
+        Features that are always, or never, selected, by index or by name. A whole number that is
+        the name of another column than the one in its place is refused.
     subsample : float, default=0.8
         Share of the rows that each of several searches sees. What they leave out is disjoint, until
         all rows were left out once.
@@ -391,11 +406,17 @@ default="one_standard_error"
         "sklearn" fits one after the other; "auto" takes the first where every setting is computed.
     device : str, default="cpu"
         "cuda" lets the engines that can compute with torch on a GPU, "auto" where there is one.
+    error_score : float or "raise", default=nan
+        Score of a mask in a fold where the classifier cannot be fitted or scored, as in
+        scikit-learn's searches. Not-a-number makes the mask the worst of all; "raise" ends the
+        search with an error, as it does by itself when every mask fails.
     callbacks : iterable of Callback, default=()
         Called each generation of each search, see `vaega.evolution.Callback`.
     checkpoint : path, optional
         Folder where the search keeps its state and its scores; a `fit` with the same data,
         settings and `random_state` (an integer) that was interrupted goes on from there.
+    verbose : int, default=0
+        1 shows how far the search is, see `vaega.evolution.ProgressBar`. It changes no result.
 
     See Also
     --------
@@ -463,8 +484,10 @@ default="one_standard_error"
         target: float | None = None,
         engine: str = "auto",
         device: str = "cpu",
+        error_score: float | str = np.nan,
         callbacks: Iterable[Callback] = (),
         checkpoint: Any = None,
+        verbose: int = 0,
     ) -> None:
         self.estimator = estimator
         self.cv = cv
@@ -507,8 +530,10 @@ default="one_standard_error"
         self.target = target
         self.engine = engine
         self.device = device
+        self.error_score = error_score
         self.callbacks = callbacks
         self.checkpoint = checkpoint
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any, **fit_params: Any) -> "GeneticSelector":
         """Search for the mask.
@@ -520,9 +545,11 @@ default="one_standard_error"
         y : array-like, shape (n_rows,)
             Class labels.
         **fit_params : array-like, shape (n_rows,)
-            ``groups``: rows that belong together, for a `cv` that keeps groups apart; subsamples
-            keep them together as well. ``sample_weight``: weights of the rows in the fits of the
-            classifier and in its scores; the guide does not read them.
+            ``groups``: rows that belong together, as the spectra of a patient; folds, subsamples
+            and what a generator holds out keep them together, and few groups count as few rows.
+            ``sample_weight``: weights of the rows in the fits of the classifier and, where it
+            takes them, in the metric; the guide does not read them. With scikit-learn's metadata
+            routing the classifier, the scorer and `cv` get what they request.
 
         Returns
         -------
@@ -537,21 +564,91 @@ default="one_standard_error"
         owner = type(self).__name__
         check_probability(self.alpha, "alpha", owner=owner)
         check_choice(self.engine, "engine", ENGINE_CHOICES, owner=owner)
+        if not isinstance(self.verbose, bool):
+            check_count(self.verbose, "verbose", owner=owner, minimum=0)
+        if not (isinstance(self.error_score, Real) or self.error_score == "raise"):
+            raise InputError.of(
+                owner, "error_score", "must be a number or 'raise'", self.error_score
+            )
         self._settings(named=False).check(owner=owner)
         X, y = self._validated(X, y)
         settings = self._settings(named=True)
         seed = draw_seed(self.random_state)
         inner = replace(
-            self._inner_validation(X, y, fit_params, seed), engine=self.engine, device=self.device
+            self._inner_validation(X, y, fit_params, seed),
+            engine=self.engine,
+            device=self.device,
+            error_score=self.error_score,
         )
         folder = None if self.checkpoint is None else Path(self.checkpoint)
         with nullcontext() if folder is None else ScoreStore(folder / "scores.sqlite3") as store:
             search = Search(
-                WeightedObjective(self.alpha), settings, self.callbacks, folder, store, owner
+                WeightedObjective(self.alpha),
+                settings,
+                self.callbacks,
+                folder,
+                store,
+                owner,
+                verbose=bool(self.verbose),
             )
             result = search.run(inner)
         self._set_fitted(result)
         return self
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who gets the metadata of `fit`: the estimator, the scorer and the splitter.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+        """
+        fit = {method: MethodMapping().add(caller="fit", callee=method) for method in _ROUTED}
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router.add(estimator=self.estimator, method_mapping=fit["fit"])
+        scorer = check_scoring(self.estimator, scoring=self.scoring)
+        router.add(scorer=scorer, method_mapping=fit["score"])
+        if self.cv is None or isinstance(self.cv, int | np.integer) or hasattr(self.cv, "split"):
+            splitter = check_cv(self.cv, classifier=True)
+            router.add(splitter=splitter, method_mapping=fit["split"])
+        return router
+
+    def summary(self) -> pd.DataFrame:
+        """Return what the search says of each feature, the selected ones first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a feature, by `ranking_`: ``name``, ``selected``, ``ranking``, ``votes`` (see
+            `frequencies_`), and ``rank_...`` by each ranker of the guide and each candidate.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_wine
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> X, y = load_wine(return_X_y=True, as_frame=True)
+        >>> selector = GeneticSelector(
+        ...     GaussianNB(), n_searches=2, n_generations=3, random_state=0
+        ... ).fit(X, y)
+        >>> table = selector.summary()
+        >>> len(table), bool(table["selected"].iloc[0]), "rank_f_classif" in table
+        (13, True, True)
+        """
+        check_is_fitted(self, "support_")
+        table = pd.DataFrame(
+            {
+                "name": self._names(),
+                "selected": self.support_,
+                "ranking": self.ranking_,
+                "votes": self.frequencies_,
+            }
+        )
+        table = table.join(self.ranks_.add_prefix("rank_"))
+        return table.sort_values("ranking", kind="stable", ignore_index=True)
+
+    def _names(self) -> np.ndarray:
+        unnamed = [f"x{index}" for index in range(self.n_features_in_)]  # as scikit-learn has them
+        names: np.ndarray = getattr(self, "feature_names_in_", np.array(unnamed, dtype=object))
+        return names
 
     def plot(self, kind: str = "history", *, ax: Any = None) -> Any:
         """Draw the result of `fit`.
@@ -604,14 +701,29 @@ default="one_standard_error"
         self.n_searches_ = len(result.masks)
         self.stability_ = nogueira_interval(result.masks) if len(result.masks) > 1 else None
         self.history_ = result.history
-        self.pareto_front_ = result.front
+        names = self._names()
+        self.pareto_front_ = result.front.assign(
+            names=[names[indices].tolist() for indices in result.front["mask"]]
+        )
         self.sizes_ = result.sizes
         self.candidates_ = result.candidates
         self.led_by_ = result.led_by
         self.ranks_ = result.ranks
+        self.ranking_ = _ranking(result)
         self.n_evaluations_ = result.evaluations.n_distinct
         self.n_fits_ = result.evaluations.n_fits
-        self.warnings_ = self._summarise_warnings(result.evaluations.warnings)
+        self.warnings_ = self._summarise_warnings(result.evaluations)
+
+
+def _ranking(result: SearchResult) -> np.ndarray:
+    """Return 1 for selected features, the others from 2 in the order of what led, (n_features,)."""
+    order = np.lexsort((-result.weights, -result.frequencies))
+    if result.led_by in result.ranks:
+        order = np.argsort(result.ranks[result.led_by].to_numpy(), kind="stable")
+    others = order[~result.mask[order]]
+    ranking = np.ones(len(result.mask), dtype=int)
+    ranking[others] = np.arange(2, len(others) + 2)
+    return ranking
 
 
 def _stratified(
@@ -630,12 +742,3 @@ def _within(indices: np.ndarray, part: np.ndarray) -> np.ndarray:
     """Return the new indices of those rows of a part that have one."""
     rows = np.flatnonzero(part) if part.dtype == bool else part
     return indices[rows][indices[rows] >= 0]
-
-
-def _read_groups(groups: Any, n_rows: int, owner: str) -> np.ndarray:
-    array = np.asarray(groups)
-    if array.shape != (n_rows,):
-        raise InputError(
-            f"{owner}: groups must hold one label a row, shape ({n_rows},), got {array.shape}."
-        )
-    return np.unique(array, return_inverse=True)[1]

@@ -17,9 +17,11 @@ from vaega.core.checks import (
     check_number,
     check_positive,
     check_probability,
+    did_you_mean,
 )
 from vaega.core.errors import InputError
 from vaega.core.registry import Registry, takes_argument
+from vaega.data._dataset import quoted
 from vaega.evolution.algorithms import ALGORITHMS
 from vaega.evolution.operators import CROSSOVERS, MUTATIONS, SELECTIONS
 from vaega.selection._choice import RULES
@@ -81,8 +83,8 @@ class SearchSettings:
         "auto",
         "count",
         BASIC,
-        "searches on subsamples of the rows, whose masks vote; auto is 10 below 300 rows "
-        "(with 10 features or more), otherwise 1, a single search on all rows",
+        "searches on subsamples of the rows, whose masks vote; auto is 10 below 300 rows, or "
+        "groups of rows (with 10 features or more), otherwise 1, a single search on all rows",
     )
     max_features: int | None = _setting(None, "count", BASIC, "most features of a mask")
     guide: Any = _setting(
@@ -132,8 +134,12 @@ class SearchSettings:
         5, "count", SEARCH, "generations between migrations, with islands"
     )
     min_features: int = _setting(1, "count", SEARCH, "fewest features of a mask")
-    pinned: Sequence[int] = _setting((), "indices", SEARCH, "features that are always selected")
-    forbidden: Sequence[int] = _setting((), "indices", SEARCH, "features that are never selected")
+    pinned: Sequence[int | str] = _setting(
+        (), "features", SEARCH, "features that are always selected, by name or by position"
+    )
+    forbidden: Sequence[int | str] = _setting(
+        (), "features", SEARCH, "features that are never selected, by name or by position"
+    )
     subsample: float = _setting(
         0.8, "share", NOISE, "share of the rows that each of several searches sees"
     )
@@ -230,13 +236,59 @@ class SearchSettings:
                     f"features, got {beyond[0]}."
                 )
 
+    def on_names(self, names: Sequence[str], *, owner: str) -> "SearchSettings":
+        """Return settings in which pinned and forbidden features are given by position.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of all features, in order. A whole number that is one of them is that feature; where
+            most of them are whole numbers, as Entrez identifiers are, every whole number is a name.
+        owner : str
+            Who asks, for the message.
+
+        Returns
+        -------
+        SearchSettings
+
+        Raises
+        ------
+        InputError
+            When a feature has no such name; the message has the nearest one.
+
+        Examples
+        --------
+        >>> settings = SearchSettings(pinned=("TP53", 0), forbidden=("age",))
+        >>> settings.on_names(["sex", "age", "TP53"], owner="search").pinned
+        (2, 0)
+        >>> SearchSettings(pinned=(207,)).on_names(["7157", "207"], owner="search").pinned
+        (1,)
+        """
+        if not self.pinned and not self.forbidden:
+            return self
+        known, numbered = set(names), 2 * sum(map(str.isdecimal, names)) > len(names)
+
+        def as_named(feature: int | str) -> int | str:
+            is_name = numbered or str(feature) in known
+            return str(feature) if is_name else feature
+
+        changed: dict[str, Any] = {
+            name: feature_positions(
+                map(as_named, getattr(self, name)), names, name, where="the dataset", owner=owner
+            )
+            for name in ("pinned", "forbidden")
+        }
+        named = replace(self, **changed)
+        named._check_bounds(owner)  # a name and a position may be one feature
+        return named
+
     def resolved(self, *, n_rows: int, n_features: int) -> "SearchSettings":
         """Return settings in which "auto" is replaced by what it stands for.
 
         Parameters
         ----------
         n_rows, n_features : int
-            Of the training rows.
+            Training rows that do not belong together (groups, where there are any), and features.
 
         Returns
         -------
@@ -277,7 +329,8 @@ class SearchSettings:
         most = min(self.max_features or allowed, allowed)
         fewest = max(self.min_features, len(set(self.pinned)))
         tried = min(most, max(round(_MOST_SHARE * n_features), _MOST_OF_FEW, fewest))
-        return VoteBounds(fewest, most, tried, tuple(self.pinned), tuple(self.forbidden))
+        pinned, forbidden = (tuple(map(int, part)) for part in (self.pinned, self.forbidden))
+        return VoteBounds(fewest, most, tried, pinned, forbidden)
 
     def on_columns(self, columns: np.ndarray) -> "SearchSettings":
         """Return the settings of a search among some of the features.
@@ -290,7 +343,8 @@ class SearchSettings:
         Returns
         -------
         SearchSettings
-            Pinned and forbidden features, and weights of the user's own, are those that remain.
+            Pinned and forbidden features, which must be positions (see `on_names`), and weights of
+            the user's own, are those that remain.
 
         Examples
         --------
@@ -363,8 +417,9 @@ class SearchSettings:
             )
         for name in ("pinned", "forbidden"):
             for feature in getattr(self, name):
-                check_count(feature, f"each of {name}", owner=owner, minimum=0)
-        both = sorted(set(self.pinned) & set(self.forbidden))
+                if not isinstance(feature, str):
+                    check_count(feature, f"each of {name}", owner=owner, minimum=0)
+        both = sorted(set(self.pinned) & set(self.forbidden), key=str)
         if both:
             raise InputError(f"{owner}: a feature is pinned or forbidden, got both for {both[0]}.")
 
@@ -379,6 +434,21 @@ class SearchSettings:
                     f"{owner}: mutation must have a rate, {name}, that algorithm "
                     f"{self.algorithm} can set, got {self.mutation}."
                 )
+
+
+def feature_positions(
+    features: Iterable[int | str], names: Sequence[str], key: str, *, where: str, owner: str
+) -> tuple[int, ...]:
+    """Return the positions of features that are given by position or by name."""
+    position = {name: index for index, name in enumerate(names)}
+    positions = []
+    for feature in features:
+        if isinstance(feature, str) and feature not in position:
+            known = f"the columns of {where}" if names else f"{where}, which has no column names"
+            hint = did_you_mean(feature, names) or (names and f"; they are {quoted(names)}.") or "."
+            raise InputError(f"{owner}: each of {key} must be in {known}, got {feature!r}{hint}")
+        positions.append(position[feature] if isinstance(feature, str) else feature)
+    return tuple(positions)
 
 
 def _check_share(value: Any, spec: "Field[Any]", owner: str) -> None:

@@ -21,6 +21,7 @@ from vaega.selection._rankers import STACK, Views
 VOTES, TOGETHER = "votes", "votes and guide"
 _TEMPERATURE = 0.5  # standard errors by which a size's weight falls by e
 _MORE = 0.25  # standard deviations of the weighted sizes that are taken more
+_MOSTLY = 0.5  # share of failures at a size that is not taken
 _STEP = 2**0.5  # between the sizes at which rankings are tried
 _AUTO_SHARE = 0.1  # the thesis went on with 1,600 of 16,063 and 400 of 12,600 features
 _AUTO_LEAST = 20
@@ -46,6 +47,30 @@ def candidate_orders(
         VOTES: by_votes,
         TOGETHER: np.argsort(-together, kind="stable"),
     }
+
+
+def worst_for_failures(unseen: np.ndarray) -> np.ndarray:
+    """Return scores in which a failure has the worst score of its search.
+
+    `unseen` is (n_rankings, n_searches, n_sizes), see `Contest`; a search without any score keeps
+    none.
+    """
+    known = ~np.isnan(unseen)
+    worst = np.where(known, unseen, np.inf).min(axis=(0, 2), initial=np.inf)[None, :, None]
+    return np.where(known | ~np.isfinite(worst), unseen, worst)
+
+
+def fitted_sizes(unseen: np.ndarray) -> np.ndarray:
+    """Return at which sizes, (n_sizes,) bool, the classifier mostly did not fail.
+
+    At all of them, where it failed at all: there is no better choice then.
+    """
+    failed = np.isnan(unseen)
+    failed = failed[:, ~failed.all(axis=(0, 2))]
+    if not failed.size:
+        return np.ones(unseen.shape[2], dtype=bool)
+    fitted: np.ndarray = failed.mean(axis=(0, 1)) < _MOSTLY
+    return fitted if fitted.any() else ~fitted
 
 
 def ranker_weights(unseen: np.ndarray, unseen_ratio: float) -> np.ndarray:

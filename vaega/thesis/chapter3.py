@@ -39,6 +39,7 @@ from vaega.experiments.runner import ExecutionOptions, TaskWorker, complete
 from vaega.experiments.runs import Run, make_run
 from vaega.experiments.store import Store
 from vaega.generative._closed_form import ClassGaussian
+from vaega.generative._kinds import ENFORCEMENT
 from vaega.generative._models import VAE, BaseAutoencoder, ConditionalVAE
 from vaega.generative._samplers import SMOTE
 from vaega.generative.quality._classifiers import TRAINING_SHARE, measure_transfer
@@ -148,8 +149,9 @@ def _as_the_code(
 def _as_the_text(
     rows: RealRows, network: Network, n: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    # The decoder's mean is all that the thesis draws: no noise, and no moments matched.
-    settings = {"calibration": "heldout", "random_state": derive_seed(seed, "model")}
+    # The decoder's mean is all that the thesis draws: no noise, no moments matched, nothing moved.
+    settings: dict[str, Any] = dict.fromkeys(ENFORCEMENT, False)
+    settings |= {"calibration": "heldout", "random_state": derive_seed(seed, "model")}
     how = {"noise": False, "source": "prior", "random_state": derive_seed(seed, "draw")}
     if rows.n_classes == 2:
         joint = network.model(VAE, **settings).fit(np.column_stack([rows.X, rows.y]))

@@ -402,14 +402,14 @@ def _of_group(group: Group, request: Request) -> list[dict[str, object]]:
     columns = np.arange(dataset.n_features)
     fold = described_fold(trial, columns, Preprocessor(list(config.preprocess)), None)
     arm, rows = config.arms["augmented"], []
-    assert arm.amount is not None
+    assert arm.n_synthetic is not None
     model = AsRunGenerator.of(
         make_arm_model(arm, device=request.device), dataset.n_classes, device=request.device
     )
     fit, test = (fold.X_fit, fold.y_fit), (fold.X_validate, fold.y_validate)
     for number in range(_N_SEEDS[request.scale]):
         request.tell(f"{group.name}, generator {number}")
-        made = model.draw(*fit, *test, arm.amount, seed=derive_seed(number, "generator"))
+        made = model.draw(*fit, *test, arm.n_synthetic, seed=derive_seed(number, "generator"))
         labels = 1 - made.y if config.protocol.exchange_labels else made.y
         share = config.protocol.synthetic_test_share
         both = with_synthetic_rows(fold, made.X, labels, test_share=share)

@@ -105,15 +105,15 @@ def _own_arms(arms: dict[str, ArmConfig], *, honest: bool) -> dict[str, ArmConfi
         plain = params | {"noise": False}
         if kind == "conditional_vae":
             plain["source"] = "prior"  # as the text has it; a VAE's prior knows no classes
-        made[name] = _arm({"kind": kind, **plain}, arm.amount)
+        made[name] = _arm({"kind": kind, **plain}, arm.n_synthetic)
         if honest:
-            made["calibrated"] = _arm({"kind": kind, **params}, arm.amount)
-            made["smote"] = _arm({"kind": "smote"}, arm.amount)
+            made["calibrated"] = _arm({"kind": kind, **params}, arm.n_synthetic)
+            made["smote"] = _arm({"kind": "smote"}, arm.n_synthetic)
     return made
 
 
-def _arm(generator: dict[str, Any], amount: int | None) -> ArmConfig:
-    return ArmConfig.model_validate({"generator": generator, "amount": amount})
+def _arm(generator: dict[str, Any], n_synthetic: int | None) -> ArmConfig:
+    return ArmConfig.model_validate({"generator": generator, "n_synthetic": n_synthetic})
 
 
 def _of_scale(
@@ -130,7 +130,7 @@ def _of_scale(
     if protocol in HELD_OUT:
         changes["protocol.inner_folds"] = 2
     for name, arm in arms.items():
-        changes[f"arms.{name}.amount"] = _SMOKE_AMOUNT
+        changes[f"arms.{name}.n_synthetic"] = _SMOKE_AMOUNT
         if arm.generator is not None and arm.generator.kind != "smote":
             own_network = _SMOKE_NETWORK.items()
             changes |= {f"arms.{name}.generator.{key}": value for key, value in own_network}
@@ -308,7 +308,10 @@ def _run(
 def _sizes(config: ExperimentConfig, dataset: Dataset, arm: str) -> dict[str, int]:
     split = outer_splits(config.protocol, dataset, dataset.pooled(), 0)[0]
     sizes = {"n_train": len(split.train), "n_test": len(split.test)}
-    return sizes | {"n_synthetic": config.arms[arm].amount or 0, "n_columns": dataset.n_features}
+    return sizes | {
+        "n_synthetic": config.arms[arm].n_synthetic or 0,
+        "n_columns": dataset.n_features,
+    }
 
 
 def _figures(metrics: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from vaega.experiments.registry import classifier_of, make_arm_model, make_sampl
 from vaega.experiments.trial import TrialResult, objective_of
 from vaega.fitness._cross_validated import CrossValidatedFitness, Preparation, prepare_fold
 from vaega.fitness._memory import Evaluations, FitnessMemory, Objective
+from vaega.generative._kinds import ENFORCEMENT
 from vaega.selection._rankers import Views
 from vaega.selection._search import build_toolbox, widened
 from vaega.selection._settings import SearchSettings
@@ -139,6 +140,9 @@ class AsDescribedProtocol:
         """Return the rows of the fitness: every synthetic row is a fit row."""
         options = run.options
         sampler = make_sampler(arm, run.n_classes, device=options.device, cache=options.cache)
+        if sampler is not None:
+            settings = sampler.get_params(deep=False).keys() & set(ENFORCEMENT)
+            sampler.set_params(**dict.fromkeys(settings, False))  # the thesis's rows are not moved
         return described_fold(run.trial, columns, run.preparation, sampler)
 
     def run_trial(
@@ -184,7 +188,7 @@ class AsRunProtocol(AsDescribedProtocol):
     def fold(self, run: "_TrialRun", arm: ArmConfig, columns: np.ndarray) -> Fold:
         """Return the rows of the fitness: a share of the synthetic ones is among the test rows."""
         fold = described_fold(run.trial, columns, run.preparation, None)
-        if arm.generator is None or arm.amount is None:
+        if arm.generator is None or arm.n_synthetic is None:
             return fold
         if arm.generator.kind not in ("vae", "conditional_vae"):
             raise ConfigError(
@@ -196,7 +200,7 @@ class AsRunProtocol(AsDescribedProtocol):
         device = run.options.device
         model = AsRunGenerator.of(make_arm_model(arm, device=device), run.n_classes, device=device)
         fit, test = (fold.X_fit, fold.y_fit), (fold.X_validate, fold.y_validate)
-        rows = model.draw(*fit, *test, arm.amount, seed=run.trial.generator_seed)
+        rows = model.draw(*fit, *test, arm.n_synthetic, seed=run.trial.generator_seed)
         labels = run.n_classes - 1 - rows.y if self.config.exchange_labels else rows.y
         share = self.config.synthetic_test_share
         return with_synthetic_rows(fold, rows.X, labels, test_share=share)
@@ -270,7 +274,7 @@ class _TrialRun:
             n_scored=evaluations.n_scored,
             n_searches=1,
             agreement=None,
-            warnings=dict(evaluations.warnings),
+            warnings=dict(evaluations.complaints),
             extra=figures,
         )
 

@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-import vaega
 from vaega.core.checks import check_choice
 from vaega.core.errors import ConfigError, DataError
 from vaega.data._dataset import Dataset
@@ -32,6 +31,7 @@ from vaega.experiments.intervals import (
     corrected_error,
     interval_around,
 )
+from vaega.experiments.shipped import shipped_folder
 
 # Table 4.1: the networks (Capitulo4_v2.qmd, commit 003e2160), with the digits of the scripts.
 NETWORKS: tuple[dict[str, Any], ...] = (
@@ -147,11 +147,7 @@ def find_group(name: str) -> Group:
 
 def config_folder() -> Path:
     """Return the folder of the thesis's configurations."""
-    package = Path(vaega.__file__).parent
-    for folder in (package / "configs" / "thesis", package.parent / "configs" / "thesis"):
-        if folder.is_dir():
-            return folder
-    raise ConfigError(f"{package}: the folder configs/thesis is missing, install vaega anew.")
+    return shipped_folder() / "thesis"
 
 
 # By the thesis's name: what `load_dataset` is asked for, then what stands in where no file has it.

@@ -1,5 +1,7 @@
 """What the tests of operators share: kinds of masks, and DEAP individuals with scores."""
 
+import array
+
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -26,7 +28,11 @@ def array_of_floats(mask):
     return np.array(mask, dtype=float)
 
 
-KINDS = [list, of_ints, np.array, array_of_ints, array_of_floats, Individual]
+def compact(mask):
+    return array.array("b", mask)
+
+
+KINDS = [list, of_ints, np.array, array_of_ints, array_of_floats, compact, Individual]
 
 
 class Scored:

@@ -208,3 +208,22 @@ def test_an_object_may_offer_a_form_for_populations(rng):
     masks = np.zeros((3, 4), dtype=bool)
     PopulationToolbox(toolbox).mutate(masks)
     assert masks.all()
+
+
+def test_deaps_keywords_keep_the_form_for_populations(rng):
+    masks = rng.random((6, 30)) < 0.3
+    for operator, deaps, ours in [
+        (operators.mutate_bitflip, {"indpb": 0.2}, {"flip_probability": 0.2}),
+        (operators.crossover_uniform, {"indpb": 0.2}, {"swap_probability": 0.2}),
+    ]:
+        results = []
+        for keywords in (deaps, ours):
+            form = population.population_form(
+                partial(operator, rng=np.random.default_rng(1), **keywords)
+            )
+            parts = [masks.copy() for _ in range(2 if "uniform" in operator.__name__ else 1)]
+            form(*parts)
+            results.append(parts)
+        np.testing.assert_array_equal(*results)
+    select = partial(operators.select_tournament, tournsize=2, fit_attr="effort", rng=rng)
+    assert len(population.population_form(select)(masks, np.arange(6.0), 4)) == 4

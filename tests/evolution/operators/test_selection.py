@@ -1,7 +1,10 @@
 """Selection: frequencies as theory has them."""
 
+import random
+
 import numpy as np
 import pytest
+from deap import base, tools
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -257,3 +260,65 @@ def test_what_cannot_be_selected_from(select, settings, rng):
 def test_an_infinite_score_has_no_share(select, rng):
     with pytest.raises(InputError, match="scores must be finite, got -inf"):
         select(scored([0.1, -np.inf]), 1, rng=rng)
+
+
+class Lexicographic(base.Fitness):
+    weights = (1.0, -1.0)
+
+
+def of_two_objectives(values):
+    population = []
+    for pair in values:
+        one = Individual([True])
+        one.fitness = Lexicographic()
+        one.fitness.values = pair
+        population.append(one)
+    return population
+
+
+ORDERED = [
+    (operators.select_tournament, {"tournsize": 3}),
+    (operators.select_rank, {"pressure": 2.0}),
+    (operators.select_window, {"window_size": 3}),
+]
+
+
+@pytest.mark.parametrize(("select", "settings"), ORDERED)
+def test_equals_by_the_first_objective_are_told_apart_by_the_next(select, settings, rng):
+    population = of_two_objectives([(0.9, size) for size in (5, 1, 3, 2, 4, 6)])
+    shares = shares_of(population, select(population, 6000, rng=rng, **settings))
+    assert shares[[1, 3, 2, 4, 0]].tolist() == sorted(shares[[1, 3, 2, 4, 0]], reverse=True)
+    assert shares[1] > 1.5 * shares[0]
+
+
+def test_tournaments_are_deaps():
+    values = [(0.9, 3.0), (0.9, 1.0), (0.7, 0.0), (0.9, 1.0), (0.2, 9.0)]
+    population, rng = of_two_objectives(values), np.random.default_rng(0)
+    random.seed(0)
+    theirs = shares_of(population, tools.selTournament(population, N_DRAWS, tournsize=3))
+    ours = shares_of(
+        population, operators.select_tournament(population, N_DRAWS, tournsize=3, rng=rng)
+    )
+    assert ours == pytest.approx(theirs, abs=0.02)
+
+
+def test_the_first_objective_counts_before_the_next(rng):
+    population = of_two_objectives([(0.8, 0.0), (0.9, 99.0)])
+    chosen = operators.select_tournament(population, 200, tournament_size=9, rng=rng)
+    assert shares_of(population, chosen)[1] > 0.95
+
+
+@pytest.mark.parametrize(("select", "settings"), SELECTIONS)
+def test_the_fitness_may_be_another_attribute(select, settings, rng):
+    population = individuals([0.1, 0.9, 0.4])
+    for one in population:
+        one.effort = one.fitness
+        one.fitness = None
+    assert len(select(population, 5, rng=rng, fit_attr="effort", **settings)) == 5
+
+
+def test_both_names_of_the_size_are_one_too_many(rng):
+    with pytest.raises(InputError, match="tournsize is DEAP's name of tournament_size; give one"):
+        operators.select_tournament(
+            individuals([0.1, 0.2]), 1, tournsize=2, tournament_size=2, rng=rng
+        )

@@ -372,6 +372,26 @@ def test_fixed_size_selects_all_alike(n_features, size, rng):
     assert chisquare(seen.reshape(40, -1).sum(axis=1)).pvalue > 1e-4
 
 
+def test_first_masks_are_never_empty(rng):
+    masks = [operators.init_bernoulli(30, fraction=0.05, rng=rng) for _ in range(400)]
+    sizes = np.array([mask.sum() for mask in masks])
+    assert sizes.min() == 1
+    assert sizes.mean() == pytest.approx(30 * 0.05 + 0.95**30, abs=0.3)
+    first = np.mean([mask for mask in masks if mask.sum() == 1], axis=0)
+    assert first.max() < 0.12  # no feature is the one that is taken then
+
+
+def test_first_masks_of_a_least_size(rng):
+    for least in (0, 3):
+        masks = [
+            operators.init_bernoulli(10, fraction=0.1, min_features=least, rng=rng)
+            for _ in range(200)
+        ]
+        assert min(mask.sum() for mask in masks) == least
+    with pytest.raises(InputError, match=r"^init_bernoulli: min_features must be"):
+        operators.init_bernoulli(10, fraction=0.1, min_features=11, rng=rng)
+
+
 @pytest.mark.parametrize("fraction", [0.0, 0.003, 0.05, 0.5, 1.0])
 def test_bernoulli_fraction(fraction, rng):
     mask = operators.init_bernoulli(100_000, fraction=fraction, rng=rng)
@@ -647,3 +667,50 @@ def test_a_mask_is_not_touched_before_its_bounds_are_checked(rng):
     with pytest.raises(InputError):
         operators.repair_bounds(mask, pinned=[1], forbidden=[12], rng=rng)
     assert mask == [0] * 10
+
+
+MUTATIONS = [
+    (operators.mutate_bitflip, {"indpb": 0.3}, {"flip_probability": 0.3}),
+    (operators.mutate_balanced_flip, {"indpb": 0.3}, {"flip_probability": 0.3}),
+    (
+        operators.mutate_filter_guided,
+        {"indpb": 0.3, "weights": [1] * 12},
+        {"flip_probability": 0.3, "weights": [1] * 12},
+    ),
+]
+
+
+@pytest.mark.parametrize(("mutate", "deaps", "ours"), MUTATIONS)
+def test_deaps_keywords_of_mutations(mutate, deaps, ours):
+    first, second = [1, 0, 0] * 4, [1, 0, 0] * 4
+    mutate(first, rng=np.random.default_rng(1), **deaps)
+    mutate(second, rng=np.random.default_rng(1), **ours)
+    assert first == second
+    with pytest.raises(InputError, match="indpb is DEAP's name of flip_probability; give one"):
+        mutate(first, rng=np.random.default_rng(1), **deaps | ours)
+
+
+@pytest.mark.parametrize(
+    "crossover", [operators.crossover_uniform, operators.crossover_size_preserving]
+)
+def test_deaps_keywords_of_crossovers(crossover):
+    pairs = [([1, 1, 0, 0, 1], [0, 0, 1, 1, 0]) for _ in range(2)]
+    crossover(*pairs[0], indpb=0.2, rng=np.random.default_rng(1))
+    crossover(*pairs[1], swap_probability=0.2, rng=np.random.default_rng(1))
+    assert pairs[0] == pairs[1]
+
+
+CHANGING = [(crossover, 2, {}) for crossover in CROSSOVERS] + [
+    (operators.mutate_bitflip, 1, {"indpb": 0.5}),
+    (operators.mutate_balanced_flip, 1, {"indpb": 0.5}),
+    (operators.mutate_swap, 1, {}),
+    (operators.mutate_filter_guided, 1, {"indpb": 0.5, "weights": [1, 1]}),
+    (operators.repair_bounds, 1, {}),
+]
+
+
+@pytest.mark.parametrize(("operator", "n", "settings"), CHANGING)
+@pytest.mark.parametrize("wrong", [(1, 0), {0, 1}, "10", 5, None, np.zeros((2, 2), bool)])
+def test_what_cannot_be_changed_is_refused(operator, n, settings, wrong, rng):
+    with pytest.raises(InputError, match=f"^{operator.__name__}: individual must be .*got a"):
+        operator(*[wrong] * n, rng=rng, **settings)

@@ -215,11 +215,6 @@ class Member(Individual):
 
     index: int
 
-    def __copy__(self) -> "Member":
-        copied = Member(self)
-        copied.fitness, copied.index = deepcopy(self.fitness), self.index
-        return copied
-
 
 @dataclass(frozen=True)
 class PopulationToolbox:

@@ -1,7 +1,8 @@
 """Edits of masks in place, and random draws of their positions.
 
-An individual is a list or a numpy array of genes, of any type that is true where a feature is
-selected; edits keep the genes' type. Draws take the quickest of several ways to one distribution.
+An individual is a list, an `array.array` or a numpy array of genes, of any type that is true where
+a feature is selected; edits keep the genes' type. Draws take the quickest of several ways to one
+distribution.
 """
 
 from typing import TypeVar
@@ -78,7 +79,9 @@ def swap_segment(a: Mask, b: Mask, start: int, stop: int) -> None:
     """Exchange the genes of two masks from `start` up to, without, `stop`."""
     x = np.asarray(a) if isinstance(a, np.ndarray) else a
     y = np.asarray(b) if isinstance(b, np.ndarray) else b
-    segment = x[start:stop].copy()  # a slice of an array is a view: it would change with `a`
+    segment = x[start:stop]
+    if isinstance(segment, np.ndarray):
+        segment = segment.copy()  # a view: it would change with `a`
     x[start:stop] = y[start:stop]
     y[start:stop] = segment
 

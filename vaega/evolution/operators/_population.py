@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from vaega.core.checks import check_count, check_probability
 from vaega.evolution.operators import _selection as selection
 from vaega.evolution.operators import _variation as variation
+from vaega.evolution.operators._deap import resolve_aliases
 from vaega.evolution.operators._masks import (
     check_weights,
     count_selected,
@@ -320,7 +321,11 @@ def population_form(tool: Callable[..., Any]) -> Callable[..., Any] | None:
         form = _FORMS.get(function)
     else:
         form = getattr(function, "on_population", None)
-    return None if form is None or bound.args else partial(form, **bound.keywords)
+    if form is None or bound.args:
+        return None
+    keywords = resolve_aliases(function, bound.keywords)
+    keywords.pop("fit_attr", None)  # scores come beside the masks
+    return partial(form, **keywords)
 
 
 def blocks(masks: np.ndarray) -> list[slice]:

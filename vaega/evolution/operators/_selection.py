@@ -1,4 +1,8 @@
-"""Selection of parents by their fitness; of several objectives the first one counts."""
+"""Selection of parents by their fitness.
+
+Of several objectives, in the order and with the signs of DEAP's weights, the first counts; where it
+is equal, and the operator looks at the order alone, the next one does, as DEAP compares fitnesses.
+"""
 
 from collections.abc import Sequence
 from numbers import Real
@@ -8,13 +12,22 @@ import numpy as np
 
 from vaega.core.checks import check_count
 from vaega.core.errors import InputError
+from vaega.evolution.operators._deap import deap_operator
 from vaega.evolution.operators._masks import as_mask
 
 
+@deap_operator(0, tournsize="tournament_size")
 def select_tournament(
-    individuals: Sequence[Any], k: int, *, tournament_size: int, rng: np.random.Generator
+    individuals: Sequence[Any],
+    k: int,
+    *,
+    tournament_size: int,
+    rng: np.random.Generator,
+    fit_attr: str = "fitness",
 ) -> list[Any]:
     """Select the best of `tournament_size` random individuals, `k` times.
+
+    Individuals that are equal by the first objective are compared by the next one.
 
     Parameters
     ----------
@@ -23,9 +36,12 @@ def select_tournament(
     k : int
         How many to select; one individual may be selected many times.
     tournament_size : int
-        Draws (with replacement) a tournament; 1 is no selection pressure at all.
+        Draws (with replacement) a tournament, DEAP's `tournsize`; 1 is no selection pressure at
+        all.
     rng : numpy.random.Generator
         Source of randomness.
+    fit_attr : str, default="fitness"
+        The attribute of individuals that holds their fitness.
 
     Returns
     -------
@@ -52,17 +68,21 @@ def select_tournament(
     >>> [individual is strong for individual in selected]
     [True, True]
     """
-    scores = _scores(individuals, k, owner="select_tournament")
+    scores = _in_order(_objectives(individuals, k, fit_attr, owner="select_tournament"))
     winners = pick_tournament(None, scores, k, tournament_size=tournament_size, rng=rng)
     return [individuals[winner] for winner in winners.tolist()]
 
 
-def select_roulette(individuals: Sequence[Any], k: int, *, rng: np.random.Generator) -> list[Any]:
+def select_roulette(
+    individuals: Sequence[Any], k: int, *, rng: np.random.Generator, fit_attr: str = "fitness"
+) -> list[Any]:
     """Select with probability proportional to the score, `k` times.
+
+    Of several objectives the first one counts, as in DEAP.
 
     Parameters
     ----------
-    individuals, k, rng
+    individuals, k, rng, fit_attr
         As `select_tournament` has them.
 
     Returns
@@ -89,18 +109,21 @@ def select_roulette(individuals: Sequence[Any], k: int, *, rng: np.random.Genera
     >>> [individual is pair[1] for individual in selected]
     [True, True, True]
     """
-    winners = pick_roulette(None, _scores(individuals, k, owner="select_roulette"), k, rng=rng)
+    scores = _objectives(individuals, k, fit_attr, owner="select_roulette")[:, 0]
+    winners = pick_roulette(None, scores, k, rng=rng)
     return [individuals[winner] for winner in winners.tolist()]
 
 
 def select_stochastic_universal(
-    individuals: Sequence[Any], k: int, *, rng: np.random.Generator
+    individuals: Sequence[Any], k: int, *, rng: np.random.Generator, fit_attr: str = "fitness"
 ) -> list[Any]:
     """Select as often as the score expects, rounded up or down, by one spin with `k` pointers.
 
+    Of several objectives the first one counts, as in DEAP.
+
     Parameters
     ----------
-    individuals, k, rng
+    individuals, k, rng, fit_attr
         As `select_tournament` has them.
 
     Returns
@@ -128,19 +151,26 @@ def select_stochastic_universal(
     >>> sum(individual is pair[1] for individual in selected)
     6
     """
-    scores = _scores(individuals, k, owner="select_stochastic_universal")
+    scores = _objectives(individuals, k, fit_attr, owner="select_stochastic_universal")[:, 0]
     winners = pick_stochastic_universal(None, scores, k, rng=rng)
     return [individuals[winner] for winner in winners.tolist()]
 
 
 def select_rank(
-    individuals: Sequence[Any], k: int, *, pressure: float = 1.5, rng: np.random.Generator
+    individuals: Sequence[Any],
+    k: int,
+    *,
+    pressure: float = 1.5,
+    rng: np.random.Generator,
+    fit_attr: str = "fitness",
 ) -> list[Any]:
     """Select with probability linear in the rank, `k` times, whatever the scores' scale.
 
+    Individuals that are equal by the first objective are ranked by the next one.
+
     Parameters
     ----------
-    individuals, k, rng
+    individuals, k, rng, fit_attr
         As `select_tournament` has them.
     pressure : float, default=1.5
         Selection pressure: how often the best is expected among as many selections as there are
@@ -169,15 +199,22 @@ def select_rank(
     >>> [individual is pair[1] for individual in selected]
     [True, True, True]
     """
-    scores = _scores(individuals, k, owner="select_rank")
+    scores = _in_order(_objectives(individuals, k, fit_attr, owner="select_rank"))
     winners = pick_rank(None, scores, k, pressure=pressure, rng=rng)
     return [individuals[winner] for winner in winners.tolist()]
 
 
 def select_window(
-    individuals: Sequence[Any], k: int, *, window_size: int = 5, rng: np.random.Generator
+    individuals: Sequence[Any],
+    k: int,
+    *,
+    window_size: int = 5,
+    rng: np.random.Generator,
+    fit_attr: str = "fitness",
 ) -> list[Any]:
     """Divide the population into windows of alike masks and select the best of each.
+
+    Individuals that are equal by the first objective are compared by the next one.
 
     Parameters
     ----------
@@ -189,8 +226,8 @@ def select_window(
     window_size : int, default=5
         Masks a window; some windows hold one more where the population is no multiple. The
         selection pressure is close to that of a tournament of this size; 1 is none.
-    rng : numpy.random.Generator
-        Source of randomness.
+    rng, fit_attr
+        As `select_tournament` has them.
 
     Returns
     -------
@@ -220,7 +257,7 @@ def select_window(
     >>> sorted(individual.fitness.values[0] for individual in selected)  # the best of either half
     [0.3, 0.9]
     """
-    scores = _scores(individuals, k, owner="select_window")
+    scores = _in_order(_objectives(individuals, k, fit_attr, owner="select_window"))
     masks = _masks_of(individuals)
     winners = pick_window(masks, scores, k, window_size=window_size, rng=rng)
     return [individuals[winner] for winner in winners.tolist()]
@@ -337,19 +374,28 @@ def _spin(shares: np.ndarray, pointers: np.ndarray) -> np.ndarray:
     return np.minimum(edges.searchsorted(pointers * edges[-1], side="right"), last)
 
 
-def _scores(individuals: Sequence[Any], k: int, *, owner: str) -> np.ndarray:
-    """Return the scores of evaluated individuals, shape (n_individuals,)."""
+def _in_order(objectives: np.ndarray) -> np.ndarray:
+    """Return scores (n_individuals,) with the order of DEAP's fitnesses (n_individuals, n)."""
+    if objectives.shape[1] == 1:
+        return objectives[:, 0]
+    return np.unique(objectives, axis=0, return_inverse=True)[1].reshape(-1).astype(float)
+
+
+def _objectives(individuals: Sequence[Any], k: int, fit_attr: str, *, owner: str) -> np.ndarray:
+    """Return the weighted objectives of evaluated individuals, (n_individuals, n_objectives)."""
     check_count(k, "k", owner=owner, minimum=0)
     if not len(individuals):
         raise InputError(f"{owner}: individuals must hold at least one, got none.")
-    try:
-        scores = np.array([individual.fitness.wvalues[0] for individual in individuals])
-    except IndexError:
-        n_missing = sum(not individual.fitness.valid for individual in individuals)
+    fitnesses = [getattr(individual, fit_attr) for individual in individuals]
+    n_missing = sum(not fitness.valid for fitness in fitnesses)
+    if n_missing:
         raise InputError(
             f"{owner}: individuals must be evaluated, got {n_missing} without a fitness value."
-        ) from None
-    if np.isnan(scores).any():
-        index = int(np.isnan(scores).argmax())
-        raise InputError(f"{owner}: scores must be numbers, got nan of individual {index}.")
-    return scores
+        )
+    objectives = np.array([fitness.wvalues for fitness in fitnesses], dtype=float)
+    missing = np.isnan(objectives).any(axis=1)
+    if missing.any():
+        raise InputError(
+            f"{owner}: scores must be numbers, got nan of individual {missing.argmax()}."
+        )
+    return objectives

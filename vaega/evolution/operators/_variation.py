@@ -1,6 +1,7 @@
 """Variation of masks: crossover, mutation, initialisation, and repair to bounds on the size.
 
-Operators have DEAP's signatures, change their arguments in place and return them.
+Operators have DEAP's signatures, change their arguments in place and return them. DEAP's keyword
+``indpb`` is taken for the chance that an operator calls `flip_probability` or `swap_probability`.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from vaega.core.checks import check_count, check_probability
 from vaega.core.errors import InputError
+from vaega.evolution.operators._deap import deap_operator
 from vaega.evolution.operators._masks import (
     Mask,
     adjust_count,
@@ -31,12 +33,13 @@ from vaega.evolution.operators._masks import (
 )
 
 
+@deap_operator(2)
 def crossover_one_point(a: Mask, b: Mask, *, rng: np.random.Generator) -> tuple[Mask, Mask]:
     """Swap everything behind one random point.
 
     Parameters
     ----------
-    a, b : list or numpy.ndarray, shape (n_features,)
+    a, b : list, array.array or numpy.ndarray, shape (n_features,)
         The parents; changed in place.
     rng : numpy.random.Generator
         Source of randomness.
@@ -57,6 +60,7 @@ def crossover_one_point(a: Mask, b: Mask, *, rng: np.random.Generator) -> tuple[
     return a, b
 
 
+@deap_operator(2)
 def crossover_two_point(a: Mask, b: Mask, *, rng: np.random.Generator) -> tuple[Mask, Mask]:
     """Swap everything between two random points.
 
@@ -86,6 +90,7 @@ def crossover_two_point(a: Mask, b: Mask, *, rng: np.random.Generator) -> tuple[
     return a, b
 
 
+@deap_operator(2, indpb="swap_probability")
 def crossover_uniform(
     a: Mask, b: Mask, *, swap_probability: float = 0.5, rng: np.random.Generator
 ) -> tuple[Mask, Mask]:
@@ -96,7 +101,7 @@ def crossover_uniform(
     a, b, rng
         As `crossover_one_point` has them.
     swap_probability : float, default=0.5
-        Chance of each position to be swapped.
+        Chance of each position to be swapped; DEAP's `indpb`.
 
     Returns
     -------
@@ -118,6 +123,7 @@ def crossover_uniform(
     return a, b
 
 
+@deap_operator(2)
 def crossover_half_uniform(a: Mask, b: Mask, *, rng: np.random.Generator) -> tuple[Mask, Mask]:
     """Swap exactly half of the positions in which the parents differ.
 
@@ -149,6 +155,7 @@ def crossover_half_uniform(a: Mask, b: Mask, *, rng: np.random.Generator) -> tup
     return a, b
 
 
+@deap_operator(2, indpb="swap_probability")
 def crossover_size_preserving(
     a: Mask, b: Mask, *, swap_probability: float = 0.5, rng: np.random.Generator
 ) -> tuple[Mask, Mask]:
@@ -191,6 +198,7 @@ def crossover_size_preserving(
     return a, b
 
 
+@deap_operator(1, indpb="flip_probability")
 def mutate_bitflip(
     individual: Mask, *, flip_probability: float, rng: np.random.Generator
 ) -> tuple[Mask]:
@@ -198,10 +206,10 @@ def mutate_bitflip(
 
     Parameters
     ----------
-    individual : list or numpy.ndarray, shape (n_features,)
+    individual : list, array.array or numpy.ndarray, shape (n_features,)
         The mask; changed in place.
     flip_probability : float
-        Chance of each position to flip; 1 / n_features expects one flip.
+        Chance of each position to flip, DEAP's `indpb`; 1 / n_features expects one flip.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -233,6 +241,7 @@ def mutate_bitflip(
     return (individual,)
 
 
+@deap_operator(1, indpb="flip_probability")
 def mutate_balanced_flip(
     individual: Mask, *, flip_probability: float, rng: np.random.Generator
 ) -> tuple[Mask]:
@@ -275,6 +284,7 @@ def mutate_balanced_flip(
     return (individual,)
 
 
+@deap_operator(1)
 def mutate_swap(individual: Mask, *, n_swaps: int = 1, rng: np.random.Generator) -> tuple[Mask]:
     """Exchange selected features for unselected ones, so that the size stays as it is.
 
@@ -311,6 +321,7 @@ def mutate_swap(individual: Mask, *, n_swaps: int = 1, rng: np.random.Generator)
     return (individual,)
 
 
+@deap_operator(1, indpb="flip_probability")
 def mutate_filter_guided(
     individual: Mask, *, weights: ArrayLike, flip_probability: float, rng: np.random.Generator
 ) -> tuple[Mask]:
@@ -355,7 +366,9 @@ def mutate_filter_guided(
     return (individual,)
 
 
-def init_bernoulli(n_features: int, *, fraction: float, rng: np.random.Generator) -> np.ndarray:
+def init_bernoulli(
+    n_features: int, *, fraction: float, min_features: int = 1, rng: np.random.Generator
+) -> np.ndarray:
     """Select each feature with the same probability.
 
     Parameters
@@ -363,7 +376,10 @@ def init_bernoulli(n_features: int, *, fraction: float, rng: np.random.Generator
     n_features : int
         Length of the mask.
     fraction : float
-        Expected share of selected features.
+        Expected share of selected features; with 0 none is.
+    min_features : int, default=1
+        Where fewer are selected, chance selects more, each with the same probability: no first mask
+        is empty, unless 0 allows it.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -374,7 +390,8 @@ def init_bernoulli(n_features: int, *, fraction: float, rng: np.random.Generator
     Raises
     ------
     InputError
-        When `n_features` is no whole number of at least 1, or `fraction` no probability.
+        When `n_features` is no whole number of at least 1, `fraction` no probability, or
+        `min_features` none from 0 to `n_features`.
 
     Examples
     --------
@@ -383,7 +400,12 @@ def init_bernoulli(n_features: int, *, fraction: float, rng: np.random.Generator
     """
     check_count(n_features, "n_features", owner="init_bernoulli")
     check_probability(fraction, "fraction", owner="init_bernoulli")
-    return draw_bernoulli(n_features, fraction, rng=rng)
+    check_count(min_features, "min_features", owner="init_bernoulli", minimum=0, maximum=n_features)
+    mask = draw_bernoulli(n_features, fraction, rng=rng)
+    missing = min_features - int(np.count_nonzero(mask))
+    if missing > 0 and fraction > 0.0:
+        mask[draw_outside(mask, missing, rng=rng)] = True
+    return mask
 
 
 def init_fixed_size(n_features: int, *, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -456,6 +478,7 @@ def init_filter_guided(
 Indices = Sequence[int] | np.ndarray
 
 
+@deap_operator(1)
 def repair_bounds(
     individual: Mask,
     *,
@@ -470,7 +493,7 @@ def repair_bounds(
 
     Parameters
     ----------
-    individual : list or numpy.ndarray, shape (n_features,)
+    individual : list, array.array or numpy.ndarray, shape (n_features,)
         The mask; changed in place, and only where a bound is broken.
     min_features : int, default=1
         At least so many are selected, the pinned ones among them.

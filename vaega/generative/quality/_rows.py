@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 from vaega.core.checks import check_count
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed, seed_unset
+from vaega.core.registry import names_argument
 from vaega.data._splits import holdout_split
 from vaega.generative._data import binary_units, check_labels, codes_by_label
 from vaega.generative._registry import fit_model
@@ -161,8 +162,12 @@ def draw_rows(
     n_synthetic: int | None = None,
     cache: str | Path | None = None,
     seed: int,
+    groups: np.ndarray | None = None,
 ) -> DrawnRows:
-    """Fit a generator on the fit rows alone, and draw rows from it in the classes' shares."""
+    """Fit a generator on the fit rows alone, and draw rows from it in the classes' shares.
+
+    `groups` are rows of `X` that belong together, where the held-out rows are given.
+    """
     if isinstance(generator, type) or (not _is_sampler(generator) and not _is_model(generator)):
         raise InputError(
             f"{OWNER}: needs a generative model (fit and sample) or a sampler (fit_resample), "
@@ -172,12 +177,12 @@ def draw_rows(
     X_fit, y_fit, X_test, y_test, split = _parts(X, y, X_test, y_test, test_size, seed)
     counts = share_rows(y_fit, _total(n_synthetic, len(X_fit), y_fit))
     if _is_sampler(generator):
-        drawn, model = _from_sampler(generator, X_fit, y_fit, counts, seed)
+        drawn, model = _from_sampler(generator, X_fit, y_fit, counts, seed, groups)
     else:
         model = generator
         if split or not _is_fitted(generator):
             model = seed_unset(clone(generator), derive_seed(seed, "model"))
-            model = fit_model(model, X_fit, y_fit, cache=cache)
+            model = fit_model(model, X_fit, y_fit, cache=cache, groups=groups)
         drawn = model.sample(counts, random_state=derive_seed(seed, "sample"))
     rows = check_rows(X_fit, y_fit, *drawn, X_test, y_test, owner=OWNER)
     return DrawnRows(rows, model, type(generator if model is None else model).__name__)
@@ -231,7 +236,12 @@ def _is_fitted(model: Any) -> bool:
 
 
 def _from_sampler(
-    sampler: Any, X: np.ndarray, y: np.ndarray, counts: Mapping[Any, int], seed: int
+    sampler: Any,
+    X: np.ndarray,
+    y: np.ndarray,
+    counts: Mapping[Any, int],
+    seed: int,
+    groups: np.ndarray | None,
 ) -> tuple[tuple[np.ndarray, np.ndarray], Any]:
     sampler = seed_unset(clone(sampler), derive_seed(seed, "sampler"))
     known = sampler.get_params(deep=False)
@@ -242,7 +252,8 @@ def _from_sampler(
         present = dict(zip(labels.tolist(), sizes.tolist(), strict=True))
         totals = {label: present[label] + n for label, n in counts.items()}
         sampler.set_params(sampling_strategy=totals)
-    X_all, y_all = sampler.fit_resample(X, y)
+    takes_groups = groups is not None and names_argument(sampler.fit_resample, "groups")
+    X_all, y_all = sampler.fit_resample(X, y, **({"groups": groups} if takes_groups else {}))
     if len(X_all) <= len(X) or not np.array_equal(X_all[: len(X)], X):
         raise InputError(
             f"{OWNER}: a sampler must keep the rows given and add others behind them, "

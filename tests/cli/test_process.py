@@ -1,0 +1,58 @@
+"""Signals that end a command, and readers that go away."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from vaega.cli.process import ending_signals, outliving_readers
+
+ENDING = [signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_interrupts_once_in_a_burst(number):
+    with ending_signals() as came:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        signal.raise_signal(number)  # while the first one tidies up
+    assert came == [number]
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_what_others_handle_or_ignore_is_left_alone():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with ending_signals() as came:
+            signal.raise_signal(signal.SIGHUP)
+        assert came == []
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("words", [["datasets"], ["--help"], ["cache", "list"]], ids=" ".join)
+def test_a_reader_that_goes_away_is_no_error(words):
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run(
+        [sys.executable, "-m", "vaega", *words],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+        text=True,
+    )
+    os.close(writer)
+    assert (process.returncode, process.stderr) == (0, "")
+
+
+def test_a_full_disk_is_an_error():
+    with open("/dev/full", "w") as full, outliving_readers():  # noqa: PTH123
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "stdout", full)
+            with outliving_readers(), pytest.raises(OSError, match="No space left"):
+                print("x", flush=True)
+        with pytest.raises(OSError, match="No space left"):
+            full.close()

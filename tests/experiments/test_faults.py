@@ -1,0 +1,113 @@
+"""Faults of data and configuration: all are found, each in a sentence of its own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vaega import Dataset, load_dataset
+from vaega.experiments.config import DatasetConfig, make_config
+from vaega.experiments.faults import find_faults, load_with_faults
+
+
+def config(**sections):
+    return make_config({
+        "name": "faulty",
+        "dataset": {"source": "sklearn:wine"},
+        "fitness": {"classifier": "gaussian_nb"},
+        **sections,
+    })  # fmt: skip
+
+
+def faults(dataset, **sections):
+    return [str(error) for error in find_faults(config(**sections), dataset, seed=0)]
+
+
+def rows(n=60, p=5, **more):
+    X = np.random.default_rng(0).normal(size=(n, p))
+    return X, np.arange(n) % 2, more
+
+
+def test_nothing_is_wrong():
+    assert faults(load_dataset("sklearn:wine"), preprocess=["standardize"]) == []
+
+
+def test_each_part_says_its_own():
+    found = faults(
+        load_dataset("sklearn:wine"),
+        fitness={"classifier": "gaussian_nb", "metric": "roc_auc"},
+        search={"min_features": 40},
+        protocol={"outer": "official"},
+    )
+    assert [sentence.split(":")[0] for sentence in found] == [
+        "fitness.metric",
+        "search",
+        "protocol.outer",
+    ]
+
+
+def test_a_step_that_refuses_values_does_not_hide_the_gaps():
+    X, y, _ = rows()
+    X[3, 2] = np.nan
+    found = faults(Dataset.from_arrays(X, y), preprocess=["log2"])
+    assert len(found) == 2
+    assert "log2" in found[0]
+    assert "add impute: median" in found[1]
+    (only,) = faults(Dataset.from_arrays(np.abs(X) + 1, y), preprocess=["log2"])
+    assert "add impute: median" in only
+
+
+def test_classes_and_groups_too_few_for_the_folds():
+    X, _, _ = rows()
+    y = np.array([0] * 57 + [1] * 3)
+    (only,) = faults(Dataset.from_arrays(X, y))
+    assert only.startswith("protocol.inner_folds")
+    groups = np.repeat(np.arange(6), 10)
+    (only,) = faults(Dataset.from_arrays(X, groups % 2, groups=groups))
+    assert only.startswith("protocol")
+
+
+@pytest.fixture
+def table(tmp_path):
+    X, y, _ = rows()
+    frame = pd.DataFrame(X).add_prefix("gene_").assign(response=y, sex=["f", "m"] * 30)
+    frame.to_csv(tmp_path / "cohort.csv", index=False)
+    return tmp_path
+
+
+def loaded(folder, **keys):
+    section = DatasetConfig.model_validate({"source": "cohort.csv", **keys})
+    dataset, found = load_with_faults(section, beside=folder)
+    return dataset, [str(error) for error in found]
+
+
+def test_every_absent_column_is_named_and_the_rest_is_read(table):
+    dataset, found = loaded(
+        table, target="response", groups="patient", ignore=["gene_1", "idd"], categorical="drop"
+    )
+    assert len(found) == 2
+    assert "groups must name a column, but 'patient' is not there" in found[0]
+    assert "ignore must name a column, but 'idd' is not there" in found[1]
+    assert dataset.feature_names == ("gene_0", "gene_2", "gene_3", "gene_4")
+
+
+def test_a_wrong_target_has_its_neighbour(table):
+    dataset, found = loaded(table, target="respnse")
+    assert dataset is None
+    assert found == [
+        "cohort.csv: target must name a column, but 'respnse' is not there; "
+        "did you mean 'response'?"
+    ]
+
+
+def test_text_is_a_fault_and_the_numbers_are_read(table):
+    dataset, found = loaded(table, target="response")
+    assert len(found) == 1
+    assert "'sex'" in found[0]
+    assert dataset.n_features == 5
+
+
+def test_an_absent_file_is_one_fault(table):
+    dataset, found = loaded(table / "elsewhere", target="response")
+    assert dataset is None
+    assert len(found) == 1
+    assert "no such file" in found[0]

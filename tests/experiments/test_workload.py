@@ -1,0 +1,58 @@
+"""The work ahead: counts are exact, the time is of the right kind."""
+
+import pytest
+
+from vaega import load_dataset
+from vaega.engines._registry import ENGINES
+from vaega.experiments.config import make_config
+from vaega.experiments.workload import ENGINE_GAIN, measure_workload, say_duration
+
+WINE = load_dataset("sklearn:wine")
+
+
+def workload(**sections):
+    content = {
+        "name": "worked",
+        "dataset": {"source": "sklearn:wine"},
+        "fitness": {"classifier": "decision_tree"},
+        "search": {"n_searches": 2, "n_generations": 3, "population_size": 10},
+        "seeds": 4,
+        **sections,
+    }
+    return measure_workload(make_config(content), WINE)
+
+
+def test_runs_and_masks():
+    arms = {"a": {}, "b": {}, "c": {"selector": {"kind": "f_classif"}}}
+    work = workload(arms=arms, permutations={"number": 5, "seeds": 2})
+    assert (work.n_runs, work.n_permuted, work.n_searching) == (3 * 14, 3 * 10, 2 * 14)
+    assert work.n_masks == 2 * 14 * 2 * 3 * 10
+    assert work.seconds > 0
+
+
+def test_splits_of_a_run_and_a_bound_of_masks():
+    protocol = {"outer": "kfold", "n_splits": 3, "n_repeats": 2}
+    search = {"n_searches": 1, "population_size": 10, "max_evaluations": 25}
+    work = workload(protocol=protocol, search=search)
+    assert work.n_trials == 6
+    assert work.n_masks == 4 * 6 * 35
+    assert "6 splits x 1 search" in work.sentences[1]
+
+
+def test_more_runs_take_longer_and_rankings_less():
+    assert workload(seeds=400).seconds > workload(seeds=4).seconds
+    only = {"f": {"selector": {"kind": "f_classif"}}}
+    assert workload(arms=only, seeds=4).sentences[1] == "no run searches"
+
+
+def test_every_engine_has_a_gain():
+    assert {module.rpartition("._")[2] for module in ENGINES.values()} == set(ENGINE_GAIN)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(1, "less than a minute"), (60, "about 1 minute"), (5000, "about 83 minutes"),
+     (7200, "about 2 hours"), (10**6, "about 12 days")],
+)  # fmt: skip
+def test_a_duration(seconds, words):
+    assert say_duration(seconds) == words

@@ -1,0 +1,63 @@
+"""Only classifiers score masks; what they take of missing values is taken."""
+
+import numpy as np
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KernelDensity
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from vaega import ClassGaussian, GeneticSelector
+from vaega.selection._estimators import allows_nan
+
+SMALL = {"n_searches": 1, "population_size": 6, "n_generations": 1, "random_state": 0}
+TREES = HistGradientBoostingClassifier(max_iter=2)
+
+
+@pytest.mark.parametrize(
+    "estimator", [PCA(), KMeans(), GaussianMixture(), KernelDensity(), ClassGaussian()]
+)
+def test_only_classifiers_are_taken(two_clouds, estimator):
+    with pytest.raises(ValueError, match="GeneticSelector: estimator must be a classifier"):
+        GeneticSelector(estimator, **SMALL).fit(*two_clouds)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "allowed"),
+    [
+        (TREES, True),
+        (make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression()), True),
+        (make_pipeline(StandardScaler(), KNNImputer(), GaussianNB()), True),
+        (make_pipeline(ColumnTransformer([("a", SimpleImputer(), [0])]), GaussianNB()), True),
+        (make_pipeline(StandardScaler(), TREES), True),
+        (make_pipeline("passthrough", TREES), True),
+        (GridSearchCV(TREES, {"max_depth": [2]}), True),
+        (CalibratedClassifierCV(TREES), True),
+        (GridSearchCV(make_pipeline(SimpleImputer(), GaussianNB()), {}), True),
+        (LogisticRegression(), False),
+        (make_pipeline(StandardScaler(), LogisticRegression()), False),
+        (make_pipeline(PCA(), SimpleImputer(), GaussianNB()), False),
+        (GridSearchCV(LogisticRegression(), {"C": [1.0]}), False),
+    ],
+)
+def test_who_takes_missing_values(estimator, allowed):
+    assert allows_nan(estimator) is allowed
+
+
+def test_an_imputer_imputes_inside_the_folds(two_clouds):
+    X, y = two_clouds
+    gaps = X.copy()
+    gaps[::7, 3] = np.nan
+    pipeline = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())
+    assert GeneticSelector(pipeline, **SMALL).fit(gaps, y).support_.any()
+    with pytest.raises(ValueError, match="NaN"):
+        GeneticSelector(LogisticRegression(), **SMALL).fit(gaps, y)

@@ -1,0 +1,169 @@
+"""How much work an experiment is: runs, masks, and roughly how many minutes.
+
+The time is measured on one inner fold of its own data: what preparing the fold takes, and what
+scikit-learn takes for one mask. An engine's part of that is what `ENGINE_GAIN` says.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.metrics import get_scorer
+
+from vaega.core.threads import captured_warnings, one_thread
+from vaega.data._dataset import Dataset
+from vaega.data._preprocess import Preprocessor
+from vaega.engines._registry import EngineSpec, match
+from vaega.experiments.protocols import Trial, make_protocol
+from vaega.experiments.registry import classifier_of
+from vaega.fitness._cross_validated import prepare_fold
+
+if TYPE_CHECKING:
+    from vaega.experiments.config import ArmConfig, ExperimentConfig
+
+# How many masks an engine scores while scikit-learn scores one: in the middle of the cases of
+# results/benchmarks/fitness_throughput.jsonl.
+ENGINE_GAIN = {
+    "discriminant": 42.0,
+    "linear_svm": 20.0,
+    "logistic": 14.0,
+    "mlp": 50.0,
+    "naive_bayes": 200.0,
+    "nearest_centroid": 150.0,
+    "neighbours": 16.0,
+    "ridge": 70.0,
+}
+# Measured on tables of 60 x 3,000, 60 x 20,000, 400 x 50 and 2,000 x 200: what a search does beside
+# scoring masks, and what a classical selection does, in preparations of one fold; the share of the
+# masks asked for that are new; and what rows of a generator make of a run
+# (results/benchmarks/augmented_fit.md).
+_FOLDS_OF_SEARCH, _FOLDS_OF_RANKING = 5.0, 6.0
+_NEW_MASKS = 0.65
+_AUGMENTED = 3.3
+_COLUMNS = 20  # of the mask that is timed
+_QUICK = 0.05  # seconds; what takes less is timed twice
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The work of an experiment."""
+
+    n_runs: int
+    n_permuted: int  # Runs on permuted labels, among them
+    n_searching: int  # Runs that search, among them; the others rank
+    n_trials: int  # Outer splits of a run
+    n_searches: int  # Of a trial
+    n_generations: int
+    population_size: int
+    n_masks: int  # At most, in all runs
+    seconds: float  # Roughly, in one process
+
+    @property
+    def sentences(self) -> list[str]:
+        """The work in words."""
+        permuted = f", {self.n_permuted} of them on permuted labels" if self.n_permuted else ""
+        parts = [f"{self.n_trials} splits"] if self.n_trials > 1 else []
+        parts += [f"{self.n_searches} searches" if self.n_searches > 1 else "1 search"]
+        parts += [f"{self.n_generations} generations", f"{self.population_size} masks"]
+        searching = (
+            f"{self.n_searching} runs of {' x '.join(parts)}: at most {self.n_masks:,} masks"
+        )
+        return [
+            f"{self.n_runs} runs{permuted}",
+            searching if self.n_searching else "no run searches",
+            f"{say_duration(self.seconds)} in one process, judged roughly by one fold and one mask",
+        ]
+
+
+def measure_workload(config: "ExperimentConfig", dataset: Dataset) -> Workload:
+    """Count the work of an experiment on its data, and time a small part of it."""
+    # The first partition of all: a billion repeats are not made to be counted.
+    protocol = config.protocol.model_copy(update={"n_repeats": 1})
+    trial = next(iter(make_protocol(protocol).trials(dataset, config.seed_list()[0])))
+    n_rows, n_features = trial.X.shape
+    settings = config.search.settings().resolved(n_rows=n_rows, n_features=n_features)
+    runs, n_trials = config.run_list(), _count_trials(config.protocol)
+    n_searches, n_generations = int(settings.n_searches), int(settings.n_generations)
+    size = int(settings.population_size)
+    of_search = n_generations * size
+    if settings.max_evaluations is not None:
+        of_search = min(of_search, int(settings.max_evaluations) + size)
+    searching = [arm for arm, _, _ in runs if config.arms[arm].selector is None]
+    n_folds = len(trial.inner) if isinstance(trial, Trial) else 1
+    fold_seconds, mask_seconds = _time_one(config, trial)
+    search = n_searches * (
+        _FOLDS_OF_SEARCH * n_folds * fold_seconds + _NEW_MASKS * of_search * n_folds * mask_seconds
+    )
+    ranking = _FOLDS_OF_RANKING * n_folds * fold_seconds
+    seconds = sum(_seconds(config.arms[arm], search, ranking) for arm, _, _ in runs)
+    return Workload(
+        n_runs=len(runs),
+        n_permuted=sum(permutation is not None for _, _, permutation in runs),
+        n_searching=len(searching),
+        n_trials=n_trials,
+        n_searches=n_searches,
+        n_generations=n_generations,
+        population_size=size,
+        n_masks=len(searching) * n_trials * n_searches * of_search,
+        seconds=n_trials * seconds,
+    )
+
+
+def _count_trials(protocol: Any) -> int:
+    return protocol.n_splits * protocol.n_repeats if protocol.outer == "kfold" else 1
+
+
+def _seconds(arm: "ArmConfig", search: float, ranking: float) -> float:
+    own = search if arm.selector is None else ranking
+    return own * (1.0 if arm.generator is None else _AUGMENTED)
+
+
+def _time_one(config: "ExperimentConfig", trial: Any) -> tuple[float, float]:
+    """Return the seconds of preparing one fold, and of scoring one mask on it."""
+    split = trial.inner[0] if isinstance(trial, Trial) else None
+    rows = np.arange(len(trial.y))
+    fit, validate = (rows, rows) if split is None else (split.train, split.test)
+    preparation = Preprocessor(list(config.preprocess), random_state=0)
+    estimator, scorer = classifier_of(config.fitness), get_scorer(config.fitness.metric)
+
+    def prepare() -> Any:
+        return prepare_fold(trial.X, trial.y, fit, validate, preparation=preparation, seed=0)
+
+    fold = prepare()
+
+    def score() -> None:
+        fitted = clone(estimator).fit(fold.X_fit[:, :_COLUMNS], fold.y_fit)
+        scorer(fitted, fold.X_validate[:, :_COLUMNS], fold.y_validate)
+
+    with one_thread(), captured_warnings():
+        fold_seconds, mask_seconds = _time(prepare), _time(score)
+    engine = match(estimator, scorer) if config.fitness.engine != "sklearn" else None
+    gain = ENGINE_GAIN.get(engine.name, 1.0) if isinstance(engine, EngineSpec) else 1.0
+    return fold_seconds, mask_seconds / gain
+
+
+def _time(step: Any) -> float:
+    seconds = _seconds_of(step)
+    return min(seconds, _seconds_of(step)) if seconds < _QUICK else seconds
+
+
+def _seconds_of(step: Any) -> float:
+    started = time.perf_counter()
+    step()
+    return time.perf_counter() - started
+
+
+def say_duration(seconds: float) -> str:
+    """Write a rough duration: "less than a minute", "about 12 minutes", "about 6 hours".
+
+    >>> say_duration(20), say_duration(700), say_duration(20_000)
+    ('less than a minute', 'about 12 minutes', 'about 6 hours')
+    """
+    if seconds < 45:
+        return "less than a minute"
+    unit, length = ("minute", 60.0) if seconds < 5400 else ("hour", 3600.0)
+    unit, length = (unit, length) if seconds < 172_800 else ("day", 86_400.0)
+    number = max(1, round(seconds / length))
+    return f"about {number} {unit}" if number == 1 else f"about {number} {unit}s"
