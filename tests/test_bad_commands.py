@@ -31,6 +31,7 @@ def place(tmp_path, monkeypatch, finished):
     (tmp_path / "good.yaml").write_text(yaml.safe_dump(CONFIG))
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.txt").write_text("hi\n")
+    (tmp_path / "file.doc").write_text("hi\n")
     shutil.copytree(finished, tmp_path / "results" / "good")
     return tmp_path
 
@@ -103,7 +104,8 @@ COMMANDS = [
     ("check empty", ["FILES", "'empty'"]),
     ("check good.yaml file.txt", ["file.txt", "must hold keys", "'hi'"]),
     ("datasets show sklearn:nope", ["sklearn:nope", "breast_cancer", "'nope'"]),
-    ("datasets show file.txt", ["file.txt", ".npz", ".txt"]),
+    ("datasets show file.txt", ["file.txt", "at least two rows"]),
+    ("datasets show file.doc", ["file.doc", ".npz", "got .doc"]),
     ("datasets list", ["'list'"]),
 ]  # fmt: skip
 
@@ -199,7 +201,8 @@ FILES = {
     "header.arff": (b"garbage", ["header.arff", "ARFF", "'garbage'"]),
     "no_class.arff": (b"@relation x\n@attribute a numeric\n@data\n1\n", ["no_class.arff", "target"]),
     "short.parquet": (b"garbage", ["short.parquet", "Parquet"]),
-    "book.xlsx": (b"garbage", ["book.xlsx", ".csv", ".xlsx"]),
+    "book.xlsx": (b"garbage", ["book.xlsx", "workbook"]),
+    "book.xls": (b"garbage", ["book.xls", ".csv", "got .xls"]),
 }  # fmt: skip
 
 

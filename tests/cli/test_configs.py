@@ -25,6 +25,7 @@ def test_from_a_file_to_a_report(place, capsys):
     assert main(["init", "cohort.csv", "--target", "response"]) == 0
     said = capsys.readouterr().out
     assert "40 rows x 6 features; 2 classes: no 20, yes 20." in said
+    assert "note     'patient_id' is text with 40 different values" in said
     assert "vaega run cohort.yaml" in said
     assert main(["check", "cohort.yaml"]) == 0
     assert "210 runs, 180 of them on permuted labels" in capsys.readouterr().out

@@ -48,3 +48,11 @@ def test_what_is_no_number_stays_text(cells, decimal):
 )  # fmt: skip
 def test_cells_below_a_limit(text, limit):
     assert below_limit_of(text) == limit
+
+
+@pytest.mark.parametrize("mark", ["\u00a0", "\u202f", "\u2009", "'", "\u2019"])
+def test_spaces_and_apostrophes_part_thousands(mark):
+    cells = [f"1{mark}234", f"-12{mark}345{mark}678", "7"]
+    assert column_numbers(cells).tolist() == [1234, -12345678, 7]
+    assert column_numbers([f"1{mark}234,5"], decimal=",").tolist() == [1234.5]
+    assert column_numbers([f"1{mark}23"]) is None

@@ -101,3 +101,32 @@ def test_one_hot_spreads_no_measurement_however_few_rows(cells):
 def test_one_hot_says_what_names_the_rows():
     _, _, notes = convert("one_hot", patient=[f"p{i}" for i in range(6)], a=range(6))
     assert "ignore: [patient] would leave out what names or dates the rows" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ([f"{i}.5" if i % 4 else "QNS" for i in range(24)], "'a' has numbers but for 'QNS'"),
+        ([f"{i}.5" if i % 3 else "." for i in range(24)], "'a' has numbers but for '.'"),
+        ([f"{i}.5%" for i in range(24)], "'a' has '%' behind its numbers"),
+        ([f"{i}.5 mg/l" for i in range(24)], "'a' has 'mg/l' behind its numbers"),
+    ],
+)
+def test_one_hot_spreads_no_column_that_is_mostly_numbers(cells, reason):
+    table = np.array([cells], dtype=object).T
+    with pytest.raises(DataError, match="one_hot spreads no column of numbers") as caught:
+        numeric_features(table, ["a"], [0], categorical="one_hot", owner="t.csv")
+    assert reason in str(caught.value)
+
+
+def test_a_dose_of_few_values_is_a_category_and_is_named():
+    cells = np.array([["5 mg", "10 mg", "5 mg", "10 mg"]], dtype=object).T
+    _, names, notes = numeric_features(cells, ["dose"], [0], categorical="one_hot", owner="t.csv")
+    assert names == ["dose=10 mg", "dose=5 mg"]
+    assert "'dose' has 'mg' behind its numbers" in notes[0]
+
+
+def test_a_row_of_units_is_named_once():
+    cells = np.array([["ug", "mg"], ["1", "2"], ["3", "4"]], dtype=object)
+    with pytest.raises(DataError, match="the first row has 'ug', 'mg' above numbers: remove it"):
+        numeric_features(cells, ["a", "b"], [0, 1], categorical="error", owner="t.csv")

@@ -73,7 +73,12 @@ def test_names_that_are_numbers_match_however_they_are_written(files):
 def test_a_patient_may_have_several_rows(files):
     rows = "S1,1\nS2,2\nS1,3\nS3,4\n"
     files(genes=f"patient,TP53\n{rows}", clinic="patient,class\nS1,a\nS2,b\nS3,b\n")
-    assert load_dataset("genes.csv", labels="clinic.csv").labels.tolist() == ["a", "b", "a", "b"]
+    data = load_dataset("genes.csv", labels="clinic.csv")
+    assert data.labels.tolist() == ["a", "b", "a", "b"]
+    assert data.notes[0].startswith("Several rows have the same name ('S1'): they stay together")
+    assert "where groups is 'patient'" in data.notes[0]
+    data = load_dataset("genes.csv", labels="clinic.csv", groups="patient")
+    assert data.groups[0] == data.groups[2] != data.groups[1]
 
 
 def test_what_has_no_match_is_named(files):
@@ -134,6 +139,8 @@ def test_many_genes_are_read_in_linear_time(files):
             {},
             r"no sample has its name in .*, got .*'A1', 'A2' there",
         ),
+        ("p,class\ns1,x\ns2,y\n", {}, "'S1' and 's1' differ in case"),
+        ("p,class\nS1-01A,x\nS2-01A,y\n", {}, "'S1' is a part of 'S1-01A'"),
         ("p,class\nS.1,x\nS.2,y\n", {}, r"'S1' and 'S\.1' differ by what R's make.names changes"),
         (
             "p,class\nS1,x\nS1,y\nS2,x\n",
@@ -209,3 +216,27 @@ def test_a_file_without_names_of_samples_takes_no_labels(files, tmp_path):
         load_dataset("./rows.svm", labels="clinic.csv", target="response")
     with pytest.raises(DataError, match=r"rows\.svm: labels must be in a table"):
         load_dataset("genes.csv", labels="rows.svm")
+
+
+def test_two_columns_that_could_name_the_samples_are_refused(files):
+    files(genes="g,1,2,3\nA,1,2,3\n", clinic="visit,sample,class\n3,1,x\n2,2,y\n1,3,x\n")
+    sentence = r"samples must be found in clinic\.csv in one way, got .*'visit'.*'sample'"
+    with pytest.raises(DataError, match=sentence):
+        load_dataset("genes.csv", labels="clinic.csv", target="class")
+    data = load_dataset("genes.csv", labels={"file": "clinic.csv", "id": "sample"}, target="class")
+    assert data.labels.tolist() == ["x", "y", "x"]
+
+
+def test_two_columns_that_name_the_samples_alike_are_one(files):
+    files(clinic="id,barcode,class\nS3,S3,a\nS4,S4,b\nS1,S1,c\nS2,S2,d\n")
+    data = load_dataset("genes.csv", labels="clinic.csv", target="class")
+    assert data.labels.tolist() == ["c", "d", "a", "b"]
+
+
+def test_words_go_before_row_numbers_that_match_by_chance(files):
+    files(
+        genes=",sample,TP53\n1,S1,1\n2,S2,2\n3,S3,3\n",
+        clinic=",sample,class\n1,S3,a\n2,S1,b\n3,S2,c\n",
+    )
+    data = load_dataset("genes.csv", labels="clinic.csv", target="class")
+    assert data.labels.tolist() == ["b", "c", "a"]

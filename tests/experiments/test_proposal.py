@@ -71,6 +71,9 @@ def test_a_column_of_patients_is_a_hint_and_no_feature(tmp_path):
     assert content["dataset"]["ignore"] == ["patient"]
     assert "groups" not in content["dataset"]
     assert "# groups: patient" in text
+    _, _, text = written(cohort(patient_id=100 + np.arange(N) // 2), tmp_path)
+    assert "# groups: patient_id" in text
+    assert "# 'patient_id' is an identifier by its name" in text
     _, content, _ = written(
         cohort(patient=[f"P{i // 2}" for i in range(N)]), tmp_path, groups="patient"
     )

@@ -1,8 +1,12 @@
 """The work ahead: counts are exact, the time is of the right kind."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from vaega import load_dataset
+from vaega.core.errors import InputError
 from vaega.engines._registry import ENGINES
 from vaega.experiments.config import make_config
 from vaega.experiments.workload import ENGINE_GAIN, measure_workload, say_duration
@@ -10,7 +14,7 @@ from vaega.experiments.workload import ENGINE_GAIN, measure_workload, say_durati
 WINE = load_dataset("sklearn:wine")
 
 
-def workload(**sections):
+def workload(dataset=WINE, **sections):
     content = {
         "name": "worked",
         "dataset": {"source": "sklearn:wine"},
@@ -19,7 +23,7 @@ def workload(**sections):
         "seeds": 4,
         **sections,
     }
-    return measure_workload(make_config(content), WINE)
+    return measure_workload(make_config(content), dataset)
 
 
 def test_runs_and_masks():
@@ -43,6 +47,31 @@ def test_more_runs_take_longer_and_rankings_less():
     assert workload(seeds=400).seconds > workload(seeds=4).seconds
     only = {"f": {"selector": {"kind": "f_classif"}}}
     assert workload(arms=only, seeds=4).sentences[1] == "no run searches"
+
+
+def test_leaving_one_out_is_a_split_a_row_or_a_group():
+    assert workload(protocol={"outer": "leave-one-out"}).n_trials == len(WINE.y)
+    groups = np.arange(len(WINE.y)) // 6
+    together = replace(WINE, groups=groups)
+    work = workload(together, protocol={"outer": "leave-one-group-out"})
+    assert work.n_trials == groups.max() + 1
+
+
+def test_few_groups_of_many_rows_have_more_searches():
+    index = np.tile(np.arange(len(WINE.y)), 3)
+    rows = replace(WINE, X=WINE.X[index], y=WINE.y[index])
+    few = replace(rows, groups=np.arange(len(rows.y)) // 12)
+    search = {"n_generations": 2, "population_size": 10}
+    assert workload(rows, search=search).n_searches == 1
+    assert workload(few, search=search).n_searches > 1
+
+
+def test_a_mask_that_cannot_be_fitted_is_no_fault_of_the_configuration():
+    few = replace(WINE, X=np.tile(WINE.X, (1, 10)), feature_names=tuple(map(str, range(130))))
+    assert workload(few, fitness={"classifier": "qda"}).seconds > 0
+    never = {"classifier": "knn", "parameters": {"n_neighbors": 1000}}
+    with pytest.raises(InputError, match=r"^fitness: KNeighborsClassifier .*either"):
+        workload(fitness=never)
 
 
 def test_every_engine_has_a_gain():

@@ -21,6 +21,7 @@ from vaega.core.errors import InputError
 from vaega.fitness._cross_validated import (
     _PROBE,
     CrossValidatedFitness,
+    augment,
     count_by_class,
     prepare_folds,
 )
@@ -182,6 +183,36 @@ def test_a_sampler_that_fails_is_named_with_fold_and_classes(two_clouds):
         r"\(20 of class 0, 20 of class 1\): too few neighbours\.$",
     ):
         prepare_folds(*two_clouds, splits, sampler=Failing(), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("gives", "fault"),
+    [
+        (lambda X, y: {}["seed"], "'seed'"),
+        (lambda X, y: 1 / 0, "division by zero"),
+        (lambda X, y: (np.vstack([X, X * np.nan]), np.tile(y, 2)), "it gave NaN in column 0"),
+        (lambda X, y: (X[y == 1], y[y == 1]), "it gave no row of class 0"),
+        (lambda X, y: (X[:, 1:], y), r"it must give \d+ columns and a label for each row"),
+        (lambda X, y: (X[1:], y), r"it must give \d+ columns and a label for each row"),
+    ],
+)
+def test_whatever_a_sampler_does_wrong_is_its_fault(gives, fault, two_clouds):
+    class Own(BaseEstimator):
+        def fit_resample(self, X, y):
+            return gives(X, y)
+
+    splits = list(StratifiedKFold(3).split(*two_clouds))
+    with pytest.raises(InputError, match=rf"^Own: cannot add rows .* of fold 1 \(.*\): {fault}"):
+        prepare_folds(*two_clouds, splits, sampler=Own(), seed=0)
+
+
+def test_a_sampler_that_cannot_be_cloned(two_clouds):
+    class Plain:
+        def fit_resample(self, X, y):
+            return X, y
+
+    with pytest.raises(InputError, match=r"^sampler: must be an estimator .* BaseEstimator"):
+        augment(*two_clouds, Plain(), seed=0)
 
 
 def test_classes_are_named_where_names_are_known(folds, masks):

@@ -691,3 +691,12 @@ def test_polars_out_where_polars_came_in(rng):
     assert len(rows) == len(labels) == 14
     nothing, _ = Bootstrap(sampling_strategy="auto").fit_resample(X, y)
     assert nothing.shape == (10, 2)
+
+
+def test_a_missing_group_is_an_error_also_where_no_row_is_wanted():
+    X, y = np.arange(24.0).reshape(12, 2), np.tile([0, 1], 6)
+    groups = ["P1", None, *["P2"] * 10]
+    sampler = GenerativeSampler(ProbabilisticPCA(latent=1))
+    assert len(sampler.fit_resample(X, y)[0]) == 12
+    with pytest.raises(ValueError, match=r"^GenerativeSampler: groups must .* got None in row 1"):
+        sampler.fit_resample(X, y, groups=groups)

@@ -14,6 +14,7 @@ import vaega.report
 from tests.report.experiments import run_small
 from vaega.cli import main
 from vaega.core.errors import ResultsError
+from vaega.core.tables import TextTable
 from vaega.experiments.pooling import POOLED_NOTE
 from vaega.experiments.store import mean_interval, summarise
 from vaega.report._page import lead_section
@@ -23,6 +24,7 @@ from vaega.report._results import (
     chance_sentences,
     failure_sentences,
     few_runs_sentences,
+    fitting,
     lead_sentences,
     pooled_sentences,
     read_results,
@@ -155,13 +157,22 @@ def test_chance_has_a_column_and_a_sentence_where_it_is_not_beaten(runs):
     of_null = {"null_heldout_mean": [0.5, 0.52], "null_permutations": [99, 9]}
     summary = with_null(runs, **of_null, p_value=[0.01, 0.1])
     table = summary_table(summary)
-    assert table.columns[-1] == "p"
-    assert [row[-1] for row in table.rows] == ["0.010", "0.100"]
+    assert table.columns[2:4] == ["held-out [95 %]", "p"]
+    assert [row[3] for row in table.rows] == ["0.010", "0.100"]
     assert chance_sentences(summary) == [
         "augmented: not shown to do better than searches on permuted labels, whose held-out score "
         "is 0.520 over 9 permutations (p = 0.100; so few cannot show it)."
     ]
     assert chance_sentences(summarise(runs)) == []
+
+
+def test_a_terminal_that_is_too_narrow_loses_the_last_columns_whole():
+    table = TextTable(("arm", "score here", "p"), [["a", "0.123 [0.1, 0.2]", "0.01"]])
+    assert fitting(table, 80) == (table, [])
+    shown, left_out = fitting(table, 21)  # a column and 16 letters, and 4 with 2 gaps are 25
+    assert (list(shown.columns), left_out) == (["arm", "score here"], ["p"])
+    assert [list(row) for row in shown.rows] == [["a", "0.123 [0.1, 0.2]"]]
+    assert len(fitting(table, 3)[0].columns) == 2
 
 
 def test_too_few_runs_for_an_interval_are_said(runs):

@@ -119,3 +119,9 @@ def test_a_metric_with_weights_says_nothing(two_clouds, weights):
         GeneticSelector(GaussianNB(), scoring="balanced_accuracy", **SMALL).fit(
             *two_clouds, sample_weight=weights
         )
+
+
+def test_a_single_group_cannot_be_split(two_clouds):
+    X, y = two_clouds
+    with pytest.raises(ValueError, match=r"^GeneticSelector: groups must be at least two"):
+        GeneticSelector(GaussianNB()).fit(X, y, groups=["P1"] * len(y))

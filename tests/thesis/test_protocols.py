@@ -375,7 +375,7 @@ def test_generated_rows_are_not_kept_to_the_kinds_of_columns():
     )
     protocol = make_protocol(ProtocolConfig(kind="as-described"))
     for kind in ("jitter", "class_gaussian"):
-        arm = ArmConfig.model_validate({"generator": {"kind": kind}, "amount": 50})
+        arm = ArmConfig.model_validate({"generator": {"kind": kind}, "n_synthetic": 50})
         fold = protocol.fold(run, arm, np.arange(12))
         new = fold.X_fit[fold.n_real :]
         assert len(new) == 50

@@ -46,6 +46,8 @@ def init(data: Path, out: Path | None, force: bool, **options: Any) -> None:
     write_text(out, proposal.text)
     place = shlex.quote(str(out))
     click.echo(f"{describe(proposal.dataset)}")
+    for reason in proposal.reasons:
+        click.echo(click.wrap_text(reason, 80, "note     ", 9 * " "))
     click.echo(f"written  {out}\nnext     vaega check {place}\n         vaega run {place}")
 
 

@@ -23,6 +23,8 @@ _EXPONENT = r"(?:[eE][+-]?\d+)?"
 # 1.234,5 and 1,5 where commas are decimal; 1,234.5 where they part thousands
 DECIMAL_COMMA = re.compile(rf"[+-]?(?:\d{{1,3}}(?:\.\d{{3}})+|\d*)(?:,\d+)?{_EXPONENT}")
 _THOUSANDS = re.compile(rf"[+-]?\d{{1,3}}(?:,\d{{3}})+(?:\.\d*)?{_EXPONENT}")
+# Between digits: the space of French, fixed so that no line breaks there, and the Swiss apostrophe
+_GROUPING = re.compile(r"(?<=\d)[\u00a0\u2009\u202f'\u2019](?=\d{3}(?!\d))")
 _BELOW = re.compile(r"(?:<|≤|&lt;)=?\s*(.+)")
 _NOT_DETECTED = frozenset(
     (
@@ -101,9 +103,14 @@ def _truth(text: str) -> float | None:
 
 def _plain(text: str) -> float | None:
     try:
-        return None if "_" in text else float(text.replace(_MINUS, "-"))
+        return None if "_" in text else float(ungrouped(text).replace(_MINUS, "-"))
     except ValueError:
         return None
+
+
+def ungrouped(text: str) -> str:
+    """Return a cell without the spaces and apostrophes that part thousands."""
+    return _GROUPING.sub("", text)
 
 
 def _with_comma(text: str) -> float | None:

@@ -418,7 +418,8 @@ def _check_finite(data: Dataset, X: np.ndarray, name: str, *, owner: str) -> Non
         row, column = np.argwhere(infinite)[0]
         raise DataError(
             f"{owner}: {name} must hold no infinite values, got {infinite.sum()}, the first in row "
-            f"{row} (counted from 0), column {data.feature_names[column]!r}."
+            f"{row} (counted from 0), column {data.feature_names[column]!r}; write NaN, or leave "
+            "the cell empty, where a value is missing."
         )
 
 

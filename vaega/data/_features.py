@@ -24,11 +24,11 @@ from vaega.data._dataset import quoted
 CATEGORICAL = ("error", "one_hot", "drop")
 BELOW_LIMIT = ("error", "missing", "half")
 MAX_VALUES = 50
-_FEW = 0.1  # share of cells
 # A column of numbers with a stray word and no more values than this may be one of categories.
 _MAX_CODES = 10
 _FEW_ROWS = 4  # so few words may differ without naming rows
 _MAX_HINTS = 200  # columns that are looked at for the words of an error
+_MEASURED = re.compile(r"[+-]?\d+(?:[.,]\d*)?\s*([^\s\d.,:/-].{0,9})")  # a number and its unit
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:\D|$)|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?:\D|$)")
 
 
@@ -67,6 +67,51 @@ def numeric_features(
         feature_names += block_names
     X = np.ascontiguousarray(np.array(blocks, dtype=np.float64).T)
     return X, feature_names, (*limit_notes, *reading.notes(texts, categorical))
+
+
+@dataclass(frozen=True)
+class _TextColumn:
+    """A text column that may be one of numbers, and what stands in the way."""
+
+    name: str
+    present: list[str]  # Its cells but the missing ones
+    words: list[str]  # Those that are no numbers
+
+    @property
+    def hint(self) -> str:
+        """Why the column is text, where it looks like one of numbers; empty otherwise."""
+        if self.misread:
+            return self.misread
+        if self._unit:
+            return f"{self.name!r} has {self._unit!r} behind its numbers: write the numbers alone"
+        # One "unknown" among two hundred ages makes the column text, which nobody expects.
+        if 0 < 2 * len(self.words) < len(self.present):
+            others = quoted(dict.fromkeys(self.words), limit=3)
+            return f"{self.name!r} has numbers but for {others} (empty cells are missing values)"
+        return ""
+
+    @property
+    def misread(self) -> str:
+        """What a column of numbers needs to be read as such; empty for one of categories."""
+        below = [text for text in self.words if below_limit_of(text) is not None]
+        if below and len(below) == len(self.words) < len(self.present):
+            return (
+                f"{self.name!r} has cells below a limit ({quoted(dict.fromkeys(below), limit=3)}): "
+                "set below_limit to missing or half"
+            )
+        commas = [text for text in self.words if "," in text and DECIMAL_COMMA.fullmatch(text)]
+        if commas and len(commas) == len(self.words):
+            return (
+                f"{self.name!r} has decimal commas ({quoted(commas, limit=1)}) where others have "
+                "points: write decimal points"
+            )
+        return ""
+
+    @property
+    def _unit(self) -> str:
+        """What stands behind each number, such as "%"; empty where nothing does."""
+        units = {match[1] if match else "" for match in map(_MEASURED.fullmatch, self.words)}
+        return units.pop() if len(units) == 1 and 2 * len(self.words) > len(self.present) else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,14 +190,15 @@ class _Reading:
         """Spread a text column into 0/1 columns, unless it is one of numbers or of many values."""
         texts, name = self.texts(i), self.names[i]
         values = sorted({text for text in texts if text is not None})
-        hint = self._hint(i)
+        column = self._text_column(i)
+        hint = column.hint
         if len(values) > MAX_VALUES:
             raise DataError(
                 f"{self.owner}: one_hot takes columns with at most {MAX_VALUES} different values, "
                 f"got {len(values)} in {name!r}; name that column in ignore or set categorical to "
                 f"drop{hint and '; '}{hint}."
             )
-        if hint and (len(values) > _MAX_CODES or not self._odd(i)):
+        if hint and (len(values) > _MAX_CODES or column.misread):
             raise DataError(
                 f"{self.owner}: one_hot spreads no column of numbers with words among them, got "
                 f"{name!r}; {hint}; mend these cells or name the column in ignore."
@@ -161,40 +207,28 @@ class _Reading:
         block = [(present == value).astype(np.float64) for value in values]
         return block, [f"{name}={value}" for value in values]
 
-    def _odd(self, i: int) -> list[str]:
-        """Return the cells that are no numbers in a column of which nearly all are."""
-        # One "unknown" among two hundred ages makes the column text, which nobody expects.
+    def _hint(self, i: int) -> str:
+        return self._text_column(i).hint
+
+    def _text_column(self, i: int) -> "_TextColumn":
         present = [text for text in self.texts(i) if text is not None]
-        odd = [text for text in present if self._is_word(text)]
-        return list(dict.fromkeys(odd)) if len(odd) <= _FEW * len(present) else []
+        words = [text for text in present if self._is_word(text)]
+        return _TextColumn(self.names[i], present, words)
 
     def _is_word(self, text: str) -> bool:
         return column_numbers([text], missing=(), decimal=self.decimal) is None
 
-    def _hint(self, i: int) -> str:
-        """Return why a column is text, where it looks like one of numbers; empty otherwise."""
-        name, present = self.names[i], [text for text in self.texts(i) if text is not None]
-        words = [text for text in present if self._is_word(text)]
-        below = [text for text in words if below_limit_of(text) is not None]
-        if below and len(below) == len(words) < len(present):
-            return (
-                f"{name!r} has cells below a limit ({quoted(dict.fromkeys(below), limit=3)}): "
-                "set below_limit to missing or half"
-            )
-        commas = [text for text in words if "," in text and DECIMAL_COMMA.fullmatch(text)]
-        if commas and len(commas) == len(words):
-            return (
-                f"{name!r} has decimal commas ({quoted(commas, limit=1)}) where others have "
-                "points: write decimal points"
-            )
-        odd = self._odd(i)
-        if odd:
-            others = quoted(odd, limit=3)
-            return f"{name!r} has numbers but for {others} (empty cells are missing values)"
-        return ""
+    def _is_headed(self, i: int) -> bool:
+        """Tell whether the only cell that is no number is the first one."""
+        texts = self.texts(i)
+        words = self._text_column(i).words
+        return len(texts) > 2 and texts[0] is not None and words == [texts[0]]
 
     def _hints(self, texts: Sequence[int]) -> list[str]:
         """Return why columns are text, for the first ones that look like numbers."""
+        if len(texts) > 1 and all(map(self._is_headed, texts[:_MAX_HINTS])):
+            words = quoted(dict.fromkeys(str(self.cells[0, i]).strip() for i in texts), limit=3)
+            return [f"the first row has {words} above numbers: remove it if it holds units"]
         hints = [hint for hint in map(self._hint, texts[:_MAX_HINTS]) if hint]
         more = [f"and {len(hints) - 5} more such columns"] if len(hints) > 5 else []
         return [*hints[:5], *more]

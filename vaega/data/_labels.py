@@ -126,11 +126,15 @@ def join_labels(
             f"{owner}: labels are matched by the names of the samples, which this file does not "
             "hold; its classes must be in it."
         )
-    pairs = [(len(set(ours) & set(theirs)), way, ours, key, theirs)
-             for way, ours in samples for key, theirs in keys]  # fmt: skip
-    n_shared, way, ours, key, theirs = max(pairs, key=lambda pair: pair[0])
-    if not n_shared:
+    matches = [
+        _Match(way, ours, key, theirs, frozenset(ours) & frozenset(theirs))
+        for way, ours in samples
+        for key, theirs in keys
+    ]
+    if not any(match.shared for match in matches):
         raise DataError(_no_match(owner, where, samples, keys))
+    match = _best_match(matches, table, labels, where, owner=owner)
+    way, ours, key, theirs = match.way, match.ours, match.key, match.theirs
     headings = [name for name in labels.names if name in theirs or name in ours]
     if headings and key is not None:
         raise DataError(
@@ -150,6 +154,64 @@ def join_labels(
 # How the samples of a table are found: its columns, its rows by name, or the values of a column.
 _COLUMNS, _ROWS = "columns", "rows"
 Way = str | int
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A column of the labels that may name the samples, found one way in the table."""
+
+    way: Way
+    ours: list[str]
+    key: int | None
+    theirs: list[str]
+    shared: frozenset[str]
+
+    @property
+    def has_words(self) -> bool:
+        """Whether any shared name is more than a number, which may match by chance."""
+        return not all(map(str.isdigit, self.shared))
+
+    def names_each_once(self) -> bool:
+        """Tell whether no shared name has two rows of labels."""
+        return sum(name in self.shared for name in self.theirs) == len(self.shared)
+
+    def agrees(self, other: "_Match") -> bool:
+        """Tell whether another match gives no sample another row of labels."""
+        if (self.way == _COLUMNS) != (other.way == _COLUMNS):
+            return False
+        ours, theirs = ({name: row for row, name in enumerate(m.theirs)} for m in (self, other))
+        rows = zip(map(ours.get, self.ours), map(theirs.get, other.ours), strict=True)
+        return all(None in pair or pair[0] == pair[1] for pair in rows)
+
+
+def _best_match(
+    matches: Sequence[_Match], table: Table, labels: Table, where: LabelFile, *, owner: str
+) -> _Match:
+    """Return the match with the most samples; another one that is nearly as good is refused."""
+    most = max(len(match.shared) for match in matches)
+    likely = [match for match in matches if 2 * len(match.shared) > most]
+    likely = [match for match in likely if match.has_words] or likely
+    best = max(likely, key=lambda match: len(match.shared))
+    rivals = [m for m in likely if m.names_each_once() and not best.agrees(m)]
+    if rivals:
+        shown = [
+            f"{_shown_way(m.way, table)} in {_shown_key(m.key, labels)}" for m in (best, rivals[0])
+        ]
+        raise DataError(
+            f"{owner}: samples must be found in {where.file} in one way, got {shown[0]} and "
+            f"{shown[1]}, which pair them differently; name the column of {where.file} that has "
+            "them in labels.id, or set transpose."
+        )
+    return best
+
+
+def _shown_way(way: Way, table: Table) -> str:
+    names = {_COLUMNS: "the names of the columns", _ROWS: "the names of the rows"}
+    return names[way] if isinstance(way, str) else repr(table.names[way])
+
+
+def _shown_key(key: int | None, labels: Table) -> str:
+    return "the names of its rows" if key is None else f"its column {labels.names[key]!r}"
 
 
 def _keys_of_labels(labels: Table, where: LabelFile) -> list[tuple[int | None, list[str]]]:
@@ -219,7 +281,9 @@ def _matched(
     """Return the samples that have labels, each with the row of its own name."""
     ours, at = table.rows or (), {name: row for row, name in enumerate(theirs)}
     kept = [row for row, name in enumerate(ours) if name in at]
-    about = labels.take([i for i in range(len(labels.names)) if i != key])
+    repeated = [name for name, n in Counter(ours[row] for row in kept).items() if n > 1]
+    # Whoever has several rows may be named in groups.
+    about = labels.take([i for i in range(len(labels.names)) if i != key or repeated])
     about = replace(about.take_rows([at[ours[row]] for row in kept]), notes=())
     joined = table.take_rows(kept)
     if table.annotations is not None:
@@ -228,6 +292,12 @@ def _matched(
     known = set(ours)
     unused = [name for name in theirs if name and name not in known]
     notes = []
+    if repeated:
+        column = "names them" if key is None else f"is {labels.names[key]!r}"
+        notes.append(
+            f"Several rows have the same name ({quoted(repeated)}): they stay together, in "
+            f"training or in test, where groups {column}."
+        )
     if without:
         samples = counted(len(without), "sample")
         notes.append(f"{samples} without a row in {where.file} left out ({quoted(without)}).")
@@ -270,7 +340,16 @@ def _no_match(
         [name for _, names in samples for name in names],
         [name for _, names in keys for name in names],
     )
-    hint = f"; {alike[0]!r} and {alike[1]!r} differ by what R's make.names changes" if alike else ""
+    within = _one_within_the_other(ours, [name for _, names in keys for name in names])
+    hint = (
+        f"; {alike[0]!r} and {alike[1]!r} differ in case"
+        if alike and alike[0].lower() == alike[1].lower()
+        else f"; {alike[0]!r} and {alike[1]!r} differ by what R's make.names changes"
+        if alike
+        else f"; {within[1]!r} is a part of {within[0]!r}"
+        if within
+        else ""
+    )
     return (
         f"{owner}: no sample has its name in {where.file}, got {quoted(ours, limit=3)} here and "
         f"{quoted(theirs, limit=3)} there{hint}; write the names alike, or name the column that "
@@ -280,7 +359,13 @@ def _no_match(
 
 def _alike_but_for_marks(ours: Sequence[str], theirs: Sequence[str]) -> tuple[str, str] | None:
     def bare(name: str) -> str:
-        return re.sub(r"^X(?=[\d_.])|[\W_]+", "", name)
+        return re.sub(r"^X(?=[\d_.])|[\W_]+", "", name).lower()
 
     known = {bare(name): name for name in theirs if bare(name)}
     return next(((name, known[bare(name)]) for name in ours if bare(name) in known), None)
+
+
+def _one_within_the_other(ours: Sequence[str], theirs: Sequence[str]) -> tuple[str, str] | None:
+    """Return a longer name and the shorter one in it, as in a barcode of patient and tissue."""
+    pairs = (sorted((a, b), key=len) for a in ours[-50:] for b in theirs if len(a) != len(b))
+    return next(((long, short) for short, long in pairs if len(short) > 1 and short in long), None)

@@ -136,6 +136,11 @@ def dataset_from_table(
     """Make a dataset of a table: one column is the target, one may hold groups."""
     check_choice(categorical, "categorical", CATEGORICAL, owner=owner)
     check_choice(below_limit, "below_limit", BELOW_LIMIT, owner=owner)
+    for role, column in (("target", target), ("groups", groups)):
+        if column in ignore:
+            raise DataError(
+                f"{owner}: {role} and ignore must name different columns, got {column!r} in both."
+            )
     table = _without(table, ignore, owner=owner)
     if not table.n_rows:
         raise DataError(f"{owner}: at least two rows are needed, got a header without rows.")
@@ -263,6 +268,8 @@ def _hint_of_layout(table: Table) -> str:
     if table.annotations is not None:
         few = [name for i, name in enumerate(table.annotations.names) if _has_classes(table, i)]
         return f"; those with few values are {quoted(few)}" if few else ""
+    if len(table.names) == 1 and any(mark in table.names[0] for mark in ",;\t"):
+        return "; the quotes around whole lines make them one cell: remove these quotes"
     if table.is_turned:
         return "; name the row with the classes, or the file with the classes in labels"
     if table.n_rows < 2 or len(table.names) < 3:
@@ -270,10 +277,12 @@ def _hint_of_layout(table: Table) -> str:
     words = list(table.rows) if table.rows is not None else table.values(0)
     named = all(isinstance(word, str) for word in words) and len(set(words)) == len(words)
     last = table.cells[:, len(table.names) - 1]
-    if named and column_numbers(last, missing=table.missing, decimal=table.decimal) is not None:
+    # A row of classes above the genes is text.
+    values = [column_numbers([cell], missing=table.missing, decimal=table.decimal) for cell in last]
+    if named and sum(value is None for value in values) < table.n_rows / 2:
         return (
             "; where each row is a gene and each column a sample, set transpose to true and name "
-            "the file with the classes in labels"
+            "the file with the classes in labels, or their row in target"
         )
     return ""
 

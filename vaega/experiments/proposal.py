@@ -56,6 +56,7 @@ class Proposal:
 
     text: str
     dataset: Dataset
+    reasons: tuple[str, ...]  # Of what is ignored or spread, as in the text
 
 
 def propose(source: Path, out: Path, **keys: Any) -> Proposal:
@@ -97,12 +98,15 @@ def propose(source: Path, out: Path, **keys: Any) -> Proposal:
     dataset = _load(section, columns)
     findings = no_measurements(dataset.X, dataset.feature_names)
     for finding in findings:
-        columns = columns.without([dataset.feature_names[finding.column]], finding.what)
+        name = dataset.feature_names[finding.column]
+        columns = columns.without([name], finding.what)
+        if finding.remedy and columns.subject is None:  # it has several rows of one
+            columns = replace(columns, subject=name)
     if findings:
         dataset = _load(section, columns)
     text = _write(_as_written(section, columns, out), columns, dataset, out)
     make_config(yaml.safe_load(text), origin=OWNER)
-    return Proposal(text, dataset)
+    return Proposal(text, dataset, columns.reasons)
 
 
 def _load(section: Mapping[str, Any], columns: Columns) -> Dataset:

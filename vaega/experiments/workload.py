@@ -6,22 +6,24 @@ scikit-learn takes for one mask. An engine's part of that is what `ENGINE_GAIN` 
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
 
+from vaega.core.errors import InputError, first_line
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.engines._registry import EngineSpec, match
-from vaega.experiments.protocols import Trial, make_protocol
+from vaega.experiments.protocols import Trial, leaves_out, make_protocol
 from vaega.experiments.registry import classifier_of
 from vaega.fitness._cross_validated import prepare_fold
 
 if TYPE_CHECKING:
-    from vaega.experiments.config import ArmConfig, ExperimentConfig
+    from vaega.experiments.config import ArmConfig, ExperimentConfig, ProtocolConfig
 
 # How many masks an engine scores while scikit-learn scores one: in the middle of the cases of
 # results/benchmarks/fitness_throughput.jsonl.
@@ -83,8 +85,9 @@ def measure_workload(config: "ExperimentConfig", dataset: Dataset) -> Workload:
     protocol = config.protocol.model_copy(update={"n_repeats": 1})
     trial = next(iter(make_protocol(protocol).trials(dataset, config.seed_list()[0])))
     n_rows, n_features = trial.X.shape
+    n_rows = getattr(trial, "n_independent", n_rows)
     settings = config.search.settings().resolved(n_rows=n_rows, n_features=n_features)
-    runs, n_trials = config.run_list(), _count_trials(config.protocol)
+    runs, n_trials = config.run_list(), _count_trials(config.protocol, dataset)
     n_searches, n_generations = int(settings.n_searches), int(settings.n_generations)
     size = int(settings.population_size)
     of_search = n_generations * size
@@ -111,7 +114,10 @@ def measure_workload(config: "ExperimentConfig", dataset: Dataset) -> Workload:
     )
 
 
-def _count_trials(protocol: Any) -> int:
+def _count_trials(protocol: "ProtocolConfig", dataset: Dataset) -> int:
+    rows = dataset.pooled()
+    if leaves_out(protocol, rows):
+        return len(rows.y) if rows.groups is None else len(np.unique(rows.groups))
     return protocol.n_splits * protocol.n_repeats if protocol.outer == "kfold" else 1
 
 
@@ -133,15 +139,28 @@ def _time_one(config: "ExperimentConfig", trial: Any) -> tuple[float, float]:
 
     fold = prepare()
 
-    def score() -> None:
-        fitted = clone(estimator).fit(fold.X_fit[:, :_COLUMNS], fold.y_fit)
-        scorer(fitted, fold.X_validate[:, :_COLUMNS], fold.y_validate)
+    def score(n_columns: int) -> None:
+        fitted = clone(estimator).fit(fold.X_fit[:, :n_columns], fold.y_fit)
+        scorer(fitted, fold.X_validate[:, :n_columns], fold.y_validate)
 
     with one_thread(), captured_warnings():
-        fold_seconds, mask_seconds = _time(prepare), _time(score)
+        fold_seconds, mask_seconds = _time(prepare), _time_mask(score, type(estimator).__name__)
     engine = match(estimator, scorer) if config.fitness.engine != "sklearn" else None
     gain = ENGINE_GAIN.get(engine.name, 1.0) if isinstance(engine, EngineSpec) else 1.0
     return fold_seconds, mask_seconds / gain
+
+
+def _time_mask(score: Any, classifier: str) -> float:
+    try:
+        return _time(partial(score, _COLUMNS))
+    except Exception:  # To a search that mask is the worst one; smaller ones may do.
+        try:
+            return _time(partial(score, 1))
+        except Exception as error:
+            raise InputError(
+                f"fitness: {classifier} cannot be fitted and scored on an inner fold, not on a "
+                f"single feature either: {first_line(error).rstrip('.')}."
+            ) from error
 
 
 def _time(step: Any) -> float:

@@ -181,19 +181,49 @@ def augment(
         raise InputError(
             f"sampler: must be an instance with the method fit_resample, got {sampler!r}."
         )
+    if not hasattr(sampler, "get_params"):
+        raise InputError(
+            f"sampler: must be an estimator of scikit-learn, which can be cloned for each fold (a "
+            f"class of your own inherits from BaseEstimator), got {sampler!r}."
+        )
     seeded = seed_unset(clone(sampler), seed)
     takes_groups = groups is not None and names_argument(seeded.fit_resample, "groups")
     together = {"groups": groups} if takes_groups else {}
     try:
         resampled: tuple[np.ndarray, np.ndarray] = seeded.fit_resample(X, y, **together)
+        _check_resampled(*resampled, X, y, class_names)
         return resampled
-    except (ValueError, TypeError) as error:
-        if getattr(error, "key", "") or isinstance(error, ImportError):
-            raise  # of a parameter, or a package that is missing: no fault of the rows
+    except (MemoryError, ImportError):
+        raise
+    except Exception as error:
+        if getattr(error, "key", ""):
+            raise  # of a parameter: no fault of the rows
         raise InputError(
             f"{type(sampler).__name__}: cannot add rows to the {len(y)} fit rows{where} "
             f"({count_by_class(y, class_names)}): {_without_owner(error, sampler)}."
         ) from error
+
+
+def _check_resampled(
+    X: np.ndarray,
+    y: np.ndarray,
+    X_given: np.ndarray,
+    y_given: np.ndarray,
+    class_names: Sequence[str] | None,
+) -> None:
+    """Refuse rows that would be taken for a fault of the classifier, or be none of a class."""
+    if np.shape(X) != (len(y), X_given.shape[1]):
+        raise ValueError(
+            f"it must give {X_given.shape[1]} columns and a label for each row, "
+            f"got rows of shape {np.shape(X)} and {len(y)} labels"
+        )
+    gaps = np.isnan(X).any(axis=0) & ~np.isnan(X_given).any(axis=0)
+    if gaps.any():
+        raise ValueError(f"it gave NaN in column {int(np.argmax(gaps))}, where no fit row has one")
+    lost = np.setdiff1d(y_given, y)
+    if lost.size:
+        name = lost[0] if class_names is None else class_names[int(lost[0])]
+        raise ValueError(f"it gave no row of class {name}")
 
 
 def _without_owner(error: Exception, sampler: Any) -> str:

@@ -24,6 +24,7 @@ from sklearn.utils.validation import validate_data
 from vaega.core.checks import check_choice, check_count, check_number
 from vaega.core.errors import InputError, MissingExtraError
 from vaega.core.randomness import derive_rng, derive_seed, draw_seed
+from vaega.data._splits import encode_groups
 from vaega.generative._data import (
     binary_units,
     check_labels,
@@ -237,6 +238,8 @@ class GenerativeSampler(BaseSampler):
         InputError
             When the strategy does not fit the labels, or rows cannot be drawn.
         """
+        if groups is not None:  # also where no row is wanted, and no model is fitted
+            groups = encode_groups(groups, len(y), owner=type(self).__name__)
         self._groups = groups
         try:
             return super().fit_resample(X, y)

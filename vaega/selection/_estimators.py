@@ -4,7 +4,8 @@ from typing import Any
 
 from sklearn.base import is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 
 from vaega.core.errors import InputError
@@ -50,20 +51,29 @@ def _pipeline_allows_nan(steps: list[Any]) -> bool:
     for step in steps:
         if step is None or step == "passthrough":
             continue
-        if imputes(step):
+        if may_impute(step):
             return True
         if not allows_nan(step):
             return False
     return True
 
 
-def imputes(transformer: Any) -> bool:
-    """Return whether a step replaces missing values, by its class or by one of its parts."""
-    if isinstance(transformer, ColumnTransformer):
-        return any(imputes(part) for _, part, _ in transformer.transformers)
-    if isinstance(transformer, Pipeline):
-        return any(imputes(part) for _, part in transformer.steps)
-    return "Imputer" in type(transformer).__name__
+def may_impute(step: Any) -> bool:
+    """Return whether a step may replace missing values, by its class or by one of its parts.
+
+    Of scikit-learn's transformers imputers do; what a function or a transformer of somebody else's
+    does with them only its run can tell.
+    """
+    if isinstance(step, ColumnTransformer):
+        return any(may_impute(part) for _, part, _ in step.transformers)
+    if isinstance(step, FeatureUnion):
+        return any(may_impute(part) for _, part in step.transformer_list)
+    if isinstance(step, Pipeline):
+        return any(may_impute(part) for _, part in step.steps)
+    if isinstance(step, FunctionTransformer):
+        return step.func is not None
+    is_foreign = hasattr(step, "transform") and not type(step).__module__.startswith("sklearn.")
+    return is_foreign or "Imputer" in type(step).__name__
 
 
 def check_takes_weights(estimator: Any, owner: str) -> None:

@@ -11,6 +11,7 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import _check_sample_weight
 
 from vaega.core.checks import check_choice
+from vaega.core.errors import InputError
 from vaega.data._splits import encode_groups
 from vaega.selection._estimators import check_takes_weights, scorer_takes_weights
 
@@ -36,6 +37,11 @@ def read_metadata(
         check_choice(name, "each of fit's parameters", ("groups", "sample_weight"), owner=owner)
     given = {name: value for name, value in given.items() if value is not None}
     groups = encode_groups(given["groups"], len(X), owner=owner) if "groups" in given else None
+    if groups is not None and groups.max() == 0:
+        raise InputError(
+            f"{owner}: groups must be at least two, for rows of a group are fitted or scored "
+            f"together, got one group of {len(X)} rows; without groups each row counts for itself."
+        )
     weights = given.get("sample_weight")
     if weights is not None:
         weights = _check_sample_weight(weights, X, dtype=float, ensure_non_negative=True)

@@ -29,7 +29,7 @@ from vaega.fitness._cross_validated import ENGINE_CHOICES
 from vaega.fitness._memory import Evaluations, WeightedObjective
 from vaega.fitness._score_store import ScoreStore
 from vaega.selection._estimators import allows_nan, check_classifier
-from vaega.selection._frames import check_numeric, is_polars
+from vaega.selection._frames import check_labels, check_numeric, is_polars
 from vaega.selection._metadata import FitMetadata, read_metadata
 from vaega.selection._plots import draw_selector
 from vaega.selection._search import InnerValidation, Search, SearchResult, Splits
@@ -70,11 +70,14 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
                 ensure_min_samples=2,
                 ensure_all_finite="allow-nan" if allows_nan(self.estimator) else True,
             )
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
+            check_labels(y, owner)
             check_numeric(given, owner)  # scikit-learn names no column
             raise error
         if X.dtype.kind in "OSU":  # as it comes of a polars DataFrame with text
             check_numeric(given, owner)
+        if y.dtype.hasobject:
+            check_labels(y, owner)  # NaN is refused above, None is not
         check_classification_targets(y)
         if len(np.unique(y)) < 2:
             raise InputError(

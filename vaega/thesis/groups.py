@@ -90,7 +90,8 @@ def _of_protocol(base: ExperimentConfig, group: Group, protocol: str) -> dict[st
     if protocol == "honest-pooled":
         # As many test rows as in the official part, drawn anew in every run
         section |= {"outer": "holdout", "test_size": OFFICIAL_SHARES[group.dataset]}
-    return {"protocol": section, "fitness.random_state": None}
+    # One draw of generated rows a fold, as in the thesis
+    return {"protocol": section, "fitness.random_state": None, "search.n_draws": 1}
 
 
 def _own_arms(arms: dict[str, ArmConfig], *, honest: bool) -> dict[str, ArmConfig]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vaega.core.errors import DataError
+from vaega.data._columns import column_numbers
 from vaega.data.readers._delimited import read_delimited, read_rows
 
 
@@ -260,3 +261,19 @@ def test_progress_is_told():
 )
 def test_other_formats_are_known_by_their_first_line(write, content, names):
     assert read_delimited(write(content, "t.txt")).names == names
+
+
+def test_points_that_may_part_thousands_are_said(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a;b;class\n1.234;10;x\n12.345;20;y\n")
+    assert "Points are read as decimals (1.234)" in read_delimited(path).notes[0]
+    path.write_text("a;b;class\n1.234;0.5;x\n12.345;20;y\n")
+    assert read_delimited(path).notes == ()
+
+
+def test_french_numbers_are_read(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a;b;class\n1\u202f234,5;0,5;x\n12\u202f345,0;20,1;y\n", encoding="utf-8")
+    table = read_delimited(path)
+    columns = [column_numbers(table.cells[:, i], decimal=table.decimal) for i in (0, 1)]
+    assert np.transpose(columns).tolist() == [[1234.5, 0.5], [12345, 20.1]]

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -17,6 +18,7 @@ from vaega.data.readers._dialects import (
     Dialect,
     choose_dialect,
     meaning_of_commas,
+    open_points,
     without_comments,
     without_separator_line,
 )
@@ -140,8 +142,7 @@ def _align(
         if len(cells) != n_names:
             raise DataError(
                 f"{owner}: every row must have {n_names} cells, got {len(cells)} in row {row + 1} "
-                f"(counted from 1 after the header); "
-                f"{_cause(n_names, cells, dialect, is_last=row == len(rows) - 1)}."
+                f"(counted from 1 after the header); {_cause(n_names, rows, row, dialect)}."
             )
     return tuple(header), rows, None
 
@@ -161,9 +162,10 @@ def _is_title(header: list[str], rows: list[list[str]]) -> bool:
     return len(header) == 1 and numbers == [False, True]
 
 
-def _cause(n_names: int, cells: Sequence[str], dialect: Dialect, *, is_last: bool) -> str:
+def _cause(n_names: int, rows: list[list[str]], row: int, dialect: Dialect) -> str:
     """Return what usually makes a row longer or shorter, where this one looks like it."""
-    shown, n_cells = dialect.shown, len(cells)
+    cells, shown, n_cells = rows[row], dialect.shown, len(rows[row])
+    usual = Counter(map(len, rows)).most_common(1)[0][0]
     decimals = n_cells > n_names and shown == "," and _has_split_decimals(cells)
     other = next((d for d in DELIMITERS if n_cells == 1 and cells[0].count(d) + 1 == n_names), None)
     causes = {
@@ -171,8 +173,11 @@ def _cause(n_names: int, cells: Sequence[str], dialect: Dialect, *, is_last: boo
         "the first line seems to be a title, and must name the columns": n_names == 1 < n_cells,
         f"remove the {shown!r} at its end": n_cells > n_names and not any(cells[n_names:]),
         "where commas are decimal, separate the columns by ';' or tabs, or write points": decimals,
+        f"most rows have {usual}: remove what stands above the names of the columns": (
+            usual > n_names + (row == 0)
+        ),
         f"a cell that has {shown!r} in it must be in quotes": n_cells > n_names,
-        "the file may be cut off, or its last line a remark": is_last,
+        "the file may be cut off, or its last line a remark": row == len(rows) - 1,
         f"empty cells need their {shown!r} too": True,
     }
     return next(cause for cause, applies in causes.items() if applies)
@@ -253,6 +258,13 @@ def _with_commas(table: Table, dialect: Dialect) -> Table:
         return table
     n_looked_at = max(10, _N_CELLS // len(table.names))
     rows = np.unique(np.linspace(0, table.n_rows - 1, n_looked_at).astype(int))
-    decimal = meaning_of_commas(table.cells[rows].ravel(), dialect.delimiter)
+    cells = table.cells[rows].ravel()
+    decimal = meaning_of_commas(cells, dialect.delimiter)
     notes = [_COMMA_NOTES[decimal]] if decimal in _COMMA_NOTES else []
+    points = open_points(cells, dialect.delimiter) if decimal == "." else []
+    if points:
+        notes.append(
+            f"Points are read as decimals ({points[0]}); where they part thousands, "
+            "write the numbers without them."
+        )
     return replace(table.with_notes(*notes), decimal=decimal)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from vaega.data._columns import is_number
+from vaega.data._columns import is_number, ungrouped
 from vaega.data.readers._text import first_words, lines_of
 
 # The likelier comes first where two split all lines alike: commas are decimals and parts of names.
@@ -124,6 +124,7 @@ _POINT_IS_DECIMAL = re.compile(r"[+-]?(?:0?\.\d+|\d+\.(?:\d{0,2}|\d{4,})|\d{1,3}
 _COMMA_IS_DECIMAL = re.compile(
     r"[+-]?(?:0?,\d+|\d+,(?:\d{1,2}|\d{4,})|\d{4,},\d+|\d{1,3}(?:\.\d{3})+,\d+)(?:[eE].*)?"
 )
+_POINT_IS_OPEN = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 
 
 def meaning_of_commas(cells: Iterable[str], delimiter: str) -> str:
@@ -133,9 +134,18 @@ def meaning_of_commas(cells: Iterable[str], delimiter: str) -> str:
     of both kinds: then whoever wrote the file has to say.
     """
     words = [cell.strip() for cell in cells]
-    commas = [word for word in words if "," in word and _WITH_COMMA.fullmatch(word)]
+    commas = [ungrouped(word) for word in words if "," in word]
+    commas = [word for word in commas if _WITH_COMMA.fullmatch(word)]
     decimal = any(map(_COMMA_IS_DECIMAL.fullmatch, commas))
-    point = any(map(_POINT_IS_DECIMAL.fullmatch, words))
+    point = any(map(_POINT_IS_DECIMAL.fullmatch, map(ungrouped, words)))
     if not commas or (decimal and point):
         return "."
     return "," if decimal or (not point and delimiter != ",") else "thousands"
+
+
+def open_points(cells: Iterable[str], delimiter: str) -> list[str]:
+    """Return the numbers with points where all points may part thousands: 1.234 in a `;` file."""
+    if delimiter != ";":
+        return []
+    points = [word for word in map(str.strip, cells) if "." in word and is_number(word)]
+    return points if all(map(_POINT_IS_OPEN.fullmatch, points)) else []

@@ -42,6 +42,15 @@ _OTHERS = {
     b"RDX": "an R workspace; write the table with write.csv",
     b"X\n\x00": "an R object; write the table with write.csv",
 }
+# And what is text, but no table, by its first words in lower case.
+_OTHER_TEXTS = {
+    "<!doctype": "a page of HTML; the download may have failed",
+    "<html": "a page of HTML; the download may have failed",
+    "<?xml": "XML; export the table as CSV",
+    "version https://git-lfs": "a pointer of Git LFS; fetch the file with git lfs pull",
+    '{"': "JSON; save the table as CSV",
+    "[{": "JSON; save the table as CSV",
+}
 
 
 def read_text(path: Path) -> str:
@@ -55,6 +64,10 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path}: must be text, got a binary file.")
     if not text or text.isspace():
         raise DataError(f"{path}: must hold a header and rows, got an empty file.")
+    words = first_words(text).lower()
+    kinds = [kind for start, kind in _OTHER_TEXTS.items() if words.startswith(start)]
+    if kinds:
+        raise DataError(f"{path}: must be a table, got {kinds[0]}.")
     return text
 
 
