@@ -68,6 +68,8 @@ def test_precision_is_that_of_the_first_threshold_which_reaches_a_recall():
     truth, scores = np.array([1, 0, 1, 0, 1]), np.array([0.9, 0.8, 0.7, 0.6, 0.5])
     values = precision_of(truth, scores)
     assert values[[0, 33, 34, 66, 67, 100]] == pytest.approx([1, 1, 2 / 3, 2 / 3, 3 / 5, 3 / 5])
+    first_wrong = precision_of(np.array([0, 1, 1]), np.array([0.9, 0.8, 0.7]))
+    assert first_wrong[[0, 50, 100]] == pytest.approx([1 / 2, 1 / 2, 2 / 3])
 
 
 def test_the_mean_curve_and_area_are_means_over_trials(runs):

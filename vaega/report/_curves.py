@@ -65,10 +65,13 @@ def roc_of(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def precision_of(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Return the precision at the highest threshold that reaches each recall of `GRID`."""
+    """Return the precision at the highest threshold that reaches each recall of `GRID`.
+
+    At a recall of 0 that of the first threshold which finds anything.
+    """
     precision, recall, _ = precision_recall_curve(truth, scores)
-    first = np.searchsorted(recall[::-1], GRID - 1e-12)
-    values: np.ndarray = precision[::-1][np.maximum(first, 1)]  # 0 is at no threshold
+    first = np.searchsorted(recall[::-1], np.maximum(GRID - 1e-12, 1e-12))
+    values: np.ndarray = precision[::-1][first]
     return values
 
 
