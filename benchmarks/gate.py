@@ -26,9 +26,9 @@ RESULTS = Path(__file__).parents[1] / "results" / "benchmarks"
 WORK = Path("runs/gate")
 DATA = {
     "leukemia": [{"clip": [20, 16000]}, "log2", "standardize"],
-    "gcm1363": [{"clip": [20, 16000]}, "log2", "standardize"],
     "sklearn:wine": ["standardize"],
     "sklearn:breast_cancer": ["standardize"],
+    "gcm1363": [{"clip": [20, 16000]}, "log2", "standardize"],
 }
 CLASSIFIERS = ("gaussian_nb", "ridge", "knn")
 TEST_SHARE = {"sklearn:wine": 0.7, "sklearn:breast_cancer": 0.9}  # so that few rows are left
@@ -66,7 +66,7 @@ def chosen_nothing(store):
     """Return the share of the trials of the gated arm in which nothing was added."""
     records = [one.metrics for one in store.done() if one.config["arm"]["name"] == "gate"]
     choices = [choice for metrics in records for choice in metrics["gate"]]
-    return float(np.mean([choice["generator"] is None for choice in choices]))
+    return float(np.mean([choice["generator"] == "none" for choice in choices]))
 
 
 def main():
@@ -90,7 +90,7 @@ def main():
                 line |= dict(zip((arm, f"{arm}_low", f"{arm}_high"), ends, strict=True))
             lines.append(line | {"nothing": chosen_nothing(Store(WORK / config.name))})
             print(lines[-1], flush=True)
-    pd.DataFrame(lines).round(4).to_csv(RESULTS / "gate.csv", index=False)
+            pd.DataFrame(lines).round(4).to_csv(RESULTS / "gate.csv", index=False)
 
 
 if __name__ == "__main__":

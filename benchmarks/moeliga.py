@@ -6,7 +6,8 @@ MOELIGA (Vignolo and Gerard 2026, arXiv 2603.20934) evolves masks for a decision
 unweighted average recall of the classes as one objective, and keeps 30 features of leukemia and 22
 of Madelon (its repository, ldvignolo/MOELIGA, other_methods). Here are the default selector of as
 many features, its own size, and the strongest rankings, all on the training part; recalls are those
-of four classifiers, fitted on the selection and scored on the official test part.
+of four classifiers, fitted on the selection and scored on the official test part. A call that was
+stopped goes on from results/benchmarks/moeliga_runs.csv.
 """
 
 import argparse
@@ -49,29 +50,41 @@ def supports_of(X, y, size, seed):
         yield f"{ranker}, {size} features", rank_features(ranker, X, y, seed=seed)[:size]
 
 
+def run(name, size, seed):
+    """Return a record of each way on one set with one seed."""
+    data, rows = load_dataset(name), []
+    scaler = StandardScaler().fit(data.X)
+    X, X_test = scaler.transform(data.X), scaler.transform(data.X_test)
+    for way, columns in supports_of(X, data.y, size, seed):
+        record = {"data": name, "way": way, "seed": seed, "features": len(columns)}
+        for label, classifier in CLASSIFIERS.items():
+            predicted = classifier.fit(X[:, columns], data.y).predict(X_test[:, columns])
+            record[label] = balanced_accuracy_score(data.y_test, predicted)
+        rows.append(record)
+    return rows
+
+
+def means_of(runs):
+    ways = runs.groupby(["data", "way"], sort=False)
+    means = ways[["features", *CLASSIFIERS]].mean().reset_index()
+    return means.assign(seeds=ways.size().to_numpy())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    rows = []
+    path = RESULTS / "moeliga_runs.csv"
+    runs = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["data", "seed"])
     for name, size in SIZES.items():
-        data = load_dataset(name)
-        scaler = StandardScaler().fit(data.X)
-        X, X_test = scaler.transform(data.X), scaler.transform(data.X_test)
         for seed in range(options.seeds):
-            for way, columns in supports_of(X, data.y, size, seed):
-                record = {"data": name, "way": way, "seed": seed, "features": len(columns)}
-                for label, classifier in CLASSIFIERS.items():
-                    predicted = classifier.fit(X[:, columns], data.y).predict(X_test[:, columns])
-                    record[label] = balanced_accuracy_score(data.y_test, predicted)
-                rows.append(record)
-                print(record, flush=True)
-    runs = pd.DataFrame(rows)
-    runs.round(4).to_csv(RESULTS / "moeliga_runs.csv", index=False)
-    means = runs.drop(columns="seed").groupby(["data", "way"], sort=False).mean().reset_index()
-    means.round(4).to_csv(RESULTS / "moeliga.csv", index=False)
-    print(means.round(3).to_string(index=False))
+            if ((runs["data"] == name) & (runs["seed"] == seed)).any():
+                continue
+            runs = pd.concat([runs, pd.DataFrame(run(name, size, seed))], ignore_index=True)
+            runs.round(4).to_csv(path, index=False)
+    means_of(runs).round(4).to_csv(RESULTS / "moeliga.csv", index=False)
+    print(means_of(runs).round(3).to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -41,6 +41,9 @@ def test_a_valid_file_has_data_and_work(folder):
         "2 runs of 1 search x 2 generations x 4 masks: at most 16 masks" in line for line in lines
     )
     assert found.record()["work"]["masks"] == 16
+    (note,) = [line for line in lines if line.startswith("  note")]
+    assert "'a' numbers the rows (0 to 39)" in note
+    assert "ignore: [a]" in note
 
 
 def test_faults_of_the_file_and_of_the_data_come_together(folder):

@@ -3,7 +3,6 @@
 `vaega run` says the first fault before any run is started, `vaega check` all of them.
 """
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vaega.core.checks import did_you_mean
 from vaega.core.errors import ConfigError, DataError, InputError
 from vaega.data._dataset import Dataset, quoted
 from vaega.data._preprocess import Preprocessor
@@ -151,8 +151,7 @@ def _absent_columns(section: "DatasetConfig", beside: Path) -> list[InputError]:
 
 
 def _meant(column: str, names: Sequence[str]) -> str:
-    close = difflib.get_close_matches(column, names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; the columns are {quoted(names)}."
+    return did_you_mean(column, names) or f"; the columns are {quoted(names)}."
 
 
 def place_of(source: str, beside: Path) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import is_regressor
 
-from vaega.core.checks import check_choice
+from vaega.core.checks import check_choice, did_you_mean
 from vaega.core.errors import InputError, first_line
 from vaega.core.registry import Registry, import_object
 from vaega.generative._registry import MODELS, SAMPLERS
@@ -58,7 +58,7 @@ _FROM_PROBABILITIES = ("neg_log_loss", "roc_auc_ovo", "roc_auc_ovr")
 def check_metric(name: str) -> None:
     """Refuse a metric that is no classification score of ours."""
     if name not in METRICS:
-        raise InputError(f"metric must be one of {', '.join(METRICS)}{_hint(name, METRICS)}")
+        raise InputError(f"metric must be one of {', '.join(METRICS)}{did_you_mean(name, METRICS)}")
 
 
 def check_classifier(
@@ -80,13 +80,13 @@ def make_classifier(name: str | None, path: str | None, parameters: dict[str, An
     """Return an unfitted classifier."""
     if name is not None and name not in CLASSIFIERS:
         known = ", ".join(sorted(CLASSIFIERS))
-        raise InputError(f"classifier must be one of {known}{_hint(name, CLASSIFIERS)}")
+        raise InputError(f"classifier must be one of {known}{did_you_mean(name, CLASSIFIERS)}")
     kind = CLASSIFIERS[name] if name is not None else _import_classifier(str(path))
     classifier = kind()
     known_parameters = classifier.get_params(deep=True)
     for key in parameters:
         if key not in known_parameters:
-            hint = _hint(key, known_parameters)
+            hint = did_you_mean(key, known_parameters)
             raise InputError(f"{kind.__name__} has no parameter {key!r}{hint}")
     given = {key: tuple(v) if isinstance(v, list) else v for key, v in parameters.items()}
     classifier.set_params(**given)
@@ -118,11 +118,6 @@ def _check_values(classifier: Any) -> None:
         return
     except ValueError as error:
         raise InputError(" ".join(str(error).split())) from error
-
-
-def _hint(name: Any, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(str(name), list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 # "auto" is one of several, chosen trial by trial.

@@ -217,10 +217,11 @@ def chance_sentences(summary: pd.DataFrame) -> list[str]:
     sentences = []
     for row in summary[summary["p_value"] >= _LEVEL].to_dict("records"):
         n, p_value = int(row["null_permutations"]), format_p_value(row["p_value"])
+        permutations = "permutation" if n == 1 else "permutations"
         few = "; so few cannot show it" if 1.0 / (n + 1.0) >= _LEVEL else ""
         sentences.append(
             f"{row['arm']}: not shown to do better than searches on permuted labels, whose "
-            f"held-out score is {row['null_heldout_mean']:.3f} over {n} permutations "
+            f"held-out score is {row['null_heldout_mean']:.3f} over {n} {permutations} "
             f"(p = {p_value}{few})."
         )
     return sentences
