@@ -31,7 +31,7 @@ _DASHES = ("-", "--", ":", "-.")
 _MARKERS = ("o", "^", "s", "D")
 
 # Sizes in points. The font comes with matplotlib, so that a figure is the same on every machine.
-STYLE: Mapping[str, Any] = {
+STYLE: dict[Any, Any] = {
     "figure.dpi": DPI,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -60,7 +60,7 @@ STYLE: Mapping[str, Any] = {
     "ytick.minor.size": 1.5,
 }
 # Of files: text stays text that can be edited, and a PDF embeds its fonts as TrueType.
-_FILES = {"svg.hashsalt": "vaega", "svg.fonttype": "none", "pdf.fonttype": 42}
+_FILES: dict[Any, Any] = {"svg.hashsalt": "vaega", "svg.fonttype": "none", "pdf.fonttype": 42}
 
 # What matplotlib would write into a file beside the drawing: dates, and addresses of vocabularies.
 _DATED = {"svg": ("Creator", "Date", "Format", "Type"), "pdf": ("CreationDate",)}
@@ -79,7 +79,7 @@ def figure_style() -> Iterator[None]:
     """
     from matplotlib import rc_context
 
-    with rc_context(dict(STYLE)):
+    with rc_context(STYLE):
         yield
 
 
@@ -140,11 +140,42 @@ def legend_above(ax: "Axes", *, n_columns: int = 2, **options: Any) -> None:
         )
 
 
+def lines_size(n: int, *, per_line: float = 0.26) -> tuple[float, float]:
+    """Return the size of a figure with so many named lines, one below the other."""
+    return COLUMN_WIDTH, 1.05 + per_line * max(n, 2)
+
+
 def name_lines(ax: "Axes", names: Sequence[str]) -> None:
     """Write names beside the lines 0, 1, ... of axes, the first on top."""
     ax.set_yticks(range(len(names)), [fold(name) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
+
+
+def keep_within(ax: "Axes", axis: Literal["x", "y"]) -> None:
+    """Let an axis of scores from 0 to 1 end there, with room for half a point."""
+    low, high = ax.get_xlim() if axis == "x" else ax.get_ylim()
+    room = 0.025 * (high - low)
+    ax.set(**{f"{axis}lim": (max(low, -room), min(high, 1.0 + room))})
+
+
+def scale_widely(ax: "Axes", axis: Literal["x", "y"], values: Iterable[float]) -> None:
+    """Give an axis few ticks with plain numbers, and a log scale where values differ tenfold."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    known = np.asarray(list(values), dtype=float)
+    known = known[np.isfinite(known)]
+    whole = bool((known == np.round(known)).all())
+    of_axis = ax.xaxis if axis == "x" else ax.yaxis
+    if not len(known) or known.min() <= 0.0 or known.max() < 10.0 * known.min():
+        of_axis.set_major_locator(MaxNLocator(5, integer=whole))
+        return
+    ax.set(**{f"{axis}scale": "log"})
+    decades = np.log10(known.max() / known.min())
+    steps = (1.0, 2.0, 5.0) if decades < 2.0 else (1.0, 3.0) if decades < 4.0 else (1.0,)
+    of_axis.set_major_locator(LogLocator(subs=steps, numticks=12))
+    of_axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    of_axis.set_minor_formatter(NullFormatter())
 
 
 _LETTERS = 20  # of a line of a name: a third of a column's width
