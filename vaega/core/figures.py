@@ -103,12 +103,14 @@ def styles_of(names: Iterable[str]) -> dict[str, ArmStyle]:
     return {name: style_of(index) for index, name in enumerate(names)}
 
 
+@figure_style()
 def new_axes(size: tuple[float, float] = (COLUMN_WIDTH, 0.72 * COLUMN_WIDTH)) -> "Axes":
     """Return the axes of a new figure, of a size in inches."""
     axes: Axes = new_figure(size).subplots()
     return axes
 
 
+@figure_style()
 def new_figure(size: tuple[float, float]) -> "Figure":
     """Return a new figure, of a size in inches, in which nothing covers anything."""
     from matplotlib.figure import Figure
@@ -124,7 +126,7 @@ def clean(ax: "Axes", grid: Literal["x", "y", "both"] = "y") -> "Axes":
     return ax
 
 
-def legend_above(ax: "Axes", *, n_columns: int = 2, **options: Any) -> None:
+def legend_above(ax: "Axes", **options: Any) -> None:
     """Put the legend above the axes, where it covers nothing."""
     handles, labels = ax.get_legend_handles_labels()
     if labels:
@@ -133,11 +135,21 @@ def legend_above(ax: "Axes", *, n_columns: int = 2, **options: Any) -> None:
             labels,
             loc="lower left",
             bbox_to_anchor=(0.0, 1.0),
-            ncols=n_columns,
+            ncols=_legend_columns(labels),
             borderaxespad=0.2,
             columnspacing=1.2,
             **options,
         )
+
+
+def size_below_legend(labels: Sequence[str], height: float = 2.2) -> tuple[float, float]:
+    """Return the size of a figure whose axes keep their height, whatever stands above them."""
+    return COLUMN_WIDTH, height + 0.15 * -(-len(labels) // _legend_columns(labels))
+
+
+def _legend_columns(labels: Sequence[str]) -> int:
+    longest = max(map(len, labels), default=0)
+    return 3 if longest <= 11 else 2 if longest <= 22 else 1
 
 
 def lines_size(n: int, *, per_line: float = 0.26) -> tuple[float, float]:
@@ -216,6 +228,7 @@ def spread(n: int, width: float) -> np.ndarray:
     return np.linspace(-width / 2, width / 2, n) if n > 1 else np.zeros(n)
 
 
+@figure_style()
 def draw_shares(
     ax: "Axes", names: Iterable[Any], shares: Iterable[float], *, colours: Any, label: str
 ) -> "Axes":

@@ -32,6 +32,7 @@ from vaega.core.figures import (
     new_figure,
     render,
     scale_widely,
+    size_below_legend,
     spread,
     styles_of,
 )
@@ -193,9 +194,10 @@ def plot_history(
     styles: Styles | None = None,
 ) -> Axes:
     """Draw the best objective by generation of the arms that search, mean and range over runs."""
-    ax = ax or new_axes()
+    shown = searching(histories)
+    ax = ax or new_axes(size_below_legend(list(shown)))
     styles = styles or styles_of(histories)
-    for arm, table in searching(histories).items():
+    for arm, table in shown.items():
         look = styles[arm]
         means = table.mean(axis=1)
         ax.plot(table.index, means, color=look.colour, linestyle=look.dashes, label=arm)
@@ -283,9 +285,10 @@ def plot_front(
     styles: Styles | None = None,
 ) -> Axes:
     """Draw score against size, one point a run, and the front of those that none beats in both."""
-    ax = ax or new_axes()
     done, front = runs[runs["status"] == "done"], find_front(runs)
-    styles = styles or styles_of(done["arm"].astype(str).unique())
+    arms = [str(arm) for arm in done["arm"].unique()]
+    ax = ax or new_axes(size_below_legend(arms))
+    styles = styles or styles_of(arms)
     ax.step(front["n_features"], front["heldout_score"], where="post", color=GREY, zorder=1)
     for arm, group in done.groupby("arm", sort=False):
         look, name = styles[str(arm)], str(arm)
