@@ -298,7 +298,7 @@ def draw_arms(comparison: "Comparison") -> Figure:
     figure = Figure(figsize=(min(n, 3) * width, 3.4 * -(-n // 3)), layout="constrained")
     axes = figure.subplots(-(-n // 3), min(n, 3), squeeze=False).ravel()
     for ax, one in zip(axes, comparison.datasets, strict=False):
-        plot_values(one.scores, ax, label=comparison.measure.replace("_", " "))
+        plot_values(one.scores, ax, label=one.measure)
         ax.set_title(one.dataset, loc="left", fontsize=10)
     for ax in axes[n:]:
         ax.axis("off")
