@@ -180,9 +180,10 @@ def _complete(folder: Path, config: Any, dataset: Any, execution: Any, origin: A
         from vaega.experiments.runs import plan_runs
         from vaega.experiments.store import is_planned
 
+        final = measure_run(config, dataset, final=True) if config.protocol.has_final_runs else None
         length = measure_run(config, dataset)
     try:
-        with make_observer(Console(stderr=True), length=length) as observer:
+        with make_observer(Console(stderr=True), length=length, final=final) as observer:
             _, summary = complete_runs(
                 folder, config, dataset, options=execution, observer=observer, origin=origin
             )

@@ -82,7 +82,12 @@ _MEANS = "Means over seeds, one run a seed; masks: different masks that a run sc
 def print_summary(results: Any) -> None:
     """Print the arms of an experiment, and what is to be known to read the table."""
     from vaega.experiments.config import statement_of
-    from vaega.report._results import lead_sentences, notes_of_summary, summary_table
+    from vaega.report._results import (
+        final_sentences,
+        lead_sentences,
+        notes_of_summary,
+        summary_table,
+    )
 
     facts = results.facts
     title, metric = facts.heading, facts.metric.name
@@ -91,7 +96,9 @@ def print_summary(results: Any) -> None:
     print_notes(results.notes)
     click.echo("\n".join([_MEANS, *notes_of_summary(results)]))
     print_effects(results.effects)
-    click.echo("\n".join([*lead_sentences(results.metrics), statement_of(results.config)]))
+    finals = final_sentences(results)
+    said = [*lead_sentences(results.metrics), *finals, statement_of(results.config)]
+    click.echo("\n".join(said))
 
 
 @vaega.command()

@@ -1,4 +1,4 @@
-"""What final models predicted of the test rows, as curves and tables over runs.
+"""What models predicted of the test rows, as curves and tables over runs.
 
 Curves are averaged over trials at fixed false positive rates, or recalls, with a pointwise 95 %
 band that counts what trials share, as the interval of the score does. Of more than two classes they
@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from scipy import stats
 from sklearn.metrics import (
     average_precision_score,
@@ -20,7 +22,22 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from vaega.core.figures import COLOURS, DARK, GREY, clean, new_axes
+from vaega.core.figures import (
+    COLOURS,
+    COLUMN_WIDTH,
+    DARK,
+    GREY,
+    ArmStyle,
+    clean,
+    figure_style,
+    fold,
+    legend_above,
+    new_axes,
+    new_figure,
+    shorten,
+    size_below_legend,
+    styles_of,
+)
 from vaega.core.randomness import derive_rng
 from vaega.experiments.intervals import LEAST_RUNS, corrected_error
 
@@ -169,20 +186,32 @@ def _band_of_rows(
     return low, high
 
 
-def plot_curves(curves: Mapping[str, Curve], kind: CurveKind, ax: Axes | None = None) -> Axes:
+@figure_style()
+def plot_curves(
+    curves: Mapping[str, Curve],
+    kind: CurveKind,
+    ax: Axes | None = None,
+    *,
+    styles: Mapping[str, ArmStyle] | None = None,
+) -> Axes:
     """Draw the mean curve of each arm with its band, and what scores without meaning give."""
-    ax = ax or new_axes()
-    for index, (arm, curve) in enumerate(curves.items()):
-        colour = COLOURS[index % len(COLOURS)]
-        ax.plot(GRID, curve.mean, color=colour, label=f"{arm} ({curve.area:.3f})")
+    labels = {arm: f"{arm} ({curve.area:.3f})" for arm, curve in curves.items()}
+    ax = ax or new_axes(size_below_legend([*labels.values(), "chance"], 2.5))
+    styles = styles or styles_of(curves)
+    for arm, curve in curves.items():
+        look = styles[arm]
+        ax.plot(GRID, curve.mean, color=look.colour, linestyle=look.dashes, label=labels[arm])
         if np.isfinite(curve.low).all():
-            ax.fill_between(GRID, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
+            alpha = 0.3 / (1.0 + len(curves))  # many bands still let the curves through
+            ax.fill_between(
+                GRID, curve.low, curve.high, color=look.colour, alpha=alpha, linewidth=0
+            )
     chance = GRID
     if kind is PRECISION_RECALL:
         chance = np.full(len(GRID), np.mean([curve.share for curve in curves.values()]))
     ax.plot(GRID, chance, color=GREY, linewidth=0.9, linestyle=":", label="chance")
-    ax.set(xlabel=kind.x, ylabel=kind.y, xlim=(0.0, 1.0), ylim=(0.0, 1.02))
-    ax.legend(frameon=False, loc="lower right" if kind is ROC else "lower left", fontsize=8)
+    ax.set(xlabel=kind.x, ylabel=kind.y, xlim=(-0.01, 1.0), ylim=(0.0, 1.02))
+    legend_above(ax)
     return clean(ax, "both")
 
 
@@ -212,18 +241,25 @@ def _claims(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return probabilities.max(axis=1), codes[probabilities.argmax(axis=1)] == labels
 
 
-def plot_calibration(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
+@figure_style()
+def plot_calibration(
+    tables: Mapping[str, pd.DataFrame],
+    ax: Axes | None = None,
+    *,
+    styles: Mapping[str, ArmStyle] | None = None,
+) -> Axes:
     """Draw observed over predicted frequency of each arm, larger where there are more rows."""
-    ax = ax or new_axes()
+    ax = ax or new_axes(size_below_legend([*tables, "calibrated"], 2.5))
+    styles = styles or styles_of(tables)
     ax.plot([0.0, 1.0], [0.0, 1.0], color=GREY, linewidth=0.9, linestyle=":", label="calibrated")
-    for index, (arm, table) in enumerate(tables.items()):
-        colour = COLOURS[index % len(COLOURS)]
-        ax.plot(table["predicted"], table["observed"], color=colour, label=arm)
-        sizes = 6.0 + 90.0 * table["n"] / table["n"].sum()
-        ax.scatter(table["predicted"], table["observed"], s=sizes, color=colour, alpha=0.7)
+    for arm, table in tables.items():
+        look, (x, y) = styles[arm], (table["predicted"], table["observed"])
+        ax.plot(x, y, color=look.colour, linestyle=look.dashes, linewidth=0.9, label=arm)
+        sizes = 3.0 + 40.0 * table["n"] / table["n"].sum()
+        ax.scatter(x, y, s=sizes, color=look.colour, marker=look.marker, alpha=0.7, linewidths=0)
     ax.set(xlabel="predicted probability", ylabel="observed share")
-    ax.set(xlim=(0.0, 1.0), ylim=(-0.02, 1.02))
-    ax.legend(frameon=False, fontsize=8)
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    legend_above(ax)
     return clean(ax, "both")
 
 
@@ -236,18 +272,52 @@ def confusion_shares(predictions: Sequence[pd.DataFrame], n_classes: int) -> np.
     return np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
 
 
+def recalls_of(trial: pd.DataFrame) -> np.ndarray:
+    """Return the share of right predictions among the rows of each class that has some."""
+    right = trial["label"] == trial["prediction"]
+    recalls: np.ndarray = right.groupby(trial["label"]).mean().to_numpy()
+    return recalls
+
+
+@figure_style()
 def plot_confusion(shares: np.ndarray, names: Sequence[str], ax: Axes | None = None) -> Axes:
     """Draw the shares of `confusion_shares`, each with its number where there is room."""
-    ax = ax or new_axes()
-    ax.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    ax = ax or new_axes((COLUMN_WIDTH, COLUMN_WIDTH))
+    # See-through where the share is small, so that the page may be light or dark.
+    colours = np.zeros((*shares.shape, 4))
+    colours[..., :3], colours[..., 3] = to_rgb(COLOURS[0]), np.nan_to_num(shares)
+    ax.imshow(colours, interpolation="none")
     n = len(names)
-    ax.set_xticks(range(n), names, rotation=90 if n > 3 else 0)
-    ax.set_yticks(range(n), names)
+    ax.set_xticks(range(n), [shorten(name, 14) for name in names], rotation=_turn(names))
+    ax.set_yticks(range(n), [fold(name, 14) for name in names])
     ax.set(xlabel="predicted", ylabel="class")
     for (row, column), share in np.ndenumerate(shares):
-        if n <= 8 and np.isfinite(share):
+        if n <= _MOST_NUMBERED and np.isfinite(share):
             ink = "white" if share > 0.6 else DARK
-            ax.text(column, row, f"{share:.2f}", ha="center", va="center", color=ink, fontsize=8)
-    ax.spines[:].set_visible(False)
+            ax.text(column, row, f"{share:.2f}", ha="center", va="center", color=ink)
+    ax.spines[:].set_color(GREY)
     ax.tick_params(length=0)
     return ax
+
+
+_MOST_NUMBERED = 5  # classes whose shares fit into their cells as numbers
+
+
+def _turn(names: Sequence[str]) -> int:
+    return 0 if sum(min(len(name), 14) for name in names) <= 18 else 90
+
+
+@figure_style()
+def draw_confusions(shares: Mapping[str, np.ndarray], names: Sequence[str]) -> Figure:
+    """Draw the shares of each arm in a panel of its own, two beside each other."""
+    n_columns = min(2, len(shares)) if len(names) <= 2 * _MOST_NUMBERED else 1
+    n_rows = -(-len(shares) // n_columns)
+    side = COLUMN_WIDTH / n_columns
+    figure = new_figure((COLUMN_WIDTH, n_rows * min(side + 0.1, 3.0) + 0.3))
+    axes = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for ax, (arm, of_arm) in zip(axes, shares.items(), strict=False):
+        plot_confusion(of_arm, names, ax).set_title(shorten(arm, 24))
+        ax.label_outer()
+    for ax in axes[len(shares) :]:
+        ax.remove()
+    return figure

@@ -11,28 +11,15 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader
 from matplotlib.artist import Artist
-from matplotlib.ticker import MaxNLocator
 
 from vaega.core.errors import InputError
-from vaega.core.figures import COLOURS, new_axes, render
+from vaega.core.figures import COLOURS, COLUMN_WIDTH, new_axes, render, styles_of
 from vaega.core.files import write_bytes, write_text
 from vaega.core.tables import TextTable
 from vaega.experiments.augmentation import EFFECTS
 from vaega.experiments.config import statement_of
-from vaega.experiments.intervals import overlap_share
+from vaega.experiments.intervals import is_bounded
 from vaega.report._comparison import DatasetComparison, compare_experiments, pair_table
-from vaega.report._curves import (
-    PRECISION_RECALL,
-    ROC,
-    Curve,
-    CurveKind,
-    calibration_table,
-    confusion_shares,
-    mean_curve,
-    plot_calibration,
-    plot_confusion,
-    plot_curves,
-)
 from vaega.report._figures import (
     HELD_OUT,
     arm_points,
@@ -42,8 +29,10 @@ from vaega.report._figures import (
     plot_history,
     plot_scores,
     plot_sizes,
+    searching,
 )
 from vaega.report._generator_figures import plot_rows, row_groups, row_points
+from vaega.report._prediction_section import class_names, class_section, prediction_section
 from vaega.report._results import (
     CHANCE_NOTE,
     Results,
@@ -68,6 +57,7 @@ def write_report(folder: Path) -> Path:
         results.histories,
         label=label,
         constant=results.constant,
+        bounded=_is_bounded(results),
     )
     for kind in ("svg", "png", "pdf"):
         write_bytes(folder / "figures" / f"overview.{kind}", render(figure, kind))
@@ -144,7 +134,6 @@ def _run_cell(value: Any, decimals: int | None) -> str:
 
 
 SEEN = "test rows, seen"
-_SIZE = (4.6, 3.3)  # Inches; a chart is as wide as its column of the page
 # Features of each arm that the page shows, and letters of their names.
 MOST_FEATURES, _MOST_LETTERS = 15, 26
 # Generations that say their value under the pointer; the page must stay small.
@@ -152,13 +141,15 @@ MOST_TIPS = 120
 
 
 def run_charts(results: Results) -> list[Chart]:
-    """Draw the finished runs: scores, sizes, score against size, evolution."""
+    """Draw the finished runs: scores, sizes, score against size, evolution of what searches."""
     done = results.runs[results.runs["status"] == "done"]
     if done.empty:
         return []
     held, label = ("held-out", HELD_OUT) if _is_honest(results) else (SEEN, SEEN)
     caption = f"Scores: {held} filled, with the 95 % interval of their mean, inner hollow"
-    return [
+    options: dict[str, Any] = {"styles": styles_of(results.config["arms"])}
+    scored = options | {"bounded": _is_bounded(results)}
+    charts = [
         scores_chart(
             "scores",
             caption,
@@ -166,15 +157,22 @@ def run_charts(results: Results) -> list[Chart]:
             label=label,
             summary=results.summary,
             constant=results.constant,
+            **scored,
         ),
-        _sizes_chart(done),
-        _front_chart(done, f"{held} score"),
-        _evolution_chart(results.histories),
+        _sizes_chart(done, **options),
+        _front_chart(done, f"{held} score", **scored),
     ]
+    if histories := searching(results.histories):
+        charts.append(_evolution_chart(histories, **options))
+    return charts
 
 
 def _is_honest(results: Results) -> bool:
     return bool(results.config["protocol"]["kind"] == "honest")
+
+
+def _is_bounded(results: Results) -> bool:
+    return is_bounded(results.config["fitness"]["metric"])
 
 
 def scores_chart(
@@ -182,13 +180,12 @@ def scores_chart(
     caption: str,
     runs: pd.DataFrame,
     *,
-    label: str,
     summary: pd.DataFrame | None = None,
-    constant: float = float("nan"),
+    **options: Any,
 ) -> Chart:
-    """Draw scores of runs by arm; every point says its value."""
+    """Draw scores of runs by arm; every point says its value. `plot_scores` has the options."""
     points = arm_points(runs, summary)
-    ax = plot_scores(points, new_axes(_wide_enough(points)), label=label, constant=constant)
+    ax = plot_scores(points, **options)
     tips = [
         [f"{arm.arm}, seed {seed}: {column} {value:.4g}" for seed, value in pairs]
         for arm in points
@@ -200,10 +197,9 @@ def scores_chart(
     return make_chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
 
 
-def _sizes_chart(runs: pd.DataFrame) -> Chart:
+def _sizes_chart(runs: pd.DataFrame, **options: Any) -> Chart:
     points = arm_points(runs)
-    ax = plot_sizes(points, new_axes(_wide_enough(points)))
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax = plot_sizes(points, **options)
     tips = [
         [
             f"{arm.arm}, seed {seed}: n features {n:.4g}"
@@ -216,13 +212,8 @@ def _sizes_chart(runs: pd.DataFrame) -> Chart:
     )
 
 
-def _wide_enough(points: Sequence[Any]) -> tuple[float, float]:
-    return max(_SIZE[0], 0.9 * len(points) + 0.8), _SIZE[1]
-
-
-def _front_chart(runs: pd.DataFrame, label: str) -> Chart:
-    ax = plot_front(runs, new_axes(_SIZE), label=label)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+def _front_chart(runs: pd.DataFrame, label: str, **options: Any) -> Chart:
+    ax = plot_front(runs, label=label, **options)
     tips = [
         [
             f"{arm}, seed {run.seed}: {run.heldout_score:.3f} with {run.n_features:g} features"
@@ -234,13 +225,13 @@ def _front_chart(runs: pd.DataFrame, label: str) -> Chart:
     return make_chart("front", caption, ax, dict(zip(ax.collections, tips, strict=True)))
 
 
-def _evolution_chart(histories: Mapping[str, pd.DataFrame]) -> Chart:
-    ax = plot_history(histories, new_axes(_SIZE))
+def _evolution_chart(histories: Mapping[str, pd.DataFrame], **options: Any) -> Chart:
+    ax = plot_history(histories, **options)
     tips: dict[Artist, Sequence[str]] = {}
     for arm, table in histories.items():
         means = table.iloc[:: -(-len(table) // MOST_TIPS)].mean(axis=1)
         # Nothing is seen of these points; they say the value of the curve below the pointer.
-        unseen = ax.scatter(means.index, means, s=60, alpha=0.0)
+        unseen = ax.scatter(means.index, means, s=16, alpha=0.0)
         tips[unseen] = [
             f"{arm}, generation {generation}: {value:.4g} in the mean of {table.shape[1]}"
             for generation, value in means.items()
@@ -262,7 +253,7 @@ def feature_charts(results: Results) -> list[Chart]:
         names = shown["name"].astype(str)
         most = _MOST_LETTERS
         cut = [name if len(name) <= most else f"{name[: most - 1]}…" for name in names]
-        ax = new_axes((_SIZE[0], 0.75 + 0.22 * max(1, len(shown))))
+        ax = new_axes((COLUMN_WIDTH, 0.5 + 0.15 * max(2, len(shown))))
         colour = COLOURS[index % len(COLOURS)]
         plot_frequencies(shown.assign(name=range(len(cut))), ax, colour=colour)
         ax.set_yticks(range(len(cut)), cut[::-1])
@@ -334,79 +325,6 @@ def effect_section(results: Results) -> Section:
     return Section("What generated rows do", [], results.effects)
 
 
-def curves_of(results: Results, kind: CurveKind) -> dict[str, Curve]:
-    """Return the mean curve of each arm whose classifier scores the classes."""
-    share = overlap_share(results.config["protocol"])
-    curves = {
-        arm: mean_curve(tables, kind, test_share=share)
-        for arm, tables in results.predictions.items()
-    }
-    return {arm: curve for arm, curve in curves.items() if curve is not None}
-
-
-def prediction_section(results: Results) -> Section:
-    """Return curves of what final models predicted of the test rows, calibration, confusion."""
-    curves = {kind: curves_of(results, kind) for kind in (ROC, PRECISION_RECALL)}
-    rows = [
-        [arm, f"{curve.area:.3f}", f"{curves[PRECISION_RECALL][arm].area:.3f}"]
-        for arm, curve in curves[ROC].items()
-    ]
-    charts = []
-    for kind, by_arm in curves.items() if rows else ():
-        ax = plot_curves(by_arm, kind, new_axes(_SIZE))
-        charts.append(make_chart(kind.name, f"{kind.name} curve, mean over trials", ax, {}))
-    tables = {arm: calibration_table(given) for arm, given in results.predictions.items()}
-    tables = {arm: table for arm, table in tables.items() if len(table)}
-    if tables:
-        ax = plot_calibration(tables, new_axes(_SIZE))
-        charts.append(make_chart("calibration", "Calibration, rows of all trials", ax, {}))
-    charts += _confusion_charts(results)
-    note = (
-        "Means over trials with a pointwise 95 % band, which counts what trials share, and none "
-        "below five; in brackets the area, of precision and recall the average precision. Of two "
-        "classes the second is meant, of more each against the others. Dotted is chance."
-    )
-    table = TextTable(("arm", "ROC AUC", "average precision"), rows, notes=[note])
-    return Section("Test rows, as the final models predict them", [], table, charts)
-
-
-def _confusion_charts(results: Results) -> list[Chart]:
-    charts = []
-    for index, (arm, tables) in enumerate(results.predictions.items()):
-        names = class_names(results.metrics[arm])
-        codes = pd.concat([table[["label", "prediction"]] for table in tables])
-        shown = [name[:_MOST_LETTERS] for name in names[: int(codes.to_numpy().max()) + 1]]
-        ax = plot_confusion(confusion_shares(tables, len(shown)), shown, new_axes(_SIZE))
-        caption = "share of each class's rows by predicted class"
-        charts.append(make_chart(f"confusion-{index}", caption, ax, {}, title=arm))
-    return charts
-
-
-def class_section(results: Results) -> Section:
-    """Return precision, recall and F1 of each class on the test rows, means over trials."""
-    rows = []
-    for arm, runs in results.metrics.items():
-        table = pd.DataFrame([figures for run in runs for figures in run.get("classes", ())])
-        names = class_names(runs)
-        for code in sorted(set(table["code"])) if len(table) else ():
-            group = table[table["code"] == code]
-            means = group[["precision", "recall", "f1"]].mean()
-            rows.append([arm, names[code], f"{group['n_rows'].mean():.0f}", *map(_number, means)])
-    note = (
-        "Of the final models on their test rows, means over trials; rows of the class in a trial."
-    )
-    columns = ("arm", "class", "rows", "precision", "recall", "F1")
-    return Section("Classes", [], TextTable(columns, rows, notes=[note]), folded=True)
-
-
-def class_names(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the names of the classes that runs recorded; their codes where they recorded none."""
-    for run in runs:
-        if run.get("class_names"):
-            return [str(name) for name in run["class_names"]]
-    return [f"class {code}" for code in range(1000)]
-
-
 def null_section(results: Results) -> Section:
     """Return what the whole procedure scores when training labels are permuted."""
     rows, sentences = [], []
@@ -429,7 +347,9 @@ def null_section(results: Results) -> Section:
     done = results.null[results.null["status"] == "done"] if rows else results.null
     if len(done):
         caption = "Permuted labels: held-out filled, inner hollow"
-        charts = [scores_chart("null", caption, done, label="held-out")]
+        options: dict[str, Any] = {"styles": styles_of(results.config["arms"])}
+        options |= {"label": "held-out", "bounded": _is_bounded(results)}
+        charts = [scores_chart("null", caption, done, **options)]
     note = (
         "The training rows get each other's labels and everything is done again, search and final "
         "model; the test rows keep theirs (Ojala and Garriga 2010). p is (r + 1) / (n + 1), where "
@@ -550,7 +470,7 @@ def generator_section(results: Results) -> Section:
 
 def _rows_chart(name: str, arm: str, points: Mapping[str, Any], classes: Sequence[str]) -> Chart:
     rows = row_points(points, classes)
-    ax = plot_rows(rows, points["share"], new_axes(_SIZE))
+    ax = plot_rows(rows, points["share"])
     tips = [
         [f"{kind} row of {row.label}: {row.x:.3g}, {row.y:.3g}" for row in group.itertuples()]
         for (kind, _), group in row_groups(rows)

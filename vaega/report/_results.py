@@ -15,6 +15,7 @@ from vaega.core.tables import TextTable, csv_text, json_records, latex_text
 from vaega.core.wording import counted, decimals, mean_count
 from vaega.experiments.config import statement_of
 from vaega.experiments.facts import Facts
+from vaega.experiments.final import describe_final
 from vaega.experiments.intervals import LEAST_RUNS
 from vaega.experiments.pooling import POOLED_NOTE
 from vaega.experiments.store import (
@@ -62,6 +63,8 @@ class Results:
     notes: Sequence[str] = ()  # On the data, as on its card
     # By arm that adds rows, how good they are; see `vaega.experiments.trial`
     generators: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # By arm the final run, on all rows; without those that are not planned or not done
+    finals: dict[str, RunRecord] = field(default_factory=dict)
 
     @property
     def facts(self) -> Facts:
@@ -128,6 +131,7 @@ def _read(store: Store) -> Results:
         row_effects=[effect for one in scores for effect in row_effects(one)],
         notes=_notes(finished),
         constant=_chance_score(config["fitness"]["metric"], finished),
+        finals={arm: final for arm in by_arm if (final := store.final(arm)) is not None},
     )
 
 
@@ -329,6 +333,15 @@ def notes_of_summary(results: Results) -> list[str]:
     chance = chance_sentences(summary, results.searching)
     said = [*chance, *interval_sentences(results), *failure_sentences(results)]
     return [*note, *said]
+
+
+def final_sentences(results: Results) -> list[str]:
+    """Say of each arm what its final run selected, and where that stands."""
+    return [
+        f"final signature of {arm}: {describe_final(record.metrics or {})}: "
+        f"{record.folder / 'selected.csv'}"
+        for arm, record in results.finals.items()
+    ]
 
 
 def _arm_cells(row: pd.Series) -> list[str]:
