@@ -28,6 +28,7 @@ from vaega.core.locks import HeldLock
 from vaega.core.tables import csv_text, json_records
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, PlannedRun, load_config
+from vaega.experiments.facts import metric_words
 from vaega.experiments.intervals import (
     LEAST_RUNS,
     NONE,
@@ -769,6 +770,7 @@ class ExperimentStatus:
 
     folder: Path  # ``results/NAME``
     name: str
+    heading: str  # Name and metric
     runs: tuple[RunState, ...]  # In the order of the plan
     # Folders of runs that are no part of the plan: of earlier settings or data
     leftovers: tuple[Path, ...]
@@ -796,7 +798,9 @@ def read_status(folder: Path) -> ExperimentStatus:
         _run_state(store, run_id, _words_for(planned), planned.seed)
         for run_id, planned in zip(plan.run_ids, plan.config.run_list(), strict=True)
     )
-    return ExperimentStatus(folder, plan.config.name, runs, tuple(_leftovers(store, plan.run_ids)))
+    heading = f"{plan.config.name}: {metric_words(plan.config.fitness.metric).name}"
+    leftovers = tuple(_leftovers(store, plan.run_ids))
+    return ExperimentStatus(folder, plan.config.name, heading, runs, leftovers)
 
 
 def _words_for(planned: PlannedRun) -> str:

@@ -379,7 +379,7 @@ def draw_arms(comparison: "Comparison") -> Figure:
     figure = new_figure((COLUMN_WIDTH if n == 1 else PAGE_WIDTH, height * rows))
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax, one in zip(axes, comparison.datasets, strict=False):
-        plot_values(one.scores, ax, label=comparison.measure.replace("_", " "))
+        plot_values(one.scores, ax, label=one.measure)
         ax.set_title(one.dataset)
     for ax in axes[n:]:
         ax.axis("off")
