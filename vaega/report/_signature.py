@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -18,7 +18,7 @@ from vaega.core.figures import (
     GREY,
     clean,
     figure_style,
-    fold,
+    legend_above,
     legend_columns,
     new_figure,
     principal_axes,
@@ -33,7 +33,7 @@ from vaega.report._results import Results
 from vaega.report._section import Chart, Section, make_chart
 from vaega.selection._rankers import f_statistic
 
-MOST_STRIPS = 6  # features that have a panel of their own
+MOST_STRIPS = 9  # features that have a panel of their own
 _MOST_POINTS = 120  # rows that are drawn one by one; more are a box
 _REACH = 2.5  # standard deviations, beyond which a heatmap's colour stays
 # Steps that change each value by itself: of what they give, a picture can say the unit.
@@ -132,7 +132,7 @@ def draw_heatmap(heatmap: Heatmap, classes: Sequence[str]) -> Figure:
 def _draw_class_bar(ax: Axes, labels: np.ndarray, names: Sequence[str]) -> None:
     start = 0
     for code, name in zip(np.unique(labels), names, strict=True):
-        n_rows = np.count_nonzero(labels == code)
+        n_rows = int(np.count_nonzero(labels == code))
         colour = style_of(int(code)).colour
         ax.barh(0, n_rows, left=start, height=1.0, color=colour, label=name, linewidth=0)
         start += n_rows
@@ -141,7 +141,7 @@ def _draw_class_bar(ax: Axes, labels: np.ndarray, names: Sequence[str]) -> None:
 
 
 @figure_style()
-def draw_strips(rows: SignatureRows, *, n_most: int = MOST_FEATURES) -> Figure:
+def draw_strips(rows: SignatureRows, *, n_most: int = MOST_STRIPS) -> Figure:
     """Draw the values of the first features by class: quartiles and, of few rows, each of them."""
     codes = np.unique(rows.labels)
     names = [rows.classes[code] for code in codes]
@@ -163,8 +163,8 @@ def draw_strips(rows: SignatureRows, *, n_most: int = MOST_FEATURES) -> Figure:
     for ax in axes[len(features) :]:
         ax.remove()
     handles = [Patch(color=style_of(int(code)).colour) for code in codes]
-    place: Any = "outside upper left"
-    figure.legend(handles, names, loc=place, ncols=legend_columns(names), handlelength=0.8)
+    options: dict[str, Any] = {"loc": "outside upper left", "handlelength": 0.8}
+    figure.legend(handles, names, ncols=legend_columns(names), **options)
     figure.supylabel(rows.unit, fontsize="medium")
     return figure
 
@@ -173,7 +173,7 @@ def _draw_strip(ax: Axes, x: int, values: np.ndarray, colour: str, *, one_by_one
     if not len(values):
         return
     least, lower, middle, upper, most = np.quantile(values, [0.0, 0.25, 0.5, 0.75, 1.0])
-    box = {"facecolor": "none", "edgecolor": colour, "linewidth": 0.8}
+    box: dict[str, Any] = {"facecolor": "none", "edgecolor": colour, "linewidth": 0.8}
     ax.bar(x, upper - lower, bottom=lower, width=0.7, **box)
     ax.plot([x - 0.35, x + 0.35], [middle, middle], color=colour, linewidth=1.6)
     if one_by_one:
@@ -188,26 +188,66 @@ def _shuffled(n: int) -> np.ndarray:
     return np.argsort((np.arange(n) * 0.618034) % 1.0, kind="stable")
 
 
+def signatures_of(results: Results) -> dict[str, SignatureRows]:
+    """Return what the final run of each arm kept of its rows, where it selected among features."""
+    signatures = {}
+    for arm, record in results.finals.items():
+        metrics, table = record.metrics or {}, record.rows()
+        if len(table) and 0 < metrics["n_features"] < metrics["n_columns"]:
+            classes = class_names([metrics])
+            signatures[arm] = signature_rows(table, results.config["preprocess"], classes)
+    return signatures
+
+
+def draw_signatures(results: Results) -> dict[str, Figure]:
+    """Return heatmap and strips of the final signature of each arm, by name."""
+    figures = {}
+    for arm, rows in signatures_of(results).items():
+        figures[f"heatmap_{arm}"] = draw_heatmap(heatmap_of(rows), rows.classes)
+        figures[f"strips_{arm}"] = draw_strips(rows)
+    return figures
+
+
+_IN_SAMPLE = (
+    "All of these rows took part in the selection: classes look apart here even where labels mean "
+    "nothing, so that the pictures are no evidence. How well the features do on other rows is what "
+    "the runs with test rows say. The other arms are drawn by vaega report --out."
+)
+
+
 def signature_section(results: Results) -> Section:
-    """Return the final signature of the first arm that selects, on the rows it was selected on."""
-    title, empty = "The final signature on its own rows", TextTable((), ())
-    drawn = next(iter(signatures_of(results).items()), None)
-    if drawn is None:
-        return Section(title, [], empty)
-    arm, rows = drawn
-    table = TextTable(
-        ("feature", *(f"{name}, mean ± sd" for name in rows.classes)),
-        [
-            [str(feature), *_means(rows.values[feature], rows)]
-            for feature in rows.values.columns[:MOST_FEATURES]
-        ],
-        notes=[_IN_SAMPLE],
-    )
-    n_features = (results.finals[arm].metrics or {})["n_features"]
-    most = f"the first {rows.values.shape[1]} of {n_features} features"
-    caption = f"{arm}, {most}: standardised values, rows by class"
-    charts = [
-        _heatmap_chart(rows, caption),
-        _strips_chart(rows, f"{arm}, the first features: {rows.unit} by class"),
-    ]
-    return Section(title, [_IN_SAMPLE], table, charts, folded=False)
+    """Return pictures of the final signature of the first arm that has one."""
+    charts: list[Chart] = []
+    for arm, rows in list(signatures_of(results).items())[:1]:
+        n_features = (results.finals[arm].metrics or {})["n_features"]
+        charts = [_heatmap_chart(arm, rows, n_features), _strips_chart(arm, rows)]
+    return Section("The final signature on its own rows", [_IN_SAMPLE], TextTable((), ()), charts)
+
+
+def _heatmap_chart(arm: str, rows: SignatureRows, n_features: int) -> Chart:
+    heatmap = heatmap_of(rows)
+    figure, tips = draw_heatmap(heatmap, rows.classes), {}
+    ax = next(one for one in figure.axes if one.get_label() == "values")
+    for line, feature in enumerate(heatmap.features):
+        # Nothing is seen of this bar; it says what the feature below the pointer is.
+        (bar,) = ax.barh(line, heatmap.values.shape[1], left=-0.5, height=1.0, alpha=0.0)
+        tips[bar] = [f"{feature}: {_means(rows, feature)}"]
+    shown = len(heatmap.features)
+    which = f"the first {shown} of {n_features}" if shown < n_features else f"all {n_features}"
+    caption = f"{arm}: {which} features of the final signature, rows by class, in-sample"
+    return make_chart("heatmap", caption, ax, tips)
+
+
+def _strips_chart(arm: str, rows: SignatureRows) -> Chart:
+    figure, tips = draw_strips(rows), {}
+    for ax, feature in zip(figure.axes, rows.values.columns, strict=False):
+        for bar, code in zip(ax.patches, np.unique(rows.labels), strict=False):
+            tips[bar] = [f"{feature}: {_means(rows, feature, [code])}"]
+    caption = f"{arm}: the first features of the final signature by class, {rows.unit}, in-sample"
+    return make_chart("strips", caption, figure.axes[0], tips)
+
+
+def _means(rows: SignatureRows, feature: str, codes: Sequence[int] | None = None) -> str:
+    codes = np.unique(rows.labels).tolist() if codes is None else codes
+    means = [(rows.classes[c], rows.values.loc[rows.labels == c, feature].mean()) for c in codes]
+    return ", ".join(f"{mean:.4g} in the mean of {name}" for name, mean in means)
