@@ -249,6 +249,7 @@ def plot_values(
         column = values[arm].dropna().to_numpy(dtype=float)
         if len(column):
             _draw_box(ax, column, index, styles[name].colour)
+    ax.use_sticky_edges = False  # an axis that ended at a box would cut the points on its edge
     return _label_arms(ax, names, label)
 
 
