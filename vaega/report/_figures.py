@@ -102,7 +102,7 @@ def plot_scores(
 ) -> Axes:
     """Draw held-out above inner scores: one point a run, and means, of the former its interval.
 
-    Dotted is what chance gives: `constant`, the score of always naming the commonest class; dashed
+    Dotted is what chance gives: `constant`, the score of a model that knows no feature; dashed
     is what each arm has with permuted labels in the mean. `axis` names the score, `bounded` says
     that it is from 0 to 1.
     """
@@ -123,7 +123,7 @@ def plot_scores(
 
 def _draw_chance(ax: Axes, permuted: Sequence[float], constant: float) -> None:
     if np.isfinite(constant):
-        ax.axvline(constant, color=GREY, linewidth=0.9, linestyle=":", label="commonest class")
+        ax.axvline(constant, color=GREY, linewidth=0.9, linestyle=":", label="chance")
     _draw_permuted(ax, permuted)
 
 
