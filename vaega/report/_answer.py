@@ -83,11 +83,10 @@ def _headline(results: Results, rows: Rows, arms: list[str], shown: list[str]) -
         )
     n = int(rows[known[0]]["null_permutations"])
     few = "; so few cannot show one" if too_few(n) else ""
-    p_values = listed([format_p_value(rows[arm]["p_value"]) for arm in known])
+    p_values = listed([f"{arm} p = {format_p_value(rows[arm]['p_value'])}" for arm in known])
     return (
-        f"No signal is shown: permuted labels do as well too often (p = {p_values} for "
-        f"{listed(known)}, {counted(n, 'permutation')}{few}). What follows describes chance, as "
-        "far as is known."
+        f"No signal is shown: permuted labels do as well too often ({p_values}, of "
+        f"{counted(n, 'permutation')}{few}). What follows describes chance, as far as is known."
     )
 
 
@@ -135,17 +134,22 @@ def _rivals(rows: Rows, arms: list[str], comparison: DatasetComparison | None) -
         )
         return
     best = max(rivals, key=lambda arm: float(rows[arm]["heldout_mean"]))
+    yield (
+        f"The best of {len(rivals)}: {best}, {_scored(rows[best])}."
+        if len(rivals) > 1
+        else (f"{best}: {_scored(rows[best])}.")
+    )
     for arm in arms:
         pairs = _pairs_of(arm, rivals, comparison)
+        others = [rival for rival in pairs if rival != best]
+        above = [rival for rival in others if _is_above(pairs[rival], arm)]
+        below = [rival for rival in others if _is_above(pairs[rival], rival)]
         if best in pairs:
-            yield f"The best one, {best}, has {_scored(rows[best])}. {pairs[best].sentence}"
-        below = [rival for rival, pair in pairs.items() if _is_above(pair, arm)]
-        above = [rival for rival, pair in pairs.items() if _is_above(pair, rival)]
-        if len(pairs) > 1:
-            yield (
-                f"Of {counted(len(pairs), 'rival')} {arm} is shown to be above "
-                f"{listed(below) or 'none'}, and below {listed(above) or 'none'}."
-            )
+            yield pairs[best].sentence
+        if above:
+            yield f"{arm} is shown above {listed(above)} too."
+        if below:
+            yield f"{arm} is shown below {listed(below)} too."
 
 
 def _pairs_of(

@@ -41,7 +41,6 @@ from vaega.report._results import (
     CHANCE_NOTE,
     Results,
     candidates_of,
-    chance_sentences,
     failure_sentences,
     lead_sentences,
     pooled_sentences,
@@ -78,7 +77,6 @@ def write_report(folder: Path) -> Path:
         description=results.config.get("description", ""),
         statement=" ".join(
             [
-                *chance_sentences(results.summary, results.searching),
                 *pooled_sentences(results),
                 *failure_sentences(results),
                 statement_of(results.config),
