@@ -31,6 +31,15 @@ def mean_count(value: float) -> str:
     return decimals(value, 0 if float(value).is_integer() else 1)
 
 
+def counted_mean(value: float, noun: str) -> str:
+    """Return a mean of whole numbers and what it counts.
+
+    >>> counted_mean(1.0, "feature"), counted_mean(1.5, "feature")
+    ('1 feature', '1.5 features')
+    """
+    return f"{mean_count(value)} {noun if value == 1 else noun + 's'}"
+
+
 def listed(names: Sequence[str], most: int | None = None) -> str:
     """Return names as a sentence lists them, and how many more there are.
 

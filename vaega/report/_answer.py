@@ -1,17 +1,18 @@
 """What the page of an experiment says first: whether there is a signal, in what, by whose merit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from vaega.core.wording import counted, decimals, listed, mean_count
+from vaega.core.wording import counted, counted_mean, decimals, listed
 from vaega.report._comparison import DatasetComparison, RowEffect
 from vaega.report._results import LEVEL, Results, candidates_of, searches, too_few
 from vaega.report._statistics import ArmComparison, format_p_value
 from vaega.selection._voting import TOGETHER, VOTES
 
+Rows = Mapping[str, Mapping[Any, Any]]  # By arm, its row of ``summary.csv``
 MOST_ARMS = 3  # that the answer is about
 MOST_NAMES = 10  # of features
 
@@ -28,7 +29,7 @@ class Answer:
 def answer(results: Results, comparison: DatasetComparison | None) -> Answer:
     """Return what the results say of the arms that the experiment is about."""
     arms = own_arms(results)
-    rows = {str(row["arm"]): row for row in results.summary.to_dict("records")}
+    rows: Rows = {str(row["arm"]): row for row in results.summary.to_dict("records")}
     shown = [arm for arm in arms if is_shown(rows[arm])]
     items = {
         "On unseen rows": [_score(results, rows[arm]) for arm in arms],
@@ -56,14 +57,12 @@ def own_arms(results: Results) -> list[str]:
     return (own or selecting[:1] or finished[:1])[:MOST_ARMS]
 
 
-def is_shown(row: dict[str, Any]) -> bool:
+def is_shown(row: Mapping[Any, Any]) -> bool:
     """Return whether an arm does better than permuted labels let one expect."""
     return bool(row.get("p_value", float("nan")) < LEVEL)
 
 
-def _headline(
-    results: Results, rows: dict[str, dict[str, Any]], arms: list[str], shown: list[str]
-) -> str:
+def _headline(results: Results, rows: Rows, arms: list[str], shown: list[str]) -> str:
     metric = results.facts.metric.name
     if results.config["protocol"]["kind"] != "honest":
         return (
@@ -84,22 +83,21 @@ def _headline(
         )
     n = int(rows[known[0]]["null_permutations"])
     few = "; so few cannot show one" if too_few(n) else ""
-    p_values = listed([format_p_value(rows[arm]["p_value"]) for arm in known])
+    p_values = listed([f"{arm} p = {format_p_value(rows[arm]['p_value'])}" for arm in known])
     return (
-        f"No signal is shown: permuted labels do as well too often (p = {p_values} for "
-        f"{listed(known)}, {counted(n, 'permutation')}{few}). What follows describes chance, as far "
-        "as is known."
+        f"No signal is shown: permuted labels do as well too often ({p_values}, of "
+        f"{counted(n, 'permutation')}{few}). What follows describes chance, as far as is known."
     )
 
 
-def _scored(row: dict[str, Any]) -> str:
+def _scored(row: Mapping[Any, Any]) -> str:
     score = decimals(row["heldout_mean"])
     if pd.isna(row["heldout_low"]):
         return score
     return f"{score} [{decimals(row['heldout_low'])}, {decimals(row['heldout_high'])}]"
 
 
-def _score(results: Results, row: dict[str, Any]) -> str:
+def _score(results: Results, row: Mapping[Any, Any]) -> str:
     parts = [f"{row['arm']}: {results.facts.metric.name} {_scored(row)}"]
     if pd.notna(results.constant):
         parts.append(f"chance {decimals(results.constant)}")
@@ -109,26 +107,25 @@ def _score(results: Results, row: dict[str, Any]) -> str:
     return f"{'; '.join(parts)}."
 
 
-def _features(results: Results, row: dict[str, Any]) -> str:
-    arm, table = str(row["arm"]), results.features[str(row["arm"])]
-    number = mean_count(row["n_features_mean"])
-    start = f"{arm}: {number} {'feature' if number == '1' else 'features'} selected"
+def _features(results: Results, row: Mapping[Any, Any]) -> str:
+    arm = str(row["arm"])
+    start = f"{arm}: {counted_mean(row['n_features_mean'], 'feature')} selected"
     if len({run["n_features"] for run in results.metrics[arm]}) > 1:
         start += " in the mean of its runs"
-    if not is_shown(row) or table.empty:
+    if not is_shown(row):
         return f"{start}; without a signal their names say nothing."
-    names = [
-        f"{name} ({100.0 * share:.0f} %)"
-        for name, share in table.head(MOST_NAMES).itertuples(index=False)
-    ]
-    n_more = len(table) - len(names)
-    more = f", and {n_more:,} more less often" if n_more else ""
-    return f"{start}; most often, by share of the trials: {', '.join(names)}{more}."
+    if arm in results.finals:
+        names = results.finals[arm].selected()["name"].astype(str).tolist()
+        return f"{start}; on all rows {_named(names)}."
+    names = results.features[arm]["name"].astype(str).tolist()
+    return f"{start}; most often {_named(names)}."
 
 
-def _rivals(
-    rows: dict[str, dict[str, Any]], arms: list[str], comparison: DatasetComparison | None
-) -> Iterator[str]:
+def _named(names: list[str]) -> str:
+    return listed(names, MOST_NAMES) if names else "none"
+
+
+def _rivals(rows: Rows, arms: list[str], comparison: DatasetComparison | None) -> Iterator[str]:
     rivals = [arm for arm in rows if arm not in arms]
     if not rivals:
         yield (
@@ -137,26 +134,22 @@ def _rivals(
         )
         return
     best = max(rivals, key=lambda arm: float(rows[arm]["heldout_mean"]))
+    yield (
+        f"The best of {len(rivals)}: {best}, {_scored(rows[best])}."
+        if len(rivals) > 1
+        else (f"{best}: {_scored(rows[best])}.")
+    )
     for arm in arms:
         pairs = _pairs_of(arm, rivals, comparison)
+        others = [rival for rival in pairs if rival != best]
+        above = [rival for rival in others if _is_above(pairs[rival], arm)]
+        below = [rival for rival in others if _is_above(pairs[rival], rival)]
         if best in pairs:
-            yield f"{_with_outcome(rows[best], best)} {_first_upper(pairs[best].sentence)}"
-        below = [rival for rival, pair in pairs.items() if _is_above(pair, arm)]
-        above = [rival for rival, pair in pairs.items() if _is_above(pair, rival)]
-        if len(pairs) > 1:
-            yield (
-                f"Of {counted(len(pairs), 'rival')} {arm} is shown to be above "
-                f"{listed(below) or 'none'}, and below {listed(above) or 'none'}."
-            )
-
-
-def _with_outcome(row: dict[str, Any], arm: str) -> str:
-    return f"The best one, {arm}, has {_scored(row)}."
-
-
-def _first_upper(sentence: str) -> str:
-    # Names of arms stay as they are.
-    return sentence
+            yield pairs[best].sentence
+        if above:
+            yield f"{arm} is shown above {listed(above)} too."
+        if below:
+            yield f"{arm} is shown below {listed(below)} too."
 
 
 def _pairs_of(

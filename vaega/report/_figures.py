@@ -102,7 +102,7 @@ def plot_scores(
 ) -> Axes:
     """Draw held-out above inner scores: one point a run, and means, of the former its interval.
 
-    Dotted is what chance gives: `constant`, the score of always naming the commonest class; dashed
+    Dotted is what chance gives: `constant`, the score of a model that knows no feature; dashed
     is what each arm has with permuted labels in the mean. `axis` names the score, `bounded` says
     that it is from 0 to 1.
     """
@@ -123,7 +123,7 @@ def plot_scores(
 
 def _draw_chance(ax: Axes, permuted: Sequence[float], constant: float) -> None:
     if np.isfinite(constant):
-        ax.axvline(constant, color=GREY, linewidth=0.9, linestyle=":", label="commonest class")
+        ax.axvline(constant, color=GREY, linewidth=0.9, linestyle=":", label="chance")
     _draw_permuted(ax, permuted)
 
 
@@ -342,7 +342,8 @@ def plot_stability(
 def draw_experiment(results: "Results") -> dict[str, Figure]:
     """Return the figures of an experiment by name, each as wide as a journal's column."""
     honest = results.config["protocol"]["kind"] == "honest"
-    label = "held-out score" if honest else "score of test rows that were seen"
+    metric = results.facts.metric.name
+    label = f"held-out {metric}" if honest else f"{metric} of test rows that were seen"
     options: dict[str, Any] = {"styles": styles_of(results.config["arms"])}
     bounded = is_bounded(results.config["fitness"]["metric"])
     scores, sizes = (values_by_arm(results.runs, name) for name in ("heldout_score", "n_features"))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from vaega.core.errors import InputError
 from vaega.core.figures import COLOURS, COLUMN_WIDTH, new_axes, render, styles_of
 from vaega.core.files import write_bytes, write_text
 from vaega.core.tables import TextTable
+from vaega.core.wording import counted, counted_mean, decimals, mean_count
 from vaega.experiments.augmentation import EFFECTS
 from vaega.experiments.config import statement_of
 from vaega.experiments.intervals import is_bounded
+from vaega.report._answer import answer
 from vaega.report._comparison import DatasetComparison, compare_experiments, pair_table
 from vaega.report._figures import (
     HELD_OUT,
@@ -32,12 +35,12 @@ from vaega.report._figures import (
     searching,
 )
 from vaega.report._generator_section import generator_section
+from vaega.report._glossary import GLOSSARY
 from vaega.report._prediction_section import class_section, prediction_section
 from vaega.report._results import (
     CHANCE_NOTE,
     Results,
     candidates_of,
-    chance_sentences,
     failure_sentences,
     lead_sentences,
     pooled_sentences,
@@ -52,12 +55,13 @@ from vaega.report._statistics import format_p_value
 def write_report(folder: Path) -> Path:
     """Write ``report.html`` and ``figures/overview`` from what is in the folder."""
     results = read_results(folder)
-    label = HELD_OUT if _is_honest(results) else SEEN
+    facts, comparison = results.facts, _comparison(folder)
     figure = draw_overview(
         arm_points(results.runs, results.summary),
         results.histories,
-        label=label,
+        label=HELD_OUT if _is_honest(results) else SEEN,
         constant=results.constant,
+        axis=facts.metric.name,
         bounded=_is_bounded(results),
     )
     for kind in ("svg", "png", "pdf"):
@@ -66,23 +70,29 @@ def write_report(folder: Path) -> Path:
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True)
     page = environment.get_template("report.html").render(
         name=results.config["name"],
+        heading=facts.heading,
+        metric=facts.metric.name,
+        facts=facts.sentences(results.constant),
+        answer=answer(results, comparison),
+        glossary=GLOSSARY,
         description=results.config.get("description", ""),
         statement=" ".join(
             [
-                *chance_sentences(results.summary),
                 *pooled_sentences(results),
                 *failure_sentences(results),
                 statement_of(results.config),
             ]
         ),
-        summary=replace(summary_table(results.summary), notes=[_SUMMARY_NOTE]),
+        summary=replace(
+            summary_table(results.summary, metric=facts.metric.name), notes=[_SUMMARY_NOTE]
+        ),
         notes=results.notes,
         failures=_failures(results),
-        pairs=_pairs(folder),
+        pairs=_pairs(comparison),
         charts=run_charts(results),
         features=feature_charts(results),
         sections=further_sections(results),
-        runs=_runs_table(results.runs),
+        runs=_runs_table(results.runs, facts.metric.name),
         config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True),
         environment=results.environment,
         command=results.command,
@@ -99,13 +109,18 @@ _SUMMARY_NOTE = (
 )
 
 
-def _pairs(folder: Path) -> "Section | None":
+def _comparison(folder: Path) -> DatasetComparison | None:
     try:
-        comparison: DatasetComparison = compare_experiments([folder]).datasets[0]
+        return compare_experiments([folder]).datasets[0]
     except InputError:  # a single arm, or arms without a seed in common
         return None
+
+
+def _pairs(comparison: DatasetComparison | None) -> Section | None:
+    if comparison is None:
+        return None
     sentences = [pair.sentence for pair in comparison.comparisons]
-    return Section("Arms compared", sentences, pair_table(comparison))
+    return Section(f"Arms compared: {comparison.measure}", sentences, pair_table(comparison))
 
 
 def _failures(results: Results) -> list[str]:
@@ -113,25 +128,29 @@ def _failures(results: Results) -> list[str]:
     return [f"{row.arm}, seed {row.seed}: {row.status}" for row in failed.itertuples()]
 
 
-# Columns of the table of runs, and how many decimals they have.
-_RUN_COLUMNS = {
-    "arm": None, "seed": None, "status": None, "heldout_score": 3, "inner_score": 3, "optimism": 3,
-    "n_features": 1, "n_distinct": 0, "seconds": 1,
+# Columns of the table of runs, and how they are written.
+_RUN_COLUMNS: dict[str, Callable[[Any], str]] = {
+    "arm": str, "seed": str, "status": str, "heldout_score": decimals, "inner_score": decimals,
+    "optimism": partial(decimals, signed=True), "n_features": mean_count,
+    "n_distinct": partial(decimals, places=0), "seconds": partial(decimals, places=1),
+}  # fmt: skip
+# What they are called where not by their name; the scores are of the metric.
+_RUN_HEADINGS = {
+    "heldout_score": "held-out {}", "inner_score": "inner {}", "n_features": "features",
+    "n_distinct": "masks",
 }  # fmt: skip
 
 
-def _runs_table(runs: pd.DataFrame) -> TextTable:
+def _runs_table(runs: pd.DataFrame, metric: str) -> TextTable:
     rows = [
-        [_run_cell(run.get(name), decimals) for name, decimals in _RUN_COLUMNS.items()]
+        [
+            "" if pd.isna(run.get(name)) else written(run[name])
+            for name, written in _RUN_COLUMNS.items()
+        ]
         for run in runs.to_dict("records")
     ]
-    return TextTable([name.replace("_", " ") for name in _RUN_COLUMNS], rows)
-
-
-def _run_cell(value: Any, decimals: int | None) -> str:
-    if value is None or pd.isna(value):
-        return ""
-    return str(value) if decimals is None else f"{value:.{decimals}f}"
+    headings = [_RUN_HEADINGS.get(name, name).format(metric) for name in _RUN_COLUMNS]
+    return TextTable(headings, rows)
 
 
 SEEN = "test rows, seen"
@@ -147,7 +166,8 @@ def run_charts(results: Results) -> list[Chart]:
     if done.empty:
         return []
     held, label = ("held-out", HELD_OUT) if _is_honest(results) else (SEEN, SEEN)
-    caption = f"Scores: {held} filled, with the 95 % interval of their mean, inner hollow"
+    metric = results.facts.metric.name
+    caption = f"{metric}: {held} filled, with the 95 % interval of the mean, inner hollow"
     options: dict[str, Any] = {"styles": styles_of(results.config["arms"])}
     scored = options | {"bounded": _is_bounded(results)}
     charts = [
@@ -158,10 +178,11 @@ def run_charts(results: Results) -> list[Chart]:
             label=label,
             summary=results.summary,
             constant=results.constant,
+            axis=metric,
             **scored,
         ),
         _sizes_chart(done, **options),
-        _front_chart(done, f"{held} score", **scored),
+        _front_chart(done, f"{held} {metric}", **scored),
     ]
     if histories := searching(results.histories):
         charts.append(_evolution_chart(histories, **options))
@@ -217,12 +238,13 @@ def _front_chart(runs: pd.DataFrame, label: str, **options: Any) -> Chart:
     ax = plot_front(runs, label=label, **options)
     tips = [
         [
-            f"{arm}, seed {run.seed}: {run.heldout_score:.3f} with {run.n_features:g} features"
-            for run in group.itertuples()
+            f"{arm}, seed {run['seed']}: {decimals(run['heldout_score'])} with "
+            f"{counted_mean(run['n_features'], 'feature')}"
+            for run in group.to_dict("records")
         ]
         for arm, group in runs.groupby("arm", sort=False)
     ]
-    caption = "Size against score: few features and a high score are to the upper left"
+    caption = f"Features against {label}: few and high are to the upper left"
     return make_chart("front", caption, ax, dict(zip(ax.collections, tips, strict=True)))
 
 
@@ -237,7 +259,7 @@ def _evolution_chart(histories: Mapping[str, pd.DataFrame], **options: Any) -> C
             f"{arm}, generation {generation}: {value:.4g} in the mean of {table.shape[1]}"
             for generation, value in means.items()
         ]
-    caption = "Evolution: mean over trials, band from the least to the most"
+    caption = "Evolution of the arms that search: mean over trials, band from minimum to maximum"
     return make_chart("evolution", caption, ax, tips)
 
 
@@ -331,40 +353,43 @@ def effect_section(results: Results) -> Section:
 def null_section(results: Results) -> Section:
     """Return what the whole procedure scores when training labels are permuted."""
     rows, sentences = [], []
-    summary = results.summary
+    summary, metric = results.summary, results.facts.metric.name
     has_null = "p_value" in summary
     with_null = summary[summary["p_value"].notna()] if has_null else summary[:0]
     for row in with_null.to_dict("records"):
         scores = ("heldout_mean", "null_heldout_mean", "null_inner_mean")
         heldout, permuted, inner = (row[name] for name in scores)
-        n, p = f"{row['null_permutations']:.0f}", format_p_value(row["p_value"])
+        n, p = int(row["null_permutations"]), format_p_value(row["p_value"])
         stability = (row["stability"], row["null_stability"])
         figures = map(_number, (heldout, permuted, inner, *stability))
         rows.append([str(row["arm"]), f"{n} x {row['null_seeds']:.0f}", *figures, p])
         sentences.append(
-            f"{row['arm']}: {heldout:.3f} held out, against {permuted:.3f} in the mean of "
-            f"{n} {'permutation' if n == '1' else 'permutations'} of the labels (p = {p}), where "
-            f"the inner score is {inner:.3f}."
+            f"{row['arm']}: {decimals(heldout)} held out, against {decimals(permuted)} in the mean "
+            f"of {counted(n, 'permutation')} of the labels (p = {p}), where the inner score is "
+            f"{decimals(inner)}."
         )
     charts = []
     done = results.null[results.null["status"] == "done"] if rows else results.null
     if len(done):
-        caption = "Permuted labels: held-out filled, inner hollow"
+        caption = f"{metric} with permuted labels: held-out filled, inner hollow; chance dotted"
         options: dict[str, Any] = {"styles": styles_of(results.config["arms"])}
-        options |= {"label": "held-out", "bounded": _is_bounded(results)}
+        options |= {"label": "held-out", "bounded": _is_bounded(results), "axis": metric}
+        options["constant"] = results.constant
         charts = [scores_chart("null", caption, done, **options)]
     note = (
-        "The training rows get each other's labels and everything is done again, search and final "
-        "model; the test rows keep theirs (Ojala and Garriga 2010). p is (r + 1) / (n + 1), where "
-        "r of n permutations have at least the mean that the arm has over the same seeds; it "
+        "The training rows get each other's labels and everything is done again, selection and "
+        "final model; the test rows keep theirs (Ojala and Garriga 2010). p is (r + 1) / (n + 1), "
+        "where r of n permutations have at least the mean that the arm has over the same seeds; it "
         "cannot be below 1 / (n + 1). Inner score and stability on labels without meaning are what "
-        "a search finds in chance; the latter is over the seeds of each permutation."
+        "the procedure makes of chance; the latter is over the seeds of each permutation."
     )
     columns = (
         "arm", "permutations x seeds", "held-out", "permuted, held-out", "permuted, inner",
         "stability", "permuted, stability", "p",
     )  # fmt: skip
-    return Section("Permuted labels", sentences, TextTable(columns, rows, notes=[note]), charts)
+    return Section(
+        f"Permuted labels: {metric}", sentences, TextTable(columns, rows, notes=[note]), charts
+    )
 
 
 def lead_section(results: Results) -> Section:
@@ -374,7 +399,7 @@ def lead_section(results: Results) -> Section:
         table = candidates_of(runs)
         for name, part in table.groupby("candidate", sort=False) if len(table) else ():
             figures = part[["n_features", "score", "gain", "gain_error"]].astype(float).mean()
-            shares = [f"{figures['n_features']:.1f}", *map(_number, figures.iloc[1:])]
+            shares = [mean_count(figures["n_features"]), *map(_number, figures.iloc[1:])]
             rows.append([arm, str(name), *shares, str(int(part["leads"].sum()))])
     note = (
         "Rankings that competed on rows which a search did not see: the guide's rankers, their "
@@ -402,7 +427,7 @@ def gate_section(results: Results) -> Section:
             f"{_candidate(choices[0]['candidates'][index])} in {times}"
             for index, times in counts.most_common()
         ]
-        sentences.append(f"{arm}: of {len(choices)} trials, {', '.join(parts)}.")
+        sentences.append(f"{arm}: of {counted(len(choices), 'trial')}, {', '.join(parts)}.")
     note = (
         f"Chosen on inner folds of the training rows of each trial by the {' and '.join(losses)}: "
         "nothing added, or else the fewest rows, within one standard error of the best. Means over "
@@ -431,7 +456,7 @@ def _candidate_rows(
         same = [choice["candidates"][index] for choice in choices]
         means = [float(np.mean([one[key] for one in same])) for key in ("loss", "worse")]
         effects = [float(np.mean([one[key] for one in same])) for key in EFFECTS]
-        figures = [*map(_number, means), *(f"{effect:+.3f}" for effect in effects)]
+        figures = [*map(_number, means), *(decimals(effect, signed=True) for effect in effects)]
         name = _candidate({**first, "amount": 0})
         rows.append([arm, name, str(first["amount"]), *figures, str(counts[index])])
     return rows
@@ -446,14 +471,14 @@ def _candidate(candidate: Mapping[str, Any]) -> str:
 
 
 def _interval(value: Any, low: Any, high: Any) -> str:
-    ends = "" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]"
-    return "" if pd.isna(value) else f"{value:.2f}{ends}"
+    ends = "" if pd.isna(low) else f" [{decimals(low, 2)}, {decimals(high, 2)}]"
+    return "" if pd.isna(value) else f"{decimals(value, 2)}{ends}"
 
 
 def _number(value: Any) -> str:
-    return "" if value is None or pd.isna(value) else f"{value:.3f}"
+    return "" if value is None or pd.isna(value) else decimals(value)
 
 
 def _mean(runs: Sequence[Mapping[str, Any]], name: str) -> str:
     known = [float(run[name]) for run in runs if run.get(name) is not None]
-    return f"{np.mean(known):.0f}" if known else ""
+    return decimals(float(np.mean(known)), 0) if known else ""

@@ -223,7 +223,9 @@ def terminal(table: TextTable) -> TerminalTable:
     )  # fmt: skip
     for index, (heading, width) in enumerate(zip(table.columns, least_widths(table), strict=True)):
         justify: Literal["left", "right"] = "left" if index in table.left else "right"
-        shown.add_column(heading, justify=justify, min_width=width)
+        # Where a heading needs lines, an interval's level is not torn.
+        lines = heading.replace(" [", "\n[") if len(heading) > width else heading
+        shown.add_column(lines, justify=justify, min_width=width)
     for row in table.rows:
         shown.add_row(*row)
     return shown
@@ -378,14 +380,15 @@ def lead_sentences(metrics: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[s
         led = ", ".join(f"{name} {count}" for name, count in leaders.items())
         first = table["candidate"].iloc[0]
         n_led = int(leaders.get(VOTES, 0) + leaders.get(TOGETHER, 0))
-        who = f"{arm}: the searches led in {n_led} of {leaders.sum()} selections ({led})"
+        who = f"{arm}: the searches led in {n_led} of {counted(leaders.sum(), 'trial')} ({led})"
         together = table["candidate"] == TOGETHER
         gain, error = table.loc[together, ["gain", "gain_error"]].astype(float).mean()
         if pd.isna(gain):
             sentences.append(f"{who}.")
             continue
         sentences.append(
-            f"{who}; {TOGETHER} less {first} on unseen rows: {gain:+.3f} ± {error:.3f}."
+            f"{who}; {TOGETHER} less {first} on unseen rows: {decimals(gain, signed=True)} ± "
+            f"{decimals(error)}."
         )
     return sentences
 
