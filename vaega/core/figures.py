@@ -121,7 +121,7 @@ def new_figure(size: tuple[float, float]) -> "Figure":
 def clean(ax: "Axes", grid: Literal["x", "y", "both"] = "y") -> "Axes":
     """Leave axes with what is read: no frame on top and right, light lines behind."""
     ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis=grid, alpha=0.25)
+    ax.grid(axis=grid, alpha=0.25, clip_on=False)
     ax.set_axisbelow(True)
     return ax
 
@@ -296,11 +296,13 @@ def inline_svg(
         for child in list(parent):
             if child.tag in ("metadata", "style") or _draws_nothing(child):
                 parent.remove(child)
+    named = [element.get("id", "") for element in svg.iter() if element.tag != "g"]
+    short = {long: f"{name}-{index}" for index, long in enumerate(filter(None, named))}
     for element in svg.iter():
-        _adapt(element, name)
+        _adapt(element, short)
         _shorten(element)
     svg.attrib = {"viewBox": svg.get("viewBox", ""), "role": "img", "aria-label": title}
-    return ElementTree.tostring(svg, encoding="unicode")
+    return ElementTree.tostring(svg, encoding="unicode").replace(" />", "/>")
 
 
 def _strip_namespaces(element: ElementTree.Element) -> None:
@@ -327,8 +329,8 @@ _PAGE_COLOURS |= {"#000000": "var(--ink)", DARK: "var(--ink)"}
 _PAGE_COLOURS |= dict.fromkeys((GREY, "#b0b0b0", "#555555", "#cccccc"), "var(--soft)")
 
 
-def _adapt(element: ElementTree.Element, name: str) -> None:
-    """Give an element the page's colours and font, and identifiers of its own."""
+def _adapt(element: ElementTree.Element, short: Mapping[str, str]) -> None:
+    """Give an element the page's colours and font, and the chart's own identifiers."""
     if element.tag == "g":
         element.attrib.pop("id", None)  # nothing refers to a group
     for key, value in element.items():
@@ -336,9 +338,9 @@ def _adapt(element: ElementTree.Element, name: str) -> None:
             style = re.sub("#[0-9a-f]{6}", lambda hit: _PAGE_COLOURS.get(hit[0], hit[0]), value)
             element.set(key, re.sub("font-family: [^;]*;? ?", "", style))
         elif key == "id":
-            element.set(key, f"{name}-{value}")
+            element.set(key, short[value])
         elif key in ("href", "clip-path"):
-            element.set(key, value.replace("#", f"#{name}-"))
+            element.set(key, re.sub(r"#(\w+)", lambda hit: f"#{short[hit[1]]}", value))
 
 
 # Attributes that hold coordinates, in points: more digits than two are seen by nobody.
@@ -356,13 +358,35 @@ def _shorten(element: ElementTree.Element) -> None:
             setattr(element, part, None)
     if element.get("transform", "").startswith("rotate(-0 "):
         del element.attrib["transform"]
+    if element.tag == "path":
+        element.set("d", _fewer_points(element.get("d", "")))
     for key in _COORDINATES:
         if key in element.attrib:
             short = re.sub(r"-?\d+\.\d+", _hundredths, element.attrib[key])
             element.set(key, " ".join(short.split()))
     if "style" in element.attrib:
-        element.set("style", re.sub(r"([:;]) ", r"\1", element.attrib["style"]))
+        style = re.sub(r"([:;]) ", r"\1", element.attrib["style"])
+        element.set("style", re.sub(";?stroke-(linejoin:miter|linecap:square)", "", style))
 
 
 def _hundredths(number: re.Match[str]) -> str:
     return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
+
+
+def _fewer_points(path: str, tolerance: float = 0.05) -> str:
+    """Return one line or area without the points that lie on the way from one to a later one."""
+    points = re.findall(r"[ML] (\S+) (\S+)", path)
+    if len(points) < 4 or path.count("M") != 1 or re.search("[QCS]", path):
+        return path
+    at = np.array(points, dtype=float)
+    kept = [0]
+    for end in range(2, len(at)):
+        way, offsets = at[end] - at[kept[-1]], at[kept[-1] + 1 : end] - at[kept[-1]]
+        length = np.hypot(*way) or 1.0
+        aside = np.abs(way[0] * offsets[:, 1] - way[1] * offsets[:, 0]) / length
+        along = offsets @ way / length
+        if aside.max() > tolerance or along.min() < 0.0 or along.max() > length:
+            kept.append(end - 1)
+    kept.append(len(at) - 1)
+    lines = " L ".join(f"{x:.2f} {y:.2f}" for x, y in at[kept])
+    return f"M {lines}{' z' if 'z' in path else ''}"
