@@ -301,6 +301,7 @@ def inline_svg(
     for element in svg.iter():
         _adapt(element, short)
         _shorten(element)
+    _say_styles_once(svg)
     svg.attrib = {"viewBox": svg.get("viewBox", ""), "role": "img", "aria-label": title}
     return ElementTree.tostring(svg, encoding="unicode").replace(" />", "/>")
 
@@ -367,6 +368,14 @@ def _shorten(element: ElementTree.Element) -> None:
     if "style" in element.attrib:
         style = re.sub(r"([:;]) ", r"\1", element.attrib["style"])
         element.set("style", re.sub(";?stroke-(linejoin:miter|linecap:square)", "", style))
+
+
+def _say_styles_once(svg: ElementTree.Element) -> None:
+    """Take the style from uses of a mark, such as a tick, that has the same one itself."""
+    styles = {f"#{path.get('id')}": path.get("style") for path in svg.iter("path")}
+    for use in svg.iter("use"):
+        if use.get("style") and use.get("style") == styles.get(use.get("href", "")):
+            del use.attrib["style"]
 
 
 def _hundredths(number: re.Match[str]) -> str:
