@@ -12,6 +12,7 @@ from vaega.core.files import path_inside
 from vaega.data._dataset import Dataset
 from vaega.evolution._evolution import Callback
 from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.facts import data_record
 from vaega.experiments.faults import find_faults
 from vaega.experiments.final import final_metrics, final_tables
 from vaega.experiments.model import FOLDER, UnwritableModelError, write_model
@@ -174,6 +175,7 @@ class ExperimentWorker(Worker):
             "fitness_rows": protocol.fitness_rows,
             "statement": protocol.statement,
             "class_names": [str(name) for name in dataset.class_names],
+            "data": data_record(dataset),
             "notes": list(dataset.notes),
             "peak_memory_mb": result.peak_memory,
         }

@@ -28,6 +28,7 @@ from vaega.core.locks import HeldLock
 from vaega.core.tables import csv_text, json_records
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, PlannedRun, load_config
+from vaega.experiments.facts import metric_words
 from vaega.experiments.intervals import (
     LEAST_RUNS,
     NONE,
@@ -99,6 +100,11 @@ class RunRecord:
     def predictions(self) -> pd.DataFrame:
         """Return what the final model predicted of the test rows; empty where that is not kept."""
         path = self.folder / "predictions.csv"
+        return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+
+    def rows(self) -> pd.DataFrame:
+        """Return values of a final run's features, see `vaega.experiments.final.rows_table`."""
+        path = self.folder / "rows.csv"
         return pd.read_csv(path) if path.is_file() else pd.DataFrame()
 
     def masks(self) -> np.ndarray | None:
@@ -771,6 +777,7 @@ class ExperimentStatus:
 
     folder: Path  # ``results/NAME``
     name: str
+    heading: str  # Name and metric
     runs: tuple[RunState, ...]  # In the order of the plan
     # Folders of runs that are no part of the plan: of earlier settings or data
     leftovers: tuple[Path, ...]
@@ -798,7 +805,9 @@ def read_status(folder: Path) -> ExperimentStatus:
         _run_state(store, run_id, _words_for(planned), planned.seed)
         for run_id, planned in zip(plan.run_ids, plan.config.run_list(), strict=True)
     )
-    return ExperimentStatus(folder, plan.config.name, runs, tuple(_leftovers(store, plan.run_ids)))
+    heading = f"{plan.config.name}: {metric_words(plan.config.fitness.metric).name}"
+    leftovers = tuple(_leftovers(store, plan.run_ids))
+    return ExperimentStatus(folder, plan.config.name, heading, runs, leftovers)
 
 
 def _words_for(planned: PlannedRun) -> str:
