@@ -135,7 +135,7 @@ def legend_above(ax: "Axes", **options: Any) -> None:
             labels,
             loc="lower left",
             bbox_to_anchor=(0.0, 1.0),
-            ncols=_legend_columns(labels),
+            ncols=legend_columns(labels),
             borderaxespad=0.2,
             columnspacing=1.2,
             **options,
@@ -144,10 +144,11 @@ def legend_above(ax: "Axes", **options: Any) -> None:
 
 def size_below_legend(labels: Sequence[str], height: float = 2.2) -> tuple[float, float]:
     """Return the size of a figure whose axes keep their height, whatever stands above them."""
-    return COLUMN_WIDTH, height + 0.15 * -(-len(labels) // _legend_columns(labels))
+    return COLUMN_WIDTH, height + 0.15 * -(-len(labels) // legend_columns(labels))
 
 
-def _legend_columns(labels: Sequence[str]) -> int:
+def legend_columns(labels: Sequence[str]) -> int:
+    """Return in how many columns labels fit into the width of a journal's column."""
     longest = max(map(len, labels), default=0)
     return 3 if longest <= 11 else 2 if longest <= 22 else 1
 

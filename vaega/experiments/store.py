@@ -102,6 +102,11 @@ class RunRecord:
         path = self.folder / "predictions.csv"
         return pd.read_csv(path) if path.is_file() else pd.DataFrame()
 
+    def rows(self) -> pd.DataFrame:
+        """Return values of a final run's features, see `vaega.experiments.final.rows_table`."""
+        path = self.folder / "rows.csv"
+        return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+
     def masks(self) -> np.ndarray | None:
         """Return what each trial selected, (n_trials, n_columns); None where that is not known."""
         metrics = self.metrics or {}

@@ -10,7 +10,10 @@ from vaega.core.files import write_bytes, write_text
 from vaega.core.tables import csv_text
 from vaega.report._comparison import Comparison, comparison_text
 from vaega.report._figures import draw_arms, draw_experiment, draw_ranks
+from vaega.report._generator_section import draw_generated
+from vaega.report._prediction_section import draw_predictions
 from vaega.report._results import TEXT_FORMATS, Results, summary_text
+from vaega.report._signature import draw_signatures
 
 KINDS = ("png", "svg", "pdf")
 _SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv"}
@@ -22,7 +25,13 @@ def write_experiment(results: Results, folder: Path, *, command: str) -> list[Pa
         f"summary.{_SUFFIXES[kind]}": summary_text(results, kind, command=command)
         for kind in TEXT_FORMATS
     }
-    return _write(folder, texts, draw_experiment(results))
+    figures = {
+        **draw_experiment(results),
+        **draw_predictions(results),
+        **draw_signatures(results),
+        **draw_generated(results),
+    }
+    return _write(folder, texts, figures)
 
 
 def write_comparison(comparison: Comparison, folder: Path, *, command: str) -> list[Path]:
