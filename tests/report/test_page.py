@@ -230,6 +230,60 @@ def test_nothing_is_wider_than_the_screen(page):
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def test_the_answer_comes_first(page):
+    answer = page.get_by_role("region", name="Answer")
+    headline = answer.locator(".headline")
+    assert headline.inner_text().startswith("No signal is shown: no run permuted the labels")
+    box = headline.bounding_box()
+    assert box["y"] + box["height"] < page.viewport_size["height"]
+    if page.viewport_size["width"] == 1280:
+        whole = answer.bounding_box()
+        assert whole["y"] + whole["height"] < page.viewport_size["height"]
+    asked = answer.locator("dt").all_inner_texts()
+    assert asked == ["On unseen rows", "Features", "Against rivals", "Who led", "Generated rows"]
+    assert page.locator("h1").inner_text() == (
+        "small: balanced accuracy on wine, 178 rows x 13 features"
+    )
+    tops = [element.bounding_box()["y"] for element in page.locator("h1, section, h2").all()]
+    assert tops == sorted(tops)
+
+
+def test_the_answer_can_be_read_in_both_modes(page):
+    colours = page.evaluate(
+        "[...document.querySelectorAll('.headline, .answer dt, .answer dd')].map(one => "
+        "getComputedStyle(one).color + getComputedStyle(one.closest('.answer')).backgroundColor)"
+    )
+    for colour in set(colours):
+        ink, paper = re.findall(r"\d+, \d+, \d+", colour)
+        assert contrast(ink, paper) > 7.0
+
+
+def contrast(first, second):
+    """Return the contrast of two colours as WCAG 2 defines it."""
+    lights = []
+    for colour in (first, second):
+        parts = np.array([int(part) / 255 for part in colour.split(", ")])
+        linear = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        lights.append(linear @ [0.2126, 0.7152, 0.0722])
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+def test_wide_tables_say_that_they_scroll(page):
+    box, hint = page.locator(".scroll").first, page.locator(".hint").first
+    is_wider = box.evaluate("one => one.scrollWidth > one.clientWidth")
+    assert is_wider == (page.viewport_size["width"] == 390)
+    assert hint.is_visible() == is_wider
+
+
+def test_words_are_folded_and_explained(page):
+    glossary = page.locator("details.glossary")
+    assert not glossary.locator("dd").first.is_visible()
+    glossary.locator("summary").click()
+    words = glossary.locator("dt").all_inner_texts()
+    assert {"run", "seed", "trial", "split", "search", "mask", "permuted labels"} <= set(words)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
 def test_tables_sort_up_and_down(page):
     heading = page.locator("table.sortable").first.get_by_role("button", name="features")
     column = "table.sortable >> nth=0 >> tbody >> tr >> td:nth-child(6)"

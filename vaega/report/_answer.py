@@ -65,9 +65,7 @@ def is_shown(row: Mapping[Any, Any]) -> bool:
 def _headline(results: Results, rows: Rows, arms: list[str], shown: list[str]) -> str:
     metric = results.facts.metric.name
     if results.config["protocol"]["kind"] != "honest":
-        return (
-            "The search saw the test rows: nothing here says how well unseen rows are told apart."
-        )
+        return "The search saw the test rows: no score here is one of unseen rows."
     if shown:
         best = max(shown, key=lambda arm: float(rows[arm]["heldout_mean"]))
         verb = "does" if len(shown) == 1 else "do"

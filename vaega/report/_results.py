@@ -413,7 +413,7 @@ def summary_text(results: "Results", kind: str, *, command: str = "") -> str:
     statement = " ".join([*chance, statement, *few])
     about = [facts.heading, *facts.sentences(results.constant)]
     if kind == "latex":
-        comments = [statement, *about, *([command] if command else [])]
+        comments = [statement, *([command] if command else []), *about]
         effects = results.effects.latex() if results.effects.rows else ""
         return "".join(f"% {latex_text(line)}\n" for line in comments) + table.latex() + effects
     named = f"\nCommand: `{command}`\n" if command else ""
