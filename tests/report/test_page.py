@@ -388,7 +388,8 @@ def marks(chart):
 
 def drawn_runs(runs, histories=None, features=None):
     """Return the charts of the page for a table of runs."""
-    config = {"protocol": {"kind": "honest"}}
+    fitness = {"classifier": "knn", "metric": "accuracy"}
+    config = {"name": "d", "protocol": {"kind": "honest"}, "fitness": fitness}
     results = Results(
         Path(), config, {}, "", runs, runs, histories or {}, features or {}, stability={}
     )
