@@ -164,8 +164,8 @@ def test_figures_show_what_was_computed(runs):
     flat = plot_curves({"a": curve}, PRECISION_RECALL).lines[1].get_ydata()
     assert (flat == 0.5).all()
     calibration = calibration_table(runs)
-    points = plot_calibration({"a": calibration}).lines[1]
-    np.testing.assert_array_equal(points.get_ydata(), calibration["observed"])
+    points = plot_calibration({"a": calibration}).collections[0].get_offsets()
+    np.testing.assert_array_equal(points[:, 1], calibration["observed"])
     shown = plot_confusion(confusion_shares(runs, 2), ["one", "two"])
     assert [text.get_text() for text in shown.get_yticklabels()] == ["one", "two"]
     assert len(shown.texts) == 4

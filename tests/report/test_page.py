@@ -41,7 +41,9 @@ def sections(folder):
 def test_every_section_from_the_folder_alone(folder):
     by_title = sections(folder)
     assert list(by_title) == [
-        "Selection, probabilities and cost", "What generated rows do", "Classes", "Synthetic rows",
+        "Selection, probabilities and cost", "What generated rows do",
+        "Predictions of the test rows", "Classes", "The final signature on its own rows",
+        "Synthetic rows",
     ]  # fmt: skip
     effects = by_title["What generated rows do"].table
     assert [row[:3] for row in effects.rows] == [
@@ -86,8 +88,9 @@ def test_results_of_an_earlier_version_are_read(folder):
             trial.pop("n_reused")
             trial.pop("heldout_real", None)
         path.write_text(json.dumps(metrics))
-    for path in folder.glob("runs/*/generator.json"):
-        path.unlink()
+    for name in ("generator.json", "predictions.csv", "rows.csv"):
+        for path in folder.glob(f"runs/*/{name}"):
+            path.unlink()
     runs = pd.read_csv(folder / "runs.csv")
     runs = runs.drop(columns=["n_reused", "brier", "precision", "recall", "heldout_real"])
     runs.to_csv(folder / "runs.csv", index=False)
@@ -390,6 +393,7 @@ def drawn_runs(runs, histories=None, features=None):
     """Return the charts of the page for a table of runs."""
     fitness = {"classifier": "knn", "metric": "accuracy"}
     config = {"name": "d", "protocol": {"kind": "honest"}, "fitness": fitness}
+    config["arms"] = {"a": {}, "b<c": {}, "b": {}}
     results = Results(
         Path(), config, {}, "", runs, runs, histories or {}, features or {}, stability={}
     )
@@ -406,11 +410,13 @@ def test_scores_have_a_point_a_run_and_column():
     assert all(0 <= y <= height for _, y in marks(chart))
 
 
-def test_higher_scores_are_higher_up():
+def test_higher_scores_are_further_right():
     table = pd.DataFrame({"arm": ["a", "a"], "seed": [0, 1], "status": "done", "n_features": 1})
     table = table.assign(heldout_score=[0.5, 0.9], inner_score=0.7)
-    (_, low), (_, high) = marks(scores_chart("scores", "t", table, label=""))[:2]
-    assert high < low
+    chart = scores_chart("scores", "t", table, label="")
+    drawn = [one for one in ElementTree.fromstring(chart.svg).iter("use") if one.get("data-tip")]
+    low, high = (float(one.get("x")) for one in drawn[:2])
+    assert low < high
 
 
 def test_one_run_has_no_interval_and_nothing_that_is_no_number():
@@ -422,7 +428,7 @@ def test_one_run_has_no_interval_and_nothing_that_is_no_number():
 
 
 def test_sizes_and_scores_say_their_values():
-    (_, sizes, front, _), _ = drawn_runs(some_runs())
+    (_, sizes, front), _ = drawn_runs(some_runs())
     assert len(marks(sizes)) == len(marks(front)) == 8
     assert re.fullmatch(r"a, seed 0: n features \d", marks(sizes)[0][0])
     assert re.fullmatch(r"a, seed 0: 0\.\d{3} with \d features", marks(front)[0][0])

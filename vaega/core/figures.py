@@ -172,15 +172,17 @@ def keep_within(ax: "Axes", axis: Literal["x", "y"]) -> None:
     ax.set(**{f"{axis}lim": (max(low, -room), min(high, 1.0 + room))})
 
 
-def scale_widely(ax: "Axes", axis: Literal["x", "y"], values: Iterable[float]) -> None:
-    """Give an axis few ticks with plain numbers, and a log scale where values differ tenfold."""
+def scale_widely(
+    ax: "Axes", axis: Literal["x", "y"], values: Iterable[float], *, least: float = 10.0
+) -> None:
+    """Give an axis few ticks with plain numbers, and a log scale where values differ so much."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     known = np.asarray(list(values), dtype=float)
     known = known[np.isfinite(known)]
     whole = bool((known == np.round(known)).all())
     of_axis = ax.xaxis if axis == "x" else ax.yaxis
-    if not len(known) or known.min() <= 0.0 or known.max() < 10.0 * known.min():
+    if not len(known) or known.min() <= 0.0 or known.max() < least * known.min():
         of_axis.set_major_locator(MaxNLocator(5, integer=whole))
         return
     ax.set(**{f"{axis}scale": "log"})
@@ -291,10 +293,12 @@ def inline_svg(
     for index, texts in enumerate(tips.values()):
         _add_tips(groups[f"tips-{index}"], texts)
     for parent in list(svg.iter()):
-        for child in parent.findall("metadata") + parent.findall("style"):
-            parent.remove(child)
+        for child in list(parent):
+            if child.tag in ("metadata", "style") or _draws_nothing(child):
+                parent.remove(child)
     for element in svg.iter():
         _adapt(element, name)
+        _shorten(element)
     svg.attrib = {"viewBox": svg.get("viewBox", ""), "role": "img", "aria-label": title}
     return ElementTree.tostring(svg, encoding="unicode")
 
@@ -323,25 +327,42 @@ _PAGE_COLOURS |= {"#000000": "var(--ink)", DARK: "var(--ink)"}
 _PAGE_COLOURS |= dict.fromkeys((GREY, "#b0b0b0", "#555555", "#cccccc"), "var(--soft)")
 
 
-# Attributes that hold coordinates, in points: more digits than two are seen by nobody.
-_NUMBERS = ("d", "x", "y", "width", "height", "x1", "x2", "y1", "y2")
-
-
-def _hundredths(number: re.Match[str]) -> str:
-    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
-
-
 def _adapt(element: ElementTree.Element, name: str) -> None:
     """Give an element the page's colours and font, and identifiers of its own."""
     if element.tag == "g":
         element.attrib.pop("id", None)  # nothing refers to a group
     for key, value in element.items():
-        if key in _NUMBERS:
-            element.set(key, re.sub(r"-?\d+\.\d+", _hundredths, value))
-        elif key == "style":
+        if key == "style":
             style = re.sub("#[0-9a-f]{6}", lambda hit: _PAGE_COLOURS.get(hit[0], hit[0]), value)
             element.set(key, re.sub("font-family: [^;]*;? ?", "", style))
         elif key == "id":
             element.set(key, f"{name}-{value}")
         elif key in ("href", "clip-path"):
             element.set(key, value.replace("#", f"#{name}-"))
+
+
+# Attributes that hold coordinates, in points: more digits than two are seen by nobody.
+_COORDINATES = ("d", "x", "y", "width", "height")
+
+
+def _draws_nothing(element: ElementTree.Element) -> bool:
+    return element.tag == "path" and element.get("style") == "fill: none"
+
+
+def _shorten(element: ElementTree.Element) -> None:
+    """Write an element in fewer letters; a page holds thousands."""
+    for part in ("text", "tail"):
+        if not (getattr(element, part) or "").strip():
+            setattr(element, part, None)
+    if element.get("transform", "").startswith("rotate(-0 "):
+        del element.attrib["transform"]
+    for key in _COORDINATES:
+        if key in element.attrib:
+            short = re.sub(r"-?\d+\.\d+", _hundredths, element.attrib[key])
+            element.set(key, " ".join(short.split()))
+    if "style" in element.attrib:
+        element.set("style", re.sub(r"([:;]) ", r"\1", element.attrib["style"]))
+
+
+def _hundredths(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")

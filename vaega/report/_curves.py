@@ -44,6 +44,7 @@ from vaega.experiments.intervals import LEAST_RUNS, corrected_error
 GRID = np.linspace(0.0, 1.0, 101)
 _DRAWS = 200  # of test rows and seeds, for the band on an official test part
 _BINS = 10  # of predicted probabilities, equally wide
+_FEWEST_ROWS = 10  # of bins that a line joins
 
 Scored = tuple[np.ndarray, np.ndarray]  # Whether rows are of a class, and their scores for it
 
@@ -254,8 +255,9 @@ def plot_calibration(
     ax.plot([0.0, 1.0], [0.0, 1.0], color=GREY, linewidth=0.9, linestyle=":", label="calibrated")
     for arm, table in tables.items():
         look, (x, y) = styles[arm], (table["predicted"], table["observed"])
-        ax.plot(x, y, color=look.colour, linestyle=look.dashes, linewidth=0.9, label=arm)
-        sizes = 3.0 + 40.0 * table["n"] / table["n"].sum()
+        known = y.where(table["n"] >= _FEWEST_ROWS)  # the share of fewer rows is mostly chance
+        ax.plot(x, known, color=look.colour, linestyle=look.dashes, linewidth=0.9, label=arm)
+        sizes = 6.0 + 40.0 * table["n"] / table["n"].sum()
         ax.scatter(x, y, s=sizes, color=look.colour, marker=look.marker, alpha=0.7, linewidths=0)
     ax.set(xlabel="predicted probability", ylabel="observed share")
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
@@ -312,12 +314,15 @@ def draw_confusions(shares: Mapping[str, np.ndarray], names: Sequence[str]) -> F
     """Draw the shares of each arm in a panel of its own, two beside each other."""
     n_columns = min(2, len(shares)) if len(names) <= 2 * _MOST_NUMBERED else 1
     n_rows = -(-len(shares) // n_columns)
-    side = COLUMN_WIDTH / n_columns
-    figure = new_figure((COLUMN_WIDTH, n_rows * min(side + 0.1, 3.0) + 0.3))
-    axes = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True).ravel()
-    for ax, (arm, of_arm) in zip(axes, shares.items(), strict=False):
+    side = min(COLUMN_WIDTH / n_columns + 0.1, 3.0)
+    figure = new_figure((COLUMN_WIDTH, n_rows * side + 0.3))
+    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for index, (ax, (arm, of_arm)) in enumerate(zip(axes, shares.items(), strict=False)):
         plot_confusion(of_arm, names, ax).set_title(shorten(arm, 24))
-        ax.label_outer()
+        if index % n_columns:
+            ax.set(ylabel="", yticklabels=[])
+        if index + n_columns < len(shares):
+            ax.set(xlabel="", xticklabels=[])
     for ax in axes[len(shares) :]:
         ax.remove()
     return figure

@@ -249,6 +249,7 @@ def plot_values(
         column = values[arm].dropna().to_numpy(dtype=float)
         if len(column):
             _draw_box(ax, column, index, styles[name].colour)
+    ax.use_sticky_edges = False  # an axis that ended at a box would cut the points on its edge
     return _label_arms(ax, names, label)
 
 
@@ -341,7 +342,8 @@ def plot_stability(
 def draw_experiment(results: "Results") -> dict[str, Figure]:
     """Return the figures of an experiment by name, each as wide as a journal's column."""
     honest = results.config["protocol"]["kind"] == "honest"
-    label = "held-out score" if honest else "score of test rows that were seen"
+    metric = results.facts.metric.name
+    label = f"held-out {metric}" if honest else f"{metric} of test rows that were seen"
     options: dict[str, Any] = {"styles": styles_of(results.config["arms"])}
     bounded = is_bounded(results.config["fitness"]["metric"])
     scores, sizes = (values_by_arm(results.runs, name) for name in ("heldout_score", "n_features"))

@@ -71,7 +71,7 @@ def _generator_row(arm: str, record: Mapping[str, Any]) -> list[str]:
         _shown(test["accuracy"]),
         format_p_value(test["p_value"]),
         _shown(model["heldout"]) if model else "",
-        f"{best['heldout']:.3f} ({best['model']})" if model and best else "",
+        f"{decimals(best['heldout'])} ({best['model']})" if model and best else "",
     ]
 
 

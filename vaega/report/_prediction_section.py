@@ -30,7 +30,7 @@ from vaega.report._curves import (
 from vaega.report._results import Results
 from vaega.report._section import Chart, Section, make_chart
 
-_EVERY = 5  # points of a curve, one says its value
+_EVERY = 10  # points of a curve, one says its value
 _COLUMNS = ("arm", "accuracy", "balanced accuracy", "ROC AUC", "average precision")
 
 

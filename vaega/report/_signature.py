@@ -33,7 +33,8 @@ from vaega.report._results import Results
 from vaega.report._section import Chart, Section, make_chart
 from vaega.selection._rankers import f_statistic
 
-MOST_STRIPS = 9  # features that have a panel of their own
+MOST_STRIPS = 6  # features that have a panel of their own
+_SHORT_NAME = 12  # letters of a title above one of three panels
 _MOST_POINTS = 120  # rows that are drawn one by one; more are a box
 _REACH = 2.5  # standard deviations, beyond which a heatmap's colour stays
 # Steps that change each value by itself: of what they give, a picture can say the unit.
@@ -145,8 +146,9 @@ def draw_strips(rows: SignatureRows, *, n_most: int = MOST_STRIPS) -> Figure:
     """Draw the values of the first features by class: quartiles and, of few rows, each of them."""
     codes = np.unique(rows.labels)
     names = [rows.classes[code] for code in codes]
-    n_columns = 3 if len(codes) <= 4 else 2 if len(codes) <= 8 else 1
     features = list(rows.values.columns[:n_most])
+    short = max(len(str(feature)) for feature in features) <= _SHORT_NAME
+    n_columns = 3 if short and len(codes) <= 4 else 2 if len(codes) <= 8 else 1
     n_rows = -(-len(features) // n_columns)
     figure = new_figure((COLUMN_WIDTH, 1.15 * n_rows + 0.45))
     axes = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True).ravel()
@@ -155,7 +157,7 @@ def draw_strips(rows: SignatureRows, *, n_most: int = MOST_STRIPS) -> Figure:
         for place, (code, part) in enumerate(zip(codes, parts, strict=True)):
             colour, one_by_one = style_of(int(code)).colour, len(rows.labels) <= _MOST_POINTS
             _draw_strip(ax, place, part.to_numpy(), colour, one_by_one=one_by_one)
-        ax.set_title(shorten(str(feature), 54 // n_columns))
+        ax.set_title(shorten(str(feature), _SHORT_NAME if n_columns == 3 else 22))
         ax.set_xticks([])
         ax.set_xlim(-0.6, len(codes) - 0.4)
         ax.yaxis.set_major_locator(MaxNLocator(4))
@@ -243,7 +245,7 @@ def _strips_chart(arm: str, rows: SignatureRows) -> Chart:
     for ax, feature in zip(figure.axes, rows.values.columns, strict=False):
         for bar, code in zip(ax.patches, np.unique(rows.labels), strict=False):
             tips[bar] = [f"{feature}: {_means(rows, feature, [code])}"]
-    caption = f"{arm}: the first features of the final signature by class, {rows.unit}, in-sample"
+    caption = f"{arm}: the first features of the final signature by class ({rows.unit}), in-sample"
     return make_chart("strips", caption, figure.axes[0], tips)
 
 
