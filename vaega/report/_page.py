@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,28 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from vaega.core.errors import InputError
-from vaega.core.figures import COLOURS, inline_svg, new_axes, render
+from vaega.core.figures import COLOURS, new_axes, render
 from vaega.core.files import write_bytes, write_text
 from vaega.core.tables import TextTable
 from vaega.experiments.augmentation import EFFECTS
 from vaega.experiments.config import statement_of
+from vaega.experiments.intervals import overlap_share
 from vaega.report._comparison import DatasetComparison, compare_experiments, pair_table
+from vaega.report._curves import (
+    PRECISION_RECALL,
+    ROC,
+    Curve,
+    CurveKind,
+    calibration_table,
+    confusion_shares,
+    mean_curve,
+    plot_calibration,
+    plot_confusion,
+    plot_curves,
+)
 from vaega.report._figures import (
     HELD_OUT,
     arm_points,
@@ -43,6 +55,7 @@ from vaega.report._results import (
     read_results,
     summary_table,
 )
+from vaega.report._section import Chart, Section, make_chart
 from vaega.report._statistics import format_p_value
 
 
@@ -130,15 +143,6 @@ def _run_cell(value: Any, decimals: int | None) -> str:
     return str(value) if decimals is None else f"{value:.{decimals}f}"
 
 
-@dataclass(frozen=True)
-class Chart:
-    """A figure of the page."""
-
-    caption: str  # Below or above it
-    svg: str  # The drawing; see `vaega.core.figures.inline_svg`
-    title: str = ""  # Above it
-
-
 SEEN = "test rows, seen"
 _SIZE = (4.6, 3.3)  # Inches; a chart is as wide as its column of the page
 # Features of each arm that the page shows, and letters of their names.
@@ -193,7 +197,7 @@ def scores_chart(
             ("inner score", zip(arm.seeds, arm.inner, strict=True)),
         )
     ]
-    return _chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
+    return make_chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
 
 
 def _sizes_chart(runs: pd.DataFrame) -> Chart:
@@ -207,7 +211,9 @@ def _sizes_chart(runs: pd.DataFrame) -> Chart:
         ]
         for arm in points
     ]
-    return _chart("sizes", "Selected features", ax, dict(zip(ax.collections, tips, strict=True)))
+    return make_chart(
+        "sizes", "Selected features", ax, dict(zip(ax.collections, tips, strict=True))
+    )
 
 
 def _wide_enough(points: Sequence[Any]) -> tuple[float, float]:
@@ -225,7 +231,7 @@ def _front_chart(runs: pd.DataFrame, label: str) -> Chart:
         for arm, group in runs.groupby("arm", sort=False)
     ]
     caption = "Size against score: few features and a high score are to the upper left"
-    return _chart("front", caption, ax, dict(zip(ax.collections, tips, strict=True)))
+    return make_chart("front", caption, ax, dict(zip(ax.collections, tips, strict=True)))
 
 
 def _evolution_chart(histories: Mapping[str, pd.DataFrame]) -> Chart:
@@ -240,7 +246,7 @@ def _evolution_chart(histories: Mapping[str, pd.DataFrame]) -> Chart:
             for generation, value in means.items()
         ]
     caption = "Evolution: mean over trials, band from the least to the most"
-    return _chart("evolution", caption, ax, tips)
+    return make_chart("evolution", caption, ax, tips)
 
 
 def feature_charts(results: Results) -> list[Chart]:
@@ -265,27 +271,8 @@ def feature_charts(results: Results) -> list[Chart]:
             for name, share in zip(names, shown["share"], strict=True)
         ]
         bars = dict(zip(ax.patches, tips[::-1], strict=True))
-        charts.append(_chart(f"features-{index}", caption, ax, bars, title=arm))
+        charts.append(make_chart(f"features-{index}", caption, ax, bars, title=arm))
     return charts
-
-
-def _chart(
-    name: str, caption: str, ax: Axes, tips: Mapping[Any, Sequence[str]], *, title: str = ""
-) -> Chart:
-    figure: Any = ax.figure
-    shown = f"{title}: {caption}" if title else caption
-    return Chart(caption, inline_svg(figure, name=name, title=shown, tips=tips), title)
-
-
-@dataclass(frozen=True, eq=False)
-class Section:
-    """A part of the page."""
-
-    title: str  # Above it
-    sentences: Sequence[str]  # What the results say
-    table: TextTable  # With notes on how it is to be read
-    charts: Sequence[Chart] = ()
-    folded: bool = False  # Whether the reader opens it
 
 
 def further_sections(results: Results) -> list[Section]:
@@ -293,6 +280,7 @@ def further_sections(results: Results) -> list[Section]:
     makers: tuple[Callable[[Results], Section], ...] = (
         figure_section,
         effect_section,
+        prediction_section,
         class_section,
         null_section,
         lead_section,
@@ -344,6 +332,54 @@ def figure_section(results: Results) -> Section:
 def effect_section(results: Results) -> Section:
     """Return what generated rows do to the selection and to the final model, never added up."""
     return Section("What generated rows do", [], results.effects)
+
+
+def curves_of(results: Results, kind: CurveKind) -> dict[str, Curve]:
+    """Return the mean curve of each arm whose classifier scores the classes."""
+    share = overlap_share(results.config["protocol"])
+    curves = {
+        arm: mean_curve(tables, kind, test_share=share)
+        for arm, tables in results.predictions.items()
+    }
+    return {arm: curve for arm, curve in curves.items() if curve is not None}
+
+
+def prediction_section(results: Results) -> Section:
+    """Return curves of what final models predicted of the test rows, calibration, confusion."""
+    curves = {kind: curves_of(results, kind) for kind in (ROC, PRECISION_RECALL)}
+    rows = [
+        [arm, f"{curve.area:.3f}", f"{curves[PRECISION_RECALL][arm].area:.3f}"]
+        for arm, curve in curves[ROC].items()
+    ]
+    charts = []
+    for kind, by_arm in curves.items() if rows else ():
+        ax = plot_curves(by_arm, kind, new_axes(_SIZE))
+        charts.append(make_chart(kind.name, f"{kind.name} curve, mean over trials", ax, {}))
+    tables = {arm: calibration_table(given) for arm, given in results.predictions.items()}
+    tables = {arm: table for arm, table in tables.items() if len(table)}
+    if tables:
+        ax = plot_calibration(tables, new_axes(_SIZE))
+        charts.append(make_chart("calibration", "Calibration, rows of all trials", ax, {}))
+    charts += _confusion_charts(results)
+    note = (
+        "Means over trials with a pointwise 95 % band, which counts what trials share, and none "
+        "below five; in brackets the area, of precision and recall the average precision. Of two "
+        "classes the second is meant, of more each against the others. Dotted is chance."
+    )
+    table = TextTable(("arm", "ROC AUC", "average precision"), rows, notes=[note])
+    return Section("Test rows, as the final models predict them", [], table, charts)
+
+
+def _confusion_charts(results: Results) -> list[Chart]:
+    charts = []
+    for index, (arm, tables) in enumerate(results.predictions.items()):
+        names = class_names(results.metrics[arm])
+        codes = pd.concat([table[["label", "prediction"]] for table in tables])
+        shown = [name[:_MOST_LETTERS] for name in names[: int(codes.to_numpy().max()) + 1]]
+        ax = plot_confusion(confusion_shares(tables, len(shown)), shown, new_axes(_SIZE))
+        caption = "share of each class's rows by predicted class"
+        charts.append(make_chart(f"confusion-{index}", caption, ax, {}, title=arm))
+    return charts
 
 
 def class_section(results: Results) -> Section:
@@ -523,7 +559,7 @@ def _rows_chart(name: str, arm: str, points: Mapping[str, Any], classes: Sequenc
     if points["space"] == "latent":
         space = f"Latent space of {points['dimensions']} dimensions"
     caption = f"{arm}. {space}: real rows filled, synthetic ones hollow, coloured by class"
-    return _chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
+    return make_chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
 
 
 def _generator_row(arm: str, record: Mapping[str, Any]) -> list[str]:

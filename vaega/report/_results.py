@@ -51,6 +51,8 @@ class Results:
     # What generated rows do to the selection and to the final model, see `effect_table`
     effects: TextTable = field(default_factory=lambda: TextTable((), ()))
     constant: float = float("nan")  # Score of always naming the commonest class, where known
+    # By arm, what each run's final models predicted of the test rows
+    predictions: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
     notes: Sequence[str] = ()  # On the data, as on its card
     # By arm that adds rows, how good they are; see `vaega.experiments.trial`
     generators: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -89,6 +91,7 @@ def _read(store: Store) -> Results:
         stability={arm: value for arm, value in agreement.items() if value is not None},
         null=null,
         metrics={arm: [one.metrics or {} for one in records] for arm, records in by_arm.items()},
+        predictions={arm: _predictions(records) for arm, records in finished.items()},
         generators=_generators(finished),
         effects=effect_table([scores_of(store)] if finished else []),
         notes=_notes(finished),
@@ -120,6 +123,11 @@ def _generators(finished: Mapping[str, Sequence[RunRecord]]) -> dict[str, dict[s
         for arm, records in finished.items()
     }
     return {arm: records[0] for arm, records in measured.items() if records}
+
+
+def _predictions(records: Sequence[RunRecord]) -> list[pd.DataFrame]:
+    tables = [record.predictions() for record in records]
+    return [table for table in tables if len(table)]
 
 
 def _best_by_generation(records: Sequence[RunRecord]) -> pd.DataFrame:
