@@ -180,9 +180,10 @@ def _complete(folder: Path, config: Any, dataset: Any, execution: Any, origin: A
         from vaega.experiments.runs import plan_runs
         from vaega.experiments.store import is_planned
 
+        final = measure_run(config, dataset, final=True) if config.protocol.has_final_runs else None
         length = measure_run(config, dataset)
     try:
-        with make_observer(Console(stderr=True), length=length) as observer:
+        with make_observer(Console(stderr=True), length=length, final=final) as observer:
             _, summary = complete_runs(
                 folder, config, dataset, options=execution, observer=observer, origin=origin
             )
@@ -197,6 +198,7 @@ def _print_summary(folder: Path, config: Any, dataset: Any, summary: Any) -> Non
     from vaega.cli.report import print_effects
     from vaega.experiments.protocols import make_protocol
     from vaega.report._results import (
+        final_sentences,
         lead_sentences,
         notes_of_summary,
         read_results,
@@ -211,7 +213,7 @@ def _print_summary(folder: Path, config: Any, dataset: Any, summary: Any) -> Non
     for sentence in notes_of_summary(results):
         click.echo(sentence)
     print_effects(results.effects)
-    for sentence in lead_sentences(results.metrics):
+    for sentence in [*lead_sentences(results.metrics), *final_sentences(results)]:
         click.echo(sentence)
     click.echo(make_protocol(config.protocol).statement)
 

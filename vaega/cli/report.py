@@ -75,7 +75,12 @@ def print_effects(effects: Any) -> None:
 
 def _print_summary(results: Any, kind: str) -> None:
     from vaega.experiments.config import statement_of
-    from vaega.report._results import notes_of_summary, summary_table, summary_text
+    from vaega.report._results import (
+        final_sentences,
+        notes_of_summary,
+        summary_table,
+        summary_text,
+    )
 
     if kind != "terminal":
         click.echo(summary_text(results, kind), nl=False)
@@ -85,6 +90,8 @@ def _print_summary(results: Any, kind: str) -> None:
     for sentence in notes_of_summary(results):
         click.echo(sentence)
     print_effects(results.effects)
+    for sentence in final_sentences(results):
+        click.echo(sentence)
     click.echo(statement_of(results.config))
 
 

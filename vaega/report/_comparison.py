@@ -13,6 +13,7 @@ from vaega.core.errors import InputError, ResultsError
 from vaega.core.tables import TextTable, csv_text, latex_text
 from vaega.experiments.config import statement_of
 from vaega.experiments.intervals import LEAST_RUNS, overlap_share
+from vaega.experiments.old_names import protocol_in_digests
 from vaega.experiments.store import Store
 from vaega.experiments.trial import HELDOUT_REAL
 from vaega.report._statistics import (
@@ -228,7 +229,7 @@ def scores_of(store: Store) -> TrialScores:
         name=str(config["name"]),
         dataset=str(store.runs_table()["dataset"].iloc[0]),
         fingerprint=str(done[0][0]["dataset"]["fingerprint"]),
-        protocol=dict(done[0][0]["protocol"]),
+        protocol=protocol_in_digests(done[0][0]["protocol"]),
         statement="" if config["protocol"]["kind"] == "honest" else statement_of(config),
         rows=pd.DataFrame([row for run in done for row in _trial_rows(*run)]),
         bases=tuple(dict.fromkeys(plain)),

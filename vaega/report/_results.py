@@ -12,6 +12,7 @@ from rich.table import Table as TerminalTable
 
 from vaega.core.tables import TextTable, csv_text, json_records, latex_text
 from vaega.experiments.config import statement_of
+from vaega.experiments.final import describe_final
 from vaega.experiments.intervals import LEAST_RUNS
 from vaega.experiments.pooling import POOLED_NOTE
 from vaega.experiments.store import (
@@ -56,6 +57,8 @@ class Results:
     notes: Sequence[str] = ()  # On the data, as on its card
     # By arm that adds rows, how good they are; see `vaega.experiments.trial`
     generators: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # By arm the final run, on all rows; without those that are not planned or not done
+    finals: dict[str, RunRecord] = field(default_factory=dict)
 
 
 def read_results(folder: Path) -> Results:
@@ -96,6 +99,7 @@ def _read(store: Store) -> Results:
         effects=effect_table([scores_of(store)] if finished else []),
         notes=_notes(finished),
         constant=_constant_score(config["fitness"]["metric"], finished),
+        finals={arm: final for arm in by_arm if (final := store.final(arm)) is not None},
     )
 
 
@@ -266,6 +270,15 @@ def notes_of_summary(results: Results) -> list[str]:
     summary = results.summary
     said = [*chance_sentences(summary), *interval_sentences(results), *failure_sentences(results)]
     return [*note, *said]
+
+
+def final_sentences(results: Results) -> list[str]:
+    """Say of each arm what its final run selected, and where that stands."""
+    return [
+        f"final signature of {arm}: {describe_final(record.metrics or {})}: "
+        f"{record.folder / 'selected.csv'}"
+        for arm, record in results.finals.items()
+    ]
 
 
 def _arm_cells(row: pd.Series) -> list[str]:
