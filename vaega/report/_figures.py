@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from vaega.core.figures import COLOURS, DARK, GREY, clean, draw_shares, new_axes, render, spread
+from vaega.core.figures import COLOURS, DARK, GREY, clean, new_axes, render, spread
 from vaega.core.tables import TextTable
 from vaega.experiments.intervals import NONE, Interval
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from vaega.report._statistics import RankComparison
     from vaega.selection._stability import StabilityEstimate
 
-MOST_FEATURES = 20
 HELD_OUT = "held out (read once)"
 
 
@@ -227,19 +226,6 @@ def plot_front(runs: pd.DataFrame, ax: Axes | None = None, *, label: str = "") -
     return clean(ax)
 
 
-def plot_frequencies(
-    features: pd.DataFrame,
-    ax: Axes | None = None,
-    *,
-    colour: str = COLOURS[0],
-    n_most: int = MOST_FEATURES,
-) -> Axes:
-    """Draw how many trials selected each feature, the most frequent on top."""
-    shown = features.head(n_most)
-    label = "share of the trials that select it"
-    return draw_shares(ax or new_axes(), shown["name"], shown["share"], colours=colour, label=label)
-
-
 def plot_stability(
     stability: Mapping[str, "StabilityEstimate"],
     ax: Axes | None = None,
@@ -277,10 +263,6 @@ def draw_experiment(results: "Results") -> dict[str, Figure]:
     if any(len(table) for table in results.histories.values()):
         plot_history(results.histories, axes("evolution", 4.6, 3.4))
     plot_front(results.runs, axes("front", 4.6, 3.4), label=label)
-    for index, (arm, features) in enumerate(results.features.items()):
-        if len(features):
-            ax = axes(f"frequencies_{arm}", 4.6, 4.2)
-            plot_frequencies(features, ax, colour=COLOURS[index % len(COLOURS)])
     if results.stability:
         by_chance = {
             str(row["arm"]): row["null_stability"]

@@ -14,7 +14,7 @@ from matplotlib.artist import Artist
 from matplotlib.ticker import MaxNLocator
 
 from vaega.core.errors import InputError
-from vaega.core.figures import COLOURS, new_axes, render
+from vaega.core.figures import new_axes, render
 from vaega.core.files import write_bytes, write_text
 from vaega.core.tables import TextTable
 from vaega.experiments.augmentation import EFFECTS
@@ -33,11 +33,11 @@ from vaega.report._curves import (
     plot_confusion,
     plot_curves,
 )
+from vaega.report._feature_table import feature_section, features_text
 from vaega.report._figures import (
     HELD_OUT,
     arm_points,
     draw_overview,
-    plot_frequencies,
     plot_front,
     plot_history,
     plot_scores,
@@ -60,7 +60,7 @@ from vaega.report._statistics import format_p_value
 
 
 def write_report(folder: Path) -> Path:
-    """Write ``report.html`` and ``figures/overview`` from what is in the folder."""
+    """Write the page, ``features.csv`` and ``figures/overview`` from what is in the folder."""
     results = read_results(folder)
     label = HELD_OUT if _is_honest(results) else SEEN
     figure = draw_overview(
@@ -89,7 +89,6 @@ def write_report(folder: Path) -> Path:
         failures=_failures(results),
         pairs=_pairs(folder),
         charts=run_charts(results),
-        features=feature_charts(results),
         sections=further_sections(results),
         runs=_runs_table(results.runs),
         config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True),
@@ -97,6 +96,9 @@ def write_report(folder: Path) -> Path:
         command=results.command,
     )
     write_text(folder / "report.html", page)
+    features = features_text(results)
+    if features is not None:
+        write_text(folder / "features.csv", features)
     return folder / "report.html"
 
 
@@ -145,8 +147,7 @@ def _run_cell(value: Any, decimals: int | None) -> str:
 
 SEEN = "test rows, seen"
 _SIZE = (4.6, 3.3)  # Inches; a chart is as wide as its column of the page
-# Features of each arm that the page shows, and letters of their names.
-MOST_FEATURES, _MOST_LETTERS = 15, 26
+_MOST_LETTERS = 26  # of the name of a class
 # Generations that say their value under the pointer; the page must stay small.
 MOST_TIPS = 120
 
@@ -249,35 +250,10 @@ def _evolution_chart(histories: Mapping[str, pd.DataFrame]) -> Chart:
     return make_chart("evolution", caption, ax, tips)
 
 
-def feature_charts(results: Results) -> list[Chart]:
-    """Draw, for each arm, the features that its trials select most often."""
-    charts = []
-    for index, (arm, table) in enumerate(results.features.items()):
-        stability = results.stability.get(arm)
-        caption = "share of trials"
-        if stability is not None:
-            ends = (stability.value, stability.low, stability.high)
-            caption += f"; stability {_interval(*ends)}"
-        shown = table.head(MOST_FEATURES)
-        names = shown["name"].astype(str)
-        most = _MOST_LETTERS
-        cut = [name if len(name) <= most else f"{name[: most - 1]}…" for name in names]
-        ax = new_axes((_SIZE[0], 0.75 + 0.22 * max(1, len(shown))))
-        colour = COLOURS[index % len(COLOURS)]
-        plot_frequencies(shown.assign(name=range(len(cut))), ax, colour=colour)
-        ax.set_yticks(range(len(cut)), cut[::-1])
-        tips = [
-            (f"{name}: selected in {100 * share:.0f} % of the trials of {arm}",)
-            for name, share in zip(names, shown["share"], strict=True)
-        ]
-        bars = dict(zip(ax.patches, tips[::-1], strict=True))
-        charts.append(make_chart(f"features-{index}", caption, ax, bars, title=arm))
-    return charts
-
-
 def further_sections(results: Results) -> list[Section]:
     """Return the sections for which the results hold something."""
     makers: tuple[Callable[[Results], Section], ...] = (
+        feature_section,
         figure_section,
         effect_section,
         prediction_section,

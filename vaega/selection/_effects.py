@@ -20,6 +20,10 @@ from vaega.selection._error_control import (
 )
 from vaega.selection._rankers import one_vs_rest
 
+# Errors that the base of the q values allows: as many features as the root of three times their
+# number. Where fewer are taken, shares near 1 are likelier on noise than the bound has them; with
+# one error 13 and 24 % of 200 sets of noise, 40 x 300, had a q value of at most 0.1 and 0.2.
+_ERRORS = 3.0
 EFFECT_COLUMNS = ("code", "difference", "low", "high", "g", "g_low", "g_high", "p_value")
 
 
@@ -151,11 +155,11 @@ def stability_q_values(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return q values by error control, and the shares of the halves that they come from.
 
-    The q features with the highest F statistic (of more than two classes one against the rest, each
-    class in turn) are taken on both halves of the rows, 50 times, where q is the root of their
-    number: what error control does that allows one false selection (`vaega.GeneticSelector`). The
-    bound of Shah and Samworth (2013) on how often a feature of low chance reaches a share makes it
-    a p value, and these become q values by `benjamini_hochberg`.
+    What leads by the F statistic (of more than two classes one against the rest, each class in
+    turn) is taken on both halves of the rows, 50 times, as error control does that allows three
+    false selections (`vaega.GeneticSelector`). The bound of Shah and Samworth (2013) on how often a
+    feature of low chance reaches a share makes it a p value, and these become q values by
+    `benjamini_hochberg`.
 
     Parameters
     ----------
@@ -185,11 +189,13 @@ def stability_q_values(
     """
     n_features = X.shape[1]
     rng = derive_rng(seed, "halves of all rows")
-    size = base_size(n_features, 1.0)
+    size = base_size(n_features, _ERRORS)
     orders = []
     with one_thread():
         for rows in complementary_halves(y, N_PAIRS, rng=rng, groups=groups):
-            scores = one_vs_rest(X[rows], y[rows])
+            scores = np.zeros(n_features)
+            if len(np.unique(y[rows])) > 1:
+                scores = one_vs_rest(X[rows], y[rows])
             drawn = rng.permutation(n_features)  # ties, of constant columns say, are drawn
             orders.append(drawn[np.argsort(-scores[drawn], kind="stable")][:size])
     shares = selection_shares(orders, size, n_features)
