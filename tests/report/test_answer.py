@@ -162,6 +162,11 @@ def test_generated_rows_add_up_from_both_steps():
     )
 
 
+def test_what_each_feature_shows_by_itself_stands_with_the_features():
+    found = answer(results_of(0.4), None, ["No feature is shown to differ between the classes."])
+    assert said(found)["Features"].endswith("No feature is shown to differ between the classes.")
+
+
 def test_the_signature_of_all_rows_stands_where_there_is_one():
     names = pd.DataFrame({"name": [f"GENE{k}" for k in range(12)]})
     final = SimpleNamespace(selected=lambda: names)

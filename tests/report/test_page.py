@@ -18,7 +18,6 @@ from vaega.report._comparison import compare_experiments
 from vaega.report._figures import arm_points, plot_scores
 from vaega.report._page import (
     MOST_TIPS,
-    feature_charts,
     format_p_value,
     further_sections,
     run_charts,
@@ -371,7 +370,7 @@ def test_the_same_results_give_the_same_page(report):
 def test_a_single_arm_is_compared_with_nothing(tmp_path):
     text = write_report(run_small(tmp_path, seeds=2, arms={"original": {}})).read_text()
     assert "Arms compared" not in text
-    assert "Features selected most often" in text
+    assert "<h2>Features</h2>" in text
 
 
 def some_runs(n=4):
@@ -389,15 +388,15 @@ def marks(chart):
     return [(one.get("data-tip"), float(one.get("y", "nan"))) for one in drawn]
 
 
-def drawn_runs(runs, histories=None, features=None):
+def drawn_runs(runs, histories=None):
     """Return the charts of the page for a table of runs."""
     fitness = {"classifier": "knn", "metric": "accuracy"}
     config = {"name": "d", "protocol": {"kind": "honest"}, "fitness": fitness}
     config["arms"] = {"a": {}, "b<c": {}, "b": {}}
     results = Results(
-        Path(), config, {}, "", runs, runs, histories or {}, features or {}, stability={}
+        Path(), config, {}, "", runs, runs, histories or {}, features={}, stability={}
     )
-    return run_charts(results), feature_charts(results)
+    return run_charts(results)
 
 
 def test_scores_have_a_point_a_run_and_column():
@@ -428,7 +427,7 @@ def test_one_run_has_no_interval_and_nothing_that_is_no_number():
 
 
 def test_sizes_and_scores_say_their_values():
-    (_, sizes, front), _ = drawn_runs(some_runs())
+    _, sizes, front = drawn_runs(some_runs())
     assert len(marks(sizes)) == len(marks(front)) == 8
     assert re.fullmatch(r"a, seed 0: n features \d", marks(sizes)[0][0])
     assert re.fullmatch(r"a, seed 0: 0\.\d{3} with \d features", marks(front)[0][0])
@@ -436,21 +435,6 @@ def test_sizes_and_scores_say_their_values():
 
 def test_curves_are_thinned_and_say_their_values():
     history = pd.DataFrame(np.linspace(0, 1, 3000)[:, None].repeat(2, axis=1))
-    (*_, evolution), _ = drawn_runs(some_runs(), {"a": history, "b": history.head(2)})
+    *_, evolution = drawn_runs(some_runs(), {"a": history, "b": history.head(2)})
     assert MOST_TIPS - 2 <= len(marks(evolution)) <= MOST_TIPS + 2
     assert any(text.startswith("b, generation 1: 0.0003") for text, _ in marks(evolution))
-
-
-def test_bars_are_as_long_as_the_share():
-    features = pd.DataFrame({"name": ["x" * 60, "y"], "share": [1.0, 0.5]})
-    _, (chart,) = drawn_runs(some_runs(), features={"a": features})
-    bars = [one for one in ElementTree.fromstring(chart.svg).iter("path") if one.get("data-tip")]
-    widths = {}
-    for bar in bars:
-        across = [float(x) for x in re.findall(r"[ML] ([-\d.]+) ", bar.get("d"))]
-        widths[bar.get("data-tip")] = max(across) - min(across)
-    short = "y: selected in 50 % of the trials of a"
-    assert widths[f"{'x' * 60}: selected in 100 % of the trials of a"] == pytest.approx(
-        2 * widths[short], rel=1e-3
-    )
-    assert "…" in chart.svg

@@ -26,14 +26,20 @@ class Answer:
     items: Sequence[tuple[str, Sequence[str]]]  # What is asked, and sentences
 
 
-def answer(results: Results, comparison: DatasetComparison | None) -> Answer:
-    """Return what the results say of the arms that the experiment is about."""
+def answer(
+    results: Results, comparison: DatasetComparison | None, by_feature: Sequence[str] = ()
+) -> Answer:
+    """Return what the results say of the arms that the experiment is about.
+
+    `by_feature` says what each feature shows by itself, see
+    `vaega.report._feature_table.control_sentences`.
+    """
     arms = own_arms(results)
     rows: Rows = {str(row["arm"]): row for row in results.summary.to_dict("records")}
     shown = [arm for arm in arms if is_shown(rows[arm])]
     items = {
         "On unseen rows": [_score(results, rows[arm]) for arm in arms],
-        "Features": [_features(results, rows[arm]) for arm in arms],
+        "Features": [*(_features(results, rows[arm]) for arm in arms), *by_feature],
         "Against rivals": list(_rivals(rows, arms, comparison)),
         "Who led": [_leader(results, arm) for arm in arms],
         "Generated rows": list(_generated(results.row_effects)) or ["None were added."],
