@@ -9,7 +9,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vaega.core.figures import COLOURS, DARK, GREY, draw_shares, new_axes
+from vaega.core.figures import (
+    COLOURS,
+    COLUMN_WIDTH,
+    DARK,
+    GREY,
+    draw_shares,
+    figure_style,
+    legend_above,
+    new_axes,
+)
 from vaega.core.tables import TextTable, csv_text
 from vaega.experiments.store import RunRecord, Store
 from vaega.experiments.univariate import Univariate, read_univariate
@@ -468,6 +477,7 @@ def draw_frequencies(results: Results) -> dict[str, Figure]:
     return figures
 
 
+@figure_style()
 def plot_frequencies(
     arm: ArmSelections, selections: Selections, ax: Axes, *, colour: str = COLOURS[0]
 ) -> Axes:
@@ -483,18 +493,18 @@ def plot_frequencies(
     ax.set_yticks(places, [_cut(selections.names[feature]) for feature in shown[::-1]])
     if arm.permuted is not None:
         own = arm.permuted[shown[::-1]]
-        ax.scatter(own, places, marker="|", s=70, color=DARK, zorder=3, label="its own, permuted")
+        ax.scatter(own, places, marker="|", s=30, color=DARK, zorder=3, label="its own, permuted")
     mean, most = arm.largest_by_chance(selections.univariate)
     if np.isfinite(mean):
         ax.axvspan(mean, most, color=GREY, alpha=0.25, linewidth=0)
         label = "most frequent one, permuted labels"
         ax.axvline(mean, color=DARK, linestyle="--", linewidth=1.2, label=label)
-        ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, fontsize=8)
+        legend_above(ax)
     return ax
 
 
 def _size(shown: np.ndarray) -> tuple[float, float]:
-    return 4.6, 1.1 + 0.22 * max(1, len(shown))
+    return COLUMN_WIDTH, 0.8 + 0.15 * max(2, len(shown))
 
 
 def _colour(index: int) -> str:
