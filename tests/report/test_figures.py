@@ -20,7 +20,6 @@ from vaega.report._figures import (
     draw_study,
     find_front,
     parameters_of,
-    plot_frequencies,
     plot_history,
     plot_importances,
     plot_scores,
@@ -156,14 +155,6 @@ def test_arms_keep_their_order_and_missing_runs_are_missing():
     assert values["a"].isna().tolist() == [False, True]
 
 
-def test_the_most_frequent_feature_is_on_top():
-    features = pd.DataFrame({"name": [f"f{i}" for i in range(30)], "share": 1 / np.arange(1, 31)})
-    ax = plot_frequencies(features)
-    labels = [text.get_text() for text in ax.get_yticklabels()]
-    assert labels[-1] == "f0"
-    assert len(labels) == 20
-
-
 def test_stability_is_drawn_with_its_interval():
     estimate = nogueira_interval(np.eye(3, 6, dtype=bool))
     line, point = plot_stability({"a": estimate}).lines[:2]
@@ -173,8 +164,7 @@ def test_stability_is_drawn_with_its_interval():
 
 def test_every_figure_is_there(results):
     figures = draw_experiment(results)
-    frequencies = [f"frequencies_{arm}" for arm in ("original", "jitter", "bootstrap")]
-    assert list(figures) == ["scores", "sizes", "evolution", "front", *frequencies, "stability"]
+    assert list(figures) == ["scores", "sizes", "evolution", "front", "stability"]
 
 
 def test_one_run_of_one_arm_is_enough(tmp_path):

@@ -18,7 +18,6 @@ from vaega.report._comparison import compare_experiments
 from vaega.report._figures import arm_points, plot_scores
 from vaega.report._page import (
     MOST_TIPS,
-    feature_charts,
     format_p_value,
     further_sections,
     run_charts,
@@ -233,6 +232,60 @@ def test_nothing_is_wider_than_the_screen(page):
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def test_the_answer_comes_first(page):
+    answer = page.get_by_role("region", name="Answer")
+    headline = answer.locator(".headline")
+    assert headline.inner_text().startswith("No signal is shown: no run permuted the labels")
+    box = headline.bounding_box()
+    assert box["y"] + box["height"] < page.viewport_size["height"]
+    if page.viewport_size["width"] == 1280:
+        whole = answer.bounding_box()
+        assert whole["y"] + whole["height"] < page.viewport_size["height"]
+    asked = answer.locator("dt").all_inner_texts()
+    assert asked == ["On unseen rows", "Features", "Against rivals", "Who led", "Generated rows"]
+    assert page.locator("h1").inner_text() == (
+        "small: balanced accuracy on wine, 178 rows x 13 features"
+    )
+    tops = [element.bounding_box()["y"] for element in page.locator("h1, section, h2").all()]
+    assert tops == sorted(tops)
+
+
+def test_the_answer_can_be_read_in_both_modes(page):
+    colours = page.evaluate(
+        "[...document.querySelectorAll('.headline, .answer dt, .answer dd')].map(one => "
+        "getComputedStyle(one).color + getComputedStyle(one.closest('.answer')).backgroundColor)"
+    )
+    for colour in set(colours):
+        ink, paper = re.findall(r"\d+, \d+, \d+", colour)
+        assert contrast(ink, paper) > 7.0
+
+
+def contrast(first, second):
+    """Return the contrast of two colours as WCAG 2 defines it."""
+    lights = []
+    for colour in (first, second):
+        parts = np.array([int(part) / 255 for part in colour.split(", ")])
+        linear = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        lights.append(linear @ [0.2126, 0.7152, 0.0722])
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+def test_wide_tables_say_that_they_scroll(page):
+    box, hint = page.locator(".scroll").first, page.locator(".hint").first
+    is_wider = box.evaluate("one => one.scrollWidth > one.clientWidth")
+    assert is_wider == (page.viewport_size["width"] == 390)
+    assert hint.is_visible() == is_wider
+
+
+def test_words_are_folded_and_explained(page):
+    glossary = page.locator("details.glossary")
+    assert not glossary.locator("dd").first.is_visible()
+    glossary.locator("summary").click()
+    words = glossary.locator("dt").all_inner_texts()
+    assert {"run", "seed", "trial", "split", "search", "mask", "permuted labels"} <= set(words)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
 def test_tables_sort_up_and_down(page):
     heading = page.locator("table.sortable").first.get_by_role("button", name="features")
     column = "table.sortable >> nth=0 >> tbody >> tr >> td:nth-child(6)"
@@ -317,7 +370,7 @@ def test_the_same_results_give_the_same_page(report):
 def test_a_single_arm_is_compared_with_nothing(tmp_path):
     text = write_report(run_small(tmp_path, seeds=2, arms={"original": {}})).read_text()
     assert "Arms compared" not in text
-    assert "Features selected most often" in text
+    assert "<h2>Features</h2>" in text
 
 
 def some_runs(n=4):
@@ -335,14 +388,15 @@ def marks(chart):
     return [(one.get("data-tip"), float(one.get("y", "nan"))) for one in drawn]
 
 
-def drawn_runs(runs, histories=None, features=None):
+def drawn_runs(runs, histories=None):
     """Return the charts of the page for a table of runs."""
-    config = {"protocol": {"kind": "honest"}, "arms": {"a": {}, "b<c": {}, "b": {}}}
-    config |= {"fitness": {"metric": "accuracy"}}
+    fitness = {"classifier": "knn", "metric": "accuracy"}
+    config = {"name": "d", "protocol": {"kind": "honest"}, "fitness": fitness}
+    config["arms"] = {"a": {}, "b<c": {}, "b": {}}
     results = Results(
-        Path(), config, {}, "", runs, runs, histories or {}, features or {}, stability={}
+        Path(), config, {}, "", runs, runs, histories or {}, features={}, stability={}
     )
-    return run_charts(results), feature_charts(results)
+    return run_charts(results)
 
 
 def test_scores_have_a_point_a_run_and_column():
@@ -373,7 +427,7 @@ def test_one_run_has_no_interval_and_nothing_that_is_no_number():
 
 
 def test_sizes_and_scores_say_their_values():
-    (_, sizes, front), _ = drawn_runs(some_runs())
+    _, sizes, front = drawn_runs(some_runs())
     assert len(marks(sizes)) == len(marks(front)) == 8
     assert re.fullmatch(r"a, seed 0: n features \d", marks(sizes)[0][0])
     assert re.fullmatch(r"a, seed 0: 0\.\d{3} with \d features", marks(front)[0][0])
@@ -381,21 +435,6 @@ def test_sizes_and_scores_say_their_values():
 
 def test_curves_are_thinned_and_say_their_values():
     history = pd.DataFrame(np.linspace(0, 1, 3000)[:, None].repeat(2, axis=1))
-    (*_, evolution), _ = drawn_runs(some_runs(), {"a": history, "b": history.head(2)})
+    *_, evolution = drawn_runs(some_runs(), {"a": history, "b": history.head(2)})
     assert MOST_TIPS - 2 <= len(marks(evolution)) <= MOST_TIPS + 2
     assert any(text.startswith("b, generation 1: 0.0003") for text, _ in marks(evolution))
-
-
-def test_bars_are_as_long_as_the_share():
-    features = pd.DataFrame({"name": ["x" * 60, "y"], "share": [1.0, 0.5]})
-    _, (chart,) = drawn_runs(some_runs(), features={"a": features})
-    bars = [one for one in ElementTree.fromstring(chart.svg).iter("path") if one.get("data-tip")]
-    widths = {}
-    for bar in bars:
-        across = [float(x) for x in re.findall(r"[ML] ([-\d.]+) ", bar.get("d"))]
-        widths[bar.get("data-tip")] = max(across) - min(across)
-    short = "y: selected in 50 % of the trials of a"
-    assert widths[f"{'x' * 60}: selected in 100 % of the trials of a"] == pytest.approx(
-        2 * widths[short], rel=1e-3
-    )
-    assert "…" in chart.svg

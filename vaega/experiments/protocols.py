@@ -120,11 +120,14 @@ class Trial:
         share a permutation, so that on the same training rows they see the same labels.
         """
         rng = derive_rng(permutation, "permuted labels")
-        y = _permuted(self.y, self.groups, rng)
+        y = permuted_labels(self.y, self.groups, rng)
         return replace(self, y=y, split=replace(self.split, y=y))
 
 
-def _permuted(y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+def permuted_labels(
+    y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the labels dealt anew to the rows, or to groups where all rows of each have one."""
     if groups is None:
         return rng.permutation(y)
     _, first, member = np.unique(groups, return_index=True, return_inverse=True)

@@ -23,6 +23,7 @@ from vaega.experiments.runner import ExecutionOptions, Worker, complete
 from vaega.experiments.runs import Run, RunResult, plan_runs
 from vaega.experiments.store import Origin, Store, records_of, truth_figures, write_plan
 from vaega.experiments.trial import TrialResult
+from vaega.experiments.univariate import write_univariate
 from vaega.fitness._score_store import ScoreStore
 
 
@@ -97,7 +98,8 @@ def complete_runs(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run what is not finished in a results folder, and return the tables of runs and of arms.
 
-    `describe` asks for figures of each generator's rows, which one run of an arm computes.
+    `describe` asks for figures of each feature (``univariate.json``), and of each generator's rows,
+    which one run of an arm computes.
     """
     options, observer = options or ExecutionOptions(), observer or Observer()
     options.check()
@@ -108,6 +110,8 @@ def complete_runs(
             raise fault
     origin = origin or Origin(beside=Path.cwd(), started_in=Path.cwd())
     write_plan(folder, config, [run.id for run in runs], origin)
+    if describe:
+        write_univariate(folder, config, dataset)
     with ScoreStore(folder / "memory.sqlite3") as memory:
         worker = ExperimentWorker(
             dataset,

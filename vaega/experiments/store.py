@@ -201,6 +201,11 @@ class Store:
         records = [self.record(run_id) for run_id in self._planned() if not is_final(run_id)]
         return [one for one in records if one.is_done and "permutation" not in one.config]
 
+    def permuted(self) -> list[RunRecord]:
+        """Return the finished runs of the present plan on permuted labels."""
+        records = map(self.record, self._planned())
+        return [one for one in records if one.is_done and "permutation" in one.config]
+
     def final(self, arm: str) -> RunRecord | None:
         """Return the final run of an arm, on all rows; None where it is not planned or not done."""
         records = [self.record(run_id) for run_id in self._planned() if is_final(run_id)]

@@ -26,14 +26,20 @@ class Answer:
     items: Sequence[tuple[str, Sequence[str]]]  # What is asked, and sentences
 
 
-def answer(results: Results, comparison: DatasetComparison | None) -> Answer:
-    """Return what the results say of the arms that the experiment is about."""
+def answer(
+    results: Results, comparison: DatasetComparison | None, by_feature: Sequence[str] = ()
+) -> Answer:
+    """Return what the results say of the arms that the experiment is about.
+
+    `by_feature` says what each feature shows by itself, see
+    `vaega.report._feature_table.control_sentences`.
+    """
     arms = own_arms(results)
     rows: Rows = {str(row["arm"]): row for row in results.summary.to_dict("records")}
     shown = [arm for arm in arms if is_shown(rows[arm])]
     items = {
         "On unseen rows": [_score(results, rows[arm]) for arm in arms],
-        "Features": [_features(results, rows[arm]) for arm in arms],
+        "Features": [*(_features(results, rows[arm]) for arm in arms), *by_feature],
         "Against rivals": list(_rivals(rows, arms, comparison)),
         "Who led": [_leader(results, arm) for arm in arms],
         "Generated rows": list(_generated(results.row_effects)) or ["None were added."],
@@ -65,9 +71,7 @@ def is_shown(row: Mapping[Any, Any]) -> bool:
 def _headline(results: Results, rows: Rows, arms: list[str], shown: list[str]) -> str:
     metric = results.facts.metric.name
     if results.config["protocol"]["kind"] != "honest":
-        return (
-            "The search saw the test rows: nothing here says how well unseen rows are told apart."
-        )
+        return "The search saw the test rows: no score here is one of unseen rows."
     if shown:
         best = max(shown, key=lambda arm: float(rows[arm]["heldout_mean"]))
         verb = "does" if len(shown) == 1 else "do"

@@ -21,7 +21,6 @@ from vaega.core.figures import (
     PAGE_WIDTH,
     ArmStyle,
     clean,
-    draw_shares,
     figure_style,
     fold,
     keep_within,
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from vaega.report._statistics import RankComparison
     from vaega.selection._stability import StabilityEstimate
 
-MOST_FEATURES = 20
 HELD_OUT = "held out (read once)"
 
 
@@ -304,20 +302,6 @@ def plot_front(
 
 
 @figure_style()
-def plot_frequencies(
-    features: pd.DataFrame,
-    ax: Axes | None = None,
-    *,
-    colour: str = COLOURS[0],
-    n_most: int = MOST_FEATURES,
-) -> Axes:
-    """Draw how many trials selected each feature, the most frequent on top."""
-    shown = features.head(n_most)
-    label = "share of the trials that select it"
-    return draw_shares(ax or new_axes(), shown["name"], shown["share"], colours=colour, label=label)
-
-
-@figure_style()
 def plot_stability(
     stability: Mapping[str, "StabilityEstimate"],
     ax: Axes | None = None,
@@ -358,10 +342,6 @@ def draw_experiment(results: "Results") -> dict[str, Figure]:
     if searching(results.histories):
         drawn["evolution"] = plot_history(results.histories, **options)
     drawn["front"] = plot_front(results.runs, label=label, bounded=bounded, **options)
-    for arm, features in results.features.items():
-        if len(features):
-            colour = options["styles"][arm].colour
-            drawn[f"frequencies_{arm}"] = plot_frequencies(features, colour=colour)
     if results.stability:
         by_chance = {
             str(row["arm"]): row["null_stability"]

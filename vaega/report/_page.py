@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader
 from matplotlib.artist import Artist
 
 from vaega.core.errors import InputError
-from vaega.core.figures import COLOURS, COLUMN_WIDTH, new_axes, render, styles_of
+from vaega.core.figures import render, styles_of
 from vaega.core.files import write_bytes, write_text
 from vaega.core.tables import TextTable
 from vaega.core.wording import counted, counted_mean, decimals, mean_count
@@ -23,11 +23,16 @@ from vaega.experiments.config import statement_of
 from vaega.experiments.intervals import is_bounded
 from vaega.report._answer import answer
 from vaega.report._comparison import DatasetComparison, compare_experiments, pair_table
+from vaega.report._feature_table import (
+    control_sentences,
+    feature_section,
+    features_text,
+    read_selections,
+)
 from vaega.report._figures import (
     HELD_OUT,
     arm_points,
     draw_overview,
-    plot_frequencies,
     plot_front,
     plot_history,
     plot_scores,
@@ -53,7 +58,7 @@ from vaega.report._statistics import format_p_value
 
 
 def write_report(folder: Path) -> Path:
-    """Write ``report.html`` and ``figures/overview`` from what is in the folder."""
+    """Write the page, ``features.csv`` and ``figures/overview`` from what is in the folder."""
     results = read_results(folder)
     facts, comparison = results.facts, _comparison(folder)
     figure = draw_overview(
@@ -73,7 +78,7 @@ def write_report(folder: Path) -> Path:
         heading=facts.heading,
         metric=facts.metric.name,
         facts=facts.sentences(results.constant),
-        answer=answer(results, comparison),
+        answer=answer(results, comparison, _by_feature(results)),
         glossary=GLOSSARY,
         description=results.config.get("description", ""),
         statement=" ".join(
@@ -90,7 +95,6 @@ def write_report(folder: Path) -> Path:
         failures=_failures(results),
         pairs=_pairs(comparison),
         charts=run_charts(results),
-        features=feature_charts(results),
         sections=further_sections(results),
         runs=_runs_table(results.runs, facts.metric.name),
         config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True),
@@ -98,6 +102,9 @@ def write_report(folder: Path) -> Path:
         command=results.command,
     )
     write_text(folder / "report.html", page)
+    features = features_text(results)
+    if features is not None:
+        write_text(folder / "features.csv", features)
     return folder / "report.html"
 
 
@@ -107,6 +114,11 @@ _SUMMARY_NOTE = (
     f"five runs have none. {CHANCE_NOTE} Optimism is the inner score less the held-out score. "
     "Masks: different masks that a run scored."
 )
+
+
+def _by_feature(results: Results) -> list[str]:
+    selections = read_selections(results)
+    return [] if selections is None else control_sentences(selections)
 
 
 def _comparison(folder: Path) -> DatasetComparison | None:
@@ -154,8 +166,6 @@ def _runs_table(runs: pd.DataFrame, metric: str) -> TextTable:
 
 
 SEEN = "test rows, seen"
-# Features of each arm that the page shows, and letters of their names.
-MOST_FEATURES, _MOST_LETTERS = 15, 26
 # Generations that say their value under the pointer; the page must stay small.
 MOST_TIPS = 120
 
@@ -263,35 +273,10 @@ def _evolution_chart(histories: Mapping[str, pd.DataFrame], **options: Any) -> C
     return make_chart("evolution", caption, ax, tips)
 
 
-def feature_charts(results: Results) -> list[Chart]:
-    """Draw, for each arm, the features that its trials select most often."""
-    charts = []
-    for index, (arm, table) in enumerate(results.features.items()):
-        stability = results.stability.get(arm)
-        caption = "share of trials"
-        if stability is not None:
-            ends = (stability.value, stability.low, stability.high)
-            caption += f"; stability {_interval(*ends)}"
-        shown = table.head(MOST_FEATURES)
-        names = shown["name"].astype(str)
-        most = _MOST_LETTERS
-        cut = [name if len(name) <= most else f"{name[: most - 1]}…" for name in names]
-        ax = new_axes((COLUMN_WIDTH, 0.5 + 0.15 * max(2, len(shown))))
-        colour = COLOURS[index % len(COLOURS)]
-        plot_frequencies(shown.assign(name=range(len(cut))), ax, colour=colour)
-        ax.set_yticks(range(len(cut)), cut[::-1])
-        tips = [
-            (f"{name}: selected in {100 * share:.0f} % of the trials of {arm}",)
-            for name, share in zip(names, shown["share"], strict=True)
-        ]
-        bars = dict(zip(ax.patches, tips[::-1], strict=True))
-        charts.append(make_chart(f"features-{index}", caption, ax, bars, title=arm))
-    return charts
-
-
 def further_sections(results: Results) -> list[Section]:
     """Return the sections for which the results hold something."""
     makers: tuple[Callable[[Results], Section], ...] = (
+        feature_section,
         figure_section,
         effect_section,
         prediction_section,

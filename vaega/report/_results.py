@@ -72,7 +72,7 @@ class Results:
         run = next((one for runs in self.metrics.values() for one in runs), {})
         recorded = {"n_features": run.get("n_columns"), "class_names": run.get("class_names")}
         known = {name: value for name, value in recorded.items() if value is not None}
-        if len(self.runs):
+        if "dataset" in self.runs and len(self.runs):
             known["name"] = str(self.runs["dataset"].iloc[0])
         return Facts(self.config, {**known, **run.get("data", {})})
 
@@ -415,7 +415,7 @@ def summary_text(results: "Results", kind: str, *, command: str = "") -> str:
     statement = " ".join([*chance, statement, *few])
     about = [facts.heading, *facts.sentences(results.constant)]
     if kind == "latex":
-        comments = [statement, *about, *([command] if command else [])]
+        comments = [statement, *([command] if command else []), *about]
         effects = results.effects.latex() if results.effects.rows else ""
         return "".join(f"% {latex_text(line)}\n" for line in comments) + table.latex() + effects
     named = f"\nCommand: `{command}`\n" if command else ""
