@@ -40,7 +40,8 @@ def sections(folder):
 def test_every_section_from_the_folder_alone(folder):
     by_title = sections(folder)
     assert list(by_title) == [
-        "Selection, probabilities and cost", "What generated rows do", "Classes", "Synthetic rows",
+        "Features", "Selection, probabilities and cost", "What generated rows do", "Classes",
+        "Synthetic rows",
     ]  # fmt: skip
     effects = by_title["What generated rows do"].table
     assert [row[:3] for row in effects.rows] == [
