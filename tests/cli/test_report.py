@@ -63,7 +63,7 @@ def test_tables_and_figures_are_written(folder, tmp_path, capsys):
     names = {path.name for path in out.iterdir()}
     stems = ["scores", "sizes", "evolution", "front", "stability", "frequencies_original"]
     assert {f"{stem}.{kind}" for stem in stems for kind in ("png", "svg", "pdf")} <= names
-    assert {"summary.csv", "summary.md", "summary.tex"} <= names
+    assert {"summary.csv", "summary.md", "summary.tex", "features.csv"} <= names
     assert f"--out={out}" in (out / "summary.md").read_text()
     assert str(out) in capsys.readouterr().out
 

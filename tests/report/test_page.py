@@ -40,7 +40,7 @@ def sections(folder):
 def test_every_section_from_the_folder_alone(folder):
     by_title = sections(folder)
     assert list(by_title) == [
-        "Selection, probabilities and cost", "What generated rows do",
+        "Features", "Selection, probabilities and cost", "What generated rows do",
         "Predictions of the test rows", "Classes", "The final signature on its own rows",
         "Synthetic rows",
     ]  # fmt: skip

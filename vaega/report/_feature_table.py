@@ -353,6 +353,8 @@ def _shown_table(selections: Selections) -> TextTable:
     table = feature_table(selections)
     shown = table.head(SHOWN)
     cells = {"feature": shown["name"].astype(str).tolist()}
+    if selections.univariate is not None:
+        cells["q"] = shown["q_value"].map(_q).tolist()
     for arm in selections.choosing:
         for heading, values in _arm_cells(arm, shown["feature"].to_numpy()).items():
             several = len(selections.choosing) > 1
@@ -380,7 +382,6 @@ def _arm_cells(arm: ArmSelections, features: np.ndarray) -> dict[str, list[str]]
 def _effect_cells(shown: pd.DataFrame) -> dict[str, list[str]]:
     ends = [f"difference{end}" for end in ("", "_low", "_high")]
     cells = {
-        "q": shown["q_value"].map(_q).tolist(),
         "q, t test": shown["q_test"].map(_q).tolist(),
         "direction": shown["direction"].tolist(),
         "difference [95 %]": [_interval(*row) for row in shown[ends].to_numpy()],
@@ -419,9 +420,11 @@ def _notes(selections: Selections, n_rows: int) -> list[str]:
         notes += _effect_notes(univariate)
     notes.append(
         "Share: of the trials that select the feature; they share patients, so that a high share "
-        "alone shows nothing. Permuted: the same share with permuted labels. Votes: of the "
-        "searches in these trials (of a single search its last population); a feature may be "
-        "selected without any, where a filter led. Final: in the signature of all rows."
+        "alone shows nothing. Permuted: its own share with permuted labels, low for each since "
+        "chance picks others each time; what a share has to exceed is that of the most frequent "
+        "one. Votes: of the searches in these trials (of a single search its last population); a "
+        "feature may be selected without any, where a filter led. Final: in the signature of all "
+        "rows."
     )
     return notes
 
