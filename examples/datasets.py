@@ -51,14 +51,11 @@ class Recipe:
 
 
 def leukemia(train, test):
-    rows = {
-        "train": load_dataset(train, target="class"),
-        "test": load_dataset(test, target="class"),
-    }
+    train, test = load_dataset(train, target="class"), load_dataset(test, target="class")
     return {
-        "X_train": rows["train"].X.astype(np.int32), "y_train": rows["train"].labels,
-        "X_test": rows["test"].X.astype(np.int32), "y_test": rows["test"].labels,
-        "feature_names": np.array(rows["train"].feature_names),
+        "X_train": train.X.astype(np.int32), "y_train": train.labels,
+        "X_test": test.X.astype(np.int32), "y_test": test.labels,
+        "feature_names": np.array(train.feature_names),
     }  # fmt: skip
 
 

@@ -164,12 +164,14 @@ def test_the_digest_is_that_of_the_set(name, real_data, tmp_path):
 def test_the_digest_of_yeohs_data(real_data, tmp_path, monkeypatch):
     """From the two tables that R's file has; the reader of that format is not asked here."""
     with np.load(real_data / "all_leukemia_yeoh6.npz", allow_pickle=False) as arrays:
-        X = {"train": arrays["X_train"].astype(float), "test": arrays["X_test_uncapped"]}
-        y = {part: arrays[f"y_{part}"] for part in X}
+        parts = {
+            "train": (arrays["X_train"].astype(float), arrays["y_train"]),
+            "test": (arrays["X_test_uncapped"], arrays["y_test"]),
+        }
     tables = {}
-    for part in X:
-        codes = [str(datasets.SUBTYPES.index(label) + 1) for label in y[part]]
-        tables[f"ALL_{part}"] = pd.DataFrame(X[part]).assign(Class=pd.Categorical(codes))
+    for part, (X, y) in parts.items():
+        codes = [str(datasets.SUBTYPES.index(label) + 1) for label in y]
+        tables[f"ALL_{part}"] = pd.DataFrame(X).assign(Class=pd.Categorical(codes))
     monkeypatch.setitem(sys.modules, "pyreadr", SimpleNamespace(read_r=lambda path: tables))
     made = load_dataset(datasets.make("all_leukemia_yeoh6", out=tmp_path, sources=tmp_path))
     here = load_dataset(real_data / "all_leukemia_yeoh6.npz")
