@@ -12,6 +12,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
+from pygments.lexers.special import TextLexer  # noqa: E402
+
 import vaega  # noqa: E402  the folder above has to be found first
 
 project, author, copyright = "vaega", "vaega", "BSD 3-Clause licence"
@@ -21,6 +23,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
     "sphinx_copybutton",
 ]
 suppress_warnings = ["ref.python"]  # a name that two classes share, `fit` say, is no mistake
@@ -100,5 +103,6 @@ def skip_foreign(_: object, __: str, name: str, member: object, skip: bool, *___
 
 def setup(app: object) -> None:
     """Register what this file adds to Sphinx."""
+    app.add_lexer("output", TextLexer)  # type: ignore[attr-defined]  # what a block prints
     app.connect("source-read", add_navigation)  # type: ignore[attr-defined]
     app.connect("autodoc-skip-member", skip_foreign)  # type: ignore[attr-defined]
