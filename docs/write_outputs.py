@@ -7,9 +7,9 @@ that file. A block ``output`` behind one of them holds what it printed: write it
     python docs/write_outputs.py docs/guide.md      # without a page all that have outputs
 
 An output whose last line is ``...`` keeps its number of lines. Comments before a block say how it
-is run: ``<!-- exit code 2 -->``; ``<!-- with: --set seeds=1 -->``, options that a test adds to each
-of its commands; ``<!-- not run: it takes hours -->``, which leaves Python to be compiled and
-commands to be parsed.
+is run: ``<!-- exit code 2 -->``; ``<!-- with: --set seeds=1 -->``, options that are added to each
+``vaega run``; ``<!-- not run: it takes hours -->``, which leaves Python to be compiled and commands
+to be parsed.
 """
 
 import contextlib
@@ -21,7 +21,8 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from unittest import mock
 
@@ -58,7 +59,7 @@ class Block:
 
     @property
     def options(self) -> list[str]:
-        """What is added to each of its commands."""
+        """What is added to each ``vaega run``, so that it is soon done."""
         named = self.comment.startswith("with: ")
         return shlex.split(self.comment.removeprefix("with: ")) if named else []
 
@@ -74,14 +75,12 @@ def blocks_of(page: str) -> list[Block]:
     """
     found = list(_BLOCK.finditer(page))
     blocks = []
-    for match, behind in zip(found, [*found[1:], None], strict=True):
+    for match, behind in zip_longest(found, found[1:]):
         if match["language"] not in RUN:
             continue
         block = Block(match["language"], match["text"], match["comment"] or "")
         if behind is not None and behind["language"] == OUTPUT:
-            block = Block(
-                block.language, block.text, block.comment, behind.span("text"), behind["text"]
-            )
+            block = replace(block, output=behind.span("text"), shown=behind["text"])
         blocks.append(block)
     return blocks
 
@@ -131,7 +130,7 @@ def run_command(line: str, options: list[str] = (), *, exit_code: int = 0) -> st
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(error),
     ):
-        code = vaega([*words[1:], *options])
+        code = vaega([*words[1:], *(options if words[1] == "run" else [])])
     if code != exit_code:
         raise ValueError(f"{line}: exit code {code}, not {exit_code}: {error.getvalue()}")
     return out.getvalue() if code == 0 else error.getvalue()
