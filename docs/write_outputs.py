@@ -65,13 +65,13 @@ class Block:
 
 
 def blocks_of(page: str) -> list[Block]:
-    """Return the blocks of a page that are code, each with its output.
+    r"""Return the blocks of a page that are code, each with its output.
 
     Examples
     --------
-    >>> block, = blocks_of("```sh\\nvaega configs\\n```\\n\\n```output\\nquickstart\\n```\\n")
+    >>> block, = blocks_of("```sh\nvaega configs\n```\n\n```output\nquickstart\n```\n")
     >>> block.language, block.text, block.shown
-    ('sh', 'vaega configs\\n', 'quickstart\\n')
+    ('sh', 'vaega configs\n', 'quickstart\n')
     """
     found = list(_BLOCK.finditer(page))
     blocks = []

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.test_docs import PAGES, ROOT, is_story, outputs
+from tests.test_docs import FENCED, PAGES, ROOT, is_story, outputs
 from vaega import make_madelon
 from vaega.cli import vaega
 
@@ -80,7 +80,8 @@ def check_extras(line):
 
 @pytest.mark.parametrize("page", ALL, ids=name_of)
 def test_no_command_hides_in_a_block_without_a_language(page):
-    plain = re.findall(r"^```\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.S)
+    fenced = FENCED.findall(page.read_text(encoding="utf-8"))
+    plain = [text for language, text in fenced if not language]
     assert not [text for text in plain if re.search(r"^(\$ )?(vaega|python|pip) ", text, re.M)]
 
 
