@@ -1,5 +1,5 @@
 # make run: the first experiment; make test: what must hold; make docs: the documentation as a site;
-# make numbers: tables and numbers of its pages.
+# make numbers: tables and numbers of its pages; make outputs: what their blocks print, and the gallery.
 # Each makes .venv once and reuses it.
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint docs numbers bench clean
+.PHONY: run test lint docs numbers outputs bench clean
 
 run: $(STAMP)
 	$(BIN)/vaega run configs/quickstart.yaml --jobs $(JOBS)
@@ -30,6 +30,11 @@ docs: $(STAMP)
 # Numbers and tables of the pages, from the files of results that they name
 numbers: $(STAMP)
 	$(BIN)/python docs/write_numbers.py
+
+# What the blocks of the pages print, and pictures of report, figures and terminal; needs Chromium
+outputs: $(STAMP)
+	$(BIN)/python docs/write_outputs.py
+	$(BIN)/python docs/gallery.py
 
 bench: $(STAMP)
 	@for script in $(filter-out benchmarks/same_results.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import vaega
+from tests.report import test_page
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -19,6 +20,7 @@ _spec = importlib.util.spec_from_file_location("write_outputs", DOCS / "write_ou
 outputs = importlib.util.module_from_spec(_spec)
 sys.modules[_spec.name] = outputs  # its dataclass looks itself up there
 _spec.loader.exec_module(outputs)
+browser = test_page.browser  # the fixture: Chromium, where there is one
 FENCED = re.compile(r"^```([\w{}-]*)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 
 
@@ -156,3 +158,44 @@ def test_the_reference_is_searched_and_has_the_docstrings(site):
     assert 'id="vaega.GeneticSelector"' in text
     assert "Select features by a genetic search over masks" in text
     assert "geneticselector" in (site / "searchindex.js").read_text(encoding="utf-8").lower()
+
+
+def test_parameters_stand_in_groups_and_are_described_once(site):
+    text = (site / "api/selectors.html").read_text(encoding="utf-8")
+    selector = text[text.index('id="vaega.GeneticSelector"') :]
+    order = ["Parameters", "The search", "The noise of its scores", "Running it"]
+    places = [selector.index(f"{heading}<span") for heading in order]
+    assert places == sorted(places)
+    assert len(re.findall("Masks in a generation, and generations,", selector)) == 1
+
+
+def test_the_reference_leads_to_the_source(site):
+    text = (site / "api/selectors.html").read_text(encoding="utf-8")
+    assert "../_modules/vaega/selection/_selector.html#GeneticSelector" in text
+
+
+# What is cut off: the page is wider than the window, or a block than its place; tables may scroll
+# on a phone. Inline code is part of a line.
+CUT = """() => {
+    const wide = document.documentElement.scrollWidth > document.documentElement.clientWidth;
+    const phone = window.innerWidth < 500;
+    const blocks = "article pre, article dt.sig, article img" + (phone ? "" : ", .table-wrapper");
+    const cut = [...document.querySelectorAll(blocks)].filter(
+        block => block.scrollWidth > block.clientWidth + 1 && block.clientWidth > 0);
+    return (wide ? ["the page"] : []).concat(cut.map(block => block.textContent.slice(0, 60)));
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_line_is_cut(width, site, browser):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    for path in map(name_of, PAGES):
+        page.goto((site / path).with_suffix(".html").as_uri())
+        assert not page.evaluate(CUT), path
+    page.close()
+
+
+def test_pictures_of_the_gallery_are_small(site):
+    pictures = list((DOCS / "_static/gallery").iterdir())
+    assert len(pictures) >= 8
+    assert not [path.name for path in pictures if path.stat().st_size > 150_000]
