@@ -137,9 +137,16 @@ def group_parameters(*arguments: object) -> None:
     lines[:] = in_groups(lines)
 
 
+def keep_underscores(*arguments: object) -> None:
+    """Keep the underscore behind learned attributes, which reStructuredText reads as a link."""
+    lines: list[str] = arguments[-1]  # type: ignore[assignment]
+    lines[:] = [re.sub(r"^:(ivar|vartype) (\w+)_:", r":\1 \2\\_:", line) for line in lines]
+
+
 def setup(app: object) -> None:
     """Register what this file adds to Sphinx."""
     app.add_lexer("output", TextLexer)  # type: ignore[attr-defined]  # what a block prints
     app.connect("autodoc-process-docstring", group_parameters, priority=100)  # type: ignore[attr-defined]
+    app.connect("autodoc-process-docstring", keep_underscores, priority=900)  # type: ignore[attr-defined]
     app.connect("source-read", add_navigation)  # type: ignore[attr-defined]
     app.connect("autodoc-skip-member", skip_foreign)  # type: ignore[attr-defined]

@@ -167,6 +167,7 @@ def test_parameters_stand_in_groups_and_are_described_once(site):
     places = [selector.index(f"{heading}<span") for heading in order]
     assert places == sorted(places)
     assert len(re.findall("Masks in a generation, and generations,", selector)) == 1
+    assert "<strong>support_</strong>" in selector
 
 
 def test_the_reference_leads_to_the_source(site):
