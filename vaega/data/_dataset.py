@@ -1,5 +1,6 @@
 """The dataset: rows, labels as class codes, names, an official test part; and its card as text."""
 
+import html
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -56,8 +57,8 @@ class Dataset:
     Examples
     --------
     >>> dataset = Dataset.from_arrays([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]], ["b", "a", "b"])
-    >>> dataset.n_rows, dataset.n_features, dataset.class_names
-    (3, 2, ('a', 'b'))
+    >>> dataset
+    <Dataset data: 3 rows x 2 features; a 1, b 2>
     >>> dataset.y
     array([1, 0, 1])
     """
@@ -213,6 +214,19 @@ class Dataset:
         """SHA-256 of all arrays and of the feature and class names, 64 hexadecimal digits."""
         arrays = (self.X, self.y, self.X_test, self.y_test, self.relevant, self.groups)
         return fingerprint(*arrays, self.feature_names, self.class_names)
+
+    def __repr__(self) -> str:
+        facts = [f"{self.n_rows} rows x {self.n_features} features", _class_summary(self)]
+        if self.y_test is not None:
+            facts.append(_count(len(self.y_test), "official test row"))
+        if self.n_missing:
+            facts.append(_count(self.n_missing, "missing value"))
+        if self.groups is not None:
+            facts.append(_count(len(np.unique(self.groups)), "group"))
+        return f"<Dataset {self.name}: {'; '.join(facts)}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.card())}</pre>"
 
     def pooled(self) -> "Dataset":
         """Return the dataset with its official test rows after its training rows, in one part.
@@ -511,6 +525,19 @@ def _facts(dataset: Dataset) -> list[tuple[str, str]]:
         ("licence", dataset.licence),
         ("fingerprint", dataset.fingerprint[:12]),
     ]
+
+
+def _class_summary(dataset: Dataset) -> str:
+    """Return the classes with their training rows; of many classes only their range."""
+    counts = np.bincount(dataset.y, minlength=dataset.n_classes)
+    if dataset.n_classes > 4:
+        return f"{dataset.n_classes} classes of {counts.min()} to {counts.max()} rows"
+    pairs = zip(dataset.class_names, counts, strict=True)
+    return ", ".join(f"{_cut(name)} {count}" for name, count in pairs)
+
+
+def _cut(name: str, length: int = 24) -> str:
+    return name if len(name) <= length else f"{name[: length - 1]}…"
 
 
 def _class_line(dataset: Dataset) -> str:
