@@ -37,6 +37,11 @@ class Run:
         permuted = "" if self.permutation is None else f", permutation {self.permutation}"
         return f"{self.arm}, seed {self.seed}{permuted}"
 
+    @property
+    def group(self) -> str:
+        """The arm, or the arm on permuted labels: what runs are counted by."""
+        return self.arm if self.permutation is None else f"{self.arm}, labels permuted"
+
 
 @dataclass(frozen=True)
 class RunStatus:

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from vaega.experiments.trial import TrialResult
 
 
+CLAIM = ".claim"  # in the folder of a run; locked by the process that works on it
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """What one run has written, each file read when it is asked for."""
@@ -238,7 +241,7 @@ class Store:
 
     @contextmanager
     def claim(
-        self, run_id: str, *, wait: bool, seconds: float | None = None, name: str = ".claim"
+        self, run_id: str, *, wait: bool, seconds: float | None = None, name: str = CLAIM
     ) -> Iterator[bool]:
         """Hold a run for this process, so that no other works on it."""
         folder = self.run_folder(run_id)
@@ -512,6 +515,16 @@ class Plan:
         with chdir(started_in if started_in.is_dir() else Path.cwd()):
             return self.config.dataset.load(beside=self.origin.beside)
 
+    @property
+    def runs(self) -> list[Run]:
+        """All runs, without the settings that each was resolved to."""
+        return [
+            Run(run_id, "", arm, seed, {}, permutation)
+            for run_id, (arm, seed, permutation) in zip(
+                self.run_ids, self.config.run_list(), strict=True
+            )
+        ]
+
     def check_runs(self, run_ids: Sequence[str]) -> None:
         """Check that the experiment would still do what it was begun with."""
         if set(run_ids) != set(self.run_ids):
@@ -755,10 +768,7 @@ class ExperimentStatus:
 def read_status(folder: Path) -> ExperimentStatus:
     """Look at a results folder; nothing is changed, and running processes are not disturbed."""
     plan, store = read_plan(folder), Store(folder)
-    runs = tuple(
-        _run_state(store, run_id, arm if number is None else f"{arm}, labels permuted", seed)
-        for run_id, (arm, seed, number) in zip(plan.run_ids, plan.config.run_list(), strict=True)
-    )
+    runs = tuple(_run_state(store, run) for run in plan.runs)
     return ExperimentStatus(folder, plan.config.name, runs, tuple(_leftovers(store, plan.run_ids)))
 
 
@@ -785,7 +795,8 @@ def clean_results(
     return removed, n_bytes
 
 
-def _run_state(store: Store, run_id: str, arm: str, seed: int) -> RunState:
+def _run_state(store: Store, run: Run) -> RunState:
+    run_id, arm, seed = run.id, run.group, run.seed
     record = store.record(run_id)
     metrics: dict[str, Any] = record.metrics or {}
     status = metrics.get("status")
@@ -800,7 +811,7 @@ def _run_state(store: Store, run_id: str, arm: str, seed: int) -> RunState:
 def _is_locked(store: Store, run_id: str) -> bool:
     # The claim is taken for a moment: a process that asks just then goes on to another run and
     # comes back to this one.
-    if not (store.run_folder(run_id) / ".claim").is_file():
+    if not (store.run_folder(run_id) / CLAIM).is_file():
         return False
     try:
         with store.claim(run_id, wait=False) as claimed:
