@@ -1,6 +1,7 @@
 """The command that holds all others: its options, its exit codes, and how errors are said."""
 
 import shlex
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
@@ -221,6 +222,13 @@ def print_notes(notes: Iterable[str]) -> None:
 
     for note in notes:
         click.echo(write_note(note))
+
+
+def print_wrapped(sentences: Iterable[str]) -> None:
+    """Print sentences, each in lines of 80 columns at most."""
+    for sentence in sentences:
+        lines = textwrap.wrap(sentence, 80, subsequent_indent="  ", break_on_hyphens=False)
+        click.echo("\n".join(lines))
 
 
 def print_table(table: TextTable) -> None:

@@ -13,6 +13,7 @@ from vaega.cli.app import (
     folder_option,
     print_notes,
     print_table,
+    print_wrapped,
     this_command,
     vaega,
 )
@@ -44,14 +45,16 @@ def report(folder: Path, kind: str, out: Path | None, as_json: bool) -> None:
     """
     from vaega.report._export import write_experiment
     from vaega.report._page import write_report
-    from vaega.report._results import read_results
+    from vaega.report._results import read_results, summary_text
 
     results = read_results(folder)
     page = write_report(folder)
     if as_json:
         print_record(folder)
+    elif kind == "terminal":
+        print_summary(results)
     else:
-        _print_summary(results, kind)
+        click.echo(summary_text(results, kind), nl=False)
     to_stderr = as_json or kind != "terminal"
     if out is not None:
         write_experiment(results, out, command=this_command())
@@ -73,19 +76,29 @@ def print_effects(effects: Any) -> None:
         click.echo("\n".join([*effects.notes, ""]))
 
 
-def _print_summary(results: Any, kind: str) -> None:
-    from vaega.experiments.config import statement_of
-    from vaega.report._results import notes_of_summary, summary_table, summary_text
+_MEANS = "Means over seeds, one run a seed; masks: different masks that a run scored."
 
-    if kind != "terminal":
-        click.echo(summary_text(results, kind), nl=False)
-        return
-    print_table(summary_table(results.summary, title=str(results.config["name"])))
+
+def print_summary(results: Any) -> None:
+    """Print the arms of an experiment, and what is to be known to read the table."""
+    from vaega.experiments.config import statement_of
+    from vaega.report._results import (
+        final_sentences,
+        lead_sentences,
+        notes_of_summary,
+        summary_table,
+    )
+
+    facts = results.facts
+    title, metric = facts.heading, facts.metric.name
+    print_table(summary_table(results.summary, metric=metric, title=title))
+    print_wrapped(facts.sentences(results.constant))
     print_notes(results.notes)
-    for sentence in notes_of_summary(results):
-        click.echo(sentence)
+    click.echo("\n".join([_MEANS, *notes_of_summary(results)]))
     print_effects(results.effects)
-    click.echo(statement_of(results.config))
+    finals = final_sentences(results)
+    said = [*lead_sentences(results.metrics), *finals, statement_of(results.config)]
+    click.echo("\n".join(said))
 
 
 @vaega.command()
@@ -144,7 +157,7 @@ def _print_comparison(comparison: Any) -> None:
     from vaega.report._comparison import arm_table, pair_table
 
     for one in comparison.datasets:
-        print_table(arm_table(one, title=f"{one.dataset}: {comparison.measure}"))
+        print_table(arm_table(one, title=one.title))
         print_table(pair_table(one))
         click.echo("\n".join([*one.notes, ""]))
         print_effects(one.effects)

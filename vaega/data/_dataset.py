@@ -11,6 +11,7 @@ import numpy as np
 
 from vaega.core.errors import DataError
 from vaega.core.files import fingerprint
+from vaega.core.wording import counted
 from vaega.data._leakage import leakage_notes
 
 
@@ -491,14 +492,14 @@ def _facts(dataset: Dataset) -> list[tuple[str, str]]:
     test = (
         "none official"
         if dataset.y_test is None
-        else f"{_count(len(dataset.y_test), 'row')}, official"
+        else f"{counted(len(dataset.y_test), 'row')}, official"
     )
     facts = [
         ("training", f"{n_rows} rows x {n_features} features"),
         ("test", test),
         ("classes", _class_line(dataset)),
-        ("missing", _count(dataset.n_missing, "value")),
-        ("constant", f"{_count(n_constant, 'column')} in training"),
+        ("missing", counted(dataset.n_missing, "value")),
+        ("constant", f"{counted(n_constant, 'column')} in training"),
     ]
     if dataset.relevant is not None:
         facts.append(("relevant", f"{int(dataset.relevant.sum())} of {n_features} features"))
@@ -523,10 +524,6 @@ def _class_line(dataset: Dataset) -> str:
         f"{name} {count}" for name, count in zip(dataset.class_names, counts, strict=True)
     )
     return f"{n_classes}: {pairs}" + (" (training/test)" if dataset.y_test is not None else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def encode_labels(y: Any, *, owner: str) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import yaml
 from pydantic import (
@@ -33,7 +33,7 @@ from vaega.data._sources import load_dataset
 from vaega.data._steps import check_steps
 from vaega.experiments.controls import arms_by_a_word, check_regulariser
 from vaega.experiments.intervals import LEAVING_OUT
-from vaega.experiments.old_names import OF_ARM, OF_EXPERIMENT, with_new_names
+from vaega.experiments.old_names import OF_ARM, OF_EXPERIMENT, OF_PROTOCOL, with_new_names
 from vaega.experiments.protocols import PROTOCOLS, make_protocol
 from vaega.experiments.registry import (
     KINDS,
@@ -309,10 +309,18 @@ class ProtocolConfig(Section):
     test_size: Fraction = 0.3
     n_splits: Annotated[int, Field(strict=True, ge=2)] = 5
     n_repeats: Count = 1
-    final: Literal["both", "augmented", "real"] = "both"
+    final: Annotated[bool, Field(strict=True)] = True
+    final_rows: Literal["both", "augmented", "real"] = "both"
     synthetic_test_share: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.0
     exchange_labels: Annotated[bool, Field(strict=True)] = False
     generators: Count | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_of_now(cls, content: Any) -> Any:
+        if isinstance(content, Mapping) and content.get("final") in ("both", "augmented", "real"):
+            return with_new_names(content, OF_PROTOCOL)
+        return content
 
     @field_validator("kind")
     @classmethod
@@ -335,6 +343,11 @@ class ProtocolConfig(Section):
         """Return the keys that other kinds read, and this one does not."""
         shared = {"kind", "outer", "test_size", "n_splits", "n_repeats"}
         return set(type(self).model_fields) - shared - PROTOCOLS[self.kind].keys
+
+    @property
+    def has_final_runs(self) -> bool:
+        """Whether each arm runs on all rows too, once."""
+        return self.final and "final" not in self.idle_keys()
 
     @property
     def is_transductive(self) -> bool:
@@ -534,6 +547,15 @@ class PermutationsConfig(Section):
     seeds: Count = 3
 
 
+class PlannedRun(NamedTuple):
+    """What sets a run apart from the others of its experiment."""
+
+    arm: str
+    seed: int
+    permutation: int | None = None  # Of the labels of the training rows
+    final: bool = False  # Whether it is on all rows, and has no score of its own
+
+
 class ExperimentConfig(Section):
     """One experiment: a dataset, a protocol, arms that share splits and seeds."""
 
@@ -645,19 +667,21 @@ class ExperimentConfig(Section):
         """Return the seeds, one a run; a number n means 0 to n - 1."""
         return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
 
-    def run_list(self) -> list[tuple[str, int, int | None]]:
-        """Return arm, seed and permutation of every run; None where labels are not permuted.
+    def run_list(self) -> list[PlannedRun]:
+        """Return every run: arms in order, seeds in order.
 
-        Permutations come last, each with the same seeds.
+        Permutations come behind them, each with the same seeds; last the final run of each arm.
         """
         seeds = self.seed_list()
         permuted: list[tuple[int, int]] = []
         if self.permutations is not None:
             numbers = range(self.permutations.number)
             permuted = list(product(numbers, seeds[: self.permutations.seeds]))
+        final_arms = list(self.arms) if self.protocol.has_final_runs else []
         return [
-            *((arm, seed, None) for arm in self.arms for seed in seeds),
-            *((arm, seed, number) for arm in self.arms for number, seed in permuted),
+            *(PlannedRun(arm, seed) for arm in self.arms for seed in seeds),
+            *(PlannedRun(arm, seed, number) for arm in self.arms for number, seed in permuted),
+            *(PlannedRun(arm, seeds[0], final=True) for arm in final_arms),
         ]
 
 

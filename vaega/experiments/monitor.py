@@ -22,6 +22,7 @@ from vaega.core.compilation import ANNOUNCEMENT
 from vaega.core.progress import COMPILING_NOTE, WORDS, make_progress
 from vaega.evolution._evolution import Callback, count_asked
 from vaega.evolution._progress import Pace, describe_state
+from vaega.experiments.final import describe_final
 from vaega.experiments.protocols import PROTOCOLS, make_protocol
 from vaega.experiments.runs import Run
 
@@ -266,7 +267,10 @@ def describe_run(run: Run, metrics: Mapping[str, Any]) -> str:
     """Return one line on a finished run."""
     if metrics.get("status") != "done":
         return f"{run.title}: failed: {metrics.get('error', 'no result')}"
-    scores = PROTOCOLS[metrics.get("protocol", "honest")].describe(metrics)
+    if run.final:
+        scores = describe_final(metrics)
+    else:
+        scores = PROTOCOLS[metrics.get("protocol", "honest")].describe(metrics)
     masks, seconds = metrics["n_distinct"], metrics["seconds"]
     return f"{run.title}: {scores}, {masks} masks in {seconds:.1f} s"
 
@@ -278,10 +282,21 @@ class RunLength:
     n_searches: int  # Searches in all trials of the run
     n_generations: int  # Of each search
 
+    @property
+    def total(self) -> int:
+        """Generations of all searches."""
+        return self.n_searches * self.n_generations
 
-def measure_run(config: "ExperimentConfig", dataset: "Dataset") -> RunLength:
-    """Return how many searches and generations each run of an experiment has."""
-    trials = list(make_protocol(config.protocol).trials(dataset, config.seed_list()[0]))
+
+def measure_run(
+    config: "ExperimentConfig", dataset: "Dataset", *, final: bool = False
+) -> RunLength:
+    """Return how many searches and generations a run of an experiment has, or a final one."""
+    protocol, seed = make_protocol(config.protocol), config.seed_list()[0]
+    if final:
+        trials = [protocol.final_trial(dataset, seed)]
+    else:
+        trials = list(protocol.trials(dataset, seed))
     n_rows, n_features = trials[0].X.shape
     n_rows = getattr(trials[0], "n_independent", n_rows)
     settings = config.search.settings().resolved(n_rows=n_rows, n_features=n_features)
@@ -367,9 +382,12 @@ class LiveObserver(PlainObserver):
 
     seconds = 0.25
 
-    def __init__(self, console: Console, *, length: RunLength) -> None:
+    def __init__(
+        self, console: Console, *, length: RunLength, final: RunLength | None = None
+    ) -> None:
         super().__init__(console)
         self.length = length
+        self.final_length = final or length
         self.progress = make_progress(console)
         self.all_runs = self.progress.add_task("runs", total=None, **WORDS)
         self._bars: dict[str, TaskID] = {}
@@ -395,9 +413,9 @@ class LiveObserver(PlainObserver):
     def on_run_start(self, run: Run, folder: Path) -> None:
         """Show the generations of this run."""
         self.on_run_left(run)  # one that goes on elsewhere after its process died
-        total = self.length.n_searches * self.length.n_generations
         super().on_run_start(run, folder)
         with self._lock:
+            total = self._length_of(run).total
             self._bars[run.id] = self.progress.add_task(run.title, total=total, **WORDS)
         self.poll()
 
@@ -422,8 +440,9 @@ class LiveObserver(PlainObserver):
         """Move the bars to where the runs have come; figures are for a single one."""
         with self._lock:
             for index, (run_id, bar) in enumerate(self._bars.items()):
-                heartbeat = read_heartbeat(self._under_way[run_id][1]) or Heartbeat(0, 0)
-                self._move(bar, heartbeat)
+                run, folder = self._under_way[run_id]
+                heartbeat = read_heartbeat(folder) or Heartbeat(0, 0)
+                self._move(bar, heartbeat, self._length_of(run))
                 figures = heartbeat.figures or ("" if heartbeat.n_searches else _PREPARING)
                 self.progress.update(
                     bar,
@@ -431,9 +450,12 @@ class LiveObserver(PlainObserver):
                     visible=index < _MOST_BARS,
                 )
 
-    def _move(self, bar: TaskID, heartbeat: Heartbeat) -> None:
+    def _length_of(self, run: Run) -> RunLength:
+        return self.final_length if run.final else self.length
+
+    def _move(self, bar: TaskID, heartbeat: Heartbeat, length: RunLength) -> None:
         # A search that stopped early counts whole once the next one has begun.
-        before = max(heartbeat.n_searches - 1, 0) * self.length.n_generations
+        before = max(heartbeat.n_searches - 1, 0) * length.n_generations
         completed = before + heartbeat.generation
         if heartbeat.n_searches:
             self._begun.setdefault(bar, completed)
@@ -441,26 +463,31 @@ class LiveObserver(PlainObserver):
             bar,
             completed=completed,
             begun=self._begun.get(bar),
-            count=f"{completed}/{self.length.n_searches * self.length.n_generations}",
-            note=self._note(heartbeat),
+            count=f"{completed}/{length.total}",
+            note=self._note(heartbeat, length),
         )
 
-    def _note(self, heartbeat: Heartbeat) -> str:
+    def _note(self, heartbeat: Heartbeat, length: RunLength) -> str:
         if heartbeat.compiling:
             return COMPILING_NOTE
         if not heartbeat.n_searches:
             return "preparing"
-        several = self.length.n_searches > 1
-        return f"search {heartbeat.n_searches}/{self.length.n_searches}" if several else ""
+        several = length.n_searches > 1
+        return f"search {heartbeat.n_searches}/{length.n_searches}" if several else ""
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False)  # wrapped between words
 
 
-def make_observer(console: Console, *, length: RunLength) -> PlainObserver:
-    """Return the display that suits the console; it is a context manager."""
+def make_observer(
+    console: Console, *, length: RunLength, final: RunLength | None = None
+) -> PlainObserver:
+    """Return the display that suits the console; it is a context manager.
+
+    `length` is that of a run, `final` that of a final one, where there are any.
+    """
     if console.is_terminal:
-        return LiveObserver(console, length=length)
+        return LiveObserver(console, length=length, final=final)
     return PlainObserver(console)
 
 

@@ -4,9 +4,10 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-# By the old name the new one, of an experiment and of an arm.
+# By the old name the new one, of an experiment, of an arm and of the section protocol.
 OF_EXPERIMENT = {"null": "permutations"}
 OF_ARM = {"amount": "n_synthetic"}
+OF_PROTOCOL = {"final": "final_rows"}  # where it has a value of the latter
 
 
 def with_new_names(content: Any, renamed: Mapping[str, str]) -> Any:
@@ -26,7 +27,17 @@ def with_new_names(content: Any, renamed: Mapping[str, str]) -> Any:
     return {renamed.get(key, key): value for key, value in content.items()}
 
 
-def in_digests(arm: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an arm sets under the old names, so that runs finished before keep their ids."""
-    old = {new: old for old, new in OF_ARM.items()}
-    return {old.get(key, key): value for key, value in arm.items()}
+def in_digests(section: Mapping[str, Any], renamed: Mapping[str, str] = OF_ARM) -> dict[str, Any]:
+    """Return a section under the old names, so that runs finished before keep their ids."""
+    old = {new: old for old, new in renamed.items()}
+    return {old.get(key, key): value for key, value in section.items()}
+
+
+def protocol_in_digests(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the section protocol under the old names; whether final runs follow changes no run."""
+    kept = {
+        key: value
+        for key, value in protocol.items()
+        if key != "final" or isinstance(value, str)  # as earlier versions wrote it
+    }
+    return in_digests(kept, OF_PROTOCOL)

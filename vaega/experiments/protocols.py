@@ -99,6 +99,7 @@ class Trial:
     test: SealedRows  # The other rows
     seed: int  # Of everything random in this trial, the same for all arms
     is_pooled: bool = False  # Whether its test rows are scored with those of the other trials
+    is_final: bool = False  # Whether all rows are training rows, so that no score can be had
 
     @property
     def inner(self) -> list[Split]:
@@ -189,7 +190,8 @@ class HonestProtocol:
 
     config: "ProtocolConfig"  # The section ``protocol`` of a configuration
     name = "honest"  # As in a configuration
-    keys = frozenset({"inner_folds", "final"})  # Of the section, beside what all protocols read
+    # Of the section, beside what all protocols read
+    keys = frozenset({"inner_folds", "final", "final_rows"})
     is_transductive = False  # Whether the search sees the test rows: nothing is held out then
     columns = ()  # Of ``runs.csv``, beside those that all protocols have
     fitness_rows = "inner folds of the training rows"
@@ -217,14 +219,24 @@ class HonestProtocol:
         rows = dataset.pooled()
         is_pooled = leaves_out(self.config, rows)
         for index, split in enumerate(outer_splits(self.config, dataset, rows, seed)):
-            trial_seed = derive_seed(seed, "trial", index)
-            X, y = rows.X[split.train], rows.y[split.train]
-            groups = None if rows.groups is None else rows.groups[split.train]
-            inner = InnerSplits(y, groups, rows.class_names, self.config.inner_folds)
-            test = SealedRows(rows.X[split.test], rows.y[split.test], split.test)
-            trial = Trial(X, y, inner, groups, test, trial_seed, is_pooled)
-            trial.inner  # noqa: B018  making the splits says what is wrong with them
+            trial = self._trial(rows, split, derive_seed(seed, "trial", index))
+            trial = replace(trial, is_pooled=is_pooled)
             yield trial if permutation is None else trial.with_permuted_labels(permutation)
+
+    def final_trial(self, dataset: Dataset, seed: int) -> Trial:
+        """Return the trial of a final run: all rows are training rows, and none is a test row."""
+        rows = dataset.pooled()
+        everyone = Split(np.arange(len(rows.y)), np.arange(0))
+        return replace(self._trial(rows, everyone, derive_seed(seed, "final")), is_final=True)
+
+    def _trial(self, rows: Dataset, split: Split, seed: int) -> Trial:
+        X, y = rows.X[split.train], rows.y[split.train]
+        groups = None if rows.groups is None else rows.groups[split.train]
+        inner = InnerSplits(y, groups, rows.class_names, self.config.inner_folds)
+        test = SealedRows(rows.X[split.test], rows.y[split.test], split.test)
+        trial = Trial(X, y, inner, groups, test, seed)
+        trial.inner  # noqa: B018  making the splits says what is wrong with them
+        return trial
 
     def run_trial(
         self,
@@ -234,7 +246,7 @@ class HonestProtocol:
         options: TrialOptions,
         **how: Any,
     ) -> "TrialResult":
-        """Search, fit the final model on the mask, and read the test rows once.
+        """Search, fit the final model on the mask, and read the test rows once, if there are any.
 
         `n_classes` is that of the dataset, `size` that of another arm's selection, `describe` asks
         for figures of synthetic rows.

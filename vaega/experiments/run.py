@@ -12,13 +12,15 @@ from vaega.core.files import path_inside
 from vaega.data._dataset import Dataset
 from vaega.evolution._evolution import Callback
 from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.facts import data_record
 from vaega.experiments.faults import find_faults
+from vaega.experiments.final import final_metrics, final_tables
 from vaega.experiments.monitor import Observer
 from vaega.experiments.pooling import pool_trials
 from vaega.experiments.protocols import TrialOptions, make_protocol
 from vaega.experiments.runner import ExecutionOptions, Worker, complete
 from vaega.experiments.runs import Run, RunResult, plan_runs
-from vaega.experiments.store import Origin, Store, write_plan
+from vaega.experiments.store import Origin, Store, records_of, write_plan
 from vaega.experiments.trial import TrialResult
 from vaega.fitness._score_store import ScoreStore
 
@@ -142,10 +144,13 @@ class ExperimentWorker(Worker):
         """Compute the trials of a run; `inputs` are the sizes of their selections."""
         config = self.config.on_features(self.dataset.feature_names)
         protocol, arm = make_protocol(config.protocol), config.arms[run.arm]
-        first = run.permutation is None and run.seed == config.seed_list()[0]
+        first = run.is_scored and run.seed == config.seed_list()[0]
         options = TrialOptions(self.device, self.cache, n_jobs, callbacks, None, self.memory)
+        trials = protocol.trials(self.dataset, run.seed, run.permutation)
+        if run.final:
+            trials = [protocol.final_trial(self.dataset, run.seed)]
         results = []
-        for index, trial in enumerate(protocol.trials(self.dataset, run.seed, run.permutation)):
+        for index, trial in enumerate(trials):
             checkpoint = None if folder is None else folder / f"trial-{index}"
             result = protocol.run_trial(
                 config,
@@ -163,42 +168,61 @@ class ExperimentWorker(Worker):
 
     def record_value(self, run: Run, result: RunResult) -> None:
         """Record the trials, and the protocol that they were computed under."""
-        protocol = make_protocol(self.config.protocol)
+        protocol, dataset = make_protocol(self.config.protocol), self.dataset
+        about = {
+            "protocol": protocol.name,
+            "fitness_rows": protocol.fitness_rows,
+            "statement": protocol.statement,
+            "class_names": [str(name) for name in dataset.class_names],
+            "data": data_record(dataset),
+            "notes": list(dataset.notes),
+            "peak_memory_mb": result.peak_memory,
+        }
+        if run.final:
+            (trial,) = result.value
+            metrics = about | {"seconds": result.seconds} | records_of([trial])
+            metrics |= final_metrics(trial, dataset)
+            self.store.record_final(run, final_tables(trial, dataset), metrics)
+            return
         self.store.record_done(
             run,
             result.value,
-            self.dataset.feature_names,
-            self.dataset.relevant,
+            dataset.feature_names,
+            dataset.relevant,
             result.seconds,
-            about={
-                "protocol": protocol.name,
-                "fitness_rows": protocol.fitness_rows,
-                "statement": protocol.statement,
-                "class_names": [str(name) for name in self.dataset.class_names],
-                "notes": list(self.dataset.notes),
-                "peak_memory_mb": result.peak_memory,
-            },
+            about=about,
         )
 
     def stage(self, run: Run) -> int:
-        """Return 1 for an arm that takes its size from another, which comes before it."""
-        selector = self.config.arms[run.arm].selector
-        return int(selector is not None and selector.size_of is not None)
+        """Return one more for an arm that takes its size from another, which comes before it.
+
+        Where there are such arms, final runs come behind the others of all stages.
+        """
+        takes_size = self._size_of(run.arm) is not None
+        return takes_size + (run.final and any(map(self._size_of, self.config.arms)))
+
+    def _size_of(self, arm: str) -> str | None:
+        selector = self.config.arms[arm].selector
+        return None if selector is None else selector.size_of
 
     def inputs(self, run: Run) -> list[int] | None:
         """Return how many features another arm selected with this seed, trial by trial."""
-        selector = self.config.arms[run.arm].selector
-        if selector is None or selector.size_of is None:
+        size_of = self._size_of(run.arm)
+        if size_of is None:
             return None
-        key = (selector.size_of, run.seed, run.permutation)
-        other = next(one for one in self.runs if (one.arm, one.seed, one.permutation) == key)
+        key = (size_of, run.seed, run.permutation, run.final)
+        other = next(
+            one for one in self.runs if (one.arm, one.seed, one.permutation, one.final) == key
+        )
         metrics = self.store.metrics(other.id) or {}
         if metrics.get("status") != "done":
+            which = "final run" if run.final else f"run with seed {run.seed}"
             raise InputError(
-                f"arms.{run.arm}.selector.size: is that of {other.arm}, whose run with seed "
-                f"{run.seed} failed: {metrics.get('error', 'it has no result')}"
+                f"arms.{run.arm}.selector.size: is that of {other.arm}, whose {which} failed: "
+                f"{metrics.get('error', 'it has no result')}"
             )
-        return [int(trial["n_features"]) for trial in metrics["trials"]]
+        trials = [metrics] if run.final else metrics["trials"]
+        return [int(trial["n_features"]) for trial in trials]
 
     def count_asked(self, value: list[TrialResult]) -> int:
         """Return the masks that all trials asked for."""

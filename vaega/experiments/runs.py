@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaega.core.files import canonical_json, fingerprint, plain, read_json
-from vaega.experiments.old_names import in_digests
+from vaega.experiments.old_names import in_digests, protocol_in_digests
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -30,16 +30,26 @@ class Run:
     seed: int  # Of everything random in the run
     resolved: dict[str, Any]  # The resolved configuration, the dataset's fingerprint included
     permutation: int | None = None  # Which permutation of the labels; None for the labels as given
+    final: bool = False  # Whether it is on all rows, and has no score of its own
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether its score is one of its arm: labels as given, and test rows."""
+        return self.permutation is None and not self.final
 
     @property
     def title(self) -> str:
         """Arm and seed, for people."""
+        if self.final:
+            return f"{self.arm}, final"
         permuted = "" if self.permutation is None else f", permutation {self.permutation}"
         return f"{self.arm}, seed {self.seed}{permuted}"
 
     @property
     def group(self) -> str:
-        """The arm, or the arm on permuted labels: what runs are counted by."""
+        """The arm, and what else is said of a run whose score is not the arm's."""
+        if self.final:
+            return f"{self.arm}, final"
         return self.arm if self.permutation is None else f"{self.arm}, labels permuted"
 
 
@@ -76,26 +86,37 @@ class RunResult:
 # By the path of the section: settings that are part of every digest, with the values that those
 # have which a section no longer knows. Nothing is ever added there, changed or taken away.
 FROZEN: dict[str, dict[str, Any]] = read_json(Path(__file__).with_name("frozen.json"))
+_FINAL = "-final"  # in the id of a final run, where others have their seed
 # What a single run's result does not depend on, or what is its own.
 _NOT_SHARED = ("arms", "seeds", "description", "permutations", "tune")
 
 
 def plan_runs(config: "ExperimentConfig", dataset: "Dataset") -> list[Run]:
-    """Return every run of an experiment: arms in order, seeds in order, permuted labels last."""
+    """Return every run of an experiment, in the order of `ExperimentConfig.run_list`."""
     resolved = plain(config.model_dump(by_alias=True, exclude=set(_NOT_SHARED)))
     identity = plain(_identity(config))
     for content in (resolved, identity):
         content["dataset"] = {**content["dataset"], "fingerprint": dataset.fingerprint}
+    resolved["protocol"].pop("final", None)
     runs = []
-    for arm, seed, permutation in config.run_list():
+    for arm, seed, permutation, final in config.run_list():
         name = f"{arm}-{seed:03d}"
         single: dict[str, Any] = {"arm": {"name": arm, **_arm_settings(config, arm)}, "seed": seed}
         if permutation is not None:
             name = f"{name}-null-{permutation:03d}"
             single["permutation"] = permutation
+        if final:
+            name = f"{arm}{_FINAL}"
+            single["final"] = True
         run_id = f"{name}-{fingerprint(canonical_json({**identity, **single}))[:10]}"
-        runs.append(Run(run_id, dataset.name, arm, seed, {**resolved, **single}, permutation))
+        run = Run(run_id, dataset.name, arm, seed, {**resolved, **single}, permutation, final)
+        runs.append(run)
     return runs
+
+
+def is_final(run_id: str) -> bool:
+    """Return whether an id is that of a final run."""
+    return run_id.rpartition("-")[0].endswith(_FINAL)
 
 
 def make_run(
@@ -114,6 +135,7 @@ def _identity(config: "ExperimentConfig") -> dict[str, Any]:
     identity = _settings(config, "")
     for key in config.protocol.idle_keys():
         identity["protocol"].pop(key, None)
+    identity["protocol"] = protocol_in_digests(identity["protocol"])
     return identity
 
 

@@ -28,6 +28,7 @@ from vaega.core.locks import HeldLock
 from vaega.core.tables import csv_text, json_records
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, load_config
+from vaega.experiments.facts import metric_words
 from vaega.experiments.intervals import (
     LEAST_RUNS,
     NONE,
@@ -36,7 +37,7 @@ from vaega.experiments.intervals import (
     overlap_share,
 )
 from vaega.experiments.protocols import PROTOCOLS
-from vaega.experiments.runs import Run
+from vaega.experiments.runs import Run, is_final
 from vaega.selection._stability import StabilityEstimate, nogueira_interval
 
 if TYPE_CHECKING:
@@ -95,9 +96,18 @@ class RunRecord:
         """Return one row a selected feature of each trial."""
         return pd.read_csv(self.folder / "selected.csv", dtype={"name": str})
 
+    def votes(self) -> pd.DataFrame:
+        """Return one row a feature of a final run, see `vaega.experiments.final.votes_table`."""
+        return pd.read_csv(self.folder / "votes.csv", dtype={"name": str})
+
     def predictions(self) -> pd.DataFrame:
         """Return what the final model predicted of the test rows; empty where that is not kept."""
         path = self.folder / "predictions.csv"
+        return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+
+    def rows(self) -> pd.DataFrame:
+        """Return values of a final run's features, see `vaega.experiments.final.rows_table`."""
+        path = self.folder / "rows.csv"
         return pd.read_csv(path) if path.is_file() else pd.DataFrame()
 
     def masks(self) -> np.ndarray | None:
@@ -187,12 +197,21 @@ class Store:
             return "no plan"
 
     def done(self) -> list[RunRecord]:
-        """Return the finished runs of the present plan, without those on permuted labels.
+        """Return the finished runs of the present plan, without final ones and permuted labels.
 
         Folders of other settings or of other data stay beside them.
         """
-        records = [self.record(run_id) for run_id in read_json(self.folder / "plan.json")["runs"]]
+        records = [self.record(run_id) for run_id in self._planned() if not is_final(run_id)]
         return [one for one in records if one.is_done and "permutation" not in one.config]
+
+    def final(self, arm: str) -> RunRecord | None:
+        """Return the final run of an arm, on all rows; None where it is not planned or not done."""
+        records = [self.record(run_id) for run_id in self._planned() if is_final(run_id)]
+        own = (one for one in records if one.is_done and one.config["arm"]["name"] == arm)
+        return next(own, None)
+
+    def _planned(self) -> list[str]:
+        return list(read_json(self.folder / "plan.json")["runs"])
 
     def environments(self) -> Iterator[dict[str, Any]]:
         """Yield versions and machine of every run that has begun, by name."""
@@ -291,6 +310,15 @@ class Store:
         self.record_metrics(run, metrics)
         shutil.rmtree(self.checkpoints(run.id), ignore_errors=True)
 
+    def record_final(
+        self, run: Run, tables: Mapping[str, pd.DataFrame], metrics: Mapping[str, Any]
+    ) -> None:
+        """Write the result of a final run, see `vaega.experiments.final`; the metrics come last."""
+        for name, table in tables.items():
+            write_text(self.run_folder(run.id) / f"{name}.csv", csv_text(table))
+        self.record_metrics(run, metrics)
+        shutil.rmtree(self.checkpoints(run.id), ignore_errors=True)
+
     def record_failure(self, run: Run, sentence: str, trace: str, seconds: float) -> None:
         """Write why a run failed; it is tried again on the next call."""
         content = {"status": "failed", "error": sentence, "seconds": seconds, "traceback": trace}
@@ -305,11 +333,16 @@ class Store:
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Write ``runs.csv``, ``summary.csv`` and ``null.csv`` from what the runs recorded.
 
-        Runs with permuted labels stand in ``null.csv`` alone, which is there where there are any.
+        Runs with permuted labels stand in ``null.csv`` alone, which is there where there are any;
+        final runs, which have no score, stand nowhere.
         Intervals of held-out scores may take seconds, too many after each run: without them their
         columns are empty.
         """
-        recorded = [(run, metrics) for run in runs if (metrics := self.metrics(run.id)) is not None]
+        recorded = [
+            (run, metrics)
+            for run in runs
+            if not run.final and (metrics := self.metrics(run.id)) is not None
+        ]
         rows = [_row(run, metrics) for run, metrics in recorded if run.permutation is None]
         table = pd.DataFrame(rows, columns=[*RUN_COLUMNS, *_further_columns(rows)])
         for column in ("n_asked", "n_distinct", "n_reused"):
@@ -357,7 +390,7 @@ class Store:
 
 def _counts(run: Run, metrics: Mapping[str, Any]) -> bool:
     """Return whether a run belongs to the summary of its arm."""
-    return run.permutation is None and metrics.get("status") == "done"
+    return run.is_scored and metrics.get("status") == "done"
 
 
 def heldout_intervals(records: Mapping[str, Sequence[RunRecord]]) -> dict[str, Interval]:
@@ -428,11 +461,11 @@ def _metrics(
         "trials": trials,
         "warnings": dict(warned),
         **({"pooled": True} if results[0].is_pooled else {}),
-        **_records(results),
+        **records_of(results),
     }
 
 
-def _records(results: "Sequence[TrialResult]") -> dict[str, Any]:
+def records_of(results: "Sequence[TrialResult]") -> dict[str, Any]:
     """Return what is no figure of a trial alone: classes, candidates, and what its gate chose."""
     classes = [
         {"trial": index, **figures}
@@ -519,10 +552,8 @@ class Plan:
     def runs(self) -> list[Run]:
         """All runs, without the settings that each was resolved to."""
         return [
-            Run(run_id, "", arm, seed, {}, permutation)
-            for run_id, (arm, seed, permutation) in zip(
-                self.run_ids, self.config.run_list(), strict=True
-            )
+            Run(run_id, "", one.arm, one.seed, {}, one.permutation, one.final)
+            for run_id, one in zip(self.run_ids, self.config.run_list(), strict=True)
         ]
 
     def check_runs(self, run_ids: Sequence[str]) -> None:
@@ -579,7 +610,12 @@ def read_plan(folder: Path) -> Plan:
             f"{folder}: cannot be resumed, its plan.json is damaged or of an earlier version; give "
             "the command that began it again."
         ) from error
-    return Plan(folder, load_config(folder / "experiment.yaml"), run_ids, origin)
+    config = load_config(folder / "experiment.yaml")
+    if config.protocol.has_final_runs and not any(map(is_final, run_ids)):
+        # Planned by a version without them: the experiment stays what it was begun as.
+        protocol = config.protocol.model_copy(update={"final": False})
+        config = config.model_copy(update={"protocol": protocol})
+    return Plan(folder, config, run_ids, origin)
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -745,6 +781,7 @@ class ExperimentStatus:
 
     folder: Path  # ``results/NAME``
     name: str
+    heading: str  # Name and metric
     runs: tuple[RunState, ...]  # In the order of the plan
     # Folders of runs that are no part of the plan: of earlier settings or data
     leftovers: tuple[Path, ...]
@@ -769,7 +806,9 @@ def read_status(folder: Path) -> ExperimentStatus:
     """Look at a results folder; nothing is changed, and running processes are not disturbed."""
     plan, store = read_plan(folder), Store(folder)
     runs = tuple(_run_state(store, run) for run in plan.runs)
-    return ExperimentStatus(folder, plan.config.name, runs, tuple(_leftovers(store, plan.run_ids)))
+    heading = f"{plan.config.name}: {metric_words(plan.config.fitness.metric).name}"
+    leftovers = tuple(_leftovers(store, plan.run_ids))
+    return ExperimentStatus(folder, plan.config.name, heading, runs, leftovers)
 
 
 def clean_results(

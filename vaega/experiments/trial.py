@@ -41,10 +41,31 @@ HELDOUT_REAL = "heldout_real"
 
 
 @dataclass(frozen=True, eq=False)
+class FittedModel:
+    """A final model, which takes rows of all features."""
+
+    preparation: Any  # Fitted; takes `columns` of the rows
+    columns: np.ndarray  # Features that the preparation takes
+    kept: np.ndarray  # Which of the columns that it gives the classifier takes
+    # Fitted; where no feature is selected one that knows the classes' shares alone
+    classifier: Any
+
+    @property
+    def features(self) -> np.ndarray:
+        """Features that the classifier takes, among all."""
+        features: np.ndarray = self.columns[self.preparation.columns_][self.kept]
+        return features
+
+    def prepared(self, X: np.ndarray) -> np.ndarray:
+        """Return what the classifier takes of rows of all features."""
+        return _columns(self.preparation.transform(X[:, self.columns]), self.kept)
+
+
+@dataclass(frozen=True, eq=False)
 class TrialResult:
     """What one trial gave."""
 
-    heldout_score: float  # Metric of the final model on the test rows
+    heldout_score: float  # Metric of the final model on the test rows; NaN in a final run
     # Metric of the same mask on inner folds of the training rows, see `SearchResult`
     inner_score: float
     # Features of the final model: the mask's, less those that its preparation dropped
@@ -74,13 +95,16 @@ class TrialResult:
     gate: dict[str, Any] | None = None
     # How good the synthetic rows are, see `vaega.experiments.trial`
     generator: dict[str, Any] | None = None
+    # Of a final run: its model, and the rank of each feature by each ranking
+    model: FittedModel | None = None
+    ranks: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True, eq=False)
 class FinalModel:
     """What the final model, fitted on all training rows, came to."""
 
-    score: float  # Metric on the test rows
+    score: float  # Metric on the test rows; NaN where there are none
     selected: np.ndarray  # Features it was fitted on: those of the mask that its preparation kept
     warnings: Counter[str]  # How often its classifier warned of what
     # See `vaega.experiments.trial.class_figures`
@@ -93,6 +117,7 @@ class FinalModel:
     )
     # Metric of the same features' classifier, fitted on the real rows alone, where it was asked for
     score_on_real: float | None = None
+    fitted: FittedModel | None = None  # Itself, in a final run
 
 
 def run_trial(
@@ -105,7 +130,7 @@ def run_trial(
     size: int | None = None,
     describe: bool = False,
 ) -> TrialResult:
-    """Search, fit the final model on the mask, and read the test rows once.
+    """Search, fit the final model on the mask, and read the test rows once, if there are any.
 
     `size` is that of another arm's selection; `describe` asks for figures of synthetic rows.
     """
@@ -122,10 +147,13 @@ def run_trial(
     described = None
     if describe and sampler is not None:
         described = describe_generator(trial, sampler, preparation)
-    final = score_heldout(
-        trial, search.mask, inner.estimator, inner.scorer, preparation, sampler, columns,
-        config.protocol.final,
-    )  # fmt: skip
+    mask, classifier, rows = search.mask, inner.estimator, config.protocol.final_rows
+    if trial.is_final:
+        final = fit_on_all_rows(trial, mask, classifier, preparation, sampler, columns, rows)
+    else:
+        final = score_heldout(
+            trial, mask, classifier, inner.scorer, preparation, sampler, columns, rows
+        )
     gate = None if selected is None else selected.record
     result = _result(search, final)
     return replace(result, generator=described, gate=gate, extra=result.extra | figures)
@@ -152,6 +180,8 @@ def _result(search: SearchResult, final: FinalModel) -> TrialResult:
         predictions_real=final.predictions_real,
         led_by=search.led_by,
         candidates=search.candidates,
+        model=final.fitted,
+        ranks=search.ranks if final.fitted is not None else pd.DataFrame(),
     )
 
 
@@ -256,10 +286,56 @@ def score_heldout(
     With a sampler on real and generated rows, on real ones ("real"), or on either, so that what the
     rows do to the selection and to the final model can be told apart ("both").
     """
+    fitted, counted = _fit_final(trial, mask, classifier, preparation, sampler, columns, rows)
+    models = [AnsweredOnce(one.classifier) for one in fitted]
+    with one_thread(), captured_warnings() as counted_in_test:
+        X_test, y_test = trial.test.open()
+        X_test = fitted[0].prepared(X_test)
+        if trial.is_pooled:  # a row or two have no score of their own
+            scores = [float("nan") for _ in models]
+        else:
+            scores = [float(scorer(model, X_test, y_test)) for model in models]
+    classes, brier = _figures(models[0], X_test, y_test, trial.y)
+    predictions = predictions_of(models, X_test, y_test, trial.test.indices)
+    of_real = None
+    if trial.is_pooled and len(models) > 1:
+        of_real = predictions_of(models[1:], X_test, y_test, trial.test.indices)
+    on_real = scores[1] if len(scores) > 1 else None
+    counted += counted_in_test
+    return FinalModel(
+        scores[0], fitted[0].features, counted, classes, brier, predictions, of_real, on_real
+    )
+
+
+def fit_on_all_rows(
+    trial: Trial,
+    mask: np.ndarray,
+    classifier: Any,
+    preparation: Preparation,
+    sampler: Any,
+    columns: np.ndarray,
+    rows: str,
+) -> FinalModel:
+    """Fit the final model of a trial that has no test rows, as `score_heldout` fits its first."""
+    rows = "real" if rows == "real" else "augmented"
+    (fitted,), counted = _fit_final(trial, mask, classifier, preparation, sampler, columns, rows)
+    return FinalModel(float("nan"), fitted.features, counted, fitted=fitted)
+
+
+def _fit_final(
+    trial: Trial,
+    mask: np.ndarray,
+    classifier: Any,
+    preparation: Preparation,
+    sampler: Any,
+    columns: np.ndarray | None,
+    rows: str,
+) -> tuple[list[FittedModel], "Counter[str]"]:
+    """Fit final models on all training rows; return too how often a classifier warned of what."""
     columns = np.arange(trial.X.shape[1]) if columns is None else columns
-    fitted = seed_unset(clone(preparation), derive_seed(trial.seed, "final preparation"))
-    fitted.fit(trial.X[:, columns], trial.y)
-    X, y = fitted.transform(trial.X[:, columns]), trial.y
+    prepared = seed_unset(clone(preparation), derive_seed(trial.seed, "final preparation"))
+    prepared.fit(trial.X[:, columns], trial.y)
+    X, y = prepared.transform(trial.X[:, columns]), trial.y
     fit_rows = [(X, y)]
     if sampler is not None and rows != "real":
         both = augment(
@@ -272,33 +348,17 @@ def score_heldout(
             class_names=trial.split.class_names,
         )
         fit_rows = [both, (X, y)] if rows == "both" else [both]
-    features = columns[fitted.columns_]
-    selected = np.flatnonzero(mask[features])
-    models = [_empty_model(classifier, selected, trial.seed) for _ in fit_rows]
+    kept = np.flatnonzero(mask[columns[prepared.columns_]])
+    classifiers = [_empty_classifier(classifier, kept, trial.seed) for _ in fit_rows]
     with one_thread(), captured_warnings() as counted:
-        for model, (X_fit, y_fit) in zip(models, fit_rows, strict=True):
-            model.classifier.fit(_columns(X_fit, selected), y_fit)
-        X_test, y_test = trial.test.open()
-        X_test = _columns(fitted.transform(X_test[:, columns]), selected)
-        if trial.is_pooled:  # a row or two have no score of their own
-            scores = [float("nan") for _ in models]
-        else:
-            scores = [float(scorer(model, X_test, y_test)) for model in models]
-    classes, brier = _figures(models[0], X_test, y_test, trial.y)
-    predictions = predictions_of(models, X_test, y_test, trial.test.indices)
-    of_real = None
-    if trial.is_pooled and len(models) > 1:
-        of_real = predictions_of(models[1:], X_test, y_test, trial.test.indices)
-    on_real = scores[1] if len(scores) > 1 else None
-    return FinalModel(
-        scores[0], features[selected], counted, classes, brier, predictions, of_real, on_real
-    )
+        for unfitted, (X_fit, y_fit) in zip(classifiers, fit_rows, strict=True):
+            unfitted.fit(_columns(X_fit, kept), y_fit)
+    return [FittedModel(prepared, columns, kept, fitted) for fitted in classifiers], counted
 
 
-def _empty_model(classifier: Any, selected: np.ndarray, seed: int) -> "AnsweredOnce":
-    model = AnsweredOnce(clone(classifier) if selected.size else DummyClassifier(strategy="prior"))
-    seed_unset(model.classifier, derive_seed(seed, "final classifier"))
-    return model
+def _empty_classifier(classifier: Any, selected: np.ndarray, seed: int) -> Any:
+    copied = clone(classifier) if selected.size else DummyClassifier(strategy="prior")
+    return seed_unset(copied, derive_seed(seed, "final classifier"))
 
 
 def predictions_of(

@@ -40,6 +40,7 @@ from vaega.experiments.config import (
     make_config,
 )
 from vaega.experiments.monitor import quiet_logger
+from vaega.experiments.old_names import protocol_in_digests
 from vaega.experiments.protocols import HonestProtocol, Trial
 from vaega.experiments.registry import (
     MODELS,
@@ -368,6 +369,7 @@ class Study:
 
     def _digest(self, dataset: Dataset) -> str:
         shared = self.config.model_dump(by_alias=True, include={"preprocess", "protocol"})
+        shared["protocol"] = protocol_in_digests(shared["protocol"])
         fitness = self.config.fitness.model_dump(by_alias=True, exclude={"objective"})
         parts = {
             **shared,

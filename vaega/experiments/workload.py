@@ -49,68 +49,113 @@ _QUICK = 0.05  # seconds; what takes less is timed twice
 
 
 @dataclass(frozen=True)
+class TrialWork:
+    """The searches of one trial."""
+
+    n_searches: int = 0
+    n_generations: int = 0
+    population_size: int = 0
+    n_masks: int = 0  # At most, of all its searches
+
+    @classmethod
+    def of(cls, config: "ExperimentConfig", trial: Any) -> "TrialWork":
+        """Count what a trial asks for, where its arm searches."""
+        n_rows, n_features = trial.X.shape
+        n_rows = getattr(trial, "n_independent", n_rows)
+        settings = config.search.settings().resolved(n_rows=n_rows, n_features=n_features)
+        n_searches, n_generations = int(settings.n_searches), int(settings.n_generations)
+        size = int(settings.population_size)
+        of_search = n_generations * size
+        if settings.max_evaluations is not None:
+            of_search = min(of_search, int(settings.max_evaluations) + size)
+        return cls(n_searches, n_generations, size, n_searches * of_search)
+
+    def seconds(self, n_folds: int, fold_seconds: float, mask_seconds: float) -> float:
+        """Return how long the searches take, roughly."""
+        prepared = _FOLDS_OF_SEARCH * self.n_searches * fold_seconds
+        return n_folds * (prepared + _NEW_MASKS * self.n_masks * mask_seconds)
+
+    def sentence(self, n_runs: int, n_trials: int = 1, *, kind: str = "") -> str:
+        """Return what so many runs of a kind ask for, in words."""
+        parts = [f"{n_trials} splits"] if n_trials > 1 else []
+        parts += [f"{self.n_searches} searches" if self.n_searches > 1 else "1 search"]
+        parts += [f"{self.n_generations} generations", f"{self.population_size} masks"]
+        n_masks = n_runs * n_trials * self.n_masks
+        runs = f"{kind} run".strip() + ("" if n_runs == 1 else "s")
+        return f"{n_runs} {runs} of {' x '.join(parts)}: at most {n_masks:,} masks"
+
+
+@dataclass(frozen=True)
 class Workload:
     """The work of an experiment."""
 
     n_runs: int
     n_permuted: int  # Runs on permuted labels, among them
-    n_searching: int  # Runs that search, among them; the others rank
-    n_trials: int  # Outer splits of a run
-    n_searches: int  # Of a trial
-    n_generations: int
-    population_size: int
-    n_masks: int  # At most, in all runs
+    n_final: int  # Final runs on all rows, among them
+    n_searching: int  # Runs that search, among those that are not final; the others rank
+    n_final_searching: int  # Final runs that search
+    n_trials: int  # Outer splits of a run that is not final
+    trial: TrialWork  # Of one such split
+    final: TrialWork  # Of a final run
     seconds: float  # Roughly, in one process
+
+    @property
+    def n_searches(self) -> int:
+        """Searches of an outer split."""
+        return self.trial.n_searches
+
+    @property
+    def n_masks(self) -> int:
+        """Masks that all runs ask for, at most."""
+        of_splits = self.n_searching * self.n_trials * self.trial.n_masks
+        return of_splits + self.n_final_searching * self.final.n_masks
 
     @property
     def sentences(self) -> list[str]:
         """The work in words."""
-        permuted = f", {self.n_permuted} of them on permuted labels" if self.n_permuted else ""
-        parts = [f"{self.n_trials} splits"] if self.n_trials > 1 else []
-        parts += [f"{self.n_searches} searches" if self.n_searches > 1 else "1 search"]
-        parts += [f"{self.n_generations} generations", f"{self.population_size} masks"]
-        searching = (
-            f"{self.n_searching} runs of {' x '.join(parts)}: at most {self.n_masks:,} masks"
-        )
-        return [
-            f"{self.n_runs} runs{permuted}",
-            searching if self.n_searching else "no run searches",
-            f"{say_duration(self.seconds)} in one process, judged roughly by one fold and one mask",
-        ]
+        kinds = {"on permuted labels": self.n_permuted, "final, on all rows": self.n_final}
+        said = " and ".join(f"{n} of them {what}" for what, n in kinds.items() if n)
+        sentences = [f"{self.n_runs} runs, {said}" if said else f"{self.n_runs} runs"]
+        if self.n_searching:
+            sentences.append(self.trial.sentence(self.n_searching, self.n_trials))
+        else:
+            sentences.append("no run searches")
+        if self.n_final_searching:
+            sentences.append(self.final.sentence(self.n_final_searching, kind="final"))
+        duration = say_duration(self.seconds)
+        return [*sentences, f"{duration} in one process, judged roughly by one fold and one mask"]
 
 
 def measure_workload(config: "ExperimentConfig", dataset: Dataset) -> Workload:
     """Count the work of an experiment on its data, and time a small part of it."""
     # The first partition of all: a billion repeats are not made to be counted.
-    protocol = config.protocol.model_copy(update={"n_repeats": 1})
-    trial = next(iter(make_protocol(protocol).trials(dataset, config.seed_list()[0])))
-    n_rows, n_features = trial.X.shape
-    n_rows = getattr(trial, "n_independent", n_rows)
-    settings = config.search.settings().resolved(n_rows=n_rows, n_features=n_features)
-    runs, n_trials = config.run_list(), _count_trials(config.protocol, dataset)
-    n_searches, n_generations = int(settings.n_searches), int(settings.n_generations)
-    size = int(settings.population_size)
-    of_search = n_generations * size
-    if settings.max_evaluations is not None:
-        of_search = min(of_search, int(settings.max_evaluations) + size)
-    searching = [arm for arm, _, _ in runs if config.arms[arm].selector is None]
-    n_folds = len(trial.inner) if isinstance(trial, Trial) else 1
-    fold_seconds, mask_seconds = _time_one(config, trial)
-    search = n_searches * (
-        _FOLDS_OF_SEARCH * n_folds * fold_seconds + _NEW_MASKS * of_search * n_folds * mask_seconds
-    )
+    section = config.protocol.model_copy(update={"n_repeats": 1})
+    protocol, seed = make_protocol(section), config.seed_list()[0]
+    n_trials, split = _count_trials(config.protocol, dataset), next(protocol.trials(dataset, seed))
+    trial, final = TrialWork.of(config, split), TrialWork()
+    if config.protocol.has_final_runs:
+        final = TrialWork.of(config, protocol.final_trial(dataset, seed))
+    n_folds = len(split.inner) if isinstance(split, Trial) else 1
+    fold_seconds, mask_seconds = _time_one(config, split)
     ranking = _FOLDS_OF_RANKING * n_folds * fold_seconds
-    seconds = sum(_seconds(config.arms[arm], search, ranking) for arm, _, _ in runs)
+    runs, searching, seconds = config.run_list(), [], 0.0
+    for run in runs:
+        arm, work = config.arms[run.arm], final if run.final else trial
+        if arm.selector is None:
+            searching.append(run)
+        search = work.seconds(n_folds, fold_seconds, mask_seconds)
+        seconds += (1 if run.final else n_trials) * _seconds(arm, search, ranking)
+    n_final_searching = sum(run.final for run in searching)
     return Workload(
         n_runs=len(runs),
-        n_permuted=sum(permutation is not None for _, _, permutation in runs),
-        n_searching=len(searching),
+        n_permuted=sum(run.permutation is not None for run in runs),
+        n_final=sum(run.final for run in runs),
+        n_searching=len(searching) - n_final_searching,
+        n_final_searching=n_final_searching,
         n_trials=n_trials,
-        n_searches=n_searches,
-        n_generations=n_generations,
-        population_size=size,
-        n_masks=len(searching) * n_trials * n_searches * of_search,
-        seconds=n_trials * seconds,
+        trial=trial,
+        final=final,
+        seconds=seconds,
     )
 
 

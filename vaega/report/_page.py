@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,14 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from vaega.core.errors import InputError
-from vaega.core.figures import COLOURS, inline_svg, new_axes, render
+from vaega.core.figures import COLOURS, COLUMN_WIDTH, new_axes, render, styles_of
 from vaega.core.files import write_bytes, write_text
 from vaega.core.tables import TextTable
 from vaega.experiments.augmentation import EFFECTS
 from vaega.experiments.config import statement_of
+from vaega.experiments.intervals import is_bounded
 from vaega.report._comparison import DatasetComparison, compare_experiments, pair_table
 from vaega.report._figures import (
     HELD_OUT,
@@ -30,8 +29,10 @@ from vaega.report._figures import (
     plot_history,
     plot_scores,
     plot_sizes,
+    searching,
 )
 from vaega.report._generator_figures import plot_rows, row_groups, row_points
+from vaega.report._prediction_section import class_names, class_section, prediction_section
 from vaega.report._results import (
     CHANCE_NOTE,
     Results,
@@ -43,6 +44,7 @@ from vaega.report._results import (
     read_results,
     summary_table,
 )
+from vaega.report._section import Chart, Section, make_chart
 from vaega.report._statistics import format_p_value
 
 
@@ -55,6 +57,7 @@ def write_report(folder: Path) -> Path:
         results.histories,
         label=label,
         constant=results.constant,
+        bounded=_is_bounded(results),
     )
     for kind in ("svg", "png", "pdf"):
         write_bytes(folder / "figures" / f"overview.{kind}", render(figure, kind))
@@ -130,17 +133,7 @@ def _run_cell(value: Any, decimals: int | None) -> str:
     return str(value) if decimals is None else f"{value:.{decimals}f}"
 
 
-@dataclass(frozen=True)
-class Chart:
-    """A figure of the page."""
-
-    caption: str  # Below or above it
-    svg: str  # The drawing; see `vaega.core.figures.inline_svg`
-    title: str = ""  # Above it
-
-
 SEEN = "test rows, seen"
-_SIZE = (4.6, 3.3)  # Inches; a chart is as wide as its column of the page
 # Features of each arm that the page shows, and letters of their names.
 MOST_FEATURES, _MOST_LETTERS = 15, 26
 # Generations that say their value under the pointer; the page must stay small.
@@ -148,13 +141,15 @@ MOST_TIPS = 120
 
 
 def run_charts(results: Results) -> list[Chart]:
-    """Draw the finished runs: scores, sizes, score against size, evolution."""
+    """Draw the finished runs: scores, sizes, score against size, evolution of what searches."""
     done = results.runs[results.runs["status"] == "done"]
     if done.empty:
         return []
     held, label = ("held-out", HELD_OUT) if _is_honest(results) else (SEEN, SEEN)
     caption = f"Scores: {held} filled, with the 95 % interval of their mean, inner hollow"
-    return [
+    options: dict[str, Any] = {"styles": styles_of(results.config["arms"])}
+    scored = options | {"bounded": _is_bounded(results)}
+    charts = [
         scores_chart(
             "scores",
             caption,
@@ -162,15 +157,22 @@ def run_charts(results: Results) -> list[Chart]:
             label=label,
             summary=results.summary,
             constant=results.constant,
+            **scored,
         ),
-        _sizes_chart(done),
-        _front_chart(done, f"{held} score"),
-        _evolution_chart(results.histories),
+        _sizes_chart(done, **options),
+        _front_chart(done, f"{held} score", **scored),
     ]
+    if histories := searching(results.histories):
+        charts.append(_evolution_chart(histories, **options))
+    return charts
 
 
 def _is_honest(results: Results) -> bool:
     return bool(results.config["protocol"]["kind"] == "honest")
+
+
+def _is_bounded(results: Results) -> bool:
+    return is_bounded(results.config["fitness"]["metric"])
 
 
 def scores_chart(
@@ -178,13 +180,12 @@ def scores_chart(
     caption: str,
     runs: pd.DataFrame,
     *,
-    label: str,
     summary: pd.DataFrame | None = None,
-    constant: float = float("nan"),
+    **options: Any,
 ) -> Chart:
-    """Draw scores of runs by arm; every point says its value."""
+    """Draw scores of runs by arm; every point says its value. `plot_scores` has the options."""
     points = arm_points(runs, summary)
-    ax = plot_scores(points, new_axes(_wide_enough(points)), label=label, constant=constant)
+    ax = plot_scores(points, **options)
     tips = [
         [f"{arm.arm}, seed {seed}: {column} {value:.4g}" for seed, value in pairs]
         for arm in points
@@ -193,13 +194,12 @@ def scores_chart(
             ("inner score", zip(arm.seeds, arm.inner, strict=True)),
         )
     ]
-    return _chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
+    return make_chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
 
 
-def _sizes_chart(runs: pd.DataFrame) -> Chart:
+def _sizes_chart(runs: pd.DataFrame, **options: Any) -> Chart:
     points = arm_points(runs)
-    ax = plot_sizes(points, new_axes(_wide_enough(points)))
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax = plot_sizes(points, **options)
     tips = [
         [
             f"{arm.arm}, seed {seed}: n features {n:.4g}"
@@ -207,16 +207,13 @@ def _sizes_chart(runs: pd.DataFrame) -> Chart:
         ]
         for arm in points
     ]
-    return _chart("sizes", "Selected features", ax, dict(zip(ax.collections, tips, strict=True)))
+    return make_chart(
+        "sizes", "Selected features", ax, dict(zip(ax.collections, tips, strict=True))
+    )
 
 
-def _wide_enough(points: Sequence[Any]) -> tuple[float, float]:
-    return max(_SIZE[0], 0.9 * len(points) + 0.8), _SIZE[1]
-
-
-def _front_chart(runs: pd.DataFrame, label: str) -> Chart:
-    ax = plot_front(runs, new_axes(_SIZE), label=label)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+def _front_chart(runs: pd.DataFrame, label: str, **options: Any) -> Chart:
+    ax = plot_front(runs, label=label, **options)
     tips = [
         [
             f"{arm}, seed {run.seed}: {run.heldout_score:.3f} with {run.n_features:g} features"
@@ -225,22 +222,22 @@ def _front_chart(runs: pd.DataFrame, label: str) -> Chart:
         for arm, group in runs.groupby("arm", sort=False)
     ]
     caption = "Size against score: few features and a high score are to the upper left"
-    return _chart("front", caption, ax, dict(zip(ax.collections, tips, strict=True)))
+    return make_chart("front", caption, ax, dict(zip(ax.collections, tips, strict=True)))
 
 
-def _evolution_chart(histories: Mapping[str, pd.DataFrame]) -> Chart:
-    ax = plot_history(histories, new_axes(_SIZE))
+def _evolution_chart(histories: Mapping[str, pd.DataFrame], **options: Any) -> Chart:
+    ax = plot_history(histories, **options)
     tips: dict[Artist, Sequence[str]] = {}
     for arm, table in histories.items():
         means = table.iloc[:: -(-len(table) // MOST_TIPS)].mean(axis=1)
         # Nothing is seen of these points; they say the value of the curve below the pointer.
-        unseen = ax.scatter(means.index, means, s=60, alpha=0.0)
+        unseen = ax.scatter(means.index, means, s=16, alpha=0.0)
         tips[unseen] = [
             f"{arm}, generation {generation}: {value:.4g} in the mean of {table.shape[1]}"
             for generation, value in means.items()
         ]
     caption = "Evolution: mean over trials, band from the least to the most"
-    return _chart("evolution", caption, ax, tips)
+    return make_chart("evolution", caption, ax, tips)
 
 
 def feature_charts(results: Results) -> list[Chart]:
@@ -256,7 +253,7 @@ def feature_charts(results: Results) -> list[Chart]:
         names = shown["name"].astype(str)
         most = _MOST_LETTERS
         cut = [name if len(name) <= most else f"{name[: most - 1]}…" for name in names]
-        ax = new_axes((_SIZE[0], 0.75 + 0.22 * max(1, len(shown))))
+        ax = new_axes((COLUMN_WIDTH, 0.5 + 0.15 * max(2, len(shown))))
         colour = COLOURS[index % len(COLOURS)]
         plot_frequencies(shown.assign(name=range(len(cut))), ax, colour=colour)
         ax.set_yticks(range(len(cut)), cut[::-1])
@@ -265,27 +262,8 @@ def feature_charts(results: Results) -> list[Chart]:
             for name, share in zip(names, shown["share"], strict=True)
         ]
         bars = dict(zip(ax.patches, tips[::-1], strict=True))
-        charts.append(_chart(f"features-{index}", caption, ax, bars, title=arm))
+        charts.append(make_chart(f"features-{index}", caption, ax, bars, title=arm))
     return charts
-
-
-def _chart(
-    name: str, caption: str, ax: Axes, tips: Mapping[Any, Sequence[str]], *, title: str = ""
-) -> Chart:
-    figure: Any = ax.figure
-    shown = f"{title}: {caption}" if title else caption
-    return Chart(caption, inline_svg(figure, name=name, title=shown, tips=tips), title)
-
-
-@dataclass(frozen=True, eq=False)
-class Section:
-    """A part of the page."""
-
-    title: str  # Above it
-    sentences: Sequence[str]  # What the results say
-    table: TextTable  # With notes on how it is to be read
-    charts: Sequence[Chart] = ()
-    folded: bool = False  # Whether the reader opens it
 
 
 def further_sections(results: Results) -> list[Section]:
@@ -293,6 +271,7 @@ def further_sections(results: Results) -> list[Section]:
     makers: tuple[Callable[[Results], Section], ...] = (
         figure_section,
         effect_section,
+        prediction_section,
         class_section,
         null_section,
         lead_section,
@@ -346,31 +325,6 @@ def effect_section(results: Results) -> Section:
     return Section("What generated rows do", [], results.effects)
 
 
-def class_section(results: Results) -> Section:
-    """Return precision, recall and F1 of each class on the test rows, means over trials."""
-    rows = []
-    for arm, runs in results.metrics.items():
-        table = pd.DataFrame([figures for run in runs for figures in run.get("classes", ())])
-        names = class_names(runs)
-        for code in sorted(set(table["code"])) if len(table) else ():
-            group = table[table["code"] == code]
-            means = group[["precision", "recall", "f1"]].mean()
-            rows.append([arm, names[code], f"{group['n_rows'].mean():.0f}", *map(_number, means)])
-    note = (
-        "Of the final models on their test rows, means over trials; rows of the class in a trial."
-    )
-    columns = ("arm", "class", "rows", "precision", "recall", "F1")
-    return Section("Classes", [], TextTable(columns, rows, notes=[note]), folded=True)
-
-
-def class_names(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the names of the classes that runs recorded; their codes where they recorded none."""
-    for run in runs:
-        if run.get("class_names"):
-            return [str(name) for name in run["class_names"]]
-    return [f"class {code}" for code in range(1000)]
-
-
 def null_section(results: Results) -> Section:
     """Return what the whole procedure scores when training labels are permuted."""
     rows, sentences = [], []
@@ -393,7 +347,9 @@ def null_section(results: Results) -> Section:
     done = results.null[results.null["status"] == "done"] if rows else results.null
     if len(done):
         caption = "Permuted labels: held-out filled, inner hollow"
-        charts = [scores_chart("null", caption, done, label="held-out")]
+        options: dict[str, Any] = {"styles": styles_of(results.config["arms"])}
+        options |= {"label": "held-out", "bounded": _is_bounded(results)}
+        charts = [scores_chart("null", caption, done, **options)]
     note = (
         "The training rows get each other's labels and everything is done again, search and final "
         "model; the test rows keep theirs (Ojala and Garriga 2010). p is (r + 1) / (n + 1), where "
@@ -514,7 +470,7 @@ def generator_section(results: Results) -> Section:
 
 def _rows_chart(name: str, arm: str, points: Mapping[str, Any], classes: Sequence[str]) -> Chart:
     rows = row_points(points, classes)
-    ax = plot_rows(rows, points["share"], new_axes(_SIZE))
+    ax = plot_rows(rows, points["share"])
     tips = [
         [f"{kind} row of {row.label}: {row.x:.3g}, {row.y:.3g}" for row in group.itertuples()]
         for (kind, _), group in row_groups(rows)
@@ -523,7 +479,7 @@ def _rows_chart(name: str, arm: str, points: Mapping[str, Any], classes: Sequenc
     if points["space"] == "latent":
         space = f"Latent space of {points['dimensions']} dimensions"
     caption = f"{arm}. {space}: real rows filled, synthetic ones hollow, coloured by class"
-    return _chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
+    return make_chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
 
 
 def _generator_row(arm: str, record: Mapping[str, Any]) -> list[str]:
