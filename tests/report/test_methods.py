@@ -1,4 +1,4 @@
-"""The methods section: every name has its words, and what is cited is there, no more and no less."""
+"""The methods section: every name has its words, and exactly what is cited is there."""
 
 import re
 from dataclasses import replace

@@ -167,6 +167,6 @@ class _Output:
 
         picture = make_picture(name, self.request)
         page = write_picture(picture, self.request.out / "figures", command=self.command)
-        print_wrapped([f"Figure {name}: {picture.title}: {page}"])
+        click.echo(f"Figure {name}: {picture.title}\n  {page}")
         self._print_notes(picture.notes)
         return tuple(picture.missing)

@@ -124,11 +124,12 @@ def forest(name: str, request: Request) -> ThesisFigure:
     frame = frame.sort_values(list(orders), key=places, ignore_index=True)
     frame["earlier"] = np.where(frame["made"] < frame["made"].max(), "*", "")
     title = "Mean accuracy of each group, published and under each protocol"
-    notes = (*runs.notes, _EARLIER)
+    notes = (*runs.notes, _EARLIER, _NOT_DRAWN)
     return ThesisFigure(name, title, frame, draw_forest, notes, runs.missing)
 
 
 _EARLIER = "earlier *: runs of an earlier version, of which accuracy and size alone were kept."
+_NOT_DRAWN = "Groups that were not run here stand in the CSV file alone, if others were run."
 
 
 def _published_means(group: Group) -> Iterable[dict[str, object]]:
