@@ -43,7 +43,7 @@ def config_of(source, classifier, n_rows, seeds):
             "name": f"{source.split(':')[-1]}_{classifier}",
             "dataset": {"source": source},
             "preprocess": DATA[source],
-            "protocol": {"outer": "holdout", "test_size": test_size},
+            "protocol": {"outer": "holdout", "test_size": test_size, "final": False},
             "arms": {
                 "real": selector,
                 "always": selector | {"generator": {"kind": "vae"}, "n_synthetic": 3 * n_train},

@@ -28,7 +28,7 @@ CONFIG = """
 name: killed
 dataset: {source: "sklearn:wine"}
 preprocess: [standardize]
-protocol: {outer: holdout, inner_folds: 3}
+protocol: {final: false, outer: holdout, inner_folds: 3}
 arms:
   original: {}
   augmented: {generator: {kind: vae, hidden: [16], latent: 4, max_epochs: 5}, n_synthetic: 30}

@@ -22,7 +22,7 @@ CONFIG = """
 name: runs
 dataset: {source: "sklearn:breast_cancer"}
 preprocess: [standardize]
-protocol: {outer: holdout, inner_folds: 3}
+protocol: {outer: holdout, inner_folds: 3, final: false}
 fitness: {classifier: random_forest, n_estimators: 20}
 search: {population_size: 20, n_generations: 8, n_searches: 1}
 """

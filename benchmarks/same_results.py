@@ -105,7 +105,9 @@ def fingerprint(checkout):
 
 def compare(old, new, match):
     """Return whether two recordings are equal, and a line that says so or what differs first."""
-    runs = [runs_of(folder, match) for folder in (old, new)]
+    # Earlier checkouts have no final runs.
+    final = all(any((folder / "runs").glob("*-final-*")) for folder in (old, new))
+    runs = [runs_of(folder, match, final=final) for folder in (old, new)]
     differing = sorted(runs[0].keys() ^ runs[1].keys())
     pairs = [(runs[0][key], runs[1][key]) for key in sorted(runs[0].keys() & runs[1].keys())]
     found = [f"only one side has {key}" for key in differing[:1]]
@@ -125,15 +127,17 @@ def compare(old, new, match):
     return equal, ", ".join(parts) + (f"; first: {found[0]}" if found else "")
 
 
-def runs_of(folder, match):
-    """Return the folders of the runs, by id or by dataset, arm and seed."""
+def runs_of(folder, match, *, final):
+    """Return the folders of the runs, by id or by dataset, arm and seed; final ones if wanted."""
     folders = [path for path in (folder / "runs").iterdir() if path.is_dir()]
+    folders = [path for path in folders if final or "-final-" not in path.name]
     if match == "id":
         return {path.name: path for path in folders}
     runs = {}
     for path in folders:
         config = json.loads((path / "config.json").read_text())
         key = (config["dataset"]["source"], config["arm"]["name"], config["seed"])
+        key += ("final",) if config.get("final") else ()
         if key in runs:
             raise SystemExit(f"{path}: is not the only run of {key}")
         runs[key] = path

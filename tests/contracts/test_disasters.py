@@ -20,7 +20,7 @@ CONFIG = {
     "name": "small",
     "dataset": {"source": "sklearn:wine"},
     "preprocess": ["standardize"],
-    "protocol": {"outer": "holdout", "inner_folds": 2},
+    "protocol": {"outer": "holdout", "inner_folds": 2, "final": False},
     "fitness": {"classifier": "gaussian_nb"},
     "search": {"population_size": 6, "n_generations": 3, "n_searches": 1},
     "seeds": 2,

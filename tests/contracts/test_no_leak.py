@@ -62,7 +62,7 @@ def experiment(tmp_path, rows, outer, arm):
             "name": "traced",
             "dataset": {"source": "made here"},
             "preprocess": [{"class": "tests.contracts.recording.RecordingScaler"}],
-            "protocol": {"outer": outer, "inner_folds": 3}
+            "protocol": {"outer": outer, "inner_folds": 3, "final": False}
             | ({"n_splits": 3} if outer == "kfold" else {}),
             "arms": {"only": {"generator": {"kind": "smote"}, "n_synthetic": 10} if arm else {}},
             "fitness": {"class": "tests.contracts.recording.RecordingClassifier"},

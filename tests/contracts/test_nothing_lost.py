@@ -17,7 +17,7 @@ CONFIG = """
 name: killed
 dataset: {source: "sklearn:wine"}
 preprocess: [standardize]
-protocol: {outer: kfold, n_splits: 2, inner_folds: 3}
+protocol: {outer: kfold, n_splits: 2, inner_folds: 3, final: false}
 fitness: {classifier: mlp, hidden_layer_sizes: [4], max_iter: 25}
 search: {population_size: 8, n_generations: 5, n_searches: 2}
 seeds: 2

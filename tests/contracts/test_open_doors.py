@@ -180,6 +180,7 @@ def test_a_configuration_names_a_class(name, params, asked, called, tmp_path):
         {
             "name": "own",
             "dataset": {"source": "sklearn:wine"},
+            "protocol": {"final": False},
             "seeds": 1,
             "fitness": {"classifier": "gaussian_nb"},
             "search": search,

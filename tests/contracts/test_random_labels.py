@@ -18,7 +18,7 @@ def test_random_labels_read_as_random(tmp_path):
             {
                 "name": f"noise-{seed}",
                 "dataset": {"source": "made here"},
-                "protocol": {"outer": "kfold", "n_splits": 3, "inner_folds": 4},
+                "protocol": {"outer": "kfold", "n_splits": 3, "inner_folds": 4, "final": False},
                 "fitness": {"classifier": "nearest_centroid", "metric": "balanced_accuracy"},
                 "search": {"n_searches": 1, "population_size": 20, "n_generations": 6},
                 "seeds": [seed],

@@ -21,7 +21,7 @@ CONFIG = {
     "name": "shared",
     "dataset": {"source": "sklearn:wine"},
     "preprocess": ["standardize"],
-    "protocol": {"outer": "holdout", "inner_folds": 2},
+    "protocol": {"outer": "holdout", "inner_folds": 2, "final": False},
     "arms": {"original": {}, "jitter": {"generator": {"kind": "jitter"}, "n_synthetic": 20}},
     "fitness": {"classifier": "random_forest", "n_estimators": 3, "max_depth": 2},
     "search": {"population_size": 6, "n_generations": 3, "n_searches": 1},

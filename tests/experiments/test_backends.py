@@ -32,7 +32,7 @@ class Deadly(GaussianNB):
 CONFIG = {
     "name": "small",
     "dataset": {"source": "sklearn:wine"},
-    "protocol": {"outer": "holdout", "inner_folds": 2},
+    "protocol": {"outer": "holdout", "inner_folds": 2, "final": False},
     "search": {"population_size": 6, "n_generations": 2, "n_searches": 1},
     "seeds": 3,
 }

@@ -108,7 +108,7 @@ def test_workers_that_see_no_results_folder_give_the_same_bits(
 def test_a_budget_reaches_the_workers(project, address, tmp_path, capsys):
     more = ["--backend", "dask", "--scheduler", address, "--max-evaluations", "10"]
     assert run(project, tmp_path, *more) == 1
-    assert "the budget is spent: 0 of 6 runs are recorded" in capsys.readouterr().out
+    assert "the budget is spent: 0 of 9 runs are recorded" in capsys.readouterr().out
     assert list(tmp_path.glob("small/runs/*/checkpoint/trial-0/*.npz"))
     assert run(project, tmp_path) == 0
     check_equal(tmp_path / "small", project / "alone/small")

@@ -29,7 +29,7 @@ def experiment(arms, classifier="gaussian_nb"):
         {
             "name": "controls",
             "dataset": {"source": "sklearn:wine"},
-            "protocol": {"inner_folds": 3},
+            "protocol": {"inner_folds": 3, "final": False},
             "arms": arms,
             "fitness": {"classifier": classifier},
             "search": SEARCH,

@@ -90,7 +90,7 @@ CONFIG = {
     "name": "small",
     "dataset": {"source": "sklearn:wine"},
     "preprocess": ["standardize"],
-    "protocol": {"outer": "kfold", "n_splits": 2, "inner_folds": 2},
+    "protocol": {"outer": "kfold", "n_splits": 2, "inner_folds": 2, "final": False},
     "fitness": {"classifier": "gaussian_nb"},
     "search": {"population_size": 8, "n_generations": 5, "n_searches": 2},
     "seeds": 3,
@@ -279,6 +279,21 @@ def test_each_run_under_way_has_a_bar(tmp_path, live):
     (left,) = bars(live)
     assert left.fields["figures"] == "preparing the folds"
     assert live.progress.tasks[0].completed == 1
+
+
+def test_the_bar_of_a_final_run_has_a_length_of_its_own(tmp_path, shown):
+    console = Console(file=shown, force_terminal=True, width=80)
+    final = Run("original-final", "wine", "original", 0, {}, final=True)
+    with make_observer(console, length=RunLength(30, 10), final=RunLength(1, 12)) as observer:
+        observer.on_plan([RUNS[0], final], 0)
+        for run in (RUNS[0], final):
+            observer.on_run_start(run, tmp_path / run.id)
+        come_to(tmp_path, final, 1, 7)
+        observer.poll()
+        of_seed, of_all_rows = bars(observer)
+    assert (of_seed.description, of_seed.total) == ("original, seed 0", 300)
+    assert (of_all_rows.description, of_all_rows.total) == ("original, final", 12)
+    assert (of_all_rows.completed, of_all_rows.fields["note"]) == (7, "")
 
 
 def test_a_single_run_has_its_figures(tmp_path, live):

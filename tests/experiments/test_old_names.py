@@ -50,6 +50,33 @@ def test_both_names_at_once():
         make_config({**CONFIG, "arms": {"more": more}})
 
 
+@pytest.mark.parametrize("rows", ["both", "augmented", "real"])
+def test_the_rows_of_the_final_model_were_called_final(rows):
+    with pytest.warns(FutureWarning, match="the key final is called final_rows now"):
+        old = make_config({**CONFIG, "protocol": {"final": rows}})
+    assert old == make_config({**CONFIG, "protocol": {"final_rows": rows}})
+    assert old.protocol.has_final_runs
+
+
+def test_final_is_a_truth_value_now():
+    with pytest.raises(ConfigError, match=r"protocol\.final: must be a valid boolean, got 'all'"):
+        make_config({**CONFIG, "protocol": {"final": "all"}})
+    with pytest.raises(ConfigError, match="final is the old name of final_rows, which is there"):
+        make_config({**CONFIG, "protocol": {"final": "real", "final_rows": "real"}})
+
+
+def test_neither_key_changes_the_ids_of_runs_that_are_scored():
+    data = SimpleNamespace(fingerprint="0" * 64, name="wine")
+
+    def ids(**protocol):
+        config = make_config({**CONFIG, "protocol": protocol})
+        return [run.id for run in plan_runs(config, data) if not run.final]
+
+    assert ids() == ids(final=True) == ids(final=False) == ids(final_rows="both")
+    # As written when the key had its old name.
+    assert ids(final_rows="real")[0] == "original-000-530ea32742"
+
+
 def test_runs_finished_under_the_old_name_keep_their_ids():
     data = SimpleNamespace(fingerprint="0" * 64, name="wine")
     ids = {run.id for run in plan_runs(make_config(CONFIG), data)}

@@ -22,7 +22,7 @@ TEXT = """
 name: nulled
 dataset: {source: "sklearn:wine"}
 preprocess: [standardize]
-protocol: {inner_folds: 2}
+protocol: {inner_folds: 2, final: false}
 arms:
   original: {}
   same: {selector: {kind: f_classif, size: original}}
@@ -60,7 +60,7 @@ def test_a_number_alone_or_with_that_of_seeds(tmp_path):
     overrides = ["permutations={number: 5, seeds: 1}"]
     config = load_config(tmp_path / "nulled.yaml", overrides)
     assert (config.permutations.number, config.permutations.seeds) == (5, 1)
-    assert config.run_list()[-1] == ("same", 0, 4)
+    assert config.run_list()[-1] == ("same", 0, 4, False)
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "many", True])

@@ -13,7 +13,7 @@ from vaega.experiments.store import Store
 CONFIG = {
     "name": "loo",
     "dataset": {"source": "table.csv", "target": "class"},
-    "protocol": {"outer": "leave-one-out", "inner_folds": 2},
+    "protocol": {"outer": "leave-one-out", "inner_folds": 2, "final": False},
     "arms": {
         "original": {},
         "jitter": {"generator": {"kind": "jitter"}, "amount": 6},

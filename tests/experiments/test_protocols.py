@@ -144,7 +144,7 @@ def test_keys_of_another_kind_are_refused_and_not_written():
     with pytest.raises(ValueError, match="exchange_labels has no effect with kind: as-described"):
         ProtocolConfig(kind="as-described", exchange_labels=True)
     assert set(ProtocolConfig().model_dump()) == {
-        "kind", "outer", "inner_folds", "test_size", "n_splits", "n_repeats", "final",
+        "kind", "outer", "inner_folds", "test_size", "n_splits", "n_repeats", "final", "final_rows",
     }  # fmt: skip
     assert "inner_folds" not in ProtocolConfig(kind="as-run").model_dump()
 

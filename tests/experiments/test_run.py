@@ -18,7 +18,7 @@ CONFIG = {
     "name": "small",
     "dataset": {"source": "sklearn:wine"},
     "preprocess": ["standardize"],
-    "protocol": {"outer": "holdout", "inner_folds": 3},
+    "protocol": {"outer": "holdout", "inner_folds": 3, "final": False},
     "arms": {
         "original": {},
         "augmented": {

@@ -40,7 +40,7 @@ RECORDED = {
 def test_the_ids_of_what_vaega_brings_stay_the_same(name):
     config = load_config(CONFIGS / name)
     data = SimpleNamespace(fingerprint="0" * 64, name=config.name)
-    ids = [run.id for run in plan_runs(config, data)]
+    ids = [run.id for run in plan_runs(config, data) if not run.final]  # final ones came later
     digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
     assert (ids[0], digest) == RECORDED[name]
 

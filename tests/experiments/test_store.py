@@ -24,7 +24,7 @@ CONFIG = {
     "name": "small",
     "dataset": {"source": "data/table.csv"},
     "preprocess": ["standardize"],
-    "protocol": {"outer": "holdout", "inner_folds": 2},
+    "protocol": {"outer": "holdout", "inner_folds": 2, "final": False},
     "fitness": {"classifier": "gaussian_nb"},
     "search": {"population_size": 6, "n_generations": 2, "n_searches": 1},
     "seeds": 3,

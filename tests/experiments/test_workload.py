@@ -14,13 +14,14 @@ from vaega.experiments.workload import ENGINE_GAIN, measure_workload, say_durati
 WINE = load_dataset("sklearn:wine")
 
 
-def workload(dataset=WINE, **sections):
+def workload(dataset=WINE, *, protocol=None, **sections):
     content = {
         "name": "worked",
         "dataset": {"source": "sklearn:wine"},
         "fitness": {"classifier": "decision_tree"},
         "search": {"n_searches": 2, "n_generations": 3, "population_size": 10},
         "seeds": 4,
+        "protocol": {"final": False, **(protocol or {})},
         **sections,
     }
     return measure_workload(make_config(content), dataset)
@@ -41,6 +42,24 @@ def test_splits_of_a_run_and_a_bound_of_masks():
     assert work.n_trials == 6
     assert work.n_masks == 4 * 6 * 35
     assert "6 splits x 1 search" in work.sentences[1]
+
+
+def test_final_runs_have_one_split_and_searches_of_their_own():
+    """Fewer than 300 training rows have searches that vote; all 356 rows have one search."""
+    index = np.tile(np.arange(len(WINE.y)), 2)
+    rows = replace(WINE, X=WINE.X[index], y=WINE.y[index])
+    protocol = {"outer": "kfold", "n_splits": 5, "final": True}
+    arms = {"a": {}, "b": {}, "c": {"selector": {"kind": "f_classif"}}}
+    search = {"n_generations": 3, "population_size": 10}
+    work, without = (
+        workload(rows, arms=arms, search=search, protocol={**protocol, "final": final}, seeds=2)
+        for final in (True, False)
+    )
+    assert (work.n_runs, work.n_final, work.n_searching, work.n_final_searching) == (9, 3, 4, 2)
+    assert (work.n_searches, work.final.n_searches) == (10, 1)
+    assert work.n_masks - without.n_masks == 2 * 1 * 3 * 10
+    assert work.sentences[0] == "9 runs, 3 of them final, on all rows"
+    assert "2 final runs of 1 search x 3 generations x 10 masks: at most 60" in work.sentences[2]
 
 
 def test_more_runs_take_longer_and_rankings_less():

@@ -14,12 +14,12 @@ ARMS = {
 def run_small(
     folder, *, source="sklearn:wine", name="small", arms=ARMS, seeds=6, n_searches=1, **protocol
 ):
-    """Run the arms with searches of two generations; return the results folder."""
+    """Run the arms with searches of two generations, without final runs; return the folder."""
     config = ExperimentConfig(
         name=name,
         dataset={"source": source},
         preprocess=("standardize",),
-        protocol={"inner_folds": 2, **protocol},
+        protocol={"inner_folds": 2, "final": False, **protocol},
         arms=arms,
         fitness={"classifier": "gaussian_nb"},
         search={"population_size": 6, "n_generations": 2, "n_searches": n_searches},

@@ -103,7 +103,7 @@ def test_the_truth_where_it_is_known(tmp_path):
         {
             "name": "known",
             "dataset": {"source": "made here"},
-            "protocol": {"inner_folds": 2},
+            "protocol": {"inner_folds": 2, "final": False},
             "fitness": {"classifier": "gaussian_nb"},
             "search": {"population_size": 6, "n_generations": 2, "n_searches": 1},
             "seeds": 2,

@@ -20,7 +20,7 @@ from vaega.experiments.pooling import pool_trials
 from vaega.experiments.protocols import TrialOptions, make_protocol
 from vaega.experiments.runner import ExecutionOptions, Worker, complete
 from vaega.experiments.runs import Run, RunResult, plan_runs
-from vaega.experiments.store import Origin, Store, records_of, write_plan
+from vaega.experiments.store import Origin, Store, records_of, truth_figures, write_plan
 from vaega.experiments.trial import TrialResult
 from vaega.fitness._score_store import ScoreStore
 
@@ -181,6 +181,7 @@ class ExperimentWorker(Worker):
         if run.final:
             (trial,) = result.value
             metrics = about | {"seconds": result.seconds} | records_of([trial])
+            metrics |= truth_figures(trial.selected, dataset.relevant)
             metrics |= final_metrics(trial, dataset)
             self.store.record_final(run, final_tables(trial, dataset), metrics)
             return

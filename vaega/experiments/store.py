@@ -503,11 +503,18 @@ def _trial_metrics(result: "TrialResult", relevant: np.ndarray | None) -> dict[s
     }
     if result.brier is not None:
         metrics["brier"] = result.brier
-    if relevant is not None:
-        hits = int(relevant[result.selected].sum())
-        metrics["precision"] = hits / max(len(result.selected), 1)
-        metrics["recall"] = hits / max(int(relevant.sum()), 1)
-    return metrics
+    return metrics | truth_figures(result.selected, relevant)
+
+
+def truth_figures(selected: np.ndarray, relevant: np.ndarray | None) -> dict[str, float]:
+    """Return precision and recall of selected features, where the relevant ones are known."""
+    if relevant is None:
+        return {}
+    hits = int(relevant[selected].sum())
+    return {
+        "precision": hits / max(len(selected), 1),
+        "recall": hits / max(int(relevant.sum()), 1),
+    }
 
 
 def measure_agreement(masks: Sequence[np.ndarray | None]) -> StabilityEstimate | None:

@@ -86,7 +86,8 @@ def _of_protocol(base: ExperimentConfig, group: Group, protocol: str) -> dict[st
     section = {"kind": protocol} | {key: getattr(base.protocol, key) for key in keys}
     if protocol == "as-described":
         return {"protocol": section}
-    section |= {"kind": "honest", "inner_folds": group.inner_folds}
+    # No table shows what a run on all rows would select.
+    section |= {"kind": "honest", "inner_folds": group.inner_folds, "final": False}
     if protocol == "honest-pooled":
         # As many test rows as in the official part, drawn anew in every run
         section |= {"outer": "holdout", "test_size": OFFICIAL_SHARES[group.dataset]}
