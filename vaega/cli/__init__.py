@@ -3,7 +3,7 @@
 Each module registers the commands of one family when it is imported.
 """
 
-from vaega.cli import configs, data, experiments, generators, predict, report, reproduce
+from vaega.cli import configs, data, experiments, generators, predict, report, reproduce, watch
 from vaega.cli.app import main, vaega
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "report",
     "reproduce",
     "vaega",
+    "watch",
 ]

@@ -241,7 +241,7 @@ def print_table(table: TextTable) -> None:
     shown, left_out = fitting(table, console.width)
     console.print(terminal(shown))
     if left_out:
-        click.echo(f"No room in {console.width} columns for: {', '.join(left_out)}.")
+        print_wrapped([f"No room in {console.width} columns for: {', '.join(left_out)}."])
 
 
 def print_progress(line: str) -> None:

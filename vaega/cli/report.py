@@ -34,15 +34,25 @@ OUT = folder_option(
 @FOLDER
 @FORMAT
 @OUT
+@click.option(
+    "--methods",
+    is_flag=True,
+    help="Print the methods section of a paper with its BibTeX, and nothing else; with --out as "
+    "methods.md, methods.tex and references.bib.",
+)
 @JSON
-def report(folder: Path, kind: str, out: Path | None, as_json: bool) -> None:
+def report(folder: Path, kind: str, out: Path | None, methods: bool, as_json: bool) -> None:
     r"""Write report.html anew from a results folder, and print its summary.
 
     \b
     vaega report results/quickstart
     vaega report results/quickstart --format latex
     vaega report results/quickstart --out paper
+    vaega report results/quickstart --methods --out paper
     """
+    if methods:
+        _show_methods(folder, out)
+        return
     from vaega.report._export import write_experiment
     from vaega.report._page import write_report
     from vaega.report._results import read_results, summary_text
@@ -60,6 +70,19 @@ def report(folder: Path, kind: str, out: Path | None, as_json: bool) -> None:
         write_experiment(results, out, command=this_command())
         click.echo(f"tables and figures  {out}", err=to_stderr)
     click.echo(f"report   {page}", err=to_stderr)
+
+
+def _show_methods(folder: Path, out: Path | None) -> None:
+    from vaega.report._methods import describe_methods, write_methods
+    from vaega.report._results import read_results
+
+    methods = describe_methods(read_results(folder))
+    click.echo(methods.markdown())
+    if out is None:
+        click.echo(f"```bibtex\n{methods.bibtex()}```")
+    else:
+        write_methods(methods, out)
+        click.echo(f"methods and references  {out}", err=True)
 
 
 def print_record(folder: Path) -> None:

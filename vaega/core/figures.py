@@ -286,12 +286,29 @@ def inline_svg(
     """
     for index, artist in enumerate(tips):
         artist.set_gid(f"tips-{index}")
-    svg = ElementTree.fromstring(render(figure, "svg", transparent=True))
-    for element in svg.iter():
-        _strip_namespaces(element)
+    svg = _parsed(render(figure, "svg", transparent=True))
     groups = {element.get("id"): element for element in svg.iter("g")}
     for index, texts in enumerate(tips.values()):
         _add_tips(groups[f"tips-{index}"], texts)
+    return _as_element(svg, name, title)
+
+
+def page_svg(content: str, *, name: str, title: str) -> str:
+    """Return the content of an SVG file of `render` as an element for an HTML page.
+
+    As `inline_svg` of its figure, without tips; what is white lets the page show through.
+    """
+    return _as_element(_parsed(content.replace("fill: #ffffff", "fill: none")), name, title)
+
+
+def _parsed(content: str | bytes) -> ElementTree.Element:
+    svg = ElementTree.fromstring(content)
+    for element in svg.iter():
+        _strip_namespaces(element)
+    return svg
+
+
+def _as_element(svg: ElementTree.Element, name: str, title: str) -> str:
     for parent in list(svg.iter()):
         for child in list(parent):
             if child.tag in ("metadata", "style") or _draws_nothing(child):
