@@ -218,11 +218,11 @@ class Dataset:
     def __repr__(self) -> str:
         facts = [f"{self.n_rows} rows x {self.n_features} features", _class_summary(self)]
         if self.y_test is not None:
-            facts.append(_count(len(self.y_test), "official test row"))
+            facts.append(counted(len(self.y_test), "official test row"))
         if self.n_missing:
-            facts.append(_count(self.n_missing, "missing value"))
+            facts.append(counted(self.n_missing, "missing value"))
         if self.groups is not None:
-            facts.append(_count(len(np.unique(self.groups)), "group"))
+            facts.append(counted(len(np.unique(self.groups)), "group"))
         return f"<Dataset {self.name}: {'; '.join(facts)}>"
 
     def _repr_html_(self) -> str:

@@ -28,8 +28,9 @@ from vaega.core.figures import (
 )
 from vaega.core.tables import TextTable
 from vaega.data._steps import make_step, step_name
+from vaega.report._prediction_section import class_names
 from vaega.report._results import Results
-from vaega.report._section import Section
+from vaega.report._section import Chart, Section, make_chart
 from vaega.selection._rankers import f_statistic
 
 MOST_STRIPS = 6  # features that have a panel of their own
