@@ -253,6 +253,7 @@ LONG = {
     "dataset": {"source": "sklearn:wine"},
     "fitness": {"classifier": "decision_tree", "engine": "sklearn"},
     "search": {"population_size": 8, "n_generations": 6, "n_searches": 1},
+    "protocol": {"final": False},
     "seeds": 6,
 }
 
