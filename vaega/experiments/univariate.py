@@ -7,7 +7,7 @@ test rows are among the rows, and whatever chose by it would have seen them.
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.data._steps import make_step, step_name
 from vaega.experiments.config import ExperimentConfig
-from vaega.experiments.protocols import make_protocol, permuted_labels
+from vaega.experiments.protocols import make_protocol, with_permuted_labels
 from vaega.selection._effects import (
     benjamini_hochberg,
     class_effects,
@@ -138,7 +138,7 @@ def largest_by_chance(
     sizes = [size for size in _SIZES if size < n_features]
     largest = np.zeros((_N_PERMUTATIONS, len(sizes)))
     for permutation in range(_N_PERMUTATIONS):
-        rows = _with_permuted_labels(dataset, derive_rng(_SEED, "labels", permutation))
+        rows = with_permuted_labels(dataset, derive_rng(_SEED, "labels", permutation))
         trials = (trial for seed in seeds for trial in protocol.trials(rows, seed))
         with one_thread():
             orders = [
@@ -152,14 +152,6 @@ def largest_by_chance(
         "largest": [*largest.mean(axis=0).tolist(), 1.0],
         "most": [*largest.max(axis=0).tolist(), 1.0],
     }
-
-
-def _with_permuted_labels(dataset: Dataset, rng: np.random.Generator) -> Dataset:
-    """Return a data set whose rows, or groups of rows, have each other's labels."""
-    n_rows, pooled = len(dataset.y), dataset.pooled()
-    y = permuted_labels(pooled.y, pooled.groups, rng)
-    test = None if dataset.y_test is None else y[n_rows:]
-    return replace(dataset, y=y[:n_rows], y_test=test)
 
 
 def write_univariate(folder: Path, config: ExperimentConfig, dataset: Dataset) -> None:

@@ -11,7 +11,7 @@ GLOSSARY = {
     "held-out score": "of test rows that the selection did not see; each is read once",
     "inner score": "of the selected mask on inner folds of the training rows; it flatters",
     "optimism": "the inner score less the held-out score",
-    "permuted labels": "training rows get each other's labels: what the procedure then scores and "
+    "permuted labels": "rows get each other's labels: what the procedure then scores and "
     "selects is chance",
     "p": "the share of permutations, the labels as given counted among them, whose mean over the "
     "same seeds is as high",
