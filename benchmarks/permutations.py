@@ -5,8 +5,8 @@
 Sets of 60 rows x 200 columns of noise, two classes; ten columns by the F test and a nearest mean on
 them, on holdout splits of several seeds. p compares the mean score over seeds with that on 19
 permutations of the labels: of all rows, as `permutations` of a configuration does, or, as a control
-that must fail, of the training rows of each trial alone. Prints the share of sets whose p is at most
-each level and writes ``results/benchmarks/permutations.md``.
+that must fail, of the training rows of each trial alone. Prints the share of sets whose p is at
+most each level and writes ``results/benchmarks/permutations.md``.
 """
 
 import argparse
@@ -64,8 +64,8 @@ def main():
     n_sets = parser.parse_args().sets
     lines = [
         "# p of permuted labels on data without a signal\n",
-        f"`python benchmarks/permutations.py --sets {n_sets}`: share of {n_sets} sets of noise whose p "
-        "is at most a level, ± 1.96 standard errors of a share that keeps it.\n",
+        f"`python benchmarks/permutations.py --sets {n_sets}`: share of {n_sets} sets of noise "
+        "whose p is at most a level, ± 1.96 standard errors of a share that keeps it.\n",
         "| seeds | labels exchanged by | " + " | ".join(f"p <= {one}" for one in LEVELS) + " |",
         "| --- | --- | " + "--- | " * len(LEVELS),
     ]
