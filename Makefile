@@ -1,5 +1,6 @@
 # make run: the first experiment; make test: what must hold; make docs: the documentation as a site;
-# make numbers: tables and numbers of its pages.
+# make numbers: tables and numbers of its pages; make outputs: what their blocks print, and the gallery;
+# make wheel: whether an installed wheel predicts as the tree.
 # Each makes .venv once and reuses it.
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +8,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint docs numbers bench clean
+.PHONY: run test lint docs numbers outputs bench wheel clean
 
 run: $(STAMP)
 	$(BIN)/vaega run configs/quickstart.yaml --jobs $(JOBS)
@@ -31,8 +32,17 @@ docs: $(STAMP)
 numbers: $(STAMP)
 	$(BIN)/python docs/write_numbers.py
 
+# What the blocks of the pages print, and pictures of report, figures and terminal; needs Chromium
+outputs: $(STAMP)
+	$(BIN)/python docs/write_outputs.py
+	$(BIN)/python docs/gallery.py
+
 bench: $(STAMP)
 	@for script in $(filter-out benchmarks/same_results.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# A wheel, its final model and new samples, apart from the tree
+wheel: $(STAMP)
+	PYTHON=$(abspath $(BIN))/python .ci/wheel
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,6 +12,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
+from pygments.lexers.special import TextLexer  # noqa: E402
+
 import vaega  # noqa: E402  the folder above has to be found first
 
 project, author, copyright = "vaega", "vaega", "BSD 3-Clause licence"
@@ -21,6 +23,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
     "sphinx_copybutton",
 ]
 suppress_warnings = ["ref.python"]  # a name that two classes share, `fit` say, is no mistake
@@ -33,6 +36,15 @@ autodoc_typehints = "none"  # the docstrings say shapes and units, which types c
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+napoleon_use_param = False  # what two parameters share is said once
+
+# The many parameters of a search in groups: the first of each, and the heading above it.
+GROUPS = {
+    "algorithm": "The search",
+    "subsample": "The noise of its scores",
+    "patience": "Running it",
+}
+napoleon_custom_sections = [(heading, "params_style") for heading in GROUPS.values()]
 
 highlight_language = "text"  # blocks without a language are what a terminal shows
 pygments_dark_style = "a11y-high-contrast-dark"
@@ -98,7 +110,43 @@ def skip_foreign(_: object, __: str, name: str, member: object, skip: bool, *___
     return skip or not home.startswith("vaega") or name.endswith("_request")
 
 
+def in_groups(lines: list[str]) -> list[str]:
+    """Return a docstring with a heading above each group of its other parameters.
+
+    Examples
+    --------
+    >>> docstring = ["Other Parameters", "-" * 16, "algorithm : str", "subsample : float"]
+    >>> in_groups(docstring)[:3]
+    ['The search', '----------', 'algorithm : str']
+    """
+    if "Other Parameters" not in lines:
+        return lines
+    first = lines.index("Other Parameters")
+    grouped = lines[:first]
+    for line in lines[first + 2 :]:
+        heading = GROUPS.get(line.partition(" : ")[0])
+        if heading is not None:
+            grouped += [heading, "-" * len(heading)]
+        grouped.append(line)
+    return grouped
+
+
+def group_parameters(*arguments: object) -> None:
+    """Put headings into a docstring before its sections are read."""
+    lines: list[str] = arguments[-1]  # type: ignore[assignment]
+    lines[:] = in_groups(lines)
+
+
+def keep_underscores(*arguments: object) -> None:
+    """Keep the underscore behind learned attributes, which reStructuredText reads as a link."""
+    lines: list[str] = arguments[-1]  # type: ignore[assignment]
+    lines[:] = [re.sub(r"^:(ivar|vartype) (\w+)_:", r":\1 \2\\_:", line) for line in lines]
+
+
 def setup(app: object) -> None:
     """Register what this file adds to Sphinx."""
+    app.add_lexer("output", TextLexer)  # type: ignore[attr-defined]  # what a block prints
+    app.connect("autodoc-process-docstring", group_parameters, priority=100)  # type: ignore[attr-defined]
+    app.connect("autodoc-process-docstring", keep_underscores, priority=900)  # type: ignore[attr-defined]
     app.connect("source-read", add_navigation)  # type: ignore[attr-defined]
     app.connect("autodoc-skip-member", skip_foreign)  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """The pages under docs keep their word: code and commands run, links lead on, the site builds."""
 
+import importlib.util
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -11,11 +11,16 @@ import pandas as pd
 import pytest
 
 import vaega
-from vaega.cli import main
+from tests.report import test_page
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+_spec = importlib.util.spec_from_file_location("write_outputs", DOCS / "write_outputs.py")
+outputs = importlib.util.module_from_spec(_spec)
+sys.modules[_spec.name] = outputs  # its dataclass looks itself up there
+_spec.loader.exec_module(outputs)
+browser = test_page.browser  # the fixture: Chromium, where there is one
 FENCED = re.compile(r"^```([\w{}-]*)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 
 
@@ -24,51 +29,44 @@ def name_of(page):
 
 
 def blocks(page, *languages):
-    found = FENCED.findall(page.read_text(encoding="utf-8"))
-    return [(language, text) for language, text in found if language in languages]
+    found = outputs.blocks_of(page.read_text(encoding="utf-8"))
+    return [block for block in found if block.language in languages]
 
 
 def is_story(page):
     """Tell whether the blocks of a page build on each other and its commands are to be run."""
-    return page.parent.name in ("tutorials", "explanation")
+    return page.parent.name in ("tutorials", "explanation", "guide")
 
 
 ALONE = [page for page in PAGES if not is_story(page) and blocks(page, "python")]
-STORIES = [page for page in PAGES if is_story(page)]
+STORIES = [page for page in PAGES if is_story(page) and blocks(page, "python", "sh")]
 
 
 @pytest.mark.parametrize("page", ALONE, ids=name_of)
 def test_the_python_blocks_run_by_themselves(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    for _, block in blocks(page, "python"):
-        exec(compile(block, page.name, "exec"), {})
+    for block in blocks(page, "python"):
+        for same_block, printed in outputs.run([block]):
+            check_output(same_block, printed)
 
 
 @pytest.mark.parametrize("page", STORIES, ids=name_of)
 def test_a_story_runs_from_top_to_bottom(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    namespace = {}
-    steps = blocks(page, "python", "yaml", "sh")
-    assert steps
-    for language, text in steps:
-        if language == "python":
-            exec(compile(text, page.name, "exec"), namespace)
-        elif language == "yaml":
-            Path(re.match(r"# ([\w.]+)\n", text)[1]).write_text(text, encoding="utf-8")
-        else:
-            run_commands(text)
+    for block, printed in outputs.run(blocks(page, "python", "yaml", "sh")):
+        check_output(block, printed)
 
 
-def run_commands(text):
-    for line in text.splitlines():
-        words = shlex.split(line, comments=True)
-        assert words[0] == "vaega", line
-        assert main(words[1:]) == 0, line
+def check_output(block, printed):
+    """What a page shows is what its block prints, but for times and last digits."""
+    if block.output:
+        shown = outputs.shortened(printed, block.shown)
+        assert outputs.alike(shown, block.shown), f"python docs/write_outputs.py; now:\n{printed}"
 
 
 def test_the_configuration_for_a_csv_has_ten_lines_at_most():
-    (text,) = (text for _, text in blocks(DOCS / "tutorials/own_csv.md", "yaml"))
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    (block,) = blocks(DOCS / "tutorials/own_csv.md", "yaml")
+    lines = [line for line in block.text.splitlines() if not line.startswith("#")]
     assert len(lines) <= 10
 
 
@@ -160,3 +158,45 @@ def test_the_reference_is_searched_and_has_the_docstrings(site):
     assert 'id="vaega.GeneticSelector"' in text
     assert "Select features by a genetic search over masks" in text
     assert "geneticselector" in (site / "searchindex.js").read_text(encoding="utf-8").lower()
+
+
+def test_parameters_stand_in_groups_and_are_described_once(site):
+    text = (site / "api/selectors.html").read_text(encoding="utf-8")
+    selector = text[text.index('id="vaega.GeneticSelector"') :]
+    order = ["Parameters", "The search", "The noise of its scores", "Running it"]
+    places = [selector.index(f"{heading}<span") for heading in order]
+    assert places == sorted(places)
+    assert len(re.findall("Masks in a generation, and generations,", selector)) == 1
+    assert "<strong>support_</strong>" in selector
+
+
+def test_the_reference_leads_to_the_source(site):
+    text = (site / "api/selectors.html").read_text(encoding="utf-8")
+    assert "../_modules/vaega/selection/_selector.html#GeneticSelector" in text
+
+
+# What is cut off: the page is wider than the window, or a block than its place; tables may scroll
+# on a phone. Inline code is part of a line.
+CUT = """() => {
+    const wide = document.documentElement.scrollWidth > document.documentElement.clientWidth;
+    const phone = window.innerWidth < 500;
+    const blocks = "article pre, article dt.sig, article img" + (phone ? "" : ", .table-wrapper");
+    const cut = [...document.querySelectorAll(blocks)].filter(
+        block => block.scrollWidth > block.clientWidth + 1 && block.clientWidth > 0);
+    return (wide ? ["the page"] : []).concat(cut.map(block => block.textContent.slice(0, 60)));
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_line_is_cut(width, site, browser):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    for path in map(name_of, PAGES):
+        page.goto((site / path).with_suffix(".html").as_uri())
+        assert not page.evaluate(CUT), path
+    page.close()
+
+
+def test_pictures_of_the_gallery_are_small(site):
+    pictures = list((DOCS / "_static/gallery").iterdir())
+    assert len(pictures) >= 8
+    assert not [path.name for path in pictures if path.stat().st_size > 150_000]

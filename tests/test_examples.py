@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from vaega import load_dataset
+
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 WITH_TORCH = {"digits_pictures.py"}  # about autoencoders
 RUN = """
@@ -45,3 +47,20 @@ def test_an_example_that_imports_torch_would_be_noticed(tmp_path):
     script = tmp_path / "heavy.py"
     script.write_text("import sys, types; sys.modules['torch'] = types.ModuleType('torch')")
     assert "torch was imported" in run(script, tmp_path).stderr
+
+
+def test_the_cohort_is_written_and_read(tmp_path):
+    script = Path(__file__).parents[1] / "examples" / "cohort.py"
+    for name, more in (("cohort", []), ("permuted", ["--permuted"])):
+        command = [sys.executable, str(script), f"{name}.csv", "--genes", "60", *more]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert f"vaega run {name}.yaml" in done.stdout
+    cohort, permuted = (
+        load_dataset(tmp_path / f"{name}.csv", target="response", ignore=["patient"])
+        for name in ("cohort", "permuted")
+    )
+    assert cohort.X.shape == (60, 60)
+    assert (cohort.X == permuted.X).all()
+    assert sorted(cohort.y) == sorted(permuted.y)
+    assert (cohort.y != permuted.y).any()
+    assert sum(name.startswith("true") for name in cohort.feature_names) == 9

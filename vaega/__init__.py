@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vaega.data._sources import load_dataset
     from vaega.data._synthetic import make_madelon
     from vaega.evolution import operators
+    from vaega.experiments.model import load_model
     from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
     from vaega.generative._imputer import VAEImputer
     from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
@@ -33,6 +34,7 @@ __getattr__, __all__ = attach(
     {
         "data": ["Dataset", "load_dataset", "make_madelon"],
         "evolution": ["operators"],
+        "experiments.model": ["load_model"],
         "generative._closed_form": ["ClassGaussian", "ProbabilisticPCA"],
         "generative._imputer": ["VAEImputer"],
         "generative._models": [

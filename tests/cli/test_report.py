@@ -18,7 +18,10 @@ def test_a_terminal_gets_the_table_the_protocol_and_the_page(folder, capsys):
     (folder / "report.html").unlink(missing_ok=True)
     assert main(["report", str(folder)]) == 0
     out = capsys.readouterr().out
-    assert "held-out [95 %]" in out
+    assert "small: balanced accuracy on wine, 178 rows x 13 features" in out
+    assert "held-out balanced accuracy [95 %]" in " ".join(out.split())
+    assert "Data: 178 rows x 13 features; class_0 59, class_1 71, class_2 48; no missing" in out
+    assert "Gaussian naive Bayes; chance is 0.333." in " ".join(out.split())
     assert "Protocol honest: " in out
     assert out.endswith(f"report   {folder / 'report.html'}\n")
     assert (folder / "report.html").is_file()
@@ -27,11 +30,13 @@ def test_a_terminal_gets_the_table_the_protocol_and_the_page(folder, capsys):
 def test_markdown_and_latex_can_be_sent_to_a_file(folder, capsys):
     assert main(["report", str(folder), "--format", "markdown"]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("| arm | runs | held-out [95 %] |")
+    assert said.out.startswith("| arm | runs | held-out balanced accuracy [95 %] |")
     assert "report.html" in said.err
     assert main(["report", str(folder), "--format", "latex"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("% Protocol honest")
+    assert r"% Score: balanced accuracy (the mean recall of the classes" in said
+    assert r"held-out balanced accuracy [95 \%]" in said
     assert said.rstrip().endswith(r"\end{tabular}")
 
 
@@ -58,7 +63,7 @@ def test_tables_and_figures_are_written(folder, tmp_path, capsys):
     names = {path.name for path in out.iterdir()}
     stems = ["scores", "sizes", "evolution", "front", "stability", "frequencies_original"]
     assert {f"{stem}.{kind}" for stem in stems for kind in ("png", "svg", "pdf")} <= names
-    assert {"summary.csv", "summary.md", "summary.tex"} <= names
+    assert {"summary.csv", "summary.md", "summary.tex", "features.csv"} <= names
     assert f"--out={out}" in (out / "summary.md").read_text()
     assert str(out) in capsys.readouterr().out
 
@@ -78,7 +83,7 @@ def test_a_file_where_the_folder_should_be(folder, tmp_path, capsys):
 def test_comparisons_are_tables_and_sentences(folder, capsys):
     assert main(["compare", str(folder)]) == 0
     out = capsys.readouterr().out
-    assert "wine: heldout_score" in out
+    assert "wine: held-out balanced accuracy" in out
     assert "jitter - original" in out
     assert "jitter less original: " in out
     assert "over 3 pairs; fewer than 5 are too few for a test." in out

@@ -20,13 +20,14 @@ def reproduce(out, *arguments):
 
 def test_a_table_of_leukemia(smoke, capsys):  # noqa: F811
     out = smoke.out
-    assert reproduce(out, "--table", "4", "--dataset", "leukemia", "--protocol", "as-run") == 0
+    chosen = ["--table", "4", "--dataset", "leukemia", "--protocol", "as-run"]
+    assert reproduce(out, *chosen, "--format=markdown") == 0
     text = capsys.readouterr().out
     assert "| leukemia | leukemia | as-run | original | accuracy |" in text
     assert "- Protocol as-run: fitness is computed on the test rows and 30 %" in text
     command = (
         "vaega reproduce thesis --table=4 --dataset=leukemia --protocol=as-run --scale=smoke "
-        f"--out={out}"
+        f"--format=markdown --out={out}"
     )
     assert f"Command: `{command}`" in text
     assert (out / "tables/table_4.md").read_text() == text.removesuffix("\n")
@@ -41,6 +42,7 @@ def test_a_figure(smoke, capsys):  # noqa: F811
 
 def test_the_command_can_be_given_again(smoke, capsys):  # noqa: F811
     chosen = ["--table", "groups", "--group", "madelon", "--protocol", "as-run", "--finished"]
+    chosen += ["--format", "markdown"]
     assert reproduce(smoke.out, *chosen) == 0
     text = capsys.readouterr().out
     command = text.split("Command: `vaega ")[1].split("`")[0]
@@ -55,7 +57,7 @@ def test_all_of_chapter_4_at_once(smoke, capsys):  # noqa: F811
     assert len(tables) >= 7
     assert len(figures) == 13
     chosen = [f"--table={name}" for name in tables] + [f"--figure={name}" for name in figures]
-    chosen += ["--protocol=as-run", "--protocol=as-described"]
+    chosen += ["--protocol=as-run", "--protocol=as-described", "--format=markdown"]
     assert reproduce(smoke.out, *chosen) == 0
     text = capsys.readouterr().out
     for name in tables:
@@ -75,7 +77,8 @@ def test_without_data_what_was_published_stands_alone(tmp_path, monkeypatch, cap
     for module in (groups, chapter3):
         monkeypatch.setattr(module, "load_thesis_dataset", missing)
     chosen = ["--table=4", "--table=3", "--table=3.1", "--table=4.4", "--figure=4.9"]
-    assert reproduce(tmp_path, *chosen, "--dataset=leukemia", "--dataset=madelon") == 1
+    chosen += ["--dataset=leukemia", "--dataset=madelon", "--format=markdown"]
+    assert reproduce(tmp_path, *chosen) == 1
     told = capsys.readouterr()
     assert "vaega: dataset.source: 'leukemia' is nowhere." in told.err
     assert "| leukemia |  |  | original | accuracy | 0.989 | 0.016 | 90 | – |" in told.out
@@ -95,9 +98,27 @@ def test_the_index_leads_to_every_table_and_figure(smoke, tmp_path, capsys):  # 
     assert reproduce(smoke.out, *chosen, "--dataset=madelon") == 0
     page = (smoke.out / "index.html").read_text()
     for link in re.findall(r'(?:href|src)="([^"]+)"', page):
-        assert (smoke.out / link).is_file(), link
+        is_there = f'id="{link[1:]}"' in page if link[0] == "#" else (smoke.out / link).is_file()
+        assert is_there, link
     for name in ("tables/table_4.csv", "tables/table_4.1.md", "figures/figure_4.9.png"):
         assert f'"{name}"' in page
+
+
+def test_a_terminal_gets_tables_of_80_columns_and_each_note_once(smoke, capsys):  # noqa: F811
+    chosen = ["--table=groups", "--table=4", "--table=signatures", "--figure=4.9"]
+    assert reproduce(smoke.out, *chosen, "--dataset=madelon", "--protocol=as-run") == 0
+    told = capsys.readouterr().out
+    assert max(map(len, told.splitlines())) <= max(80, len(str(smoke.out)) + 30)
+    assert told.count("Protocol as-run: fitness is computed on") == 1
+    assert "No room in 80 columns for: " in told
+    assert "In all rows: " in told
+    assert "Figure 4.9: madelon" in told
+
+
+def test_many_tables_are_shown_in_short(smoke, capsys):  # noqa: F811
+    chosen = ["--table=groups", "--table=4", "--table=stability", "--table=frequencies"]
+    assert reproduce(smoke.out, *chosen, "--protocol=as-run") == 0
+    assert re.search(r"and \d+ more rows", capsys.readouterr().out)
 
 
 def test_recorded_runs_are_shown_without_their_folders(smoke, tmp_path, capsys):  # noqa: F811

@@ -20,7 +20,7 @@ protocol: {outer: holdout, inner_folds: 3}
 arms:
   augmented: {generator: {kind: jitter}, n_synthetic: 30}
 fitness: {classifier: decision_tree, max_depth: 3}
-search: {population_size: 8, n_generations: 30, n_searches: 2}
+search: {population_size: 8, n_generations: 10, n_searches: 2}
 seeds: 1
 """
 TIMES = ("seconds", "n_scored", "peak_memory_mb")

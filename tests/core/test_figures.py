@@ -6,7 +6,21 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib import rcParams
 
-from vaega.core.figures import COLOURS, clean, inline_svg, new_axes, render, spread
+from vaega.core.figures import (
+    COLOURS,
+    clean,
+    figure_style,
+    fold,
+    inline_svg,
+    keep_within,
+    legend_above,
+    new_axes,
+    render,
+    scale_widely,
+    size_below_legend,
+    spread,
+    style_of,
+)
 
 
 def drawing():
@@ -66,3 +80,76 @@ def test_tips_that_are_no_texts_of_the_points_are_left_out():
 def test_points_side_by_side():
     assert spread(1, 10.0).tolist() == [0.0]
     assert spread(3, 10.0).tolist() == [-5.0, 0.0, 5.0]
+
+
+def test_a_figure_is_a_journals_column_wide_at_300_dots_an_inch():
+    ax = new_axes()
+    assert ax.figure.get_figwidth() * 25.4 == pytest.approx(85)
+    width = int.from_bytes(render(ax.figure, "png")[16:20], "big")
+    assert width == pytest.approx(85 / 25.4 * 300, abs=1)
+    assert {text.get_fontsize() for text in ax.get_xticklabels()} == {7.0}
+
+
+def test_the_style_ends_with_its_block():
+    before = dict(rcParams)
+    with figure_style():
+        assert rcParams["font.size"] == 7.0
+    assert dict(rcParams) == before
+
+
+def test_a_pdf_embeds_its_fonts_as_truetype():
+    content = render(drawing()[0], "pdf")
+    assert b"/FontFile2" in content
+    assert b"/Type3" not in content
+
+
+def test_arms_differ_beyond_the_colours():
+    looks = [style_of(index) for index in range(28)]
+    assert len({(look.colour, look.dashes) for look in looks}) == 28
+    assert len({(look.colour, look.marker) for look in looks}) == 28
+
+
+def test_names_break_where_they_have_parts_and_are_cut_elsewhere():
+    assert fold("short") == "short"
+    assert fold("a_rather_long_name_of_an_arm").splitlines() == ["a_rather_long_", "name_of_an_arm"]
+    assert fold("x" * 30, most=8) == "xxxxxxx…"
+
+
+def test_an_axis_of_scores_ends_at_one():
+    ax = new_axes()
+    ax.plot([0, 1], [0.2, 1.0])
+    keep_within(ax, "y")
+    assert 1.0 < ax.get_ylim()[1] < 1.03
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"), [([2, 13], "linear"), ([2, 3000], "log"), ([0, 3000], "linear")]
+)
+def test_sizes_that_differ_tenfold_have_a_log_axis_with_plain_numbers(values, scale):
+    ax = new_axes()
+    ax.plot(values, values)
+    scale_widely(ax, "x", values)
+    assert ax.get_xscale() == scale
+    ax.figure.draw_without_rendering()
+    texts = [text.get_text() for text in ax.get_xticklabels() if text.get_text()]
+    assert all(re.fullmatch(r"−?\d+", text) for text in texts)
+
+
+def test_a_legend_covers_nothing_whatever_its_length():
+    for n in (2, 9):
+        labels = [f"an arm with a long name {i}" for i in range(n)]
+        ax = new_axes(size_below_legend(labels))
+        for label in labels:
+            ax.plot([0, 1], [0, 1], label=label)
+        legend_above(ax)
+        ax.figure.draw_without_rendering()
+        box = ax.get_legend().get_window_extent()
+        assert ax.get_window_extent().y1 <= box.y0
+        assert box.y1 <= ax.figure.bbox.y1
+
+
+def test_an_element_has_no_more_letters_than_it_needs():
+    svg = inline_svg(drawing()[0], name="chart", title="")
+    assert not re.search(r"\d\.\d{3}", svg)
+    assert "\n" not in svg
+    assert "  " not in svg

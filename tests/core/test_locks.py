@@ -2,12 +2,14 @@
 
 import os
 import platform
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from vaega.core import locks
-from vaega.core.locks import HeldLock
+from vaega.core.locks import HeldLock, Holder
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +56,12 @@ def test_a_wait_ends_with_its_time(tmp_path, capsys):
 def test_a_holder_that_cannot_be_read_is_another_process(tmp_path, content):
     (tmp_path / "run.lock.holder").write_bytes(content.encode("latin-1"))
     assert HeldLock(tmp_path / "run.lock", "the run").holder() == "another process"
+
+
+def test_a_holder_that_was_killed_is_known_to_be_gone():
+    here = Holder(os.getpid(), platform.node(), "")
+    assert not here.has_died
+    assert not Holder(2**22 + 1, "another-machine", "").has_died  # nobody knows
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    assert Holder(process.pid, platform.node(), "").has_died

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from vaega.core import provenance
-from vaega.core.provenance import kernel_digest, processor_kind, source_digest
+from vaega.core.provenance import class_digests, kernel_digest, processor_kind, source_digest
 
 
 @pytest.fixture
@@ -47,6 +47,20 @@ def test_a_file_that_moves_is_another_source(package):
     before = digests()[0]
     (package / "page.py").rename(package / "leaf.py")
     assert digests()[0] != before
+
+
+def test_classes_of_the_user_are_known_by_their_source(tmp_path, monkeypatch):
+    (tmp_path / "my_steps.py").write_text("class Step: pass")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = {
+        "preprocess": [{"class": "my_steps.Step"}, {"class": "sklearn.preprocessing.Binarizer"}],
+        "fitness": {"class": None},
+    }
+    before = class_digests(settings)
+    assert list(before) == ["my_steps.Step"]
+    (tmp_path / "my_steps.py").write_text("class Step: changed = True")
+    assert class_digests(settings) != before
+    assert class_digests({"class": "nowhere.at.all.Class"}) == {"nowhere.at.all.Class": ""}
 
 
 def test_the_processor_has_a_name():

@@ -194,6 +194,35 @@ def dataset(**changes):
     return Dataset.from_arrays(X, ["b", "a", "b"], name="toy", **changes)
 
 
+def test_it_is_shown_in_one_line(rng):
+    """Whatever it holds: a notebook shows what its last line returns."""
+    data = Dataset.from_arrays(
+        np.where(rng.random((60, 3000)) < 0.001, np.nan, 1.0),
+        np.repeat(["non-responder", "responder"], 30),
+        groups=np.arange(60) // 2,
+        name="cohort",
+    )
+    missing = f"{data.n_missing} missing values"
+    assert repr(data) == (
+        "<Dataset cohort: 60 rows x 3000 features; "
+        f"non-responder 30, responder 30; {missing}; 30 groups>"
+    )
+
+
+def test_many_classes_and_a_test_part_are_shown_in_short():
+    y = np.repeat(np.arange(14), 3)
+    data = Dataset.from_arrays(np.eye(42), y, X_test=np.eye(42)[:1], y_test=[3], name="gcm")
+    assert repr(data) == (
+        "<Dataset gcm: 42 rows x 42 features; 14 classes of 3 to 3 rows; 1 official test row>"
+    )
+    assert data._repr_html_().startswith("<pre>gcm\n  training     42 rows x 42 features\n")
+
+
+def test_a_name_is_no_markup():
+    data = Dataset.from_arrays([[1.0], [2.0]], ["<b>", "<i>"], name="a & b")
+    assert "&lt;b&gt; 1" in data._repr_html_()
+
+
 def test_the_card_tells_what_is_to_be_known():
     toy = dataset(
         X_test=[[1, 2, 3]],

@@ -239,3 +239,51 @@ def test_real_columns_without_spread_do_no_harm(real_data):
     assert np.abs(preprocessor.transform(dataset.X)).max() < np.sqrt(dataset.n_rows)
     dropped = Preprocessor(["drop_constant"]).fit(dataset.X)
     assert len(dropped.columns_) == 12558 - 2217
+
+
+# Fewer columns ------------------------------------------------------------------------------------
+
+IMPUTE = {"impute": "median"}
+CHAINS = [
+    [],
+    ["drop_constant"],
+    ["drop_constant", IMPUTE, "log2p1", "standardize"],
+    [IMPUTE, {"variance_filter": {"keep": 20}}, {"clip": [0.1, 3]}, "log2", "robust"],
+    [IMPUTE, {"variance_filter": {"keep": 20}}, "clr", "standardize"],
+    ["drop_constant", IMPUTE, "quantile_normalize", "drop_constant", "robust"],
+    [IMPUTE, {"clip": [0, 3]}, POWER, "standardize"],
+    [IMPUTE, {"class": "sklearn.feature_selection.VarianceThreshold"}, "log1p"],
+]
+
+
+@pytest.mark.parametrize("steps", CHAINS, ids=str)
+@pytest.mark.parametrize("kept", [[0], [3, 7, 18], list(range(20))], ids=len)
+def test_fewer_columns_give_the_same_bits(steps, kept):
+    rng = np.random.default_rng(1)
+    X = np.exp(rng.normal(size=(33, 40)))
+    X[:, 5] = 3.0
+    if IMPUTE in steps:
+        X[rng.random(X.shape) < 0.05] = np.nan
+    new, kept = np.exp(rng.normal(size=(17, 40))), np.array(kept)
+    whole = Preprocessor(steps).fit(X)
+    few, needed, at = whole.narrowed(kept)
+    assert np.array_equal(
+        few.transform(new[:, needed].copy())[:, at], whole.transform(new)[:, kept]
+    )
+    assert few.n_features_in_ == len(needed)
+    assert np.array_equal(needed[few.columns_][at], whole.columns_[kept])
+
+
+@pytest.mark.parametrize(
+    ("steps", "n_needed"),
+    [
+        (["drop_constant", "log2", "standardize"], 1),
+        (["drop_constant", "clr"], 4),  # a row's mean is that of all columns
+        (["clr", "drop_constant"], 5),
+        (["standardize", K_BEST, "robust"], 5),  # what else it reads is up to it
+    ],
+    ids=str,
+)
+def test_no_more_columns_are_needed_than_the_steps_look_at(X, y, steps, n_needed):
+    _, needed, _ = Preprocessor(steps).fit(X, y).narrowed(np.array([1]))
+    assert len(needed) == n_needed

@@ -181,5 +181,5 @@ def test_mlflow_resumed_goes_on_in_its_run(server, tmp_path):
 
 def test_mlflow_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    with pytest.raises(MissingExtraError, match=r"LogToMLflow: needs .* 'vaega\[mlflow\]'"):
+    with pytest.raises(MissingExtraError, match=r"LogToMLflow: needs .* 'mlflow', .* extra mlflow"):
         evolve(generational(), planted, n_generations=1, callbacks=[LogToMLflow()])

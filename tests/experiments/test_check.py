@@ -10,6 +10,7 @@ CONTENT = {
     "name": "checked",
     "dataset": {"source": "cohort.csv", "target": "response"},
     "preprocess": ["standardize"],
+    "protocol": {"final": False},
     "arms": {"original": {}},
     "fitness": {"classifier": "gaussian_nb"},
     "search": {"n_searches": 1, "n_generations": 2, "population_size": 4},

@@ -207,8 +207,8 @@ def test_without_dask(project, tmp_path, capsys, monkeypatch):
     assert run(project, tmp_path, "--backend", "dask") == 2
     error = capsys.readouterr().err.strip().splitlines()
     assert error == [
-        "vaega: --backend dask: needs the package dask, which is not installed; install it with: "
-        "pip install 'vaega[dask]'."
+        "vaega: --backend dask: needs the package dask[distributed], which is not installed; "
+        "install it with: pip install 'dask[distributed]', or install vaega with its extra dask."
     ]
 
 

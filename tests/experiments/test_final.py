@@ -294,7 +294,7 @@ def test_on_the_command_line(tmp_path, monkeypatch, capsys):
     (tmp_path / "wine.yaml").write_text(CONFIG)
     assert main(["check", "wine.yaml"]) == 0
     assert "2 runs, 1 of them final, on all rows" in capsys.readouterr().out
-    assert main(["run", "wine.yaml", "--max-evaluations", "8"]) == 1
+    assert main(["run", "wine.yaml", "--max-evaluations", "12"]) == 1
     assert "1 of 2 runs are recorded" in capsys.readouterr().out
     assert main(["resume", "results/wine"]) == 0
     said = capsys.readouterr()
@@ -311,7 +311,8 @@ def test_on_the_command_line(tmp_path, monkeypatch, capsys):
 
 def test_protocols_of_the_thesis_have_none(tmp_path):
     (tmp_path / "wine.yaml").write_text(CONFIG)
-    described = load_config(tmp_path / "wine.yaml", ["protocol={kind: as-described}"])
+    changes = ["protocol={kind: as-described}", "search.guide=none", "search.initial_fraction=0.5"]
+    described = load_config(tmp_path / "wine.yaml", changes)
     assert not any(run.final for run in described.run_list())
     for value in (True, False):
         with pytest.raises(ValueError, match="final has no effect with kind: as-run"):

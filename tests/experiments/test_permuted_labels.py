@@ -14,7 +14,7 @@ from vaega import Dataset
 from vaega.cli import main
 from vaega.core.errors import InputError
 from vaega.experiments.config import ProtocolConfig, load_config, make_config
-from vaega.experiments.protocols import HonestProtocol
+from vaega.experiments.protocols import HonestProtocol, with_permuted_labels
 from vaega.experiments.store import null_figures
 from vaega.report._comparison import read_trial_scores
 
@@ -47,11 +47,19 @@ def results(finished, tmp_path):
     return tmp_path / "nulled"
 
 
-def trial_of(groups=None):
+def data_of(groups=None, n_test=0):
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 30) if groups is None else (groups % 2)
     data = Dataset.from_arrays(rng.normal(size=(60, 3)), y, groups=groups)
-    return next(iter(HonestProtocol(ProtocolConfig(inner_folds=2)).trials(data, 0)))
+    if not n_test:
+        return data
+    test = {"X_test": rng.normal(size=(n_test, 3)), "y_test": np.arange(n_test) % 3 // 2}
+    return dataclasses.replace(data, **test)
+
+
+def trials_of(data, seed=0, permutation=None, **protocol):
+    config = ProtocolConfig(inner_folds=2, **protocol)
+    return HonestProtocol(config).trials(data, seed, permutation)
 
 
 def test_a_number_alone_or_with_that_of_seeds(tmp_path):
@@ -60,7 +68,7 @@ def test_a_number_alone_or_with_that_of_seeds(tmp_path):
     overrides = ["permutations={number: 5, seeds: 1}"]
     config = load_config(tmp_path / "nulled.yaml", overrides)
     assert (config.permutations.number, config.permutations.seeds) == (5, 1)
-    assert config.run_list()[-1] == ("same", 0, 4)
+    assert config.run_list()[-1] == ("same", 0, 4, False)
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "many", True])
@@ -160,28 +168,49 @@ def test_the_statistic_is_the_mean_over_the_same_seeds_on_both_sides():
     assert row["p_value"] == (1 + 1) / (1 + 2)  # 0.7 over seeds 0 and 1, whatever the others are
 
 
-def test_seeds_on_the_same_rows_see_the_same_labels():
-    one, other = trial_of(), dataclasses.replace(trial_of(), seed=5)
-    assert (one.with_permuted_labels(3).y == other.with_permuted_labels(3).y).all()
+@pytest.mark.parametrize("protocol", [{}, {"outer": "kfold", "n_splits": 3}])
+def test_a_row_has_one_label_in_all_trials_of_a_permutation(protocol):
+    data = data_of()
+    label_of = {tuple(row): label for row, label in zip(data.X, data.y, strict=True)}
+    seen = {}
+    for seed in (0, 5):
+        for trial in trials_of(data, seed, permutation=3, **protocol):
+            X_test, y_test = trial.test.open()
+            rows = np.concatenate([trial.X, X_test])
+            for row, label in zip(rows, np.concatenate([trial.y, y_test]), strict=True):
+                assert seen.setdefault(tuple(row), label) == label
+    assert sorted(seen.values()) == sorted(label_of.values())
+    assert 15 < sum(label != label_of[row] for row, label in seen.items()) < 45
 
 
-def test_labels_change_places_and_test_rows_keep_theirs():
-    trial = trial_of()
-    first, again, other = (trial_of().with_permuted_labels(number) for number in (0, 0, 1))
-    assert (first.y == again.y).all()
-    assert (first.y != other.y).any()
-    assert (np.sort(first.y) == np.sort(trial.y)).all()
-    assert (first.test.open()[1] == trial.test.open()[1]).all()
-    for split in first.inner:  # stratified by the labels that are seen
-        assert abs(first.y[split.train].mean() - first.y.mean()) < 0.1
+def test_permutations_differ_and_come_again():
+    first, again, other = (next(trials_of(data_of(), permutation=n)).y for n in (0, 0, 1))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_folds_are_stratified_by_the_labels_that_are_seen():
+    trial = next(trials_of(data_of(), permutation=0))
+    assert trial.y.sum() == 21  # of 42 training rows
+    for split in trial.inner:
+        assert abs(trial.y[split.train].mean() - trial.y.mean()) < 0.1
+
+
+def test_official_parts_keep_the_sizes_of_their_classes():
+    data = data_of(n_test=30)
+    trial = next(trials_of(data, permutation=2, outer="official"))
+    assert (np.bincount(trial.y) == np.bincount(data.y)).all()
+    y_test = trial.test.open()[1]
+    assert (np.bincount(y_test) == np.bincount(data.y_test)).all()
+    assert (y_test != data.y_test).any()
 
 
 def test_groups_of_one_label_exchange_labels_as_a_whole():
-    trial = trial_of(np.repeat(np.arange(20), 3))
-    permuted = trial.with_permuted_labels(1)
-    for group in np.unique(trial.groups):
-        assert len(set(permuted.y[trial.groups == group].tolist())) == 1
-    assert (permuted.y != trial.y).any()
+    data = data_of(np.repeat(np.arange(20), 3))
+    permuted = with_permuted_labels(data, np.random.default_rng(1))
+    for group in np.unique(data.groups):
+        assert len(set(permuted.y[data.groups == group].tolist())) == 1
+    assert (permuted.y != data.y).any()
 
 
 def test_where_labels_mean_nothing_p_is_no_smaller_than_it_should_be():

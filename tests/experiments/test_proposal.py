@@ -44,7 +44,7 @@ def test_it_can_be_run_as_it_is(tmp_path):
     out, content, text = written(cohort(), tmp_path)
     checked = check_file(out)
     assert checked.faults == []
-    assert checked.workload.n_runs == 3 * (10 + 20 * 3)
+    assert checked.workload.n_runs == 3 * (10 + 20 * 3 + 1)
     assert content["dataset"] == {"source": "cohort.csv", "target": "response"}
     assert content["fitness"]["metric"] == "roc_auc"
     assert content["arms"]["svm_weights"]["selector"]["size"] == "vaega"

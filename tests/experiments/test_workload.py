@@ -41,7 +41,7 @@ def test_splits_of_a_run_and_a_bound_of_masks():
     work = workload(protocol=protocol, search=search)
     assert work.n_trials == 6
     assert work.n_masks == 4 * 6 * 35
-    assert "6 splits x 1 search" in work.sentences[1]
+    assert "6 trials x 1 search" in work.sentences[1]
 
 
 def test_final_runs_have_one_split_and_searches_of_their_own():

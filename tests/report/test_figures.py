@@ -9,7 +9,7 @@ from matplotlib import rcParams
 
 from tests.report.experiments import run_small
 from tests.report.test_statistics import DEMSAR
-from vaega.core.figures import render
+from vaega.core.figures import COLOURS, render
 from vaega.report._comparison import Comparison, DatasetComparison
 from vaega.report._figures import (
     arm_points,
@@ -20,7 +20,7 @@ from vaega.report._figures import (
     draw_study,
     find_front,
     parameters_of,
-    plot_frequencies,
+    plot_history,
     plot_importances,
     plot_scores,
     plot_sizes,
@@ -65,24 +65,49 @@ def test_plots_take_an_axis_or_make_one(runs):
     points = arm_points(runs)
     ax = plot_scores(points)
     assert plot_scores(points, ax) is ax
-    assert [label.get_text() for label in plot_sizes(points).get_xticklabels()] == [
+    assert [label.get_text() for label in plot_sizes(points).get_yticklabels()] == [
         "original", "augmented",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("arms", "angle"), [("a b c d", 0), ("original augmented placebo regularised", 30)]
+    "arms", ["a b c d", "original augmented placebo regularised", " ".join(map(str, range(12)))]
 )
-def test_names_of_arms_do_not_overlap(runs, arms, angle):
+def test_names_of_arms_do_not_overlap(runs, arms):
     points = arm_points(pd.concat([runs[:3].assign(arm=arm) for arm in arms.split()]))
     figure = draw_overview(points, {})
     figure.draw_without_rendering()
-    for ax in figure.axes[:2]:
-        labels = ax.get_xticklabels()
-        ends = [text.get_window_extent() for text in labels]
-        assert {text.get_rotation() for text in labels} == {angle}
-        # Slanted ones stand beside each other though their boxes touch.
-        assert angle or all(one.x1 < following.x0 for one, following in pairwise(ends))
+    texts = [text.get_window_extent() for text in figure.axes[0].get_yticklabels()]
+    assert all(one.y0 > following.y1 for one, following in pairwise(texts))
+    assert all(text.x0 >= 0 and text.y1 <= figure.bbox.y1 for text in texts)
+
+
+@pytest.mark.parametrize("n", [2, 9])
+def test_fonts_and_width_are_the_same_whatever_the_number_of_arms(runs, n):
+    points = arm_points(pd.concat([runs[:3].assign(arm=f"arm_{i}") for i in range(n)]))
+    for ax in (plot_scores(points), plot_sizes(points)):
+        assert ax.figure.get_figwidth() * 25.4 == pytest.approx(85)
+        assert {text.get_fontsize() for text in ax.get_yticklabels()} == {7.0}
+
+
+def test_an_axis_of_scores_ends_where_scores_do(runs):
+    points = arm_points(runs)
+    ends = [plot_scores(points, bounded=bounded).get_xlim()[1] for bounded in (True, False)]
+    assert 1.0 < ends[0] < ends[1]
+
+
+def test_beyond_seven_arms_lines_differ_by_dashes():
+    histories = {f"arm_{i}": pd.DataFrame({0: [0.5, 0.6]}) for i in range(9)}
+    lines = plot_history(histories).lines
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 9
+
+
+def test_arms_that_do_not_search_have_no_evolution_and_keep_their_colours():
+    once, twice = pd.DataFrame({0: [0.5]}, index=[0]), pd.DataFrame({0: [0.5, 0.6]}, index=[1, 2])
+    ax = plot_history({"all": once, "search": twice})
+    assert [line.get_label() for line in ax.lines] == ["search"]
+    assert ax.lines[0].get_color() == COLOURS[1]
+    assert len(ax.collections) == 1
 
 
 @pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
@@ -130,25 +155,16 @@ def test_arms_keep_their_order_and_missing_runs_are_missing():
     assert values["a"].isna().tolist() == [False, True]
 
 
-def test_the_most_frequent_feature_is_on_top():
-    features = pd.DataFrame({"name": [f"f{i}" for i in range(30)], "share": 1 / np.arange(1, 31)})
-    ax = plot_frequencies(features)
-    labels = [text.get_text() for text in ax.get_yticklabels()]
-    assert labels[-1] == "f0"
-    assert len(labels) == 20
-
-
 def test_stability_is_drawn_with_its_interval():
     estimate = nogueira_interval(np.eye(3, 6, dtype=bool))
     line, point = plot_stability({"a": estimate}).lines[:2]
-    assert line.get_ydata().tolist() == [estimate.low, estimate.high]
-    assert point.get_ydata().tolist() == [estimate.value]
+    assert line.get_xdata().tolist() == [estimate.low, estimate.high]
+    assert point.get_xdata().tolist() == [estimate.value]
 
 
 def test_every_figure_is_there(results):
     figures = draw_experiment(results)
-    frequencies = [f"frequencies_{arm}" for arm in ("original", "jitter", "bootstrap")]
-    assert list(figures) == ["scores", "sizes", "evolution", "front", *frequencies, "stability"]
+    assert list(figures) == ["scores", "sizes", "evolution", "front", "stability"]
 
 
 def test_one_run_of_one_arm_is_enough(tmp_path):
@@ -213,6 +229,16 @@ def test_a_slice_has_the_scale_of_its_parameter(name, scale):
     assert len(ax.collections[0].get_offsets()) == 2
 
 
+def test_ticks_of_a_study_are_apart_and_trials_whole():
+    long = TABLE.assign(hidden=[f"{2048 >> i}-{1024 >> i}-{512 >> i}" for i in range(3)])
+    figure = draw_study(long, IMPORTANCES, label="score")
+    figure.draw_without_rendering()
+    trials, _, hidden, _ = figure.axes
+    assert all(float(tick).is_integer() for tick in trials.get_xticks())
+    boxes = [text.get_window_extent() for text in hidden.get_xticklabels()]
+    assert all(one.x1 < following.x0 for one, following in pairwise(boxes))
+
+
 def test_the_same_study_gives_the_same_bytes():
     one, two = (study_png(TABLE, IMPORTANCES, label="score") for _ in range(2))
     assert one == two
@@ -229,4 +255,4 @@ def test_one_box_each_arm_and_one_panel_each_dataset():
     one = DatasetComparison("wine", scores, compare_arms(scores), [])
     axes = [ax for ax in draw_arms(Comparison("heldout_score", [one] * 4, None)).axes if ax.axison]
     assert len(axes) == 4
-    assert [tick.get_text() for tick in axes[0].get_xticklabels()] == ["a", "b_1"]
+    assert [tick.get_text() for tick in axes[0].get_yticklabels()] == ["a", "b_1"]

@@ -266,7 +266,7 @@ def test_who_led_is_said_in_a_sentence_an_arm():
         {"original": voted("stack", "stack", "votes"), "forest": [{"status": "done"}]}
     )
     assert sentences == [
-        "original: the searches led in 1 of 3 selections (stack 2, votes 1); votes and guide less "
+        "original: the searches led in 1 of 3 trials (stack 2, votes 1); votes and guide less "
         "stack on unseen rows: +0.020 ± 0.030."
     ]
 
@@ -278,7 +278,7 @@ def test_error_control_has_no_leader():
 
 def test_gains_that_nobody_could_measure_are_left_out():
     (sentence,) = lead_sentences({"original": voted("stack", gain=None)})
-    assert sentence == "original: the searches led in 0 of 1 selections (stack 1)."
+    assert sentence == "original: the searches led in 0 of 1 trial (stack 1)."
 
 
 def test_the_page_shows_the_candidates_of_each_arm(results):

@@ -35,7 +35,7 @@ def test_by_size(name, smoke, tmp_path):
     picture = by_size(name, smoke)
     assert set(picture.rows["size"]) == set(sizes)
     figure = picture.draw(picture.rows)
-    assert [ax.get_title() for ax in figure.axes] == [f"size {size}" for size in sizes]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == [f"size {size}" for size in sizes]
 
 
 @pytest.mark.parametrize("name", OF_ALL)
@@ -51,7 +51,7 @@ def test_boxes_show_every_run(smoke):
     figure = picture.draw(picture.rows)
     drawn = [len(points.get_offsets()) for ax in figure.axes for points in ax.collections]
     assert sum(drawn) == picture.rows[["accuracy", "n_features"]].notna().sum().sum()
-    assert [ax.get_title() for ax in figure.axes[:2]] == ["madelon", "madelon_20"]
+    assert [ax.get_title(loc="left") for ax in figure.axes[:2]] == ["madelon", "madelon_20"]
 
 
 def test_convergence_by_generation(smoke):
@@ -96,4 +96,6 @@ def test_the_forest_has_a_line_for_each_group_source_and_arm(smoke):
     assert (published["low"] < published["mean"]).all()
     held_out = picture.rows[picture.rows["source"].isin(HELD_OUT)]
     assert set(held_out["arm"]) == {"original", "augmented", "calibrated", "smote"}
-    assert len([ax for ax in picture.draw(picture.rows).axes if ax.get_title()]) == len(GROUPS)
+    assert len([ax for ax in picture.draw(picture.rows).axes if ax.get_title(loc="left")]) == len(
+        GROUPS
+    )

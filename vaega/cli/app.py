@@ -1,6 +1,7 @@
 """The command that holds all others: its options, its exit codes, and how errors are said."""
 
 import shlex
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
@@ -223,6 +224,13 @@ def print_notes(notes: Iterable[str]) -> None:
         click.echo(write_note(note))
 
 
+def print_wrapped(sentences: Iterable[str]) -> None:
+    """Print sentences, each in lines of 80 columns at most."""
+    for sentence in sentences:
+        lines = textwrap.wrap(sentence, 80, subsequent_indent="  ", break_on_hyphens=False)
+        click.echo("\n".join(lines))
+
+
 def print_table(table: TextTable) -> None:
     """Print a table, with the columns for which the terminal is wide enough."""
     from rich.console import Console
@@ -233,7 +241,7 @@ def print_table(table: TextTable) -> None:
     shown, left_out = fitting(table, console.width)
     console.print(terminal(shown))
     if left_out:
-        click.echo(f"No room in {console.width} columns for: {', '.join(left_out)}.")
+        print_wrapped([f"No room in {console.width} columns for: {', '.join(left_out)}."])
 
 
 def print_progress(line: str) -> None:

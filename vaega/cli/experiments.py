@@ -24,7 +24,6 @@ from vaega.cli.app import (
     check_jobs,
     choice_option,
     folder_option,
-    print_notes,
     print_progress,
     print_table,
     read_config,
@@ -35,7 +34,7 @@ from vaega.cli.app import (
     with_reading_options,
 )
 from vaega.cli.reading import reading_bar
-from vaega.cli.report import print_record
+from vaega.cli.report import print_record, print_summary
 from vaega.core.errors import InputError
 from vaega.core.tables import TextTable
 
@@ -159,11 +158,12 @@ def _run_and_show(
     folder: Path, config: Any, dataset: Any, execution: Any, origin: Any, *, as_json: bool
 ) -> int:
     from vaega.report._page import write_report
+    from vaega.report._results import read_results
 
     summary = _complete(folder, config, dataset, execution, origin)
     page = write_report(folder) if len(summary) else None
     if page is not None and not as_json:
-        _print_summary(folder, config, dataset, summary)
+        print_summary(read_results(folder))
         click.echo(f"results  {folder}\nreport   {page}")
     if as_json:
         print_record(folder)
@@ -192,30 +192,6 @@ def _complete(folder: Path, config: Any, dataset: Any, execution: Any, origin: A
             raise InterruptedCommand(_resume_command(folder)) from error
         raise
     return summary
-
-
-def _print_summary(folder: Path, config: Any, dataset: Any, summary: Any) -> None:
-    from vaega.cli.report import print_effects
-    from vaega.experiments.protocols import make_protocol
-    from vaega.report._results import (
-        final_sentences,
-        lead_sentences,
-        notes_of_summary,
-        read_results,
-        summary_table,
-    )
-
-    title = f"{dataset.name}: {dataset.n_rows} rows, {dataset.n_features} features"
-    print_table(summary_table(summary, title=title))
-    print_notes(dataset.notes)
-    results = read_results(folder)
-    click.echo("Means over seeds, one run a seed; masks: different masks that a run scored.")
-    for sentence in notes_of_summary(results):
-        click.echo(sentence)
-    print_effects(results.effects)
-    for sentence in [*lead_sentences(results.metrics), *final_sentences(results)]:
-        click.echo(sentence)
-    click.echo(make_protocol(config.protocol).statement)
 
 
 def _say_what_is_left(folder: Path, *, to_stderr: bool) -> int:
@@ -257,7 +233,7 @@ def status(folder: Path, as_json: bool) -> None:
         click.echo(json.dumps(_status_record(experiment), indent=2))
         return
     counts = [[arm, *map(str, states.values())] for arm, states in experiment.counts.items()]
-    print_table(TextTable(["arm", *STATES], counts, experiment.name))
+    print_table(TextTable(["arm", *STATES], counts, experiment.heading))
     click.echo(experiment.sentence)
     for run in experiment.runs:
         if run.state == "failed":

@@ -13,6 +13,7 @@ from vaega.cli.app import (
     folder_option,
     print_notes,
     print_table,
+    print_wrapped,
     this_command,
     vaega,
 )
@@ -33,30 +34,55 @@ OUT = folder_option(
 @FOLDER
 @FORMAT
 @OUT
+@click.option(
+    "--methods",
+    is_flag=True,
+    help="Print the methods section of a paper with its BibTeX, and nothing else; with --out as "
+    "methods.md, methods.tex and references.bib.",
+)
 @JSON
-def report(folder: Path, kind: str, out: Path | None, as_json: bool) -> None:
+def report(folder: Path, kind: str, out: Path | None, methods: bool, as_json: bool) -> None:
     r"""Write report.html anew from a results folder, and print its summary.
 
     \b
     vaega report results/quickstart
     vaega report results/quickstart --format latex
     vaega report results/quickstart --out paper
+    vaega report results/quickstart --methods --out paper
     """
+    if methods:
+        _show_methods(folder, out)
+        return
     from vaega.report._export import write_experiment
     from vaega.report._page import write_report
-    from vaega.report._results import read_results
+    from vaega.report._results import read_results, summary_text
 
     results = read_results(folder)
     page = write_report(folder)
     if as_json:
         print_record(folder)
+    elif kind == "terminal":
+        print_summary(results)
     else:
-        _print_summary(results, kind)
+        click.echo(summary_text(results, kind), nl=False)
     to_stderr = as_json or kind != "terminal"
     if out is not None:
         write_experiment(results, out, command=this_command())
         click.echo(f"tables and figures  {out}", err=to_stderr)
     click.echo(f"report   {page}", err=to_stderr)
+
+
+def _show_methods(folder: Path, out: Path | None) -> None:
+    from vaega.report._methods import describe_methods, write_methods
+    from vaega.report._results import read_results
+
+    methods = describe_methods(read_results(folder))
+    click.echo(methods.markdown())
+    if out is None:
+        click.echo(f"```bibtex\n{methods.bibtex()}```")
+    else:
+        write_methods(methods, out)
+        click.echo(f"methods and references  {out}", err=True)
 
 
 def print_record(folder: Path) -> None:
@@ -73,26 +99,29 @@ def print_effects(effects: Any) -> None:
         click.echo("\n".join([*effects.notes, ""]))
 
 
-def _print_summary(results: Any, kind: str) -> None:
+_MEANS = "Means over seeds, one run a seed; masks: different masks that a run scored."
+
+
+def print_summary(results: Any) -> None:
+    """Print the arms of an experiment, and what is to be known to read the table."""
     from vaega.experiments.config import statement_of
     from vaega.report._results import (
         final_sentences,
+        lead_sentences,
         notes_of_summary,
         summary_table,
-        summary_text,
     )
 
-    if kind != "terminal":
-        click.echo(summary_text(results, kind), nl=False)
-        return
-    print_table(summary_table(results.summary, title=str(results.config["name"])))
+    facts = results.facts
+    title, metric = facts.heading, facts.metric.name
+    print_table(summary_table(results.summary, metric=metric, title=title))
+    print_wrapped(facts.sentences(results.constant))
     print_notes(results.notes)
-    for sentence in notes_of_summary(results):
-        click.echo(sentence)
+    click.echo("\n".join([_MEANS, *notes_of_summary(results)]))
     print_effects(results.effects)
-    for sentence in final_sentences(results):
-        click.echo(sentence)
-    click.echo(statement_of(results.config))
+    finals = final_sentences(results)
+    said = [*lead_sentences(results.metrics), *finals, statement_of(results.config)]
+    click.echo("\n".join(said))
 
 
 @vaega.command()
@@ -151,7 +180,7 @@ def _print_comparison(comparison: Any) -> None:
     from vaega.report._comparison import arm_table, pair_table
 
     for one in comparison.datasets:
-        print_table(arm_table(one, title=f"{one.dataset}: {comparison.measure}"))
+        print_table(arm_table(one, title=one.title))
         print_table(pair_table(one))
         click.echo("\n".join([*one.notes, ""]))
         print_effects(one.effects)

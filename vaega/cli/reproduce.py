@@ -14,9 +14,12 @@ from vaega.cli.app import (
     check_jobs,
     folder_option,
     print_progress,
+    print_table,
+    print_wrapped,
     this_command,
     vaega,
 )
+from vaega.cli.report import FORMAT
 
 
 @vaega.group(cls=Group)
@@ -56,18 +59,19 @@ def reproduce() -> None:
     "--record", is_flag=True, help="Write finished runs of chapter 4 into OUT/recorded, and end."
 )
 @click.option("--runs", "n_runs", type=int, help="Runs a group, in place of the scale's.")
+@FORMAT
 @folder_option("--out", "Folder of runs, tables and figures.", "results/thesis")
 @JOBS
 @DEVICE
 def thesis(
-    tables: tuple[str, ...], figures: tuple[str, ...], record: bool, **options: Any
+    tables: tuple[str, ...], figures: tuple[str, ...], record: bool, kind: str, **options: Any
 ) -> int | None:
     r"""Print tables of the thesis, published and reproduced, and write them and its figures.
 
     What is finished is not computed again. Without a table or figure, all of them are made, at the
-    scale smoke of one run of the smallest group of each dataset but Gisette. OUT/index.html leads
-    to all that is there. Where data are not at hand, what was published stands alone, and the exit
-    code is 1.
+    scale smoke of one run of the smallest group of each dataset but Gisette, and a terminal gets
+    the first rows of each. OUT/index.html has all that is there. Where data are not at hand, what
+    was published stands alone, and the exit code is 1.
 
     \b
     vaega reproduce thesis --scale smoke --out /tmp/thesis
@@ -87,9 +91,10 @@ def thesis(
         return None
     if not tables and not figures:
         tables, figures, request = everything(request)
+    output = _Output(request, command, kind, in_short=len(tables) > _MOST_WHOLE)
     try:
-        missing = [_show_table(name, request, command) for name in tables]
-        missing += [_show_figure(name, request, command) for name in figures]
+        missing = [output.show_table(name) for name in tables]
+        missing += [output.show_figure(name) for name in figures]
     except KeyboardInterrupt as error:
         raise InterruptedCommand(command) from error
     print_progress(f"written  {write_index(request.out)}")
@@ -114,22 +119,55 @@ def _record(request: Any) -> None:
     print_progress(f"written  {folder}")
 
 
-def _show_table(name: str, request: Any, command: str) -> tuple[str, ...]:
-    from vaega.thesis.reproduction import as_markdown, make_table, write_table
-
-    table = make_table(name, request)
-    page = write_table(table, request.out / "tables", command=command)
-    click.echo(as_markdown(table, command=command))
-    print_progress(f"written  {page}")
-    return table.missing
+_MOST_WHOLE = 3  # tables that a terminal gets in full
 
 
-def _show_figure(name: str, request: Any, command: str) -> tuple[str, ...]:
-    from vaega.thesis.reproduction import make_picture, write_picture
+class _Output:
+    """Makes tables and figures, writes them, and shows them; a note is said once."""
 
-    picture = make_picture(name, request)
-    page = write_picture(picture, request.out / "figures", command=command)
-    click.echo(f"figure {name}: {picture.title}: {page}")
-    for note in picture.notes:
-        click.echo(f"  {note}")
-    return picture.missing
+    def __init__(self, request: Any, command: str, kind: str, *, in_short: bool) -> None:
+        self.request, self.command, self.kind, self.in_short = request, command, kind, in_short
+        self._said: set[str] = set()
+
+    def show_table(self, name: str) -> tuple[str, ...]:
+        """Return why there are no data for a table, if so."""
+        from vaega.thesis import reproduction
+
+        table = reproduction.make_table(name, self.request)
+        page = reproduction.write_table(table, self.request.out / "tables", command=self.command)
+        if self.kind == "markdown":
+            click.echo(reproduction.as_markdown(table, command=self.command))
+        elif self.kind == "latex":
+            click.echo(reproduction.as_latex(table))
+        elif self.kind == "csv":
+            click.echo(reproduction.as_csv(table.rows))
+        else:
+            self._print(table)
+        print_progress(f"written  {page}")
+        return tuple(table.missing)
+
+    def _print(self, table: Any) -> None:
+        from vaega.thesis.terminal import MOST_ROWS, for_terminal
+
+        shown = for_terminal(table, MOST_ROWS if self.in_short else None)
+        print_table(shown.table)
+        if shown.n_more:
+            click.echo(f"and {shown.n_more} more rows")
+        if shown.constant:
+            print_wrapped([f"In all rows: {'; '.join(shown.constant)}."])
+        self._print_notes(table.notes)
+
+    def _print_notes(self, notes: tuple[str, ...]) -> None:
+        print_wrapped(note for note in notes if note not in self._said)
+        self._said.update(notes)
+        click.echo()
+
+    def show_figure(self, name: str) -> tuple[str, ...]:
+        """Return why there are no data for a figure, if so."""
+        from vaega.thesis.reproduction import make_picture, write_picture
+
+        picture = make_picture(name, self.request)
+        page = write_picture(picture, self.request.out / "figures", command=self.command)
+        click.echo(f"Figure {name}: {picture.title}\n  {page}")
+        self._print_notes(picture.notes)
+        return tuple(picture.missing)

@@ -62,9 +62,15 @@ def did_you_mean(given: Any, known: Iterable[str]) -> str:
     >>> did_you_mean("tp35", ["BRCA1", "TP53"])
     "; did you mean 'TP53'?"
     """
+    meant = nearest_name(given, known)
+    return "" if meant is None else f"; did you mean {meant!r}?"
+
+
+def nearest_name(given: Any, known: Iterable[str]) -> str | None:
+    """Return the name that is most alike, whatever its case; None where none is."""
     by_letters = {name.lower(): name for name in known}
     close = difflib.get_close_matches(str(given).lower(), by_letters, n=1)
-    return f"; did you mean {by_letters[close[0]]!r}?" if close else ""
+    return by_letters[close[0]] if close else None
 
 
 def _is_real(value: Any) -> bool:

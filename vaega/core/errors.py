@@ -64,12 +64,13 @@ class ResultsError(InputError):
 
 
 class MissingExtraError(InputError, ImportError):
-    """An optional package is needed; the message names the extra that brings it."""
+    """An optional package is needed; the message says how to get it, also through its extra."""
 
     def __init__(self, *, owner: str, package: str, extra: str) -> None:
+        # vaega is on no package index, where pip would look for 'vaega[extra]'.
         super().__init__(
             f"{owner}: needs the package {package}, which is not installed; "
-            f"install it with: pip install 'vaega[{extra}]'.",
+            f"install it with: pip install '{package}', or install vaega with its extra {extra}.",
             owner=owner,
         )
         self.package, self.extra = package, extra

@@ -7,12 +7,51 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 _QUIET = 2.0  # seconds of waiting in which nothing is said
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The process that holds a lock, as it wrote itself down."""
+
+    pid: int
+    host: str
+    since: str  # Date and time, with the offset from UTC
+
+    @property
+    def has_died(self) -> bool:
+        """Whether no such process is left, which is known of this machine alone."""
+        if self.host != platform.node() or os.name != "posix":  # elsewhere a signal 0 is one
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:  # somebody else's
+            return False
+        return False
+
+
+def read_holder(path: Path) -> Holder | None:
+    """Return who holds the lock of a file; the lock itself is not touched.
+
+    Who was killed has not taken its name away: see `Holder.has_died`.
+    """
+    try:
+        about = json.loads(_holder_file(path).read_text(encoding="utf-8"))
+        return Holder(int(about["pid"]), str(about["host"]), str(about["since"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _holder_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.holder")
 
 
 class HeldLock:
@@ -39,9 +78,7 @@ class HeldLock:
 
     def __init__(self, path: Path, what: str, tell: Callable[[str], None] | None = None) -> None:
         self.what = what
-        self._path = path
-        self._lock = FileLock(path)
-        self._about = path.with_name(f"{path.name}.holder")
+        self._path, self._lock = path, FileLock(path)
         self._tell = tell or _print
 
     def acquire(self, seconds: float | None = None) -> bool:
@@ -71,7 +108,7 @@ class HeldLock:
     def release(self) -> None:
         """Let others have it."""
         with contextlib.suppress(OSError):
-            self._about.unlink()
+            _holder_file(self._path).unlink()
         self._lock.release()
 
     def remove(self) -> None:
@@ -82,17 +119,16 @@ class HeldLock:
 
     def holder(self) -> str:
         """Return who holds the lock, and since when, as far as it is known."""
-        try:
-            about = json.loads(self._about.read_text(encoding="utf-8"))
-            return f"process {int(about['pid'])} on {about['host']} (since {about['since']})"
-        except (OSError, ValueError, KeyError, TypeError):
+        holder = read_holder(self._path)
+        if holder is None:
             return "another process"
+        return f"process {holder.pid} on {holder.host} (since {holder.since})"
 
     def _write_holder(self) -> None:
         now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        about = {"pid": os.getpid(), "host": platform.node(), "since": now}
+        about = asdict(Holder(os.getpid(), platform.node(), now))
         with contextlib.suppress(OSError):  # the lock is what counts
-            self._about.write_text(json.dumps(about), encoding="utf-8")
+            _holder_file(self._path).write_text(json.dumps(about), encoding="utf-8")
 
 
 def _print(line: str) -> None:

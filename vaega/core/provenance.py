@@ -6,9 +6,11 @@ is kept under a digest of its sources.
 
 import hashlib
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _KERNELS = b"vaega.core.kernels"  # what a module imports that has kernels of its own
@@ -47,3 +49,38 @@ def processor_kind() -> str:
         return named.partition(":")[2].strip()
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def class_digests(settings: Any) -> dict[str, str]:
+    """Return digests of the modules of the classes that settings name under ``class``, by path.
+
+    Of those whose version does not say it: not of scikit-learn, imbalanced-learn and vaega.
+    """
+    digests = {}
+    for path in sorted(set(_class_paths(settings))):
+        module = path.rpartition(".")[0]
+        if module.partition(".")[0] not in _VERSIONED:
+            digests[path] = _module_digest(module)
+    return digests
+
+
+_VERSIONED = ("sklearn", "imblearn", "vaega")
+
+
+def _class_paths(settings: Any) -> Iterator[str]:
+    if isinstance(settings, dict):
+        if isinstance(settings.get("class"), str):
+            yield settings["class"]
+        for value in settings.values():
+            yield from _class_paths(value)
+    elif isinstance(settings, list | tuple):
+        for value in settings:
+            yield from _class_paths(value)
+
+
+def _module_digest(module: str) -> str:
+    try:
+        spec = find_spec(module)
+        return hashlib.sha256(Path(spec.origin or "").read_bytes()).hexdigest()[:16] if spec else ""
+    except (ImportError, OSError, ValueError):  # built in, or not there: the run will say so
+        return ""

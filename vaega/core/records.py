@@ -17,9 +17,9 @@ _KEY, _ZEROS = "digest", "0" * 64
 _PLACE = f'"{_KEY}": "'
 
 
-def write_record(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` as indented JSON with the digest of it, whole or not at all."""
-    text = json.dumps({**content, _KEY: _ZEROS}, indent=2, allow_nan=False) + "\n"
+def write_record(path: Path, content: Mapping[str, Any], *, indent: int | None = 2) -> None:
+    """Write `content` as JSON with the digest of it, whole or not at all."""
+    text = json.dumps({**content, _KEY: _ZEROS}, indent=indent, allow_nan=False) + "\n"
     start = text.rindex(_PLACE) + len(_PLACE)
     digest = hashlib.sha256(text.encode()).hexdigest()
     write_text(path, text[:start] + digest + text[start + len(digest) :])

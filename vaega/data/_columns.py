@@ -148,11 +148,6 @@ def below_limit_of(text: str) -> str | None:
     return match[1] if match and re.match(r"[\d.,]", match[1]) else None
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number and its noun: "1 row", "2 rows"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def as_cells(frame: Any) -> np.ndarray:
     """Return the cells of a data frame as an array of objects."""
     cells = np.empty(frame.shape, dtype=object)

@@ -1,5 +1,6 @@
 """The dataset: rows, labels as class codes, names, an official test part; and its card as text."""
 
+import html
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ import numpy as np
 
 from vaega.core.errors import DataError
 from vaega.core.files import fingerprint
+from vaega.core.wording import counted
 from vaega.data._leakage import leakage_notes
 
 
@@ -55,8 +57,8 @@ class Dataset:
     Examples
     --------
     >>> dataset = Dataset.from_arrays([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]], ["b", "a", "b"])
-    >>> dataset.n_rows, dataset.n_features, dataset.class_names
-    (3, 2, ('a', 'b'))
+    >>> dataset
+    <Dataset data: 3 rows x 2 features; a 1, b 2>
     >>> dataset.y
     array([1, 0, 1])
     """
@@ -212,6 +214,19 @@ class Dataset:
         """SHA-256 of all arrays and of the feature and class names, 64 hexadecimal digits."""
         arrays = (self.X, self.y, self.X_test, self.y_test, self.relevant, self.groups)
         return fingerprint(*arrays, self.feature_names, self.class_names)
+
+    def __repr__(self) -> str:
+        facts = [f"{self.n_rows} rows x {self.n_features} features", _class_summary(self)]
+        if self.y_test is not None:
+            facts.append(counted(len(self.y_test), "official test row"))
+        if self.n_missing:
+            facts.append(counted(self.n_missing, "missing value"))
+        if self.groups is not None:
+            facts.append(counted(len(np.unique(self.groups)), "group"))
+        return f"<Dataset {self.name}: {'; '.join(facts)}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.card())}</pre>"
 
     def pooled(self) -> "Dataset":
         """Return the dataset with its official test rows after its training rows, in one part.
@@ -491,14 +506,14 @@ def _facts(dataset: Dataset) -> list[tuple[str, str]]:
     test = (
         "none official"
         if dataset.y_test is None
-        else f"{_count(len(dataset.y_test), 'row')}, official"
+        else f"{counted(len(dataset.y_test), 'row')}, official"
     )
     facts = [
         ("training", f"{n_rows} rows x {n_features} features"),
         ("test", test),
         ("classes", _class_line(dataset)),
-        ("missing", _count(dataset.n_missing, "value")),
-        ("constant", f"{_count(n_constant, 'column')} in training"),
+        ("missing", counted(dataset.n_missing, "value")),
+        ("constant", f"{counted(n_constant, 'column')} in training"),
     ]
     if dataset.relevant is not None:
         facts.append(("relevant", f"{int(dataset.relevant.sum())} of {n_features} features"))
@@ -512,6 +527,19 @@ def _facts(dataset: Dataset) -> list[tuple[str, str]]:
     ]
 
 
+def _class_summary(dataset: Dataset) -> str:
+    """Return the classes with their training rows; of many classes only their range."""
+    counts = np.bincount(dataset.y, minlength=dataset.n_classes)
+    if dataset.n_classes > 4:
+        return f"{dataset.n_classes} classes of {counts.min()} to {counts.max()} rows"
+    pairs = zip(dataset.class_names, counts, strict=True)
+    return ", ".join(f"{_cut(name)} {count}" for name, count in pairs)
+
+
+def _cut(name: str, length: int = 24) -> str:
+    return name if len(name) <= length else f"{name[: length - 1]}…"
+
+
 def _class_line(dataset: Dataset) -> str:
     n_classes = len(dataset.class_names)
     train = np.bincount(dataset.y, minlength=n_classes)
@@ -523,10 +551,6 @@ def _class_line(dataset: Dataset) -> str:
         f"{name} {count}" for name, count in zip(dataset.class_names, counts, strict=True)
     )
     return f"{n_classes}: {pairs}" + (" (training/test)" if dataset.y_test is not None else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def encode_labels(y: Any, *, owner: str) -> tuple[np.ndarray, tuple[str, ...]]:

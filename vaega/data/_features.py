@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vaega.core.errors import DataError
+from vaega.core.wording import counted
 from vaega.data._columns import (
     DECIMAL_COMMA,
     MISSING,
@@ -15,7 +16,6 @@ from vaega.data._columns import (
     as_cells,
     below_limit_of,
     column_numbers,
-    counted,
     present_texts,
     silent,
 )

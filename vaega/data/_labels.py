@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from vaega.core.errors import DataError, InputError
-from vaega.data._columns import cell_text, column_numbers, counted
+from vaega.core.wording import counted
+from vaega.data._columns import cell_text, column_numbers
 from vaega.data._dataset import quoted
 from vaega.data._tables import TARGET_NAMES, Table
 

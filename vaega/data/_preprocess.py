@@ -8,9 +8,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from vaega.core.errors import DataError, InputError, one_line
 from vaega.core.randomness import RandomState, derive_seed, draw_seed
-from vaega.data._steps import check_steps, make_step, step_name
+from vaega.data._steps import DropConstant, check_steps, make_step, step_name
 
 _OWNER = "Preprocessor"
+
+
+class MissingValuesError(DataError):
+    """Rows hold missing values where no step fills them."""
 
 
 class Preprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -167,6 +171,49 @@ class Preprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             names = [f"x{column}" for column in range(self.n_features_in_)]
         return np.asarray(names, dtype=object)[self.columns_]
 
+    def narrowed(self, kept: np.ndarray) -> "tuple[Preprocessor, np.ndarray, np.ndarray]":
+        """Return the fitted steps with as few input columns as some output columns need.
+
+        Parameters
+        ----------
+        kept : int array of shape (n_few,)
+            Positions of output columns, rising.
+
+        Returns
+        -------
+        Preprocessor
+            Fitted; it gives these output columns, perhaps among others, with the same values.
+        needed : intp array
+            The input columns that it takes, rising: all that the first step needs which works on
+            whole rows, or is of another package; without one, those of the output columns.
+        kept : intp array of shape (n_few,)
+            Where the output columns are in what it gives.
+
+        Examples
+        --------
+        >>> X = np.array([[4.0, 1.0, 8.0], [16.0, 1.0, 2.0]])
+        >>> fitted = Preprocessor(["drop_constant", "log2"]).fit(X)
+        >>> few, needed, kept = fitted.narrowed(np.array([1]))
+        >>> needed, few.transform(X[:, needed])
+        (array([2]), array([[3.],
+               [1.]]))
+        """
+        n_head = next(
+            (number for number, step in enumerate(self.fitted_steps_) if not _narrows(step)),
+            len(self.fitted_steps_),
+        )
+        head, tail = self.fitted_steps_[:n_head], self.fitted_steps_[n_head:]
+        needed = np.arange(_width(head, self.n_features_in_)) if tail else kept
+        few = Preprocessor(self.steps, random_state=self.random_state)
+        few.fitted_steps_ = list(tail)
+        for step in reversed(head):
+            few.fitted_steps_.insert(0, step.narrowed(needed))
+            if isinstance(step, DropConstant):
+                needed = np.flatnonzero(step.support_)[needed]
+        few.n_features_in_ = len(needed)
+        few.columns_ = np.searchsorted(needed, self.columns_ if tail else needed)
+        return few, needed, kept if tail else np.arange(len(kept))
+
     def _fit(self, X: Any, y: Any) -> np.ndarray:
         check_steps(self.steps, owner=_OWNER)
         values = _rows(X)
@@ -187,6 +234,17 @@ class Preprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     def _owner(self, number: int) -> str:
         return f"{_OWNER}: step {number + 1} ({step_name(self.steps[number])})"
+
+
+def _narrows(step: Any) -> bool:
+    """Return whether each output column of a fitted step needs one input column alone."""
+    return hasattr(step, "narrowed") and step.narrowed(np.arange(0)) is not None
+
+
+def _width(steps: Sequence[Any], n_features: int) -> int:
+    """Return how many columns come out of fitted steps."""
+    dropping = [step for step in steps if isinstance(step, DropConstant)]
+    return int(dropping[-1].support_.sum()) if dropping else n_features
 
 
 def _rows(X: Any) -> np.ndarray:
@@ -214,7 +272,7 @@ def _seeded(step: Any, seed: int) -> Any:
 def _refuse_missing(step: Any, values: np.ndarray, owner: str) -> None:
     n_missing = int(np.isnan(values).sum())
     if n_missing and not _takes_missing(step):
-        raise DataError(
+        raise MissingValuesError(
             f"{owner}: takes no missing values, got {n_missing}; put impute: median before it."
         )
 
@@ -277,7 +335,7 @@ def _names_out(step: Any, before: list[str]) -> list[str]:
 def _complete(values: np.ndarray) -> np.ndarray:
     n_missing = int(np.isnan(values).sum())
     if n_missing:
-        raise DataError(
+        raise MissingValuesError(
             f"{_OWNER}: no missing value may remain after the steps, got {n_missing}; "
             "add impute: median to the steps."
         )

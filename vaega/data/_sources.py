@@ -248,7 +248,7 @@ def _read_file(
     **options: Any,
 ) -> Dataset:
     owner, about = str(path), {"name": label, "origin": path.name}
-    suffix = _check_file(path)
+    suffix = check_file(path)
     if suffix == ARCHIVE:
         given = {"target": target, "transpose": transpose, "labels": labels, "sheet": sheet}
         _refuse_columns(owner, {"groups": options["groups"], **given})
@@ -281,7 +281,7 @@ def _with_labels(
             f"{labels.column!r}; remove one of them."
         )
     path = Path(labels.file).expanduser()
-    suffix = _check_file(path)
+    suffix = check_file(path)
     if suffix == ARCHIVE:
         raise DataError(f"{path}: labels must be in a table with the names of the samples.")
     target = labels.column or target
@@ -291,7 +291,8 @@ def _with_labels(
     return join_labels(table, listed, labels, transpose=transpose, owner=owner), target
 
 
-def _check_file(path: Path) -> str:
+def check_file(path: Path) -> str:
+    """Return the ending of a data file that is there, and can be read by its ending."""
     suffix = suffix_of(path)
     if path.is_dir():
         raise DataError(f"{path}: must be a file, got a folder.")
@@ -500,7 +501,7 @@ def read_columns(source: str, *, target: str | None = None) -> Table | None:
     if ":" in source and not _is_path(source):
         return None
     path = Path(source).expanduser() if _is_path(source) else find_file(source)
-    suffix = None if path is None else _check_file(path)
+    suffix = None if path is None else check_file(path)
     if path is None or suffix is None or suffix == ARCHIVE:
         return None
     return read_table(path, suffix, target=target)

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from copy import copy
 from importlib import import_module
 from numbers import Real
 from typing import Any
@@ -59,6 +60,10 @@ class _Columnwise(ABC):
     @abstractmethod
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return the rows changed, shape (n_rows, n_features)."""
+
+    def narrowed(self, columns: np.ndarray) -> "_Columnwise | None":
+        """Return the fitted step for some columns; None where it needs the whole of a row."""
+        return self
 
 
 class Log2(_Columnwise):
@@ -119,6 +124,9 @@ class CentredLogRatio(_Columnwise):
         n_present = np.maximum(1, (~np.isnan(logs)).sum(axis=1, keepdims=True))
         return logs - np.nansum(logs, axis=1, keepdims=True) / n_present
 
+    def narrowed(self, columns: np.ndarray) -> None:
+        """Return None: all of a row is needed."""
+
 
 class QuantileNormalize(_Columnwise):
     """Gives every row the distribution of the mean training row (Bolstad et al. 2003).
@@ -145,6 +153,9 @@ class QuantileNormalize(_Columnwise):
             if present.any():
                 out[present] = self._normalized(row[present])
         return normalized
+
+    def narrowed(self, columns: np.ndarray) -> None:
+        """Return None: all of a row is needed."""
 
     def _normalized(self, values: np.ndarray) -> np.ndarray:
         quantiles = _stretched(self.quantiles_, len(values))
@@ -194,6 +205,12 @@ class Scale(_Columnwise):
         scaled[:, flat] = np.where(np.isnan(X[:, flat]), np.nan, 0.0)
         return scaled
 
+    def narrowed(self, columns: np.ndarray) -> "Scale":
+        """Return the scale of some columns."""
+        few = Scale(self.robust)
+        few.center_, few.scale_ = self.center_[columns], self.scale_[columns]
+        return few
+
 
 class DropConstant:
     """Keeps the columns that hold at least two different values in training."""
@@ -212,6 +229,12 @@ class DropConstant:
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return the columns that vary, shape (n_rows, n_kept)."""
         return X[:, self.support_]
+
+    def narrowed(self, columns: np.ndarray) -> "DropConstant":
+        """Return a step that takes in no other columns than some of those that stay."""
+        few = copy(self)  # and not no step: sums over a row depend on the order in memory
+        few.support_ = np.ones(len(columns), dtype=bool)
+        return few
 
 
 class VarianceFilter(DropConstant):
@@ -257,6 +280,12 @@ class Impute(_Columnwise):
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return the values without gaps, shape (n_rows, n_features)."""
         return np.where(np.isnan(X), self.values_, X)
+
+    def narrowed(self, columns: np.ndarray) -> "Impute":
+        """Return the filling of some columns."""
+        few = Impute(self.strategy)
+        few.values_ = self.values_[columns]
+        return few
 
 
 def _stretched(quantiles: np.ndarray, size: int) -> np.ndarray:

@@ -155,7 +155,7 @@ _ONE_RUN = threading.Lock()  # torch's random state is the process's: one run at
 def open_cluster(scheduler: str | None, jobs: int) -> Iterator["Cluster"]:
     """Connect to a cluster, or start one of processes of this machine."""
     if find_spec("distributed") is None:
-        raise MissingExtraError(owner="--backend dask", package="dask", extra="dask")
+        raise MissingExtraError(owner="--backend dask", package="dask[distributed]", extra="dask")
     with ExitStack() as stack:
         if scheduler is None:
             client = stack.enter_context(_start_here(cpu_count() if jobs < 0 else jobs))

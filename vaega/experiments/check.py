@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vaega.core.errors import ConfigError, InputError
 from vaega.data._dataset import Dataset
 from vaega.data._sources import needs_network
@@ -17,6 +15,7 @@ from vaega.experiments.config import (
     make_dataset_section,
     read_content,
 )
+from vaega.experiments.facts import Facts
 from vaega.experiments.faults import find_faults, load_with_faults
 from vaega.experiments.workload import Workload, measure_workload
 
@@ -49,7 +48,7 @@ class CheckedFile:
         counts = f"{len(config.arms)} arms x {len(config.seed_list())} seeds"
         lines = [f"{self.file}: valid, {counts} on {source}"]
         if self.dataset is not None:
-            lines.append(f"  data  {describe_data(self.dataset)}")
+            lines.append(f"  data  {Facts.of(config, self.dataset).data_sentence}")
             lines += [f"  note  {note}" for note in self.dataset.notes]
         if self.workload is not None:
             first, *others = self.workload.sentences
@@ -113,17 +112,3 @@ def _dataset_section(content: dict[str, Any]) -> DatasetConfig | None:
         return make_dataset_section(content.get("dataset", {}), origin="dataset")
     except ConfigError:
         return None
-
-
-def describe_data(dataset: Dataset) -> str:
-    """Return rows, columns, classes and missing values in one line."""
-    counts = np.bincount(dataset.pooled().y, minlength=dataset.n_classes)
-    classes = ", ".join(
-        f"{name} {count}" for name, count in zip(dataset.class_names, counts, strict=True)
-    )
-    groups = "" if dataset.groups is None else f"; {len(np.unique(dataset.groups))} groups"
-    n_rows = len(dataset.X) + (0 if dataset.X_test is None else len(dataset.X_test))
-    return (
-        f"{n_rows} rows x {dataset.n_features} features; {classes}{groups}; "
-        f"{dataset.n_missing or 'no'} missing values"
-    )

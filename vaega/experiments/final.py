@@ -7,7 +7,10 @@ not see, this one what it selects when it may see all of them.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+
+from vaega.selection._rankers import f_statistic
 
 if TYPE_CHECKING:
     from vaega.data._dataset import Dataset
@@ -24,7 +27,8 @@ def final_tables(result: "TrialResult", dataset: "Dataset") -> dict[str, pd.Data
     """Return what a final run writes as CSV files, by their names."""
     votes = votes_table(result, dataset)
     selected = votes[votes["selected"]].drop(columns="selected")
-    return {"history": result.history, "votes": votes, "selected": selected}
+    rows = rows_table(selected, dataset)
+    return {"history": result.history, "votes": votes, "selected": selected, "rows": rows}
 
 
 def votes_table(result: "TrialResult", dataset: "Dataset") -> pd.DataFrame:
@@ -44,6 +48,30 @@ def votes_table(result: "TrialResult", dataset: "Dataset") -> pd.DataFrame:
     table["selected"] = table["feature"].isin(result.selected)
     for ranking in result.ranks:  # not of features that a first selection left out
         table[f"rank_{ranking}"] = result.ranks[ranking].astype("Int64").array
+    return table
+
+
+MOST_FEATURES, MOST_ROWS = 30, 300  # whose values are kept for figures
+
+
+def rows_table(selected: pd.DataFrame, dataset: "Dataset") -> pd.DataFrame:
+    """Return the values of the signature's first features, as they were given, one row a row.
+
+    First are the features with the most votes, among equals those with the largest F statistic of
+    these rows. Of many rows some are taken, spread evenly over each class. ``row`` (its position),
+    ``label`` (its code), then a column a feature.
+    """
+    pooled = dataset.pooled()
+    positions = selected["feature"].to_numpy(dtype=int)
+    apart = f_statistic(pooled.X[:, positions], pooled.y)
+    order = np.lexsort((-apart, -selected["frequency"].to_numpy(dtype=float)))[:MOST_FEATURES]
+    by_class = np.argsort(pooled.y, kind="stable")
+    n_taken = min(len(by_class), MOST_ROWS)
+    taken = np.sort(by_class[np.linspace(0, len(by_class) - 1, n_taken).astype(int)])
+    values = pooled.X[np.ix_(taken, positions[order])]
+    table = pd.DataFrame(values, columns=selected["name"].to_numpy()[order])
+    table.insert(0, "row", taken, allow_duplicates=True)
+    table.insert(1, "label", pooled.y[taken], allow_duplicates=True)
     return table
 
 

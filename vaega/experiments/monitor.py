@@ -20,6 +20,7 @@ from rich.progress import TaskID
 from vaega.core.checks import check_count, check_positive
 from vaega.core.compilation import ANNOUNCEMENT
 from vaega.core.progress import COMPILING_NOTE, WORDS, make_progress
+from vaega.core.wording import counted
 from vaega.evolution._evolution import Callback, count_asked
 from vaega.evolution._progress import Pace, describe_state
 from vaega.experiments.final import describe_final
@@ -271,8 +272,8 @@ def describe_run(run: Run, metrics: Mapping[str, Any]) -> str:
         scores = describe_final(metrics)
     else:
         scores = PROTOCOLS[metrics.get("protocol", "honest")].describe(metrics)
-    masks, seconds = metrics["n_distinct"], metrics["seconds"]
-    return f"{run.title}: {scores}, {masks} masks in {seconds:.1f} s"
+    masks, seconds = counted(metrics["n_distinct"], "mask"), metrics["seconds"]
+    return f"{run.title}: {scores}, {masks} in {seconds:.1f} s"
 
 
 @dataclass(frozen=True)

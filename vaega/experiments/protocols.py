@@ -112,21 +112,25 @@ class Trial:
         """Training rows that do not belong together: groups, where there are any."""
         return len(self.y) if self.groups is None else len(np.unique(self.groups))
 
-    def with_permuted_labels(self, permutation: int) -> "Trial":
-        """Return a trial whose training rows have each other's labels.
 
-        Search, choice of a generator and final model see nothing else; the test rows keep their own
-        labels. Where all rows of a group have one label, groups exchange labels, not rows. Seeds
-        share a permutation, so that on the same training rows they see the same labels.
-        """
-        rng = derive_rng(permutation, "permuted labels")
-        y = _permuted(self.y, self.groups, rng)
-        return replace(self, y=y, split=replace(self.split, y=y))
+def with_permuted_labels(dataset: Dataset, rng: np.random.Generator) -> Dataset:
+    """Return a data set whose rows, or groups where all rows of each have one, exchange labels.
+
+    Test rows take part: a permutation test asks what the whole procedure does where labels mean
+    nothing, and there a row has one label, in whichever part of a trial it is. Were only training
+    rows to exchange labels, each trial its own, their mean would vary less than the actual one.
+    Official parts keep their classes' sizes.
+    """
+    pooled, n_rows = dataset.pooled(), len(dataset.y)
+    if pooled.groups is not None:
+        y = _permuted_groups(pooled.y, pooled.groups, rng)
+        test = None if dataset.y_test is None else y[n_rows:]
+        return replace(dataset, y=y[:n_rows], y_test=test)
+    test = None if dataset.y_test is None else rng.permutation(dataset.y_test)
+    return replace(dataset, y=rng.permutation(dataset.y), y_test=test)
 
 
-def _permuted(y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
-    if groups is None:
-        return rng.permutation(y)
+def _permuted_groups(y: np.ndarray, groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     _, first, member = np.unique(groups, return_index=True, return_inverse=True)
     group_labels = y[first]
     if (group_labels[member] != y).any():  # labels differ within groups: rows exchange them
@@ -215,13 +219,17 @@ class HonestProtocol:
     def trials(
         self, dataset: Dataset, seed: int, permutation: int | None = None
     ) -> Iterator[Trial]:
-        """Yield the outer splits of a run, one after the other."""
+        """Yield the outer splits of a run, one after the other.
+
+        Seeds share a permutation of the labels, see `with_permuted_labels`.
+        """
+        if permutation is not None:
+            dataset = with_permuted_labels(dataset, derive_rng(permutation, "permuted labels"))
         rows = dataset.pooled()
         is_pooled = leaves_out(self.config, rows)
         for index, split in enumerate(outer_splits(self.config, dataset, rows, seed)):
             trial = self._trial(rows, split, derive_seed(seed, "trial", index))
-            trial = replace(trial, is_pooled=is_pooled)
-            yield trial if permutation is None else trial.with_permuted_labels(permutation)
+            yield replace(trial, is_pooled=is_pooled)
 
     def final_trial(self, dataset: Dataset, seed: int) -> Trial:
         """Return the trial of a final run: all rows are training rows, and none is a test row."""

@@ -10,11 +10,14 @@ import pandas as pd
 
 from vaega.core.errors import InputError
 from vaega.core.files import path_inside
+from vaega.core.provenance import class_digests
 from vaega.data._dataset import Dataset
 from vaega.evolution._evolution import Callback
 from vaega.experiments.config import ExperimentConfig
+from vaega.experiments.facts import data_record
 from vaega.experiments.faults import find_faults
 from vaega.experiments.final import final_metrics, final_tables
+from vaega.experiments.model import FOLDER, UnwritableModelError, write_model
 from vaega.experiments.monitor import Observer
 from vaega.experiments.pooling import pool_trials
 from vaega.experiments.protocols import TrialOptions, make_protocol
@@ -22,6 +25,7 @@ from vaega.experiments.runner import ExecutionOptions, Worker, complete
 from vaega.experiments.runs import Run, RunResult, plan_runs
 from vaega.experiments.store import Origin, Store, records_of, truth_figures, write_plan
 from vaega.experiments.trial import TrialResult
+from vaega.experiments.univariate import write_univariate
 from vaega.fitness._score_store import ScoreStore
 
 
@@ -96,7 +100,8 @@ def complete_runs(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run what is not finished in a results folder, and return the tables of runs and of arms.
 
-    `describe` asks for figures of each generator's rows, which one run of an arm computes.
+    `describe` asks for figures of each feature (``univariate.json``), and of each generator's rows,
+    which one run of an arm computes.
     """
     options, observer = options or ExecutionOptions(), observer or Observer()
     options.check()
@@ -110,6 +115,8 @@ def complete_runs(
         write_plan(folder, config, runs, origin)
         tables = _LiveTables(store, runs)
         tables.renew()  # of this plan alone, from its first moment
+        if describe:
+            write_univariate(folder, config, dataset)
         worker = ExperimentWorker(
             dataset,
             store,
@@ -195,6 +202,7 @@ class ExperimentWorker(Worker):
             "fitness_rows": protocol.fitness_rows,
             "statement": protocol.statement,
             "class_names": [str(name) for name in dataset.class_names],
+            "data": data_record(dataset),
             "notes": list(dataset.notes),
             "peak_memory_mb": result.peak_memory,
         }
@@ -202,7 +210,7 @@ class ExperimentWorker(Worker):
             (trial,) = result.value
             metrics = about | {"seconds": result.seconds} | records_of([trial])
             metrics |= truth_figures(trial.selected, dataset.relevant)
-            metrics |= final_metrics(trial, dataset)
+            metrics |= final_metrics(trial, dataset) | self._write_model(run, trial)
             self.store.record_final(run, final_tables(trial, dataset), metrics)
             return
         self.store.record_done(
@@ -213,6 +221,34 @@ class ExperimentWorker(Worker):
             result.seconds,
             about=about,
         )
+
+    def _write_model(self, run: Run, result: TrialResult) -> dict[str, str]:
+        """Write the model of a final run, or return why there can be none."""
+        assert result.model is not None, "a final run returns what it fitted"
+        try:
+            write_model(
+                self.store.run_folder(run.id) / FOLDER,
+                preparation=result.model.preparation,
+                columns=result.model.columns,
+                selected=result.model.kept,
+                classifier=result.model.classifier,
+                feature_names=self.dataset.feature_names,
+                class_names=self.dataset.class_names,
+                about={
+                    "name": self.config.name,
+                    "arm": run.arm,
+                    "run": run.id,
+                    "dataset": run.resolved["dataset"],
+                },
+            )
+        except UnwritableModelError as error:
+            return {"no_model": str(error)}
+        return {}
+
+    def environment(self) -> dict[str, Any]:
+        """Return what computes a run, classes of the user's own included."""
+        own = class_digests(self.config.model_dump(by_alias=True))
+        return super().environment() | ({"classes": own} if own else {})
 
     def stage(self, run: Run) -> int:
         """Return one more for an arm that takes its size from another, which comes before it.

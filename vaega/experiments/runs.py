@@ -45,6 +45,13 @@ class Run:
         permuted = "" if self.permutation is None else f", permutation {self.permutation}"
         return f"{self.arm}, seed {self.seed}{permuted}"
 
+    @property
+    def group(self) -> str:
+        """The arm, and what else is said of a run whose score is not the arm's."""
+        if self.final:
+            return f"{self.arm}, final"
+        return self.arm if self.permutation is None else f"{self.arm}, labels permuted"
+
 
 @dataclass(frozen=True)
 class RunStatus:

@@ -29,7 +29,8 @@ from vaega.core.locks import HeldLock
 from vaega.core.records import digests_of, file_digest, read_record, write_record
 from vaega.core.tables import csv_text, json_records
 from vaega.data._dataset import Dataset
-from vaega.experiments.config import ExperimentConfig, PlannedRun, load_config
+from vaega.experiments.config import ExperimentConfig, load_config
+from vaega.experiments.facts import metric_words
 from vaega.experiments.intervals import (
     LEAST_RUNS,
     NONE,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 
 RECORD = "record.json"  # of a run: the digests of its files
+CLAIM = ".claim"  # in the folder of a run; locked by the process that works on it
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,12 @@ class RunRecord:
         if not (self.folder / "predictions.csv").is_file():
             return pd.DataFrame()
         return pd.read_csv(self._whole("predictions.csv"))
+
+    def rows(self) -> pd.DataFrame:
+        """Return values of a final run's features, see `vaega.experiments.final.rows_table`."""
+        if not (self.folder / "rows.csv").is_file():
+            return pd.DataFrame()
+        return pd.read_csv(self._whole("rows.csv"))
 
     def masks(self) -> np.ndarray | None:
         """Return what each trial selected, (n_trials, n_columns); None where that is not known."""
@@ -232,6 +240,11 @@ class Store:
         records = [self.record(run_id) for run_id in self._planned() if not is_final(run_id)]
         return [one for one in records if one.is_done and "permutation" not in one.config]
 
+    def permuted(self) -> list[RunRecord]:
+        """Return the finished runs of the present plan on permuted labels."""
+        records = map(self.record, self._planned())
+        return [one for one in records if one.is_done and "permutation" in one.config]
+
     def final(self, arm: str) -> RunRecord | None:
         """Return the final run of an arm, on all rows; None where it is not planned or not done."""
         records = [self.record(run_id) for run_id in self._planned() if is_final(run_id)]
@@ -296,7 +309,7 @@ class Store:
 
     @contextmanager
     def claim(
-        self, run_id: str, *, wait: bool, seconds: float | None = None, name: str = ".claim"
+        self, run_id: str, *, wait: bool, seconds: float | None = None, name: str = CLAIM
     ) -> Iterator[bool]:
         """Hold a run for this process, so that no other works on it."""
         folder = self.run_folder(run_id)
@@ -644,6 +657,14 @@ class Plan:
         with chdir(started_in if started_in.is_dir() else Path.cwd()):
             return self.config.dataset.load(beside=self.origin.beside)
 
+    @property
+    def runs(self) -> list[Run]:
+        """All runs, without the settings that each was resolved to."""
+        return [
+            Run(run_id, "", one.arm, one.seed, {}, one.permutation, one.final)
+            for run_id, one in zip(self.run_ids, self.config.run_list(), strict=True)
+        ]
+
     def check_runs(self, run_ids: Sequence[str]) -> None:
         """Check that the experiment would still do what it was begun with."""
         if set(run_ids) != set(self.run_ids):
@@ -879,6 +900,7 @@ class ExperimentStatus:
 
     folder: Path  # ``results/NAME``
     name: str
+    heading: str  # Name and metric
     runs: tuple[RunState, ...]  # In the order of the plan
     # Folders of runs that are no part of the plan: of earlier settings or data
     leftovers: tuple[Path, ...]
@@ -902,18 +924,10 @@ class ExperimentStatus:
 def read_status(folder: Path) -> ExperimentStatus:
     """Look at a results folder; nothing is changed, and running processes are not disturbed."""
     plan, store = read_plan(folder), Store(folder)
-    runs = tuple(
-        _run_state(store, run_id, _words_for(planned), planned.seed)
-        for run_id, planned in zip(plan.run_ids, plan.config.run_list(), strict=True)
-    )
-    return ExperimentStatus(folder, plan.config.name, runs, tuple(_leftovers(store, plan.run_ids)))
-
-
-def _words_for(planned: PlannedRun) -> str:
-    """Return the arm, and what else is said of a run whose score is not the arm's."""
-    if planned.final:
-        return f"{planned.arm}, final"
-    return planned.arm if planned.permutation is None else f"{planned.arm}, labels permuted"
+    runs = tuple(_run_state(store, run) for run in plan.runs)
+    heading = f"{plan.config.name}: {metric_words(plan.config.fitness.metric).name}"
+    leftovers = tuple(_leftovers(store, plan.run_ids))
+    return ExperimentStatus(folder, plan.config.name, heading, runs, leftovers)
 
 
 def clean_results(
@@ -939,7 +953,8 @@ def clean_results(
     return removed, n_bytes
 
 
-def _run_state(store: Store, run_id: str, arm: str, seed: int) -> RunState:
+def _run_state(store: Store, run: Run) -> RunState:
+    run_id, arm, seed = run.id, run.group, run.seed
     record = store.record(run_id)
     metrics: dict[str, Any] = record.metrics or {}
     status = metrics.get("status")
@@ -954,7 +969,7 @@ def _run_state(store: Store, run_id: str, arm: str, seed: int) -> RunState:
 def _is_locked(store: Store, run_id: str) -> bool:
     # The claim is taken for a moment: a process that asks just then goes on to another run and
     # comes back to this one.
-    if not (store.run_folder(run_id) / ".claim").is_file():
+    if not (store.run_folder(run_id) / CLAIM).is_file():
         return False
     try:
         with store.claim(run_id, wait=False) as claimed:

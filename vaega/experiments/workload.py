@@ -15,6 +15,7 @@ from sklearn.metrics import get_scorer
 
 from vaega.core.errors import InputError, first_line
 from vaega.core.threads import captured_warnings, one_thread
+from vaega.core.wording import counted
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.engines._registry import EngineSpec, match
@@ -77,9 +78,9 @@ class TrialWork:
 
     def sentence(self, n_runs: int, n_trials: int = 1, *, kind: str = "") -> str:
         """Return what so many runs of a kind ask for, in words."""
-        parts = [f"{n_trials} splits"] if n_trials > 1 else []
-        parts += [f"{self.n_searches} searches" if self.n_searches > 1 else "1 search"]
-        parts += [f"{self.n_generations} generations", f"{self.population_size} masks"]
+        parts = [counted(n_trials, "trial")] if n_trials > 1 else []
+        parts += [counted(self.n_searches, "search", "searches")]
+        parts += [counted(self.n_generations, "generation"), counted(self.population_size, "mask")]
         n_masks = n_runs * n_trials * self.n_masks
         runs = f"{kind} run".strip() + ("" if n_runs == 1 else "s")
         return f"{n_runs} {runs} of {' x '.join(parts)}: at most {n_masks:,} masks"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,14 @@ import pandas as pd
 
 from vaega.core.errors import InputError, ResultsError
 from vaega.core.tables import TextTable, csv_text, latex_text
+from vaega.core.wording import decimals
 from vaega.experiments.config import statement_of
+from vaega.experiments.facts import metric_words
 from vaega.experiments.intervals import LEAST_RUNS, overlap_share
 from vaega.experiments.old_names import protocol_in_digests
 from vaega.experiments.store import Store
 from vaega.experiments.trial import HELDOUT_REAL
+from vaega.report._environments import difference_sentences
 from vaega.report._statistics import (
     ArmComparison,
     RankComparison,
@@ -53,6 +56,8 @@ class DatasetComparison:
     effects : TextTable
         What generated rows do to the selection and to the final model; without rows where no arm
         adds any.
+    measure : str
+        What was compared, in words.
     """
 
     dataset: str
@@ -60,6 +65,12 @@ class DatasetComparison:
     comparisons: list[ArmComparison]
     notes: list[str]
     effects: TextTable = field(default_factory=lambda: TextTable((), ()))
+    measure: str = "held-out score"
+
+    @property
+    def title(self) -> str:
+        """Dataset and measure."""
+        return f"{self.dataset}: {self.measure}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +89,11 @@ class Comparison:
     measure: str
     datasets: list[DatasetComparison]
     ranks: RankComparison | None
+
+    @property
+    def title(self) -> str:
+        """What was compared, in words; of several metrics each."""
+        return ", ".join(dict.fromkeys(one.measure for one in self.datasets))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -180,6 +196,8 @@ class TrialScores:
     rows: pd.DataFrame  # ``arm``, ``seed``, ``trial`` and the figures of each trial
     bases: tuple[str, ...]  # Arms that search and add no rows
     is_pooled: bool = False  # Whether scores are of the predictions of all trials together
+    metric: str = ""  # Of the scores, by scikit-learn's name
+    environments: Sequence[Mapping[str, Any]] = ()  # Of each run: versions and machine
 
     @property
     def arms(self) -> list[str]:
@@ -216,8 +234,8 @@ def read_trial_scores(folder: Path) -> TrialScores:
 
 def scores_of(store: Store) -> TrialScores:
     """Return the trials of the finished runs of an experiment."""
-    config = store.config
-    done = [(record.config, record.metrics or {}) for record in store.done()]
+    config, records = store.config, store.done()
+    done = [(record.config, record.metrics or {}) for record in records]
     if not done:
         raise ResultsError(f"{store.folder}: holds no finished run.")
     plain = [
@@ -234,6 +252,8 @@ def scores_of(store: Store) -> TrialScores:
         rows=pd.DataFrame([row for run in done for row in _trial_rows(*run)]),
         bases=tuple(dict.fromkeys(plain)),
         is_pooled=bool(done[0][1].get("pooled")),
+        metric=str(config["fitness"]["metric"]),
+        environments=[record.environment for record in records],
     )
 
 
@@ -260,6 +280,7 @@ def _same_splits(scores: Sequence[TrialScores]) -> Iterator[list[TrialScores]]:
 def _compare(
     group: Sequence[TrialScores], measure: str, against: str | None, alpha: float
 ) -> DatasetComparison:
+    _check_metrics(group, measure)
     table = _joined(group, measure)
     share = group[0].test_share
     comparisons = compare_arms(table, against=against, test_share=share, alpha=alpha)
@@ -267,11 +288,48 @@ def _compare(
     if len(comparisons) > 1:
         notes.append(f"p: among {len(comparisons)} comparisons (Holm).")
     if any(pair.is_tested for pair in comparisons):
-        notes.append("r: matched-pairs rank-biserial correlation, from -1 to 1.")
+        notes.append(
+            "r: matched-pairs rank-biserial correlation, an effect size: 1 where the first arm is "
+            "above in every pair, -1 where it is below, 0 where the ranks balance."
+        )
     if group[0].statement:
         notes.append(group[0].statement)
+    notes += difference_sentences(chain.from_iterable(one.environments for one in group))
     effects = effect_table(group if measure == "heldout_score" else [])
-    return DatasetComparison(group[0].dataset, table, comparisons, notes, effects)
+    words = measure_words(measure, group[0].metric, is_seen=bool(group[0].statement))
+    return DatasetComparison(group[0].dataset, table, comparisons, notes, effects, words)
+
+
+# Figures of a trial that are in its metric.
+_IN_METRIC = {
+    "heldout_score": "{heldout}",
+    "heldout_real": "{heldout}, fitted on real rows alone",
+    "inner_score": "inner {name}",
+    "optimism": "inner less {heldout}",
+}
+
+
+def measure_words(measure: str, metric: str, *, is_seen: bool = False) -> str:
+    """Return what a figure of the trials is called, with the metric where it is one of it.
+
+    >>> measure_words("heldout_score", "roc_auc"), measure_words("n_features", "roc_auc")
+    ('held-out ROC AUC', 'selected features')
+    """
+    if measure not in _IN_METRIC:
+        return {"n_features": "selected features"}.get(measure, measure.replace("_", " "))
+    name = metric_words(metric).name
+    heldout = f"{name} of test rows that the search saw" if is_seen else f"held-out {name}"
+    return _IN_METRIC[measure].format(heldout=heldout, name=name)
+
+
+def _check_metrics(group: Sequence[TrialScores], measure: str) -> None:
+    for one in group[1:] if measure in _IN_METRIC else ():
+        if one.metric != group[0].metric:
+            raise InputError(
+                f"compare: scores of one dataset must be of one metric, got {group[0].metric} in "
+                f"{group[0].name} and {one.metric} in {one.name}; compare n_features, or run one "
+                "of them anew."
+            )
 
 
 def _joined(group: Sequence[TrialScores], measure: str) -> pd.DataFrame:
@@ -357,9 +415,10 @@ def effect_table(scores: Sequence[TrialScores]) -> TextTable:
     """
     rows = []
     for one in (effect for each in scores for effect in row_effects(each)):
-        interval = "" if np.isnan(one.low) else f" [{one.low:+.3f}, {one.high:+.3f}]"
+        ends = [decimals(end, signed=True) for end in (one.low, one.high)]
+        interval = "" if np.isnan(one.low) else f" [{ends[0]}, {ends[1]}]"
         p_value = "" if np.isnan(one.p_value) else format_p_value(one.p_value)
-        difference = f"{one.difference:+.3f}{interval}"
+        difference = f"{decimals(one.difference, signed=True)}{interval}"
         rows.append([one.arm, one.base, one.effect, str(one.n), difference, p_value])
     alike = not scores or scores[0].test_share is not None
     shared = _OVERLAP if alike else _OFFICIAL
@@ -373,7 +432,7 @@ def arm_table(one: DatasetComparison, *, title: str = "") -> TextTable:
         values = one.scores[arm].dropna()
         figures = (values.mean(), values.median(), values.min(), values.max())
         rows.append([str(arm), str(len(values)), *map(_figure, figures)])
-    return TextTable(["arm", "n", "mean", "median", "least", "most"], rows, title)
+    return TextTable(["arm", "n", "mean", "median", "min", "max"], rows, title)
 
 
 PAIR_COLUMNS = ("arms", "pairs", "difference", "95 %", "p", "r")
@@ -389,18 +448,18 @@ def _pair_cells(pair: ArmComparison) -> list[str]:
     return [
         f"{pair.first} - {pair.second}",
         str(pair.n_pairs),
-        f"{pair.difference:+.3f}",
+        decimals(pair.difference, signed=True),
         interval,
         *(_test_cells(pair) if pair.is_tested else ("", "")),
     ]
 
 
 def _test_cells(pair: ArmComparison) -> tuple[str, str]:
-    return format_p_value(pair.adjusted_p_value), f"{pair.rank_biserial:+.2f}"
+    return format_p_value(pair.adjusted_p_value), decimals(pair.rank_biserial, 2, signed=True)
 
 
 def _figure(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"
+    return decimals(value, 3 if abs(value) < 100 else 1)
 
 
 def comparison_text(comparison: Comparison, kind: str, *, command: str) -> str:
@@ -411,9 +470,9 @@ def comparison_text(comparison: Comparison, kind: str, *, command: str) -> str:
 
 
 def _markdown(comparison: Comparison, command: str) -> str:
-    parts = [f"# Comparison: {comparison.measure}\n"]
+    parts = [f"# Comparison: {comparison.title}\n"]
     for one in comparison.datasets:
-        parts += [f"## {one.dataset}\n", arm_table(one).markdown(), pair_table(one).markdown()]
+        parts += [f"## {one.title}\n", arm_table(one).markdown(), pair_table(one).markdown()]
         if one.effects.rows:
             parts += [one.effects.markdown(), "".join(f"- {note}\n" for note in one.effects.notes)]
         sentences = [pair.sentence for pair in one.comparisons]
@@ -427,7 +486,10 @@ def _markdown(comparison: Comparison, command: str) -> str:
 
 def _latex(comparison: Comparison, command: str) -> str:
     rows = [[one.dataset, *cells] for one in comparison.datasets for cells in pair_table(one).rows]
-    comments = [f"{comparison.measure}; {command}", *map(latex_text, comparison.sentences)]
+    comments = [
+        f"{latex_text(comparison.title)}; {command}",
+        *map(latex_text, comparison.sentences),
+    ]
     table = TextTable(["dataset", *PAIR_COLUMNS], rows, left=(0, 1))
     effects = "".join(one.effects.latex() for one in comparison.datasets if one.effects.rows)
     return "".join(f"% {line}\n" for line in comments) + table.latex() + effects

@@ -9,20 +9,34 @@ from vaega.core.figures import render
 from vaega.core.files import write_bytes, write_text
 from vaega.core.tables import csv_text
 from vaega.report._comparison import Comparison, comparison_text
+from vaega.report._feature_table import draw_frequencies, features_text
 from vaega.report._figures import draw_arms, draw_experiment, draw_ranks
+from vaega.report._generator_section import draw_generated
+from vaega.report._prediction_section import draw_predictions
 from vaega.report._results import TEXT_FORMATS, Results, summary_text
+from vaega.report._signature import draw_signatures
 
 KINDS = ("png", "svg", "pdf")
 _SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv"}
 
 
 def write_experiment(results: Results, folder: Path, *, command: str) -> list[Path]:
-    """Write the summary and the figures of an experiment; return the files."""
+    """Write summary, features and figures of an experiment; return the files."""
     texts = {
         f"summary.{_SUFFIXES[kind]}": summary_text(results, kind, command=command)
         for kind in TEXT_FORMATS
     }
-    return _write(folder, texts, draw_experiment(results))
+    features = features_text(results)
+    if features is not None:
+        texts["features.csv"] = features
+    figures = {
+        **draw_experiment(results),
+        **draw_frequencies(results),
+        **draw_predictions(results),
+        **draw_signatures(results),
+        **draw_generated(results),
+    }
+    return _write(folder, texts, figures)
 
 
 def write_comparison(comparison: Comparison, folder: Path, *, command: str) -> list[Path]:

@@ -12,10 +12,20 @@ from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
 from vaega.core.errors import InputError
-from vaega.core.figures import COLOURS, DARK, clean, new_axes, principal_axes
+from vaega.core.figures import (
+    COLOURS,
+    DARK,
+    GREY,
+    PAGE_WIDTH,
+    clean,
+    figure_style,
+    legend_above,
+    new_axes,
+    new_figure,
+    principal_axes,
+    style_of,
+)
 
-# Beyond seven colours, classes differ by marker too.
-MARKERS = ("o", "^", "s", "D")
 # The first epochs are far from the others: so much of a curve's end sets the scale.
 SHOWN = 0.9
 # Share of the rows that a latent space's frame holds.
@@ -45,6 +55,7 @@ def loss_curves(model: Any) -> LossCurves:
     return LossCurves({title: lists for title, lists in panels.items() if any(lists)}, kept)
 
 
+@figure_style()
 def draw_losses(model: Any) -> Figure:
     """Draw training and held-out figures of every epoch, and which epoch was kept.
 
@@ -67,20 +78,20 @@ def draw_losses(model: Any) -> Figure:
     ['ELBO, nats a row', 'reconstruction error a row']
     """
     curves = loss_curves(model)
-    figure = Figure(figsize=(3.5 * len(curves.panels), 2.9), layout="constrained")
+    figure = new_figure((PAGE_WIDTH / 3 * len(curves.panels), 1.9))
     axes = figure.subplots(1, len(curves.panels), squeeze=False)[0]
     for ax, (title, lists) in zip(axes, curves.panels.items(), strict=True):
         for values, colour, label in zip(lists, COLOURS, ("training", "held out"), strict=False):
-            ax.plot(np.arange(1, len(values) + 1), values, color=colour, label=label, linewidth=1.4)
+            ax.plot(np.arange(1, len(values) + 1), values, color=colour, label=label)
         if curves.kept is not None:
             label = f"kept: epoch {curves.kept}"
             ax.axvline(curves.kept, color=DARK, linewidth=1.0, linestyle="--", label=label)
         ax.set_ylim(*_settled_range(lists))
-        ax.set_title(title, fontsize=10)
+        ax.set_title(title)
         ax.set_xlabel("epoch")
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         clean(ax)
-    axes[-1].legend(frameon=False, fontsize=8.5)
+    axes[-1].legend()
     return figure
 
 
@@ -114,6 +125,7 @@ def latent_cloud(name: str, model: Any, X: Any) -> LatentCloud:
     return LatentCloud(name, points, hasattr(model, "score_samples"))
 
 
+@figure_style()
 def draw_latent_spaces(
     models: Mapping[str, Any], X: Any, y: Any, class_names: Sequence[str] | None = None
 ) -> Figure:
@@ -147,14 +159,14 @@ def draw_latent_spaces(
     ['PPCA']
     """
     clouds = [latent_cloud(name, model, X) for name, model in models.items()]
-    figure = Figure(figsize=(4.2 * len(clouds) + 0.9, 4.1), layout="constrained")
+    figure = new_figure((2.6 * len(clouds) + 0.9, 2.6))
     axes = figure.subplots(1, len(clouds), squeeze=False)[0]
     for ax, cloud in zip(axes, clouds, strict=True):
         _draw_classes(ax, cloud.points, np.asarray(y), np.unique(y), class_names)
         if cloud.variational:
             for radius in (1.0, 2.0):
                 ax.add_patch(Circle((0, 0), radius, fill=False, color=DARK, linewidth=1.1))
-        ax.set_title(cloud.name, fontsize=10)
+        ax.set_title(cloud.name)
         _frame(ax, cloud)
         _light_grid(ax)
     _legend_outside(figure, axes[0])
@@ -193,6 +205,7 @@ def principal_components(real: Any, synthetic: Any) -> Components:
     return Components(real @ axes.T, synthetic @ axes.T, shares)
 
 
+@figure_style()
 def draw_components(
     real: Any,
     synthetic: Any,
@@ -225,12 +238,12 @@ def draw_components(
     ['real, 150 rows', 'synthetic, 27 rows']
     """
     components, labels = principal_components(real, synthetic), np.unique(y_real)
-    figure = Figure(figsize=(8.8, 3.9), layout="constrained")
+    figure = new_figure((PAGE_WIDTH, 2.9))
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
     parts = {"real": (components.real, y_real), "synthetic": (components.synthetic, y_synthetic)}
     for ax, (title, (points, y)) in zip(axes, parts.items(), strict=True):
         _draw_classes(ax, points, np.asarray(y), labels, class_names)
-        ax.set_title(f"{title}, {len(points)} rows", fontsize=10)
+        ax.set_title(f"{title}, {len(points)} rows")
         ax.set_xlabel(f"first component ({100 * components.shares[0]:.0f} % of the variance)")
         _light_grid(ax)
     axes[0].set_ylabel(f"second component ({100 * components.shares[1]:.0f} %)")
@@ -241,15 +254,15 @@ def draw_components(
 def _draw_classes(
     ax: Axes, points: np.ndarray, y: np.ndarray, labels: np.ndarray, names: Sequence[str] | None
 ) -> None:
-    size = float(np.clip(9000 / max(1, len(points)), 11, 30))
+    size = float(np.clip(4000 / max(1, len(points)), 5, 14))
     for index, label in enumerate(labels.tolist()):
         across, up = points[y == label].T
         ax.scatter(
             across,
             up,
             s=size,
-            color=COLOURS[index % len(COLOURS)],
-            marker=MARKERS[index // len(COLOURS) % len(MARKERS)],
+            color=style_of(index).colour,
+            marker=style_of(index).marker,
             alpha=0.75,
             linewidths=0,
             label=str(label) if names is None else names[index],
@@ -263,9 +276,7 @@ def _light_grid(ax: Axes) -> None:
 
 def _legend_outside(figure: Figure, ax: Axes) -> None:
     handles, labels = ax.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside right center", frameon=False, fontsize=9, markerscale=1.6
-    )
+    figure.legend(handles, labels, loc="outside right center", markerscale=1.4)
 
 
 MOST_NAMED_CLASSES = 7
@@ -289,6 +300,7 @@ def row_groups(rows: pd.DataFrame) -> list[tuple[tuple[str, int], pd.DataFrame]]
     return list(groups)
 
 
+@figure_style()
 def plot_rows(rows: pd.DataFrame, shares: Sequence[float], ax: Axes | None = None) -> Axes:
     """Draw real rows as filled points and synthetic ones as hollow points, coloured by class.
 
@@ -297,21 +309,22 @@ def plot_rows(rows: pd.DataFrame, shares: Sequence[float], ax: Axes | None = Non
     """
     ax = ax or new_axes()
     for (kind, code), group in row_groups(rows):
-        colour = COLOURS[code % len(COLOURS)]
+        look = style_of(code)
         ax.scatter(
             group["x"],
             group["y"],
-            s=18,
-            facecolors=colour if kind == "real" else "none",
-            edgecolors=colour,
-            marker=MARKERS[code // len(COLOURS) % len(MARKERS)],
+            s=9,
+            linewidths=0.6,
+            facecolors=look.colour if kind == "real" else "none",
+            edgecolors=look.colour,
+            marker=look.marker,
             alpha=0.65,
             label=str(group["label"].iloc[0]) if kind == "real" else None,
         )
     variance = [f", {100 * share:.0f} % of the variance" for share in shares] + ["", ""]
     ax.set(xlabel=f"first axis{variance[0]}", ylabel=f"second axis{variance[1]}")
     if rows["code"].nunique() <= MOST_NAMED_CLASSES:
-        ax.legend(frameon=False, fontsize=8.5)
+        legend_above(ax)
     _light_grid(ax)
     return ax
 
@@ -339,6 +352,7 @@ def image_sheet(rows: Sequence[Any], shape: tuple[int, int]) -> np.ndarray:
     return sheet
 
 
+@figure_style()
 def draw_images(
     lines: Mapping[str, Any],
     shape: tuple[int, int],
@@ -375,7 +389,7 @@ def draw_images(
     margin = 0.1 * max(len(name) for name in lines) + 0.2
     inches = scale / shape[0]
     size = (margin + inches * sheet.shape[1] + 0.1, inches * sheet.shape[0] + 0.2)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = new_figure(size)
     ax = figure.subplots()
     low, high = limits or np.quantile(sheet[np.isfinite(sheet)], [0.01, 0.995])
     ax.imshow(sheet, cmap="gray_r", vmin=low, vmax=max(high, low + 1e-12), interpolation="nearest")
@@ -423,6 +437,7 @@ def class_figures(report: Any, classifier: str | None = None) -> ClassFigures:
     )
 
 
+@figure_style()
 def draw_classes(report: Any, classifier: str | None = None) -> Figure:
     """Draw how well each class is recognised after training on real and on synthetic rows.
 
@@ -450,17 +465,16 @@ def draw_classes(report: Any, classifier: str | None = None) -> Figure:
     ['precision', 'recall', 'F1']
     """
     figures = class_figures(report, classifier)
-    height = 1.7 + 0.34 * len(figures.labels)
-    figure = Figure(figsize=(8.8, height), layout="constrained")
+    figure = new_figure((PAGE_WIDTH, 1.2 + 0.24 * len(figures.labels)))
     axes = figure.subplots(1, 3, sharey=True)
     lines = np.arange(len(figures.labels))[::-1]
     for ax, name in zip(axes, FIGURES, strict=True):
         real, synthetic = figures.real[name], figures.synthetic[name]
-        ax.hlines(lines, np.minimum(real, synthetic), np.maximum(real, synthetic), color="#999999")
-        ax.scatter(real, lines, s=46, color=REAL, label="trained on real rows", zorder=3)
+        ax.hlines(lines, np.minimum(real, synthetic), np.maximum(real, synthetic), color=GREY)
+        ax.scatter(real, lines, s=22, color=REAL, label="trained on real rows", zorder=3)
         # A ring: where both agree, both can be seen.
         ax.scatter(
-            synthetic, lines, s=100, facecolors="none", edgecolors=SYNTHETIC, linewidths=1.9,
+            synthetic, lines, s=50, facecolors="none", edgecolors=SYNTHETIC, linewidths=1.3,
             label="trained on synthetic rows", zorder=4,
         )  # fmt: skip
         ax.set_xlim(-0.05, 1.05)
@@ -472,12 +486,11 @@ def draw_classes(report: Any, classifier: str | None = None) -> Figure:
     axes[0].set_yticks(lines, figures.labels)
     handles, labels = axes[0].get_legend_handles_labels()
     title = f"{figures.classifier} on held-out rows (their number beside each class)"
-    figure.legend(
-        handles, labels, title=title, loc="outside upper center", ncols=2, frameon=False, fontsize=9
-    )
+    figure.legend(handles, labels, title=title, loc="outside upper center", ncols=2)
     return figure
 
 
+@figure_style()
 def draw_columns(report: Any) -> Figure:
     """Draw, over columns, how alike distributions and within-class variances are.
 
@@ -502,7 +515,7 @@ def draw_columns(report: Any) -> Figure:
     >>> [ax.get_xlabel() for ax in draw_columns(report).axes]
     ['KS complement against the fit rows', 'within-class variance over that of the fit rows']
     """
-    figure = Figure(figsize=(8.8, 3.1), layout="constrained")
+    figure = new_figure((PAGE_WIDTH, 2.4))
     left, right = figure.subplots(1, 2)
     columns = report.columns
     bins = np.linspace(_lowest(columns), 1.0, 41)
@@ -510,7 +523,7 @@ def draw_columns(report: Any) -> Figure:
     _draw_shares(left, columns["ks_complement_heldout"], bins, REAL, "held-out rows")
     left.set_xlabel("KS complement against the fit rows")
     left.set_ylabel("share of columns")
-    left.legend(frameon=False, fontsize=8.5, loc="upper left")
+    left.legend(loc="upper left")
     ratios = columns["variance_ratio"].dropna().clip(0.1, 10.0)
     _draw_shares(right, ratios, np.geomspace(0.1, 10.0, 61), SYNTHETIC, "synthetic rows")
     right.axvline(1.0, color=DARK, linestyle="--", linewidth=1.0)

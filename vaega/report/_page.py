@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,50 +12,62 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from vaega.core.errors import InputError
-from vaega.core.figures import COLOURS, inline_svg, new_axes, render
+from vaega.core.figures import render, styles_of
 from vaega.core.files import write_bytes, write_text
 from vaega.core.tables import TextTable
+from vaega.core.wording import counted, counted_mean, decimals, mean_count
 from vaega.experiments.augmentation import EFFECTS
 from vaega.experiments.config import statement_of
+from vaega.experiments.intervals import is_bounded
+from vaega.report._answer import answer
 from vaega.report._comparison import DatasetComparison, compare_experiments, pair_table
+from vaega.report._feature_table import (
+    control_sentences,
+    feature_section,
+    features_text,
+    read_selections,
+)
 from vaega.report._figures import (
     HELD_OUT,
     arm_points,
     draw_overview,
-    plot_frequencies,
     plot_front,
     plot_history,
     plot_scores,
     plot_sizes,
+    searching,
 )
-from vaega.report._generator_figures import plot_rows, row_groups, row_points
+from vaega.report._generator_section import generator_section
+from vaega.report._glossary import GLOSSARY
+from vaega.report._prediction_section import class_section, prediction_section
 from vaega.report._results import (
     CHANCE_NOTE,
     Results,
     candidates_of,
-    chance_sentences,
     failure_sentences,
     lead_sentences,
     pooled_sentences,
     read_results,
     summary_table,
 )
+from vaega.report._section import Chart, Section, make_chart
+from vaega.report._signature import signature_section
 from vaega.report._statistics import format_p_value
 
 
 def write_report(folder: Path) -> Path:
-    """Write ``report.html`` and ``figures/overview`` from what is in the folder."""
+    """Write the page, ``features.csv`` and ``figures/overview`` from what is in the folder."""
     results = read_results(folder)
-    label = HELD_OUT if _is_honest(results) else SEEN
+    facts, comparison = results.facts, _comparison(folder)
     figure = draw_overview(
         arm_points(results.runs, results.summary),
         results.histories,
-        label=label,
+        label=HELD_OUT if _is_honest(results) else SEEN,
         constant=results.constant,
+        axis=facts.metric.name,
+        bounded=_is_bounded(results),
     )
     for kind in ("svg", "png", "pdf"):
         write_bytes(folder / "figures" / f"overview.{kind}", render(figure, kind))
@@ -62,28 +75,37 @@ def write_report(folder: Path) -> Path:
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True)
     page = environment.get_template("report.html").render(
         name=results.config["name"],
+        heading=facts.heading,
+        metric=facts.metric.name,
+        facts=facts.sentences(results.constant),
+        answer=answer(results, comparison, _by_feature(results)),
+        glossary=GLOSSARY,
         description=results.config.get("description", ""),
         statement=" ".join(
             [
-                *chance_sentences(results.summary),
                 *pooled_sentences(results),
                 *failure_sentences(results),
+                *results.differences,
                 statement_of(results.config),
             ]
         ),
-        summary=replace(summary_table(results.summary), notes=[_SUMMARY_NOTE]),
+        summary=replace(
+            summary_table(results.summary, metric=facts.metric.name), notes=[_SUMMARY_NOTE]
+        ),
         notes=results.notes,
         failures=_failures(results),
-        pairs=_pairs(folder),
+        pairs=_pairs(comparison),
         charts=run_charts(results),
-        features=feature_charts(results),
         sections=further_sections(results),
-        runs=_runs_table(results.runs),
+        runs=_runs_table(results.runs, facts.metric.name),
         config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True),
         environment=results.environment,
         command=results.command,
     )
     write_text(folder / "report.html", page)
+    features = features_text(results)
+    if features is not None:
+        write_text(folder / "features.csv", features)
     return folder / "report.html"
 
 
@@ -95,13 +117,23 @@ _SUMMARY_NOTE = (
 )
 
 
-def _pairs(folder: Path) -> "Section | None":
+def _by_feature(results: Results) -> list[str]:
+    selections = read_selections(results)
+    return [] if selections is None else control_sentences(selections)
+
+
+def _comparison(folder: Path) -> DatasetComparison | None:
     try:
-        comparison: DatasetComparison = compare_experiments([folder]).datasets[0]
+        return compare_experiments([folder]).datasets[0]
     except InputError:  # a single arm, or arms without a seed in common
         return None
+
+
+def _pairs(comparison: DatasetComparison | None) -> Section | None:
+    if comparison is None:
+        return None
     sentences = [pair.sentence for pair in comparison.comparisons]
-    return Section("Arms compared", sentences, pair_table(comparison))
+    return Section(f"Arms compared: {comparison.measure}", sentences, pair_table(comparison))
 
 
 def _failures(results: Results) -> list[str]:
@@ -109,52 +141,47 @@ def _failures(results: Results) -> list[str]:
     return [f"{row.arm}, seed {row.seed}: {row.status}" for row in failed.itertuples()]
 
 
-# Columns of the table of runs, and how many decimals they have.
-_RUN_COLUMNS = {
-    "arm": None, "seed": None, "status": None, "heldout_score": 3, "inner_score": 3, "optimism": 3,
-    "n_features": 1, "n_distinct": 0, "seconds": 1,
+# Columns of the table of runs, and how they are written.
+_RUN_COLUMNS: dict[str, Callable[[Any], str]] = {
+    "arm": str, "seed": str, "status": str, "heldout_score": decimals, "inner_score": decimals,
+    "optimism": partial(decimals, signed=True), "n_features": mean_count,
+    "n_distinct": partial(decimals, places=0), "seconds": partial(decimals, places=1),
+}  # fmt: skip
+# What they are called where not by their name; the scores are of the metric.
+_RUN_HEADINGS = {
+    "heldout_score": "held-out {}", "inner_score": "inner {}", "n_features": "features",
+    "n_distinct": "masks",
 }  # fmt: skip
 
 
-def _runs_table(runs: pd.DataFrame) -> TextTable:
+def _runs_table(runs: pd.DataFrame, metric: str) -> TextTable:
     rows = [
-        [_run_cell(run.get(name), decimals) for name, decimals in _RUN_COLUMNS.items()]
+        [
+            "" if pd.isna(run.get(name)) else written(run[name])
+            for name, written in _RUN_COLUMNS.items()
+        ]
         for run in runs.to_dict("records")
     ]
-    return TextTable([name.replace("_", " ") for name in _RUN_COLUMNS], rows)
-
-
-def _run_cell(value: Any, decimals: int | None) -> str:
-    if value is None or pd.isna(value):
-        return ""
-    return str(value) if decimals is None else f"{value:.{decimals}f}"
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A figure of the page."""
-
-    caption: str  # Below or above it
-    svg: str  # The drawing; see `vaega.core.figures.inline_svg`
-    title: str = ""  # Above it
+    headings = [_RUN_HEADINGS.get(name, name).format(metric) for name in _RUN_COLUMNS]
+    return TextTable(headings, rows)
 
 
 SEEN = "test rows, seen"
-_SIZE = (4.6, 3.3)  # Inches; a chart is as wide as its column of the page
-# Features of each arm that the page shows, and letters of their names.
-MOST_FEATURES, _MOST_LETTERS = 15, 26
 # Generations that say their value under the pointer; the page must stay small.
 MOST_TIPS = 120
 
 
 def run_charts(results: Results) -> list[Chart]:
-    """Draw the finished runs: scores, sizes, score against size, evolution."""
+    """Draw the finished runs: scores, sizes, score against size, evolution of what searches."""
     done = results.runs[results.runs["status"] == "done"]
     if done.empty:
         return []
     held, label = ("held-out", HELD_OUT) if _is_honest(results) else (SEEN, SEEN)
-    caption = f"Scores: {held} filled, with the 95 % interval of their mean, inner hollow"
-    return [
+    metric = results.facts.metric.name
+    caption = f"{metric}: {held} filled, with the 95 % interval of the mean, inner hollow"
+    options: dict[str, Any] = {"styles": styles_of(results.config["arms"])}
+    scored = options | {"bounded": _is_bounded(results)}
+    charts = [
         scores_chart(
             "scores",
             caption,
@@ -162,15 +189,23 @@ def run_charts(results: Results) -> list[Chart]:
             label=label,
             summary=results.summary,
             constant=results.constant,
+            axis=metric,
+            **scored,
         ),
-        _sizes_chart(done),
-        _front_chart(done, f"{held} score"),
-        _evolution_chart(results.histories),
+        _sizes_chart(done, **options),
+        _front_chart(done, f"{held} {metric}", **scored),
     ]
+    if histories := searching(results.histories):
+        charts.append(_evolution_chart(histories, **options))
+    return charts
 
 
 def _is_honest(results: Results) -> bool:
     return bool(results.config["protocol"]["kind"] == "honest")
+
+
+def _is_bounded(results: Results) -> bool:
+    return is_bounded(results.config["fitness"]["metric"])
 
 
 def scores_chart(
@@ -178,13 +213,12 @@ def scores_chart(
     caption: str,
     runs: pd.DataFrame,
     *,
-    label: str,
     summary: pd.DataFrame | None = None,
-    constant: float = float("nan"),
+    **options: Any,
 ) -> Chart:
-    """Draw scores of runs by arm; every point says its value."""
+    """Draw scores of runs by arm; every point says its value. `plot_scores` has the options."""
     points = arm_points(runs, summary)
-    ax = plot_scores(points, new_axes(_wide_enough(points)), label=label, constant=constant)
+    ax = plot_scores(points, **options)
     tips = [
         [f"{arm.arm}, seed {seed}: {column} {value:.4g}" for seed, value in pairs]
         for arm in points
@@ -193,13 +227,12 @@ def scores_chart(
             ("inner score", zip(arm.seeds, arm.inner, strict=True)),
         )
     ]
-    return _chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
+    return make_chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
 
 
-def _sizes_chart(runs: pd.DataFrame) -> Chart:
+def _sizes_chart(runs: pd.DataFrame, **options: Any) -> Chart:
     points = arm_points(runs)
-    ax = plot_sizes(points, new_axes(_wide_enough(points)))
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax = plot_sizes(points, **options)
     tips = [
         [
             f"{arm.arm}, seed {seed}: n features {n:.4g}"
@@ -207,99 +240,56 @@ def _sizes_chart(runs: pd.DataFrame) -> Chart:
         ]
         for arm in points
     ]
-    return _chart("sizes", "Selected features", ax, dict(zip(ax.collections, tips, strict=True)))
+    return make_chart(
+        "sizes", "Selected features", ax, dict(zip(ax.collections, tips, strict=True))
+    )
 
 
-def _wide_enough(points: Sequence[Any]) -> tuple[float, float]:
-    return max(_SIZE[0], 0.9 * len(points) + 0.8), _SIZE[1]
-
-
-def _front_chart(runs: pd.DataFrame, label: str) -> Chart:
-    ax = plot_front(runs, new_axes(_SIZE), label=label)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+def _front_chart(runs: pd.DataFrame, label: str, **options: Any) -> Chart:
+    ax = plot_front(runs, label=label, **options)
     tips = [
         [
-            f"{arm}, seed {run.seed}: {run.heldout_score:.3f} with {run.n_features:g} features"
-            for run in group.itertuples()
+            f"{arm}, seed {run['seed']}: {decimals(run['heldout_score'])} with "
+            f"{counted_mean(run['n_features'], 'feature')}"
+            for run in group.to_dict("records")
         ]
         for arm, group in runs.groupby("arm", sort=False)
     ]
-    caption = "Size against score: few features and a high score are to the upper left"
-    return _chart("front", caption, ax, dict(zip(ax.collections, tips, strict=True)))
+    caption = f"Features against {label}: few and high are to the upper left"
+    return make_chart("front", caption, ax, dict(zip(ax.collections, tips, strict=True)))
 
 
-def _evolution_chart(histories: Mapping[str, pd.DataFrame]) -> Chart:
-    ax = plot_history(histories, new_axes(_SIZE))
+def _evolution_chart(histories: Mapping[str, pd.DataFrame], **options: Any) -> Chart:
+    ax = plot_history(histories, **options)
     tips: dict[Artist, Sequence[str]] = {}
     for arm, table in histories.items():
         means = table.iloc[:: -(-len(table) // MOST_TIPS)].mean(axis=1)
         # Nothing is seen of these points; they say the value of the curve below the pointer.
-        unseen = ax.scatter(means.index, means, s=60, alpha=0.0)
+        unseen = ax.scatter(means.index, means, s=16, alpha=0.0)
         tips[unseen] = [
             f"{arm}, generation {generation}: {value:.4g} in the mean of {table.shape[1]}"
             for generation, value in means.items()
         ]
-    caption = "Evolution: mean over trials, band from the least to the most"
-    return _chart("evolution", caption, ax, tips)
-
-
-def feature_charts(results: Results) -> list[Chart]:
-    """Draw, for each arm, the features that its trials select most often."""
-    charts = []
-    for index, (arm, table) in enumerate(results.features.items()):
-        stability = results.stability.get(arm)
-        caption = "share of trials"
-        if stability is not None:
-            ends = (stability.value, stability.low, stability.high)
-            caption += f"; stability {_interval(*ends)}"
-        shown = table.head(MOST_FEATURES)
-        names = shown["name"].astype(str)
-        most = _MOST_LETTERS
-        cut = [name if len(name) <= most else f"{name[: most - 1]}…" for name in names]
-        ax = new_axes((_SIZE[0], 0.75 + 0.22 * max(1, len(shown))))
-        colour = COLOURS[index % len(COLOURS)]
-        plot_frequencies(shown.assign(name=range(len(cut))), ax, colour=colour)
-        ax.set_yticks(range(len(cut)), cut[::-1])
-        tips = [
-            (f"{name}: selected in {100 * share:.0f} % of the trials of {arm}",)
-            for name, share in zip(names, shown["share"], strict=True)
-        ]
-        bars = dict(zip(ax.patches, tips[::-1], strict=True))
-        charts.append(_chart(f"features-{index}", caption, ax, bars, title=arm))
-    return charts
-
-
-def _chart(
-    name: str, caption: str, ax: Axes, tips: Mapping[Any, Sequence[str]], *, title: str = ""
-) -> Chart:
-    figure: Any = ax.figure
-    shown = f"{title}: {caption}" if title else caption
-    return Chart(caption, inline_svg(figure, name=name, title=shown, tips=tips), title)
-
-
-@dataclass(frozen=True, eq=False)
-class Section:
-    """A part of the page."""
-
-    title: str  # Above it
-    sentences: Sequence[str]  # What the results say
-    table: TextTable  # With notes on how it is to be read
-    charts: Sequence[Chart] = ()
-    folded: bool = False  # Whether the reader opens it
+    caption = "Evolution of the arms that search: mean over trials, band from minimum to maximum"
+    return make_chart("evolution", caption, ax, tips)
 
 
 def further_sections(results: Results) -> list[Section]:
     """Return the sections for which the results hold something."""
     makers: tuple[Callable[[Results], Section], ...] = (
+        feature_section,
         figure_section,
         effect_section,
+        prediction_section,
         class_section,
+        signature_section,
         null_section,
         lead_section,
         gate_section,
         generator_section,
     )
-    return [section for section in (make(results) for make in makers) if section.table.rows]
+    sections = [make(results) for make in makers]
+    return [section for section in sections if section.table.rows or section.charts]
 
 
 _FIGURE_COLUMNS = (
@@ -346,66 +336,46 @@ def effect_section(results: Results) -> Section:
     return Section("What generated rows do", [], results.effects)
 
 
-def class_section(results: Results) -> Section:
-    """Return precision, recall and F1 of each class on the test rows, means over trials."""
-    rows = []
-    for arm, runs in results.metrics.items():
-        table = pd.DataFrame([figures for run in runs for figures in run.get("classes", ())])
-        names = class_names(runs)
-        for code in sorted(set(table["code"])) if len(table) else ():
-            group = table[table["code"] == code]
-            means = group[["precision", "recall", "f1"]].mean()
-            rows.append([arm, names[code], f"{group['n_rows'].mean():.0f}", *map(_number, means)])
-    note = (
-        "Of the final models on their test rows, means over trials; rows of the class in a trial."
-    )
-    columns = ("arm", "class", "rows", "precision", "recall", "F1")
-    return Section("Classes", [], TextTable(columns, rows, notes=[note]), folded=True)
-
-
-def class_names(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the names of the classes that runs recorded; their codes where they recorded none."""
-    for run in runs:
-        if run.get("class_names"):
-            return [str(name) for name in run["class_names"]]
-    return [f"class {code}" for code in range(1000)]
-
-
 def null_section(results: Results) -> Section:
     """Return what the whole procedure scores when training labels are permuted."""
     rows, sentences = [], []
-    summary = results.summary
+    summary, metric = results.summary, results.facts.metric.name
     has_null = "p_value" in summary
     with_null = summary[summary["p_value"].notna()] if has_null else summary[:0]
     for row in with_null.to_dict("records"):
         scores = ("heldout_mean", "null_heldout_mean", "null_inner_mean")
         heldout, permuted, inner = (row[name] for name in scores)
-        n, p = f"{row['null_permutations']:.0f}", format_p_value(row["p_value"])
+        n, p = int(row["null_permutations"]), format_p_value(row["p_value"])
         stability = (row["stability"], row["null_stability"])
         figures = map(_number, (heldout, permuted, inner, *stability))
         rows.append([str(row["arm"]), f"{n} x {row['null_seeds']:.0f}", *figures, p])
         sentences.append(
-            f"{row['arm']}: {heldout:.3f} held out, against {permuted:.3f} in the mean of "
-            f"{n} {'permutation' if n == '1' else 'permutations'} of the labels (p = {p}), where "
-            f"the inner score is {inner:.3f}."
+            f"{row['arm']}: {decimals(heldout)} held out, against {decimals(permuted)} in the mean "
+            f"of {counted(n, 'permutation')} of the labels (p = {p}), where the inner score is "
+            f"{decimals(inner)}."
         )
     charts = []
     done = results.null[results.null["status"] == "done"] if rows else results.null
     if len(done):
-        caption = "Permuted labels: held-out filled, inner hollow"
-        charts = [scores_chart("null", caption, done, label="held-out")]
+        caption = f"{metric} with permuted labels: held-out filled, inner hollow; chance dotted"
+        options: dict[str, Any] = {"styles": styles_of(results.config["arms"])}
+        options |= {"label": "held-out", "bounded": _is_bounded(results), "axis": metric}
+        options["constant"] = results.constant
+        charts = [scores_chart("null", caption, done, **options)]
     note = (
-        "The training rows get each other's labels and everything is done again, search and final "
-        "model; the test rows keep theirs (Ojala and Garriga 2010). p is (r + 1) / (n + 1), where "
-        "r of n permutations have at least the mean that the arm has over the same seeds; it "
+        "The training rows get each other's labels and everything is done again, selection and "
+        "final model; the test rows keep theirs (Ojala and Garriga 2010). p is (r + 1) / (n + 1), "
+        "where r of n permutations have at least the mean that the arm has over the same seeds; it "
         "cannot be below 1 / (n + 1). Inner score and stability on labels without meaning are what "
-        "a search finds in chance; the latter is over the seeds of each permutation."
+        "the procedure makes of chance; the latter is over the seeds of each permutation."
     )
     columns = (
         "arm", "permutations x seeds", "held-out", "permuted, held-out", "permuted, inner",
         "stability", "permuted, stability", "p",
     )  # fmt: skip
-    return Section("Permuted labels", sentences, TextTable(columns, rows, notes=[note]), charts)
+    return Section(
+        f"Permuted labels: {metric}", sentences, TextTable(columns, rows, notes=[note]), charts
+    )
 
 
 def lead_section(results: Results) -> Section:
@@ -415,7 +385,7 @@ def lead_section(results: Results) -> Section:
         table = candidates_of(runs)
         for name, part in table.groupby("candidate", sort=False) if len(table) else ():
             figures = part[["n_features", "score", "gain", "gain_error"]].astype(float).mean()
-            shares = [f"{figures['n_features']:.1f}", *map(_number, figures.iloc[1:])]
+            shares = [mean_count(figures["n_features"]), *map(_number, figures.iloc[1:])]
             rows.append([arm, str(name), *shares, str(int(part["leads"].sum()))])
     note = (
         "Rankings that competed on rows which a search did not see: the guide's rankers, their "
@@ -443,7 +413,7 @@ def gate_section(results: Results) -> Section:
             f"{_candidate(choices[0]['candidates'][index])} in {times}"
             for index, times in counts.most_common()
         ]
-        sentences.append(f"{arm}: of {len(choices)} trials, {', '.join(parts)}.")
+        sentences.append(f"{arm}: of {counted(len(choices), 'trial')}, {', '.join(parts)}.")
     note = (
         f"Chosen on inner folds of the training rows of each trial by the {' and '.join(losses)}: "
         "nothing added, or else the fewest rows, within one standard error of the best. Means over "
@@ -472,7 +442,7 @@ def _candidate_rows(
         same = [choice["candidates"][index] for choice in choices]
         means = [float(np.mean([one[key] for one in same])) for key in ("loss", "worse")]
         effects = [float(np.mean([one[key] for one in same])) for key in EFFECTS]
-        figures = [*map(_number, means), *(f"{effect:+.3f}" for effect in effects)]
+        figures = [*map(_number, means), *(decimals(effect, signed=True) for effect in effects)]
         name = _candidate({**first, "amount": 0})
         rows.append([arm, name, str(first["amount"]), *figures, str(counts[index])])
     return rows
@@ -486,76 +456,15 @@ def _candidate(candidate: Mapping[str, Any]) -> str:
     return f"{name} with {candidate['amount']} rows" if candidate["amount"] else name
 
 
-def generator_section(results: Results) -> Section:
-    """Return how good synthetic rows are, and where they lie among the real ones."""
-    rows, sentences = [], []
-    charts: list[Chart] = []
-    for arm, record in results.generators.items():
-        if "error" in record:
-            sentences.append(f"{arm}: cannot be measured: {record['error']}")
-            continue
-        rows.append(_generator_row(arm, record))
-        fit = record["fit"] or {}
-        sentences += [f"{arm}: {text}" for text in [*record["words"], *fit.get("remarks", [])]]
-        names = class_names(results.metrics.get(arm, []))
-        charts.append(_rows_chart(f"rows-{len(charts)}", arm, record["points"], names))
-    note = (
-        "Made from the fit rows of one inner split of the first run, compared with the validate "
-        "rows of it, all of them training rows. Variance ratio: within classes, synthetic "
-        "over real. Told apart: right answers of the better of two classifiers, 0.5 at best; the "
-        "mean log likelihood of rows that the generator did not see, and that of the better closed "
-        "form."
-    )
-    columns = (
-        "arm", "generator", "variance ratio", "told apart", "p", "nats a column", "best reference",
-    )  # fmt: skip
-    return Section("Synthetic rows", sentences, TextTable(columns, rows, notes=[note]), charts)
-
-
-def _rows_chart(name: str, arm: str, points: Mapping[str, Any], classes: Sequence[str]) -> Chart:
-    rows = row_points(points, classes)
-    ax = plot_rows(rows, points["share"], new_axes(_SIZE))
-    tips = [
-        [f"{kind} row of {row.label}: {row.x:.3g}, {row.y:.3g}" for row in group.itertuples()]
-        for (kind, _), group in row_groups(rows)
-    ]
-    space = "Rows"
-    if points["space"] == "latent":
-        space = f"Latent space of {points['dimensions']} dimensions"
-    caption = f"{arm}. {space}: real rows filled, synthetic ones hollow, coloured by class"
-    return _chart(name, caption, ax, dict(zip(ax.collections, tips, strict=True)))
-
-
-def _generator_row(arm: str, record: Mapping[str, Any]) -> list[str]:
-    ratio = next(one["ratio"] for one in record["variances"] if one["rows"] == "synthetic")
-    test = max(
-        (one for one in record["two_sample"] if one["others"] == "synthetic"),
-        key=lambda one: one["accuracy"],
-    )
-    densities = record["densities"]
-    model = next((one for one in densities if one["model"] == record["name"]), None)
-    references = [one for one in densities if one["model"] != record["name"]]
-    best = max(references, key=lambda one: one["heldout"], default=None)
-    return [
-        arm,
-        str(record["name"]),
-        _number(ratio),
-        _number(test["accuracy"]),
-        format_p_value(test["p_value"]),
-        _number(model["heldout"]) if model else "",
-        f"{best['heldout']:.3f} ({best['model']})" if model and best else "",
-    ]
-
-
 def _interval(value: Any, low: Any, high: Any) -> str:
-    ends = "" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]"
-    return "" if pd.isna(value) else f"{value:.2f}{ends}"
+    ends = "" if pd.isna(low) else f" [{decimals(low, 2)}, {decimals(high, 2)}]"
+    return "" if pd.isna(value) else f"{decimals(value, 2)}{ends}"
 
 
 def _number(value: Any) -> str:
-    return "" if value is None or pd.isna(value) else f"{value:.3f}"
+    return "" if value is None or pd.isna(value) else decimals(value)
 
 
 def _mean(runs: Sequence[Mapping[str, Any]], name: str) -> str:
     known = [float(run[name]) for run in runs if run.get(name) is not None]
-    return f"{np.mean(known):.0f}" if known else ""
+    return decimals(float(np.mean(known)), 0) if known else ""

@@ -1,17 +1,20 @@
 """The results of an experiment, read back from its folder, and its summary as tables."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from rich import box
 from rich.table import Table as TerminalTable
 
 from vaega.core.tables import TextTable, csv_text, json_records, latex_text
+from vaega.core.wording import counted, decimals, mean_count
 from vaega.experiments.config import statement_of
+from vaega.experiments.facts import Facts
 from vaega.experiments.final import describe_final
 from vaega.experiments.intervals import LEAST_RUNS
 from vaega.experiments.pooling import POOLED_NOTE
@@ -23,7 +26,8 @@ from vaega.experiments.store import (
     summarise,
 )
 from vaega.fitness._memory import FAILED
-from vaega.report._comparison import effect_table, scores_of
+from vaega.report._comparison import RowEffect, effect_table, row_effects, scores_of
+from vaega.report._environments import difference_sentences
 from vaega.report._statistics import format_p_value
 from vaega.selection._stability import StabilityEstimate
 from vaega.selection._voting import TOGETHER, VOTES
@@ -39,7 +43,7 @@ class Results:
     command: str  # The command that was given last
     runs: pd.DataFrame  # As in ``runs.csv`` and ``summary.csv``
     summary: pd.DataFrame  # As in ``runs.csv`` and ``summary.csv``
-    # By arm, the best objective: one row a generation, one column a search of a trial
+    # By arm that searches, the best objective: one row a generation, one column a search of a trial
     histories: dict[str, pd.DataFrame]
     # By arm, how many trials selected each feature: ``name``, ``share``
     features: dict[str, pd.DataFrame]
@@ -51,12 +55,39 @@ class Results:
     metrics: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     # What generated rows do to the selection and to the final model, see `effect_table`
     effects: TextTable = field(default_factory=lambda: TextTable((), ()))
-    constant: float = float("nan")  # Score of always naming the commonest class, where known
+    # The same as figures
+    row_effects: Sequence[RowEffect] = ()
+    # Score of a model that knows no feature: of chance, where known
+    constant: float = float("nan")
+    # By arm, what each run's final models predicted of the test rows
+    predictions: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
     notes: Sequence[str] = ()  # On the data, as on its card
+    # In what runs differ that computed them; see `vaega.report._environments`
+    differences: Sequence[str] = ()
     # By arm that adds rows, how good they are; see `vaega.experiments.trial`
     generators: dict[str, dict[str, Any]] = field(default_factory=dict)
     # By arm the final run, on all rows; without those that are not planned or not done
     finals: dict[str, RunRecord] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> Facts:
+        """What the scores are of."""
+        run = next((one for runs in self.metrics.values() for one in runs), {})
+        recorded = {"n_features": run.get("n_columns"), "class_names": run.get("class_names")}
+        known = {name: value for name, value in recorded.items() if value is not None}
+        if "dataset" in self.runs and len(self.runs):
+            known["name"] = str(self.runs["dataset"].iloc[0])
+        return Facts(self.config, {**known, **run.get("data", {})})
+
+    @property
+    def searching(self) -> list[str]:
+        """Arms that search; the others have a classical selection."""
+        return [arm for arm, settings in self.config["arms"].items() if searches(settings)]
+
+
+def searches(arm: Mapping[str, Any]) -> bool:
+    """Return whether an arm, as the configuration has it, searches."""
+    return not arm.get("selector")
 
 
 def read_results(folder: Path) -> Results:
@@ -78,6 +109,7 @@ def _read(store: Store) -> Results:
         for arm, records in by_arm.items()
     }
     runs, null = store.runs_table(), store.null_table()
+    scores = [scores_of(store)] if finished else []
     return Results(
         folder=store.folder,
         config=config,
@@ -87,15 +119,24 @@ def _read(store: Store) -> Results:
         summary=summarise(
             runs, agreement, null, heldout_intervals(finished), store.null_stability()
         ),
-        histories={arm: _best_by_generation(records) for arm, records in finished.items()},
+        histories={
+            arm: _best_by_generation(records)
+            for arm, records in finished.items()
+            if searches(config["arms"][arm])
+        },
         features={arm: _selection_share(records) for arm, records in finished.items()},
         stability={arm: value for arm, value in agreement.items() if value is not None},
         null=null,
         metrics={arm: [one.metrics or {} for one in records] for arm, records in by_arm.items()},
+        predictions={arm: _predictions(records) for arm, records in finished.items()},
         generators=_generators(finished),
-        effects=effect_table([scores_of(store)] if finished else []),
+        effects=effect_table(scores),
+        row_effects=[effect for one in scores for effect in row_effects(one)],
         notes=_notes(finished),
-        constant=_constant_score(config["fitness"]["metric"], finished),
+        differences=difference_sentences(
+            record.environment for records in finished.values() for record in records
+        ),
+        constant=_chance_score(config["fitness"]["metric"], finished),
         finals={arm: final for arm in by_arm if (final := store.final(arm)) is not None},
     )
 
@@ -105,17 +146,36 @@ def _notes(finished: Mapping[str, Sequence[RunRecord]]) -> list[str]:
     return list((records[0].metrics or {}).get("notes", ())) if records else []
 
 
-def _constant_score(metric: str, finished: Mapping[str, Sequence[RunRecord]]) -> float:
-    """Return the score of always naming the commonest class, or not-a-number."""
+def _chance_score(metric: str, finished: Mapping[str, Sequence[RunRecord]]) -> float:
+    """Return the score of a model that knows no feature, or not-a-number.
+
+    It names the commonest class of the test rows, or gives every row the shares of the classes.
+    """
     if metric.startswith("roc_auc"):
         return 0.5
     metrics = next((records[0].metrics or {} for records in finished.values()), {})
     counts = pd.DataFrame(metrics.get("classes", []), columns=["trial", "n_rows"])
-    if metric not in ("accuracy", "balanced_accuracy") or counts.empty:
-        return float("nan")
-    of_trial = counts[counts["n_rows"] > 0].groupby("trial")["n_rows"]
-    shares = 1.0 / of_trial.count() if metric != "accuracy" else of_trial.max() / of_trial.sum()
-    return float(shares.mean())
+    trials = [
+        group.to_numpy(dtype=float) / group.sum()
+        for _, group in counts[counts["n_rows"] > 0].groupby("trial")["n_rows"]
+    ]
+    score = _CHANCE.get(metric)
+    return float("nan") if score is None or not trials else float(np.mean([*map(score, trials)]))
+
+
+def _f1_of_commonest(shares: np.ndarray) -> float:
+    return float(2.0 * shares.max() / (1.0 + shares.max()))
+
+
+# Of the shares of the classes that test rows have.
+_CHANCE: dict[str, Callable[[np.ndarray], float]] = {
+    "accuracy": lambda shares: float(shares.max()),
+    "balanced_accuracy": lambda shares: 1.0 / len(shares),
+    "f1_macro": lambda shares: _f1_of_commonest(shares) / len(shares),
+    "f1_weighted": lambda shares: _f1_of_commonest(shares) * float(shares.max()),
+    "matthews_corrcoef": lambda shares: 0.0,
+    "neg_log_loss": lambda shares: float((shares * np.log(shares)).sum()),
+}
 
 
 def _generators(finished: Mapping[str, Sequence[RunRecord]]) -> dict[str, dict[str, Any]]:
@@ -124,6 +184,11 @@ def _generators(finished: Mapping[str, Sequence[RunRecord]]) -> dict[str, dict[s
         for arm, records in finished.items()
     }
     return {arm: records[0] for arm, records in measured.items() if records}
+
+
+def _predictions(records: Sequence[RunRecord]) -> list[pd.DataFrame]:
+    tables = [record.predictions() for record in records]
+    return [table for table in tables if len(table)]
 
 
 def _best_by_generation(records: Sequence[RunRecord]) -> pd.DataFrame:
@@ -151,7 +216,7 @@ SUMMARY_COLUMNS = (
 )  # fmt: skip
 CHANCE = "p"
 CHANCE_NOTE = "p: of as high a mean over the same seeds with permuted labels."
-_LEVEL = 0.05  # of that p, from which on an arm is not shown to beat chance
+LEVEL = 0.05  # of that p, from which on an arm is not shown to beat chance
 # What these are called where the search saw the test rows.
 _OPEN_COLUMNS = {"held-out [95 %]": "test rows, seen [95 %]", "inner": "fitness"}
 
@@ -164,7 +229,9 @@ def terminal(table: TextTable) -> TerminalTable:
     )  # fmt: skip
     for index, (heading, width) in enumerate(zip(table.columns, least_widths(table), strict=True)):
         justify: Literal["left", "right"] = "left" if index in table.left else "right"
-        shown.add_column(heading, justify=justify, min_width=width)
+        # Where a heading needs lines, an interval's level is not torn.
+        lines = heading.replace(" [", "\n[") if len(heading) > width else heading
+        shown.add_column(lines, justify=justify, min_width=width)
     for row in table.rows:
         shown.add_row(*row)
     return shown
@@ -193,10 +260,11 @@ def fitting(table: TextTable, width: int) -> tuple[TextTable, list[str]]:
     return kept, list(table.columns[n_columns:])
 
 
-def summary_table(summary: pd.DataFrame, *, title: str = "") -> TextTable:
-    """Return means of each arm, as in ``summary.csv``, as text."""
+def summary_table(summary: pd.DataFrame, *, metric: str = "", title: str = "") -> TextTable:
+    """Return means of each arm, as in ``summary.csv``, as text; `metric` is what it is called."""
     seen = "protocol" in summary and bool((summary["protocol"] != "honest").any())
     columns = [_OPEN_COLUMNS.get(name, name) if seen else name for name in SUMMARY_COLUMNS]
+    columns = [name.replace(" [95 %]", f" {metric} [95 %]") if metric else name for name in columns]
     rows = [_arm_cells(row) for _, row in summary.iterrows()]
     if "p_value" in summary and summary["p_value"].notna().any():
         place = SUMMARY_COLUMNS.index("inner")  # beside the score that it is of
@@ -206,21 +274,29 @@ def summary_table(summary: pd.DataFrame, *, title: str = "") -> TextTable:
     return TextTable(columns, rows, title)
 
 
-def chance_sentences(summary: pd.DataFrame) -> list[str]:
-    """Say of each arm with runs on permuted labels whether it does better than these."""
+def chance_sentences(summary: pd.DataFrame, searching: Collection[str] | None = None) -> list[str]:
+    """Say of each arm with runs on permuted labels whether it does better than these.
+
+    Arms that are not among `searching`, where it is given, select without a search.
+    """
     if "p_value" not in summary:
         return []
     sentences = []
-    for row in summary[summary["p_value"] >= _LEVEL].to_dict("records"):
+    for row in summary[summary["p_value"] >= LEVEL].to_dict("records"):
         n, p_value = int(row["null_permutations"]), format_p_value(row["p_value"])
-        permutations = "permutation" if n == 1 else "permutations"
-        few = "; so few cannot show it" if 1.0 / (n + 1.0) >= _LEVEL else ""
+        few = "; so few cannot show it" if too_few(n) else ""
+        same = "searches" if searching is None or row["arm"] in searching else "the same procedure"
         sentences.append(
-            f"{row['arm']}: not shown to do better than searches on permuted labels, whose "
-            f"held-out score is {row['null_heldout_mean']:.3f} over {n} {permutations} "
-            f"(p = {p_value}{few})."
+            f"{row['arm']}: not shown to do better than {same} on permuted labels, whose "
+            f"held-out score is {decimals(row['null_heldout_mean'])} over "
+            f"{counted(n, 'permutation')} (p = {p_value}{few})."
         )
     return sentences
+
+
+def too_few(n_permutations: int) -> bool:
+    """Return whether so many permutations cannot give a p below the level."""
+    return 1.0 / (n_permutations + 1.0) >= LEVEL
 
 
 def few_runs_sentences(summary: pd.DataFrame) -> list[str]:
@@ -248,10 +324,12 @@ def failure_sentences(results: Results) -> list[str]:
         for run in runs:
             warned = run.get("warnings", {}).items()
             failed.update({text: n for text, n in warned if text.startswith(FAILED)})
-        if failed:
+        n_failed = failed.total()
+        if n_failed:
             sentences.append(
-                f"{arm}: the classifier failed on {failed.total()} masks, which count as the "
-                "worst; metrics.json of a run says why."
+                f"{arm}: the classifier failed on {counted(n_failed, 'mask')}, which "
+                f"{'counts' if n_failed == 1 else 'count'} as the worst; metrics.json of a run "
+                "says why."
             )
     return sentences
 
@@ -260,32 +338,36 @@ def notes_of_summary(results: Results) -> list[str]:
     """Return what a terminal says below the first table."""
     note = [] if results.null.empty else [CHANCE_NOTE]
     summary = results.summary
-    said = [*chance_sentences(summary), *interval_sentences(results), *failure_sentences(results)]
+    chance = chance_sentences(summary, results.searching)
+    said = [*chance, *interval_sentences(results), *failure_sentences(results)]
+    said += results.differences
     return [*note, *said]
 
 
 def final_sentences(results: Results) -> list[str]:
     """Say of each arm what its final run selected, and where that stands."""
-    return [
-        f"final signature of {arm}: {describe_final(record.metrics or {})}: "
-        f"{record.folder / 'selected.csv'}"
-        for arm, record in results.finals.items()
-    ]
+    said = []
+    for arm, record in results.finals.items():
+        metrics, where = record.metrics or {}, record.folder / "selected.csv"
+        said.append(f"final signature of {arm}: {describe_final(metrics)}: {where}")
+        if "no_model" in metrics:
+            said.append(f"{arm} has a signature and no model file: {metrics['no_model']}")
+    return said
 
 
 def _arm_cells(row: pd.Series) -> list[str]:
     interval = ""
     if pd.notna(row["heldout_low"]):
-        interval = f" [{row['heldout_low']:.3f}, {row['heldout_high']:.3f}]"
+        interval = f" [{decimals(row['heldout_low'])}, {decimals(row['heldout_high'])}]"
     return [
         str(row["arm"]),
         str(int(row["n_runs"])),
-        f"{row['heldout_mean']:.3f}{interval}",
-        f"{row['inner_mean']:.3f}",
-        f"{row['optimism_mean']:+.3f}",
-        f"{row['n_features_mean']:.1f}",
-        f"{row['n_distinct_mean']:.0f}",
-        f"{row['seconds_mean']:.1f}",
+        f"{decimals(row['heldout_mean'])}{interval}",
+        decimals(row["inner_mean"]),
+        decimals(row["optimism_mean"], signed=True),
+        mean_count(row["n_features_mean"]),
+        decimals(row["n_distinct_mean"], 0),
+        decimals(row["seconds_mean"], 1),
     ]
 
 
@@ -307,14 +389,15 @@ def lead_sentences(metrics: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[s
         led = ", ".join(f"{name} {count}" for name, count in leaders.items())
         first = table["candidate"].iloc[0]
         n_led = int(leaders.get(VOTES, 0) + leaders.get(TOGETHER, 0))
-        who = f"{arm}: the searches led in {n_led} of {leaders.sum()} selections ({led})"
+        who = f"{arm}: the searches led in {n_led} of {counted(leaders.sum(), 'trial')} ({led})"
         together = table["candidate"] == TOGETHER
         gain, error = table.loc[together, ["gain", "gain_error"]].astype(float).mean()
         if pd.isna(gain):
             sentences.append(f"{who}.")
             continue
         sentences.append(
-            f"{who}; {TOGETHER} less {first} on unseen rows: {gain:+.3f} ± {error:.3f}."
+            f"{who}; {TOGETHER} less {first} on unseen rows: {decimals(gain, signed=True)} ± "
+            f"{decimals(error)}."
         )
     return sentences
 
@@ -333,11 +416,13 @@ def summary_text(results: "Results", kind: str, *, command: str = "") -> str:
     """Return the summary of an experiment as text, with the rows that fitness was computed on."""
     if kind == "csv":
         return csv_text(results.summary)
-    statement, table = statement_of(results.config), summary_table(results.summary)
-    few = interval_sentences(results)
-    statement = " ".join([*chance_sentences(results.summary), statement, *few])
+    statement, facts = statement_of(results.config), results.facts
+    table = summary_table(results.summary, metric=facts.metric.name)
+    few, chance = interval_sentences(results), chance_sentences(results.summary, results.searching)
+    statement = " ".join([*chance, statement, *few])
+    about = [facts.heading, *facts.sentences(results.constant)]
     if kind == "latex":
-        comments = [statement, *([command] if command else [])]
+        comments = [statement, *([command] if command else []), *about]
         effects = results.effects.latex() if results.effects.rows else ""
         return "".join(f"% {latex_text(line)}\n" for line in comments) + table.latex() + effects
     named = f"\nCommand: `{command}`\n" if command else ""
@@ -345,7 +430,8 @@ def summary_text(results: "Results", kind: str, *, command: str = "") -> str:
     if results.effects.rows:
         notes = "".join(f"- {note}\n" for note in results.effects.notes)
         effects = f"{results.effects.markdown()}\n{notes}\n"
-    return f"{table.markdown()}\n{effects}{statement}\n{named}"
+    of_what = "".join(f"- {line}\n" for line in about)
+    return f"{table.markdown()}\n{of_what}\n{effects}{statement}\n{named}"
 
 
 def summary_record(results: "Results") -> dict[str, Any]:
@@ -355,6 +441,8 @@ def summary_record(results: "Results") -> dict[str, Any]:
         "folder": str(results.folder),
         "protocol": results.config["protocol"]["kind"],
         "statement": statement_of(results.config),
+        "metric": str(results.config["fitness"]["metric"]),
+        "about": results.facts.sentences(results.constant),
         "notes": list(results.notes),
         "arms": json_records(results.summary),
         "runs": json_records(results.runs),

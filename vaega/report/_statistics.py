@@ -14,6 +14,7 @@ from scipy import stats
 
 from vaega.core.checks import check_count, check_probability
 from vaega.core.errors import InputError
+from vaega.core.wording import decimals
 from vaega.experiments.intervals import (
     LEAST_RUNS,
     NONE,
@@ -113,17 +114,18 @@ class ArmComparison:
     @property
     def sentence(self) -> str:
         """What the comparison says, in words."""
+        difference = decimals(self.difference, signed=True)
         if not self.is_tested:
             return (
-                f"{self.first} less {self.second}: {self.difference:+.3f} over {self.n_pairs} "
-                f"pairs; fewer than {LEAST_RUNS} are too few for a test."
+                f"{self.first} less {self.second}: {difference} over {self.n_pairs} pairs; "
+                f"fewer than {LEAST_RUNS} are too few for a test."
             )
         p = f"{self.test.name}, p = {self.adjusted_p_value:.3g}"
         if self.differs:
             return f"{self._higher} ({p})."
         shown = f"No difference shown between {self.first} and {self.second}"
         interval = _bracketed(self.low, self.high)
-        figures = f"{self.difference:+.3f}{interval} over {self.n_pairs} pairs, {p}"
+        figures = f"{difference}{interval} over {self.n_pairs} pairs, {p}"
         if self.test.least_p_value >= self.alpha:
             return f"{shown} ({figures}); so few pairs cannot show one by this test."
         return f"{shown} ({figures})."
@@ -139,7 +141,7 @@ class ArmComparison:
 
 
 def _bracketed(low: float, high: float) -> str:
-    return "" if np.isnan(low) else f" [{low:.3f}, {high:.3f}]"
+    return "" if np.isnan(low) else f" [{decimals(low)}, {decimals(high)}]"
 
 
 _OWNER = "compare_arms"

@@ -7,6 +7,7 @@ often than a random choice would is bounded, so that a threshold promises how ma
 selected in expectation. Nothing is assumed of the base, and no feature need pass the threshold.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,9 +65,15 @@ def select_stable(orders: list[np.ndarray], false_selections: float) -> StableSe
     """
     n_features = len(orders[0])
     size = base_size(n_features, false_selections)
-    counts = np.bincount(np.concatenate([order[:size] for order in orders]), minlength=n_features)
     threshold = error_threshold(size / n_features, len(orders) // 2, false_selections / n_features)
-    return StableSelection(counts / len(orders), threshold)
+    return StableSelection(selection_shares(orders, size, n_features), threshold)
+
+
+def selection_shares(orders: Sequence[np.ndarray], size: int, n_features: int) -> np.ndarray:
+    """Return the share of the orders that have each feature among the first `size`."""
+    chosen = np.concatenate([order[:size] for order in orders])
+    shares: np.ndarray = np.bincount(chosen, minlength=n_features) / len(orders)
+    return shares
 
 
 def error_threshold(chance: float, n_pairs: int, error: float) -> float:
@@ -89,10 +96,28 @@ def error_threshold(chance: float, n_pairs: int, error: float) -> float:
     n_halves = 2 * n_pairs
     for count in range(n_pairs + 1, n_halves + 1):
         share = count / n_halves
-        both = tail_bound(chance**2, 2.0 * share - 1.0, n_pairs, _BOTH)
-        if min(both, tail_bound(chance, share, n_halves, _SINGLE)) <= error:
+        if share_bound(chance, share, n_pairs) <= error:
             return share
     return 1.0 + 1.0 / n_halves
+
+
+def share_bound(chance: float, share: float, n_pairs: int) -> float:
+    """Return the most that the probability of a low-chance feature to reach this share can be."""
+    if share <= 0.5:
+        return 1.0
+    both = tail_bound(chance**2, 2.0 * share - 1.0, n_pairs, _BOTH)
+    return min(both, tail_bound(chance, share, 2 * n_pairs, _SINGLE))
+
+
+def share_p_values(frequencies: np.ndarray, chance: float, n_pairs: int) -> np.ndarray:
+    """Return p values, (n_features,), of the shares of halves that select each feature.
+
+    Under the hypothesis that the base selects the feature no more often than a random choice would,
+    a share as high has at most this probability (`share_bound`), so that it is a p value.
+    """
+    shares, where = np.unique(frequencies, return_inverse=True)
+    bounds: np.ndarray = np.array([share_bound(chance, share, n_pairs) for share in shares])[where]
+    return bounds
 
 
 def tail_bound(mean: float, share: float, n: int, concavity: float) -> float:

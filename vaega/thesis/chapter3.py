@@ -17,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from vaega.core.checks import check_choice
 from vaega.core.errors import DataError, InputError
+from vaega.core.figures import DARK, PAGE_WIDTH, clean, figure_style, new_figure, styles_of
 from vaega.core.files import plain
 from vaega.core.randomness import derive_rng, derive_seed
 from vaega.core.threads import captured_warnings, one_thread
@@ -658,23 +659,34 @@ def accuracy_rows(lines: pd.DataFrame, drawn: dict[int, int]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@figure_style()
 def draw_accuracies(rows: pd.DataFrame) -> Figure:
     """Draw mean accuracies with their 95 % intervals, real rows as a line."""
-    figure = Figure(figsize=(8.0, 4.0), layout="constrained")
+    figure = new_figure((PAGE_WIDTH, 3.2))
     axes = figure.subplots()
-    for generator, group in rows[rows["generator"] != "real rows"].groupby("generator", sort=False):
+    generated = rows[rows["generator"] != "real rows"]
+    styles = styles_of(dict.fromkeys(generated["generator"].astype(str)))
+    for generator, group in generated.groupby("generator", sort=False):
+        style = styles[str(generator)]
         means = group["mean"]
         reach = [(means - group["low"]).fillna(0.0), (group["high"] - means).fillna(0.0)]
         axes.errorbar(
-            group["n_training"], means, yerr=reach, marker="o", capsize=3, label=str(generator)
+            group["n_training"],
+            means,
+            yerr=reach,
+            color=style.colour,
+            linestyle=style.dashes,
+            marker=style.marker,
+            label=str(generator),
         )
     for mean in rows[rows["generator"] == "real rows"]["mean"]:
-        axes.axhline(mean, color="black", linestyle="--", label="real rows")
+        axes.axhline(mean, color=DARK, linestyle="--", label="real rows")
     axes.set(xscale="log", xlabel="synthetic training rows", ylabel="accuracy on real test rows")
     axes.set_xticks(SIZES, [str(size) for size in SIZES])
     axes.minorticks_off()
     if len(rows):
-        axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    clean(axes)
     return figure
 
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
-from vaega.core.figures import COLOURS, clean, spread
+from vaega.core.figures import PAGE_WIDTH, clean, figure_style, new_figure, spread, styles_of
 from vaega.experiments.intervals import LEAST_RUNS, interval_around
 from vaega.thesis.chapter4 import mean_ends
 from vaega.thesis.groups import GroupRuns, complete_groups, wanted_groups
@@ -37,9 +37,8 @@ BY_SIZE = {
 OF_ALL = {"4.16": "accuracy", "4.17": "n_features"}
 LABELS = {"accuracy": "accuracy", "n_features": "number of features"}
 SOURCES = ("published", *PROTOCOLS)
-ARM_COLOURS = dict(zip(("original", "augmented", "calibrated", "smote"), COLOURS, strict=False))
-WIDTH = 7.2  # inches, of a printed page
-_SMALL = 7  # points, of labels
+_ARMS = ("original", "augmented", "calibrated", "smote")  # whose looks are the same everywhere
+ARM_COLOURS = {arm: style.colour for arm, style in styles_of(_ARMS).items()}
 
 
 def box_plots(name: str, request: Request) -> ThesisFigure:
@@ -125,11 +124,12 @@ def forest(name: str, request: Request) -> ThesisFigure:
     frame = frame.sort_values(list(orders), key=places, ignore_index=True)
     frame["earlier"] = np.where(frame["made"] < frame["made"].max(), "*", "")
     title = "Mean accuracy of each group, published and under each protocol"
-    notes = (*runs.notes, _EARLIER)
+    notes = (*runs.notes, _EARLIER, _NOT_DRAWN)
     return ThesisFigure(name, title, frame, draw_forest, notes, runs.missing)
 
 
 _EARLIER = "earlier *: runs of an earlier version, of which accuracy and size alone were kept."
+_NOT_DRAWN = "Groups that were not run here stand in the CSV file alone, if others were run."
 
 
 def _published_means(group: Group) -> Iterable[dict[str, object]]:
@@ -158,11 +158,12 @@ def convergence(name: str, request: Request) -> ThesisFigure:
     return ThesisFigure(name, title, rows, draw_convergence, runs.notes, runs.missing)
 
 
+@figure_style()
 def draw_boxes(points: pd.DataFrame, *, title: str) -> Figure:
     """Draw box plots of accuracy and number of features, a column for each size of masks."""
     groups = list(points["group"].unique())
     n = max(len(groups), 1)
-    figure = Figure(figsize=(WIDTH, 5.0), layout="constrained")
+    figure = new_figure((PAGE_WIDTH, 4.8))
     axes = figure.subplots(2, n, squeeze=False)
     for column, group in enumerate(groups):
         part = points[points["group"] == group]
@@ -172,12 +173,13 @@ def draw_boxes(points: pd.DataFrame, *, title: str) -> Figure:
     return _with_legend(figure, title, points)
 
 
+@figure_style()
 def draw_grid(
     points: pd.DataFrame, *, column: str, values: Sequence[str], measure: str, title: str
 ) -> Figure:
     """Draw box plots of one measure, a panel for each value of a column."""
     lines = max((len(values) + 1) // 2, 1)
-    figure = Figure(figsize=(WIDTH, 2.5 * lines + 0.4), layout="constrained")
+    figure = new_figure((PAGE_WIDTH, 2.3 * lines + 0.4))
     axes = np.ravel(figure.subplots(lines, 2, squeeze=False))
     for ax, value in zip(axes, values, strict=False):
         part = points[points[column] == value]
@@ -190,45 +192,50 @@ def draw_grid(
     return _with_legend(figure, title, points)
 
 
+@figure_style()
 def draw_forest(rows: pd.DataFrame) -> Figure:
-    """Draw each group's means with their intervals, a panel a group, a line a source."""
+    """Draw each group's means with their intervals, a panel a group, a line a source.
+
+    Groups of which there is nothing but what was published are left out, if there are others.
+    """
+    run = rows[rows["source"] != "published"]["group"]
+    if len(run):
+        rows = rows[rows["group"].isin(run)]
     groups = list(rows["group"].unique())
-    lines = max((len(groups) + 2) // 3, 1)
-    figure = Figure(figsize=(WIDTH, 1.75 * lines + 0.6), layout="constrained")
-    axes = figure.subplots(lines, 3, squeeze=False, sharey=True)
+    sources = [source for source in SOURCES if source in set(rows["source"])]
+    lines = max((len(groups) + 1) // 2, 1)
+    figure = new_figure((PAGE_WIDTH, (0.5 + 0.28 * len(sources)) * lines + 0.5))
+    axes = figure.subplots(lines, 2, squeeze=False, sharey=True)
     for ax, group in zip(axes.flat, groups, strict=False):
-        _draw_means(ax, rows[rows["group"] == group])
-        ax.set_title(group, fontsize=9)
+        _draw_means(ax, rows[rows["group"] == group], sources)
+        ax.set_title(group)
     for ax in axes.flat[len(groups) :]:
         ax.set_axis_off()
     return _with_legend(figure, "Mean accuracy, with its 95 % interval", rows)
 
 
-def _draw_means(ax: Axes, rows: pd.DataFrame) -> None:
+def _draw_means(ax: Axes, rows: pd.DataFrame, sources: Sequence[str]) -> None:
     for source, arms in rows.groupby("source", sort=False):
-        heights = SOURCES.index(str(source)) + spread(len(arms), 0.15 * (len(arms) - 1))
+        heights = sources.index(str(source)) + spread(len(arms), 0.18 * (len(arms) - 1))
         for height, (_, row) in zip(heights, arms.iterrows(), strict=True):
             colour = ARM_COLOURS[row["arm"]]
             reach = np.nan_to_num([[row["mean"] - row["low"]], [row["high"] - row["mean"]]])
-            ax.errorbar(row["mean"], height, xerr=reach, fmt="o", ms=3.5, color=colour, lw=1.2)
-    ax.set_yticks(range(len(SOURCES)), SOURCES, fontsize=_SMALL)
-    ax.set_ylim(len(SOURCES) - 0.5, -0.5)  # published on top
-    ax.tick_params(axis="x", labelsize=_SMALL)
+            ax.errorbar(row["mean"], height, xerr=reach, fmt="o", ms=3.5, color=colour)
+    ax.set_yticks(range(len(sources)), sources)
+    ax.set_ylim(len(sources) - 0.5, -0.5)  # published on top
     clean(ax, "x")
 
 
 def _with_legend(figure: Figure, title: str, rows: pd.DataFrame) -> Figure:
     arms = [arm for arm in ARM_COLOURS if arm in set(rows["arm"])]
     marks = [Line2D([], [], marker="o", ls="", color=ARM_COLOURS[arm]) for arm in arms]
-    figure.legend(
-        marks, arms, title=title, loc="outside upper center", ncols=4, frameon=False, fontsize=8
-    )
+    figure.legend(marks, arms, title=title, loc="outside upper center", ncols=4)
     return figure
 
 
 def _title(ax: Axes, title: str, points: pd.DataFrame) -> None:
     alone = len(points) and set(points["source"]) == {"published"}
-    ax.set_title(f"{title} (published alone)" if alone else title, fontsize=9)
+    ax.set_title(f"{title} (published alone)" if alone else title)
 
 
 def _draw_sources(ax: Axes, points: pd.DataFrame, measure: str) -> None:
@@ -239,10 +246,9 @@ def _draw_sources(ax: Axes, points: pd.DataFrame, measure: str) -> None:
         arms = [one for one in ARM_COLOURS if one in set(points[points["source"] == source]["arm"])]
         places = sources.index(str(source)) + spread(len(arms), 0.2 * (len(arms) - 1))
         _draw_box(ax, float(places[arms.index(str(arm))]), part[measure], ARM_COLOURS[str(arm)])
-    ax.set_xticks(range(len(sources)), sources, rotation=25, ha="right", fontsize=_SMALL)
+    ax.set_xticks(range(len(sources)), sources, rotation=25, ha="right")
     ax.set_xlim(-0.6, max(len(sources), 1) - 0.4)
-    ax.tick_params(axis="y", labelsize=_SMALL)
-    ax.set_ylabel(LABELS[measure], fontsize=8)
+    ax.set_ylabel(LABELS[measure])
     clean(ax)
 
 
@@ -257,17 +263,18 @@ def _draw_box(ax: Axes, place: float, values: pd.Series, colour: str) -> None:
     ax.scatter(offsets, numbers, s=5, color=colour, alpha=0.5, linewidths=0)
 
 
+@figure_style()
 def draw_convergence(rows: pd.DataFrame) -> Figure:
     """Draw means of the population by generation, two panels a group."""
     groups = list(rows["group"].unique())
     lines = max((len(groups) + 1) // 2, 1)
-    figure = Figure(figsize=(WIDTH, 1.9 * lines + 0.5), layout="constrained")
+    figure = new_figure((PAGE_WIDTH, 1.8 * lines + 0.5))
     axes = figure.subplots(lines, 4, squeeze=False).reshape(-1, 2)
     for pair, group in zip(axes, groups, strict=False):
         part = rows[rows["group"] == group]
         for ax, measure in zip(pair, ("mean_accuracy", "mean_n_features"), strict=True):
             _draw_lines(ax, part, measure)
-        pair[0].set_title(group, fontsize=8, loc="left")
+        pair[0].set_title(group)
     for ax in axes[len(groups) :].flat:
         ax.set_axis_off()
     return _with_legend(figure, "Means of the population; as-described dashed", rows)
@@ -279,7 +286,6 @@ def _draw_lines(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
         colour, style = ARM_COLOURS[str(arm)], styles[str(protocol)]
         ax.plot(line["generation"], line[measure], style, color=colour, lw=1.2)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.tick_params(labelsize=6)
-    ax.set_xlabel("generation", fontsize=_SMALL)
-    ax.set_ylabel("accuracy" if measure == "mean_accuracy" else "features", fontsize=_SMALL)
+    ax.set_xlabel("generation")
+    ax.set_ylabel("accuracy" if measure == "mean_accuracy" else "features")
     clean(ax)

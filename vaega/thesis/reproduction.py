@@ -178,7 +178,7 @@ FITNESS_ROWS = {
     "honest": "inner folds of the training rows",
     "honest-pooled": "inner folds of the training rows",
 }
-_NOTHING = "–"
+NOTHING = "–"
 
 
 def write_table(table: ThesisTable, folder: Path, *, command: str) -> Path:
@@ -241,7 +241,7 @@ def _shower(table: ThesisTable, column: Any) -> Callable[[Any], str]:
 
     def show(value: Any) -> str:
         if value is None or (isinstance(value, float) and pd.isna(value)):
-            return _NOTHING
+            return NOTHING
         if isinstance(value, float) and not whole:
             return f"{value:.{table.decimals}f}" if abs(value) < 100 else f"{value:.1f}"
         return str(value)

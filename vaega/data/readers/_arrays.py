@@ -47,6 +47,27 @@ def read_npz(path: Path, *, name: str, **about: Any) -> Dataset:
     )
 
 
+def read_npz_rows(path: Path) -> Table:
+    """Read rows that need no classes: the array X, without one X_test, and else X_train."""
+    arrays = _read_arrays(path)
+    key = next((key for key in ("X", "X_test", "X_train") if key in arrays), None)
+    if key is None or arrays[key].ndim != 2:
+        raise DataError(f"{path}: must hold rows as an array X, got {quoted(arrays)}.")
+    X, y = arrays[key], arrays.get(key.replace("X", "y", 1))
+    names = _names(arrays.get("feature_names"), path) or [f"x{i}" for i in range(X.shape[1])]
+    if len(names) != X.shape[1]:
+        raise DataError(
+            f"{path}: feature_names must name the {X.shape[1]} columns of {key}, got {len(names)}."
+        )
+    classes = None if y is None or y.shape != X.shape[:1] else y.astype(object)[:, None]
+    return Table(
+        X,
+        tuple(names),
+        () if key == "X" else (f"Rows are those of the array {key}.",),
+        annotations=None if classes is None else Table(classes, ("class",)),
+    )
+
+
 def read_npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Read the shapes of the arrays in an archive without reading their values."""
     shapes = {}

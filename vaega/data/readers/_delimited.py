@@ -10,7 +10,8 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from vaega.core.errors import DataError
-from vaega.data._columns import Progress, cell_text, counted, is_number, silent
+from vaega.core.wording import counted
+from vaega.data._columns import Progress, cell_text, is_number, silent
 from vaega.data._dataset import quoted
 from vaega.data._tables import Table
 from vaega.data.readers._dialects import (

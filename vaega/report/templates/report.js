@@ -1,7 +1,7 @@
 "use strict";
 
 // Tables sort by the column whose heading is pressed: numbers as numbers, the rest as text.
-const number = (cell) => parseFloat(cell.textContent.replace("+", "").replace("<", ""));
+const number = (cell) => parseFloat(cell.textContent.replace(/[+<,]/g, ""));
 
 function compare(a, b) {
   const [x, y] = [number(a), number(b)];
@@ -28,6 +28,17 @@ for (const heading of document.querySelectorAll("table.sortable th")) {
   button.addEventListener("click", () => sort(heading));
   heading.append(button);
 }
+
+// A table that is wider than the screen says that it scrolls.
+function hint() {
+  for (const box of document.querySelectorAll(".scroll")) {
+    box.previousElementSibling.hidden = box.scrollWidth <= box.clientWidth;
+  }
+}
+
+window.addEventListener("resize", hint);
+document.addEventListener("toggle", hint, true);
+hint();
 
 // Points say their values under the pointer, or where a finger touches them.
 const tip = document.getElementById("tip");
