@@ -74,7 +74,7 @@ def draw_losses(model: Any) -> Figure:
     >>> from vaega import VAE
     >>> X, y = load_iris(return_X_y=True)
     >>> model = VAE(hidden=(8,), latent=2, max_epochs=5, random_state=0).fit(X, y)
-    >>> [ax.get_title() for ax in draw_losses(model).axes][:2]
+    >>> [ax.get_title("left") for ax in draw_losses(model).axes][:2]
     ['ELBO, nats a row', 'reconstruction error a row']
     """
     curves = loss_curves(model)
@@ -155,7 +155,7 @@ def draw_latent_spaces(
     >>> from vaega import ProbabilisticPCA
     >>> X, y = load_iris(return_X_y=True)
     >>> models = {"PPCA": ProbabilisticPCA(2).fit(X, y)}
-    >>> [ax.get_title() for ax in draw_latent_spaces(models, X, y).axes]
+    >>> [ax.get_title("left") for ax in draw_latent_spaces(models, X, y).axes]
     ['PPCA']
     """
     clouds = [latent_cloud(name, model, X) for name, model in models.items()]
@@ -234,7 +234,7 @@ def draw_components(
     >>> from vaega import ClassGaussian
     >>> X, y = load_iris(return_X_y=True)
     >>> rows, labels = ClassGaussian().fit(X, y).sample({0: 9, 1: 9, 2: 9}, random_state=0)
-    >>> [ax.get_title() for ax in draw_components(X, rows, y, labels).axes]
+    >>> [ax.get_title("left") for ax in draw_components(X, rows, y, labels).axes]
     ['real, 150 rows', 'synthetic, 27 rows']
     """
     components, labels = principal_components(real, synthetic), np.unique(y_real)
