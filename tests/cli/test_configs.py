@@ -93,7 +93,7 @@ def test_check_goes_on_after_a_file_with_a_fault(place, capsys):
 def test_check_as_json(place, capsys):
     assert main(["check", "quickstart", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
-    assert found["work"]["runs"] == 10
+    assert found["work"]["runs"] == 12
     assert main(["check", "quickstart", "--json", "--no-data"]) == 0
     assert "work" not in json.loads(capsys.readouterr().out)[0]
 
