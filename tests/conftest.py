@@ -60,8 +60,8 @@ def shared_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def small_results(shared_folder):
-    """Return the results folder of three arms and three seeds; who changes it copies it first."""
+    """Return results of three arms, three seeds and final runs; who changes them copies them."""
     from tests.report.experiments import run_small
 
     with FileLock(shared_folder / "results.lock"):
-        return run_small(shared_folder / "results", seeds=3)
+        return run_small(shared_folder / "results", seeds=3, final=True)
