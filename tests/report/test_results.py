@@ -50,7 +50,7 @@ def test_every_arm_has_features_and_a_history(results):
 
 def test_stability_is_nogueiras_over_all_columns(results):
     masks = np.zeros((3, 13), dtype=bool)
-    for seed, run in enumerate(sorted((results.folder / "runs").glob("jitter-*"))):
+    for seed, run in enumerate(sorted((results.folder / "runs").glob("jitter-0*"))):
         masks[seed, pd.read_csv(run / "selected.csv")["feature"]] = True
     assert results.stability["jitter"].value == nogueira_interval(masks).value
     assert np.isnan(results.stability["jitter"].low)  # fewer than five trials have no interval
