@@ -55,7 +55,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: cannot be read as JSON: {error}.") from error
 
 

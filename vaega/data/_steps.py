@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from vaega.core.checks import check_sizes
 from vaega.core.errors import DataError, InputError
 from vaega.core.registry import import_object
 from vaega.data._dataset import constant_columns
@@ -326,6 +327,7 @@ def _make_class(step: dict[str, Any], *, owner: str) -> Any:
     cls = _import_class(path, owner=owner)
     beside = {key: value for key, value in step.items() if key not in ("class", "params")}
     parameters = {**beside, **_params(step, owner=owner)}
+    check_sizes(parameters, owner=owner)
     for key in _FUNCTIONS & parameters.keys():
         parameters[key] = _as_function(parameters[key], key, owner=owner)
     try:

@@ -10,7 +10,6 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -24,9 +23,10 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from vaega.core.checks import check_count, check_number
+from vaega.core.checks import check_count, check_most, check_number
 from vaega.core.errors import ConfigError, InputError
 from vaega.core.files import plain
+from vaega.core.yaml import MOST_DEPTH, parse_yaml, read_yaml
 from vaega.data._columns import Progress, silent
 from vaega.data._dataset import Dataset
 from vaega.data._sources import load_dataset
@@ -74,20 +74,25 @@ def _count_or_auto(value: Any) -> Any:
         return value
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f'must be a whole number of at least 1 or "auto", got {value!r}')
+    if value > _MOST_ROWS:
+        raise ValueError(f"must be at most {_MOST_ROWS}, got {value!r}")
     return value
 
 
 def _name_or_position(value: Any) -> Any:
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
-    # YAML reads the names NO and 2024-01-01 as false and a date.
+    # YAML reads the name NO as false.
     raise ValueError(
         "must be a feature's name, in quotes where YAML would read something else, or its "
         f"position, got {value!r}"
     )
 
 
-Count = Annotated[int, Field(strict=True, ge=1)]
+# What no experiment comes near: lists as long are made of these numbers.
+_MOST_COUNT, _MOST_ROWS, _MOST_RUNS = 1_000_000, 10_000_000, 200_000
+Count = Annotated[int, Field(strict=True, ge=1, le=_MOST_COUNT)]
+FoldCount = Annotated[int, Field(strict=True, ge=2, le=_MOST_COUNT)]
 CountOrAuto = Annotated[Any, BeforeValidator(_count_or_auto)]
 Number = Annotated[float, BeforeValidator(plain_number), Field(allow_inf_nan=False)]
 Fraction = Annotated[Number, Field(gt=0.0, lt=1.0)]
@@ -305,10 +310,10 @@ class ProtocolConfig(Section):
     outer: Literal["official", "holdout", "kfold", "leave-one-out", "leave-one-group-out"] = (
         "holdout"
     )
-    inner_folds: Annotated[int, Field(strict=True, ge=2)] = 5
+    inner_folds: FoldCount = 5
     test_size: Fraction = 0.3
-    n_splits: Annotated[int, Field(strict=True, ge=2)] = 5
-    n_repeats: Count = 1
+    n_splits: FoldCount = 5
+    n_repeats: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 1
     final: Literal["both", "augmented", "real"] = "both"
     synthetic_test_share: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.0
     exchange_labels: Annotated[bool, Field(strict=True)] = False
@@ -486,7 +491,7 @@ class RangeConfig(Section):
     low: Any
     high: Any
     log: Annotated[bool, Field(strict=True)] = False
-    points: Annotated[int, Field(strict=True, ge=2)] = 3
+    points: Annotated[int, Field(strict=True, ge=2, le=10_000)] = 3
 
     @model_validator(mode="after")
     def _is_a_range(self) -> "RangeConfig":
@@ -572,7 +577,9 @@ class ExperimentConfig(Section):
             return permutations
         if isinstance(permutations, Mapping):
             return with_new_names(permutations, {"permutations": "number"})
-        return {"number": check_count(permutations, "it", owner="permutations")}
+        number = check_count(permutations, "it", owner="permutations")
+        check_most(number, "it", _MOST_COUNT, owner="permutations")
+        return {"number": number}
 
     @field_validator("preprocess")
     @classmethod
@@ -608,6 +615,18 @@ class ExperimentConfig(Section):
                 raise ValueError(
                     f"arms.{name}.selector.size: {other} takes its size of an arm itself"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _as_many_runs_as_are_listed(self) -> "ExperimentConfig":
+        n_seeds = self.seeds if isinstance(self.seeds, int) else len(self.seeds)
+        permuted = self.permutations
+        n_permuted = 0 if permuted is None else permuted.number * min(permuted.seeds, n_seeds)
+        n_runs = len(self.arms) * (n_seeds + n_permuted)
+        if n_runs > _MOST_RUNS:
+            raise ValueError(
+                f"arms, seeds and permutations must make at most {_MOST_RUNS} runs, got {n_runs}"
+            )
         return self
 
     @field_validator("seeds")
@@ -695,7 +714,11 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
 
 def read_content(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Return the sections of a configuration file as they stand there, not checked."""
-    content = _unshared(_load_yaml(path))
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"{path}: must hold keys such as name, dataset and fitness, got {_short(content)}."
+        )
     for override in overrides:
         _apply(content, override)
     return content
@@ -757,65 +780,14 @@ def _refusal(error: ValidationError, origin: str) -> ConfigError:
     return refusal
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML (no Python objects) in which no key silently replaces another."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue  # "<<: *anchor": what it brings may be replaced, that is its purpose
-            key = self.construct_object(key_node, deep=True)
-            problem = ""
-            if isinstance(key, list | dict):
-                problem = "a list or mapping as a key"
-            elif key in seen:
-                problem = f"{key!r} twice"
-            if problem:
-                mark = key_node.start_mark
-                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-def _load_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f", line {mark.line + 1}" if mark is not None else ""
-        raise ConfigError(f"{path}{where}: is no valid YAML: {error.problem}.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is no valid YAML: {' '.join(str(error).split())}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: must be text in UTF-8, got other bytes.") from error
-    except RecursionError as error:
-        raise ConfigError(f"{path}: is nested too deeply.") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from error
-    if not isinstance(content, dict):
-        raise ConfigError(
-            f"{path}: must hold keys such as name, dataset and fitness, got {_short(content)}."
-        )
-    return content
-
-
-def _unshared(value: Any) -> Any:
-    # Places that share a YAML anchor are one object, and --set must not change them together.
-    if isinstance(value, dict):
-        return {key: _unshared(item) for key, item in value.items()}
-    return [_unshared(item) for item in value] if isinstance(value, list) else value
-
-
 def _apply(content: dict[str, Any], override: str) -> None:
     path, separator, text = override.partition("=")
     keys = path.strip().split(".")
     if not separator or not all(keys):
         raise ConfigError(f"--set {override}: must have the form key=value, e.g. search.elite=2.")
-    try:
-        value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override}: the value is no valid YAML.") from error
+    if len(keys) > MOST_DEPTH:
+        raise ConfigError(f"--set {override[:40]}...: must name a key, got {len(keys)} levels.")
+    value = parse_yaml(text, origin=f"--set {override[:80]}", what="the value is")
     section = content
     for depth, key in enumerate(keys[:-1], start=1):
         inner = section.setdefault(key, {})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import is_regressor
 
-from vaega.core.checks import check_choice, did_you_mean
+from vaega.core.checks import check_choice, check_sizes, did_you_mean
 from vaega.core.errors import InputError, first_line
 from vaega.core.registry import Registry, import_object
 from vaega.generative._registry import MODELS, SAMPLERS
@@ -88,6 +88,7 @@ def make_classifier(name: str | None, path: str | None, parameters: dict[str, An
         if key not in known_parameters:
             hint = did_you_mean(key, known_parameters)
             raise InputError(f"{kind.__name__} has no parameter {key!r}{hint}")
+    check_sizes(parameters, owner="fitness")
     given = {key: tuple(v) if isinstance(v, list) else v for key, v in parameters.items()}
     classifier.set_params(**given)
     _check_values(classifier)

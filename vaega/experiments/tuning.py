@@ -29,6 +29,7 @@ from vaega.core.processes import OfParent
 from vaega.core.randomness import derive_seed, seed_unset
 from vaega.core.tables import csv_text
 from vaega.core.threads import captured_warnings, one_thread
+from vaega.core.yaml import parse_yaml
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import (
@@ -443,7 +444,7 @@ def tuned_config(
         moved = os.path.relpath((beside / source).resolve(), out.resolve())
         content["dataset"]["source"] = Path(moved).as_posix()
     text = yaml.safe_dump(content, sort_keys=False)
-    make_config(yaml.safe_load(text), origin="tuned configuration")
+    make_config(parse_yaml(text, origin="tuned configuration"), origin="tuned configuration")
     return "".join(f"# {line}\n" for line in STATEMENT.split(". ")) + text
 
 

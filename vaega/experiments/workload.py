@@ -81,7 +81,7 @@ class Workload:
 
 def measure_workload(config: "ExperimentConfig", dataset: Dataset) -> Workload:
     """Count the work of an experiment on its data, and time a small part of it."""
-    # The first partition of all: a billion repeats are not made to be counted.
+    # The first partition of all: ten thousand repeats are not made to be counted.
     protocol = config.protocol.model_copy(update={"n_repeats": 1})
     trial = next(iter(make_protocol(protocol).trials(dataset, config.seed_list()[0])))
     n_rows, n_features = trial.X.shape
