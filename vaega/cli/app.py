@@ -206,6 +206,24 @@ FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=Fals
 SET = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key: search.elite=2."
 )
+
+
+def _trust(context: click.Context, _: Any, packages: tuple[str, ...]) -> None:
+    from vaega.core.trust import check_name, trusting
+
+    context.meta["vaega.trust"] = packages
+    context.with_resource(trusting([check_name(name, "--trust") for name in packages]))
+
+
+TRUST = click.option(
+    "--trust",
+    multiple=True,
+    expose_value=False,
+    metavar="PACKAGE",
+    callback=_trust,
+    help="Let the configuration name code of a package other than scikit-learn, imbalanced-learn "
+    "and vaega.",
+)
 JOBS = click.option(
     "--jobs", type=int, default=1, show_default=True, help="Processes; -1 is all cores."
 )
@@ -267,16 +285,23 @@ def check_jobs(jobs: int) -> None:
         raise InputError("--jobs: must be a whole number other than 0, got 0.")
 
 
+def trust_options() -> list[str]:
+    """Return ``--trust`` as it was given, for a command to go on with."""
+    packages = click.get_current_context().meta.get("vaega.trust", ())
+    return [word for package in packages for word in ("--trust", package)]
+
+
 def this_command() -> str:
     """Return the command line with what was given, and not what is default."""
     context = click.get_current_context()
     given = [
         value
         for parameter in context.command.params
-        if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if parameter.expose_value
+        and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
         for value in _as_given(parameter, context.params.get(parameter.name or ""))
     ]
-    return shlex.join(["vaega", str(context.info_name), *given])
+    return shlex.join(["vaega", str(context.info_name), *given, *trust_options()])
 
 
 def _as_given(parameter: click.Parameter, value: Any) -> list[str]:

@@ -12,6 +12,7 @@ from vaega.cli.app import (
     DONE,
     JSON,
     SET,
+    TRUST,
     Group,
     printable,
     split_reading,
@@ -55,6 +56,7 @@ def init(data: Path, out: Path | None, force: bool, **options: Any) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--no-data", is_flag=True, help="Read the configurations alone, and open no data.")
 @SET
+@TRUST
 @JSON
 def check(files: tuple[Path, ...], overrides: tuple[str, ...], no_data: bool, as_json: bool) -> int:
     r"""Check configurations and their data, and say how much work is ahead; nothing is run.

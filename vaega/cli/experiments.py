@@ -19,6 +19,7 @@ from vaega.cli.app import (
     JSON,
     SET,
     SOME_FAILED,
+    TRUST,
     Decorated,
     InterruptedCommand,
     check_jobs,
@@ -31,6 +32,7 @@ from vaega.cli.app import (
     spinning,
     split_reading,
     this_command,
+    trust_options,
     vaega,
     with_reading_options,
 )
@@ -108,6 +110,7 @@ def execution_options(
 )
 @with_execution_options
 @SET
+@TRUST
 @JSON
 def run(
     file: Path, results: Path, overrides: tuple[str, ...], as_json: bool, **options: Any
@@ -136,6 +139,7 @@ def run(
 @vaega.command()
 @FOLDER
 @with_execution_options
+@TRUST
 @JSON
 def resume(folder: Path, as_json: bool, **options: Any) -> int:
     r"""Go on with an experiment in a results folder, from what is in it.
@@ -235,7 +239,7 @@ def _say_what_is_left(folder: Path, *, to_stderr: bool) -> int:
 
 
 def _resume_command(folder: Path) -> str:
-    return f"vaega resume {shlex.quote(str(folder))}"
+    return shlex.join(["vaega", "resume", str(folder), *trust_options()])
 
 
 @vaega.command()

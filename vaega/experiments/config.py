@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -539,23 +539,13 @@ class PermutationsConfig(Section):
     seeds: Count = 3
 
 
-class ExperimentConfig(Section):
-    """One experiment: a dataset, a protocol, arms that share splits and seeds."""
+class _Runs(Section):
+    """What says which runs there are, of an experiment that is looked at whole or not."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
-    description: str = ""
-    dataset: DatasetConfig
-    preprocess: tuple[Any, ...] = ()
-    protocol: ProtocolConfig = ProtocolConfig()
-    arms: Annotated[dict[str, ArmConfig], Field(min_length=1)] = Field(
-        default_factory=lambda: {"original": ArmConfig()}
-    )
-    fitness: FitnessConfig
-    search: SearchConfig = SearchConfig()
-    seeds: Any = 10
-    permutations: PermutationsConfig | None = None
-    # Says nothing about a run, so that it is no part of a run's identity.
-    tune: Annotated[TuneConfig, Field(exclude=True)] = TuneConfig()
+    if TYPE_CHECKING:
+        arms: Mapping[str, Any]
+        seeds: Any
+        permutations: PermutationsConfig | None
 
     @model_validator(mode="before")
     @classmethod
@@ -570,7 +560,7 @@ class ExperimentConfig(Section):
             content["arms"] = arms_by_a_word(arms)
         return content
 
-    @field_validator("permutations", mode="before")
+    @field_validator("permutations", mode="before", check_fields=False)
     @classmethod
     def _number_alone(cls, permutations: Any) -> Any:
         if permutations is None or isinstance(permutations, PermutationsConfig):
@@ -580,6 +570,85 @@ class ExperimentConfig(Section):
         number = check_count(permutations, "it", owner="permutations")
         check_most(number, "it", _MOST_COUNT, owner="permutations")
         return {"number": number}
+
+    @field_validator("seeds", check_fields=False)
+    @classmethod
+    def _valid_seeds(cls, seeds: Any) -> int | tuple[int, ...]:
+        if not isinstance(seeds, list | tuple):
+            return check_count(seeds, "their number", owner="seeds", maximum=100_000)
+        if not seeds:
+            raise ValueError("a list of seeds must hold at least 1, got []")
+        for seed in seeds:
+            check_count(seed, "each", owner="seeds", minimum=0)
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds must differ from each other, got {list(seeds)}")
+        return tuple(seeds)
+
+    @model_validator(mode="after")
+    def _as_many_runs_as_are_listed(self) -> "_Runs":
+        n_seeds = self.seeds if isinstance(self.seeds, int) else len(self.seeds)
+        permuted = self.permutations
+        n_permuted = 0 if permuted is None else permuted.number * min(permuted.seeds, n_seeds)
+        n_runs = len(self.arms) * (n_seeds + n_permuted)
+        if n_runs > _MOST_RUNS:
+            raise ValueError(
+                f"arms, seeds and permutations must make at most {_MOST_RUNS} runs, got {n_runs}"
+            )
+        return self
+
+    def seed_list(self) -> list[int]:
+        """Return the seeds, one a run; a number n means 0 to n - 1."""
+        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+
+    def run_list(self) -> list[tuple[str, int, int | None]]:
+        """Return arm, seed and permutation of every run; None where labels are not permuted.
+
+        Permutations come last, each with the same seeds.
+        """
+        seeds = self.seed_list()
+        permuted: list[tuple[int, int]] = []
+        if self.permutations is not None:
+            numbers = range(self.permutations.number)
+            permuted = list(product(numbers, seeds[: self.permutations.seeds]))
+        return [
+            *((arm, seed, None) for arm in self.arms for seed in seeds),
+            *((arm, seed, number) for arm in self.arms for number, seed in permuted),
+        ]
+
+
+ExperimentName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+
+
+class PlannedRuns(_Runs):
+    """The runs of an experiment; nothing that its other sections name is imported."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: ExperimentName
+    arms: Annotated[dict[str, Any], Field(min_length=1)] = Field(
+        default_factory=lambda: {"original": {}}
+    )
+    seeds: Any = 10
+    permutations: PermutationsConfig | None = None
+
+
+class ExperimentConfig(_Runs):
+    """One experiment: a dataset, a protocol, arms that share splits and seeds."""
+
+    name: ExperimentName
+    description: str = ""
+    dataset: DatasetConfig
+    preprocess: tuple[Any, ...] = ()
+    protocol: ProtocolConfig = ProtocolConfig()
+    arms: Annotated[dict[str, ArmConfig], Field(min_length=1)] = Field(
+        default_factory=lambda: {"original": ArmConfig()}
+    )
+    fitness: FitnessConfig
+    search: SearchConfig = SearchConfig()
+    seeds: Any = 10
+    permutations: PermutationsConfig | None = None
+    # Says nothing about a run, so that it is no part of a run's identity.
+    tune: Annotated[TuneConfig, Field(exclude=True)] = TuneConfig()
 
     @field_validator("preprocess")
     @classmethod
@@ -618,31 +687,6 @@ class ExperimentConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _as_many_runs_as_are_listed(self) -> "ExperimentConfig":
-        n_seeds = self.seeds if isinstance(self.seeds, int) else len(self.seeds)
-        permuted = self.permutations
-        n_permuted = 0 if permuted is None else permuted.number * min(permuted.seeds, n_seeds)
-        n_runs = len(self.arms) * (n_seeds + n_permuted)
-        if n_runs > _MOST_RUNS:
-            raise ValueError(
-                f"arms, seeds and permutations must make at most {_MOST_RUNS} runs, got {n_runs}"
-            )
-        return self
-
-    @field_validator("seeds")
-    @classmethod
-    def _valid_seeds(cls, seeds: Any) -> int | tuple[int, ...]:
-        if not isinstance(seeds, list | tuple):
-            return check_count(seeds, "their number", owner="seeds", maximum=100_000)
-        if not seeds:
-            raise ValueError("a list of seeds must hold at least 1, got []")
-        for seed in seeds:
-            check_count(seed, "each", owner="seeds", minimum=0)
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"seeds must differ from each other, got {list(seeds)}")
-        return tuple(seeds)
-
-    @model_validator(mode="after")
     def _what_the_protocol_allows(self) -> "ExperimentConfig":
         for name, arm in self.arms.items():
             if arm.regularised and self.protocol.is_transductive:
@@ -659,25 +703,6 @@ class ExperimentConfig(Section):
         settings = self.search.settings().on_names(names, owner="search")
         found = {"pinned": tuple(settings.pinned), "forbidden": tuple(settings.forbidden)}
         return self.model_copy(update={"search": self.search.model_copy(update=found)})
-
-    def seed_list(self) -> list[int]:
-        """Return the seeds, one a run; a number n means 0 to n - 1."""
-        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
-
-    def run_list(self) -> list[tuple[str, int, int | None]]:
-        """Return arm, seed and permutation of every run; None where labels are not permuted.
-
-        Permutations come last, each with the same seeds.
-        """
-        seeds = self.seed_list()
-        permuted: list[tuple[int, int]] = []
-        if self.permutations is not None:
-            numbers = range(self.permutations.number)
-            permuted = list(product(numbers, seeds[: self.permutations.seeds]))
-        return [
-            *((arm, seed, None) for arm in self.arms for seed in seeds),
-            *((arm, seed, number) for arm in self.arms for number, seed in permuted),
-        ]
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
@@ -722,6 +747,14 @@ def read_content(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     for override in overrides:
         _apply(content, override)
     return content
+
+
+def read_planned_runs(path: Path) -> PlannedRuns:
+    """Read which runs a configuration file has; what else it says is not looked at."""
+    try:
+        return PlannedRuns.model_validate(read_content(path))
+    except ValidationError as error:
+        raise _refusal(error, str(path)) from error
 
 
 def statement_of(content: Mapping[str, Any]) -> str:

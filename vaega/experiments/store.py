@@ -27,7 +27,7 @@ from vaega.core.files import path_inside, plain, read_json, write_json, write_te
 from vaega.core.locks import HeldLock
 from vaega.core.tables import csv_text, json_records
 from vaega.data._dataset import Dataset
-from vaega.experiments.config import ExperimentConfig, load_config
+from vaega.experiments.config import ExperimentConfig, load_config, read_planned_runs
 from vaega.experiments.intervals import (
     LEAST_RUNS,
     NONE,
@@ -549,6 +549,11 @@ def is_planned(folder: Path, run_ids: Sequence[str]) -> bool:
 
 def read_plan(folder: Path) -> Plan:
     """Read what `write_plan` wrote."""
+    run_ids, origin = _read_plan_file(folder)
+    return Plan(folder, load_config(folder / "experiment.yaml"), run_ids, origin)
+
+
+def _read_plan_file(folder: Path) -> tuple[tuple[str, ...], Origin]:
     if not (folder / "plan.json").is_file():
         raise ResultsError(f"{folder}: is no results folder, it has no plan.json.")
     command_file = folder / "command.txt"
@@ -566,7 +571,7 @@ def read_plan(folder: Path) -> Plan:
             f"{folder}: cannot be resumed, its plan.json is damaged or of an earlier version; give "
             "the command that began it again."
         ) from error
-    return Plan(folder, load_config(folder / "experiment.yaml"), run_ids, origin)
+    return run_ids, origin
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -754,12 +759,13 @@ class ExperimentStatus:
 
 def read_status(folder: Path) -> ExperimentStatus:
     """Look at a results folder; nothing is changed, and running processes are not disturbed."""
-    plan, store = read_plan(folder), Store(folder)
+    (run_ids, _), store = _read_plan_file(folder), Store(folder)
+    planned = read_planned_runs(folder / "experiment.yaml")
     runs = tuple(
         _run_state(store, run_id, arm if number is None else f"{arm}, labels permuted", seed)
-        for run_id, (arm, seed, number) in zip(plan.run_ids, plan.config.run_list(), strict=True)
+        for run_id, (arm, seed, number) in zip(run_ids, planned.run_list(), strict=True)
     )
-    return ExperimentStatus(folder, plan.config.name, runs, tuple(_leftovers(store, plan.run_ids)))
+    return ExperimentStatus(folder, planned.name, runs, tuple(_leftovers(store, run_ids)))
 
 
 def clean_results(
