@@ -15,7 +15,7 @@ from sklearn.metrics import get_scorer, precision_recall_fscore_support
 from vaega.core.errors import InputError
 from vaega.core.figures import principal_axes
 from vaega.core.files import plain
-from vaega.core.randomness import derive_rng, derive_seed, seed_unset
+from vaega.core.randomness import derive_rng, derive_seed, global_seed, seed_unset
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.augmentation import select_augmentation
@@ -275,7 +275,8 @@ def score_heldout(
     features = columns[fitted.columns_]
     selected = np.flatnonzero(mask[features])
     models = [_empty_model(classifier, selected, trial.seed) for _ in fit_rows]
-    with one_thread(), captured_warnings() as counted:
+    seed = derive_seed(trial.seed, "final classifier")
+    with one_thread(), captured_warnings() as counted, global_seed(seed, classifier):
         for model, (X_fit, y_fit) in zip(models, fit_rows, strict=True):
             model.classifier.fit(_columns(X_fit, selected), y_fit)
         X_test, y_test = trial.test.open()

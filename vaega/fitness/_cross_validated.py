@@ -38,9 +38,17 @@ from vaega import __version__
 from vaega.core.errors import InputError, first_line
 from vaega.core.files import fingerprint
 from vaega.core.processes import OfParent, TemporaryFolder
-from vaega.core.randomness import derive_seed, seed_unset, unset_seeds
+from vaega.core.randomness import (
+    derive_seed,
+    global_seed,
+    may_draw_globally,
+    seed_unset,
+    set_seeds,
+    unset_seeds,
+)
 from vaega.core.registry import names_argument
 from vaega.core.threads import captured_warnings, one_thread
+from vaega.core.trust import WithTrust
 from vaega.data._splits import Fold
 from vaega.engines._base import cached_on, has_valid_params
 from vaega.engines._registry import EngineSpec, match, score_fold
@@ -187,10 +195,22 @@ def augment(
             f"class of your own inherits from BaseEstimator), got {sampler!r}."
         )
     seeded = seed_unset(clone(sampler), seed)
-    takes_groups = groups is not None and names_argument(seeded.fit_resample, "groups")
+    with global_seed(seed, seeded):
+        return _resampled(X, y, seeded, groups, where, class_names)
+
+
+def _resampled(
+    X: np.ndarray,
+    y: np.ndarray,
+    sampler: Any,
+    groups: np.ndarray | None,
+    where: str,
+    class_names: Sequence[str] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    takes_groups = groups is not None and names_argument(sampler.fit_resample, "groups")
     together = {"groups": groups} if takes_groups else {}
     try:
-        resampled: tuple[np.ndarray, np.ndarray] = seeded.fit_resample(X, y, **together)
+        resampled: tuple[np.ndarray, np.ndarray] = sampler.fit_resample(X, y, **together)
         _check_resampled(*resampled, X, y, class_names)
         return resampled
     except (MemoryError, ImportError):
@@ -286,7 +306,7 @@ def prepare_folds(
     """
     parallel = make_parallel(n_jobs, getattr(sampler, "joblib_prefer", None))
     kind = OfParent if client_of(parallel) is None else WithoutNestedParallelism
-    prepare = kind(prepare_fold)
+    prepare = kind(WithTrust(prepare_fold))
     tasks = [
         delayed(prepare)(
             X,
@@ -519,6 +539,7 @@ class Task:
     scorer: Any  # A scikit-learn scorer
     seed: int  # Of all evaluations
     seeded: tuple[str, ...]  # The parameters of the classifier that take a seed derived from it
+    draws: bool  # Whether the classifier may draw from a global generator
     fold_indices: tuple[int, ...]  # Among all folds of the fitness: seeds are derived from these
     spec: EngineSpec | None  # The engine that computes the classifier, if one does
     feature_names: np.ndarray | None = None  # (n_features,), where the classifier wants DataFrames
@@ -626,6 +647,7 @@ class CrossValidatedFitness:
         self._is_view = False
         self._seconds = 0.0  # that an engine took for a mask when it was last asked here
         self._seeded = tuple(unset_seeds(self.estimator))
+        self._draws = may_draw_globally(self.estimator)
         self._is_weighted = any(fold.weight_fit is not None for fold in self.folds)
         self._spec = self._match_engine()
         wanted = self._spec is None and wants_frames(self.estimator)
@@ -799,6 +821,7 @@ class CrossValidatedFitness:
             self.scorer,
             self.seed,
             seeded,
+            self._draws,
             self._fold_indices,
             spec,
             self._names,
@@ -970,7 +993,8 @@ def evaluate_singly(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
     """Score masks with scikit-learn, one after the other."""
     folds, masks, warned = _folds_of(folds, task), chunk.masks, []
     failures: dict[int, str] = {}
-    digests = [fingerprint(row) if task.seeded else "" for row in chunk.bits]
+    random = task.seeded or task.draws
+    digests = [fingerprint(row) if random else "" for row in chunk.bits]
     scores = np.full((len(masks), len(folds)), np.nan)
     if chunk.known is not None:
         scores[:] = chunk.known
@@ -1036,9 +1060,18 @@ def _score(fold: Fold, index: int, mask: np.ndarray, digest: str, task: Task) ->
         one_column = fold.y_validate[:, None]
         return float(task.scorer(guess, one_column, fold.y_validate, **_score_weights(fold)))
     estimator = clone(task.estimator)
+    seed = _derive_seed(task.seed, digest, index) if task.seeded or task.draws else 0
     if task.seeded:
-        seed = _derive_seed(task.seed, digest, index)
-        estimator.set_params(**dict.fromkeys(task.seeded, seed))
+        set_seeds(estimator, task.seeded, seed)
+    if task.draws:
+        with global_seed(seed, estimator):
+            return _fit_and_score(estimator, fold, index, columns, task)
+    return _fit_and_score(estimator, fold, index, columns, task)
+
+
+def _fit_and_score(
+    estimator: Any, fold: Fold, index: int, columns: np.ndarray, task: Task
+) -> float:
     try:
         # numpy's take keeps rows contiguous, where X[:, columns] would not.
         X_fit: Any = fold.X_fit.take(columns, axis=1)
