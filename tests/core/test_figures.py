@@ -1,12 +1,13 @@
 """Figures: files of the same bytes, and SVG elements that a page can hold."""
 
+import io
 import re
 from xml.etree import ElementTree
 
 import pytest
 from matplotlib import rcParams
 
-from vaega.core.figures import COLOURS, clean, inline_svg, new_axes, render, spread
+from vaega.core.figures import COLOURS, clean, draw_shares, inline_svg, new_axes, render, spread
 
 
 def drawing():
@@ -66,3 +67,30 @@ def test_tips_that_are_no_texts_of_the_points_are_left_out():
 def test_points_side_by_side():
     assert spread(1, 10.0).tolist() == [0.0]
     assert spread(3, 10.0).tolist() == [-5.0, 0.0, 5.0]
+
+
+HOSTILE = ["x$_$y", "data$gene$value", "\x1b[31mred", "[red]b[/red]"]
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_names_are_no_mathematics_and_no_commands(kind):
+    ax = draw_shares(new_axes((3.0, 2.0)), HOSTILE, [0.5] * 4, colours=COLOURS[0], label="a$_$b")
+    ax.set_title("x$_$y")
+    content = render(ax.figure, kind)
+    assert content
+    if kind == "svg":
+        texts = "".join(ElementTree.fromstring(content).itertext())
+        for text in ("x$_$y", "data$gene$value", "a$_$b", "[red]b[/red]", r"\x1b[31mred"):
+            assert text in texts
+
+
+def test_a_figure_of_the_user_s_own_draws_names_too():
+    ax = draw_shares(new_axes((3.0, 2.0)), HOSTILE, [0.5] * 4, colours=COLOURS[0], label="share")
+    ax.figure.savefig(io.BytesIO(), format="png")
+
+
+def test_powers_of_ten_stay_powers():
+    ax = new_axes((3.0, 2.0))
+    ax.loglog([1, 1e4], [1, 1e4])
+    texts = ElementTree.fromstring(render(ax.figure, "svg")).itertext()
+    assert not any("mathdefault" in text for text in texts)

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from vaega import __version__
 from vaega.cli.process import ending_signals, outliving_readers
-from vaega.core.errors import InputError
+from vaega.core.errors import InputError, printable
 from vaega.core.tables import TextTable
 from vaega.core.threads import plain_warnings
 
@@ -130,13 +130,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     return answer if isinstance(answer, int) else DONE
 
 
-def printable(message: str) -> str:
-    """Return a message without letters that would command the terminal."""
-    # What a file or an argument holds is quoted; it must not command the terminal.
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in message
-    )
+def say(text: str) -> None:
+    """Print lines in which names of files, classes or features command nothing."""
+    click.echo("\n".join(map(printable, text.split("\n"))))
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -238,7 +234,7 @@ def print_notes(notes: Iterable[str]) -> None:
     from vaega.data._dataset import write_note
 
     for note in notes:
-        click.echo(write_note(note))
+        say(write_note(note))
 
 
 def print_table(table: TextTable) -> None:
@@ -251,12 +247,12 @@ def print_table(table: TextTable) -> None:
     shown, left_out = fitting(table, console.width)
     console.print(terminal(shown))
     if left_out:
-        click.echo(f"No room in {console.width} columns for: {', '.join(left_out)}.")
+        say(f"No room in {console.width} columns for: {', '.join(left_out)}.")
 
 
 def print_progress(line: str) -> None:
     """Print a line beside the results: to stderr."""
-    click.echo(line, err=True)
+    click.echo(printable(line), err=True)
 
 
 def read_config(file: Path, overrides: Sequence[str]) -> tuple[Path, Any]:

@@ -29,6 +29,7 @@ from vaega.cli.app import (
     print_progress,
     print_table,
     read_config,
+    say,
     spinning,
     split_reading,
     this_command,
@@ -263,7 +264,7 @@ def status(folder: Path, as_json: bool) -> None:
     click.echo(experiment.sentence)
     for run in experiment.runs:
         if run.state == "failed":
-            click.echo(f"{run.arm}, seed {run.seed}: failed: {run.error}")
+            say(f"{run.arm}, seed {run.seed}: failed: {run.error}")
     if experiment.leftovers:
         leftovers = f"{_count_folders(experiment.leftovers)} of earlier settings or data"
         click.echo(f"{leftovers}; remove with: vaega clean {folder}")

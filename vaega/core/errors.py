@@ -80,6 +80,19 @@ class MissingExtraError(InputError, ImportError):
         return partial(MissingExtraError, **fields), ()
 
 
+def printable(message: str) -> str:
+    r"""Return a message without letters that would command the terminal.
+
+    >>> printable("gene \x1b[31m")
+    'gene \\x1b[31m'
+    """
+    # What a file or an argument holds is quoted; it must not command the terminal.
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in message
+    )
+
+
 def first_line(error: object) -> str:
     """Return the first line of a message, or the name of its type where it says nothing."""
     return str(error).strip().split("\n", 1)[0] or type(error).__name__

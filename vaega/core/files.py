@@ -95,6 +95,13 @@ def path_inside(folder: Path, name: str) -> Path:
     return folder / name
 
 
+def check_within(path: Path, folder: Path) -> Path:
+    """Return a path in a folder, unless it is a link that leads out of it."""
+    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        raise ResultsError(f"{path}: is a link that leads out of {folder}, which is not followed.")
+    return path
+
+
 def plain(value: Any) -> Any:
     """Return `value` as what JSON can hold without loss."""
     if isinstance(value, Mapping):

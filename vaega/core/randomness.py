@@ -94,14 +94,13 @@ def seed_unset(estimator: Any, seed: int) -> Any:
 # Their estimators draw from nothing but their random_state; a function among the parameters may
 # be anybody's, and mutual_info_classif without a seed.
 _SEEDABLE = ("sklearn", "imblearn", "vaega", "numpy", "builtins")
+_UNSEEDABLE = ("TargetEncoder",)  # of scikit-learn, whose own shuffled folds take no seed
 
 
 def may_draw_globally(estimator: Any) -> bool:
     """Return whether an estimator may draw from a global generator: code that nobody here knows."""
-    if not hasattr(estimator, "get_params"):
-        return True
-    parts = [estimator, *estimator.get_params(deep=True).values()]
-    return any(map(_may_draw, parts))
+    nested = estimator.get_params(deep=True).values() if hasattr(estimator, "get_params") else ()
+    return any(map(_may_draw, [estimator, *nested]))
 
 
 def _may_draw(part: Any) -> bool:
@@ -110,7 +109,9 @@ def _may_draw(part: Any) -> bool:
     if isinstance(part, type | np.ufunc):
         return False
     package = type(part).__module__.partition(".")[0]
-    return package not in _SEEDABLE or (callable(part) and not hasattr(part, "get_params"))
+    if package not in _SEEDABLE or type(part).__name__ in _UNSEEDABLE:
+        return True
+    return callable(part) and not hasattr(part, "get_params")
 
 
 _GLOBAL = threading.RLock()

@@ -23,9 +23,9 @@ import yaml
 from scipy import stats
 
 from vaega.core.errors import ResultsError, first_line
-from vaega.core.files import path_inside, plain, read_json, write_json, write_text
+from vaega.core.files import check_within, path_inside, plain, read_json, write_json, write_text
 from vaega.core.locks import HeldLock
-from vaega.core.tables import csv_text, json_records
+from vaega.core.tables import csv_text, json_records, read_csv
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ExperimentConfig, load_config, read_planned_runs
 from vaega.experiments.intervals import (
@@ -90,12 +90,13 @@ class RunRecord:
 
     def selected(self) -> pd.DataFrame:
         """Return one row a selected feature of each trial."""
-        return pd.read_csv(self.folder / "selected.csv", dtype={"name": str})
+        exact = {"keep_default_na": False, "na_values": {"frequency": [""]}}  # a gene may be NA
+        return read_csv(self.folder / "selected.csv", dtype={"name": str}, **exact)
 
     def predictions(self) -> pd.DataFrame:
         """Return what the final model predicted of the test rows; empty where that is not kept."""
         path = self.folder / "predictions.csv"
-        return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+        return read_csv(path) if path.is_file() else pd.DataFrame()
 
     def masks(self) -> np.ndarray | None:
         """Return what each trial selected, (n_trials, n_columns); None where that is not known."""
@@ -146,12 +147,13 @@ class Store:
         self.folder = folder
 
     def run_folder(self, run_id: str) -> Path:
-        """Return the folder of a run."""
-        return path_inside(self.folder / "runs", run_id)
+        """Return the folder of a run; a link that leads out of the results is not followed."""
+        folder = self.folder / "runs"
+        return check_within(path_inside(check_within(folder, self.folder), run_id), self.folder)
 
     def checkpoints(self, run_id: str) -> Path:
         """Return the folder of what a run keeps while it is under way."""
-        return self.run_folder(run_id) / "checkpoint"
+        return check_within(self.run_folder(run_id) / "checkpoint", self.folder)
 
     def record(self, run_id: str) -> RunRecord:
         """Return what a run has written."""
@@ -198,7 +200,7 @@ class Store:
 
     def runs_table(self) -> pd.DataFrame:
         """Return ``runs.csv``."""
-        return pd.read_csv(self.folder / "runs.csv")
+        return read_csv(self.folder / "runs.csv")
 
     def null_table(self) -> pd.DataFrame:
         """Return ``null.csv``, without rows where the present plan permutes no labels."""

@@ -29,7 +29,7 @@ from vaega.experiments.config import (
 from vaega.experiments.controls import tune_regulariser
 from vaega.experiments.protocols import Trial, TrialOptions
 from vaega.experiments.registry import classifier_of, make_sampler
-from vaega.fitness._cross_validated import Preparation, augment
+from vaega.fitness._cross_validated import Preparation, augment, fit_transformed
 from vaega.fitness._memory import Objective, PenaltyObjective, WeightedObjective
 from vaega.selection._classical import ClassicalSelection
 from vaega.selection._search import InnerValidation, Search, SearchResult
@@ -258,8 +258,7 @@ def score_heldout(
     """
     columns = np.arange(trial.X.shape[1]) if columns is None else columns
     fitted = seed_unset(clone(preparation), derive_seed(trial.seed, "final preparation"))
-    fitted.fit(trial.X[:, columns], trial.y)
-    X, y = fitted.transform(trial.X[:, columns]), trial.y
+    X, y = fit_transformed(fitted, trial.X[:, columns], trial.y), trial.y
     fit_rows = [(X, y)]
     if sampler is not None and rows != "real":
         both = augment(
@@ -407,8 +406,8 @@ def describe_generator(trial: "Trial", sampler: Any, preparation: Preparation) -
 
     split = trial.inner[0]
     fitted = seed_unset(clone(preparation), derive_seed(trial.seed, "described preparation"))
-    fitted.fit(trial.X[split.train], trial.y[split.train])
-    X, y = fitted.transform(trial.X[split.train]), trial.y[split.train]
+    y = trial.y[split.train]
+    X = fit_transformed(fitted, trial.X[split.train], y)
     seed = derive_seed(trial.seed, "described generator")
     try:
         with one_thread():

@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache, partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+import numba
 import numpy as np
 import pandas as pd
 import scipy
@@ -37,7 +37,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from vaega import __version__
 from vaega.core.errors import InputError, first_line
 from vaega.core.files import fingerprint
-from vaega.core.processes import OfParent, TemporaryFolder
+from vaega.core.processes import OfParent, TemporaryFolder, naming_temporary_files
 from vaega.core.randomness import (
     derive_seed,
     global_seed,
@@ -132,8 +132,8 @@ def prepare_fold(
     columns = np.arange(X.shape[1])
     if preparation is not None:
         fitted = seed_unset(clone(preparation), derive_seed(seed, "preparation"))
-        fitted.fit(X_fit, y_fit)
-        X_fit, X_validate = fitted.transform(X_fit), fitted.transform(X_validate)
+        X_fit = fit_transformed(fitted, X_fit, y_fit)
+        X_validate = fitted.transform(X_validate)
         columns = fitted.columns_
     X_real = X_fit
     if sampler is not None:
@@ -153,6 +153,13 @@ def prepare_fold(
         return fold
     weight_fit = _augmented_weights(sample_weight[fit_rows], y[fit_rows], y_fit)
     return replace(fold, weight_fit=weight_fit, weight_validate=sample_weight[validate_rows])
+
+
+def fit_transformed(preparation: Preparation, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Fit a preparation and return its fit rows changed, as a Pipeline does."""
+    if hasattr(preparation, "fit_transform"):
+        return np.asarray(preparation.fit_transform(X, y))
+    return preparation.fit(X, y).transform(X)
 
 
 def _count_real(real: np.ndarray, rows: np.ndarray) -> int:
@@ -345,7 +352,8 @@ class FoldFiles:
         """Where the files are; they are written now if they were not before."""
         if self._temporary is None:
             self._temporary = TemporaryFolder("vaega-folds-")
-            _write(self._temporary.path, self.folds)
+            with naming_temporary_files(self._temporary.path):
+                _write(self._temporary.path, self.folds)
         return str(self._temporary.path)
 
     def close(self) -> None:
@@ -654,7 +662,7 @@ class CrossValidatedFitness:
         self._names = self.feature_names if wanted else None
 
     def _match_engine(self) -> EngineSpec | None:
-        if self.engine == "sklearn":
+        if self.engine == "sklearn" or not self._may_compile():
             return None
         spec = match(self.estimator, self.scorer, weighted=self._is_weighted)
         if spec and self._is_weighted and self.is_routed and isinstance(self.estimator, Pipeline):
@@ -673,6 +681,21 @@ class CrossValidatedFitness:
                 "mask after the other."
             )
         return None
+
+    def _may_compile(self) -> bool:
+        """Return whether there are kernels, without which scikit-learn computes what engines do."""
+        if not getattr(numba.config, "DISABLE_JIT", False):
+            return True
+        if self.engine == "population":
+            raise InputError(
+                'CrossValidatedFitness: engine="population" must have compiled kernels, got '
+                "NUMBA_DISABLE_JIT=1."
+            )
+        _warn_once(
+            "NUMBA_DISABLE_JIT=1: kernels are not compiled; scikit-learn scores one mask after the "
+            "other."
+        )
+        return False
 
     def __enter__(self) -> "CrossValidatedFitness":
         return self
@@ -760,7 +783,7 @@ class CrossValidatedFitness:
         if self._spec is not None and not self._spec.engine.EXACT:
             libraries += [
                 f"engine {self._spec.name} on {self._spec.device or 'the processor'}",
-                "numba " + import_module("numba").__version__,
+                "numba " + numba.__version__,
             ]
         return libraries
 

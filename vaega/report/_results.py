@@ -8,8 +8,11 @@ from typing import Any, Literal
 
 import pandas as pd
 from rich import box
+from rich.markup import escape
 from rich.table import Table as TerminalTable
+from rich.text import Text
 
+from vaega.core.errors import printable
 from vaega.core.tables import TextTable, csv_text, json_records, latex_text
 from vaega.experiments.config import statement_of
 from vaega.experiments.intervals import LEAST_RUNS
@@ -155,14 +158,14 @@ _OPEN_COLUMNS = {"held-out [95 %]": "test rows, seen [95 %]", "inner": "fitness"
 def terminal(table: TextTable) -> TerminalTable:
     """Return a table for a terminal of 80 columns: headings and names wrap between words."""
     shown = TerminalTable(
-        title=table.title or None, title_justify="left", box=box.SIMPLE_HEAD, padding=0,
-        show_edge=False,
+        title=escape(printable(table.title)) or None, title_justify="left", box=box.SIMPLE_HEAD,
+        padding=0, show_edge=False,
     )  # fmt: skip
     for index, (heading, width) in enumerate(zip(table.columns, least_widths(table), strict=True)):
         justify: Literal["left", "right"] = "left" if index in table.left else "right"
-        shown.add_column(heading, justify=justify, min_width=width)
+        shown.add_column(escape(printable(heading)), justify=justify, min_width=width)
     for row in table.rows:
-        shown.add_row(*row)
+        shown.add_row(*(Text(printable(cell)) for cell in row))
     return shown
 
 
