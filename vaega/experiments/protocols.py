@@ -123,7 +123,7 @@ def with_permuted_labels(dataset: Dataset, rng: np.random.Generator) -> Dataset:
     """
     if dataset.groups is not None:
         pooled, n_rows = dataset.pooled(), len(dataset.y)
-        y = _permuted_groups(pooled.y, pooled.groups, rng)
+        y = _permuted_groups(pooled.y, np.asarray(pooled.groups), rng)
         test = None if dataset.y_test is None else y[n_rows:]
         return replace(dataset, y=y[:n_rows], y_test=test)
     test = None if dataset.y_test is None else rng.permutation(dataset.y_test)
