@@ -121,7 +121,7 @@ def test_trust_is_said_again_on_resume_and_not_needed_to_look(place, capsys):
     assert main(["resume", "results/good", "--trust", "evilmod"]) == 0
     sys.modules.pop("evilmod")
     (place / "evil-ran").unlink()
-    for command in (["report"], ["report", "--methods"], ["compare"], ["watch"], ["status"]):
+    for command in (["report"], ["report", "--methods"], ["watch"], ["status"]):
         assert main([*command, "results/good"]) == 0
     assert not ran(place)
 
