@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint docs numbers outputs bench wheel clean
+.PHONY: run test lint fuzz docs numbers outputs bench wheel clean
 
 run: $(STAMP)
 	$(BIN)/vaega run configs/quickstart.yaml --jobs $(JOBS)
@@ -23,6 +23,12 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Any texts as configurations: make fuzz TEXTS=2000 SEED=7
+TEXTS ?= 2000
+SEED ?= 100
+fuzz: $(STAMP)
+	VAEGA_FUZZ_TEXTS=$(TEXTS) VAEGA_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/contracts/test_raw_yaml.py
 
 docs: $(STAMP)
 	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/docs

@@ -32,6 +32,12 @@ def _own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("VAEGA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
+@pytest.fixture(autouse=True)
+def _own_classes(monkeypatch):
+    """Configurations of tests may name classes of tests."""
+    monkeypatch.setenv("VAEGA_TRUST", "tests")
+
+
 @pytest.fixture(scope="session")
 def real_data():
     folder = os.environ.get("VAEGA_DATA")

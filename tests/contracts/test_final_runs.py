@@ -57,7 +57,7 @@ def whole(tmp_path_factory):
 def test_processes_give_the_same_bits(folder, whole, options):
     run_command(*command(folder), *options)
     assert contents(folder) == whole
-    assert set(whole[0]) == {"history.csv", "selected.csv", "votes.csv"}
+    assert set(whole[0]) == {"history.csv", "rows.csv", "selected.csv", "votes.csv"}
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -1,5 +1,6 @@
 """Figures: files of the same bytes, and SVG elements that a page can hold."""
 
+import io
 import re
 from xml.etree import ElementTree
 
@@ -9,11 +10,13 @@ from matplotlib import rcParams
 from vaega.core.figures import (
     COLOURS,
     clean,
+    draw_shares,
     figure_style,
     fold,
     inline_svg,
     keep_within,
     legend_above,
+    name_lines,
     new_axes,
     render,
     scale_widely,
@@ -153,3 +156,38 @@ def test_an_element_has_no_more_letters_than_it_needs():
     assert not re.search(r"\d\.\d{3}", svg)
     assert "\n" not in svg
     assert "  " not in svg
+
+
+HOSTILE = ["x$_$y", "data$gene$value", "\x1b[31mred", "[red]b[/red]"]
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_names_are_no_mathematics_and_no_commands(kind):
+    ax = draw_shares(new_axes((3.0, 2.0)), HOSTILE, [0.5] * 4, colours=COLOURS[0], label="a$_$b")
+    ax.set_title("x$_$y")
+    content = render(ax.figure, kind)
+    assert content
+    if kind == "svg":
+        texts = "".join(ElementTree.fromstring(content).itertext())
+        for text in ("x$_$y", "data$gene$value", "a$_$b", "[red]b[/red]", r"\x1b[31mred"):
+            assert text in texts
+
+
+def test_names_in_two_lines_keep_both():
+    ax = new_axes()
+    name_lines(ax, ["a_rather_long_$name$_of_an_arm", "\x1b[31mred"])
+    texts = ElementTree.fromstring(render(ax.figure, "svg")).itertext()
+    expected = {"a_rather_long_", "$name$_of_an_arm", r"\x1b[31mred"}
+    assert expected <= {text.strip() for text in texts}
+
+
+def test_a_figure_of_the_user_s_own_draws_names_too():
+    ax = draw_shares(new_axes((3.0, 2.0)), HOSTILE, [0.5] * 4, colours=COLOURS[0], label="share")
+    ax.figure.savefig(io.BytesIO(), format="png")
+
+
+def test_powers_of_ten_stay_powers():
+    ax = new_axes((3.0, 2.0))
+    ax.loglog([1, 1e4], [1, 1e4])
+    texts = ElementTree.fromstring(render(ax.figure, "svg")).itertext()
+    assert not any("mathdefault" in text for text in texts)

@@ -9,6 +9,7 @@ import pytest
 from vaega.core.errors import InputError, ResultsError
 from vaega.core.files import (
     canonical_json,
+    check_within,
     fingerprint,
     parse_bytes,
     parse_seconds,
@@ -140,3 +141,15 @@ def test_sizes_are_said_in_the_largest_unit(size, said):
 )
 def test_times_are_said_in_the_largest_unit(seconds, said):
     assert say_seconds(seconds) == said
+
+
+def test_a_link_out_of_a_folder_is_not_followed(tmp_path):
+    for name in ("results", "results/own", "elsewhere"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "results/out").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "results/within").symlink_to(tmp_path / "results/own")
+    for name in ("own", "within", "absent"):
+        path = tmp_path / "results" / name
+        assert check_within(path, tmp_path / "results") == path
+    with pytest.raises(ResultsError, match=r"out: is a link that leads out of .*results, which"):
+        check_within(tmp_path / "results/out", tmp_path / "results")

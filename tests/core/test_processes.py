@@ -1,5 +1,6 @@
 """Workers end with their parent, and what a dead process left in the temp folder goes."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from vaega.core import processes
+from vaega.core.errors import ResultsError
 from vaega.core.processes import OfParent, TemporaryFolder, remove_orphans
 
 BUSY = """
@@ -100,3 +102,14 @@ def test_a_folder_that_is_forgotten_goes(temp):
     with pytest.warns(ResourceWarning):
         del folder
     assert not path.exists()
+
+
+def test_a_full_temporary_folder_is_named(monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", full)
+    with pytest.raises(ResultsError) as refusal:
+        TemporaryFolder("vaega-test-")
+    assert str(refusal.value).startswith(f"{tempfile.gettempdir()}: temporary files cannot be")
+    assert "No space left on device; the variable TMPDIR" in str(refusal.value)

@@ -62,6 +62,11 @@ def test_what_is_registered_is_known():
     assert registry["largest"] is max
 
 
+@pytest.fixture(autouse=True)
+def _trusted(monkeypatch):
+    monkeypatch.setenv("VAEGA_TRUST", "math,fractions,builtins")
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

@@ -1,10 +1,12 @@
 """Tables as Markdown and LaTeX; what these would take for a command is escaped."""
 
+import csv
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from vaega.core.tables import TextTable, csv_text, json_records, latex_text
+from vaega.core.tables import TextTable, csv_text, json_records, latex_text, read_csv
 
 
 def test_markdown_has_a_line_each_row():
@@ -38,3 +40,34 @@ def test_data_frames_as_csv_and_json():
     records = json_records(frame)
     assert records == [{"a": 1, "b": 0.5}, {"a": 2, "b": None}]
     assert type(records[0]["a"]) is int
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "=cmd|' /C calc'!A0",
+        "+x",
+        "-x",
+        "@SUM(A1)",
+        "\tx",
+        "\rx",
+        "\nx",
+        "'x",
+        "''",
+        "a\rb",
+        "plain",
+        "NA",
+    ],
+)
+def test_no_name_starts_a_formula_and_each_is_read_back(tmp_path, name):
+    path = tmp_path / "names.csv"
+    frame = pd.DataFrame({"name": [name, "b"], name: ["-1", "+2.5"], "value": [-1.5, 2.0]})
+    path.write_bytes(csv_text(frame).encode())
+    with path.open(newline="") as file:
+        cells = [cell for line in csv.reader(file) for cell in line]
+    assert not any(cell.startswith(("=", "@", "\t", "\r", "\n", "+x", "-x")) for cell in cells)
+    assert {"-1", "+2.5", "-1.5"} <= set(cells)  # numbers stay
+    back = read_csv(path, dtype=str, keep_default_na=False)
+    assert list(back["name"]) == [name, "b"]
+    assert list(back.columns) == ["name", name, "value"]
+    assert list(frame["name"]) == [name, "b"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from vaega.core.errors import DataError, InputError
 from vaega.data._preprocess import Preprocessor
 from vaega.data._sources import load_dataset
+from vaega.fitness import prepare_fold
 
 POWER = {"class": "sklearn.preprocessing.PowerTransformer", "method": "yeo-johnson"}
 QUANTILE = {"class": "sklearn.preprocessing.QuantileTransformer", "n_quantiles": 10}
@@ -239,6 +240,98 @@ def test_real_columns_without_spread_do_no_harm(real_data):
     assert np.abs(preprocessor.transform(dataset.X)).max() < np.sqrt(dataset.n_rows)
     dropped = Preprocessor(["drop_constant"]).fit(dataset.X)
     assert len(dropped.columns_) == 12558 - 2217
+
+
+def test_steps_are_fitted_as_a_pipeline_fits_them():
+    # Sites that say nothing: encoded by the classes, each row would know its own.
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 60, size=(120, 1)).astype(float), rng.permutation([0, 1] * 60)
+    preprocessor = Preprocessor([{"class": "sklearn.preprocessing.TargetEncoder"}], random_state=0)
+    encoded = preprocessor.fit_transform(X, y)
+    # Its folds are shuffled without a seed.
+    np.testing.assert_array_equal(encoded, clone(preprocessor).fit_transform(X, y))
+    leaking, honest = (
+        np.corrcoef(values[:, 0], y)[0, 1] for values in (preprocessor.transform(X), encoded)
+    )
+    assert leaking > 0.3
+    assert honest < 0.1
+    fold = prepare_fold(
+        X, y, np.arange(80), np.arange(80, 120), preparation=clone(preprocessor), seed=0
+    )
+    assert np.corrcoef(fold.X_fit[:, 0], y[:80])[0, 1] < 0.2
+
+
+class Failing(BaseEstimator):
+    """A step of one's own that fails where it is told to."""
+
+    def __init__(self, where="", what=None):
+        self.where = where
+        self.what = what
+
+    def _fail(self, where):
+        if where == self.where:
+            errors = {"key": KeyError("lost"), "attr": AttributeError("a\nb"), "own": Silent()}
+            raise errors[self.what]
+
+    def fit(self, X, y=None):
+        self._fail("fit")
+        return self
+
+    def transform(self, X):
+        self._fail("transform")
+        return {"rows": X[1:], "text": np.full(X.shape, "a"), "flat": X[:, 0]}.get(self.what, X)
+
+    def get_feature_names_out(self, names):
+        self._fail("names")
+        return names
+
+
+class Silent(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "words"),
+    [
+        ("fit", "key", "lost"),
+        ("fit", "attr", "a b"),
+        ("transform", "own", "Silent"),
+        ("names", "key", "lost"),
+        ("", "rows", "must keep all 6 rows"),
+        ("", "text", "could not convert"),
+        ("", "flat", "got an array of shape"),
+    ],
+)
+def test_whatever_a_step_raises_is_one_sentence(where, what, words):
+    step = {"class": f"{__name__}.Failing", "where": where, "what": what}
+    with pytest.raises(DataError, match=rf"Preprocessor: step 1 \(Failing\): .*{words}") as refusal:
+        Preprocessor([step]).fit(np.arange(12.0).reshape(6, 2), [0, 1] * 3)
+    assert "\n" not in str(refusal.value)
+
+
+class Drawing(BaseEstimator):
+    """A step of one's own that draws from the global generator."""
+
+    def fit(self, X, y=None):
+        self.noise_ = np.random.normal()  # noqa: NPY002 - what is tested
+        return self
+
+    def transform(self, X):
+        return X + self.noise_ + np.random.normal(size=X.shape)  # noqa: NPY002
+
+
+def test_a_step_that_draws_globally_depends_on_the_seed_alone():
+    X, steps = np.arange(12.0).reshape(6, 2), [{"class": f"{__name__}.Drawing"}]
+    before = np.random.get_bit_generator().state["state"]["pos"]
+    first, again, other = (
+        Preprocessor(steps, random_state=seed).fit(X).transform(X) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert np.random.get_bit_generator().state["state"]["pos"] == before
+    whole = Preprocessor(["standardize", *steps], random_state=0).fit(X)
+    few, needed, at = whole.narrowed(np.array([1]))
+    np.testing.assert_array_equal(few.transform(X[:, needed])[:, at], whole.transform(X)[:, [1]])
 
 
 # Fewer columns ------------------------------------------------------------------------------------

@@ -96,7 +96,8 @@ def test_good_steps_come_back_as_they_are():
         ({"class": "no_such_package.Scaler"}, "no_such_package.Scaler cannot be imported"),
         ({"class": "sklearn.preprocessing.Nothing"}, "cannot be imported"),
         ({"class": "sklearn.svm.SVC"}, "must be a class with fit and transform"),
-        ({"class": "numpy.zeros"}, "must be a class with fit and transform"),
+        ({"class": "sklearn.base.clone"}, "must be a class with fit and transform"),
+        ({"class": "numpy.zeros"}, "class must be of .* you trust.* got 'numpy.zeros'"),
         ({"class": "sklearn.preprocessing.MinMaxScaler", "high": 3}, "cannot be made: .*high"),
     ],
 )

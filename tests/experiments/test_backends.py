@@ -51,7 +51,8 @@ def run(project, name, fitness, *more):
     path = project / f"{name}.yaml"
     path.write_text(yaml.safe_dump({**CONFIG, "fitness": fitness}))
     results = str(project / name)
-    return main(["run", str(path), "--results", results, *more]), project / name / "small"
+    trust = ["--trust", "deadly"]  # to the workers too
+    return main(["run", str(path), "--results", results, *trust, *more]), project / name / "small"
 
 
 def test_the_others_go_on_when_one_is_killed(project, monkeypatch):

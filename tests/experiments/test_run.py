@@ -103,7 +103,7 @@ def test_the_run_folder(finished):
         assert ("generator.json" in names) == described
         assert names - {"generator.json"} == {
             "config.json", "environment.json", "history.csv", "metrics.json", "predictions.csv",
-            "selected.csv",
+            "record.json", "selected.csv",
         }  # fmt: skip
         predictions = pd.read_csv(folder / "predictions.csv")
         assert ("prediction_real" in predictions) == (not folder.name.startswith("original"))

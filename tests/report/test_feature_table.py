@@ -12,6 +12,7 @@ import pytest
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import make_config
 from vaega.experiments.run import run_experiment
+from vaega.experiments.store import Store
 from vaega.report._feature_table import (
     draw_frequencies,
     feature_section,
@@ -22,7 +23,7 @@ from vaega.report._feature_table import (
 from vaega.report._page import write_report
 from vaega.report._results import read_results
 
-NAMES = ("=1+1", "+x", "-y", "@z", *(f"f{i}" for i in range(36)))
+NAMES = ("=1+1", "+x", "-y", "@z", *(f"f{i}" for i in range(35)), "NA")
 
 
 def run_arms(folder, *, shift=3.0, n_classes=2, **sections):
@@ -92,6 +93,14 @@ def test_shares_are_counted_in_the_runs(folder, table):
 def test_no_name_is_a_formula(table):
     assert {"'=1+1", "'+x", "'-y", "'@z"} <= set(table["name"])
     assert pd.api.types.is_numeric_dtype(table["difference"])  # a negative number stays one
+
+
+def test_names_of_a_final_run_are_read_back_as_they_were(folder):
+    final = Store(folder).final("all")
+    assert tuple(final.votes()["name"]) == NAMES
+    assert tuple(final.selected()["name"]) == NAMES
+    assert {"=1+1", "+x", "-y", "@z"} & set(final.rows())
+    assert set(final.rows().columns[2:]) <= set(NAMES)
 
 
 def test_the_section_says_what_is_found_and_how_right_it_is(folder):

@@ -54,7 +54,9 @@ def test_every_section_from_the_folder_alone(folder):
     figures = by_title["Selection, probabilities and cost"].table
     assert "precision" not in figures.columns  # nobody knows the truth about wine
     assert [row[0] for row in figures.rows] == ["original", "jitter", "bootstrap"]
-    metrics = [json.loads(path.read_text()) for path in folder.glob("runs/original-0*/metrics.json")]
+    metrics = [
+        json.loads(path.read_text()) for path in folder.glob("runs/original-0*/metrics.json")
+    ]
     row = dict(zip(figures.columns, figures.rows[0], strict=True))
     assert row["Brier"] == f"{sum(one['brier'] for one in metrics) / 3:.3f}"
     assert int(row["asked"]) == int(row["distinct"]) + int(row["reused"])

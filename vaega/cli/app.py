@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from vaega import __version__
 from vaega.cli.process import ending_signals, outliving_readers
-from vaega.core.errors import InputError
+from vaega.core.errors import InputError, printable
 from vaega.core.tables import TextTable
 from vaega.core.threads import plain_warnings
 
@@ -131,13 +131,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     return answer if isinstance(answer, int) else DONE
 
 
-def printable(message: str) -> str:
-    """Return a message without letters that would command the terminal."""
-    # What a file or an argument holds is quoted; it must not command the terminal.
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in message
-    )
+def say(text: str, *, to_stderr: bool = False) -> None:
+    """Print lines in which names of files, classes or features command nothing."""
+    click.echo("\n".join(map(printable, text.split("\n"))), err=to_stderr)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -207,6 +203,24 @@ FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=Fals
 SET = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key: search.elite=2."
 )
+
+
+def _trust(context: click.Context, _: Any, packages: tuple[str, ...]) -> None:
+    from vaega.core.trust import check_name, trusting
+
+    context.meta["vaega.trust"] = packages
+    context.with_resource(trusting([check_name(name, "--trust") for name in packages]))
+
+
+TRUST = click.option(
+    "--trust",
+    multiple=True,
+    expose_value=False,
+    metavar="PACKAGE",
+    callback=_trust,
+    help="Let the configuration name code of a package other than scikit-learn, imbalanced-learn "
+    "and vaega.",
+)
 JOBS = click.option(
     "--jobs", type=int, default=1, show_default=True, help="Processes; -1 is all cores."
 )
@@ -221,14 +235,14 @@ def print_notes(notes: Iterable[str]) -> None:
     from vaega.data._dataset import write_note
 
     for note in notes:
-        click.echo(write_note(note))
+        say(write_note(note))
 
 
 def print_wrapped(sentences: Iterable[str]) -> None:
     """Print sentences, each in lines of 80 columns at most."""
     for sentence in sentences:
         lines = textwrap.wrap(sentence, 80, subsequent_indent="  ", break_on_hyphens=False)
-        click.echo("\n".join(lines))
+        say("\n".join(lines))
 
 
 def print_table(table: TextTable) -> None:
@@ -246,7 +260,7 @@ def print_table(table: TextTable) -> None:
 
 def print_progress(line: str) -> None:
     """Print a line beside the results: to stderr."""
-    click.echo(line, err=True)
+    click.echo(printable(line), err=True)
 
 
 def read_config(file: Path, overrides: Sequence[str]) -> tuple[Path, Any]:
@@ -275,16 +289,23 @@ def check_jobs(jobs: int) -> None:
         raise InputError("--jobs: must be a whole number other than 0, got 0.")
 
 
+def trust_options() -> list[str]:
+    """Return ``--trust`` as it was given, for a command to go on with."""
+    packages = click.get_current_context().meta.get("vaega.trust", ())
+    return [word for package in packages for word in ("--trust", package)]
+
+
 def this_command() -> str:
     """Return the command line with what was given, and not what is default."""
     context = click.get_current_context()
     given = [
         value
         for parameter in context.command.params
-        if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if parameter.expose_value
+        and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
         for value in _as_given(parameter, context.params.get(parameter.name or ""))
     ]
-    return shlex.join(["vaega", str(context.info_name), *given])
+    return shlex.join(["vaega", str(context.info_name), *given, *trust_options()])
 
 
 def _as_given(parameter: click.Parameter, value: Any) -> list[str]:

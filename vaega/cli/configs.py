@@ -12,12 +12,14 @@ from vaega.cli.app import (
     DONE,
     JSON,
     SET,
+    TRUST,
     Group,
-    printable,
+    say,
     split_reading,
     vaega,
     with_reading_options,
 )
+from vaega.core.errors import printable
 
 
 @vaega.command()
@@ -45,9 +47,9 @@ def init(data: Path, out: Path | None, force: bool, **options: Any) -> None:
     proposal = propose(data, out, **reading)
     write_text(out, proposal.text)
     place = shlex.quote(str(out))
-    click.echo(f"{describe(proposal.dataset)}")
+    say(describe(proposal.dataset))
     for reason in proposal.reasons:
-        click.echo(click.wrap_text(reason, 80, "note     ", 9 * " "))
+        say(click.wrap_text(reason, 80, "note     ", 9 * " "))
     click.echo(f"written  {out}\nnext     vaega check {place}\n         vaega run {place}")
 
 
@@ -55,6 +57,7 @@ def init(data: Path, out: Path | None, force: bool, **options: Any) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--no-data", is_flag=True, help="Read the configurations alone, and open no data.")
 @SET
+@TRUST
 @JSON
 def check(files: tuple[Path, ...], overrides: tuple[str, ...], no_data: bool, as_json: bool) -> int:
     r"""Check configurations and their data, and say how much work is ahead; nothing is run.
@@ -79,7 +82,7 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], no_data: bool, as
     if as_json and not faults:
         click.echo(json.dumps([one.record() for one in valid], indent=2))
     for sentence in [] if as_json else [line for one in valid for line in one.sentences]:
-        click.echo(sentence)
+        say(sentence)
     return BAD_INPUT if faults else DONE
 
 

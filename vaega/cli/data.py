@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from vaega.cli.app import JSON, Group, split_reading, vaega, with_reading_options
+from vaega.cli.app import JSON, Group, say, split_reading, vaega, with_reading_options
 from vaega.cli.reading import reading_bar
 
 
@@ -31,7 +31,7 @@ def datasets(context: click.Context, as_json: bool) -> None:
         click.echo(json.dumps([asdict(entry) for entry in entries], indent=2))
         return
     for entry in entries:
-        click.echo(f"{entry.source:24} {entry.where:28} {entry.title}")
+        say(f"{entry.source:24} {entry.where:28} {entry.title}")
 
 
 @datasets.command()
@@ -51,7 +51,7 @@ def show(source: str, as_json: bool, **options: Any) -> None:
     keys, _ = split_reading(options)
     with reading_bar(source) as progress:
         dataset = load_dataset(source, **keys, progress=progress)
-    click.echo(json.dumps(_as_record(dataset), indent=2) if as_json else dataset.card())
+    say(json.dumps(_as_record(dataset), indent=2) if as_json else dataset.card())
 
 
 @vaega.command()

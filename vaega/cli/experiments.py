@@ -19,6 +19,7 @@ from vaega.cli.app import (
     JSON,
     SET,
     SOME_FAILED,
+    TRUST,
     Decorated,
     InterruptedCommand,
     check_jobs,
@@ -27,9 +28,11 @@ from vaega.cli.app import (
     print_progress,
     print_table,
     read_config,
+    say,
     spinning,
     split_reading,
     this_command,
+    trust_options,
     vaega,
     with_reading_options,
 )
@@ -107,6 +110,7 @@ def execution_options(
 )
 @with_execution_options
 @SET
+@TRUST
 @JSON
 def run(
     file: Path, results: Path, overrides: tuple[str, ...], as_json: bool, **options: Any
@@ -135,6 +139,7 @@ def run(
 @vaega.command()
 @FOLDER
 @with_execution_options
+@TRUST
 @JSON
 def resume(folder: Path, as_json: bool, **options: Any) -> int:
     r"""Go on with an experiment in a results folder, from what is in it.
@@ -213,7 +218,7 @@ def _say_what_is_left(folder: Path, *, to_stderr: bool) -> int:
 
 
 def _resume_command(folder: Path) -> str:
-    return f"vaega resume {shlex.quote(str(folder))}"
+    return shlex.join(["vaega", "resume", str(folder), *trust_options()])
 
 
 @vaega.command()
@@ -237,7 +242,7 @@ def status(folder: Path, as_json: bool) -> None:
     click.echo(experiment.sentence)
     for run in experiment.runs:
         if run.state == "failed":
-            click.echo(f"{run.arm}, seed {run.seed}: failed: {run.error}")
+            say(f"{run.arm}, seed {run.seed}: failed: {run.error}")
     if experiment.leftovers:
         leftovers = f"{_count_folders(experiment.leftovers)} of earlier settings or data"
         click.echo(f"{leftovers}; remove with: vaega clean {folder}")

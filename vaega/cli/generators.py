@@ -13,6 +13,7 @@ from vaega.cli.app import (
     FILE,
     JOBS,
     SET,
+    TRUST,
     Group,
     InterruptedCommand,
     check_jobs,
@@ -136,6 +137,7 @@ def _row(entry: Any) -> list[str]:
 @folder_option("--out", "Folder for tables and figures.  [default: results/NAME/quality]")
 @DEVICE
 @SET
+@TRUST
 def quality(
     file: Path,
     arms: tuple[str, ...],
@@ -206,6 +208,7 @@ def _print_quality(measured: list[Any], name: str) -> None:
 @JOBS
 @DEVICE
 @SET
+@TRUST
 def tune(
     file: Path,
     out: Path | None,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from vaega.cli.app import spinning, vaega
+from vaega.cli.app import say, spinning, vaega
 from vaega.cli.reading import reading_bar
 from vaega.core.errors import InputError
 from vaega.core.tables import TextTable, csv_text
@@ -84,4 +84,4 @@ def _say_notes(notes: Any) -> None:
     from vaega.data._dataset import write_note
 
     for note in notes:
-        click.echo(write_note(note), err=True)
+        say(write_note(note), to_stderr=True)

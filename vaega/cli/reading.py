@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vaega.core.errors import printable
+
 _PATIENCE = 0.5  # seconds; what takes less needs no bar
 
 
@@ -14,7 +16,7 @@ class ReadingBar:
     """Is told how much of a file is read, and draws it on a terminal."""
 
     def __init__(self, source: Any) -> None:
-        self.name = Path(str(source)).name
+        self.name = printable(Path(str(source)).name)
         self._started = time.monotonic()
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
@@ -39,7 +41,11 @@ def _begin() -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+    )
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
     bar.start()
     return bar

@@ -14,6 +14,7 @@ from vaega.cli.app import (
     print_notes,
     print_table,
     print_wrapped,
+    say,
     this_command,
     vaega,
 )
@@ -77,7 +78,7 @@ def _show_methods(folder: Path, out: Path | None) -> None:
     from vaega.report._results import read_results
 
     methods = describe_methods(read_results(folder))
-    click.echo(methods.markdown())
+    say(methods.markdown())
     if out is None:
         click.echo(f"```bibtex\n{methods.bibtex()}```")
     else:
@@ -96,7 +97,7 @@ def print_effects(effects: Any) -> None:
     """Print what generated rows do to selection and final model, where an arm adds some."""
     if effects.rows:
         print_table(effects)
-        click.echo("\n".join([*effects.notes, ""]))
+        say("\n".join([*effects.notes, ""]))
 
 
 _MEANS = "Means over seeds, one run a seed; masks: different masks that a run scored."
@@ -117,11 +118,11 @@ def print_summary(results: Any) -> None:
     print_table(summary_table(results.summary, metric=metric, title=title))
     print_wrapped(facts.sentences(results.constant))
     print_notes(results.notes)
-    click.echo("\n".join([_MEANS, *notes_of_summary(results)]))
+    say("\n".join([_MEANS, *notes_of_summary(results)]))
     print_effects(results.effects)
     finals = final_sentences(results)
     said = [*lead_sentences(results.metrics), *finals, statement_of(results.config)]
-    click.echo("\n".join(said))
+    say("\n".join(said))
 
 
 @vaega.command()
@@ -182,6 +183,6 @@ def _print_comparison(comparison: Any) -> None:
     for one in comparison.datasets:
         print_table(arm_table(one, title=one.title))
         print_table(pair_table(one))
-        click.echo("\n".join([*one.notes, ""]))
+        say("\n".join([*one.notes, ""]))
         print_effects(one.effects)
-    click.echo("\n".join(comparison.sentences))
+    say("\n".join(comparison.sentences))

@@ -1,11 +1,13 @@
 """Checks of single values; each raises one sentence: the owner, the rule and the value."""
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
 from vaega.core.errors import InputError
+
+_MOST_PARTS = 100_000  # of a model; lists as long are made
 
 
 def check_probability(value: Any, name: str, *, owner: str) -> float:
@@ -24,6 +26,22 @@ def check_count(
         rule = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
         raise InputError.of(owner, name, f"must be a whole number, {rule}", value)
     return int(value)
+
+
+def check_most(value: Any, name: str, maximum: int | None, *, owner: str) -> None:
+    """Refuse a number above what no honest use comes near, before a list is made of so many."""
+    if maximum is not None and value > maximum:
+        raise InputError.of(owner, name, f"must be at most {maximum}", value)
+
+
+def check_sizes(parameters: Mapping[str, Any], *, owner: str) -> None:
+    """Refuse parameters that say how many trees, units, bins ... where no use comes near."""
+    for name, value in parameters.items():
+        last = name.rpartition("__")[2]
+        if last.startswith("n_") or last in ("hidden_layer_sizes", "degree", "max_bins"):
+            for number in value if isinstance(value, list | tuple) else [value]:
+                if _is_real(number):
+                    check_most(number, name, _MOST_PARTS, owner=owner)
 
 
 def check_positive(value: Any, name: str, *, owner: str) -> float:

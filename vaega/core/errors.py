@@ -1,7 +1,7 @@
 """The errors a user can meet; each message is one sentence: who, which rule, what came, where."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 
 class InputError(ValueError):
@@ -40,7 +40,7 @@ class InputError(ValueError):
         self.owner, self.key, self.rule, self.value = owner, key, rule, value
 
     @classmethod
-    def of(cls, owner: str, key: str, rule: str, value: Any) -> "InputError":
+    def of(cls, owner: str, key: str, rule: str, value: Any) -> Self:
         """Return the error of one value: its sentence is made of the fields."""
         sentence = f"{owner}: {key} {rule}, got {value!r}."
         return cls(sentence, owner=owner, key=key, rule=rule, value=value)
@@ -79,6 +79,19 @@ class MissingExtraError(InputError, ImportError):
         # From a worker process it comes back by its fields, not by its sentence.
         fields = {"owner": self.owner, "package": self.package, "extra": self.extra}
         return partial(MissingExtraError, **fields), ()
+
+
+def printable(message: str) -> str:
+    r"""Return a message without letters that would command the terminal.
+
+    >>> printable("gene \x1b[31m")
+    'gene \\x1b[31m'
+    """
+    # What a file or an argument holds is quoted; it must not command the terminal.
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in message
+    )
 
 
 def first_line(error: object) -> str:

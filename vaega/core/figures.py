@@ -7,13 +7,15 @@ without it.
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from xml.etree import ElementTree
 
 import numpy as np
+
+from vaega.core.errors import printable
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -237,9 +239,44 @@ def draw_shares(
 ) -> "Axes":
     """Draw a bar a feature, the first one on top."""
     colours = colours if isinstance(colours, str) else list(colours)[::-1]
-    ax.barh([str(name) for name in names][::-1], list(shares)[::-1], color=colours)
+    labels = [printable(str(name)) for name in names][::-1]
+    ax.barh(range(len(labels)), list(shares)[::-1], color=colours)
+    ax.set_yticks(range(len(labels)), labels, parse_math=False)  # of a user's own figure too
     ax.set(xlabel=label, xlim=(0.0, 1.0))
     return clean(ax, "x")
+
+
+def plain_text(figure: "Figure") -> None:
+    """Let names stand in a figure letter by letter: they are no mathematics, and no commands."""
+    from matplotlib.category import StrCategoryFormatter
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter, FuncFormatter
+
+    of_ticks: list[Text] = []
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        formatter, labels = axis.get_major_formatter(), axis.get_ticklabels()
+        of_ticks += [*labels, *axis.get_ticklabels(minor=True), axis.get_offset_text()]
+        if isinstance(formatter, FixedFormatter):
+            formatter.seq = [_printable_lines(str(label)) for label in formatter.seq]
+        if isinstance(formatter, FuncFormatter):  # as set_yticks makes of labels
+            formatter.func = _printable_labels(formatter.func)
+        # Powers of ten are no names.
+        if isinstance(formatter, FixedFormatter | FuncFormatter | StrCategoryFormatter):
+            for label in labels:
+                label.set_parse_math(False)
+    of_numbers = set(map(id, of_ticks))
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and id(text) not in of_numbers:
+            text.set_parse_math(False)
+            text.set_text(_printable_lines(text.get_text()))
+
+
+def _printable_labels(label: Callable[..., Any]) -> Callable[..., str]:
+    return lambda value, position: _printable_lines(str(label(value, position)))
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def render(figure: "Figure", kind: str, *, dpi: float = DPI, transparent: bool = False) -> bytes:
@@ -268,6 +305,7 @@ def render(figure: "Figure", kind: str, *, dpi: float = DPI, transparent: bool =
     """
     from matplotlib import rc_context
 
+    plain_text(figure)
     content = io.BytesIO()
     metadata = dict.fromkeys(_DATED.get(kind, ()))
     with rc_context({**STYLE, **_FILES}):

@@ -55,7 +55,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: cannot be read as JSON: {error}.") from error
 
 
@@ -93,6 +93,13 @@ def path_inside(folder: Path, name: str) -> Path:
             "or hold a separator."
         )
     return folder / name
+
+
+def check_within(path: Path, folder: Path) -> Path:
+    """Return a path in a folder, unless it is a link that leads out of it."""
+    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        raise ResultsError(f"{path}: is a link that leads out of {folder}, which is not followed.")
+    return path
 
 
 def plain(value: Any) -> Any:

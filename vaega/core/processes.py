@@ -6,12 +6,14 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+
+from vaega.core.errors import ResultsError
 
 _LOOK = 1.0  # seconds between two looks at the parent
 _WATCHING = threading.Lock()
@@ -55,7 +57,8 @@ class TemporaryFolder:
 
     def __init__(self, prefix: str) -> None:
         remove_orphans(prefix)
-        self._folder, self._lock = _make_owned(prefix)
+        with naming_temporary_files(Path(tempfile.gettempdir())):
+            self._folder, self._lock = _make_owned(prefix)
 
     @property
     def path(self) -> Path:
@@ -66,6 +69,18 @@ class TemporaryFolder:
         """Remove it; it goes as well with the object, and with the process."""
         self._lock.release()
         self._folder.cleanup()
+
+
+@contextlib.contextmanager
+def naming_temporary_files(folder: Path) -> Iterator[None]:
+    """Let a full disk, or none that may be written to, be said with the folder and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise ResultsError(
+            f"{folder}: temporary files cannot be written: {error.strerror or error}; the variable "
+            "TMPDIR names another folder for them."
+        ) from error
 
 
 def _make_owned(prefix: str) -> tuple[tempfile.TemporaryDirectory[str], FileLock]:

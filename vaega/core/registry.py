@@ -13,6 +13,7 @@ from typing import Any
 
 from vaega.core.checks import check_choice
 from vaega.core.errors import InputError
+from vaega.core.trust import import_trusted, refuse_places
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class Registry(Mapping[str, Any]):
         if set(given) - {"class", "params"} or "class" not in given or not _are_names(params):
             rule = f"must be {self._rule()}, or hold class: package.Name and params: {{...}}"
             raise InputError.of(owner, key, rule, dict(given))
-        named = import_object(given["class"], owner=owner, key=f"{key}.class")
+        named = import_trusted(given["class"], owner=owner, key=f"{key}.class")
+        refuse_places(params, owner=f"{owner}: {key}.params")
         unknown = [name for name in params if callable(named) and not takes_argument(named, name)]
         if unknown:
             rule = f"must hold parameters of {given['class']}"
@@ -137,7 +139,7 @@ def _parameters(function: Any) -> Mapping[str, inspect.Parameter] | None:
 
 
 def import_object(path: Any, *, owner: str, key: str) -> Any:
-    """Return the class or function that a dotted path names: ``package.module.Name``."""
+    """Return what a dotted path of ours names; one of a configuration has to be trusted."""
     module, _, name = str(path).rpartition(".")
     try:
         return getattr(import_module(module), name)

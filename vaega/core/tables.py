@@ -3,12 +3,15 @@
 `vaega.report` renders a `TextTable` for a terminal, and as HTML in the page of an experiment.
 """
 
+import csv
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 _LATEX = {
@@ -61,9 +64,53 @@ def latex_text(text: str) -> str:
     return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
+# With these a cell begins that a spreadsheet takes for a formula (OWASP, CSV injection); the quote
+# in front of it, which spreadsheets do not show, says that it is text.
+_FORMULAS, _QUOTE = ("=", "+", "-", "@", "\t", "\r", "\n"), "'"
+
+
 def csv_text(frame: "pd.DataFrame") -> str:
-    """Return a data frame as CSV, the same bytes on every system."""
-    return frame.to_csv(index=False, lineterminator="\n")
+    """Return a data frame as CSV, the same bytes on every system.
+
+    A text that a spreadsheet would take for a formula has a quote in front; `read_csv` takes it
+    away again.
+    """
+    guarded = frame.rename(columns=_guarded)
+    for index, kind in enumerate(guarded.dtypes):
+        if kind.kind not in "biufcmM":
+            guarded.isetitem(index, list(map(_guarded, frame.iloc[:, index])))
+    text: str = guarded.to_csv(index=False, lineterminator="\n")
+    if "\r" in text:  # which csv leaves bare, and readers take for the end of a line
+        text = guarded.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    return text
+
+
+def read_csv(path: "Path", **options: Any) -> "pd.DataFrame":
+    """Return what `csv_text` wrote: each name as it was."""
+    import pandas as pd
+
+    frame = pd.read_csv(path, **options).rename(columns=_as_given)
+    for index, kind in enumerate(frame.dtypes):
+        if kind.kind not in "biufcmM":
+            frame.isetitem(index, list(map(_as_given, frame.iloc[:, index])))
+    return frame
+
+
+def _guarded(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith((*_FORMULAS, _QUOTE)):
+        return value
+    return value if _is_number(value) else _QUOTE + value
+
+
+def _as_given(value: Any) -> Any:
+    return value.removeprefix(_QUOTE) if isinstance(value, str) else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def json_records(frame: "pd.DataFrame") -> list[dict[str, Any]]:

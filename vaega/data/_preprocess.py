@@ -1,13 +1,14 @@
 """The preprocessor: steps learned on training rows, columns that keep their identity."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from vaega.core.errors import DataError, InputError, one_line
-from vaega.core.randomness import RandomState, derive_seed, draw_seed
+from vaega.core.randomness import RandomState, derive_seed, draw_seed, global_seed, seed_unset
 from vaega.data._steps import DropConstant, check_steps, make_step, step_name
 
 _OWNER = "Preprocessor"
@@ -120,11 +121,16 @@ class Preprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
                 f"got {values.shape[1]}."
             )
         for number, step in enumerate(self.fitted_steps_):
-            values = _apply(step, values, self._owner(number))
+            step_seed = derive_seed(self._seed, "preprocess", number)
+            values = _apply(step, values, step_seed, self._owner(number))
         return _complete(values)
 
     def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> np.ndarray:
-        """Fit, then return the training rows as `transform` does.
+        """Fit, and return what the steps make of the training rows.
+
+        As in a Pipeline, a step with a ``fit_transform`` of its own may make something else of the
+        rows that it is fitted on than `transform` does: what encodes by the classes leaves the
+        class of each row out.
 
         Parameters
         ----------
@@ -205,7 +211,7 @@ class Preprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         head, tail = self.fitted_steps_[:n_head], self.fitted_steps_[n_head:]
         needed = np.arange(_width(head, self.n_features_in_)) if tail else kept
         few = Preprocessor(self.steps, random_state=self.random_state)
-        few.fitted_steps_ = list(tail)
+        few.fitted_steps_, few._seed = list(tail), self._seed
         for step in reversed(head):
             few.fitted_steps_.insert(0, step.narrowed(needed))
             if isinstance(step, DropConstant):
@@ -219,13 +225,14 @@ class Preprocessor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         values = _rows(X)
         self.n_features_in_ = values.shape[1]
         columns = np.arange(values.shape[1], dtype=np.intp)
-        seed = draw_seed(self.random_state)
+        seed = self._seed = draw_seed(self.random_state)
         fitted = []
         for number, spec in enumerate(self.steps):
             owner = self._owner(number)
-            step = _seeded(make_step(spec, owner=owner), derive_seed(seed, "preprocess", number))
+            step_seed = derive_seed(seed, "preprocess", number)
+            step = seed_unset(make_step(spec, owner=owner), step_seed)
             _refuse_missing(step, values, owner)
-            values, remaining = _fit_step(step, values, y, owner)
+            values, remaining = _fit_step(step, values, y, step_seed, owner)
             columns = columns[remaining]
             fitted.append(step)
         self.fitted_steps_ = fitted
@@ -263,12 +270,6 @@ def _rows(X: Any) -> np.ndarray:
     return values
 
 
-def _seeded(step: Any, seed: int) -> Any:
-    if hasattr(step, "get_params") and step.get_params(deep=False).get("random_state", 0) is None:
-        step.set_params(random_state=seed)
-    return step
-
-
 def _refuse_missing(step: Any, values: np.ndarray, owner: str) -> None:
     n_missing = int(np.isnan(values).sum())
     if n_missing and not _takes_missing(step):
@@ -288,27 +289,53 @@ def _takes_missing(step: Any) -> bool:
         return False
 
 
-def _fit_step(step: Any, values: np.ndarray, y: Any, owner: str) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        step.fit(values, y)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{owner}: {one_line(error)}.") from error
-    changed = _apply(step, values, owner)
-    remaining = _kept_columns(step, values.shape[1], changed, owner)
+def _fit_step(
+    step: Any, values: np.ndarray, y: Any, seed: int, owner: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit a step and change its fit rows, as a Pipeline does: by ``fit_transform`` if it has that.
+
+    Of fit rows it may make something else than of new ones: what encodes by the classes leaves
+    each row's own class out.
+    """
+    with _one_sentence(owner), global_seed(seed, step):
+        if hasattr(step, "fit_transform"):
+            changed = _as_rows(step.fit_transform(values, y), len(values))
+        else:
+            step.fit(values, y)
+            changed = _as_rows(step.transform(values), len(values))
+        remaining = _kept_columns(step, values.shape[1], changed, owner)
     if not len(remaining):
         raise DataError(f"{owner}: at least one column must stay, got none of {values.shape[1]}.")
     return changed, remaining
 
 
-def _apply(step: Any, values: np.ndarray, owner: str) -> np.ndarray:
+def _apply(step: Any, values: np.ndarray, seed: int, owner: str) -> np.ndarray:
     _refuse_missing(step, values, owner)
+    with _one_sentence(owner), global_seed(seed, step):
+        return _as_rows(step.transform(values), len(values))
+
+
+@contextmanager
+def _one_sentence(owner: str) -> Iterator[None]:
+    """Turn whatever a step raises, which may be anybody's, into one sentence on the step."""
     try:
-        changed = step.transform(values)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{owner}: {one_line(error)}.") from error
-    return np.asarray(
+        yield
+    except MemoryError:  # says nothing of the step
+        raise
+    except Exception as error:
+        if str(error).startswith(f"{owner}: "):
+            raise
+        said = one_line(error) or type(error).__name__
+        raise DataError(f"{owner}: {said}.") from error
+
+
+def _as_rows(changed: Any, n_rows: int) -> np.ndarray:
+    rows = np.asarray(
         changed.toarray() if hasattr(changed, "toarray") else changed, dtype=np.float64
     )
+    if rows.ndim != 2 or len(rows) != n_rows:
+        raise ValueError(f"a step must keep all {n_rows} rows, got an array of shape {rows.shape}")
+    return rows
 
 
 def _kept_columns(step: Any, n_before: int, changed: np.ndarray, owner: str) -> np.ndarray:

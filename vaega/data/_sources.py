@@ -13,11 +13,10 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from vaega.core.checks import check_choice, check_flag
 from vaega.core.errors import DataError, InputError, one_line
 from vaega.core.files import path_inside
+from vaega.core.yaml import read_yaml
 from vaega.data._columns import Progress, silent
 from vaega.data._dataset import Dataset, quoted
 from vaega.data._features import BELOW_LIMIT, CATEGORICAL
@@ -464,8 +463,8 @@ class KnownDataset:
 
 
 def _read_catalogue() -> dict[str, KnownDataset]:
-    text = Path(__file__).with_name("catalogue.yaml").read_text(encoding="utf-8")
-    return {name: KnownDataset(**facts) for name, facts in yaml.safe_load(text).items()}
+    content = read_yaml(Path(__file__).with_name("catalogue.yaml"))
+    return {name: KnownDataset(**facts) for name, facts in content.items()}
 
 
 KNOWN = _read_catalogue()

@@ -3,14 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from copy import copy
-from importlib import import_module
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from vaega.core.errors import DataError, InputError
-from vaega.core.registry import import_object
+from vaega.core.checks import check_sizes
+from vaega.core.errors import DataError, InputError, one_line
+from vaega.core.trust import UntrustedError, as_ufunc, import_trusted, refuse_places
 from vaega.data._dataset import constant_columns
 
 IMPUTE_STRATEGIES = ("median", "mean", "most_frequent")
@@ -355,12 +355,14 @@ def _make_class(step: dict[str, Any], *, owner: str) -> Any:
     cls = _import_class(path, owner=owner)
     beside = {key: value for key, value in step.items() if key not in ("class", "params")}
     parameters = {**beside, **_params(step, owner=owner)}
+    check_sizes(parameters, owner=owner)
+    refuse_places(parameters, owner=owner)
     for key in _FUNCTIONS & parameters.keys():
         parameters[key] = _as_function(parameters[key], key, owner=owner)
     try:
         return cls(**parameters)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{owner}: {path} cannot be made: {error}.") from error
+    except Exception as error:  # anybody's constructor
+        raise InputError(f"{owner}: {path} cannot be made: {one_line(error)}.") from error
 
 
 # Parameters of FunctionTransformer: what YAML can name are functions that work cell by cell.
@@ -375,13 +377,7 @@ def _params(step: dict[str, Any], *, owner: str) -> dict[str, Any]:
 
 
 def _as_function(value: Any, key: str, *, owner: str) -> Any:
-    if not isinstance(value, str):
-        return value
-    function = import_object(value, owner=owner, key=key)
-    if not isinstance(function, np.ufunc):
-        rule = "must be a function of numpy or scipy that works cell by cell, such as numpy.log1p"
-        raise InputError.of(owner, key, rule, value)
-    return function
+    return as_ufunc(value, owner=owner, key=key) if isinstance(value, str) else value
 
 
 def _import_class(path: Any, *, owner: str) -> type:
@@ -389,9 +385,12 @@ def _import_class(path: Any, *, owner: str) -> type:
     if not module or not name.isidentifier():
         raise InputError(f"{owner}: class must be a dotted path package.Class, got {path!r}.")
     try:
-        cls = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise InputError(f"{owner}: class {path} cannot be imported: {error}.") from error
+        cls = import_trusted(path, owner=owner, key="class")
+    except UntrustedError:
+        raise
+    except InputError as error:
+        reason = one_line(error.__cause__ or "there is nothing of that name")
+        raise InputError(f"{owner}: class {path} cannot be imported: {reason}.") from error
     if not (
         isinstance(cls, type) and callable(getattr(cls, "fit", None)) and hasattr(cls, "transform")
     ):

@@ -12,7 +12,7 @@ import numpy as np
 from joblib import delayed
 
 from vaega.core.processes import TemporaryFolder
-from vaega.core.randomness import derive_seed, seed_unset
+from vaega.core.randomness import derive_seed, global_seed, seed_unset
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._preprocess import Preprocessor
 from vaega.data._splits import Fold
@@ -198,9 +198,10 @@ class _CandidateValidation:
             classifier = classifier_of(self.config.fitness)
             seed_unset(classifier, derive_seed(seed, "classifier"))
             columns = order[:size]
-            classifier.fit(fitted[0][:, columns], fitted[1])
             X = fold.X_validate[:, columns]
-            losses.append(row_losses(classifier, X, fold.y_validate, self.n_classes))
+            with global_seed(seed, classifier):
+                classifier.fit(fitted[0][:, columns], fitted[1])
+                losses.append(row_losses(classifier, X, fold.y_validate, self.n_classes))
         mean: np.ndarray = np.mean(losses, axis=0)
         return mean
 

@@ -27,6 +27,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from vaega import __version__
 from vaega.core.errors import InputError, MissingExtraError, ResultsError, first_line
 from vaega.core.processes import end_with
+from vaega.core.trust import WithTrust
 from vaega.experiments.monitor import Allowance, Budget, Observer, quiet_logger
 from vaega.experiments.runs import Run, RunResult, RunStatus
 from vaega.fitness._cross_validated import make_cluster_backend, work_on
@@ -92,7 +93,7 @@ class ProcessPool:
                     begun[run.id] = run
                     observer.on_run_start(run, worker.store.checkpoints(run.id))
                     task = (worker, run, self.n_jobs, budget.allowance())
-                    under_way[executor.submit(_complete, *task)] = run
+                    under_way[executor.submit(WithTrust(_complete), *task)] = run
                 if not under_way:
                     return
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
@@ -296,8 +297,9 @@ class _Sender:
             failed.set_result(RunResult(error=str(error)))
             return failed
         worker = self.worker.without_data(self.folder.path)
+        compute = WithTrust(_compute_there)
         return self._executor.submit(
-            _compute_there, worker, self._sent_data(), run, inputs, allowance, self.folder
+            compute, worker, self._sent_data(), run, inputs, allowance, self.folder
         )
 
     def _sent_data(self) -> Any:

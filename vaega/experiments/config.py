@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -24,9 +23,10 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from vaega.core.checks import check_count, check_number
+from vaega.core.checks import check_count, check_most, check_number
 from vaega.core.errors import ConfigError, InputError
 from vaega.core.files import plain
+from vaega.core.yaml import MOST_DEPTH, parse_yaml, read_yaml
 from vaega.data._columns import Progress, silent
 from vaega.data._dataset import Dataset
 from vaega.data._sources import load_dataset
@@ -74,20 +74,25 @@ def _count_or_auto(value: Any) -> Any:
         return value
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f'must be a whole number of at least 1 or "auto", got {value!r}')
+    if value > _MOST_ROWS:
+        raise ValueError(f"must be at most {_MOST_ROWS}, got {value!r}")
     return value
 
 
 def _name_or_position(value: Any) -> Any:
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
-    # YAML reads the names NO and 2024-01-01 as false and a date.
+    # YAML reads the name NO as false.
     raise ValueError(
         "must be a feature's name, in quotes where YAML would read something else, or its "
         f"position, got {value!r}"
     )
 
 
-Count = Annotated[int, Field(strict=True, ge=1)]
+# What no experiment comes near: lists as long are made of these numbers.
+_MOST_COUNT, _MOST_ROWS, _MOST_RUNS = 1_000_000, 10_000_000, 200_000
+Count = Annotated[int, Field(strict=True, ge=1, le=_MOST_COUNT)]
+FoldCount = Annotated[int, Field(strict=True, ge=2, le=_MOST_COUNT)]
 CountOrAuto = Annotated[Any, BeforeValidator(_count_or_auto)]
 Number = Annotated[float, BeforeValidator(plain_number), Field(allow_inf_nan=False)]
 Fraction = Annotated[Number, Field(gt=0.0, lt=1.0)]
@@ -305,10 +310,10 @@ class ProtocolConfig(Section):
     outer: Literal["official", "holdout", "kfold", "leave-one-out", "leave-one-group-out"] = (
         "holdout"
     )
-    inner_folds: Annotated[int, Field(strict=True, ge=2)] = 5
+    inner_folds: FoldCount = 5
     test_size: Fraction = 0.3
-    n_splits: Annotated[int, Field(strict=True, ge=2)] = 5
-    n_repeats: Count = 1
+    n_splits: FoldCount = 5
+    n_repeats: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 1
     final: Annotated[bool, Field(strict=True)] = True
     final_rows: Literal["both", "augmented", "real"] = "both"
     synthetic_test_share: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.0
@@ -499,7 +504,7 @@ class RangeConfig(Section):
     low: Any
     high: Any
     log: Annotated[bool, Field(strict=True)] = False
-    points: Annotated[int, Field(strict=True, ge=2)] = 3
+    points: Annotated[int, Field(strict=True, ge=2, le=10_000)] = 3
 
     @model_validator(mode="after")
     def _is_a_range(self) -> "RangeConfig":
@@ -556,23 +561,14 @@ class PlannedRun(NamedTuple):
     final: bool = False  # Whether it is on all rows, and has no score of its own
 
 
-class ExperimentConfig(Section):
-    """One experiment: a dataset, a protocol, arms that share splits and seeds."""
+class _Runs(Section):
+    """What says which runs there are, of an experiment that is looked at whole or not."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
-    description: str = ""
-    dataset: DatasetConfig
-    preprocess: tuple[Any, ...] = ()
-    protocol: ProtocolConfig = ProtocolConfig()
-    arms: Annotated[dict[str, ArmConfig], Field(min_length=1)] = Field(
-        default_factory=lambda: {"original": ArmConfig()}
-    )
-    fitness: FitnessConfig
-    search: SearchConfig = SearchConfig()
-    seeds: Any = 10
-    permutations: PermutationsConfig | None = None
-    # Says nothing about a run, so that it is no part of a run's identity.
-    tune: Annotated[TuneConfig, Field(exclude=True)] = TuneConfig()
+    if TYPE_CHECKING:
+        protocol: ProtocolConfig
+        arms: Mapping[str, Any]
+        seeds: Any
+        permutations: PermutationsConfig | None
 
     @model_validator(mode="before")
     @classmethod
@@ -587,14 +583,107 @@ class ExperimentConfig(Section):
             content["arms"] = arms_by_a_word(arms)
         return content
 
-    @field_validator("permutations", mode="before")
+    @field_validator("permutations", mode="before", check_fields=False)
     @classmethod
     def _number_alone(cls, permutations: Any) -> Any:
         if permutations is None or isinstance(permutations, PermutationsConfig):
             return permutations
         if isinstance(permutations, Mapping):
             return with_new_names(permutations, {"permutations": "number"})
-        return {"number": check_count(permutations, "it", owner="permutations")}
+        number = check_count(permutations, "it", owner="permutations")
+        check_most(number, "it", _MOST_COUNT, owner="permutations")
+        return {"number": number}
+
+    @field_validator("seeds", check_fields=False)
+    @classmethod
+    def _valid_seeds(cls, seeds: Any) -> int | tuple[int, ...]:
+        if not isinstance(seeds, list | tuple):
+            return check_count(seeds, "their number", owner="seeds", maximum=100_000)
+        if not seeds:
+            raise ValueError("a list of seeds must hold at least 1, got []")
+        for seed in seeds:
+            check_count(seed, "each", owner="seeds", minimum=0)
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds must differ from each other, got {list(seeds)}")
+        return tuple(seeds)
+
+    @model_validator(mode="after")
+    def _as_many_runs_as_are_listed(self) -> "_Runs":
+        n_seeds = self.seeds if isinstance(self.seeds, int) else len(self.seeds)
+        permuted = self.permutations
+        n_permuted = 0 if permuted is None else permuted.number * min(permuted.seeds, n_seeds)
+        n_runs = len(self.arms) * (n_seeds + n_permuted)
+        if n_runs > _MOST_RUNS:
+            raise ValueError(
+                f"arms, seeds and permutations must make at most {_MOST_RUNS} runs, got {n_runs}"
+            )
+        return self
+
+    def seed_list(self) -> list[int]:
+        """Return the seeds, one a run; a number n means 0 to n - 1."""
+        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+
+    def run_list(self) -> list[PlannedRun]:
+        """Return every run: arms in order, seeds in order.
+
+        Permutations come behind them, each with the same seeds; last the final run of each arm.
+        """
+        seeds = self.seed_list()
+        permuted: list[tuple[int, int]] = []
+        if self.permutations is not None:
+            numbers = range(self.permutations.number)
+            permuted = list(product(numbers, seeds[: self.permutations.seeds]))
+        final_arms = list(self.arms) if self.protocol.has_final_runs else []
+        return [
+            *(PlannedRun(arm, seed) for arm in self.arms for seed in seeds),
+            *(PlannedRun(arm, seed, number) for arm in self.arms for number, seed in permuted),
+            *(PlannedRun(arm, seeds[0], final=True) for arm in final_arms),
+        ]
+
+
+ExperimentName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+
+
+class ScoredBy(BaseModel):
+    """Of the section ``fitness`` what its scores are of."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    metric: str = FitnessConfig.model_fields["metric"].default
+
+
+class PlannedRuns(_Runs):
+    """The runs of an experiment; nothing that its other sections name is imported."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: ExperimentName
+    protocol: ProtocolConfig = ProtocolConfig()
+    arms: Annotated[dict[str, Any], Field(min_length=1)] = Field(
+        default_factory=lambda: {"original": {}}
+    )
+    fitness: ScoredBy = ScoredBy()
+    seeds: Any = 10
+    permutations: PermutationsConfig | None = None
+
+
+class ExperimentConfig(_Runs):
+    """One experiment: a dataset, a protocol, arms that share splits and seeds."""
+
+    name: ExperimentName
+    description: str = ""
+    dataset: DatasetConfig
+    preprocess: tuple[Any, ...] = ()
+    protocol: ProtocolConfig = ProtocolConfig()
+    arms: Annotated[dict[str, ArmConfig], Field(min_length=1)] = Field(
+        default_factory=lambda: {"original": ArmConfig()}
+    )
+    fitness: FitnessConfig
+    search: SearchConfig = SearchConfig()
+    seeds: Any = 10
+    permutations: PermutationsConfig | None = None
+    # Says nothing about a run, so that it is no part of a run's identity.
+    tune: Annotated[TuneConfig, Field(exclude=True)] = TuneConfig()
 
     @field_validator("preprocess")
     @classmethod
@@ -632,19 +721,6 @@ class ExperimentConfig(Section):
                 )
         return self
 
-    @field_validator("seeds")
-    @classmethod
-    def _valid_seeds(cls, seeds: Any) -> int | tuple[int, ...]:
-        if not isinstance(seeds, list | tuple):
-            return check_count(seeds, "their number", owner="seeds", maximum=100_000)
-        if not seeds:
-            raise ValueError("a list of seeds must hold at least 1, got []")
-        for seed in seeds:
-            check_count(seed, "each", owner="seeds", minimum=0)
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"seeds must differ from each other, got {list(seeds)}")
-        return tuple(seeds)
-
     @model_validator(mode="after")
     def _what_the_protocol_allows(self) -> "ExperimentConfig":
         for name, arm in self.arms.items():
@@ -662,27 +738,6 @@ class ExperimentConfig(Section):
         settings = self.search.settings().on_names(names, owner="search")
         found = {"pinned": tuple(settings.pinned), "forbidden": tuple(settings.forbidden)}
         return self.model_copy(update={"search": self.search.model_copy(update=found)})
-
-    def seed_list(self) -> list[int]:
-        """Return the seeds, one a run; a number n means 0 to n - 1."""
-        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
-
-    def run_list(self) -> list[PlannedRun]:
-        """Return every run: arms in order, seeds in order.
-
-        Permutations come behind them, each with the same seeds; last the final run of each arm.
-        """
-        seeds = self.seed_list()
-        permuted: list[tuple[int, int]] = []
-        if self.permutations is not None:
-            numbers = range(self.permutations.number)
-            permuted = list(product(numbers, seeds[: self.permutations.seeds]))
-        final_arms = list(self.arms) if self.protocol.has_final_runs else []
-        return [
-            *(PlannedRun(arm, seed) for arm in self.arms for seed in seeds),
-            *(PlannedRun(arm, seed, number) for arm in self.arms for number, seed in permuted),
-            *(PlannedRun(arm, seeds[0], final=True) for arm in final_arms),
-        ]
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
@@ -719,10 +774,22 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
 
 def read_content(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Return the sections of a configuration file as they stand there, not checked."""
-    content = _unshared(_load_yaml(path))
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"{path}: must hold keys such as name, dataset and fitness, got {_short(content)}."
+        )
     for override in overrides:
         _apply(content, override)
     return content
+
+
+def read_planned_runs(path: Path) -> PlannedRuns:
+    """Read which runs a configuration file has; what else it says is not looked at."""
+    try:
+        return PlannedRuns.model_validate(read_content(path))
+    except ValidationError as error:
+        raise _refusal(error, str(path)) from error
 
 
 def statement_of(content: Mapping[str, Any]) -> str:
@@ -781,65 +848,14 @@ def _refusal(error: ValidationError, origin: str) -> ConfigError:
     return refusal
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML (no Python objects) in which no key silently replaces another."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue  # "<<: *anchor": what it brings may be replaced, that is its purpose
-            key = self.construct_object(key_node, deep=True)
-            problem = ""
-            if isinstance(key, list | dict):
-                problem = "a list or mapping as a key"
-            elif key in seen:
-                problem = f"{key!r} twice"
-            if problem:
-                mark = key_node.start_mark
-                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-def _load_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f", line {mark.line + 1}" if mark is not None else ""
-        raise ConfigError(f"{path}{where}: is no valid YAML: {error.problem}.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is no valid YAML: {' '.join(str(error).split())}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: must be text in UTF-8, got other bytes.") from error
-    except RecursionError as error:
-        raise ConfigError(f"{path}: is nested too deeply.") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from error
-    if not isinstance(content, dict):
-        raise ConfigError(
-            f"{path}: must hold keys such as name, dataset and fitness, got {_short(content)}."
-        )
-    return content
-
-
-def _unshared(value: Any) -> Any:
-    # Places that share a YAML anchor are one object, and --set must not change them together.
-    if isinstance(value, dict):
-        return {key: _unshared(item) for key, item in value.items()}
-    return [_unshared(item) for item in value] if isinstance(value, list) else value
-
-
 def _apply(content: dict[str, Any], override: str) -> None:
     path, separator, text = override.partition("=")
     keys = path.strip().split(".")
     if not separator or not all(keys):
         raise ConfigError(f"--set {override}: must have the form key=value, e.g. search.elite=2.")
-    try:
-        value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override}: the value is no valid YAML.") from error
+    if len(keys) > MOST_DEPTH:
+        raise ConfigError(f"--set {override[:40]}...: must name a key, got {len(keys)} levels.")
+    value = parse_yaml(text, origin=f"--set {override[:80]}", what="the value is")
     section = content
     for depth, key in enumerate(keys[:-1], start=1):
         inner = section.setdefault(key, {})

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import clone
 
 from vaega.core.errors import InputError
-from vaega.core.randomness import derive_seed, seed_unset
+from vaega.core.randomness import derive_seed, global_seed, seed_unset
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._splits import Fold
 
@@ -97,7 +97,8 @@ def tune_regulariser(inner: "InnerValidation") -> tuple[Any, float]:
 def _score(classifier: Any, fold: Fold, inner: "InnerValidation") -> float:
     fitted = seed_unset(clone(classifier), derive_seed(inner.seed, "regulariser"))
     try:
-        fitted.fit(fold.X_fit, fold.y_fit)
-        return float(inner.scorer(fitted, fold.X_validate, fold.y_validate))
+        with global_seed(derive_seed(inner.seed, "regulariser"), fitted):
+            fitted.fit(fold.X_fit, fold.y_fit)
+            return float(inner.scorer(fitted, fold.X_validate, fold.y_validate))
     except ValueError:  # more neighbours than rows
         return float("nan")

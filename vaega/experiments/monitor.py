@@ -19,6 +19,7 @@ from rich.progress import TaskID
 
 from vaega.core.checks import check_count, check_positive
 from vaega.core.compilation import ANNOUNCEMENT
+from vaega.core.errors import printable
 from vaega.core.progress import COMPILING_NOTE, WORDS, make_progress
 from vaega.core.wording import counted
 from vaega.evolution._evolution import Callback, count_asked
@@ -369,7 +370,8 @@ class PlainObserver(Observer):
         self._say(f"[{self._finished}/{self._total}] {describe_run(run, metrics)}")
 
     def _say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        shown = printable(text)
+        self.console.print(shown, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def _describe_heartbeat(run: Run, heartbeat: Heartbeat | None) -> str:
@@ -477,7 +479,10 @@ class LiveObserver(PlainObserver):
         return f"search {heartbeat.n_searches}/{length.n_searches}" if several else ""
 
     def _say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False)  # wrapped between words
+        shown = printable(text)
+        self.console.print(
+            shown, markup=False, emoji=False, highlight=False
+        )  # wrapped between words
 
 
 def make_observer(

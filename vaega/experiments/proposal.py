@@ -12,6 +12,7 @@ import numpy as np
 import yaml
 
 from vaega.core.errors import InputError
+from vaega.core.yaml import parse_yaml
 from vaega.data._dataset import Dataset, quoted
 from vaega.data._leakage import no_measurements
 from vaega.data._sources import read_columns
@@ -105,7 +106,7 @@ def propose(source: Path, out: Path, **keys: Any) -> Proposal:
     if findings:
         dataset = _load(section, columns)
     text = _write(_as_written(section, columns, out), columns, dataset, out)
-    make_config(yaml.safe_load(text), origin=OWNER)
+    make_config(parse_yaml(text, origin=OWNER), origin=OWNER)
     return Proposal(text, dataset, columns.reasons)
 
 

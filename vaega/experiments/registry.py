@@ -13,11 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import is_regressor
+from sklearn.base import ClusterMixin, OutlierMixin, RegressorMixin, is_regressor
 
-from vaega.core.checks import check_choice, did_you_mean
-from vaega.core.errors import InputError, first_line
-from vaega.core.registry import Registry, import_object
+from vaega.core.checks import check_choice, check_sizes, did_you_mean
+from vaega.core.errors import InputError, first_line, one_line
+from vaega.core.registry import Registry
+from vaega.core.trust import UntrustedError, import_trusted, refuse_places
 from vaega.generative._registry import MODELS, SAMPLERS
 
 if TYPE_CHECKING:
@@ -81,33 +82,45 @@ def make_classifier(name: str | None, path: str | None, parameters: dict[str, An
     if name is not None and name not in CLASSIFIERS:
         known = ", ".join(sorted(CLASSIFIERS))
         raise InputError(f"classifier must be one of {known}{did_you_mean(name, CLASSIFIERS)}")
-    kind = CLASSIFIERS[name] if name is not None else _import_classifier(str(path))
-    classifier = kind()
+    kind = CLASSIFIERS[name] if name is not None else _import_classifier(path)
+    refuse_places(parameters, owner="fitness")
+    classifier = _made(kind, str(path))
     known_parameters = classifier.get_params(deep=True)
     for key in parameters:
         if key not in known_parameters:
             hint = did_you_mean(key, known_parameters)
             raise InputError(f"{kind.__name__} has no parameter {key!r}{hint}")
+    check_sizes(parameters, owner="fitness")
     given = {key: tuple(v) if isinstance(v, list) else v for key, v in parameters.items()}
     classifier.set_params(**given)
     _check_values(classifier)
     return classifier
 
 
-def _import_classifier(path: str) -> Any:
+def _import_classifier(path: Any) -> Any:
     try:
-        kind = import_object(path, owner="fitness", key="class")
+        kind = import_trusted(path, owner="fitness", key="class")
+    except UntrustedError:
+        raise
     except InputError as error:
         raise InputError(f"class {path!r} cannot be imported") from error
     if not _is_classifier(kind):
         raise InputError(f"class {path!r} is no scikit-learn classifier")
-    try:
-        instance = kind()
-    except TypeError as error:
-        raise InputError(f"class {path!r} cannot be made without arguments") from error
-    if is_regressor(instance):
+    if issubclass(kind, RegressorMixin | ClusterMixin | OutlierMixin):
         raise InputError(f"class {path!r} is no classifier; regression is out of scope")
     return kind
+
+
+def _made(kind: Any, path: str) -> Any:
+    try:
+        classifier = kind()
+    except TypeError as error:
+        raise InputError(f"class {path!r} cannot be made without arguments") from error
+    except Exception as error:  # anybody's constructor
+        raise InputError(f"class {path!r} cannot be made: {one_line(error)}") from error
+    if is_regressor(classifier):
+        raise InputError(f"class {path!r} is no classifier; regression is out of scope")
+    return classifier
 
 
 def _check_values(classifier: Any) -> None:
@@ -152,15 +165,16 @@ def check_generator(kind: str, params: Mapping[str, Any]) -> None:
 def check_generator_class(path: str, params: Mapping[str, Any]) -> None:
     """Refuse a class that makes no rows, or cannot be made with these parameters."""
     try:
-        generator = import_object(path, owner="generator", key="class")
+        generator = import_trusted(path, owner="generator", key="class")
         if not (MODELS.accepts(generator) or SAMPLERS.accepts(generator)):
             rule = f"must be {MODELS.expected} or {SAMPLERS.expected}"
             raise InputError.of("generator", "class", rule, path)
+        refuse_places(params, owner="generator")
     except InputError as error:
-        raise _of_section(error, {"class": path}) from error
+        raise _of_section(error, {"class": path, **params}) from error
     try:
         generator(**_as_python(params)).get_params()
-    except (AttributeError, TypeError, ValueError) as error:
+    except Exception as error:  # anybody's constructor
         rule = f"do not fit {path}: {first_line(error).rstrip('.')}"
         raise InputError(rule, owner="generator", key="params") from error
 
@@ -276,7 +290,7 @@ def make_sampler(arm: "ArmConfig", n_classes: int, *, device: str, cache: Any) -
 
 
 def _import_generator(generator: "GeneratorConfig") -> Any:
-    return import_object(generator.class_, owner="generator", key="class")
+    return import_trusted(generator.class_, owner="generator", key="class")
 
 
 def _with_amounts(sampler: Any, added: Mapping[int, int]) -> Any:

@@ -4,11 +4,10 @@ import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 import vaega
 from vaega.core.errors import ConfigError, InputError
 from vaega.core.files import check_absent, write_text
+from vaega.core.yaml import read_yaml
 
 _OWNER = "configs"
 
@@ -48,7 +47,7 @@ def find_config(file: Path) -> Path:
 
 def describe_config(path: Path) -> str:
     """Return the line that a configuration says of itself."""
-    return str(yaml.safe_load(path.read_text(encoding="utf-8")).get("description", ""))
+    return str(read_yaml(path).get("description", ""))
 
 
 def copy_config(name: str, folder: Path, *, force: bool = False) -> Path:

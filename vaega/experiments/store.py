@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,12 +24,25 @@ import yaml
 from scipy import stats
 
 from vaega.core.errors import ResultsError, first_line
-from vaega.core.files import fingerprint, path_inside, plain, read_json, write_json, write_text
+from vaega.core.files import (
+    check_within,
+    fingerprint,
+    path_inside,
+    plain,
+    read_json,
+    write_json,
+    write_text,
+)
 from vaega.core.locks import HeldLock
 from vaega.core.records import digests_of, file_digest, read_record, write_record
-from vaega.core.tables import csv_text, json_records
+from vaega.core.tables import csv_text, json_records, read_csv
 from vaega.data._dataset import Dataset
-from vaega.experiments.config import ExperimentConfig, load_config
+from vaega.experiments.config import (
+    ExperimentConfig,
+    PlannedRuns,
+    load_config,
+    read_planned_runs,
+)
 from vaega.experiments.facts import metric_words
 from vaega.experiments.intervals import (
     LEAST_RUNS,
@@ -116,27 +129,26 @@ class RunRecord:
 
     def history(self) -> pd.DataFrame:
         """Return one row a generation of each search of each trial."""
-        return pd.read_csv(self._whole("history.csv"))
+        return read_csv(self._whole("history.csv"))
 
     def selected(self) -> pd.DataFrame:
         """Return one row a selected feature of each trial."""
-        return pd.read_csv(self._whole("selected.csv"), dtype={"name": str})
+        return _read_features(self._whole("selected.csv"))
 
     def votes(self) -> pd.DataFrame:
         """Return one row a feature of a final run, see `vaega.experiments.final.votes_table`."""
-        return pd.read_csv(self._whole("votes.csv"), dtype={"name": str})
+        return _read_features(self._whole("votes.csv"))
 
     def predictions(self) -> pd.DataFrame:
         """Return what the final model predicted of the test rows; empty where that is not kept."""
-        if not (self.folder / "predictions.csv").is_file():
-            return pd.DataFrame()
-        return pd.read_csv(self._whole("predictions.csv"))
+        return self._table_if_there("predictions.csv")
 
     def rows(self) -> pd.DataFrame:
         """Return values of a final run's features, see `vaega.experiments.final.rows_table`."""
-        if not (self.folder / "rows.csv").is_file():
-            return pd.DataFrame()
-        return pd.read_csv(self._whole("rows.csv"))
+        return self._table_if_there("rows.csv")
+
+    def _table_if_there(self, name: str) -> pd.DataFrame:
+        return read_csv(self._whole(name)) if (self.folder / name).is_file() else pd.DataFrame()
 
     def masks(self) -> np.ndarray | None:
         """Return what each trial selected, (n_trials, n_columns); None where that is not known."""
@@ -151,6 +163,13 @@ class RunRecord:
         except (OSError, LookupError, ValueError, TypeError):
             return None
         return masks
+
+
+def _read_features(path: Path) -> pd.DataFrame:
+    """Return a table of features, each name as it is: a gene may be called NA."""
+    columns = pd.read_csv(path, nrows=0).columns
+    missing = {column: [""] for column in columns if column != "name"}
+    return read_csv(path, dtype={"name": str}, keep_default_na=False, na_values=missing)
 
 
 class Store:
@@ -187,12 +206,13 @@ class Store:
         self.folder = folder
 
     def run_folder(self, run_id: str) -> Path:
-        """Return the folder of a run."""
-        return path_inside(self.folder / "runs", run_id)
+        """Return the folder of a run; a link that leads out of the results is not followed."""
+        folder = self.folder / "runs"
+        return check_within(path_inside(check_within(folder, self.folder), run_id), self.folder)
 
     def checkpoints(self, run_id: str) -> Path:
         """Return the folder of what a run keeps while it is under way."""
-        return self.run_folder(run_id) / "checkpoint"
+        return check_within(self.run_folder(run_id) / "checkpoint", self.folder)
 
     def record(self, run_id: str) -> RunRecord:
         """Return what a run has written."""
@@ -657,14 +677,6 @@ class Plan:
         with chdir(started_in if started_in.is_dir() else Path.cwd()):
             return self.config.dataset.load(beside=self.origin.beside)
 
-    @property
-    def runs(self) -> list[Run]:
-        """All runs, without the settings that each was resolved to."""
-        return [
-            Run(run_id, "", one.arm, one.seed, {}, one.permutation, one.final)
-            for run_id, one in zip(self.run_ids, self.config.run_list(), strict=True)
-        ]
-
     def check_runs(self, run_ids: Sequence[str]) -> None:
         """Check that the experiment would still do what it was begun with."""
         if set(run_ids) != set(self.run_ids):
@@ -706,6 +718,39 @@ def is_planned(folder: Path, run_ids: Sequence[str]) -> bool:
 
 def read_plan(folder: Path) -> Plan:
     """Read what `write_plan` wrote."""
+    run_ids, origin = _read_plan_file(folder)
+    config = _as_begun(load_config(folder / "experiment.yaml"), run_ids)
+    _check_as_written(folder, origin)
+    return Plan(folder, config, run_ids, origin)
+
+
+def read_planned(folder: Path) -> tuple[PlannedRuns, list[Run]]:
+    """Read which runs an experiment has; nothing that its configuration names is imported.
+
+    The runs come without the settings that each was resolved to.
+    """
+    run_ids, origin = _read_plan_file(folder)
+    planned = _as_begun(read_planned_runs(folder / "experiment.yaml"), run_ids)
+    _check_as_written(folder, origin)
+    runs = [
+        Run(run_id, "", one.arm, one.seed, {}, one.permutation, one.final)
+        for run_id, one in zip(run_ids, planned.run_list(), strict=True)
+    ]
+    return planned, runs
+
+
+_Begun = TypeVar("_Begun", ExperimentConfig, PlannedRuns)
+
+
+def _as_begun(config: _Begun, run_ids: Sequence[str]) -> _Begun:
+    """Leave out final runs that were planned by a version without them."""
+    if not config.protocol.has_final_runs or any(map(is_final, run_ids)):
+        return config
+    protocol = config.protocol.model_copy(update={"final": False})
+    return config.model_copy(update={"protocol": protocol})
+
+
+def _read_plan_file(folder: Path) -> tuple[tuple[str, ...], Origin]:
     if not (folder / "plan.json").is_file():
         raise ResultsError(f"{folder}: is no results folder, it has no plan.json.")
     command_file = folder / "command.txt"
@@ -718,23 +763,21 @@ def read_plan(folder: Path) -> Plan:
             command=command.strip() or "vaega run",
         )
         run_ids = tuple(str(run_id) for run_id in content["runs"])
-        digests = dict(content["files"])
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ResultsError(
             f"{folder}: cannot be resumed, its plan.json is damaged or of an earlier version; give "
             "the command that began it again."
         ) from error
-    config = load_config(folder / "experiment.yaml")
-    if digests_of(folder, ("experiment.yaml",)).items() - digests.items():
+    return run_ids, origin
+
+
+def _check_as_written(folder: Path, origin: Origin) -> None:
+    path = folder / "experiment.yaml"
+    if read_record(folder / "plan.json").get("files", {}).get(path.name) != file_digest(path):
         raise ResultsError(
-            f"{folder / 'experiment.yaml'}: is not as it was written with the plan; begin the "
-            f"experiment anew with: {origin.command}"
+            f"{path}: is not as it was written with the plan; begin the experiment anew with: "
+            f"{origin.command}"
         )
-    if config.protocol.has_final_runs and not any(map(is_final, run_ids)):
-        # Planned by a version without them: the experiment stays what it was begun as.
-        protocol = config.protocol.model_copy(update={"final": False})
-        config = config.model_copy(update={"protocol": protocol})
-    return Plan(folder, config, run_ids, origin)
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -923,11 +966,11 @@ class ExperimentStatus:
 
 def read_status(folder: Path) -> ExperimentStatus:
     """Look at a results folder; nothing is changed, and running processes are not disturbed."""
-    plan, store = read_plan(folder), Store(folder)
-    runs = tuple(_run_state(store, run) for run in plan.runs)
-    heading = f"{plan.config.name}: {metric_words(plan.config.fitness.metric).name}"
-    leftovers = tuple(_leftovers(store, plan.run_ids))
-    return ExperimentStatus(folder, plan.config.name, heading, runs, leftovers)
+    planned, of_plan = read_planned(folder)
+    store, heading = Store(folder), f"{planned.name}: {metric_words(planned.fitness.metric).name}"
+    runs = tuple(_run_state(store, run) for run in of_plan)
+    leftovers = tuple(_leftovers(store, [run.id for run in of_plan]))
+    return ExperimentStatus(folder, planned.name, heading, runs, leftovers)
 
 
 def clean_results(

@@ -15,7 +15,7 @@ from sklearn.metrics import get_scorer, precision_recall_fscore_support
 from vaega.core.errors import InputError
 from vaega.core.figures import principal_axes
 from vaega.core.files import plain
-from vaega.core.randomness import derive_rng, derive_seed, seed_unset
+from vaega.core.randomness import derive_rng, derive_seed, global_seed, seed_unset
 from vaega.core.threads import captured_warnings, one_thread
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.augmentation import select_augmentation
@@ -29,7 +29,7 @@ from vaega.experiments.config import (
 from vaega.experiments.controls import tune_regulariser
 from vaega.experiments.protocols import Trial, TrialOptions
 from vaega.experiments.registry import classifier_of, make_sampler
-from vaega.fitness._cross_validated import Preparation, augment
+from vaega.fitness._cross_validated import Preparation, augment, fit_transformed
 from vaega.fitness._memory import Objective, PenaltyObjective, WeightedObjective
 from vaega.selection._classical import ClassicalSelection
 from vaega.selection._search import InnerValidation, Search, SearchResult
@@ -288,7 +288,8 @@ def score_heldout(
     """
     fitted, counted = _fit_final(trial, mask, classifier, preparation, sampler, columns, rows)
     models = [AnsweredOnce(one.classifier) for one in fitted]
-    with one_thread(), captured_warnings() as counted_in_test:
+    seed = derive_seed(trial.seed, "final test")
+    with one_thread(), captured_warnings() as counted_in_test, global_seed(seed, classifier):
         X_test, y_test = trial.test.open()
         X_test = fitted[0].prepared(X_test)
         if trial.is_pooled:  # a row or two have no score of their own
@@ -334,8 +335,7 @@ def _fit_final(
     """Fit final models on all training rows; return too how often a classifier warned of what."""
     columns = np.arange(trial.X.shape[1]) if columns is None else columns
     prepared = seed_unset(clone(preparation), derive_seed(trial.seed, "final preparation"))
-    prepared.fit(trial.X[:, columns], trial.y)
-    X, y = prepared.transform(trial.X[:, columns]), trial.y
+    X, y = fit_transformed(prepared, trial.X[:, columns], trial.y), trial.y
     fit_rows = [(X, y)]
     if sampler is not None and rows != "real":
         both = augment(
@@ -350,7 +350,8 @@ def _fit_final(
         fit_rows = [both, (X, y)] if rows == "both" else [both]
     kept = np.flatnonzero(mask[columns[prepared.columns_]])
     classifiers = [_empty_classifier(classifier, kept, trial.seed) for _ in fit_rows]
-    with one_thread(), captured_warnings() as counted:
+    seed = derive_seed(trial.seed, "final classifier")
+    with one_thread(), captured_warnings() as counted, global_seed(seed, classifier):
         for unfitted, (X_fit, y_fit) in zip(classifiers, fit_rows, strict=True):
             unfitted.fit(_columns(X_fit, kept), y_fit)
     return [FittedModel(prepared, columns, kept, fitted) for fitted in classifiers], counted
@@ -466,8 +467,8 @@ def describe_generator(trial: "Trial", sampler: Any, preparation: Preparation) -
 
     split = trial.inner[0]
     fitted = seed_unset(clone(preparation), derive_seed(trial.seed, "described preparation"))
-    fitted.fit(trial.X[split.train], trial.y[split.train])
-    X, y = fitted.transform(trial.X[split.train]), trial.y[split.train]
+    y = trial.y[split.train]
+    X = fit_transformed(fitted, trial.X[split.train], y)
     seed = derive_seed(trial.seed, "described generator")
     try:
         with one_thread():

@@ -26,9 +26,11 @@ from vaega.core.errors import ConfigError, InputError, MissingExtraError, Result
 from vaega.core.files import canonical_json, fingerprint, plain, write_text
 from vaega.core.locks import HeldLock
 from vaega.core.processes import OfParent
-from vaega.core.randomness import derive_seed, seed_unset
+from vaega.core.randomness import derive_seed, global_seed, seed_unset
 from vaega.core.tables import csv_text
 from vaega.core.threads import captured_warnings, one_thread
+from vaega.core.trust import WithTrust
+from vaega.core.yaml import parse_yaml
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import (
@@ -92,7 +94,8 @@ class Objective:
         """Return what the inner folds say about the generator of `arm`."""
         started = time.perf_counter()
         tasks = [
-            delayed(OfParent(self._fold))(arm, index) for index in range(len(self.trial.inner))
+            delayed(OfParent(WithTrust(self._fold)))(arm, index)
+            for index in range(len(self.trial.inner))
         ]
         results = Parallel(n_jobs=self.n_jobs)(tasks)
         values = tuple(value for value, _ in results)
@@ -113,17 +116,19 @@ class Objective:
     def _density(self, arm: ArmConfig, split: Any, seed: int) -> float:
         fold = self._prepared(None, split, seed)
         model = seed_unset(make_arm_model(arm, device=self.device), derive_seed(seed, "model"))
-        model.fit(fold.X_fit, fold.y_fit)
-        return float(model.score(fold.X_validate, fold.y_validate))
+        with global_seed(seed, model):
+            model.fit(fold.X_fit, fold.y_fit)
+            return float(model.score(fold.X_validate, fold.y_validate))
 
     def _score(self, arm: ArmConfig, split: Any, seed: int) -> float:
         sampler = make_sampler(arm, self.n_classes, device=self.device, cache=None)
         fold = self._prepared(sampler, split, seed)
         classifier = classifier_of(self.config.fitness)
         seed_unset(classifier, derive_seed(seed, "classifier"))
-        classifier.fit(fold.X_fit, fold.y_fit)
         scorer = get_scorer(self.config.fitness.metric)
-        return float(scorer(classifier, fold.X_validate, fold.y_validate))
+        with global_seed(seed, classifier):
+            classifier.fit(fold.X_fit, fold.y_fit)
+            return float(scorer(classifier, fold.X_validate, fold.y_validate))
 
     def _prepared(self, sampler: Any, split: Any, seed: int) -> Any:
         return prepare_fold(
@@ -445,7 +450,7 @@ def tuned_config(
         moved = os.path.relpath((beside / source).resolve(), out.resolve())
         content["dataset"]["source"] = Path(moved).as_posix()
     text = yaml.safe_dump(content, sort_keys=False)
-    make_config(yaml.safe_load(text), origin="tuned configuration")
+    make_config(parse_yaml(text, origin="tuned configuration"), origin="tuned configuration")
     return "".join(f"# {line}\n" for line in STATEMENT.split(". ")) + text
 
 

@@ -19,12 +19,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from vaega.core.errors import printable
 from vaega.core.locks import Holder, read_holder
 from vaega.core.progress import say_clock
 from vaega.experiments.monitor import HEARTBEAT_FILE, Heartbeat, describe_run, read_heartbeat
 from vaega.experiments.protocols import PROTOCOLS
 from vaega.experiments.runs import Run
-from vaega.experiments.store import CLAIM, STATES, Store, read_plan
+from vaega.experiments.store import CLAIM, STATES, Store, read_planned
 
 _QUIET = 120.0  # seconds without a word from a run, after which that is said
 _SETTLE = 1.0  # seconds in which the tables follow the last run
@@ -117,7 +118,7 @@ class Watcher:
     >>> with TemporaryDirectory() as folder:
     ...     _ = run_experiment(config, load_dataset("sklearn:wine"), Path(folder))
     ...     print(Watcher(Path(folder) / "wine").look().sentence)
-    2 runs: 2 done.
+    3 runs: 3 done.
     """
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
@@ -159,10 +160,10 @@ class Watcher:
 
     def _read_plan(self) -> None:
         self._plan_stamp = _stamp(self.store.folder / "plan.json")
-        plan = read_plan(self.store.folder)
-        protocol = PROTOCOLS[plan.config.protocol.kind]
+        planned, runs = read_planned(self.store.folder)
+        protocol = PROTOCOLS[planned.protocol.kind]
         self._score_name = "test rows, seen" if protocol.is_transductive else "held-out"
-        self._name, self._runs = plan.config.name, {run.id: run for run in plan.runs}
+        self._name, self._runs = planned.name, {run.id: run for run in runs}
         self._done = {key: value for key, value in self._done.items() if key in self._runs}
 
     def _begun(self) -> set[str]:
@@ -291,7 +292,8 @@ def _active_table(active: Sequence[ActiveRun]) -> Table:
         # Of the figures of a generation, the first is the best mask.
         best = one.heartbeat.figures.split(", ")[0] if one.heartbeat is not None else ""
         clock = say_clock(one.seconds)
-        table.add_row(Text(one.run.title), one.position, clock, best.removeprefix("best "))
+        cells = (one.run.title, one.position, clock, best.removeprefix("best "))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 
 
@@ -342,7 +344,8 @@ def watch(
                 live.update(render(now), refresh=True)
             else:
                 for line in changes(watcher, before, now):
-                    console.print(line, markup=False, highlight=False, soft_wrap=True)
+                    shown = printable(line)
+                    console.print(shown, markup=False, emoji=False, highlight=False, soft_wrap=True)
             if now.is_over:
                 break
             if page is not None:

@@ -129,7 +129,7 @@ class Workload:
 
 def measure_workload(config: "ExperimentConfig", dataset: Dataset) -> Workload:
     """Count the work of an experiment on its data, and time a small part of it."""
-    # The first partition of all: a billion repeats are not made to be counted.
+    # The first partition of all: ten thousand repeats are not made to be counted.
     section = config.protocol.model_copy(update={"n_repeats": 1})
     protocol, seed = make_protocol(section), config.seed_list()[0]
     n_trials, split = _count_trials(config.protocol, dataset), next(protocol.trials(dataset, seed))

@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache, partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+import numba
 import numpy as np
 import pandas as pd
 import scipy
@@ -36,11 +36,19 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 
 from vaega.core.errors import InputError, first_line
 from vaega.core.files import fingerprint
-from vaega.core.processes import OfParent, TemporaryFolder
+from vaega.core.processes import OfParent, TemporaryFolder, naming_temporary_files
 from vaega.core.provenance import source_digest
-from vaega.core.randomness import derive_seed, seed_unset, unset_seeds
+from vaega.core.randomness import (
+    derive_seed,
+    global_seed,
+    may_draw_globally,
+    seed_unset,
+    set_seeds,
+    unset_seeds,
+)
 from vaega.core.registry import names_argument
 from vaega.core.threads import captured_warnings, one_thread
+from vaega.core.trust import WithTrust
 from vaega.data._splits import Fold
 from vaega.engines._base import cached_on, has_valid_params
 from vaega.engines._registry import EngineSpec, match, score_fold
@@ -124,8 +132,8 @@ def prepare_fold(
     columns = np.arange(X.shape[1])
     if preparation is not None:
         fitted = seed_unset(clone(preparation), derive_seed(seed, "preparation"))
-        fitted.fit(X_fit, y_fit)
-        X_fit, X_validate = fitted.transform(X_fit), fitted.transform(X_validate)
+        X_fit = fit_transformed(fitted, X_fit, y_fit)
+        X_validate = fitted.transform(X_validate)
         columns = fitted.columns_
     X_real = X_fit
     if sampler is not None:
@@ -145,6 +153,13 @@ def prepare_fold(
         return fold
     weight_fit = _augmented_weights(sample_weight[fit_rows], y[fit_rows], y_fit)
     return replace(fold, weight_fit=weight_fit, weight_validate=sample_weight[validate_rows])
+
+
+def fit_transformed(preparation: Preparation, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Fit a preparation and return its fit rows changed, as a Pipeline does."""
+    if hasattr(preparation, "fit_transform"):
+        return np.asarray(preparation.fit_transform(X, y))
+    return preparation.fit(X, y).transform(X)
 
 
 def _count_real(real: np.ndarray, rows: np.ndarray) -> int:
@@ -187,10 +202,22 @@ def augment(
             f"class of your own inherits from BaseEstimator), got {sampler!r}."
         )
     seeded = seed_unset(clone(sampler), seed)
-    takes_groups = groups is not None and names_argument(seeded.fit_resample, "groups")
+    with global_seed(seed, seeded):
+        return _resampled(X, y, seeded, groups, where, class_names)
+
+
+def _resampled(
+    X: np.ndarray,
+    y: np.ndarray,
+    sampler: Any,
+    groups: np.ndarray | None,
+    where: str,
+    class_names: Sequence[str] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    takes_groups = groups is not None and names_argument(sampler.fit_resample, "groups")
     together = {"groups": groups} if takes_groups else {}
     try:
-        resampled: tuple[np.ndarray, np.ndarray] = seeded.fit_resample(X, y, **together)
+        resampled: tuple[np.ndarray, np.ndarray] = sampler.fit_resample(X, y, **together)
         _check_resampled(*resampled, X, y, class_names)
         return resampled
     except (MemoryError, ImportError):
@@ -286,7 +313,7 @@ def prepare_folds(
     """
     parallel = make_parallel(n_jobs, getattr(sampler, "joblib_prefer", None))
     kind = OfParent if client_of(parallel) is None else WithoutNestedParallelism
-    prepare = kind(prepare_fold)
+    prepare = kind(WithTrust(prepare_fold))
     tasks = [
         delayed(prepare)(
             X,
@@ -325,7 +352,8 @@ class FoldFiles:
         """Where the files are; they are written now if they were not before."""
         if self._temporary is None:
             self._temporary = TemporaryFolder("vaega-folds-")
-            _write(self._temporary.path, self.folds)
+            with naming_temporary_files(self._temporary.path):
+                _write(self._temporary.path, self.folds)
         return str(self._temporary.path)
 
     def close(self) -> None:
@@ -519,6 +547,7 @@ class Task:
     scorer: Any  # A scikit-learn scorer
     seed: int  # Of all evaluations
     seeded: tuple[str, ...]  # The parameters of the classifier that take a seed derived from it
+    draws: bool  # Whether the classifier may draw from a global generator
     fold_indices: tuple[int, ...]  # Among all folds of the fitness: seeds are derived from these
     spec: EngineSpec | None  # The engine that computes the classifier, if one does
     feature_names: np.ndarray | None = None  # (n_features,), where the classifier wants DataFrames
@@ -626,13 +655,14 @@ class CrossValidatedFitness:
         self._is_view = False
         self._seconds = 0.0  # that an engine took for a mask when it was last asked here
         self._seeded = tuple(unset_seeds(self.estimator))
+        self._draws = may_draw_globally(self.estimator)
         self._is_weighted = any(fold.weight_fit is not None for fold in self.folds)
         self._spec = self._match_engine()
         wanted = self._spec is None and wants_frames(self.estimator)
         self._names = self.feature_names if wanted else None
 
     def _match_engine(self) -> EngineSpec | None:
-        if self.engine == "sklearn":
+        if self.engine == "sklearn" or not self._may_compile():
             return None
         spec = match(self.estimator, self.scorer, weighted=self._is_weighted)
         if spec and self._is_weighted and self.is_routed and isinstance(self.estimator, Pipeline):
@@ -651,6 +681,21 @@ class CrossValidatedFitness:
                 "mask after the other."
             )
         return None
+
+    def _may_compile(self) -> bool:
+        """Return whether there are kernels, without which scikit-learn computes what engines do."""
+        if not getattr(numba.config, "DISABLE_JIT", False):
+            return True
+        if self.engine == "population":
+            raise InputError(
+                'CrossValidatedFitness: engine="population" must have compiled kernels, got '
+                "NUMBA_DISABLE_JIT=1."
+            )
+        _warn_once(
+            "NUMBA_DISABLE_JIT=1: kernels are not compiled; scikit-learn scores one mask after the "
+            "other."
+        )
+        return False
 
     def __enter__(self) -> "CrossValidatedFitness":
         return self
@@ -738,7 +783,7 @@ class CrossValidatedFitness:
         if self._spec is not None and not self._spec.engine.EXACT:
             libraries += [
                 f"engine {self._spec.name} on {self._spec.device or 'the processor'}",
-                "numba " + import_module("numba").__version__,
+                "numba " + numba.__version__,
             ]
         return libraries
 
@@ -799,6 +844,7 @@ class CrossValidatedFitness:
             self.scorer,
             self.seed,
             seeded,
+            self._draws,
             self._fold_indices,
             spec,
             self._names,
@@ -970,7 +1016,8 @@ def evaluate_singly(folds: Folds, chunk: Chunk, task: Task) -> Evaluation:
     """Score masks with scikit-learn, one after the other."""
     folds, masks, warned = _folds_of(folds, task), chunk.masks, []
     failures: dict[int, str] = {}
-    digests = [fingerprint(row) if task.seeded else "" for row in chunk.bits]
+    random = task.seeded or task.draws
+    digests = [fingerprint(row) if random else "" for row in chunk.bits]
     scores = np.full((len(masks), len(folds)), np.nan)
     if chunk.known is not None:
         scores[:] = chunk.known
@@ -1036,9 +1083,18 @@ def _score(fold: Fold, index: int, mask: np.ndarray, digest: str, task: Task) ->
         one_column = fold.y_validate[:, None]
         return float(task.scorer(guess, one_column, fold.y_validate, **_score_weights(fold)))
     estimator = clone(task.estimator)
+    seed = _derive_seed(task.seed, digest, index) if task.seeded or task.draws else 0
     if task.seeded:
-        seed = _derive_seed(task.seed, digest, index)
-        estimator.set_params(**dict.fromkeys(task.seeded, seed))
+        set_seeds(estimator, task.seeded, seed)
+    if task.draws:
+        with global_seed(seed, estimator):
+            return _fit_and_score(estimator, fold, index, columns, task)
+    return _fit_and_score(estimator, fold, index, columns, task)
+
+
+def _fit_and_score(
+    estimator: Any, fold: Fold, index: int, columns: np.ndarray, task: Task
+) -> float:
     try:
         # numpy's take keeps rows contiguous, where X[:, columns] would not.
         X_fit: Any = fold.X_fit.take(columns, axis=1)

@@ -31,7 +31,6 @@ MOST_ROWS = 20_000  # of features.csv; of more features those that something spe
 LEVEL = 0.1  # of the q values that sentences are about
 _MOST_LETTERS = 26  # of names in a chart
 _MOST_NAMES = 10  # in a sentence
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how a cell begins that a spreadsheet computes
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,12 +252,7 @@ def features_text(results: Results) -> str | None:
     table = feature_table(selections)
     figures = table.select_dtypes("float").columns
     table[figures] = table[figures].map(lambda value: float(f"{value:.6g}"))
-    return csv_text(table.assign(name=table["name"].map(_as_text)))
-
-
-def _as_text(name: str) -> str:
-    """Return a name that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return f"'{name}" if name.startswith(_FORMULA) else name
+    return csv_text(table)
 
 
 def feature_section(results: Results) -> Section:

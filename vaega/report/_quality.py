@@ -15,7 +15,7 @@ from vaega.core.errors import ConfigError, InputError
 from vaega.core.figures import render
 from vaega.core.files import write_bytes, write_text
 from vaega.core.randomness import derive_seed, seed_unset
-from vaega.core.tables import TextTable
+from vaega.core.tables import TextTable, csv_text
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
 from vaega.experiments.config import ArmConfig, ExperimentConfig
@@ -164,7 +164,7 @@ def write_quality(folder: Path, measured: Sequence[MeasuredArm], *, title: str) 
     verdicts = "\n\n".join(f"**{arm.name}**: {arm.report.verdict}" for arm in measured)
     text = f"# {title}\n\n{quality_table(table).markdown()}\n{EXPLANATION}\n\n{verdicts}\n"
     write_text(folder / "quality.md", text)
-    write_text(folder / "quality.csv", table.to_csv(index=False))
+    write_text(folder / "quality.csv", csv_text(table))
     for arm in measured:
         _write_arm(folder / arm.name, arm)
 
@@ -176,7 +176,7 @@ def _write_arm(folder: Path, arm: MeasuredArm) -> None:
     write_text(folder / "report.md", arm.report.to_markdown())
     write_text(folder / "report.json", arm.report.to_json())
     for name in TABLES:
-        write_text(folder / f"{name}.csv", getattr(arm.report, name).to_csv(index=False))
+        write_text(folder / f"{name}.csv", csv_text(getattr(arm.report, name)))
     for name, figure in _draw(arm).items():
         for kind in ("svg", "png"):
             write_bytes(folder / "figures" / f"{name}.{kind}", render(figure, kind))

@@ -9,8 +9,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from rich import box
+from rich.markup import escape
 from rich.table import Table as TerminalTable
+from rich.text import Text
 
+from vaega.core.errors import printable
 from vaega.core.tables import TextTable, csv_text, json_records, latex_text
 from vaega.core.wording import counted, decimals, mean_count
 from vaega.experiments.config import statement_of
@@ -224,16 +227,17 @@ _OPEN_COLUMNS = {"held-out [95 %]": "test rows, seen [95 %]", "inner": "fitness"
 def terminal(table: TextTable) -> TerminalTable:
     """Return a table for a terminal of 80 columns: headings and names wrap between words."""
     shown = TerminalTable(
-        title=table.title or None, title_justify="left", box=box.SIMPLE_HEAD, padding=0,
-        show_edge=False,
+        title=escape(printable(table.title)) or None, title_justify="left", box=box.SIMPLE_HEAD,
+        padding=0, show_edge=False,
     )  # fmt: skip
     for index, (heading, width) in enumerate(zip(table.columns, least_widths(table), strict=True)):
         justify: Literal["left", "right"] = "left" if index in table.left else "right"
         # Where a heading needs lines, an interval's level is not torn.
-        lines = heading.replace(" [", "\n[") if len(heading) > width else heading
-        shown.add_column(lines, justify=justify, min_width=width)
+        lines = printable(heading)
+        lines = lines.replace(" [", "\n[") if len(heading) > width else lines
+        shown.add_column(escape(lines), justify=justify, min_width=width)
     for row in table.rows:
-        shown.add_row(*row)
+        shown.add_row(*(Text(printable(cell)) for cell in row))
     return shown
 
 

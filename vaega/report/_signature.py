@@ -1,6 +1,6 @@
 """The final signature on the rows that it was selected on: a heatmap, and its first features."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,13 +69,18 @@ def signature_rows(
     """
     values, done = table.iloc[:, 2:].astype(float), []
     for step in preprocess:
-        if step_name(step) not in _ALONE:
+        if _is_of_class(step) or step_name(step) not in _ALONE:
             break
         values = values.copy()
         values[:] = make_step(step, owner="preprocess").transform(values.to_numpy())
         done.append(step_name(step))
     unit = f"value after {', '.join(done)}" if done else "value"
     return SignatureRows(values, table.iloc[:, 1].to_numpy(dtype=int), classes, unit)
+
+
+def _is_of_class(step: Any) -> bool:
+    """Return whether a step is made by a class that the configuration names: none is imported."""
+    return isinstance(step, Mapping) and "class" in step
 
 
 def heatmap_of(rows: SignatureRows) -> Heatmap:

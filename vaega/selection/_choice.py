@@ -4,6 +4,7 @@ A rule is a callable of sizes, (n_masks,), and fold scores, (n_masks, n_folds), 
 index of the mask to take; a new one is a function here and a line in `RULES`.
 """
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -63,9 +64,17 @@ def _standard_errors(scores: np.ndarray) -> np.ndarray:
     return scores.std(axis=1, ddof=1) / np.sqrt(scores.shape[1])
 
 
+def _is_rule(given: Any) -> bool:
+    try:
+        inspect.signature(given).bind([], [])
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 RULES = Registry(
     expected="a callable (sizes, fold_scores) that returns an index",
-    accepts=callable,
+    accepts=_is_rule,
     entries={
         "best": choose_best,
         "one_standard_error": choose_one_standard_error,

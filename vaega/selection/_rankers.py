@@ -21,7 +21,7 @@ from sklearn.svm import LinearSVC, l1_min_c
 
 from vaega.core.checks import check_choice
 from vaega.core.errors import InputError, MissingExtraError
-from vaega.core.randomness import derive_rng, derive_seed, seed_unset
+from vaega.core.randomness import derive_rng, derive_seed, global_seed, seed_unset
 from vaega.core.registry import Registry, matching_arguments, takes_argument
 from vaega.core.threads import one_thread
 from vaega.evolution.operators._masks import check_weights
@@ -217,9 +217,16 @@ def _checked_scores(ranker: Any, rows: _Rows) -> np.ndarray:
 
 
 def _score_features(ranker: Any, rows: _Rows) -> np.ndarray:
-    seed = rows.seed % 2**32
     if ranker is f_statistic:
         return rows.f
+    if getattr(getattr(ranker, "func", ranker), "__module__", "") == __name__:
+        return _scores_of(ranker, rows)
+    with global_seed(rows.seed % 2**32, ranker):
+        return _scores_of(ranker, rows)
+
+
+def _scores_of(ranker: Any, rows: _Rows) -> np.ndarray:
+    seed = rows.seed % 2**32
     if not hasattr(ranker, "fit"):
         offered: dict[str, Any] = {"seed": rows.seed, "random_state": seed}
         if takes_argument(ranker, "f"):

@@ -14,7 +14,8 @@ from deap import base
 from vaega.core.errors import InputError
 from vaega.core.files import canonical_json, fingerprint, plain
 from vaega.core.randomness import derive_rng, derive_seed
-from vaega.core.registry import import_object, matching_arguments
+from vaega.core.registry import matching_arguments
+from vaega.core.trust import import_trusted
 from vaega.data._splits import Fold
 from vaega.evolution import operators
 from vaega.evolution._checkpoint import (
@@ -445,7 +446,7 @@ class Search:
         for name in ("algorithm", "selection", "crossover", "mutation"):
             value = getattr(self.settings, name)
             if isinstance(value, Mapping):
-                code = import_object(value["class"], owner=self.owner, key=name)
+                code = import_trusted(value["class"], owner=self.owner, key=name)
                 value = {**value, "class": code}
             texts[name] = value if isinstance(value, str) else cache_key(value)
         unknown = [name for name, text in texts.items() if text is None]

@@ -14,6 +14,7 @@ import numpy as np
 from vaega.core.checks import (
     check_choice,
     check_count,
+    check_most,
     check_number,
     check_positive,
     check_probability,
@@ -46,9 +47,21 @@ Operator = Callable[..., Any]
 BASIC, SEARCH, NOISE, RUNNING = "what everyone needs", "the search", "the noise", "running it"
 
 
-def _setting(default: Any, kind: str, group: str, about: str, *, minimum: int = 1) -> Any:
-    """Return a field; `minimum` is that of a count, a default of "auto" or None needs no check."""
-    metadata = {"kind": kind, "group": group, "about": about, "minimum": minimum}
+def _setting(
+    default: Any,
+    kind: str,
+    group: str,
+    about: str,
+    *,
+    minimum: int = 1,
+    maximum: int | None = None,
+) -> Any:
+    """Return a field; the bounds are those of a count, "auto" or None as default need no check.
+
+    `maximum` stands where lists or arrays are made of so many, and is what no use comes near.
+    """
+    metadata: dict[str, Any] = {"kind": kind, "group": group, "about": about}
+    metadata |= {"minimum": minimum, "maximum": maximum}
     return field(default=default, metadata=metadata)
 
 
@@ -72,12 +85,14 @@ class SearchSettings:
         "masks in a generation; auto is 100 for a single search, 50 for each of several, and "
         "a twentieth of `max_evaluations` if that is less",
         minimum=2,
+        maximum=1_000_000,
     )
     n_generations: int | str = _setting(
         "auto",
         "count",
         BASIC,
         "generations of each search; auto is 30 for a single search, 12 for each of several",
+        maximum=1_000_000,
     )
     n_searches: int | str = _setting(
         "auto",
@@ -85,6 +100,7 @@ class SearchSettings:
         BASIC,
         "searches on subsamples of the rows, whose masks vote; auto is 10 below 300 rows, or "
         "groups of rows (with 10 features or more), otherwise 1, a single search on all rows",
+        maximum=10_000,
     )
     max_features: int | None = _setting(None, "count", BASIC, "most features of a mask")
     guide: Any = _setting(
@@ -128,7 +144,7 @@ class SearchSettings:
     )
     elite: int = _setting(1, "count", SEARCH, "best masks that survive unchanged", minimum=0)
     n_islands: int = _setting(
-        4, "count", SEARCH, "populations side by side, with islands", minimum=2
+        4, "count", SEARCH, "populations side by side, with islands", minimum=2, maximum=10_000
     )
     migrate_every: int = _setting(
         5, "count", SEARCH, "generations between migrations, with islands"
@@ -159,6 +175,7 @@ class SearchSettings:
         NOISE,
         "with a sampler: how often each split is a fold, with generated rows of its own; auto is "
         "5 for a single search below 300 rows, otherwise 1",
+        maximum=10_000,
     )
     confirm: int = _setting(
         0,
@@ -167,9 +184,10 @@ class SearchSettings:
         "best masks that are scored again on fresh folds, from which the final one is chosen;"
         " 0 takes the mask with the best score",
         minimum=0,
+        maximum=1_000_000,
     )
     confirm_repeats: int = _setting(
-        3, "count", NOISE, "fresh partitions that each of them is scored on"
+        3, "count", NOISE, "fresh partitions that each of them is scored on", maximum=10_000
     )
     choice: Any = _setting(
         "one_standard_error",
@@ -451,6 +469,11 @@ def feature_positions(
     return tuple(positions)
 
 
+def _check_bounded(value: Any, spec: "Field[Any]", owner: str) -> None:
+    check_count(value, spec.name, owner=owner, minimum=spec.metadata["minimum"])
+    check_most(value, spec.name, spec.metadata["maximum"], owner=owner)
+
+
 def _check_share(value: Any, spec: "Field[Any]", owner: str) -> None:
     check_probability(value, spec.name, owner=owner)
     check_positive(value, spec.name, owner=owner)
@@ -462,9 +485,7 @@ def _check_size(value: Any, spec: "Field[Any]", owner: str) -> None:
 
 
 _CHECKS: dict[str, Callable[[Any, "Field[Any]", str], Any]] = {
-    "count": lambda value, spec, owner: check_count(
-        value, spec.name, owner=owner, minimum=spec.metadata["minimum"]
-    ),
+    "count": _check_bounded,
     "share": _check_share,
     "probability": lambda value, spec, owner: check_probability(value, spec.name, owner=owner),
     "positive": lambda value, spec, owner: check_positive(value, spec.name, owner=owner),

@@ -17,7 +17,7 @@ import yaml
 
 from vaega.core.errors import DataError
 from vaega.core.files import read_json, write_json, write_text
-from vaega.core.tables import csv_text
+from vaega.core.tables import csv_text, read_csv
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ArmConfig, ExperimentConfig, load_config
 from vaega.experiments.monitor import LineObserver, describe_run
@@ -410,7 +410,7 @@ def _write_arrays(path: Path, arrays: Mapping[Any, np.ndarray]) -> None:
 @lru_cache(maxsize=1)
 def read_recorded(folder: Path) -> GroupRuns:
     """Read what `write_recorded` wrote."""
-    table = pd.read_csv(folder / "runs.csv", dtype={"size": str})
+    table = read_csv(folder / "runs.csv", dtype={"size": str})
     n_columns = table.groupby("data")["n_columns"].first()
     data = table.groupby(KEY)["data"].first()
     packed = _arrays(folder / "masks.npz")
@@ -422,7 +422,7 @@ def read_recorded(folder: Path) -> GroupRuns:
             for key, bits in packed.items()
         },
         _arrays(folder / "predictions.npz"),
-        pd.read_csv(folder / "generations.csv"),
+        read_csv(folder / "generations.csv"),
         {name: names for (name,), names in _arrays(folder / "names.npz").items()},
         dict(read_json(folder / "environment.json")),
     )

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from vaega.core.checks import check_count
 from vaega.core.errors import InputError
-from vaega.core.randomness import derive_seed, seed_unset
+from vaega.core.randomness import derive_seed, global_seed, seed_unset
 from vaega.core.registry import names_argument
 from vaega.data._splits import holdout_split
 from vaega.generative._data import binary_units, check_labels, codes_by_label
@@ -182,8 +182,10 @@ def draw_rows(
         model = generator
         if split or not _is_fitted(generator):
             model = seed_unset(clone(generator), derive_seed(seed, "model"))
-            model = fit_model(model, X_fit, y_fit, cache=cache, groups=groups)
-        drawn = model.sample(counts, random_state=derive_seed(seed, "sample"))
+            with global_seed(seed, model):
+                model = fit_model(model, X_fit, y_fit, cache=cache, groups=groups)
+        with global_seed(seed, model):
+            drawn = model.sample(counts, random_state=derive_seed(seed, "sample"))
     rows = check_rows(X_fit, y_fit, *drawn, X_test, y_test, owner=OWNER)
     return DrawnRows(rows, model, type(generator if model is None else model).__name__)
 
@@ -253,7 +255,8 @@ def _from_sampler(
         totals = {label: present[label] + n for label, n in counts.items()}
         sampler.set_params(sampling_strategy=totals)
     takes_groups = groups is not None and names_argument(sampler.fit_resample, "groups")
-    X_all, y_all = sampler.fit_resample(X, y, **({"groups": groups} if takes_groups else {}))
+    with global_seed(seed, sampler):
+        X_all, y_all = sampler.fit_resample(X, y, **({"groups": groups} if takes_groups else {}))
     if len(X_all) <= len(X) or not np.array_equal(X_all[: len(X)], X):
         raise InputError(
             f"{OWNER}: a sampler must keep the rows given and add others behind them, "
