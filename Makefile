@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint fuzz docs numbers outputs bench wheel clean
+.PHONY: run test lint fuzz chaos docs numbers outputs bench wheel clean
 
 run: $(STAMP)
 	$(BIN)/vaega run configs/quickstart.yaml --jobs $(JOBS)
@@ -29,6 +29,11 @@ TEXTS ?= 2000
 SEED ?= 100
 fuzz: $(STAMP)
 	VAEGA_FUZZ_TEXTS=$(TEXTS) VAEGA_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/contracts/test_raw_yaml.py
+
+# Random damage to results: make chaos DAMAGES=1000 SEED=7
+DAMAGES ?= 1000
+chaos: $(STAMP)
+	VAEGA_CHAOS_DAMAGES=$(DAMAGES) VAEGA_CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s tests/contracts/test_damaged_results.py
 
 docs: $(STAMP)
 	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/docs
