@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from vaega import load_dataset
+from vaega.core.records import read_record, write_record
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import make_config
 from vaega.experiments.run import run_experiment
@@ -105,9 +106,7 @@ def test_the_file_reads_back_and_is_written_once(tmp_path):
     np.testing.assert_allclose(read.features[figures], described.features[figures], rtol=1e-5)
     assert read.features["relevant"].tolist() == rows.relevant.tolist()
     assert read.by_chance["size"][-1] == 12.0
-    content = json.loads(before)
-    content["n_rows"] = 1
-    (tmp_path / FILE).write_text(json.dumps(content))
+    write_record(tmp_path / FILE, read_record(tmp_path / FILE) | {"n_rows": 1})
     write_univariate(tmp_path, config, rows)
     assert read_univariate(tmp_path).n_rows == 1  # found there, and not computed again
     write_univariate(tmp_path, config_of(seeds=3), rows)

@@ -14,9 +14,11 @@ from filelock import FileLock
 from rich.console import Console
 
 from tests.processes import start_command
+from tests.records import rewrite_plan, rewrite_run
 from tests.report.experiments import run_small
 from vaega.cli import main
 from vaega.core.errors import ResultsError
+from vaega.core.records import digests_of, read_record
 from vaega.experiments import watch as watching
 from vaega.experiments.monitor import HEARTBEAT_FILE
 from vaega.experiments.store import Store
@@ -43,7 +45,7 @@ def place_of(folder, number):
 
 def take(place, *, pid=None, host=None, minutes=2.0):
     """Let a process hold an unfinished run since some minutes ago."""
-    (place / "metrics.json").unlink(missing_ok=True)
+    (place / "record.json").unlink(missing_ok=True)
     since = datetime.now().astimezone() - timedelta(minutes=minutes)
     about = {"pid": pid or os.getpid(), "host": host or platform.node(), "since": str(since)}
     (place / ".claim.holder").write_text(json.dumps(about))
@@ -73,8 +75,8 @@ def test_what_is_over(folder):
 
 def test_each_state(folder):
     failure = {"status": "failed", "error": "no luck", "seconds": 1.0}
-    (place_of(folder, 0) / "metrics.json").write_text(json.dumps(failure))
-    (place_of(folder, 1) / "metrics.json").unlink()
+    rewrite_run(place_of(folder, 0) / "metrics.json", failure)
+    (place_of(folder, 1) / "record.json").unlink()
     take(place_of(folder, 2))
     shutil.rmtree(place_of(folder, 3))
     take(place_of(folder, 4), pid=NOBODY)
@@ -88,7 +90,7 @@ def test_each_state(folder):
 
 def test_a_failed_run_that_is_tried_again_is_running(folder):
     take(place_of(folder, 0))
-    (place_of(folder, 0) / "metrics.json").write_text('{"status": "failed", "error": "x"}')
+    rewrite_run(place_of(folder, 0) / "metrics.json", {"status": "failed", "error": "x"})
     assert next(iter(Watcher(folder).look().states.values())) == "running"
 
 
@@ -126,7 +128,7 @@ def test_a_process_that_was_just_begun_prepares(folder):
 def test_the_time_left_is_what_the_others_took(folder):
     for number, seconds in [(0, 100.0), (3, 400.0)]:
         path = place_of(folder, number) / "metrics.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"seconds": seconds}))
+        rewrite_run(path, json.loads(path.read_text()) | {"seconds": seconds})
     for number in (2, 4, 5):
         shutil.rmtree(place_of(folder, number))
     take(place_of(folder, 1), minutes=0.5)
@@ -159,10 +161,11 @@ def test_looking_changes_nothing_and_claims_nothing(folder):
 def test_final_results_are_read_once_and_waiting_runs_never(folder, monkeypatch):
     content = yaml.safe_load((folder / "experiment.yaml").read_text()) | {"seeds": 1000}
     (folder / "experiment.yaml").write_text(yaml.safe_dump(content))
-    plan = json.loads((folder / "plan.json").read_text())
+    plan = read_record(folder / "plan.json")
+    plan["files"] |= digests_of(folder, ["experiment.yaml"])
     runs = [*plan["runs"][:3], *(f"original-{k}" for k in range(3, 1000))]
     runs += [*plan["runs"][3:], *(f"jitter-{k}" for k in range(3, 1000))]
-    (folder / "plan.json").write_text(json.dumps({**plan, "runs": runs}))
+    rewrite_plan(folder, runs=runs, files=plan["files"])
     take(place_of(folder, 1000))
     beat(place_of(folder, 1000), 3)
     watcher, asked = Watcher(folder), []
@@ -180,18 +183,19 @@ def test_a_later_call_that_adds_seeds_is_noticed(folder):
     assert len(watcher.look().states) == 6
     content = yaml.safe_load((folder / "experiment.yaml").read_text()) | {"seeds": 4}
     (folder / "experiment.yaml").write_text(yaml.safe_dump(content))
-    plan = json.loads((folder / "plan.json").read_text())
+    plan = read_record(folder / "plan.json")
+    plan["files"] |= digests_of(folder, ["experiment.yaml"])
     runs = [*plan["runs"][:3], "original-003-x", *plan["runs"][3:], "jitter-003-x"]
-    (folder / "plan.json").write_text(json.dumps({**plan, "runs": runs}))
+    rewrite_plan(folder, runs=runs, files=plan["files"])
     now = watcher.look()
     assert list(now.states.values()) == ["done"] * 3 + ["waiting"] + ["done"] * 3 + ["waiting"]
     assert not now.is_over
 
 
 def test_a_pipe_gets_a_line_a_change(folder):
-    metrics = (place_of(folder, 1) / "metrics.json").read_text()
+    record = (place_of(folder, 1) / "record.json").read_text()
     shutil.rmtree(place_of(folder, 2) / "checkpoint", ignore_errors=True)
-    (place_of(folder, 1) / "metrics.json").unlink()
+    (place_of(folder, 1) / "record.json").unlink()
     watcher = Watcher(folder)
     first = watcher.look()
     assert list(changes(watcher, None, first)) == [f"small: {first.sentence}"]
@@ -199,7 +203,7 @@ def test_a_pipe_gets_a_line_a_change(folder):
     take(place_of(folder, 1))
     second = watcher.look()
     assert list(changes(watcher, first, second)) == ["original, seed 1: running"]
-    (place_of(folder, 1) / "metrics.json").write_text(metrics)
+    (place_of(folder, 1) / "record.json").write_text(record)
     lines = list(changes(watcher, second, watcher.look()))
     assert lines[0].startswith("[6/6] original, seed 1: held out ")
     assert lines[1:] == ["6 runs: 6 done."]
@@ -270,7 +274,7 @@ def test_page_and_watching_while_an_experiment_is_at_work(tmp_path, monkeypatch,
     (tmp_path / "long.yaml").write_text(yaml.safe_dump(LONG))
     folder = tmp_path / "results" / "long"
     process = start_command("run", "long.yaml")
-    wait_until((folder / "runs.csv").is_file)
+    wait_until(lambda: list(folder.glob("runs/*/record.json")))
     assert main(["report", str(folder)]) == 0  # of the runs that are done so far
     assert "report.html" in capsys.readouterr().out
     assert main(["watch", str(folder), "--report", "--interval", "0.02"]) == 0
@@ -288,6 +292,6 @@ def test_page_and_watching_while_an_experiment_is_at_work(tmp_path, monkeypatch,
 def test_exit_codes(folder, capsys):
     assert main(["watch", str(folder)]) == 0
     failure = {"status": "failed", "error": "no luck", "seconds": 1.0}
-    (place_of(folder, 0) / "metrics.json").write_text(json.dumps(failure))
+    rewrite_run(place_of(folder, 0) / "metrics.json", failure)
     assert main(["watch", str(folder)]) == 1
     assert capsys.readouterr().out.endswith("small: 6 runs: 5 done, 1 failed.\n")

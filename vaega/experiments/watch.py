@@ -25,7 +25,7 @@ from vaega.core.progress import say_clock
 from vaega.experiments.monitor import HEARTBEAT_FILE, Heartbeat, describe_run, read_heartbeat
 from vaega.experiments.protocols import PROTOCOLS
 from vaega.experiments.runs import Run
-from vaega.experiments.store import CLAIM, STATES, Store, read_planned
+from vaega.experiments.store import CLAIM, RECORD, STATES, Store, read_planned
 
 _QUIET = 120.0  # seconds without a word from a run, after which that is said
 _SETTLE = 1.0  # seconds in which the tables follow the last run
@@ -174,7 +174,7 @@ class Watcher:
 
     def _state(self, run: Run) -> tuple[str, Holder | None]:
         folder = self.store.run_folder(run.id)
-        stamp = _stamp(folder / "metrics.json")
+        stamp = _stamp(folder / RECORD)  # the last of its files
         if stamp is not None and self._read.get(run.id, (None, {}))[0] != stamp:
             self._read[run.id] = stamp, self.store.metrics(run.id) or {}
         status = self.metrics(run.id).get("status")
