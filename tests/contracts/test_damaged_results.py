@@ -20,7 +20,7 @@ from vaega.report._results import read_results
 
 DAMAGES, SEED = (
     int(os.environ.get(f"VAEGA_CHAOS_{name}", default))
-    for name, default in (("DAMAGES", "24"), ("SEED", "0"))
+    for name, default in (("DAMAGES", "12"), ("SEED", "0"))
 )
 CONFIG = {
     "name": "small",
