@@ -13,6 +13,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from tests.records import rewrite_run
 from tests.report.experiments import run_small
 from vaega.cli import main
 from vaega.core.errors import ResultsError
@@ -260,7 +261,7 @@ def test_what_is_done(folder):
 
 def test_failed_running_stopped_and_waiting(folder):
     failure = {"status": "failed", "error": "no luck", "seconds": 1.0}
-    (place_of(folder, 0) / "metrics.json").write_text(json.dumps(failure))
+    rewrite_run(place_of(folder, 0) / "metrics.json", failure)
     (place_of(folder, 1) / "metrics.json").unlink()
     (place_of(folder, 2) / "metrics.json").unlink()
     shutil.rmtree(place_of(folder, 3))
@@ -271,7 +272,7 @@ def test_failed_running_stopped_and_waiting(folder):
 
 
 def test_a_failed_run_that_is_tried_again_is_running(folder):
-    (place_of(folder, 0) / "metrics.json").write_text('{"status": "failed", "error": "x"}')
+    rewrite_run(place_of(folder, 0) / "metrics.json", {"status": "failed", "error": "x"})
     with FileLock(place_of(folder, 0) / ".claim"):
         assert states(folder)[0] == "running"
 
@@ -303,7 +304,7 @@ def test_leftovers_of_other_settings_go_and_nothing_else(folder):
 
 
 def test_failed_runs_go_when_asked(folder):
-    (place_of(folder, 0) / "metrics.json").write_text('{"status": "failed", "error": "x"}')
+    rewrite_run(place_of(folder, 0) / "metrics.json", {"status": "failed", "error": "x"})
     assert clean_results(read_status(folder))[0] == []
     assert clean_results(read_status(folder), failed=True)[0] == [place_of(folder, 0)]
     assert states(folder)[0] == "waiting"
