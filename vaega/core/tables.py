@@ -114,7 +114,7 @@ def _is_number(text: str) -> bool:
 
 
 def json_records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Return a dictionary for each row: NaN and infinity as None, NumPy scalars as Python's."""
+    """Return a dictionary for each row: NaN, NA and infinity as None, NumPy scalars as Python's."""
     return [
         {str(name): _json_value(value) for name, value in zip(frame.columns, row, strict=True)}
         for row in frame.itertuples(index=False, name=None)
@@ -123,4 +123,6 @@ def json_records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
 
 def _json_value(value: Any) -> Any:
     value = value.item() if hasattr(value, "item") else value
+    if type(value).__name__ == "NAType":  # of a column of whole numbers; pandas is not imported
+        return None
     return None if isinstance(value, float) and not math.isfinite(value) else value
