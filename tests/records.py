@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from vaega.core.records import digests_of, read_record, write_record
-from vaega.experiments.store import RECORD, _files_of
+from vaega.experiments.store import RECORD, files_of
 
 
 def rewrite_run(path: Path, content) -> None:
@@ -15,7 +15,7 @@ def rewrite_run(path: Path, content) -> None:
 
 def renew(run_folder: Path) -> None:
     """Let the record of a run hold the files that are there now."""
-    write_record(run_folder / RECORD, {"files": digests_of(run_folder, _files_of(run_folder))})
+    write_record(run_folder / RECORD, {"files": digests_of(run_folder, files_of(run_folder))})
 
 
 def rewrite_plan(folder: Path, **changes) -> None:

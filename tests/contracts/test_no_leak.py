@@ -18,10 +18,12 @@ from tests.contracts.recording import (
     tagged,
 )
 from vaega import Dataset, GeneticSelector
+from vaega.experiments import run as run_module
 from vaega.experiments import trial as trial_module
 from vaega.experiments.config import make_config
 from vaega.experiments.protocols import SealedRows
 from vaega.experiments.run import run_experiment
+from vaega.experiments.univariate import FILE
 from vaega.fitness import _cross_validated as folds
 
 N_ROWS, N_FEATURES = 60, 8
@@ -47,6 +49,13 @@ def _fresh(monkeypatch):
         return X, y
 
     monkeypatch.setattr(SealedRows, "open", recorded)
+    described = run_module.write_univariate
+
+    def apart(*arguments):
+        described(*arguments)
+        EVENTS.clear()  # of all rows, which no run reads: test_no_run_reads_what_describes_the_data
+
+    monkeypatch.setattr(run_module, "write_univariate", apart)
 
 
 def _sampler_of(arm):
@@ -102,6 +111,18 @@ def test_an_experiment_does_not_leak(tmp_path, rows, outer, arm):
         assert parts[0][-1][1] == frozenset(range(40, 60))
     if outer == "kfold":
         assert sorted(row for part in parts for row in part[-1][1]) == list(range(N_ROWS))
+
+
+def test_no_run_reads_what_describes_the_data(tmp_path, rows, monkeypatch):
+    experiment(tmp_path / "with", rows, "holdout", arm=True)
+    monkeypatch.setattr(run_module, "write_univariate", lambda *_: None)
+    experiment(tmp_path / "without", rows, "holdout", arm=True)
+    described, plain = (tmp_path / name / "traced" for name in ("with", "without"))
+    assert (described / FILE).is_file()
+    assert not (plain / FILE).exists()
+    (run,) = (described / "runs").iterdir()
+    for name in ("selected.csv", "predictions.csv", "history.csv"):
+        assert (run / name).read_bytes() == (plain / "runs" / run.name / name).read_bytes(), name
 
 
 def test_a_selector_in_cross_validate_does_not_leak(rows):

@@ -5,7 +5,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from matplotlib import rcParams
+from matplotlib import rc_context, rcParams
 
 from vaega.core.figures import (
     COLOURS,
@@ -183,7 +183,11 @@ def test_names_in_two_lines_keep_both():
 
 def test_a_figure_of_the_user_s_own_draws_names_too():
     ax = draw_shares(new_axes((3.0, 2.0)), HOSTILE, [0.5] * 4, colours=COLOURS[0], label="share")
-    ax.figure.savefig(io.BytesIO(), format="png")
+    content = io.BytesIO()
+    with rc_context({"svg.fonttype": "none"}):
+        ax.figure.savefig(content, format="svg")
+    texts = "".join(ElementTree.fromstring(content.getvalue()).itertext())
+    assert "data$gene$value" in texts
 
 
 def test_powers_of_ten_stay_powers():

@@ -17,10 +17,12 @@ from vaega.experiments import trial as trial_module
 from vaega.experiments.config import ProtocolConfig, load_config, make_config
 from vaega.experiments.final import votes_table
 from vaega.experiments.monitor import Observer
+from vaega.experiments.plan import read_plan
 from vaega.experiments.protocols import HonestProtocol, TrialOptions, make_protocol
 from vaega.experiments.run import run_experiment
 from vaega.experiments.runs import is_final
-from vaega.experiments.store import Store, clean_results, read_plan, read_status
+from vaega.experiments.status import clean_results, read_status
+from vaega.experiments.store import Store
 from vaega.experiments.trial import run_trial
 from vaega.report._comparison import read_trial_scores
 from vaega.report._results import final_sentences, read_results

@@ -88,7 +88,7 @@ def test_intervals_wait_for_the_last_run(tmp_path, monkeypatch):
         return tables
 
     monkeypatch.setattr(Store, "tabulate", recorded)
-    monkeypatch.setattr(_LiveTables, "share", 0.0)  # after every run
+    monkeypatch.setattr(_LiveTables, "pause", 0.0)  # after every run
     assert run(tmp_path) == 0
     assert [one["n_runs"] for one in summaries] == [1, 2, 3, 4, 5, 6, 6]
     assert [np.isfinite(one["heldout_low"]) for one in summaries] == [False] * 6 + [True]

@@ -18,8 +18,9 @@ from tests.report.experiments import run_small
 from vaega.cli import main
 from vaega.core.errors import ResultsError
 from vaega.experiments.config import load_config, make_config
+from vaega.experiments.plan import Origin, read_plan, write_plan
 from vaega.experiments.runs import plan_runs
-from vaega.experiments.store import Origin, clean_results, read_plan, read_status, write_plan
+from vaega.experiments.status import clean_results, read_status
 
 CONFIG = {
     "name": "small",

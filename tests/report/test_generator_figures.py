@@ -97,7 +97,7 @@ def test_the_prior_is_drawn_for_variational_models_only(two_clouds):
     plain, variational = figure.axes
     assert (len(plain.patches), len(variational.patches)) == (0, 2)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["no", "yes"]
-    assert variational.get_title() == "VAE"
+    assert variational.get_title(loc="left") == "VAE"
 
 
 def test_components_are_those_of_the_real_rows(two_clouds):

@@ -125,7 +125,7 @@ def run(
     """
     with spinning(f"reading {file.name}"):
         from vaega.core.files import path_inside
-        from vaega.experiments.store import Origin
+        from vaega.experiments.plan import Origin
 
         execution = execution_options(**options)
         file, config = read_config(file, overrides)
@@ -149,8 +149,8 @@ def resume(folder: Path, as_json: bool, **options: Any) -> int:
     vaega resume results/madelon --max-evaluations 100000
     """
     with spinning(f"reading {folder}"):
+        from vaega.experiments.plan import read_plan
         from vaega.experiments.runs import plan_runs
-        from vaega.experiments.store import read_plan
 
         execution = execution_options(**options)
         plan = read_plan(folder)
@@ -181,9 +181,9 @@ def _complete(folder: Path, config: Any, dataset: Any, execution: Any, origin: A
 
     with spinning(f"preparing {config.name}"):
         from vaega.experiments.monitor import make_observer, measure_run
+        from vaega.experiments.plan import is_planned
         from vaega.experiments.run import complete_runs
         from vaega.experiments.runs import plan_runs
-        from vaega.experiments.store import is_planned
 
         final = measure_run(config, dataset, final=True) if config.protocol.has_final_runs else None
         length = measure_run(config, dataset)
@@ -201,7 +201,7 @@ def _complete(folder: Path, config: Any, dataset: Any, execution: Any, origin: A
 
 def _say_what_is_left(folder: Path, *, to_stderr: bool) -> int:
     """Say which runs failed or were left by a budget; return the exit code."""
-    from vaega.experiments.store import read_status
+    from vaega.experiments.status import read_status
 
     # Runs on permuted labels, which stand in a table of their own, count as all others do.
     states = [run.state for run in read_status(folder).runs]
@@ -231,7 +231,7 @@ def status(folder: Path, as_json: bool) -> None:
     vaega status results/madelon
     vaega status results/madelon --json
     """
-    from vaega.experiments.store import STATES, read_status
+    from vaega.experiments.status import STATES, read_status
 
     experiment = read_status(folder)
     if as_json:
@@ -276,7 +276,7 @@ def clean(folder: Path, failed: bool, dry_run: bool, yes: bool) -> None:
     vaega clean results/madelon --dry-run
     vaega clean results/madelon --failed --yes
     """
-    from vaega.experiments.store import clean_results, read_status
+    from vaega.experiments.status import clean_results, read_status
 
     experiment = read_status(folder)
     unneeded, n_bytes = clean_results(experiment, failed=failed, dry=True)

@@ -19,11 +19,12 @@ from vaega.experiments.faults import find_faults
 from vaega.experiments.final import final_metrics, final_tables
 from vaega.experiments.model import FOLDER, UnwritableModelError, write_model
 from vaega.experiments.monitor import Observer
+from vaega.experiments.plan import Origin, write_plan
 from vaega.experiments.pooling import pool_trials
 from vaega.experiments.protocols import TrialOptions, make_protocol
 from vaega.experiments.runner import ExecutionOptions, Worker, complete
 from vaega.experiments.runs import Run, RunResult, plan_runs
-from vaega.experiments.store import Origin, Store, records_of, truth_figures, write_plan
+from vaega.experiments.store import Store, records_of, truth_figures
 from vaega.experiments.trial import TrialResult
 from vaega.experiments.univariate import write_univariate
 from vaega.fitness._score_store import ScoreStore
@@ -138,7 +139,7 @@ class _LiveTables:
     That takes longer the more runs there are, so it waits until twenty times as long has passed.
     """
 
-    share = 20.0  # of the time that they took last, before they are made again
+    pause = 20.0  # times as long as they took last, before they are made again
 
     def __init__(self, store: Store, runs: Sequence[Run]) -> None:
         self.store, self.runs = store, runs
@@ -150,7 +151,7 @@ class _LiveTables:
         if began >= self._next:
             self.store.tabulate(self.runs, intervals=False)
             ended = time.monotonic()
-            self._next = ended + self.share * (ended - began)
+            self._next = ended + self.pause * (ended - began)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,4 +1,4 @@
-"""The results folder of an experiment: its only reader and writer, and its status.
+"""The results folder of an experiment: runs and tables, read and written here alone.
 
 ``results/NAME`` holds the plan (``plan.json``, ``config.json``, ``experiment.yaml``,
 ``command.txt``), a folder for each run (``runs/ID``) and the tables made of them (``runs.csv``,
@@ -8,19 +8,17 @@
 
 import csv
 import hashlib
-import os
 import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from scipy import stats
 
 from vaega.core.errors import ResultsError, first_line
@@ -28,7 +26,6 @@ from vaega.core.files import (
     check_within,
     fingerprint,
     path_inside,
-    plain,
     read_json,
     write_json,
     write_text,
@@ -36,14 +33,6 @@ from vaega.core.files import (
 from vaega.core.locks import HeldLock
 from vaega.core.records import digests_of, file_digest, read_record, write_record
 from vaega.core.tables import csv_text, json_records, read_csv
-from vaega.data._dataset import Dataset
-from vaega.experiments.config import (
-    ExperimentConfig,
-    PlannedRuns,
-    load_config,
-    read_planned_runs,
-)
-from vaega.experiments.facts import metric_words
 from vaega.experiments.intervals import (
     LEAST_RUNS,
     NONE,
@@ -426,7 +415,7 @@ class Store:
         """Write what a run came to, then the digests of its files, which make it final."""
         folder = self.run_folder(run.id)
         write_json(folder / "metrics.json", dict(metrics))
-        write_record(folder / RECORD, {"files": digests_of(folder, _files_of(folder))})
+        write_record(folder / RECORD, {"files": digests_of(folder, files_of(folder))})
 
     def tabulate(
         self, runs: Sequence[Run], *, intervals: bool = True
@@ -485,7 +474,7 @@ class Store:
         return {arm: float(np.mean(own)) for arm, own in values.items()}
 
 
-def _files_of(folder: Path) -> list[str]:
+def files_of(folder: Path) -> list[str]:
     """Return the names of the files of a run, without its record and what it worked with."""
     names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     return [
@@ -653,140 +642,6 @@ def measure_agreement(masks: Sequence[np.ndarray | None]) -> StabilityEstimate |
     return replace(estimate, low=NONE[0], high=NONE[1])
 
 
-@dataclass(frozen=True)
-class Origin:
-    """From where an experiment was started."""
-
-    beside: Path  # Folder of the configuration file, where relative paths of data are looked for
-    started_in: Path  # Working folder, where they are looked for first
-    command: str = ""  # The command that started it; empty where a program did
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a results folder was begun with."""
-
-    folder: Path  # ``results/NAME``
-    config: ExperimentConfig  # The configuration, with the overrides that were given
-    run_ids: tuple[str, ...]  # All runs, done or not
-    origin: Origin  # From where it was started
-
-    def load_dataset(self) -> Dataset:
-        """Load the data as the first call did, wherever this one is made from."""
-        started_in = self.origin.started_in
-        with chdir(started_in if started_in.is_dir() else Path.cwd()):
-            return self.config.dataset.load(beside=self.origin.beside)
-
-    def check_runs(self, run_ids: Sequence[str]) -> None:
-        """Check that the experiment would still do what it was begun with."""
-        if set(run_ids) != set(self.run_ids):
-            raise ResultsError(
-                f"{self.folder}: cannot be resumed: the data, or the defaults of this version, "
-                f"are not those that it was begun with; begin it anew with: {self.origin.command}"
-            )
-
-
-def write_plan(folder: Path, config: ExperimentConfig, runs: Sequence[Run], origin: Origin) -> None:
-    """Write ``config.json`` (resolved), ``experiment.yaml`` (as given), command and plan.
-
-    The plan, which holds the digests of both, is last.
-    """
-    write_json(folder / "config.json", plain(config.model_dump(by_alias=True)))
-    # YAML, since JSON has no infinity; what was set alone, since a default that is written out
-    # is not always allowed beside the other keys.
-    given = config.model_dump(by_alias=True, exclude_unset=True)
-    write_text(folder / "experiment.yaml", yaml.safe_dump(given, sort_keys=False))
-    if origin.command:
-        write_text(folder / "command.txt", origin.command + "\n")
-    content = {
-        "runs": [run.id for run in runs],
-        "dataset": runs[0].dataset,
-        "beside": _relative(origin.beside, folder),
-        "started_in": _relative(origin.started_in, folder),
-        "files": digests_of(folder, ("config.json", "experiment.yaml")),
-    }
-    write_record(folder / "plan.json", content)
-
-
-def is_planned(folder: Path, run_ids: Sequence[str]) -> bool:
-    """Return whether a results folder holds the plan of these runs."""
-    try:
-        return bool(read_record(folder / "plan.json")["runs"] == list(run_ids))
-    except (ResultsError, KeyError):
-        return False
-
-
-def read_plan(folder: Path) -> Plan:
-    """Read what `write_plan` wrote."""
-    run_ids, origin = _read_plan_file(folder)
-    config = _as_begun(load_config(folder / "experiment.yaml"), run_ids)
-    _check_as_written(folder, origin)
-    return Plan(folder, config, run_ids, origin)
-
-
-def read_planned(folder: Path) -> tuple[PlannedRuns, list[Run]]:
-    """Read which runs an experiment has; nothing that its configuration names is imported.
-
-    The runs come without the settings that each was resolved to.
-    """
-    run_ids, origin = _read_plan_file(folder)
-    planned = _as_begun(read_planned_runs(folder / "experiment.yaml"), run_ids)
-    _check_as_written(folder, origin)
-    runs = [
-        Run(run_id, "", one.arm, one.seed, {}, one.permutation, one.final)
-        for run_id, one in zip(run_ids, planned.run_list(), strict=True)
-    ]
-    return planned, runs
-
-
-_Begun = TypeVar("_Begun", ExperimentConfig, PlannedRuns)
-
-
-def _as_begun(config: _Begun, run_ids: Sequence[str]) -> _Begun:
-    """Leave out final runs that were planned by a version without them."""
-    if not config.protocol.has_final_runs or any(map(is_final, run_ids)):
-        return config
-    protocol = config.protocol.model_copy(update={"final": False})
-    return config.model_copy(update={"protocol": protocol})
-
-
-def _read_plan_file(folder: Path) -> tuple[tuple[str, ...], Origin]:
-    if not (folder / "plan.json").is_file():
-        raise ResultsError(f"{folder}: is no results folder, it has no plan.json.")
-    command_file = folder / "command.txt"
-    try:
-        content = read_record(folder / "plan.json")
-        command = command_file.read_text(encoding="utf-8") if command_file.is_file() else ""
-        origin = Origin(
-            beside=(folder / content["beside"]).resolve(),
-            started_in=(folder / content["started_in"]).resolve(),
-            command=command.strip() or "vaega run",
-        )
-        run_ids = tuple(str(run_id) for run_id in content["runs"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ResultsError(
-            f"{folder}: cannot be resumed, its plan.json is damaged or of an earlier version; give "
-            "the command that began it again."
-        ) from error
-    return run_ids, origin
-
-
-def _check_as_written(folder: Path, origin: Origin) -> None:
-    path = folder / "experiment.yaml"
-    if read_record(folder / "plan.json").get("files", {}).get(path.name) != file_digest(path):
-        raise ResultsError(
-            f"{path}: is not as it was written with the plan; begin the experiment anew with: "
-            f"{origin.command}"
-        )
-
-
-def _relative(path: Path, folder: Path) -> str:
-    try:
-        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-    except ValueError:  # another drive
-        return path.resolve().as_posix()
-
-
 RUN_COLUMNS = (
     "dataset", "arm", "seed", "status", "heldout_score", "heldout_real", "inner_score", "optimism",
     "n_features", "n_asked", "n_distinct", "seconds", "n_reused", "brier", "precision", "recall",
@@ -920,116 +775,3 @@ def null_figures(
         )
         rows.append({"arm": arm, **dict(zip(NULL_FIGURES, figures, strict=True))})
     return pd.DataFrame(rows, columns=["arm", *NULL_FIGURES])
-
-
-STATES = ("done", "failed", "running", "stopped", "waiting")
-
-
-@dataclass(frozen=True)
-class RunState:
-    """The state of one run."""
-
-    id: str
-    arm: str
-    seed: int
-    state: str  # One of `STATES`; "stopped": begun, and no process is on it
-    seconds: float | None = None  # How long it took, where it ended
-    error: str = ""  # Why it failed
-
-
-@dataclass(frozen=True)
-class ExperimentStatus:
-    """The states of all runs of an experiment."""
-
-    folder: Path  # ``results/NAME``
-    name: str
-    heading: str  # Name and metric
-    runs: tuple[RunState, ...]  # In the order of the plan
-    # Folders of runs that are no part of the plan: of earlier settings or data
-    leftovers: tuple[Path, ...]
-
-    @property
-    def counts(self) -> dict[str, dict[str, int]]:
-        """How many runs of each arm are in each state."""
-        by_arm: dict[str, Counter[str]] = {}
-        for run in self.runs:
-            by_arm.setdefault(run.arm, Counter())[run.state] += 1
-        return {arm: {state: counts[state] for state in STATES} for arm, counts in by_arm.items()}
-
-    @property
-    def sentence(self) -> str:
-        """How many runs are in which state."""
-        total = Counter(run.state for run in self.runs)
-        parts = [f"{total[state]} {state}" for state in STATES if total[state]]
-        return f"{len(self.runs)} runs: {', '.join(parts)}."
-
-
-def read_status(folder: Path) -> ExperimentStatus:
-    """Look at a results folder; nothing is changed, and running processes are not disturbed."""
-    planned, of_plan = read_planned(folder)
-    store, heading = Store(folder), f"{planned.name}: {metric_words(planned.fitness.metric).name}"
-    runs = tuple(_run_state(store, run) for run in of_plan)
-    leftovers = tuple(_leftovers(store, [run.id for run in of_plan]))
-    return ExperimentStatus(folder, planned.name, heading, runs, leftovers)
-
-
-def clean_results(
-    status: ExperimentStatus, *, leftovers: bool = True, failed: bool = False, dry: bool = False
-) -> tuple[list[Path], int]:
-    """Remove folders of runs that nobody needs; what a process holds is left."""
-    store = Store(status.folder)
-    unneeded = list(status.leftovers) if leftovers else []
-    if failed:
-        unneeded += [store.run_folder(run.id) for run in status.runs if run.state == "failed"]
-    removed, n_bytes = [], 0
-    for folder in unneeded:
-        with store.claim(folder.name, wait=False) as claimed:
-            if not claimed:
-                continue
-            n_bytes += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-            removed.append(folder)
-            try:
-                if not dry:
-                    shutil.rmtree(folder)
-            except OSError as error:
-                raise ResultsError(f"{folder}: cannot be removed: {error.strerror}.") from error
-    return removed, n_bytes
-
-
-def _run_state(store: Store, run: Run) -> RunState:
-    run_id, arm, seed = run.id, run.group, run.seed
-    record = store.record(run_id)
-    metrics: dict[str, Any] = record.metrics or {}
-    status = metrics.get("status")
-    if status == "done" or (status == "failed" and not _is_locked(store, run_id)):
-        error = str(metrics.get("error", ""))
-        return RunState(run_id, arm, seed, status, metrics.get("seconds"), error)
-    if not record.is_begun:
-        return RunState(run_id, arm, seed, "waiting")
-    return RunState(run_id, arm, seed, "running" if _is_locked(store, run_id) else "stopped")
-
-
-def _is_locked(store: Store, run_id: str) -> bool:
-    # The claim is taken for a moment: a process that asks just then goes on to another run and
-    # comes back to this one.
-    if not (store.run_folder(run_id) / CLAIM).is_file():
-        return False
-    try:
-        with store.claim(run_id, wait=False) as claimed:
-            return not claimed
-    except ResultsError:  # a folder that only others may write
-        return False
-
-
-def _leftovers(store: Store, run_ids: Sequence[str]) -> Iterator[Path]:
-    runs = store.folder / "runs"
-    for folder in sorted(runs.iterdir()) if runs.is_dir() else []:
-        if folder.name not in run_ids and not folder.is_symlink() and _is_run(folder):
-            yield folder
-
-
-def _is_run(folder: Path) -> bool:
-    try:
-        return {"arm", "seed"} <= RunRecord(folder).config.keys()
-    except (ResultsError, TypeError, ValueError):
-        return False

@@ -23,9 +23,11 @@ from vaega.core.errors import printable
 from vaega.core.locks import Holder, read_holder
 from vaega.core.progress import say_clock
 from vaega.experiments.monitor import HEARTBEAT_FILE, Heartbeat, describe_run, read_heartbeat
+from vaega.experiments.plan import read_planned
 from vaega.experiments.protocols import PROTOCOLS
 from vaega.experiments.runs import Run
-from vaega.experiments.store import CLAIM, RECORD, STATES, Store, read_planned
+from vaega.experiments.status import STATES
+from vaega.experiments.store import CLAIM, RECORD, Store
 
 _QUIET = 120.0  # seconds without a word from a run, after which that is said
 _SETTLE = 1.0  # seconds in which the tables follow the last run

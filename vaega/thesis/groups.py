@@ -21,11 +21,12 @@ from vaega.core.tables import csv_text, read_csv
 from vaega.data._dataset import Dataset
 from vaega.experiments.config import ArmConfig, ExperimentConfig, load_config
 from vaega.experiments.monitor import LineObserver, describe_run
+from vaega.experiments.plan import Origin
 from vaega.experiments.protocols import make_protocol, outer_splits
 from vaega.experiments.run import complete_runs
 from vaega.experiments.runner import ExecutionOptions
 from vaega.experiments.runs import plan_runs
-from vaega.experiments.store import Origin, RunRecord, Store
+from vaega.experiments.store import RunRecord, Store
 from vaega.thesis.published import (
     GROUPS,
     SOURCES,
