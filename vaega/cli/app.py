@@ -191,7 +191,10 @@ def split_reading(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, An
     labels = {key: value for key, value in labels.items() if value is not None}
     if labels and "file" not in labels:
         option = "--label-column" if "column" in labels else "--id"
-        raise InputError(f"{option}: names a column of the file of --labels, which is not given.")
+        raise InputError(
+            f"{option}: names a column of the file of --labels, which is not given; where the classes "
+            "are in the same file, give --target, and --ignore for a column that names the rows."
+        )
     keys["labels"] = labels
     others = {*names, "labels", "label_column", "sample"}
     said = {key: value for key, value in keys.items() if value not in (None, [], {}, "error")}
