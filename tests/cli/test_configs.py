@@ -28,7 +28,9 @@ def test_from_a_file_to_a_report(place, capsys):
     assert "note     'patient_id' is text with 40 different values" in said
     assert "vaega run cohort.yaml" in said
     assert main(["check", "cohort.yaml"]) == 0
-    said = capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    said = " ".join(" ".join(lines).split())
     assert "213 runs, 180 of them on permuted labels and 3 of them final, on all rows" in said
     small = ["seeds=1", "permutations={number: 1, seeds: 1}"]
     small += ["search={n_searches: 1, n_generations: 1, population_size: 4}"]

@@ -192,8 +192,8 @@ def split_reading(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, An
     if labels and "file" not in labels:
         option = "--label-column" if "column" in labels else "--id"
         raise InputError(
-            f"{option}: names a column of the file of --labels, which is not given; where the classes "
-            "are in the same file, give --target, and --ignore for a column that names the rows."
+            f"{option}: names a column of the file of --labels, which is not given; where the "
+            "classes are in the same file, give --target, and --ignore for what names the rows."
         )
     keys["labels"] = labels
     others = {*names, "labels", "label_column", "sample"}
@@ -241,11 +241,13 @@ def print_notes(notes: Iterable[str]) -> None:
         say(write_note(note))
 
 
-def print_wrapped(sentences: Iterable[str]) -> None:
-    """Print sentences, each in lines of 80 columns at most."""
+def print_wrapped(sentences: Iterable[str], *, indent: int = 2) -> None:
+    """Print sentences, each in lines of 80 columns at most, but for words that are longer."""
+    wrapper = textwrap.TextWrapper(
+        80, subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False
+    )
     for sentence in sentences:
-        lines = textwrap.wrap(sentence, 80, subsequent_indent="  ", break_on_hyphens=False)
-        say("\n".join(lines))
+        say("\n".join(wrapper.wrap(sentence)))
 
 
 def print_table(table: TextTable) -> None:

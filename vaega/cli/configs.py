@@ -14,6 +14,7 @@ from vaega.cli.app import (
     SET,
     TRUST,
     Group,
+    print_wrapped,
     say,
     split_reading,
     vaega,
@@ -81,8 +82,8 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], no_data: bool, as
         click.echo(f"vaega: {printable(sentence)}", err=True)
     if as_json and not faults:
         click.echo(json.dumps([one.record() for one in valid], indent=2))
-    for sentence in [] if as_json else [line for one in valid for line in one.sentences]:
-        say(sentence)
+    if not as_json:
+        print_wrapped([line for one in valid for line in one.sentences], indent=8)
     return BAD_INPUT if faults else DONE
 
 
