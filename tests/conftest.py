@@ -38,6 +38,15 @@ def _own_classes(monkeypatch):
     monkeypatch.setenv("VAEGA_TRUST", "tests")
 
 
+@pytest.fixture(scope="module")
+def no_pages():
+    """Of tests that look at runs and not at their page: nobody draws it."""
+    from tests.processes import without_pages
+
+    with without_pages():
+        yield
+
+
 @pytest.fixture(scope="session")
 def real_data():
     folder = os.environ.get("VAEGA_DATA")

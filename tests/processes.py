@@ -8,20 +8,41 @@ import multiprocessing
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from multiprocessing import forkserver
 from pathlib import Path
 
+import pytest
+
 from vaega.cli import main
 
+_PAGES = "VAEGA_TEST_PAGES"  # in the environment of processes that write no page
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
+        "skops.io",
         "vaega.engines._mlp",
         "vaega.experiments.run",
         "vaega.generative._models",
         "vaega.report._page",
     ]
 )
+
+
+@contextmanager
+def without_pages():
+    """Let commands, here and in processes of their own, draw no page of their results.
+
+    Its figures take longer than the runs of a small experiment.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(_PAGES, "none")
+        patch.setattr("vaega.report._page.write_report", _no_page)
+        yield
+
+
+def _no_page(folder):
+    return folder / "report.html"
 
 
 def ensure_running():
@@ -72,6 +93,9 @@ def _run_command(words, prepare):
     _redirect(sys.stdout, os.devnull)
     if prepare is not None:
         prepare()
+    if _PAGES in os.environ:
+        with without_pages():
+            sys.exit(main(words))
     sys.exit(main(words))
 
 

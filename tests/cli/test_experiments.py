@@ -11,6 +11,8 @@ from tests.records import rewrite_run
 from tests.report.experiments import run_small
 from vaega.cli import main
 
+pytestmark = pytest.mark.usefixtures("no_pages")  # what is in a page is tested elsewhere
+
 
 @pytest.mark.parametrize(
     ("arguments", "words"),

@@ -17,6 +17,8 @@ from tests.contracts.test_shared_work import check_equal
 from tests.records import rewrite_plan
 from vaega.cli import main
 
+pytestmark = pytest.mark.usefixtures("no_pages")  # what is in a page is tested elsewhere
+
 CONFIG = {
     "name": "small",
     "dataset": {"source": "sklearn:wine"},

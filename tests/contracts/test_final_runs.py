@@ -13,6 +13,8 @@ from vaega.experiments import trial as trial_module
 from vaega.experiments.config import make_config
 from vaega.experiments.run import run_experiment
 
+pytestmark = pytest.mark.usefixtures("no_pages")  # what is in a page is tested elsewhere
+
 CONFIG = """
 name: final
 dataset: {source: "sklearn:wine"}

@@ -22,6 +22,8 @@ from vaega.core.randomness import may_draw_globally
 from vaega.data import Fold
 from vaega.fitness import CrossValidatedFitness
 
+pytestmark = pytest.mark.usefixtures("no_pages")  # what is in a page is tested elsewhere
+
 X, y = make_classification(60, 8, flip_y=0.3, random_state=1)
 SHUFFLED = StratifiedKFold(3, shuffle=True)
 

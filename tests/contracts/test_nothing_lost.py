@@ -13,6 +13,8 @@ import pytest
 
 from tests.processes import run_command, start_command
 
+pytestmark = pytest.mark.usefixtures("no_pages")  # what is in a page is tested elsewhere
+
 CONFIG = """
 name: killed
 dataset: {source: "sklearn:wine"}

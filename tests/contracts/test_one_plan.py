@@ -11,6 +11,8 @@ from vaega.experiments.config import make_config
 from vaega.experiments.runs import plan_runs
 from vaega.experiments.store import Store
 
+pytestmark = pytest.mark.usefixtures("no_pages")  # what is in a page is tested elsewhere
+
 OTHER = {**CONFIG, "fitness": {"classifier": "knn"}}
 
 

@@ -17,6 +17,8 @@ from sklearn.neural_network import MLPClassifier
 from vaega.cli import main
 from vaega.fitness._cross_validated import CrossValidatedFitness, prepare_folds
 
+pytestmark = pytest.mark.usefixtures("no_pages")  # what is in a page is tested elsewhere
+
 CONFIG = """
 name: bits
 dataset: {source: "sklearn:wine"}

@@ -17,6 +17,8 @@ from tests.processes import start_command
 from vaega.cli import main
 from vaega.experiments.store import Store
 
+pytestmark = pytest.mark.usefixtures("no_pages")  # what is in a page is tested elsewhere
+
 CONFIG = {
     "name": "shared",
     "dataset": {"source": "sklearn:wine"},

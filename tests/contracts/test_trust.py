@@ -7,6 +7,8 @@ import yaml
 
 from vaega.cli import main
 
+pytestmark = pytest.mark.usefixtures("no_pages")  # what is in a page is tested elsewhere
+
 EVIL = """
 from pathlib import Path
 

@@ -10,6 +10,8 @@ import yaml
 from tests.contracts.test_shared_work import check_equal
 from vaega.cli import main
 
+pytestmark = pytest.mark.usefixtures("no_pages")  # what is in a page is tested elsewhere
+
 # A classifier that has the system kill its process: once with a flag, always without.
 DEADLY = """
 import os, signal

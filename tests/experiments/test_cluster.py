@@ -20,6 +20,8 @@ from vaega.experiments.config import make_config
 from vaega.experiments.run import run_experiment
 from vaega.experiments.runner import ExecutionOptions
 
+pytestmark = pytest.mark.usefixtures("no_pages")  # what is in a page is tested elsewhere
+
 pytest.importorskip("distributed", reason="needs the extra dask")
 
 CONFIG = {
@@ -32,7 +34,7 @@ CONFIG = {
         "smote": {"generator": {"kind": "smote"}, "n_synthetic": 20},
         "anova": {"selector": {"kind": "f_classif", "size": "original"}},
     },
-    "fitness": {"classifier": "random_forest", "n_estimators": 3, "max_depth": 2},
+    "fitness": {"classifier": "decision_tree", "max_depth": 2},
     "search": {"population_size": 8, "n_generations": 2, "n_searches": 2},
     "seeds": 2,
 }

@@ -31,6 +31,8 @@ from vaega.experiments.monitor import (
 )
 from vaega.experiments.runs import Run
 
+pytestmark = pytest.mark.usefixtures("no_pages")  # what is in a page is tested elsewhere
+
 
 def at(generation):
     record = {"n_asked": 8 * generation, "mean": 0.5, "mean_n_features": 3.0, "diversity": 1.0}

@@ -201,7 +201,7 @@ def browser():
         opened.close()
 
 
-@pytest.fixture(params=VIEWS.values(), ids=VIEWS)
+@pytest.fixture(scope="module", params=VIEWS.values(), ids=VIEWS)
 def page(request, browser, report):
     yield from opened(browser, report, *request.param)
 

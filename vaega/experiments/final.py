@@ -102,5 +102,5 @@ def describe_final(metrics: Mapping[str, Any]) -> str:
     '1 feature on all 60 rows, no score of its own'
     """
     n = metrics["n_features"]
-    features = "1 feature" if n == 1 else f"{n} features"
+    features = "1 feature" if n == 1 else f"{n:,} features"
     return f"{features} on all {metrics['n_rows']} rows, no score of its own"

@@ -118,11 +118,13 @@ def _features(results: Results, row: Mapping[Any, Any]) -> str:
         start += " in the mean of its runs"
     if not is_shown(row):
         return f"{start}; without a signal their names say nothing."
+    often = results.features[arm]["name"].astype(str).tolist()
     if arm in results.finals:
-        names = results.finals[arm].selected()["name"].astype(str).tolist()
+        place = {name: index for index, name in enumerate(often)}  # the most often selected first
+        final = results.finals[arm].selected()["name"].astype(str)
+        names = sorted(final, key=lambda name: place.get(name, len(place)))
         return f"{start}; on all rows {_named(names)}."
-    names = results.features[arm]["name"].astype(str).tolist()
-    return f"{start}; most often {_named(names)}."
+    return f"{start}; most often {_named(often)}."
 
 
 def _named(names: list[str]) -> str:

@@ -280,7 +280,7 @@ def control_sentences(selections: Selections) -> list[str]:
     clear = [selections.names[index] for index in order[: int((q_values <= LEVEL).sum())]]
     if not clear:
         return [
-            f"No feature is shown to differ between the classes: none of {len(q_values)} has a q "
+            f"No feature is shown to differ between the classes: none of {len(q_values):,} has a q "
             f"value of at most {LEVEL:g}, the least is {q_values.min():.2f}."
         ]
     features = "feature has" if len(clear) == 1 else "features have"
