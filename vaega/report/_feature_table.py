@@ -408,7 +408,7 @@ def _notes(selections: Selections, n_rows: int) -> list[str]:
     """Say how the table is to be read."""
     univariate = selections.univariate
     n = len(selections.names)
-    which = f"all {n}" if n_rows == n else f"the {n_rows} of {n} that something speaks for"
+    which = f"all {n:,}" if n_rows == n else f"the {n_rows:,} of {n:,} that something speaks for"
     notes = [f"features.csv has {which}."]
     if univariate is not None:
         notes += _effect_notes(univariate)
