@@ -263,7 +263,8 @@ def contents_of(folder: Path) -> dict[str, object]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         and path.name not in unlike
-        and not path.name.startswith((".", "memory.sqlite3"))
+        and not path.name.startswith("memory.sqlite3")
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
 
 

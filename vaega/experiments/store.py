@@ -31,7 +31,7 @@ from vaega.core.files import (
     write_json,
     write_text,
 )
-from vaega.core.locks import HeldLock
+from vaega.core.locks import HeldLock, read_holder
 from vaega.core.records import digests_of, file_digest, read_record, write_record
 from vaega.core.tables import csv_text, json_records, read_csv
 from vaega.experiments.intervals import (
@@ -352,7 +352,11 @@ class Store:
             raise ResultsError(f"{places}: cannot be written: {error.strerror}.") from error
         try:
             for path in places.iterdir():
-                if path.suffix != ".holder" and not path.name.startswith(plan):
+                if path.suffix == ".holder":
+                    continue
+                if not path.name.startswith(plan) or (
+                    (holder := read_holder(path)) is not None and holder.has_died
+                ):
                     self._check_left(path)
             yield
         finally:
