@@ -70,6 +70,8 @@ def _try(kind, number, arguments, place):
         now = time.monotonic()
         if now - said > 60:
             print(tally.sentence, flush=True)
+            if arguments.table is not None:  # a call that is stopped has tried what it has tried
+                write_table(arguments.table, [tally], arguments.seed)
             said = now
         if now - began > 60 * arguments.minutes:
             break
