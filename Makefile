@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint fuzz chaos docs numbers outputs bench wheel clean
+.PHONY: run test lint chaos docs numbers outputs bench wheel clean
 
 run: $(STAMP)
 	$(BIN)/vaega run configs/quickstart.yaml --jobs $(JOBS)
@@ -24,16 +24,16 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Any texts as configurations: make fuzz TEXTS=2000 SEED=7
-TEXTS ?= 2000
-SEED ?= 100
-fuzz: $(STAMP)
-	VAEGA_FUZZ_TEXTS=$(TEXTS) VAEGA_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/contracts/test_raw_yaml.py
-
-# Random damage to results: make chaos DAMAGES=1000 SEED=7
+# Random damage to results, signals, texts as configurations, hostile folders; what held is counted in
+# results/benchmarks/trust.md: make chaos DAMAGES=1000 SIGNALS=0 TEXTS=0 FOLDERS=0 SEED=7
 DAMAGES ?= 1000
+SIGNALS ?= 100
+TEXTS ?= 2000
+FOLDERS ?= 200
+SEED ?= 100
 chaos: $(STAMP)
-	VAEGA_CHAOS_DAMAGES=$(DAMAGES) VAEGA_CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s tests/contracts/test_damaged_results.py
+	$(BIN)/python -m tests.contracts.chaos --damages $(DAMAGES) --signals $(SIGNALS) --texts $(TEXTS) \
+		--folders $(FOLDERS) --seed $(SEED) --table results/benchmarks/trust.md
 
 docs: $(STAMP)
 	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/docs

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
+from vaega.cli import main
 from vaega.cli.process import ending_signals, outliving_readers
+from vaega.experiments.status import read_status
 
 ENDING = [signal.SIGTERM, signal.SIGHUP]
 
@@ -46,6 +48,25 @@ def test_a_reader_that_goes_away_is_no_error(words):
     )
     os.close(writer)
     assert (process.returncode, process.stderr) == (0, "")
+
+
+def test_a_reader_that_goes_away_stops_no_experiment(tmp_path, monkeypatch):
+    (tmp_path / "small.yaml").write_text(
+        "{name: small, dataset: {source: 'sklearn:wine'}, fitness: {classifier: gaussian_nb}, "
+        "protocol: {outer: holdout, inner_folds: 2, final: false}, seeds: 2, "
+        "search: {population_size: 4, n_generations: 1, n_searches: 1}}"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)  # as `vaega run ... | head -0`, with 2>&1
+    words = ["run", str(tmp_path / "small.yaml"), "--results", str(tmp_path / "results")]
+    with os.fdopen(writer, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert main(words) == 0
+        monkeypatch.undo()
+    folder = tmp_path / "results" / "small"
+    assert [run.state for run in read_status(folder).runs] == ["done", "done"]
+    assert (folder / "report.html").exists()
 
 
 def test_a_full_disk_is_an_error():

@@ -1,6 +1,17 @@
-"""Texts as nobody's program writes them: anchors, tags, flow, stray bytes, from a seed."""
+"""Texts as nobody's program writes them: anchors, tags, flow, stray bytes, from a seed.
 
+Each is valid or refused, with a sentence a fault, in bounded time and memory.
+"""
+
+import contextlib
 import random
+import resource
+import signal
+from pathlib import Path
+
+from tests.contracts.promises import Unexpected, command
+
+SECONDS, MEGABYTES = 60, 500
 
 KEYS = {
     "name": (),
@@ -111,3 +122,55 @@ def _scratched(rng, text):
         change = rng.choice(["", *SPECIALS, chr(rng.randrange(1, 0x2100)), text[-20:]])
         text = text[:position] + change + text[position + rng.randint(0, 3) :]
     return text
+
+
+class RawTexts:
+    """A folder with a table, in which texts are tried as configurations."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        rows = "".join(f"{i % 5},{i % 7},{(i * i) % 11},{'xy'[i % 2]}\n" for i in range(24))
+        (place / "table.csv").write_text("a,b,c,class\n" + rows)
+        self.check("check", "none.yaml")  # imports are no memory of a text
+
+    def try_one(self, seed: int) -> int:
+        """Check a text and return the exit code."""
+        text = raw_text(seed)
+        (self.place / "raw.yaml").write_bytes(text)
+        try:
+            return self.check("check", "raw.yaml")
+        except Unexpected as error:
+            raise Unexpected(f"{error}: {text[:2000]!r}") from error
+
+    def check(self, *words: str) -> int:
+        """Call a command within bounds; return its exit code."""
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with _bounded(), contextlib.chdir(self.place):
+            code, _, err = command(*words)
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held) / 1024
+        if grown >= MEGABYTES:
+            raise Unexpected(f"it took {grown:.0f} MB")
+        sentences = err.splitlines()
+        if code not in (0, 2):
+            raise Unexpected(f"exit code {code}: {sentences}")
+        if code == 2 and not (
+            sentences
+            and all(one.startswith("vaega: ") for one in sentences)
+            and max(map(len, sentences)) < 10_000
+        ):
+            raise Unexpected(f"refused with: {sentences}")
+        return code
+
+
+@contextlib.contextmanager
+def _bounded():
+    def stop(*_):
+        raise Unexpected(f"it took more than {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,98 +1,69 @@
-"""No damage to a results folder is shown, and none is for good: what it held is computed again.
+"""No damage to results is shown, and none is for good: what it held is computed again.
 
-``make chaos DAMAGES=1000`` tries more damages than a test run has time for, ``SEED`` is the first
-one; its counts are in ``results/benchmarks/trust.md``.
+These are the first of what ``make chaos`` tries, see `tests.contracts.chaos`.
 """
 
-import os
-import shutil
-from collections import Counter
-
 import pytest
-import yaml
 
-from tests.contracts.damage import damage
-from tests.contracts.test_shared_work import check_equal, table
-from vaega.cli import main
-from vaega.core.errors import ResultsError
+from tests.contracts.damage import DamagedResults, damage
+from tests.contracts.promises import command, undrawn
+from vaega.experiments.status import read_status
 from vaega.experiments.store import Store
-from vaega.report._results import read_results
 
-DAMAGES, SEED = (
-    int(os.environ.get(f"VAEGA_CHAOS_{name}", default))
-    for name, default in (("DAMAGES", "12"), ("SEED", "0"))
-)
-CONFIG = {
-    "name": "small",
-    "dataset": {"source": "sklearn:wine"},
-    "preprocess": ["standardize"],
-    "protocol": {"inner_folds": 2},
-    "arms": {"original": {}, "jitter": {"generator": {"kind": "jitter"}, "n_synthetic": 20}},
-    "fitness": {"classifier": "gaussian_nb"},
-    "search": {"population_size": 6, "n_generations": 2, "n_searches": 1},
-    "seeds": 2,
-    "permutations": {"number": 1, "seeds": 1},
-}
-COUNTS: Counter[str] = Counter()
+N_DAMAGES, SEED = 8, 0
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole")
-    (folder / "small.yaml").write_text(yaml.safe_dump(CONFIG))
-    assert run(folder, folder) == 0
-    yield folder
-    print(f"\n{DAMAGES} damages from seed {SEED}: {dict(COUNTS)}")
+def results(tmp_path_factory):
+    return DamagedResults(tmp_path_factory.mktemp("damaged"))
 
 
-def run(whole, results):
-    return main(["run", str(whole / "small.yaml"), "--results", str(results)])
+@pytest.mark.parametrize("seed", range(SEED, SEED + N_DAMAGES))
+def test_damage_is_not_shown_and_not_for_good(results, seed):
+    results.try_one(seed)
 
 
-def shown(folder):
-    """Return what a report is made of, without times."""
-    results = read_results(folder)
-    timed = [name for name in results.summary if "seconds" in name]
-    scores = ["arm", "seed", "status", "heldout_score", "inner_score", "n_features"]
-    return (
-        results.summary.drop(columns=timed).to_csv(),
-        results.runs[scores].to_csv(),
-        {arm: table.to_csv() for arm, table in results.histories.items()},
-        {arm: table.to_csv() for arm, table in results.features.items()},
-        {arm: [one.to_csv() for one in tables] for arm, tables in results.predictions.items()},
-        {arm: record.votes().to_csv() for arm, record in results.finals.items()},
-        results.config,
-        results.generators,
+def test_damage_is_the_same_for_a_seed(tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file.csv").write_text("a,b\n1,2\n")
+        (tmp_path / name / "file.json").write_text("{}")
+        damage(tmp_path / name, 3)
+    one, other = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("one", "other")
     )
+    assert one == other != {"file.csv": b"a,b\n1,2\n", "file.json": b"{}"}
 
 
-def is_part_of(some, whole):
-    """Return whether a report shows nothing that the whole one does not."""
-    known, rows = whole[1].splitlines(), some[1].splitlines()
-    strip = [line.partition(",")[2] for line in known]
-    return all(line.partition(",")[2] in strip for line in rows)
+@pytest.mark.parametrize("name", ["selected.csv", "environment.json", "history.csv"])
+def test_a_run_with_any_damaged_file_is_not_done_and_in_no_table(results, name):
+    results.copy("finished")
+    path = next(results.folder.glob(f"runs/original-000-*/{name}"))
+    path.write_bytes(path.read_bytes() + b"0")
+    run_id, store = path.parent.name, Store(results.folder)
+    states = {run.id: run.state for run in read_status(results.folder).runs}
+    assert states.pop(run_id) == "stopped"
+    assert set(states.values()) == {"done"}
+    assert store.metrics(run_id) is None
+    assert run_id not in [run.id for run, _ in store.recorded()]
 
 
-@pytest.mark.parametrize("seed", range(SEED, SEED + DAMAGES))
-def test_damage_is_not_shown_and_not_for_good(whole, tmp_path, capsys, seed):
-    folder = tmp_path / "small"
-    shutil.copytree(whole / "small", folder)
-    what = damage(folder, seed)
-    expected = shown(whole / "small")
-    try:
-        found = shown(folder)
-    except ResultsError:
-        COUNTS["refused till the next run"] += 1
-    else:
-        COUNTS["shown as it was" if found == expected else "shown without the run"] += 1
-        assert found == expected or is_part_of(found, expected), what
-    capsys.readouterr()
-    code = run(whole, tmp_path)
-    error = capsys.readouterr().err
-    assert "unexpected" not in error, (what, error)
-    assert code == 0, (what, error)
-    check_equal(folder, whole / "small")
-    assert shown(folder) == expected, what
-    assert len(Store(folder).done()) == 4
-    assert table(folder / "null.csv") == table(whole / "small" / "null.csv")
-    COUNTS["equal after the next run"] += 1
+def test_a_damaged_copy_of_the_command_is_not_shown(results):
+    results.copy("finished")
+    shown = Store(results.folder).command
+    assert shown.startswith("vaega run ")
+    (results.folder / "command.txt").write_bytes(b"vaega run another\xff")
+    assert Store(results.folder).command == shown
+    with undrawn(results.trial / "cache", pages=False):
+        assert command("resume", results.folder)[0] == 0
+    assert (results.folder / "command.txt").read_text().strip() == shown
+
+
+def test_a_damaged_configuration_is_refused_with_the_command_that_begins_anew(results):
+    results.copy("finished")
+    (results.folder / "experiment.yaml").write_bytes(b"\xff: [")
+    code, _, err = command("status", results.folder)
+    assert code == 2
+    assert "experiment.yaml: is not as it was written with the plan" in err
+    assert "begin the experiment anew with: vaega run" in err

@@ -1,5 +1,7 @@
 """A results folder shows one plan: what is there of another is not mixed with it."""
 
+import json
+
 import pytest
 import yaml
 
@@ -61,6 +63,21 @@ def test_the_mark_of_a_process_that_is_gone_keeps_nobody_out(tmp_path):
     (tmp_path / ".at-work" / "0123456789-dead").touch()
     with store.at_work(runs_of(CONFIG)):
         assert len(list((tmp_path / ".at-work").glob("*-????????"))) == 1
+    assert not list((tmp_path / ".at-work").iterdir())
+
+
+def test_the_mark_of_a_killed_process_on_the_same_plan_goes(tmp_path):
+    store, runs = Store(tmp_path), runs_of(CONFIG)
+    with store.at_work(runs):
+        (own,) = (tmp_path / ".at-work").glob("*-????????")
+        killed = own.with_name(own.name[:-8] + "00000000")
+        killed.touch()
+        holder = json.loads(own.with_name(f"{own.name}.holder").read_text())
+        dead = json.dumps({**holder, "pid": 2**22 + 1})  # no process has such a number
+        killed.with_name(f"{killed.name}.holder").write_text(dead)
+        with store.at_work(runs):  # beside one that lives
+            assert not killed.exists()
+            assert own.exists()
     assert not list((tmp_path / ".at-work").iterdir())
 
 

@@ -1,4 +1,6 @@
+import os
 import random
+import signal
 import warnings
 from collections import Counter
 from dataclasses import replace
@@ -402,3 +404,42 @@ def test_what_the_caller_chose_is_for_masks_not_for_what_is_within_them(backend,
         fitness = CrossValidatedFitness(HowManyJobs(), folds, get_scorer("accuracy"))
         with fitness:
             assert fitness(masks).tolist() == [1.0] * n_masks
+
+
+class Deadly(GaussianNB):
+    """Kills the process that it is fitted in, unless that is the one that made it."""
+
+    def __init__(self, parent=0, folder="", n_kills=1):
+        super().__init__()
+        self.parent, self.folder, self.n_kills = parent, folder, n_kills
+
+    def fit(self, X, y):
+        if os.getpid() != self.parent:
+            for number in range(self.n_kills):
+                try:
+                    os.close(os.open(f"{self.folder}/{number}", os.O_CREAT | os.O_EXCL))
+                except FileExistsError:
+                    continue
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super().fit(X, y)
+
+
+def deadly_fitness(folds, folder, n_kills):
+    deadly = Deadly(parent=os.getpid(), folder=str(folder), n_kills=n_kills)
+    return CrossValidatedFitness(deadly, folds, ACCURACY, engine="sklearn", n_jobs=2)
+
+
+def test_what_a_killed_worker_computed_is_computed_again(folds, masks, tmp_path):
+    expected = CrossValidatedFitness(GaussianNB(), folds, ACCURACY, engine="sklearn")(masks)
+    warned = pytest.warns(UserWarning, match="a process was killed while it computed a part")
+    with deadly_fitness(folds, tmp_path, 1) as fitness, warned:
+        scores = fitness(masks)
+    assert list(tmp_path.iterdir()) == [tmp_path / "0"]
+    np.testing.assert_array_equal(scores, expected)
+
+
+def test_work_that_kills_its_workers_time_and_again_is_an_error(folds, masks, tmp_path):
+    refused = pytest.raises(InputError, match="was killed, 3 times one after the other")
+    warned = pytest.warns(UserWarning, match="a process was killed")
+    with deadly_fitness(folds, tmp_path, 100) as fitness, warned, refused:
+        fitness(masks)

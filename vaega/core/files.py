@@ -1,12 +1,14 @@
 """Files: written whole or not at all, fingerprinted, kept in one cache folder; sizes and times."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
 import os
 import re
 import secrets
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,10 +53,36 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
+LARGEST = 2**30  # bytes of a file that is read whole: more than any file of results has
+
+
+def read_file(path: Path | str) -> bytes:
+    """Return the content of a regular file that is no larger than `LARGEST`.
+
+    A pipe would keep its reader waiting for ever, and a file with holes may be larger than memory.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read, or is no such file.
+    """
+    with open(path, "rb", opener=_open_without_waiting) as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file", str(path))
+        if about.st_size > LARGEST:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return file.read()
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_file(path).decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: cannot be read as JSON: {error}.") from error
 

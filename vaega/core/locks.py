@@ -13,6 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from vaega.core.files import read_file
+
 _QUIET = 2.0  # seconds of waiting in which nothing is said
 
 
@@ -44,7 +46,7 @@ def read_holder(path: Path) -> Holder | None:
     Who was killed has not taken its name away: see `Holder.has_died`.
     """
     try:
-        about = json.loads(_holder_file(path).read_text(encoding="utf-8"))
+        about = json.loads(read_file(_holder_file(path)).decode("utf-8"))
         return Holder(int(about["pid"]), str(about["host"]), str(about["since"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -6,12 +6,13 @@ anywhere in it is noticed, and a changed byte in a file whose digest it holds.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from vaega.core.errors import ResultsError
-from vaega.core.files import write_text
+from vaega.core.files import read_file, write_text
 
 _KEY, _ZEROS = "digest", "0" * 64
 _PLACE = f'"{_KEY}": "'
@@ -34,7 +35,7 @@ def read_record(path: Path) -> dict[str, Any]:
         When there is no such file, or its content is not that of its digest.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = read_file(path).decode("utf-8")
         start = text.rindex(_PLACE) + len(_PLACE)
         given = text[start : start + len(_ZEROS)]
         digest = hashlib.sha256((text[:start] + _ZEROS + text[start + len(given) :]).encode())
@@ -47,14 +48,14 @@ def read_record(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def file_digest(path: Path) -> str:
+def file_digest(path: Path | str) -> str:
     """Return the SHA-256 of a file; the empty text where it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_file(path)).hexdigest()
     except OSError:
         return ""
 
 
 def digests_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Return the digests of some files of a folder, by name."""
-    return {name: file_digest(folder / name) for name in names}
+    return {name: file_digest(os.path.join(folder, name)) for name in names}  # noqa: PTH118 - quick

@@ -22,6 +22,7 @@ from vaega.experiments.registry import classifier_of, make_sampler
 from vaega.fitness._cross_validated import (
     WithoutNestedParallelism,
     client_of,
+    in_workers,
     make_parallel,
     prepare_fold,
 )
@@ -165,7 +166,7 @@ class _CandidateValidation:
         # Without a generator to train, starting processes costs more than the fits.
         processes = make_parallel(1 if sampler is None else n_jobs)
         fold = self._fold if client_of(processes) is None else WithoutNestedParallelism(self._fold)
-        parts = processes(delayed(fold)(sampler, *task) for task in tasks)
+        parts = in_workers(processes, [delayed(fold)(sampler, *task) for task in tasks])
         losses = np.zeros((len(EFFECTS), n_rows))
         for (_, validate, _), part in zip(tasks, parts, strict=True):
             losses[:, validate] += part / n_repeats

@@ -62,7 +62,7 @@ class Plan:
 def write_plan(folder: Path, config: ExperimentConfig, runs: Sequence[Run], origin: Origin) -> None:
     """Write ``config.json`` (resolved), ``experiment.yaml`` (as given), command and plan.
 
-    The plan, which holds the digests of both, is last.
+    The plan, which holds the command and the digests of the other two, is last.
     """
     write_json(folder / "config.json", plain(config.model_dump(by_alias=True)))
     # YAML, since JSON has no infinity; what was set alone, since a default that is written out
@@ -76,6 +76,7 @@ def write_plan(folder: Path, config: ExperimentConfig, runs: Sequence[Run], orig
         "dataset": runs[0].dataset,
         "beside": _relative(origin.beside, folder),
         "started_in": _relative(origin.started_in, folder),
+        "command": origin.command,
         "files": digests_of(folder, ("config.json", "experiment.yaml")),
     }
     write_record(folder / "plan.json", content)
@@ -92,8 +93,8 @@ def is_planned(folder: Path, run_ids: Sequence[str]) -> bool:
 def read_plan(folder: Path) -> Plan:
     """Read what `write_plan` wrote."""
     run_ids, origin = _read_plan_file(folder)
-    config = _as_begun(load_config(folder / "experiment.yaml"), run_ids)
     _check_as_written(folder, origin)
+    config = _as_begun(load_config(folder / "experiment.yaml"), run_ids)
     return Plan(folder, config, run_ids, origin)
 
 
@@ -103,8 +104,8 @@ def read_planned(folder: Path) -> tuple[PlannedRuns, list[Run]]:
     The runs come without the settings that each was resolved to.
     """
     run_ids, origin = _read_plan_file(folder)
-    planned = _as_begun(read_planned_runs(folder / "experiment.yaml"), run_ids)
     _check_as_written(folder, origin)
+    planned = _as_begun(read_planned_runs(folder / "experiment.yaml"), run_ids)
     runs = [
         Run(run_id, "", one.arm, one.seed, {}, one.permutation, one.final)
         for run_id, one in zip(run_ids, planned.run_list(), strict=True)
@@ -126,14 +127,12 @@ def _as_begun(config: _Begun, run_ids: Sequence[str]) -> _Begun:
 def _read_plan_file(folder: Path) -> tuple[tuple[str, ...], Origin]:
     if not (folder / "plan.json").is_file():
         raise ResultsError(f"{folder}: is no results folder, it has no plan.json.")
-    command_file = folder / "command.txt"
     try:
         content = read_record(folder / "plan.json")
-        command = command_file.read_text(encoding="utf-8") if command_file.is_file() else ""
         origin = Origin(
             beside=(folder / content["beside"]).resolve(),
             started_in=(folder / content["started_in"]).resolve(),
-            command=command.strip() or "vaega run",
+            command=content.get("command") or "vaega run",
         )
         run_ids = tuple(str(run_id) for run_id in content["runs"])
     except (OSError, KeyError, TypeError, ValueError) as error:

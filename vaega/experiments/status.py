@@ -1,5 +1,6 @@
 """Which runs of a results folder are done, failed, at work or waiting, and what nobody needs."""
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -113,9 +114,10 @@ def _is_locked(store: Store, run_id: str) -> bool:
 
 
 def _leftovers(store: Store, run_ids: Sequence[str]) -> Iterator[Path]:
-    runs = store.folder / "runs"
-    for folder in sorted(runs.iterdir()) if runs.is_dir() else []:
-        if folder.name not in run_ids and not folder.is_symlink() and _is_run(folder):
+    runs, known = store.folder / "runs", set(run_ids)
+    names = sorted({one.name for one in os.scandir(runs)} - known) if runs.is_dir() else []
+    for folder in (runs / name for name in names):
+        if not folder.is_symlink() and _is_run(folder):
             yield folder
 
 

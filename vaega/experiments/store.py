@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from vaega.core.files import (
     write_json,
     write_text,
 )
-from vaega.core.locks import HeldLock
+from vaega.core.locks import HeldLock, read_holder
 from vaega.core.records import digests_of, file_digest, read_record, write_record
 from vaega.core.tables import csv_text, json_records, read_csv
 from vaega.experiments.intervals import (
@@ -54,7 +55,7 @@ CLAIM = ".claim"  # in the folder of a run; locked by the process that works on 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What one run has written, each file read when it is asked for."""
+    """What one run has written, each file read when it is first asked for."""
 
     folder: Path  # ``runs/ID``
 
@@ -68,7 +69,7 @@ class RunRecord:
         """Versions and machine."""
         return dict(read_json(self.folder / "environment.json"))
 
-    @property
+    @cached_property
     def digests(self) -> dict[str, str]:
         """The digests of what the run wrote, by name; empty where it did not end, or is damaged."""
         try:
@@ -76,11 +77,16 @@ class RunRecord:
         except (ResultsError, LookupError, TypeError, ValueError):
             return {}
 
-    @property
+    @cached_property
     def metrics(self) -> dict[str, Any] | None:
-        """Status, scores, counts and seconds; None where there is none, or a damaged one."""
+        """Status, scores, counts and seconds; None where the run did not end or a file is damaged.
+
+        So nothing of a damaged run is shown, and it is nowhere called done.
+        """
+        if not self.digests or digests_of(self.folder, self.digests) != self.digests:
+            return None
         try:
-            return dict(read_json(self._whole("metrics.json")))
+            return dict(read_json(self.folder / "metrics.json"))
         except (ResultsError, TypeError, ValueError):
             return None
 
@@ -95,9 +101,7 @@ class RunRecord:
 
         A failed or damaged one is not: it is tried again.
         """
-        metrics, digests = self.metrics, self.digests
-        is_whole = digests_of(self.folder, digests) == digests
-        return metrics is not None and metrics.get("status") == "done" and is_whole
+        return self.metrics is not None and self.metrics.get("status") == "done"
 
     def _whole(self, name: str) -> Path:
         """Return the path of a file, once its content is what the run wrote."""
@@ -230,9 +234,8 @@ class Store:
 
     @property
     def command(self) -> str | None:
-        """The command that was given last."""
-        path = self.folder / "command.txt"
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+        """The command that was given last, as the plan has it; None where a program began it."""
+        return self._plan().get("command") or None
 
     def plan_digest(self) -> str:
         """Return a digest of the plan, which tells whether two processes see one folder."""
@@ -349,7 +352,11 @@ class Store:
             raise ResultsError(f"{places}: cannot be written: {error.strerror}.") from error
         try:
             for path in places.iterdir():
-                if path.suffix != ".holder" and not path.name.startswith(plan):
+                if path.suffix == ".holder":
+                    continue
+                if not path.name.startswith(plan) or (
+                    (holder := read_holder(path)) is not None and holder.has_died
+                ):
                     self._check_left(path)
             yield
         finally:

@@ -52,7 +52,7 @@ from vaega.experiments.registry import (
     make_arm_model,
     make_sampler,
 )
-from vaega.fitness._cross_validated import prepare_fold
+from vaega.fitness._cross_validated import in_workers, prepare_fold
 
 # A plain autoencoder has no prior, and the samplers without a model know no density at all.
 DENSITIES = tuple(kind for kind in MODELS if kind != "autoencoder")
@@ -97,7 +97,7 @@ class Objective:
             delayed(OfParent(WithTrust(self._fold)))(arm, index)
             for index in range(len(self.trial.inner))
         ]
-        results = Parallel(n_jobs=self.n_jobs)(tasks)
+        results = in_workers(Parallel(n_jobs=self.n_jobs), tasks)
         values = tuple(value for value, _ in results)
         if not all(math.isfinite(value) for value in values):
             raise InputError(f"tune: a fold's value must be a number, got {list(values)}.")

@@ -15,6 +15,7 @@ import warnings
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
@@ -332,7 +333,7 @@ def prepare_folds(
     ]
     if sampler is None:
         return [function(*args, **kwargs) for function, args, kwargs in tasks]
-    return list(parallel(tasks))
+    return in_workers(parallel, tasks)
 
 
 # Folds where workers are --------------------------------------------------------------------------
@@ -474,6 +475,9 @@ def _hand_over(done: Any, callback: Any) -> None:
         callback(error)
 
 
+_ATTEMPTS = 3  # at work of which a worker is killed, before it is called a failure
+
+
 @contextmanager
 def work_on(backend: Any) -> Iterator[None]:
     """Give the folds and masks of the searches in the block to a cluster, and nothing else."""
@@ -488,6 +492,27 @@ def make_parallel(n_jobs: int | None, prefer: str | None = None) -> Parallel:
     """Return what computes folds and masks: the cluster of `work_on`, else what joblib chooses."""
     backend = None if n_jobs == 1 else _BACKEND.get()
     return Parallel(n_jobs=n_jobs, prefer=prefer, backend=backend)
+
+
+def in_workers(parallel: Parallel, tasks: Sequence[Any]) -> list[Any]:
+    """Compute tasks, and compute them again where a worker is killed meanwhile.
+
+    A result does not depend on the attempt: what is random in a task is seeded in it.
+    """
+    for n_left in reversed(range(_ATTEMPTS)):
+        try:
+            return list(parallel(tasks))
+        except BrokenProcessPool as error:
+            if not n_left:
+                raise InputError(
+                    f"a process that computed a part of it was killed, {_ATTEMPTS} times one after "
+                    "the other; it may need more memory than there is."
+                ) from error
+            warnings.warn(
+                "a process was killed while it computed a part of a run; that is done again.",
+                stacklevel=2,
+            )
+    raise AssertionError("the last attempt returns or raises")
 
 
 def count_workers(n_jobs: int | None) -> int:
@@ -919,7 +944,8 @@ class CrossValidatedFitness:
                 )
             else:
                 work, folds = self._for_workers(evaluate, parallel)
-                results = parallel(delayed(work)(folds, chunk, task) for chunk in chunks)
+                tasks = [delayed(work)(folds, chunk, task) for chunk in chunks]
+                results = in_workers(parallel, tasks)
         return _joined(results)
 
     def _for_workers(self, evaluate: Callable[..., Any], parallel: Parallel) -> tuple[Any, Any]:
