@@ -23,6 +23,7 @@ from scipy import stats
 
 from vaega.core.errors import ResultsError, first_line
 from vaega.core.files import (
+    check_links,
     check_within,
     fingerprint,
     path_inside,
@@ -303,6 +304,7 @@ class Store:
         for name in ("runs.csv", "plan.json"):
             if not (self.folder / name).is_file() and not (self.folder / "plan.json").is_file():
                 raise ResultsError(f"{self.folder}: is no results folder, it has no {name}.")
+        check_links(self.folder)
         try:
             if not any((self.run_folder(run_id) / RECORD).is_file() for run_id in self._planned()):
                 raise ResultsError(
@@ -322,6 +324,7 @@ class Store:
     ) -> Iterator[bool]:
         """Hold a run for this process, so that no other works on it."""
         folder = self.run_folder(run_id)
+        check_links(folder, deep=True)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = HeldLock(folder / name, f"the run {run_id}")
@@ -341,6 +344,8 @@ class Store:
         """Be at work on the runs of a plan; refused while a process is on those of another one."""
         plan = fingerprint([run.id for run in runs])[:10]
         places = self.folder / ".at-work"
+        check_links(self.folder)
+        check_links(places)
         own = HeldLock(places / f"{plan}-{secrets.token_hex(4)}", "a plan")
         try:
             places.mkdir(parents=True, exist_ok=True)
