@@ -370,6 +370,22 @@ class Store:
             )
         other.remove()
 
+    def environment_under_way(self, run_id: str) -> dict[str, Any] | None:
+        """Return the environment in which a run was begun; None where there is no state of it.
+
+        Empty where it is damaged.
+        """
+        if not any(self.checkpoints(run_id).rglob("*.npz")):
+            return None
+        try:
+            return self.record(run_id).environment
+        except (ResultsError, TypeError, ValueError):
+            return {}
+
+    def remove_checkpoints(self, run_id: str) -> None:
+        """Remove what a run keeps while it is under way."""
+        shutil.rmtree(self.checkpoints(run_id), ignore_errors=True)
+
     def record_start(self, run: Run, environment: dict[str, Any]) -> None:
         """Write down what a run is and where it runs."""
         folder = self.run_folder(run.id)
@@ -400,7 +416,7 @@ class Store:
         if described:
             write_json(folder / "generator.json", described[0])
         self.record_metrics(run, metrics)
-        shutil.rmtree(self.checkpoints(run.id), ignore_errors=True)
+        self.remove_checkpoints(run.id)
 
     def record_final(
         self, run: Run, tables: Mapping[str, pd.DataFrame], metrics: Mapping[str, Any]
@@ -409,7 +425,7 @@ class Store:
         for name, table in tables.items():
             write_text(self.run_folder(run.id) / f"{name}.csv", csv_text(table))
         self.record_metrics(run, metrics)
-        shutil.rmtree(self.checkpoints(run.id), ignore_errors=True)
+        self.remove_checkpoints(run.id)
 
     def record_failure(self, run: Run, sentence: str, trace: str, seconds: float) -> None:
         """Write why a run failed; it is tried again on the next call."""
