@@ -233,7 +233,9 @@ ATTEMPTS = {
     "an algorithm": searching(algorithm={"class": "vaega.cli.main"}),
     "a crossover": searching(crossover={"class": "vaega.cli.main"}),
     "a mutation": searching(mutation={"class": "vaega.core.files.write_text"}),
-    "a choice": searching(choice={"class": "vaega.core.files.write_text"}),
+    "a choice": searching(
+        algorithm="nsga2", choice={"class": "vaega.core.files.write_text"}
+    ),
     "a name": {"name": "../pwned"},
     "an arm": {"arms": {"../pwned": {}}},
     "a source": {"dataset": {"source": "../pwned"}},
