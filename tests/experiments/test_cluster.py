@@ -236,10 +236,13 @@ def test_workers_with_other_sources_or_packages(address, monkeypatch, name):
         pass
 
 
-def test_a_worker_that_comes_later_with_other_software(project, address, tmp_path, monkeypatch):
+@pytest.mark.parametrize("parallel", ["runs", "fitness"])
+def test_a_worker_that_comes_later_with_other_software(
+    project, address, tmp_path, monkeypatch, parallel
+):
     monkeypatch.setattr(backends, "_check_workers", lambda client, address: None)
     monkeypatch.setattr(provenance, "source_digest", lambda: "bb")
-    more = ["--backend", "dask", "--scheduler", address, "--parallel", "runs"]
+    more = ["--backend", "dask", "--scheduler", address, "--parallel", parallel]
     assert run(project, tmp_path, *more, "--set=arms={original: {}}") == 1
     errors = [json.loads(path.read_text()) for path in tmp_path.glob("small/runs/*/metrics.json")]
     assert errors

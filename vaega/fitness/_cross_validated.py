@@ -510,7 +510,8 @@ class WithoutNestedParallelism:
     """
 
     function: Callable[..., Any]
-    software: dict[str, Any] = field(default_factory=describe_software)
+    # Not compared, and so not hashed: Dask hashes functions, and a dictionary has no hash.
+    software: dict[str, Any] = field(default_factory=describe_software, compare=False)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Call the function."""
