@@ -4,12 +4,16 @@ import io
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from tests.generative.test_entries import foreign, make_entry
 from vaega.cli import main
+from vaega.cli.generators import _print_quality
+from vaega.core.tables import TextTable
+from vaega.report import _quality
 
 CONFIG = {
     "name": "wine",
@@ -147,3 +151,10 @@ def test_the_list_needs_no_torch(folder):
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_verdict_is_no_markup_and_does_not_command_the_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(_quality, "arm_table", lambda measured, title: TextTable(["arm"], []))
+    report = SimpleNamespace(n_fit=1, n_heldout=1, n_features=1, verdict="[/x] is \x1b]0; good")
+    _print_quality([SimpleNamespace(name="[red]jitter", report=report)], "data")
+    assert capsys.readouterr().out.strip().endswith(r"[red]jitter: [/x] is \x1b]0; good")

@@ -123,8 +123,15 @@ def test_trust_is_said_again_on_resume_and_not_needed_to_look(place, capsys):
     assert main(["resume", "results/good", "--trust", "evilmod"]) == 0
     sys.modules.pop("evilmod")
     (place / "evil-ran").unlink()
-    for command in (["report"], ["report", "--methods"], ["watch"], ["status"]):
+    for command in (
+        ["report"],
+        ["report", "--methods"],
+        ["report", "--json"],
+        ["watch"],
+        ["status"],
+    ):
         assert main([*command, "results/good"]) == 0
+    main(["compare", "results/good"])  # of a single arm there is nothing to say
     assert not ran(place)
 
 
@@ -159,3 +166,106 @@ def test_a_generator_keeps_its_models_nowhere(place, capsys):
     assert main(["check", "good.yaml"]) == 2
     assert "cache" in (said := sentence(capsys))
     assert "cannot be set in a configuration" in said
+
+
+def step(path, **params):
+    return {"preprocess": [{"class": path, **params}]}
+
+
+def searching(**keys):
+    return {"search": GOOD["search"] | keys}
+
+
+def generating(path, **params):
+    generator = {"class": path, "params": params}
+    return {"arms": {"a": {"generator": generator, "n_synthetic": 4}}}
+
+
+FUNCTION = "sklearn.preprocessing.FunctionTransformer"
+TOUCH = "touch pwned"
+ATTEMPTS = {
+    "a loader": step("sklearn.datasets.load_files", container_path="."),
+    "a pickle": step("joblib.load", filename="evil.pkl"),
+    "a pipeline's memory": step("sklearn.pipeline.Pipeline", steps=[["a", "drop"]], memory="mem"),
+    "a nested memory": {
+        "fitness": {"class": "sklearn.ensemble.BaggingClassifier", "estimator__memory": "mem"}
+    },
+    "a nested step": step(
+        "sklearn.pipeline.Pipeline", steps=[["a", {"class": "evilmod.Scaler"}]]
+    ),
+    "a nested classifier": {
+        "fitness": {
+            "class": "sklearn.ensemble.BaggingClassifier",
+            "estimator": {"class": "evilmod.Classifier"},
+        }
+    },
+    "a partial": step("functools.partial", func="os.system"),
+    "a shell": step("os.system", command=TOUCH),
+    "a shell of sklearn": step("sklearn.utils.os.system", command=TOUCH),
+    "a shell as a function": step(FUNCTION, func="os.system"),
+    "a shell as a class": step(FUNCTION, func={"class": "os.system"}),
+    "a reader as a function": step(FUNCTION, func="numpy.load", kw_args={"allow_pickle": True}),
+    "a writer as a function": step(FUNCTION, inverse_func="numpy.save"),
+    "a loader as a function": step(FUNCTION, func="scipy.io.loadmat"),
+    "a function of parameters": step(FUNCTION, params={"func": "evilmod.choose"}),
+    "torch": step("torch.hub.load"),
+    "a metric": {"fitness": {"classifier": "gaussian_nb", "metric": "evilmod.choose"}},
+    "a metric of a class": {
+        "fitness": {"classifier": "gaussian_nb", "metric": {"class": "os.system"}}
+    },
+    "a distance": {"fitness": {"classifier": "knn", "metric": {"class": "os.system"}}},
+    "a scorer within": {
+        "fitness": {
+            "class": "sklearn.linear_model.LogisticRegressionCV", "scoring": "evilmod.choose"
+        }
+    },
+    "a sampler's function": generating("imblearn.FunctionSampler", func="os.system"),
+    "a sampler's model": generating("vaega.GenerativeSampler", model="evilmod.Sampler"),
+    "a guide that loads": searching(guide={"class": "sklearn.datasets.load_svmlight_file"}),
+    "a guide that imports": searching(
+        guide={"class": "vaega.core.trust.import_trusted", "params": {"path": "os.system"}}
+    ),
+    "a guide that is all": searching(guide={"class": "vaega.cli.main"}),
+    "a guide that runs scripts": searching(
+        guide={
+            "class": "sklearn.utils._testing.assert_run_python_script_without_output",
+            "params": {"source_code": "open('pwned', 'w')"},
+        }
+    ),
+    "an algorithm": searching(algorithm={"class": "vaega.cli.main"}),
+    "a crossover": searching(crossover={"class": "vaega.cli.main"}),
+    "a mutation": searching(mutation={"class": "vaega.core.files.write_text"}),
+    "a choice": searching(
+        algorithm="nsga2", choice={"class": "vaega.core.files.write_text"}
+    ),
+    "a name": {"name": "../pwned"},
+    "an arm": {"arms": {"../pwned": {}}},
+    "a source": {"dataset": {"source": "../pwned"}},
+    "a source that is none": {"dataset": {"source": "file:///etc/passwd"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ATTEMPTS)
+def test_attempts_to_run_or_read_what_is_not_trusted(place, capsys, name):
+    write(place, ATTEMPTS[name])
+    before = sorted(place.parent.iterdir())
+    for command in ("check", "run"):
+        code = main([command, "good.yaml"])
+        said = capsys.readouterr().err
+        assert code != 0 or command == "check", f"{command} did it"
+        assert "unexpected" not in said
+    assert not ran(place)
+    assert not list(place.glob("**/pwned*"))
+    assert sorted(place.parent.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "tag", ["!!python/object/apply:os.system [touch pwned]", "!!python/name:os.system", "!x {a: b}"]
+)
+def test_tags_of_yaml_make_nothing(place, capsys, tag):
+    write(place, {})
+    with (place / "good.yaml").open("a") as file:
+        file.write(f"tune: {tag}\n")
+    assert main(["check", "good.yaml"]) == 2
+    assert sentence(capsys)
+    assert not (place / "pwned").exists()

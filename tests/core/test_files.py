@@ -9,6 +9,7 @@ import pytest
 from vaega.core.errors import InputError, ResultsError
 from vaega.core.files import (
     canonical_json,
+    check_links,
     check_within,
     fingerprint,
     parse_bytes,
@@ -153,3 +154,14 @@ def test_a_link_out_of_a_folder_is_not_followed(tmp_path):
         assert check_within(path, tmp_path / "results") == path
     with pytest.raises(ResultsError, match=r"out: is a link that leads out of .*results, which"):
         check_within(tmp_path / "results/out", tmp_path / "results")
+
+
+def test_a_folder_with_a_link_out_of_it_is_refused(tmp_path):
+    (tmp_path / "results/own/deep").mkdir(parents=True)
+    (tmp_path / "results/own/deep/out").symlink_to(tmp_path)
+    check_links(tmp_path / "absent", deep=True)
+    check_links(tmp_path / "results")
+    check_links(tmp_path / "results/own")
+    for name in ("results", "results/own"):
+        with pytest.raises(ResultsError, match="out: is a link that leads out of"):
+            check_links(tmp_path / name, deep=True)

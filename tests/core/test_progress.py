@@ -47,3 +47,10 @@ def test_a_file_gets_no_spinner():
     with spinning(Console(file=screen), "reading"):
         pass
     assert screen.getvalue() == ""
+
+
+def test_names_and_figures_do_not_command_the_terminal():
+    shown = "\n".join(lines(description="\x1b]0;a", figures="\x1b]0;b", completed=1))
+    assert "\x1b]0;" not in shown
+    assert r"\x1b]0;a" in shown
+    assert r"\x1b]0;b" in shown

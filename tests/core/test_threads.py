@@ -8,7 +8,7 @@ import pytest
 from joblib import Parallel, delayed
 from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
-from vaega.core.threads import captured_warnings, one_thread
+from vaega.core.threads import captured_warnings, one_thread, plain_warnings
 
 
 def blas():
@@ -140,3 +140,9 @@ def test_warnings_of_other_threads_are_shown():
 def test_a_swallowed_interrupt_interrupts():
     with pytest.raises(KeyboardInterrupt), captured_warnings():
         warnings.warn("Training interrupted by user.", stacklevel=1)
+
+
+def test_a_warning_is_lines_that_do_not_command_the_terminal():
+    with plain_warnings():
+        text = warnings.formatwarning("gene \x1b[31m\nand more", UserWarning, "file", 1)
+    assert text == "vaega: gene \\x1b[31m\nand more\n"

@@ -14,6 +14,7 @@ import yaml
 from tests.contracts.test_shared_work import check_equal, wait_until
 from tests.processes import ensure_running
 from vaega.cli import main
+from vaega.core import provenance
 from vaega.experiments import backends
 from vaega.experiments.backends import _ResultsFolder, open_cluster
 from vaega.experiments.config import make_config
@@ -223,3 +224,29 @@ def test_workers_of_another_version(address, monkeypatch):
         open_cluster(address, 1),
     ):
         pass
+
+
+@pytest.mark.parametrize("name", ["source_digest", "_versions"])
+def test_workers_with_other_sources_or_packages(address, monkeypatch, name):
+    other, part = {
+        "source_digest": ("bb", "sources of vaega .*, here bb"),
+        "_versions": ({"numpy": "0.1"}, "numpy .*, here 0.1"),
+    }[name]
+    monkeypatch.setattr(provenance, name, lambda: other)
+    words = f"^--scheduler: {address}: its workers must have the software that is here, got {part}"
+    with pytest.raises(ValueError, match=words), open_cluster(address, 1):
+        pass
+
+
+@pytest.mark.parametrize("parallel", ["runs", "fitness"])
+def test_a_worker_that_comes_later_with_other_software(
+    project, address, tmp_path, monkeypatch, parallel
+):
+    monkeypatch.setattr(backends, "_check_workers", lambda client, address: None)
+    monkeypatch.setattr(provenance, "source_digest", lambda: "bb")
+    more = ["--backend", "dask", "--scheduler", address, "--parallel", parallel]
+    assert run(project, tmp_path, *more, "--set=arms={original: {}}") == 1
+    errors = [json.loads(path.read_text()) for path in tmp_path.glob("small/runs/*/metrics.json")]
+    assert errors
+    for error in errors:
+        assert "its workers must have the software that is here, got sources" in error["error"]

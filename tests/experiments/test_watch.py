@@ -295,3 +295,13 @@ def test_exit_codes(folder, capsys):
     rewrite_run(place_of(folder, 0) / "metrics.json", failure)
     assert main(["watch", str(folder)]) == 1
     assert capsys.readouterr().out.endswith("small: 6 runs: 5 done, 1 failed.\n")
+
+
+def test_names_do_not_command_the_terminal(capsys):
+    name = "[/bold]\x1b]0;"
+    counts = {name: dict.fromkeys(watching.STATES, 0) | {"done": 1}}
+    snapshot = watching.Snapshot(name, {"a": "done"}, counts, {name: 0.5}, name, [], None)
+    Console(force_terminal=True, width=120, color_system=None).print(render(snapshot))
+    shown = capsys.readouterr().out
+    assert "\x1b]0;" not in shown
+    assert shown.count(r"[/bold]\x1b]0;") == 3

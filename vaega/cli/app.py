@@ -126,7 +126,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt) as error:
         go_on = getattr(error, "go_on", None)
         how = "the same command starts again." if go_on is None else f"go on with: {go_on}"
-        click.echo(f"vaega: interrupted; {how}", err=True)
+        say(f"vaega: interrupted; {how}", to_stderr=True)
         return INTERRUPTED
     return answer if isinstance(answer, int) else DONE
 

@@ -20,7 +20,6 @@ from vaega.cli.app import (
     vaega,
     with_reading_options,
 )
-from vaega.core.errors import printable
 
 
 @vaega.command()
@@ -51,7 +50,7 @@ def init(data: Path, out: Path | None, force: bool, **options: Any) -> None:
     say(describe(proposal.dataset))
     for reason in proposal.reasons:
         say(click.wrap_text(reason, 80, "note     ", 9 * " "))
-    click.echo(f"written  {out}\nnext     vaega check {place}\n         vaega run {place}")
+    say(f"written  {out}\nnext     vaega check {place}\n         vaega run {place}")
 
 
 @vaega.command()
@@ -79,9 +78,9 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], no_data: bool, as
         raise next(error for one in checked for error in one.errors)
     valid = [one for one in checked if not one.faults]
     for sentence in faults:
-        click.echo(f"vaega: {printable(sentence)}", err=True)
+        say(f"vaega: {sentence}", to_stderr=True)
     if as_json and not faults:
-        click.echo(json.dumps([one.record() for one in valid], indent=2))
+        say(json.dumps([one.record() for one in valid], indent=2))
     if not as_json:
         print_wrapped([line for one in valid for line in one.sentences], indent=8)
     return BAD_INPUT if faults else DONE
@@ -101,7 +100,7 @@ def configs(context: click.Context) -> None:
     from vaega.experiments.shipped import describe_config, shipped_configs
 
     for name, path in shipped_configs().items():
-        click.echo(f"{name:32} {describe_config(path)}")
+        say(f"{name:32} {describe_config(path)}")
 
 
 @configs.command()
@@ -117,4 +116,4 @@ def copy(name: str, folder: Path, force: bool) -> None:
     """
     from vaega.experiments.shipped import copy_config
 
-    click.echo(f"written  {copy_config(name, folder, force=force)}")
+    say(f"written  {copy_config(name, folder, force=force)}")

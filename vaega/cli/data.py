@@ -28,7 +28,7 @@ def datasets(context: click.Context, as_json: bool) -> None:
 
     entries = available_datasets()
     if as_json:
-        click.echo(json.dumps([asdict(entry) for entry in entries], indent=2))
+        say(json.dumps([asdict(entry) for entry in entries], indent=2))
         return
     for entry in entries:
         say(f"{entry.source:24} {entry.where:28} {entry.title}")
@@ -67,7 +67,7 @@ def warmup() -> None:
     for name, step in steps_of_warmup():
         started = time.perf_counter()
         step()
-        click.echo(f"{name:24} {time.perf_counter() - started:6.1f} s")
+        say(f"{name:24} {time.perf_counter() - started:6.1f} s")
 
 
 def _as_record(dataset: Any) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def _run_and_show(
     page = write_report(folder) if len(summary) else None
     if page is not None and not as_json:
         print_summary(read_results(folder))
-        click.echo(f"results  {folder}\nreport   {page}")
+        say(f"results  {folder}\nreport   {page}")
     if as_json:
         print_record(folder)
     return _say_what_is_left(folder, to_stderr=as_json)
@@ -210,10 +210,10 @@ def _say_what_is_left(folder: Path, *, to_stderr: bool) -> int:
     again = _resume_command(folder)
     if n_failed:
         said = f"{n_failed} of {n_recorded} runs failed; try them again with: {again}"
-        click.echo(said, err=to_stderr)
+        say(said, to_stderr=to_stderr)
     if n_recorded < n_runs:
         recorded = f"{n_recorded} of {n_runs} runs are recorded"
-        click.echo(f"the budget is spent: {recorded}; go on with: {again}", err=to_stderr)
+        say(f"the budget is spent: {recorded}; go on with: {again}", to_stderr=to_stderr)
     return SOME_FAILED if n_failed or n_recorded < n_runs else DONE
 
 
@@ -235,17 +235,17 @@ def status(folder: Path, as_json: bool) -> None:
 
     experiment = read_status(folder)
     if as_json:
-        click.echo(json.dumps(_status_record(experiment), indent=2))
+        say(json.dumps(_status_record(experiment), indent=2))
         return
     counts = [[arm, *map(str, states.values())] for arm, states in experiment.counts.items()]
     print_table(TextTable(["arm", *STATES], counts, experiment.heading))
-    click.echo(experiment.sentence)
+    say(experiment.sentence)
     for run in experiment.runs:
         if run.state == "failed":
             say(f"{run.arm}, seed {run.seed}: failed: {run.error}")
     if experiment.leftovers:
         leftovers = f"{_count_folders(experiment.leftovers)} of earlier settings or data"
-        click.echo(f"{leftovers}; remove with: vaega clean {folder}")
+        say(f"{leftovers}; remove with: vaega clean {folder}")
 
 
 def _status_record(experiment: Any) -> dict[str, Any]:
@@ -281,11 +281,11 @@ def clean(folder: Path, failed: bool, dry_run: bool, yes: bool) -> None:
     experiment = read_status(folder)
     unneeded, n_bytes = clean_results(experiment, failed=failed, dry=True)
     if dry_run or not unneeded:
-        click.echo(_removal("would be removed" if unneeded else "to remove", unneeded, n_bytes))
+        say(_removal("would be removed" if unneeded else "to remove", unneeded, n_bytes))
         return
     if not yes:
         click.confirm(_removal("to remove", unneeded, n_bytes) + " Go on?", abort=True)
-    click.echo(_removal("removed", *clean_results(experiment, failed=failed)))
+    say(_removal("removed", *clean_results(experiment, failed=failed)))
 
 
 def _removal(what: str, folders: Sequence[Path], n_bytes: int) -> str:
@@ -372,8 +372,8 @@ def _show_baselines(out: Path, tasks: list[Any], unloaded: dict[str, str]) -> in
 
     table = write_baselines(out, tasks, unloaded, command=this_command())
     print_table(model_table(summarise_tasks(table)))
-    click.echo(f"{STATEMENT}\nresults  {out}")
+    say(f"{STATEMENT}\nresults  {out}")
     n_failed = int((table["status"] == "failed").sum())
     if n_failed:
-        click.echo(f"{n_failed} of {len(table)} failed; try them again with: {this_command()}")
+        say(f"{n_failed} of {len(table)} failed; try them again with: {this_command()}")
     return SOME_FAILED if n_failed or unloaded else DONE

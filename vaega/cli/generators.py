@@ -21,10 +21,12 @@ from vaega.cli.app import (
     print_progress,
     print_table,
     read_config,
+    say,
     this_command,
     vaega,
 )
 from vaega.cli.reading import reading_bar
+from vaega.core.errors import printable
 from vaega.core.tables import TextTable
 
 _FOLDER = folder_option("--folder", "Another folder than $VAEGA_CACHE, or the user's own.")
@@ -59,11 +61,11 @@ def list_entries(as_json: bool, folder: Path | None) -> None:
         listed = [{**asdict(entry), "intact": entry.intact} for entry in entries]
         total = sum(entry.size for entry in entries)
         record = {"folder": str(folder), "bytes": total, "entries": listed}
-        click.echo(json.dumps(record, indent=2))
+        say(json.dumps(record, indent=2))
         return
     if entries:
         print_table(TextTable(_COLUMNS, [_row(entry) for entry in entries], left=(0, 1)))
-    click.echo(_sum(folder, entries))
+    say(_sum(folder, entries))
 
 
 @cache.command()
@@ -88,9 +90,9 @@ def clear(older_than: str | None, yes: bool, folder: Path | None) -> None:
         entries = []
     dropped = [entry for entry in entries if drop_unlocked(folder, entry.key)]
     sweep(folder)
-    click.echo(f"removed {_sum(folder, dropped)}")
+    say(f"removed {_sum(folder, dropped)}")
     if len(dropped) < len(entries):
-        click.echo(f"left {len(entries) - len(dropped)} that other processes are using")
+        say(f"left {len(entries) - len(dropped)} that other processes are using")
 
 
 @cache.command()
@@ -101,7 +103,7 @@ def path(folder: Path | None) -> None:
     \b
     vaega cache path
     """
-    click.echo(_folder(folder))
+    say(str(_folder(folder)))
 
 
 def _folder(given: Path | None) -> Path:
@@ -168,14 +170,15 @@ def quality(
     )
     write_quality(folder, measured, title=f"Quality of generators on {dataset.name}")
     if as_json:
-        click.echo(json.dumps({arm.name: arm.report.to_dict() for arm in measured}, indent=2))
+        say(json.dumps({arm.name: arm.report.to_dict() for arm in measured}, indent=2))
     else:
         _print_quality(measured, dataset.name)
-        click.echo(f"tables and figures  {folder}")
+        say(f"tables and figures  {folder}")
 
 
 def _print_quality(measured: list[Any], name: str) -> None:
     from rich.console import Console
+    from rich.text import Text
 
     from vaega.report._quality import EXPLANATION, arm_table
 
@@ -183,9 +186,10 @@ def _print_quality(measured: list[Any], name: str) -> None:
     sizes = f"{report.n_fit} fit rows, {report.n_heldout} held out, {report.n_features} columns"
     print_table(arm_table(measured, title=f"{name}: {sizes}"))
     console = Console()
-    console.print(EXPLANATION, style="dim")
+    console.print(EXPLANATION, style="dim", markup=False)
     for arm in measured:
-        console.print(f"\n[bold]{arm.name}[/bold]: {arm.report.verdict}", highlight=False)
+        sentence = printable(f": {arm.report.verdict}")
+        console.print(Text.assemble("\n", (printable(arm.name), "bold"), sentence))
 
 
 @vaega.command()
@@ -262,4 +266,4 @@ def _write_and_show(study: Any, result: Any, file: Path, out: Path | None) -> No
     options = {"beside": file.parent, "out": out.parent}
     write_text(out, tuned_config(study.config, study.arm_name, result.best, **options))
     print_table(study_table(result.table, label=label))
-    click.echo(f"{STATEMENT}\nstudy    {folder}\nbest     {out}")
+    say(f"{STATEMENT}\nstudy    {folder}\nbest     {out}")

@@ -60,10 +60,10 @@ def predict(
     elif sys.stdout.isatty():
         _print_predictions(predictions.table, title=f"{card['name']}, {card['arm']}")
     else:
-        click.echo(csv_text(predictions.table), nl=False)
+        say(csv_text(predictions.table).removesuffix("\n"))
     _say_notes(predictions.notes)
     if out is not None:
-        click.echo(f"predictions  {out}, {len(predictions.table)} rows")
+        say(f"predictions  {out}, {len(predictions.table)} rows")
 
 
 def _print_predictions(table: Any, *, title: str) -> None:
@@ -77,7 +77,7 @@ def _print_predictions(table: Any, *, title: str) -> None:
     headings = [str(name).replace("probability_", "p ") for name in table.columns]
     print_table(TextTable(headings, rows, title, left=(0, 1)))
     if len(table) > len(shown):
-        click.echo(f"The first {len(shown)} of {len(table)} rows; --out writes all.")
+        say(f"The first {len(shown)} of {len(table)} rows; --out writes all.")
 
 
 def _say_notes(notes: Any) -> None:

@@ -65,12 +65,12 @@ def report(folder: Path, kind: str, out: Path | None, methods: bool, as_json: bo
     elif kind == "terminal":
         print_summary(results)
     else:
-        click.echo(summary_text(results, kind), nl=False)
+        say(summary_text(results, kind).removesuffix("\n"))
     to_stderr = as_json or kind != "terminal"
     if out is not None:
         write_experiment(results, out, command=this_command())
-        click.echo(f"tables and figures  {out}", err=to_stderr)
-    click.echo(f"report   {page}", err=to_stderr)
+        say(f"tables and figures  {out}", to_stderr=to_stderr)
+    say(f"report   {page}", to_stderr=to_stderr)
 
 
 def _show_methods(folder: Path, out: Path | None) -> None:
@@ -80,17 +80,17 @@ def _show_methods(folder: Path, out: Path | None) -> None:
     methods = describe_methods(read_results(folder))
     say(methods.markdown())
     if out is None:
-        click.echo(f"```bibtex\n{methods.bibtex()}```")
+        say(f"```bibtex\n{methods.bibtex()}```")
     else:
         write_methods(methods, out)
-        click.echo(f"methods and references  {out}", err=True)
+        say(f"methods and references  {out}", to_stderr=True)
 
 
 def print_record(folder: Path) -> None:
     """Print what a results folder holds as JSON."""
     from vaega.report._results import read_results, summary_record
 
-    click.echo(json.dumps(summary_record(read_results(folder)), indent=2))
+    say(json.dumps(summary_record(read_results(folder)), indent=2))
 
 
 def print_effects(effects: Any) -> None:
@@ -167,14 +167,14 @@ def compare(
         raise InputError.of("compare", f"--{error.key}", error.rule, error.value) from error
     if as_json:
         record = comparison.table.to_json(orient="records", indent=2, double_precision=15)
-        click.echo(record)
+        say(record)
     elif kind == "terminal":
         _print_comparison(comparison)
     else:
-        click.echo(comparison_text(comparison, kind, command=this_command()), nl=False)
+        say(comparison_text(comparison, kind, command=this_command()).removesuffix("\n"))
     if out is not None:
         write_comparison(comparison, out, command=this_command())
-        click.echo(f"tables and figures  {out}", err=as_json or kind != "terminal")
+        say(f"tables and figures  {out}", to_stderr=as_json or kind != "terminal")
 
 
 def _print_comparison(comparison: Any) -> None:

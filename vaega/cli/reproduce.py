@@ -16,6 +16,7 @@ from vaega.cli.app import (
     print_progress,
     print_table,
     print_wrapped,
+    say,
     this_command,
     vaega,
 )
@@ -105,7 +106,7 @@ def _end(missing: list[tuple[str, ...]]) -> int | None:
     """Say which data are not at hand, where something could not be reproduced at all."""
     sentences = dict.fromkeys(sentence for each in missing for sentence in each)
     for sentence in sentences:
-        click.echo(f"vaega: {sentence}", err=True)
+        say(f"vaega: {sentence}", to_stderr=True)
     return SOME_FAILED if sentences else None
 
 
@@ -136,11 +137,11 @@ class _Output:
         table = reproduction.make_table(name, self.request)
         page = reproduction.write_table(table, self.request.out / "tables", command=self.command)
         if self.kind == "markdown":
-            click.echo(reproduction.as_markdown(table, command=self.command))
+            say(reproduction.as_markdown(table, command=self.command))
         elif self.kind == "latex":
-            click.echo(reproduction.as_latex(table))
+            say(reproduction.as_latex(table))
         elif self.kind == "csv":
-            click.echo(reproduction.as_csv(table.rows))
+            say(reproduction.as_csv(table.rows))
         else:
             self._print(table)
         print_progress(f"written  {page}")
@@ -152,7 +153,7 @@ class _Output:
         shown = for_terminal(table, MOST_ROWS if self.in_short else None)
         print_table(shown.table)
         if shown.n_more:
-            click.echo(f"and {shown.n_more} more rows")
+            say(f"and {shown.n_more} more rows")
         if shown.constant:
             print_wrapped([f"In all rows: {'; '.join(shown.constant)}."])
         self._print_notes(table.notes)
@@ -160,7 +161,7 @@ class _Output:
     def _print_notes(self, notes: tuple[str, ...]) -> None:
         print_wrapped(note for note in notes if note not in self._said)
         self._said.update(notes)
-        click.echo()
+        say("")
 
     def show_figure(self, name: str) -> tuple[str, ...]:
         """Return why there are no data for a figure, if so."""
@@ -168,6 +169,6 @@ class _Output:
 
         picture = make_picture(name, self.request)
         page = write_picture(picture, self.request.out / "figures", command=self.command)
-        click.echo(f"Figure {name}: {picture.title}\n  {page}")
+        say(f"Figure {name}: {picture.title}\n  {page}")
         self._print_notes(picture.notes)
         return tuple(picture.missing)

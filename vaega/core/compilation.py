@@ -1,4 +1,4 @@
-"""Whether kernels are being compiled just now; the first compilation of a process is said once."""
+"""Whether kernels are compiled at all, and just now; the first of a process is said once."""
 
 import multiprocessing
 import sys
@@ -55,3 +55,10 @@ class Announcement:
 
 
 ANNOUNCEMENT = Announcement()
+
+
+def are_kernels_compiled() -> bool:
+    """Return whether numba compiles kernels; with ``NUMBA_DISABLE_JIT=1`` few of them compute."""
+    from numba import config
+
+    return not getattr(config, "DISABLE_JIT", False)

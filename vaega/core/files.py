@@ -130,6 +130,15 @@ def check_within(path: Path, folder: Path) -> Path:
     return path
 
 
+def check_links(folder: Path, *, deep: bool = False) -> None:
+    """Refuse a folder in which a link leads out of it; `deep` looks into its folders too."""
+    for here, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            check_within(Path(here) / name, folder)
+        if not deep:
+            return
+
+
 def plain(value: Any) -> Any:
     """Return `value` as what JSON can hold without loss."""
     if isinstance(value, Mapping):

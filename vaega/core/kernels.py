@@ -18,7 +18,7 @@ from numba import njit, types
 from numba.core import cgutils, event
 from numba.extending import intrinsic
 
-from vaega.core.compilation import ANNOUNCEMENT
+from vaega.core.compilation import ANNOUNCEMENT, are_kernels_compiled
 from vaega.core.provenance import kernel_digest
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -55,7 +55,7 @@ def kernel(function: Function) -> Function:
         compiled = njit(cache=has_file, **options)(function)
     except RuntimeError:  # no folder that may be written to: compiled once a process then
         return cast(Function, njit(**options)(function))
-    if has_file:
+    if has_file and are_kernels_compiled():
         _stamp_with_all_kernels(compiled)
     return cast(Function, compiled)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from vaega.core.errors import printable
 from vaega.core.files import read_file
 
 _QUIET = 2.0  # seconds of waiting in which nothing is said
@@ -134,4 +135,4 @@ class HeldLock:
 
 
 def _print(line: str) -> None:
-    print(f"vaega: {line}", file=sys.stderr, flush=True)
+    print(f"vaega: {printable(line)}", file=sys.stderr, flush=True)

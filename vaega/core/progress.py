@@ -9,6 +9,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Column
 from rich.text import Text
 
+from vaega.core.errors import printable
+
 COMPILING_NOTE = "compiling, once"  # `vaega.core.compilation` says it in a line of its own
 WORDS: dict[str, Any] = {"count": "", "note": "", "figures": "", "begun": None}
 _BAR_WIDTH = 20  # the rest of 80 columns is for words
@@ -40,14 +42,15 @@ class _BarsAndFigures(Progress):
         yield from super().get_renderables()
         for task in self.tasks:
             if task.visible and task.fields["figures"]:
-                yield Text(task.fields["figures"], style="dim", no_wrap=True, overflow="ellipsis")
+                figures = printable(task.fields["figures"])
+                yield Text(figures, style="dim", no_wrap=True, overflow="ellipsis")
 
 
 class _Name(ProgressColumn):
     """The name of a task, the one thing that is shortened where a line is too long."""
 
     def render(self, task: Task) -> Text:
-        return Text(task.description, no_wrap=True, overflow="ellipsis")
+        return Text(printable(task.description), no_wrap=True, overflow="ellipsis")
 
 
 class _Times(ProgressColumn):

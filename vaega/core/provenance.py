@@ -1,4 +1,4 @@
-"""What computes: digests of vaega's own sources, and the kind of processor.
+"""What computes: digests of vaega's own sources, versions of packages, the kind of processor.
 
 A version says too little where code changes without one, as in a checkout: what depends on the code
 is kept under a digest of its sources.
@@ -6,12 +6,17 @@ is kept under a digest of its sources.
 
 import hashlib
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from vaega import __version__
+from vaega.core.errors import InputError
+
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "joblib", "numba", "deap", "torch")
 _PACKAGE = Path(__file__).resolve().parents[1]
 _KERNELS = b"vaega.core.kernels"  # what a module imports that has kernels of its own
 
@@ -49,6 +54,55 @@ def processor_kind() -> str:
         return named.partition(":")[2].strip()
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def describe_software() -> dict[str, Any]:
+    """Return the versions that a result depends on, and the digest of vaega's sources."""
+    return {
+        "vaega": __version__,
+        "code": source_digest(),
+        "python": platform.python_version(),
+        "packages": dict(_versions()),
+    }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _PACKAGES}
+
+
+def parts_of(environment: Mapping[str, Any]) -> dict[str, str]:
+    """Return by name the parts of an environment's software that decide the bits of a result."""
+    parts = dict(environment.get("packages", {}))
+    if "code" in environment:
+        parts = {"sources of vaega": environment["code"], **parts}
+    own = dict(environment.get("classes", {}))
+    parts |= {f"source of {path}": digest for path, digest in own.items()}
+    return {name: str(part) for name, part in parts.items()}
+
+
+def differing_parts(environment: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """Say in which parts the software of an environment is not that of `here`.
+
+    An environment of old that does not hold a part says nothing of it.
+    """
+    expected = parts_of(here)
+    return [
+        f"{name} {part}, here {expected[name]}"
+        for name, part in parts_of(environment).items()
+        if expected.get(name, part) != part
+    ]
+
+
+def check_same_software(
+    worker: Mapping[str, Any], here: Mapping[str, Any], *, owner: str = "the cluster"
+) -> None:
+    """Refuse a worker of a cluster that computes with other software than there is `here`."""
+    differing = differing_parts(worker, here)
+    if differing:
+        raise InputError(
+            f"{owner}: its workers must have the software that is here, got {'; '.join(differing)}."
+        )
 
 
 def class_digests(settings: Any) -> dict[str, str]:

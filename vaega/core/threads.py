@@ -13,7 +13,7 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-from vaega.core.errors import first_line
+from vaega.core.errors import first_line, printable
 
 # scikit-learn's multilayer perceptron answers Ctrl-C with this warning and a half-trained model,
 # whose score must not count.
@@ -153,7 +153,7 @@ def plain_warnings() -> Iterator[None]:
 
     def format_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> str:
         if issubclass(category, (UserWarning, FutureWarning)):
-            return f"vaega: {message}\n"
+            return "".join(f"{printable(line)}\n" for line in f"vaega: {message}".split("\n"))
         return before(message, category, *where, **more)
 
     warnings.formatwarning = format_warning

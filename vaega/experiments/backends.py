@@ -27,6 +27,8 @@ from joblib.externals.loky import ProcessPoolExecutor
 from vaega import __version__
 from vaega.core.errors import InputError, MissingExtraError, ResultsError, first_line
 from vaega.core.processes import end_with
+from vaega.core.provenance import check_same_software, describe_software
+from vaega.core.threads import plain_warnings
 from vaega.core.trust import WithTrust
 from vaega.experiments.monitor import Allowance, Budget, Observer, quiet_logger
 from vaega.experiments.runs import Run, RunResult, RunStatus
@@ -135,7 +137,8 @@ def _processes(n_processes: int) -> Iterator[Executor]:
 
 
 def _complete(worker: "Worker", run: Run, n_jobs: int, allowance: Allowance) -> RunStatus:
-    return worker.complete(run, n_jobs=n_jobs, allowance=allowance)
+    with plain_warnings():
+        return worker.complete(run, n_jobs=n_jobs, allowance=allowance)
 
 
 def _report_crash(runs: Iterable[Run]) -> None:
@@ -203,22 +206,20 @@ def _connect(address: str) -> Iterator[Any]:
 
 def _check_workers(client: Any, address: str) -> None:
     try:
-        versions = set(client.run(_version).values())
+        workers = list(client.run(describe_software).values())
     except Exception as error:
         raise InputError(
             f"--scheduler: the workers of {address} cannot import vaega; install vaega "
             f"{__version__} where they run."
         ) from error
-    others = versions - {__version__}
+    others = {worker["vaega"] for worker in workers} - {__version__}
     if others:
         raise InputError(
             f"--scheduler: the workers of {address} must have vaega {__version__}, as here, got "
             f"{min(others)}."
         )
-
-
-def _version() -> str:
-    return __version__
+    for worker in workers:
+        check_same_software(worker, describe_software(), owner=f"--scheduler: {address}")
 
 
 class Cluster:
@@ -299,7 +300,14 @@ class _Sender:
         worker = self.worker.without_data(self.folder.path)
         compute = WithTrust(_compute_there)
         return self._executor.submit(
-            compute, worker, self._sent_data(), run, inputs, allowance, self.folder
+            compute,
+            worker,
+            self._sent_data(),
+            run,
+            inputs,
+            allowance,
+            self.folder,
+            self.worker.environment(),
         )
 
     def _sent_data(self) -> Any:
@@ -350,7 +358,10 @@ def _compute_there(
     inputs: Any,
     allowance: Allowance,
     results: _ResultsFolder,
+    sent_from: dict[str, Any],
 ) -> RunResult:
+    environment = worker.environment()
+    check_same_software(environment, sent_from)  # a worker may have come later than the others
     is_here = worker.store.plan_digest() == results.plan
     memory = worker.memory if is_here and platform.node() == results.host else None
     worker = replace(worker, dataset=data.dataset, memory=memory)
@@ -361,4 +372,4 @@ def _compute_there(
             stack.enter_context(worker.store.claim(run.id, wait=True, name=".work"))
             folder = worker.store.checkpoints(run.id)
         result = worker.compute(run, lambda: inputs, allowance=allowance, folder=folder)
-    return replace(result, environment=worker.environment())
+    return replace(result, environment=environment)

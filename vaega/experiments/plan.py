@@ -11,6 +11,7 @@ import yaml
 
 from vaega.core.errors import ResultsError
 from vaega.core.files import (
+    check_links,
     plain,
     write_json,
     write_text,
@@ -127,6 +128,7 @@ def _as_begun(config: _Begun, run_ids: Sequence[str]) -> _Begun:
 def _read_plan_file(folder: Path) -> tuple[tuple[str, ...], Origin]:
     if not (folder / "plan.json").is_file():
         raise ResultsError(f"{folder}: is no results folder, it has no plan.json.")
+    check_links(folder)
     try:
         content = read_record(folder / "plan.json")
         origin = Origin(

@@ -162,6 +162,9 @@ def check_generator(kind: str, params: Mapping[str, Any]) -> None:
         raise _of_section(error, params) from error
 
 
+_AMOUNTS = {"n_per_class", "sampling_strategy"}  # parameters of a sampler
+
+
 def check_generator_class(path: str, params: Mapping[str, Any]) -> None:
     """Refuse a class that makes no rows, or cannot be made with these parameters."""
     try:
@@ -173,10 +176,15 @@ def check_generator_class(path: str, params: Mapping[str, Any]) -> None:
     except InputError as error:
         raise _of_section(error, {"class": path, **params}) from error
     try:
-        generator(**_as_python(params)).get_params()
+        known = generator(**_as_python(params)).get_params()
     except Exception as error:  # anybody's constructor
         rule = f"do not fit {path}: {first_line(error).rstrip('.')}"
         raise InputError(rule, owner="generator", key="params") from error
+    if not MODELS.accepts(generator) and not known.keys() & _AMOUNTS:
+        rule = (
+            f"must take how many rows to add, as n_per_class or sampling_strategy; {path} has none"
+        )
+        raise InputError(rule, owner="generator", key="class")
 
 
 def known_keys(kind: str) -> list[str]:

@@ -9,22 +9,21 @@ import os
 import platform
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from joblib import effective_n_jobs
 
-from vaega import __version__
 from vaega.core.checks import check_choice
 from vaega.core.compilation import ANNOUNCEMENT
 from vaega.core.errors import InputError, ResultsError, first_line
 from vaega.core.processes import remove_orphans
-from vaega.core.provenance import processor_kind, source_digest
+from vaega.core.provenance import describe_software, differing_parts, processor_kind
 from vaega.evolution._evolution import Callback
 from vaega.experiments.backends import Cluster, ProcessPool, open_cluster
 from vaega.experiments.monitor import (
@@ -42,7 +41,6 @@ from vaega.fitness._score_store import ScoreStore
 
 PARALLEL = ("auto", "runs", "fitness")
 BACKENDS = ("processes", "dask")
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "joblib", "deap", "torch")
 
 
 @dataclass(frozen=True)
@@ -215,8 +213,20 @@ class Worker:
         )
 
     def record_start(self, run: Run) -> None:
-        """Write down what a run is and where it runs."""
-        self.store.record_start(run, self.environment())
+        """Write down what a run is and where it runs.
+
+        What other software computed of it is removed: one run is never of two.
+        """
+        environment = self.environment()
+        before = self.store.environment_under_way(run.id)
+        if before is not None:
+            reason = _why_not_continued(before, environment)
+            if reason:
+                warnings.warn(f"{run.title}: {reason}, so that it begins anew.", stacklevel=2)
+                self.store.remove_checkpoints(run.id)
+            else:
+                environment["processor"] = _processors(before, environment)
+        self.store.record_start(run, environment)
 
     def record(self, run: Run, result: RunResult) -> None:
         """Record a result or a failure; nothing where the run was stopped."""
@@ -240,15 +250,28 @@ class Worker:
 def describe_environment(device: str) -> dict[str, Any]:
     """Return the versions and the machine that a run was computed with."""
     return {
-        "vaega": __version__,
-        "code": source_digest(),
-        "python": platform.python_version(),
+        **describe_software(),
         "platform": platform.platform(),
         "processor": processor_kind(),
         "cores": os.cpu_count(),
         "device": device,
-        "packages": {name: version(name) for name in _PACKAGES},
     }
+
+
+def _why_not_continued(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return why a run is not continued that was begun in another environment; empty if it is."""
+    if "code" not in before:
+        return "nothing says what software computed what there is of it"
+    differing = differing_parts(before, now)
+    if not differing:
+        return ""
+    return f"other software computed what there is of it ({'; '.join(differing)})"
+
+
+def _processors(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return the processors of a run in the order in which they were at work on it."""
+    earlier, own = str(before.get("processor", now["processor"])), str(now["processor"])
+    return earlier if earlier.endswith(own) else f"{earlier}, then {own}"
 
 
 class TaskWorker(Worker):

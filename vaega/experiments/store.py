@@ -24,6 +24,7 @@ from scipy import stats
 
 from vaega.core.errors import ResultsError, first_line
 from vaega.core.files import (
+    check_links,
     check_within,
     fingerprint,
     path_inside,
@@ -306,6 +307,7 @@ class Store:
         for name in ("runs.csv", "plan.json"):
             if not (self.folder / name).is_file() and not (self.folder / "plan.json").is_file():
                 raise ResultsError(f"{self.folder}: is no results folder, it has no {name}.")
+        check_links(self.folder)
         try:
             if not any((self.run_folder(run_id) / RECORD).is_file() for run_id in self._planned()):
                 raise ResultsError(
@@ -325,6 +327,7 @@ class Store:
     ) -> Iterator[bool]:
         """Hold a run for this process, so that no other works on it."""
         folder = self.run_folder(run_id)
+        check_links(folder, deep=True)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = HeldLock(folder / name, f"the run {run_id}")
@@ -344,6 +347,8 @@ class Store:
         """Be at work on the runs of a plan; refused while a process is on those of another one."""
         plan = fingerprint([run.id for run in runs])[:10]
         places = self.folder / ".at-work"
+        check_links(self.folder)
+        check_links(places)
         own = HeldLock(places / f"{plan}-{secrets.token_hex(4)}", "a plan")
         try:
             places.mkdir(parents=True, exist_ok=True)
@@ -371,6 +376,22 @@ class Store:
                 "name; wait for its end, or give this one another name."
             )
         other.remove()
+
+    def environment_under_way(self, run_id: str) -> dict[str, Any] | None:
+        """Return the environment in which a run was begun; None where there is no state of it.
+
+        Empty where it is damaged.
+        """
+        if not any(self.checkpoints(run_id).rglob("*.npz")):
+            return None
+        try:
+            return self.record(run_id).environment
+        except (ResultsError, TypeError, ValueError):
+            return {}
+
+    def remove_checkpoints(self, run_id: str) -> None:
+        """Remove what a run keeps while it is under way."""
+        shutil.rmtree(self.checkpoints(run_id), ignore_errors=True)
 
     def record_start(self, run: Run, environment: dict[str, Any]) -> None:
         """Write down what a run is and where it runs."""
@@ -402,7 +423,7 @@ class Store:
         if described:
             write_json(folder / "generator.json", described[0])
         self.record_metrics(run, metrics)
-        shutil.rmtree(self.checkpoints(run.id), ignore_errors=True)
+        self.remove_checkpoints(run.id)
 
     def record_final(
         self, run: Run, tables: Mapping[str, pd.DataFrame], metrics: Mapping[str, Any]
@@ -411,7 +432,7 @@ class Store:
         for name, table in tables.items():
             write_text(self.run_folder(run.id) / f"{name}.csv", csv_text(table))
         self.record_metrics(run, metrics)
-        shutil.rmtree(self.checkpoints(run.id), ignore_errors=True)
+        self.remove_checkpoints(run.id)
 
     def record_failure(self, run: Run, sentence: str, trace: str, seconds: float) -> None:
         """Write why a run failed; it is tried again on the next call."""

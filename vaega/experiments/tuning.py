@@ -23,7 +23,14 @@ from joblib import Parallel, delayed
 from sklearn.metrics import get_scorer
 
 from vaega.core.errors import ConfigError, InputError, MissingExtraError, ResultsError, first_line
-from vaega.core.files import canonical_json, fingerprint, plain, write_text
+from vaega.core.files import (
+    canonical_json,
+    check_links,
+    check_within,
+    fingerprint,
+    plain,
+    write_text,
+)
 from vaega.core.locks import HeldLock
 from vaega.core.processes import OfParent
 from vaega.core.randomness import derive_seed, global_seed, seed_unset
@@ -339,6 +346,7 @@ class Study:
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
+        check_links(check_within(self.folder, self.folder.parent), deep=True)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = HeldLock(self.folder / "study.lock", "the study")

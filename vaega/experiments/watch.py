@@ -260,20 +260,21 @@ def changes(watcher: Watcher, before: Snapshot | None, now: Snapshot) -> Iterato
 
 def render(snapshot: Snapshot) -> RenderableType:
     """Return what a terminal shows of a snapshot."""
-    parts: list[RenderableType] = [Text(snapshot.name, style="bold"), _arm_table(snapshot), ""]
+    name = Text(printable(snapshot.name), style="bold")
+    parts: list[RenderableType] = [name, _arm_table(snapshot), ""]
     if snapshot.active:
         parts += [_active_table(snapshot.active[:_MOST_ACTIVE])]
         more = len(snapshot.active) - _MOST_ACTIVE
         parts += [f"and {more} more at work"] if more > 0 else []
         parts += [""]
-    return Group(*parts, Text(snapshot.sentence))
+    return Group(*parts, Text(printable(snapshot.sentence)))
 
 
 def _table(columns: Sequence[str], *, n_left: int = 1) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
     for index, heading in enumerate(columns):
         justify: Literal["left", "right"] = "left" if index < n_left else "right"
-        table.add_column(heading, justify=justify)
+        table.add_column(Text(printable(heading)), justify=justify)
     return table
 
 
@@ -283,7 +284,7 @@ def _arm_table(snapshot: Snapshot) -> Table:
     for arm, counts in snapshot.counts.items():
         mean = snapshot.means.get(arm)
         shown = [str(counts[state] or "") for state in there]
-        table.add_row(Text(arm), *shown, "" if mean is None else f"{mean:.3f}")
+        table.add_row(Text(printable(arm)), *shown, "" if mean is None else f"{mean:.3f}")
     return table
 
 

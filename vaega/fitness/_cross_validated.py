@@ -35,10 +35,11 @@ from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 
+from vaega.core.compilation import are_kernels_compiled
 from vaega.core.errors import InputError, first_line
 from vaega.core.files import fingerprint
 from vaega.core.processes import OfParent, TemporaryFolder, naming_temporary_files
-from vaega.core.provenance import source_digest
+from vaega.core.provenance import check_same_software, describe_software, source_digest
 from vaega.core.randomness import (
     derive_seed,
     global_seed,
@@ -528,12 +529,18 @@ def client_of(parallel: Parallel) -> Any:
 
 @dataclass(frozen=True)
 class WithoutNestedParallelism:
-    """A function that computes in its own process, whatever it gives to joblib in turn."""
+    """A function for workers of a cluster, which compute with the software that is here.
+
+    What the function gives to joblib in turn is computed in its own process.
+    """
 
     function: Callable[..., Any]
+    # Not compared, and so not hashed: Dask hashes functions, and a dictionary has no hash.
+    software: dict[str, Any] = field(default_factory=describe_software, compare=False)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Call the function."""
+        check_same_software(describe_software(), self.software)
         with parallel_config(backend="sequential"):
             return self.function(*arguments, **keywords)
 
@@ -709,7 +716,7 @@ class CrossValidatedFitness:
 
     def _may_compile(self) -> bool:
         """Return whether there are kernels, without which scikit-learn computes what engines do."""
-        if not getattr(numba.config, "DISABLE_JIT", False):
+        if are_kernels_compiled():
             return True
         if self.engine == "population":
             raise InputError(

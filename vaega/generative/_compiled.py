@@ -18,7 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vaega.core.kernels import LANES, kernel, multiply, multiply_transposed_part, padded
+from vaega.core.compilation import are_kernels_compiled
+from vaega.core.kernels import (
+    LANES,
+    kernel,
+    multiply,
+    multiply_transposed_part,
+    padded,
+)
 from vaega.generative._networks import (
     LOG_VARIANCE_RANGE,
     DeterministicNetwork,
@@ -565,7 +572,8 @@ def can_compile(
     """
     n_rows = len(training) if n_rows is None else n_rows
     return (
-        type(network) in (VariationalNetwork, DeterministicNetwork)
+        are_kernels_compiled()
+        and type(network) in (VariationalNetwork, DeterministicNetwork)
         and network.norm in (None, "batch")
         and isinstance(network.decoder.output_norm, nn.Identity)
         and isinstance(settings.objective.likelihood, Gaussian)

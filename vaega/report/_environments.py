@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_NAMES = {"vaega": "vaega", "code": "sources of vaega", "python": "Python"}
-_NAMES |= {"processor": "processor", "device": "device"}
+from vaega.core.provenance import parts_of
+
+_NAMES = {"vaega": "vaega", "python": "Python", "processor": "processor", "device": "device"}
 
 
 def difference_sentences(environments: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -34,7 +35,4 @@ def _fields(environment: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     for key, name in _NAMES.items():
         if key in environment:
             yield name, str(environment[key])
-    for package, version in dict(environment.get("packages", {})).items():
-        yield package, str(version)
-    for path, digest in dict(environment.get("classes", {})).items():
-        yield f"source of {path}", str(digest)
+    yield from parts_of(environment).items()

@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from vaega.core.errors import ConfigError, InputError
 from vaega.core.figures import render
-from vaega.core.files import write_bytes, write_text
+from vaega.core.files import check_links, check_within, write_bytes, write_text
 from vaega.core.randomness import derive_seed, seed_unset
 from vaega.core.tables import TextTable, csv_text
 from vaega.data._dataset import Dataset
@@ -160,6 +160,7 @@ EXPLANATION = (
 
 def write_quality(folder: Path, measured: Sequence[MeasuredArm], *, title: str) -> None:
     """Write Markdown, JSON, tables and figures."""
+    check_links(check_within(folder, folder.parent), deep=True)
     table = compare_quality(measured)
     verdicts = "\n\n".join(f"**{arm.name}**: {arm.report.verdict}" for arm in measured)
     text = f"# {title}\n\n{quality_table(table).markdown()}\n{EXPLANATION}\n\n{verdicts}\n"
