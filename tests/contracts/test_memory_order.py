@@ -140,7 +140,9 @@ def quality_of_array(X, y):
 
 
 def quality(rows, y):
-    return measure_quality(model_of("class_gaussian"), rows, y, random_state=0).to_dict(columns=True)
+    return measure_quality(model_of("class_gaussian"), rows, y, random_state=0).to_dict(
+        columns=True
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in CONTAINERS if name != "sparse columns"])
