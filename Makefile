@@ -1,14 +1,14 @@
 # make run: the first experiment; make test: what must hold; make docs: the documentation as a site;
 # make numbers: tables and numbers of its pages; make outputs: what their blocks print, and the gallery;
-# make wheel: whether an installed wheel predicts as the tree.
-# Each makes .venv once and reuses it.
+# each of these makes .venv once and reuses it. In environments of their own: make wheel: sdist and wheel,
+# installed and used apart from the tree; make lowest, make newest: the tests with other versions.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint chaos docs numbers outputs bench wheel clean
+.PHONY: run test lint chaos docs numbers outputs bench wheel lowest newest clean
 
 run: $(STAMP)
 	$(BIN)/vaega run configs/quickstart.yaml --jobs $(JOBS)
@@ -51,9 +51,14 @@ outputs: $(STAMP)
 bench: $(STAMP)
 	@for script in $(filter-out benchmarks/same_results.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-# A wheel, its final model and new samples, apart from the tree
-wheel: $(STAMP)
-	PYTHON=$(abspath $(BIN))/python .ci/wheel
+# Sdist and wheel, an empty environment, shipped configurations, a report, new samples
+wheel:
+	PYTHON=$(PYTHON) .ci/wheel
+
+# The tests with other versions: make lowest TESTS='tests/data tests/report'
+TESTS ?=
+lowest newest:
+	PYTHON=$(PYTHON) .ci/environment $@ -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

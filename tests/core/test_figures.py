@@ -134,7 +134,10 @@ def test_sizes_that_differ_tenfold_have_a_log_axis_with_plain_numbers(values, sc
     scale_widely(ax, "x", values)
     assert ax.get_xscale() == scale
     ax.figure.draw_without_rendering()
-    texts = [text.get_text() for text in ax.get_xticklabels() if text.get_text()]
+    low, high = ax.get_xlim()  # ticks outside are not drawn; matplotlib before 3.11 names them too
+    shown = [text for text in ax.get_xticklabels() if low <= text.get_position()[0] <= high]
+    texts = [text.get_text() for text in shown if text.get_text()]
+    assert texts
     assert all(re.fullmatch(r"−?\d+", text) for text in texts)
 
 

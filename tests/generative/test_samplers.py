@@ -1,5 +1,6 @@
 import sys
 import warnings
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -493,6 +494,18 @@ def test_without_imbalanced_learn_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "imblearn", None)
     X, y = unbalanced(8)
     with pytest.raises(MissingExtraError, match=r"^SMOTE: needs the package imbalanced-learn, wh"):
+        SMOTE().fit_resample(X, y)
+
+
+def test_an_imbalanced_learn_that_cannot_be_imported_is_not_called_absent(monkeypatch):
+    monkeypatch.setitem(sys.modules, "imblearn", ModuleType("imblearn"))
+    monkeypatch.delitem(sys.modules, "imblearn.over_sampling")
+    X, y = unbalanced(8)
+    expected = (
+        r"^SMOTE: needs the package imbalanced-learn, which cannot be imported \(cannot import "
+        r"name 'over_sampling' .*\); install it with: pip install --upgrade 'imbalanced-learn', or"
+    )
+    with pytest.raises(MissingExtraError, match=expected):
         SMOTE().fit_resample(X, y)
 
 

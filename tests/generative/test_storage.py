@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from tests.generative.data import blobs
 from vaega.core.errors import InputError, ResultsError
+from vaega.generative import _storage as storage_module
 from vaega.generative._closed_form import ClassGaussian, ProbabilisticPCA
 from vaega.generative._models import VAE, Autoencoder, ConditionalVAE, HierarchicalVAE
 from vaega.generative._state import FittedState
@@ -313,3 +314,9 @@ def test_words_that_cancel_in_sums_are_noticed(tmp_path):
 def test_the_digest_is_sha256(tmp_path):
     path = tmp_path / "weights.safetensors"
     assert write_weights(path, TENSORS) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_weights_that_go_while_they_are_read_are_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage_module, "digest_of", lambda path: "as it was")
+    with pytest.raises(ResultsError, match=r"gone\.safetensors: cannot be read: "):
+        storage_module.read_weights(tmp_path / "gone.safetensors", "as it was")

@@ -23,9 +23,9 @@ class ReadingBar:
 
     def __call__(self, step: str, share: float) -> None:
         """Draw the share of a step that is done: rows, then columns."""
-        if not sys.stderr.isatty() or time.monotonic() - self._started < _PATIENCE:
-            return
-        if self._bar is None:
+        if self._bar is None:  # which takes the place of stderr, in older rich as no terminal
+            if not sys.stderr.isatty() or time.monotonic() - self._started < _PATIENCE:
+                return
             self._bar = _begin()
         if step not in self._tasks:
             self._tasks[step] = self._bar.add_task(f"{self.name}: {step}", total=1.0)

@@ -66,18 +66,28 @@ class ResultsError(InputError):
 class MissingExtraError(InputError, ImportError):
     """An optional package is needed; the message says how to get it, also through its extra."""
 
-    def __init__(self, *, owner: str, package: str, extra: str) -> None:
+    def __init__(self, *, owner: str, package: str, extra: str, broken: str = "") -> None:
+        state, upgrade = "is not installed", ""
+        if broken:  # it is there, but not in a version that goes with the others
+            state, upgrade = f"cannot be imported ({broken})", "--upgrade "
         # vaega is on no package index, where pip would look for 'vaega[extra]'.
         super().__init__(
-            f"{owner}: needs the package {package}, which is not installed; "
-            f"install it with: pip install '{package}', or install vaega with its extra {extra}.",
+            f"{owner}: needs the package {package}, which {state}; install it with: "
+            f"pip install {upgrade}'{package}', or install vaega with its extra {extra}.",
             owner=owner,
         )
-        self.package, self.extra = package, extra
+        self.package, self.extra, self.broken = package, extra, broken
+
+    @classmethod
+    def of_import(cls, error: ImportError, **fields: str) -> "MissingExtraError":
+        """Return the error for a failed import: of nothing, or of a package that is broken."""
+        broken = "" if isinstance(error, ModuleNotFoundError) else one_line(error)
+        return cls(**fields, broken=broken)
 
     def __reduce__(self) -> Any:
         # From a worker process it comes back by its fields, not by its sentence.
-        fields = {"owner": self.owner, "package": self.package, "extra": self.extra}
+        names = ("owner", "package", "extra", "broken")
+        fields = {name: getattr(self, name) for name in names}
         return partial(MissingExtraError, **fields), ()
 
 

@@ -173,6 +173,30 @@ class _Loader(yaml.SafeLoader):
             seen.add(key)
         return node
 
+    def flatten_mapping(self, node: Any) -> None:
+        """Put what merge keys bring before a mapping's own pairs: of equal keys the last counts.
+
+        PyYAML's own takes other ones since 6.0.4, which tells keys apart by their objects.
+        """
+        brought, own = [], []
+        for key_node, value_node in node.value:
+            if key_node.tag == f"{_PREFIX}merge":
+                brought += self._merged(value_node)
+            else:
+                own.append((key_node, value_node))
+        node.value = brought + own
+
+    def _merged(self, source: Any) -> list[Any]:
+        """Return the pairs of a mapping, or of several, of which the first counts."""
+        pairs = []
+        mappings = source.value if isinstance(source, yaml.SequenceNode) else [source]
+        for mapping in reversed(mappings):
+            if not isinstance(mapping, yaml.MappingNode):
+                self._refuse("expected a mapping or a list of mappings for merging", mapping)
+            self.flatten_mapping(mapping)
+            pairs += mapping.value
+        return pairs
+
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         """Construct a value; what PyYAML's constructors raise says its line and key."""
         try:

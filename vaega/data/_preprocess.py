@@ -256,7 +256,7 @@ def _width(steps: Sequence[Any], n_features: int) -> int:
 
 def _rows(X: Any) -> np.ndarray:
     try:
-        values = np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=np.float64)
+        values = _in_order(X)
     except (TypeError, ValueError) as error:
         raise DataError(f"{_OWNER}: rows must hold numbers, got {error}.") from error
     if values.ndim != 2 or 0 in values.shape:
@@ -268,6 +268,14 @@ def _rows(X: Any) -> np.ndarray:
     if n_infinite:
         raise DataError(f"{_OWNER}: rows must hold no infinite values, got {n_infinite}.")
     return values
+
+
+def _in_order(X: Any) -> np.ndarray:
+    """Return rows one after the other in memory, before and after each step.
+
+    Sums round by the order in memory, which differs with the container and the step before.
+    """
+    return np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=np.float64, order="C")
 
 
 def _refuse_missing(step: Any, values: np.ndarray, owner: str) -> None:
@@ -330,9 +338,7 @@ def _one_sentence(owner: str) -> Iterator[None]:
 
 
 def _as_rows(changed: Any, n_rows: int) -> np.ndarray:
-    rows = np.asarray(
-        changed.toarray() if hasattr(changed, "toarray") else changed, dtype=np.float64
-    )
+    rows = _in_order(changed)
     if rows.ndim != 2 or len(rows) != n_rows:
         raise ValueError(f"a step must keep all {n_rows} rows, got an array of shape {rows.shape}")
     return rows
@@ -372,4 +378,4 @@ def _complete(values: np.ndarray) -> np.ndarray:
             f"{_OWNER}: no infinite value may come out of the steps, got {n_infinite}; "
             "clip the values first."
         )
-    return np.ascontiguousarray(values)
+    return values

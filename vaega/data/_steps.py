@@ -228,11 +228,11 @@ class DropConstant:
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return the columns that vary, shape (n_rows, n_kept)."""
-        return X[:, self.support_]
+        return X.compress(self.support_, axis=1)
 
     def narrowed(self, columns: np.ndarray) -> "DropConstant":
         """Return a step that takes in no other columns than some of those that stay."""
-        few = copy(self)  # and not no step: sums over a row depend on the order in memory
+        few = copy(self)  # and not no step: messages number the steps
         few.support_ = np.ones(len(columns), dtype=bool)
         return few
 

@@ -119,7 +119,7 @@ class GenerativeModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         numpy.ndarray of shape (n_samples, n_features)
         """
         check_is_fitted(self)
-        Z = check_array(Z, dtype=np.float64, estimator=self, input_name="Z")
+        Z = check_array(Z, dtype=np.float64, order="C", estimator=self, input_name="Z")
         owner, latent = type(self).__name__, self.state_.codec.latent
         if Z.shape[1] != latent:
             raise InputError(f"{owner}: Z must have {latent} columns, got {Z.shape[1]}.")

@@ -96,6 +96,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             self,
             dense_rows(X),
             dtype=np.float64,
+            order="C",
             ensure_min_samples=3,
             ensure_all_finite="allow-nan",
         )

@@ -112,9 +112,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
             methods = ("score_samples",) if self.kind == "likelihood" else ()
             check_model(self.model, "anomaly_scores", *methods, owner=OWNER)
         model = default_model() if self.model is None else clone(self.model)
-        X = validate_data(
-            self, dense_rows(X), dtype=np.float64, ensure_min_samples=3, **self._rules()
-        )
+        X = validate_data(self, dense_rows(X), ensure_min_samples=3, **self._rules())
         self.seed_ = draw_seed(self.random_state)
         seed_unset(model, derive_seed(self.seed_, "model"))
         self.model_ = model.fit(X)
@@ -139,7 +137,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
             constant in fit.
         """
         check_is_fitted(self)
-        X = validate_data(self, dense_rows(X), dtype=np.float64, reset=False, **self._rules())
+        X = validate_data(self, dense_rows(X), reset=False, **self._rules())
         scores, departures = self._scores(X), self._count_departures(X)
         return np.where(departures > 0, np.minimum(scores, self.offset_) - departures, scores)
 
@@ -177,7 +175,8 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         )
 
     def _rules(self) -> dict[str, Any]:
-        return {"ensure_all_finite": "allow-nan" if get_tags(self).input_tags.allow_nan else True}
+        finite = "allow-nan" if get_tags(self).input_tags.allow_nan else True
+        return {"dtype": np.float64, "order": "C", "ensure_all_finite": finite}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -442,8 +442,8 @@ def find_smote() -> Any:
     try:
         from imblearn import over_sampling
     except ImportError as error:
-        raise MissingExtraError(
-            owner="SMOTE", package="imbalanced-learn", extra="compare"
+        raise MissingExtraError.of_import(
+            error, owner="SMOTE", package="imbalanced-learn", extra="compare"
         ) from error
     return over_sampling.SMOTE
 

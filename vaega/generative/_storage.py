@@ -275,7 +275,8 @@ def read_weights(path: Path, expected: str) -> dict[str, Tensor]:
         raise ResultsError(f"{path}: is not the file that its description was written for.")
     try:
         return load_file(path)
-    except (OSError, ValueError, SafetensorError) as error:
+    # RuntimeError: safetensors 0.8, of a file that another process has evicted since.
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         why = getattr(error, "strerror", None) or error
         raise ResultsError(f"{path}: cannot be read: {why}.") from error
 

@@ -256,7 +256,8 @@ class VariationalModel(GenerativeModel):
     def _points(self, Z: Any, n_rows: int | None = None) -> Tensor:
         """Return checked latent points as a tensor (n_draws, n, latent)."""
         check_is_fitted(self)
-        Z = check_array(Z, dtype=np.float64, allow_nd=True, estimator=self, input_name="Z")
+        rules: dict[str, Any] = {"dtype": np.float64, "order": "C", "allow_nd": True}
+        Z = check_array(Z, estimator=self, input_name="Z", **rules)
         owner, latent = type(self).__name__, self.state_.codec.latent
         n = Z.shape[-2] if n_rows is None else n_rows
         if Z.ndim > 3 or Z.shape[-2:] != (n, latent):

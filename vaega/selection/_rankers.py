@@ -535,7 +535,9 @@ def find_boruta() -> Any:
     try:
         from boruta import BorutaPy
     except ImportError as error:
-        raise MissingExtraError(owner="boruta", package="boruta", extra="compare") from error
+        raise MissingExtraError.of_import(
+            error, owner="boruta", package="boruta", extra="compare"
+        ) from error
     return BorutaPy
 
 

@@ -67,6 +67,7 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
                 given,
                 y,
                 accept_sparse="csr",
+                order="C",
                 ensure_min_samples=2,
                 ensure_all_finite="allow-nan" if allows_nan(self.estimator) else True,
             )

@@ -115,12 +115,12 @@ def check_labelled(X: Any, y: Any, name: str, *, owner: str) -> tuple[np.ndarray
     if y is None:
         raise InputError(f"{owner}: {name} must hold a label for every row, got None.")
     labels = check_labels(y, owner=owner)
-    X, labels = check_X_y(X, labels, dtype=np.float64, ensure_min_samples=3)
+    X, labels = check_X_y(X, labels, dtype=np.float64, order="C", ensure_min_samples=3)
     return X, labels
 
 
 def _checked(X: Any, name: str, width: int, owner: str) -> np.ndarray:
-    X = check_array(X, dtype=np.float64, input_name=name)
+    X = check_array(X, dtype=np.float64, order="C", input_name=name)
     if X.shape[1] != width:
         raise InputError(f"{owner}: {name} must have {width} columns, got {X.shape[1]}.")
     return X
