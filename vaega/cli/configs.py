@@ -81,8 +81,10 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], no_data: bool, as
         say(f"vaega: {sentence}", to_stderr=True)
     if as_json and not faults:
         say(json.dumps([one.record() for one in valid], indent=2))
-    if not as_json:
-        print_wrapped([line for one in valid for line in one.sentences], indent=8)
+    for one in [] if as_json else valid:
+        verdict, *details = one.sentences
+        say(verdict)  # in one line, for who looks through many files
+        print_wrapped(details, indent=8)
     return BAD_INPUT if faults else DONE
 
 
