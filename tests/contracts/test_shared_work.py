@@ -25,7 +25,7 @@ CONFIG = {
     "preprocess": ["standardize"],
     "protocol": {"outer": "holdout", "inner_folds": 2, "final": False},
     "arms": {"original": {}, "jitter": {"generator": {"kind": "jitter"}, "n_synthetic": 20}},
-    "fitness": {"classifier": "random_forest", "n_estimators": 3, "max_depth": 2},
+    "fitness": {"classifier": "random_forest", "n_estimators": 1, "max_depth": 2},
     "search": {"population_size": 6, "n_generations": 3, "n_searches": 1},
     "seeds": 10,
 }

@@ -1,13 +1,14 @@
 import os
 import random
 import signal
+import time
 import warnings
 from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from joblib import effective_n_jobs, parallel_config
+from joblib import delayed, effective_n_jobs, parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.metrics import get_scorer
@@ -25,6 +26,8 @@ from vaega.fitness._cross_validated import (
     CrossValidatedFitness,
     augment,
     count_by_class,
+    in_workers,
+    make_parallel,
     prepare_folds,
 )
 
@@ -436,6 +439,23 @@ def test_what_a_killed_worker_computed_is_computed_again(folds, masks, tmp_path)
         scores = fitness(masks)
     assert list(tmp_path.iterdir()) == [tmp_path / "0"]
     np.testing.assert_array_equal(scores, expected)
+
+
+def deadly_once(number, flag):
+    """Return the number, later; where there is a flag, kill the process the first time."""
+    time.sleep(0.003)
+    if flag is not None and not flag.exists():
+        flag.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_results_of_an_attempt_that_broke_off_are_not_returned_beside_others(tmp_path):
+    for deadly in (3, 5, 7, 9):  # in two of three such attempts joblib had results of both
+        flags = {deadly: tmp_path / str(deadly)}
+        tasks = [delayed(deadly_once)(number, flags.get(number)) for number in range(16)]
+        with pytest.warns(UserWarning, match="a process was killed"):
+            assert in_workers(make_parallel(2), tasks) == list(range(16))
 
 
 def test_work_that_kills_its_workers_time_and_again_is_an_error(folds, masks, tmp_path):

@@ -206,7 +206,7 @@ def page(request, browser, report):
     yield from opened(browser, report, *request.param)
 
 
-@pytest.fixture(params=VIEWS.values(), ids=VIEWS)
+@pytest.fixture(params=[VIEWS["wide-light"], VIEWS["narrow-dark"]], ids=["wide", "narrow"])
 def real_page(request, browser, real_report):
     yield from opened(browser, real_report, *request.param)
 

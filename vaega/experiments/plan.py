@@ -148,10 +148,8 @@ def _read_plan_file(folder: Path) -> tuple[tuple[str, ...], Origin]:
 def _check_as_written(folder: Path, origin: Origin) -> None:
     path = folder / "experiment.yaml"
     if read_record(folder / "plan.json").get("files", {}).get(path.name) != file_digest(path):
-        raise ResultsError(
-            f"{path}: is not as it was written with the plan; begin the experiment anew with: "
-            f"{origin.command}"
-        )
+        what = "is not as it was written with the plan" if path.exists() else "cannot be read"
+        raise ResultsError(f"{path}: {what}; begin the experiment anew with: {origin.command}")
 
 
 def _relative(path: Path, folder: Path) -> str:

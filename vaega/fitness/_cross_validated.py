@@ -513,6 +513,8 @@ def in_workers(parallel: Parallel, tasks: Sequence[Any]) -> list[Any]:
                 "a process was killed while it computed a part of a run; that is done again.",
                 stacklevel=2,
             )
+            # A new one: joblib's has kept what was done of the attempt, and would return it too.
+            parallel = Parallel(n_jobs=parallel.n_jobs, backend=parallel._backend)
     raise AssertionError("the last attempt returns or raises")
 
 

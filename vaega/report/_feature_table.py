@@ -285,7 +285,8 @@ def control_sentences(selections: Selections) -> list[str]:
         ]
     features = "feature has" if len(clear) == 1 else "features have"
     return [
-        f"{len(clear)} {features} a q value of at most {LEVEL:g}: {_listed(clear)}. At most "
+        f"Tested one by one, {len(clear)} {features} a q value of at most {LEVEL:g}: "
+        f"{_listed(clear)}. At most "
         f"{_percent(LEVEL)} of such a list is expected to be false."
     ]
 
