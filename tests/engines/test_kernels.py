@@ -77,7 +77,7 @@ def test_places_are_those_of_numpy(share, n, rng):
     np.testing.assert_array_equal(indices[:count], np.flatnonzero(mask))
 
 
-@pytest.mark.parametrize("n", [*range(20), 127, 128, 129, 136, 255, 257, 1000, 4097, 20_001])
+@pytest.mark.parametrize("n", [*range(20), 127, 128, 129, 136, 255, 257, 1000, 4097, 8193, 20_001])
 def test_sums_are_numpys_to_the_bit(n, rng):
     values = rng.normal(size=n) * 10.0 ** rng.integers(-8, 8, n)
     assert total(values) == values.sum()

@@ -139,17 +139,27 @@ def largest_count(masks):  # type: ignore[no-untyped-def]
 # Sums --------------------------------------------------------------------------------------------
 
 _SUM_BLOCK = 128  # numpy halves what is longer
+# And adds up buffers of so many values, one after the other, before its version 2.3.
+_SUM_BUFFER = 8192 if np.lib.NumpyVersion(np.__version__) < "2.3.0" else 2**62
 
 
 @kernel
 def total(values):  # type: ignore[no-untyped-def]
     """Return the sum of the values, with the bits of ``numpy.sum`` of contiguous float64."""
+    result = 0.0
+    for start in range(0, len(values), _SUM_BUFFER):
+        result += _total_by_halves(values[start : start + _SUM_BUFFER])
+    return result
+
+
+@kernel
+def _total_by_halves(values):  # type: ignore[no-untyped-def]
     n = len(values)
     if n <= _SUM_BLOCK:
         return _total_of_block(values)
     half = n // 2
     half -= half % 8
-    return total(values[:half]) + total(values[half:])
+    return _total_by_halves(values[:half]) + _total_by_halves(values[half:])
 
 
 @kernel
