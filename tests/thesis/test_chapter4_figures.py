@@ -66,11 +66,15 @@ def test_convergence_by_generation(smoke):
     ("make", "name"),
     [(box_plots, "4.8"), (by_size, "4.12"), (all_datasets, "4.17"), (convergence, "convergence")],
 )
-def test_nothing_to_show_is_an_empty_figure(make, name, smoke, tmp_path):
+def test_nothing_to_show_is_said_in_place_of_empty_axes(make, name, smoke, tmp_path):
     request = replace(smoke, datasets=("leukemia",), protocols=("honest",), groups=("madelon",))
     picture = make(name, request)
     assert picture.rows.empty or set(picture.rows["source"]) == {"published"}
     write_picture(picture, tmp_path, command="vaega")
+    figure = picture.draw(picture.rows)
+    assert bool(figure.axes) != picture.rows.empty
+    said = " ".join(text.get_text() for text in figure.texts)
+    assert ("none was run here" in said) == picture.rows.empty
 
 
 def test_an_arm_has_one_colour(smoke):

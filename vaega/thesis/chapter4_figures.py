@@ -162,9 +162,10 @@ def convergence(name: str, request: Request) -> ThesisFigure:
 def draw_boxes(points: pd.DataFrame, *, title: str) -> Figure:
     """Draw box plots of accuracy and number of features, a column for each size of masks."""
     groups = list(points["group"].unique())
-    n = max(len(groups), 1)
+    if not groups:
+        return _without_runs(title)
     figure = new_figure((PAGE_WIDTH, 4.8))
-    axes = figure.subplots(2, n, squeeze=False)
+    axes = figure.subplots(2, len(groups), squeeze=False)
     for column, group in enumerate(groups):
         part = points[points["group"] == group]
         for ax, measure in zip(axes[:, column], LABELS, strict=True):
@@ -178,7 +179,9 @@ def draw_grid(
     points: pd.DataFrame, *, column: str, values: Sequence[str], measure: str, title: str
 ) -> Figure:
     """Draw box plots of one measure, a panel for each value of a column."""
-    lines = max((len(values) + 1) // 2, 1)
+    if points.empty:
+        return _without_runs(title)
+    lines = (len(values) + 1) // 2
     figure = new_figure((PAGE_WIDTH, 2.3 * lines + 0.4))
     axes = np.ravel(figure.subplots(lines, 2, squeeze=False))
     for ax, value in zip(axes, values, strict=False):
@@ -202,8 +205,11 @@ def draw_forest(rows: pd.DataFrame) -> Figure:
     if len(run):
         rows = rows[rows["group"].isin(run)]
     groups = list(rows["group"].unique())
+    title = "Mean accuracy, with its 95 % interval"
+    if not groups:
+        return _without_runs(title)
     sources = [source for source in SOURCES if source in set(rows["source"])]
-    lines = max((len(groups) + 1) // 2, 1)
+    lines = (len(groups) + 1) // 2
     figure = new_figure((PAGE_WIDTH, (0.5 + 0.28 * len(sources)) * lines + 0.5))
     axes = figure.subplots(lines, 2, squeeze=False, sharey=True)
     for ax, group in zip(axes.flat, groups, strict=False):
@@ -211,7 +217,7 @@ def draw_forest(rows: pd.DataFrame) -> Figure:
         ax.set_title(group)
     for ax in axes.flat[len(groups) :]:
         ax.set_axis_off()
-    return _with_legend(figure, "Mean accuracy, with its 95 % interval", rows)
+    return _with_legend(figure, title, rows)
 
 
 def _draw_means(ax: Axes, rows: pd.DataFrame, sources: Sequence[str]) -> None:
@@ -224,6 +230,14 @@ def _draw_means(ax: Axes, rows: pd.DataFrame, sources: Sequence[str]) -> None:
     ax.set_yticks(range(len(sources)), sources)
     ax.set_ylim(len(sources) - 0.5, -0.5)  # published on top
     clean(ax, "x")
+
+
+def _without_runs(title: str) -> Figure:
+    """Draw a sentence in place of axes that nothing would be in."""
+    figure = new_figure((PAGE_WIDTH, 0.8))
+    figure.suptitle(title)
+    figure.text(0.5, 0.3, "No run of these was published, and none was run here.", ha="center")
+    return figure
 
 
 def _with_legend(figure: Figure, title: str, rows: pd.DataFrame) -> Figure:
@@ -267,7 +281,10 @@ def _draw_box(ax: Axes, place: float, values: pd.Series, colour: str) -> None:
 def draw_convergence(rows: pd.DataFrame) -> Figure:
     """Draw means of the population by generation, two panels a group."""
     groups = list(rows["group"].unique())
-    lines = max((len(groups) + 1) // 2, 1)
+    title = "Means of the population; as-described dashed"
+    if not groups:
+        return _without_runs(title)
+    lines = (len(groups) + 1) // 2
     figure = new_figure((PAGE_WIDTH, 1.8 * lines + 0.5))
     axes = figure.subplots(lines, 4, squeeze=False).reshape(-1, 2)
     for pair, group in zip(axes, groups, strict=False):
@@ -277,7 +294,7 @@ def draw_convergence(rows: pd.DataFrame) -> Figure:
         pair[0].set_title(group)
     for ax in axes[len(groups) :].flat:
         ax.set_axis_off()
-    return _with_legend(figure, "Means of the population; as-described dashed", rows)
+    return _with_legend(figure, title, rows)
 
 
 def _draw_lines(ax: Axes, rows: pd.DataFrame, measure: str) -> None:
