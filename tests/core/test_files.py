@@ -149,7 +149,8 @@ def test_a_link_out_of_a_folder_is_not_followed(tmp_path):
         (tmp_path / name).mkdir()
     (tmp_path / "results/out").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "results/within").symlink_to(tmp_path / "results/own")
-    for name in ("own", "within", "absent"):
+    (tmp_path / "results/itself").symlink_to(tmp_path / "results/itself")
+    for name in ("own", "within", "absent", "itself"):
         path = tmp_path / "results" / name
         assert check_within(path, tmp_path / "results") == path
     with pytest.raises(ResultsError, match=r"out: is a link that leads out of .*results, which"):

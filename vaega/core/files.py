@@ -125,7 +125,9 @@ def path_inside(folder: Path, name: str) -> Path:
 
 def check_within(path: Path, folder: Path) -> Path:
     """Return a path in a folder, unless it is a link that leads out of it."""
-    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+    # `Path.resolve` refuses a link to itself, which leads nowhere and is read as a damaged file.
+    end = Path(os.path.realpath(path))
+    if path.is_symlink() and not end.is_relative_to(os.path.realpath(folder)):
         raise ResultsError(f"{path}: is a link that leads out of {folder}, which is not followed.")
     return path
 
