@@ -151,11 +151,10 @@ def test_nothing_tells_the_time_before_a_run_is_done(folder):
 def test_looking_changes_nothing_and_claims_nothing(folder):
     take(place_of(folder, 1))
     shutil.rmtree(place_of(folder, 3))
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     with FileLock(place_of(folder, 1) / ".claim"):
-        before[place_of(folder, 1)] = place_of(folder, 1).stat().st_mtime_ns
+        before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
         Watcher(folder).look()
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+        assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
 def test_final_results_are_read_once_and_waiting_runs_never(folder, monkeypatch):

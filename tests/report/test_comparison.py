@@ -29,7 +29,8 @@ def test_a_row_each_trial(folder):
     assert scores.arms == ["original", "jitter", "bootstrap"]
     table = scores.by_pair("heldout_score")
     assert table.shape == (3, 3)
-    runs = pd.read_csv(folder / "runs.csv").pivot(index="seed", columns="arm")["heldout_score"]
+    runs = pd.read_csv(folder / "runs.csv", float_precision="round_trip")
+    runs = runs.pivot(index="seed", columns="arm")["heldout_score"]
     assert table.droplevel("trial")["jitter"].tolist() == runs["jitter"].tolist()
 
 

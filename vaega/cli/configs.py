@@ -20,6 +20,7 @@ from vaega.cli.app import (
     vaega,
     with_reading_options,
 )
+from vaega.core.errors import printable
 
 
 @vaega.command()
@@ -78,7 +79,7 @@ def check(files: tuple[Path, ...], overrides: tuple[str, ...], no_data: bool, as
         raise next(error for one in checked for error in one.errors)
     valid = [one for one in checked if not one.faults]
     for sentence in faults:
-        say(f"vaega: {sentence}", to_stderr=True)
+        say(f"vaega: {printable(sentence)}", to_stderr=True)  # one line, whatever was given
     if as_json and not faults:
         say(json.dumps([one.record() for one in valid], indent=2))
     for one in [] if as_json else valid:

@@ -21,6 +21,7 @@ from vaega.cli.app import (
     vaega,
 )
 from vaega.cli.report import FORMAT
+from vaega.core.errors import printable
 
 
 @vaega.group(cls=Group)
@@ -106,7 +107,7 @@ def _end(missing: list[tuple[str, ...]]) -> int | None:
     """Say which data are not at hand, where something could not be reproduced at all."""
     sentences = dict.fromkeys(sentence for each in missing for sentence in each)
     for sentence in sentences:
-        say(f"vaega: {sentence}", to_stderr=True)
+        say(f"vaega: {printable(sentence)}", to_stderr=True)
     return SOME_FAILED if sentences else None
 
 

@@ -404,7 +404,9 @@ _COORDINATES = ("d", "x", "y", "width", "height")
 
 
 def _draws_nothing(element: ElementTree.Element) -> bool:
-    return element.tag == "path" and element.get("style") == "fill: none"
+    if element.tag == "path":
+        return element.get("style") == "fill: none"
+    return element.tag in ("g", "defs") and not len(element) and "data-tip" not in element.attrib
 
 
 def _shorten(element: ElementTree.Element) -> None:
@@ -419,6 +421,7 @@ def _shorten(element: ElementTree.Element) -> None:
     for key in _COORDINATES:
         if key in element.attrib:
             short = re.sub(r"-?\d+\.\d+", _hundredths, element.attrib[key])
+            short = re.sub(r"\s*([A-Za-z])\s*", r"\1", short)  # no space is needed around a command
             element.set(key, " ".join(short.split()))
     if "style" in element.attrib:
         style = re.sub(r"([:;]) ", r"\1", element.attrib["style"])

@@ -86,10 +86,10 @@ def csv_text(frame: "pd.DataFrame") -> str:
 
 
 def read_csv(path: "Path", **options: Any) -> "pd.DataFrame":
-    """Return what `csv_text` wrote: each name as it was."""
+    """Return what `csv_text` wrote: each name and number as it was."""
     import pandas as pd
 
-    frame = pd.read_csv(path, **options).rename(columns=_as_given)
+    frame = pd.read_csv(path, float_precision="round_trip", **options).rename(columns=_as_given)
     for index, kind in enumerate(frame.dtypes):
         if kind.kind not in "biufcmM":
             frame.isetitem(index, list(map(_as_given, frame.iloc[:, index])))

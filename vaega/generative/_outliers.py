@@ -74,8 +74,8 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     >>> from vaega import ProbabilisticPCA
     >>> X = np.random.default_rng(0).normal(size=(100, 3))
     >>> X[7] = 9.0
-    >>> VAEOutlierDetector(ProbabilisticPCA(1), contamination=0.01).fit_predict(X)[7]
-    np.int64(-1)
+    >>> int(VAEOutlierDetector(ProbabilisticPCA(1), contamination=0.01).fit_predict(X)[7])
+    -1
     """
 
     model: Any = None

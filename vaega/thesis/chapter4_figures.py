@@ -122,7 +122,8 @@ def forest(name: str, request: Request) -> ThesisFigure:
         return values.map(orders[str(values.name)].index)
 
     frame = frame.sort_values(list(orders), key=places, ignore_index=True)
-    frame["earlier"] = np.where(frame["made"] < frame["made"].max(), "*", "")
+    made = frame["made"].fillna("")
+    frame["earlier"] = np.where((made != "") & (made < made.max()), "*", "")
     title = "Mean accuracy of each group, published and under each protocol"
     notes = (*runs.notes, _EARLIER, _NOT_DRAWN)
     return ThesisFigure(name, title, frame, draw_forest, notes, runs.missing)
