@@ -81,6 +81,7 @@ def pipe():
 
 def _run(environment, folder, errors, function, arguments):
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup, and so a child of tests, ignores
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

@@ -7,7 +7,6 @@ touched, no escape sequence reaches the terminal, and with it gone the next run 
 import contextlib
 import os
 import shutil
-import signal
 import socket
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from tests.contracts.promises import (
     SilentDifference,
     Unexpected,
     answer,
+    bounded,
     undrawn,
 )
 
@@ -44,7 +44,7 @@ def try_one(results: DamagedResults, seed: int) -> None:
     path = _put(results.trial, kind, outside, rng)
     what = f"{kind} {path.relative_to(results.trial)!s}"
     pages = rng.random() < 0.2
-    with _bounded(what), undrawn(results.trial / "cache", pages=pages):
+    with bounded(what, SECONDS), undrawn(results.trial / "cache", pages=pages):
         _go_through_doors(results, what)
         if sorted(item.name for item in outside.rglob("*")) != ["file", "folder"] or (
             (outside / "file").read_text() != "of somebody else"
@@ -113,17 +113,3 @@ def _go_through_doors(results: DamagedResults, what: str) -> None:
         shown = answer(*words)
         if shown is not None and ("\x1b[31m" in shown or "\x07" in shown):
             raise Unexpected(f"{what}: {words} writes an escape sequence")
-
-
-@contextlib.contextmanager
-def _bounded(what: str):
-    def stop(*_):
-        raise Unexpected(f"{what}: it took more than {SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)

@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import re
+import signal
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,22 @@ def answer(*words):
     if code == 2 and len(refusals(err)) != 1:
         raise Unexpected(f"{words}: refused with {len(refusals(err))} sentences: {err}")
     return out if code == 0 else None
+
+
+@contextlib.contextmanager
+def bounded(what: str, seconds: int):
+    """Break off what takes longer: it hangs."""
+
+    def stop(*_):
+        raise Unexpected(f"{what}: it took more than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextlib.contextmanager

@@ -6,10 +6,9 @@ Each is valid or refused, with a sentence a fault, in bounded time and memory.
 import contextlib
 import random
 import resource
-import signal
 from pathlib import Path
 
-from tests.contracts.promises import Unexpected, command
+from tests.contracts.promises import Unexpected, bounded, command
 
 SECONDS, MEGABYTES = 60, 500
 
@@ -145,7 +144,7 @@ class RawTexts:
     def check(self, *words: str) -> int:
         """Call a command within bounds; return its exit code."""
         held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        with _bounded(), contextlib.chdir(self.place):
+        with bounded("a text", SECONDS), contextlib.chdir(self.place):
             code, _, err = command(*words)
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held) / 1024
         if grown >= MEGABYTES:
@@ -160,17 +159,3 @@ class RawTexts:
         ):
             raise Unexpected(f"refused with: {sentences}")
         return code
-
-
-@contextlib.contextmanager
-def _bounded():
-    def stop(*_):
-        raise Unexpected(f"it took more than {SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
