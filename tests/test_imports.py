@@ -81,6 +81,15 @@ def test_importing_vaega_imports_nothing_heavy():
     assert answer.stdout.strip() == b"[]"
 
 
+def test_status_and_its_table_start_without_what_only_runs_need():
+    code = (
+        "import sys, vaega.cli.app, vaega.experiments.status, vaega.core.terminal; "
+        "print([m for m in ('sklearn', 'scipy.stats', 'scipy.special') if m in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert answer.stdout.strip() == b"[]"
+
+
 def test_every_public_name_loads():
     for name in vaega.__all__:
         assert getattr(vaega, name) is not None

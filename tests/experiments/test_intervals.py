@@ -10,8 +10,8 @@ from sklearn.metrics import get_scorer
 
 from vaega.core.errors import InputError
 from vaega.experiments import intervals
+from vaega.experiments.answers import Answers
 from vaega.experiments.intervals import (
-    Answers,
     corrected_error,
     heldout_interval,
     interval_around,

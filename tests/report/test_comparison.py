@@ -4,12 +4,12 @@ import json
 import math
 import shutil
 
-import pandas as pd
 import pytest
 
 from tests.records import rewrite_run
 from tests.report.experiments import ARMS, run_small
 from vaega.core.errors import InputError, ResultsError
+from vaega.core.tables import read_csv
 from vaega.report._comparison import (
     compare_experiments,
     comparison_text,
@@ -29,7 +29,7 @@ def test_a_row_each_trial(folder):
     assert scores.arms == ["original", "jitter", "bootstrap"]
     table = scores.by_pair("heldout_score")
     assert table.shape == (3, 3)
-    runs = pd.read_csv(folder / "runs.csv", float_precision="round_trip")
+    runs = read_csv(folder / "runs.csv")
     runs = runs.pivot(index="seed", columns="arm")["heldout_score"]
     assert table.droplevel("trial")["jitter"].tolist() == runs["jitter"].tolist()
 

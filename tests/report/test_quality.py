@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from vaega.core.errors import ConfigError
+from vaega.core.terminal import terminal_table
 from vaega.data._sources import load_dataset
 from vaega.experiments.config import make_config
 from vaega.report._quality import arm_table, compare_quality, measure_arms, write_quality
-from vaega.report._results import terminal
 
 CONFIG = {
     "name": "wine",
@@ -79,7 +79,7 @@ def test_the_comparison_has_an_arm_a_column(measured):
 
 def test_the_table_fits_eighty_columns(measured):
     screen = io.StringIO()
-    Console(file=screen, width=80).print(terminal(arm_table(measured, title="wine")))
+    Console(file=screen, width=80).print(terminal_table(arm_table(measured, title="wine")))
     assert "…" not in screen.getvalue()
 
 

@@ -15,6 +15,7 @@ from tests.report.experiments import run_small
 from vaega.cli import main
 from vaega.core.errors import ResultsError
 from vaega.core.tables import TextTable
+from vaega.core.terminal import fitting, terminal_table
 from vaega.experiments.pooling import POOLED_NOTE
 from vaega.experiments.store import mean_interval, summarise
 from vaega.report._page import lead_section
@@ -24,14 +25,12 @@ from vaega.report._results import (
     chance_sentences,
     failure_sentences,
     few_runs_sentences,
-    fitting,
     lead_sentences,
     pooled_sentences,
     read_results,
     summary_record,
     summary_table,
     summary_text,
-    terminal,
 )
 from vaega.selection._stability import nogueira_interval
 
@@ -142,7 +141,7 @@ def test_no_runs_no_rows(runs):
 
 def test_the_table_fits_eighty_columns(runs):
     screen = io.StringIO()
-    Console(file=screen, width=80).print(terminal(summary_table(summarise(runs), title="d")))
+    Console(file=screen, width=80).print(terminal_table(summary_table(summarise(runs), title="d")))
     text = screen.getvalue()
     for word in ("0.900 [0.652, 1.148]", "+0.050", "original", "12.3", "seconds"):
         assert word in text

@@ -254,11 +254,11 @@ def print_table(table: TextTable) -> None:
     """Print a table, with the columns for which the terminal is wide enough."""
     from rich.console import Console
 
-    from vaega.report._results import fitting, terminal
+    from vaega.core.terminal import fitting, terminal_table
 
     console = Console()
     shown, left_out = fitting(table, console.width)
-    console.print(terminal(shown))
+    console.print(terminal_table(shown))
     if left_out:
         print_wrapped([f"No room in {console.width} columns for: {', '.join(left_out)}."])
 

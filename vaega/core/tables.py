@@ -1,6 +1,6 @@
 """Tables of text and their renderers: Markdown, LaTeX; CSV and JSON records of data frames.
 
-`vaega.report` renders a `TextTable` for a terminal, and as HTML in the page of an experiment.
+`vaega.core.terminal` renders a `TextTable` for a terminal, `vaega.report` as HTML.
 """
 
 import csv
@@ -87,9 +87,12 @@ def csv_text(frame: "pd.DataFrame") -> str:
 
 def read_csv(path: "Path", **options: Any) -> "pd.DataFrame":
     """Return what `csv_text` wrote: each name and number as it was."""
+    import numpy as np
     import pandas as pd
 
-    frame = pd.read_csv(path, float_precision="round_trip", **options).rename(columns=_as_given)
+    if np.lib.NumpyVersion(pd.__version__) < "3.1.0":  # from then on it is so without being asked
+        options["float_precision"] = "round_trip"
+    frame = pd.read_csv(path, **options).rename(columns=_as_given)
     for index, kind in enumerate(frame.dtypes):
         if kind.kind not in "biufcmM":
             frame.isetitem(index, list(map(_as_given, frame.iloc[:, index])))

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from math import lgamma
 
 import numpy as np
-from scipy.special import pdtrc
+import scipy
 
 # A finding is told where chance would make fewer of its kind in the whole table.
 _RARE = 0.01
@@ -300,7 +300,7 @@ def _separation_note(
     groups: np.ndarray | None,
 ) -> tuple[str, ...]:
     expected = X.shape[1] * separated_by_chance(y, groups)
-    if not columns or pdtrc(len(columns) - 1, expected) >= _RARE:
+    if not columns or scipy.special.pdtrc(len(columns) - 1, expected) >= _RARE:
         return ()
     chosen = [names[column] for column in columns]
     chance = f"chance accounts for {expected:.1g} such among {X.shape[1]} columns"

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import clone
 
 from vaega.core.errors import InputError
 from vaega.core.randomness import derive_seed, global_seed, seed_unset
@@ -82,6 +81,8 @@ def tune_regulariser(inner: "InnerValidation") -> tuple[Any, float]:
     Of all columns, before any is selected. Of equals the classifier as it is, then the first value
     of the table.
     """
+    from sklearn.base import clone
+
     check_regulariser(inner.estimator)
     name, values, others = REGULARISERS[type(inner.estimator).__name__]
     given = [clone(inner.estimator)]
@@ -95,6 +96,8 @@ def tune_regulariser(inner: "InnerValidation") -> tuple[Any, float]:
 
 
 def _score(classifier: Any, fold: Fold, inner: "InnerValidation") -> float:
+    from sklearn.base import clone
+
     fitted = seed_unset(clone(classifier), derive_seed(inner.seed, "regulariser"))
     try:
         with global_seed(derive_seed(inner.seed, "regulariser"), fitted):

@@ -12,12 +12,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
-from scipy.special import expit, logit
-from sklearn.dummy import DummyClassifier
-from sklearn.metrics import get_scorer
-from sklearn.utils.metaestimators import available_if
 
 from vaega.core.errors import InputError
 from vaega.core.files import fingerprint
@@ -98,11 +94,12 @@ def interval_around(
     """
     if not error > 0.0:
         return NONE
-    half = float(stats.t.ppf(0.5 + confidence / 2.0, n - 1)) * error
+    half = float(scipy.stats.t.ppf(0.5 + confidence / 2.0, n - 1)) * error
     if not bounded or not 0.0 < mean < 1.0:
         return mean - half, mean + half
-    centre, half = float(logit(mean)), half / (mean * (1.0 - mean))  # delta method
-    return float(expit(centre - half)), float(expit(centre + half))
+    centre, half = float(scipy.special.logit(mean)), half / (mean * (1.0 - mean))  # delta method
+    low, high = scipy.special.expit([centre - half, centre + half])
+    return float(low), float(high)
 
 
 def heldout_interval(
@@ -198,6 +195,10 @@ def _scorer_of_rows(
             return np.mean([correct[:, some].mean(axis=1) for some in present], axis=0)
 
         return recall, _DRAWS
+    from sklearn.metrics import get_scorer  # half a second, which `vaega status` need not wait for
+
+    from vaega.experiments.answers import Answers
+
     scorer, answers = get_scorer(metric), [Answers(one) for one in predictions]
 
     def scored(rows: np.ndarray) -> np.ndarray:
@@ -207,57 +208,3 @@ def _scorer_of_rows(
             return np.full(len(answers), np.nan)
 
     return scored, _SLOW_DRAWS
-
-
-def _has(kind: str) -> Callable[[Any], bool]:
-    return lambda answers: answers.given[kind] is not None
-
-
-class Answers:
-    """What a classifier answered, in place of it: asked about numbers of rows, (n, 1)."""
-
-    _estimator_type = "classifier"
-
-    def __init__(self, predictions: pd.DataFrame) -> None:
-        self.given = {
-            kind: _columns_of(predictions, kind) for kind in ("probability", "decision")
-        } | {"prediction": predictions["prediction"].to_numpy()}
-        codes = [
-            int(str(name).rpartition("_")[2])
-            for name in predictions
-            if str(name).startswith("probability_")
-        ]
-        self.classes_ = np.array(codes) if codes else np.unique(predictions["label"])
-
-    def __sklearn_tags__(self) -> Any:
-        return DummyClassifier().__sklearn_tags__()
-
-    def fit(self, *rows: Any) -> "Answers":
-        """Learn nothing."""
-        return self
-
-    def predict(self, rows: np.ndarray) -> np.ndarray:
-        """Return the classes that were predicted."""
-        return self._answer("prediction", rows)
-
-    @available_if(_has("probability"))
-    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
-        """Return the probabilities of the classes."""
-        return self._answer("probability", rows)
-
-    @available_if(_has("decision"))
-    def decision_function(self, rows: np.ndarray) -> np.ndarray:
-        """Return the decisions."""
-        decisions = self._answer("decision", rows)
-        return decisions[:, 0] if decisions.shape[1] == 1 else decisions
-
-    def _answer(self, kind: str, rows: np.ndarray) -> np.ndarray:
-        given = self.given[kind]
-        assert given is not None
-        answers: np.ndarray = given[rows[:, 0]]
-        return answers
-
-
-def _columns_of(predictions: pd.DataFrame, kind: str) -> np.ndarray | None:
-    names = [name for name in predictions if str(name).startswith(f"{kind}_")]
-    return predictions[names].to_numpy() if names else None

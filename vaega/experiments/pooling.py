@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import get_scorer
 
-from vaega.experiments.intervals import Answers
+from vaega.experiments.answers import Answers
 
 if TYPE_CHECKING:
     from vaega.experiments.trial import TrialResult

@@ -13,7 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import ClusterMixin, OutlierMixin, RegressorMixin, is_regressor
 
 from vaega.core.checks import check_choice, check_sizes, did_you_mean
 from vaega.core.errors import InputError, first_line, one_line
@@ -98,6 +97,8 @@ def make_classifier(name: str | None, path: str | None, parameters: dict[str, An
 
 
 def _import_classifier(path: Any) -> Any:
+    from sklearn.base import ClusterMixin, OutlierMixin, RegressorMixin
+
     try:
         kind = import_trusted(path, owner="fitness", key="class")
     except UntrustedError:
@@ -112,6 +113,8 @@ def _import_classifier(path: Any) -> Any:
 
 
 def _made(kind: Any, path: str) -> Any:
+    from sklearn.base import is_regressor
+
     try:
         classifier = kind()
     except TypeError as error:

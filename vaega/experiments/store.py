@@ -8,6 +8,7 @@
 
 import csv
 import hashlib
+import json
 import secrets
 import shutil
 from collections import Counter
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from vaega.core.errors import ResultsError, first_line
 from vaega.core.files import (
@@ -28,6 +29,7 @@ from vaega.core.files import (
     check_within,
     fingerprint,
     path_inside,
+    read_file,
     read_json,
     write_json,
     write_text,
@@ -84,12 +86,15 @@ class RunRecord:
 
         So nothing of a damaged run is shown, and it is nowhere called done.
         """
-        if not self.digests or digests_of(self.folder, self.digests) != self.digests:
-            return None
+        name, others = "metrics.json", dict(self.digests)
         try:
-            return dict(read_json(self.folder / "metrics.json"))
-        except (ResultsError, TypeError, ValueError):
-            return None
+            content = read_file(self.folder / name)
+            whole = others.pop(name) == hashlib.sha256(content).hexdigest()
+            if whole and digests_of(self.folder, others) == others:
+                return dict(json.loads(content))
+        except (OSError, LookupError, TypeError, ValueError, RecursionError):
+            pass
+        return None
 
     @property
     def is_begun(self) -> bool:
@@ -723,7 +728,7 @@ def mean_interval(values: np.ndarray, *, confidence: float = 0.95) -> tuple[floa
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, float("nan"), float("nan")
-    half = stats.t.ppf(0.5 + confidence / 2.0, len(values) - 1) * stats.sem(values)
+    half = scipy.stats.t.ppf(0.5 + confidence / 2.0, len(values) - 1) * scipy.stats.sem(values)
     return mean, float(mean - half), float(mean + half)
 
 

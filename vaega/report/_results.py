@@ -2,18 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich import box
-from rich.markup import escape
-from rich.table import Table as TerminalTable
-from rich.text import Text
 
-from vaega.core.errors import printable
 from vaega.core.tables import TextTable, csv_text, json_records, latex_text
 from vaega.core.wording import counted, decimals, mean_count
 from vaega.experiments.config import statement_of
@@ -222,46 +217,6 @@ CHANCE_NOTE = "p: of as high a mean over the same seeds with permuted labels."
 LEVEL = 0.05  # of that p, from which on an arm is not shown to beat chance
 # What these are called where the search saw the test rows.
 _OPEN_COLUMNS = {"held-out [95 %]": "test rows, seen [95 %]", "inner": "fitness"}
-
-
-def terminal(table: TextTable) -> TerminalTable:
-    """Return a table for a terminal of 80 columns: headings and names wrap between words."""
-    shown = TerminalTable(
-        title=escape(printable(table.title)) or None, title_justify="left", box=box.SIMPLE_HEAD,
-        padding=0, show_edge=False,
-    )  # fmt: skip
-    for index, (heading, width) in enumerate(zip(table.columns, least_widths(table), strict=True)):
-        justify: Literal["left", "right"] = "left" if index in table.left else "right"
-        # Where a heading needs lines, an interval's level is not torn.
-        lines = printable(heading)
-        lines = lines.replace(" [", "\n[") if len(heading) > width else lines
-        shown.add_column(escape(lines), justify=justify, min_width=width)
-    for row in table.rows:
-        shown.add_row(*(Text(printable(cell)) for cell in row))
-    return shown
-
-
-def least_widths(table: TextTable) -> list[int]:
-    """Return how wide each column has to be: its numbers, or the words of its names, stay whole."""
-    widths = []
-    for index, heading in enumerate(table.columns):
-        cells = [row[index] for row in table.rows]
-        whole = [word for cell in cells for word in cell.split()] if index in table.left else cells
-        widths.append(max(map(len, [*whole, *heading.split()]), default=0))
-    return widths
-
-
-def fitting(table: TextTable, width: int) -> tuple[TextTable, list[str]]:
-    """Return a table with the columns that fit into so many characters, and which did not.
-
-    The last columns go first; two stay in any case.
-    """
-    widths, n_columns = least_widths(table), len(table.columns)
-    while n_columns > 2 and sum(widths[:n_columns]) + n_columns - 1 > width:
-        n_columns -= 1
-    rows = [row[:n_columns] for row in table.rows]
-    kept = replace(table, columns=table.columns[:n_columns], rows=rows)
-    return kept, list(table.columns[n_columns:])
 
 
 def summary_table(summary: pd.DataFrame, *, metric: str = "", title: str = "") -> TextTable:

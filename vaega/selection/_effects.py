@@ -7,7 +7,7 @@ curse).
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+import scipy
 
 from vaega.core.randomness import derive_rng
 from vaega.core.threads import one_thread
@@ -97,12 +97,14 @@ def _compare(first: np.ndarray, second: np.ndarray, tails: float) -> pd.DataFram
         part, other_part = squares / (n - 1) / n, other_squares / (m - 1) / m
         error = np.sqrt(part + other_part)
         welch_df = error**4 / (part**2 / (n - 1) + other_part**2 / (m - 1))
-        half = stats.t.ppf(1.0 - tails, welch_df) * error
-        p_value = 2.0 * stats.t.sf(np.abs(difference) / error, welch_df)
+        half = scipy.stats.t.ppf(1.0 - tails, welch_df) * error
+        p_value = 2.0 * scipy.stats.t.sf(np.abs(difference) / error, welch_df)
         d, scale = difference / np.sqrt((squares + other_squares) / df), np.sqrt(1.0 / n + 1.0 / m)
     few = 1.0 - 3.0 / (4.0 * df - 1.0)  # Hedges (1981), the approximation that is in use
     spreadless = (squares + other_squares == 0.0) & (n > 0) & (m > 0)
-    by_chance = np.where(difference == 0.0, 1.0, np.minimum(2.0 / special.binom(n + m, n), 1.0))
+    by_chance = np.where(
+        difference == 0.0, 1.0, np.minimum(2.0 / scipy.special.binom(n + m, n), 1.0)
+    )
     table = pd.DataFrame({"low": difference - half, "high": difference + half, "g": few * d})
     table["t"] = d / scale
     table[spreadless | (n < 2) | (m < 2)] = np.nan
@@ -126,7 +128,7 @@ def _moments(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _noncentrality(df: np.ndarray, t: np.ndarray, probability: float) -> np.ndarray:
     """Return the noncentrality at which t or less has this probability."""
     known, values = np.isfinite(t) & (df > 0), np.full(len(t), np.nan)
-    values[known] = special.nctdtrinc(df[known], probability, t[known])
+    values[known] = scipy.special.nctdtrinc(df[known], probability, t[known])
     return values
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
 
 from vaega.core.checks import check_count, check_probability
 from vaega.core.errors import InputError
@@ -156,7 +156,7 @@ def compare_nogueira(masks_a: ArrayLike, masks_b: ArrayLike) -> StabilityTest:
     second, variance_b = _with_variance(_check_masks(masks_b, owner="compare_nogueira"))
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = float(np.divide(second - first, np.sqrt(variance_a + variance_b)))
-    return StabilityTest(statistic, float(2.0 * ndtr(-abs(statistic))))
+    return StabilityTest(statistic, float(2.0 * scipy.special.ndtr(-abs(statistic))))
 
 
 def kuncheva(masks: ArrayLike) -> float:
@@ -373,7 +373,7 @@ def _quantile(confidence: float, *, owner: str) -> float:
     check_probability(confidence, "confidence", owner=owner)
     if confidence in (0.0, 1.0):
         raise InputError(f"{owner}: confidence must be above 0 and below 1, got {confidence!r}.")
-    return float(ndtri(0.5 + confidence / 2))
+    return float(scipy.special.ndtri(0.5 + confidence / 2))
 
 
 def _wilson(counts: np.ndarray, n_runs: int, z: float) -> tuple[np.ndarray, np.ndarray]:
