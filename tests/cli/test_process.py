@@ -14,6 +14,15 @@ from vaega.experiments.status import read_status
 ENDING = [signal.SIGTERM, signal.SIGHUP]
 
 
+@pytest.fixture
+def hangup():
+    """Let SIGHUP do what it does by default, also where tests were started by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize("number", ENDING)
 def test_a_signal_interrupts_once_in_a_burst(number):
     with ending_signals() as came:

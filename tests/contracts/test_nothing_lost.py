@@ -140,6 +140,50 @@ def test_workers_end_with_their_parent(tmp_path, number, parallel):
     assert "waiting for" not in (tmp_path / "errors").read_text()
 
 
+# A process of its own to its end, at which joblib's workers end too: one that is forked from
+# another waits for them.
+WITHOUT_PAGES = """
+import sys
+from tests.processes import without_pages
+from vaega.cli import main
+with without_pages():
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_killed_worker_changes_no_bit(tmp_path):
+    places = tmp_path / "one", tmp_path / "two"
+    for place in places:
+        place.mkdir()
+        (place / "killed.yaml").write_text(CONFIG)
+    shorter = [
+        "--set=fitness.engine=sklearn",
+        "--set=fitness.max_iter=5",
+        "--set=search.n_searches=1",
+    ]
+    run_command(*command(places[0]), *shorter)
+    words = [*command(places[1]), *shorter, "--jobs=2", "--parallel=fitness"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", WITHOUT_PAGES, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(places[1], "results/killed/runs/*/checkpoint/*/*.npz")
+    workers_of(process.pid)[0].kill()
+    _, message = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "a process was killed while it computed a part of a run" in message
+    one, two = (contents(place / "results" / "killed") for place in places)
+    assert one == two
+
+
+def workers_of(process_id):
+    """Return the processes in which joblib computes for another."""
+    children = psutil.Process(process_id).children(recursive=True)
+    return [child for child in children if "popen_loky" in " ".join(child.cmdline())]
+
+
 def wait_for(folder, pattern, seconds=60):
     deadline = time.monotonic() + seconds
     while not list(folder.glob(pattern)):
