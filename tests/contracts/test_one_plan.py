@@ -81,6 +81,16 @@ def test_the_mark_of_a_killed_process_on_the_same_plan_goes(tmp_path):
     assert not list((tmp_path / ".at-work").iterdir())
 
 
+def test_a_process_on_the_same_plan_may_be_one_that_is_not_seen_from_here(tmp_path):
+    store, runs = Store(tmp_path), runs_of(CONFIG)
+    with store.at_work(runs):  # in another container, say, with this machine's name
+        (own,) = (tmp_path / ".at-work").glob("*-????????")
+        path = own.with_name(f"{own.name}.holder")
+        path.write_text(json.dumps({**json.loads(path.read_text()), "pid": 2**22 + 1}))
+        with store.at_work(runs):
+            assert own.exists()
+
+
 @pytest.mark.parametrize("name", ["config.json", "plan.json"])
 def test_a_plan_that_was_changed_is_not_shown(tmp_path, name):
     assert run(tmp_path, CONFIG) == 0

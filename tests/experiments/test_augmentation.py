@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
 
 from vaega import Dataset
 from vaega.core.errors import InputError
@@ -221,3 +222,28 @@ def test_the_whole_experiment(tmp_path):
     page = write_report(folder).read_text()
     assert "Generator and amount chosen" in page
     assert "gated: of 2 trials, " in page
+
+
+class Dropping(BaseEstimator):
+    """Drops the first rows and adds some of its own, as samplers that clean do."""
+
+    def fit_resample(self, X, y):
+        return np.vstack([X[3:], np.full((5, X.shape[1]), 99.0)]), np.r_[y[3:], y[:5]]
+
+
+def test_real_rows_are_those_before_a_sampler_dropped_some(monkeypatch, rng):
+    X, y = draw(40, rng)
+    settings = config({"generator": {"kind": "jitter"}, "n_synthetic": "auto"})
+    data = Dataset.from_arrays(X, y, X_test=X[:4], y_test=y[:4])
+    trial = next(iter(HonestProtocol(settings.protocol).trials(data, 0)))
+    seen = []
+    monkeypatch.setattr(
+        augmentation._CandidateValidation,
+        "_losses_on",
+        lambda self, fold, ranked, fitted, seed: seen.append((ranked, fitted)) or np.zeros(10),
+    )
+    validation = augmentation._CandidateValidation(settings, trial, 2)
+    validation._fold(Dropping(), np.arange(30), np.arange(30, 40), 0)
+    (_, real), (also_real, _), _ = seen
+    for rows in (real, also_real):
+        np.testing.assert_array_equal(rows[0], X[:30])

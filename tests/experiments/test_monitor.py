@@ -283,6 +283,14 @@ def test_each_run_under_way_has_a_bar(tmp_path, live):
     assert live.progress.tasks[0].completed == 1
 
 
+def test_a_run_that_is_left_while_bars_move_stops_no_bar(tmp_path, live):
+    begin(live, tmp_path, 2)
+    PlainObserver.on_run_left(live, RUNS[0])  # and its bar goes a moment later
+    come_to(tmp_path, RUNS[1], 1, 4)
+    live.poll()
+    assert [task.completed for task in bars(live)] == [0, 4]
+
+
 def test_the_bar_of_a_final_run_has_a_length_of_its_own(tmp_path, shown):
     console = Console(file=shown, force_terminal=True, width=80)
     final = Run("original-final", "wine", "original", 0, {}, final=True)

@@ -216,6 +216,10 @@ def test_groups_of_one_label_exchange_labels_as_a_whole():
 def test_where_labels_mean_nothing_p_is_no_smaller_than_it_should_be():
     from vaega.experiments.store import p_value
 
+    scores = np.array([0.6, 0.5, 0.75, 0.65, 0.4, 0.45])
+    means = [np.random.default_rng(seed).permutation(scores).mean() for seed in range(50)]
+    assert len(set(means)) > 1  # of the same scores, by rounding
+    assert {p_value(mean, np.array(means)) for mean in means} == {1.0}
     rng = np.random.default_rng(0)
     found = [p_value(rng.normal(), rng.normal(size=19)) for _ in range(2000)]
     for level in (0.05, 0.1, 0.5):

@@ -158,6 +158,9 @@ def test_parameters_reach_the_class_and_the_run():
     arm = ArmConfig(generator=generator, n_synthetic=2)
     assert make_sampler(arm, 2, device="cpu", cache=None).value == 3.0
     assert arm.settings() == {"generator": generator, "n_synthetic": 2}
+    as_text = {"class": "vaega.GaussianJitter", "params": {"share": "1e-3"}}  # YAML reads it so
+    jitter = make_sampler(ArmConfig(generator=as_text, n_synthetic=2), 2, device="cpu", cache=None)
+    assert jitter.share == 1e-3
     assert arm.generator.name == generator["class"]
 
 

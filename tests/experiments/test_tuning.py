@@ -18,6 +18,7 @@ from vaega.data._sources import load_dataset
 from vaega.experiments import tuning
 from vaega.experiments.config import (
     GeneratorConfig,
+    LabelsConfig,
     RangeConfig,
     TuneConfig,
     load_config,
@@ -309,7 +310,9 @@ def test_the_best_configuration_is_valid_and_finds_its_data(tmp_path, monkeypatc
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "rows.csv").write_text("a,class\n1,x\n2,y\n")
     settings = config().model_copy(update={"name": "mine"})
-    dataset = settings.dataset.model_copy(update={"source": "rows.csv"})
+    (tmp_path / "configs" / "classes.csv").write_text("id,class\n1,x\n2,y\n")
+    labels = LabelsConfig(file="classes.csv")
+    dataset = settings.dataset.model_copy(update={"source": "rows.csv", "labels": labels})
     settings = settings.model_copy(update={"dataset": dataset})
     out = tmp_path / "deep" / "er"
     text = tuned_config(settings, "augmented", {"latent": 3}, beside=tmp_path / "configs", out=out)
@@ -319,6 +322,7 @@ def test_the_best_configuration_is_valid_and_finds_its_data(tmp_path, monkeypatc
     assert tuned.arms["augmented"].generator.latent == 3
     assert tuned.name == "mine-tuned"
     assert (out / tuned.dataset.source).is_file()
+    assert (out / tuned.dataset.labels.file).is_file()
     assert text.startswith("# Tuned on inner folds")
 
 
@@ -393,8 +397,8 @@ def test_values_drawn_are_values_allowed():
         ({"latent": {"low": "few", "high": 5}}, "must be a number, got 'few'"),
         ({"latent": {"low": True, "high": 5}}, "must be a number"),
         ({"latent": {"low": 1}}, "high"),
-        ({"latent": 5}, "latent must be a list of values, or low and high, got 5"),
-        ({"latent": []}, "at least 1"),
+        ({"latent": 5}, "must be a list of values, or low and high, got 5"),
+        ({"latent": []}, r"must be a list of values, or low and high, got \[\]"),
         ({"latent": {"low": 1, "high": 5, "points": 1}}, "greater than or equal to 2"),
     ],
 )

@@ -69,6 +69,12 @@ def test_units_are_those_after_logarithms_and_scales_change_nothing():
     assert described.units == ("log2",)
     expected = class_effects(rows.X, rows.y)["difference"]
     np.testing.assert_allclose(described.features["difference"], expected)
+    one, other = (
+        describe_features(config_of(preprocess=[step]), counts)
+        for step in ("log2p1", "log2(x + 1)")
+    )
+    assert one.units == other.units == ("log2p1",)
+    assert one.features.equals(other.features)
     gaps = counts.X.copy()
     gaps[3, 4] = np.nan
     with_gaps = describe_features(config_of(preprocess=steps), replace(rows, X=gaps))

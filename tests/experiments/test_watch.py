@@ -246,6 +246,34 @@ def test_the_last_page_is_one_of_all_results(folder, monkeypatch):
     assert written[-1] == "the last run too"
 
 
+def test_no_page_before_a_run_has_ended(folder, monkeypatch):
+    record = place_of(folder, 0) / "record.json"
+    kept = record.read_text()
+    for number in range(6):
+        (place_of(folder, number) / "record.json").unlink()
+    written, looks = [], []
+
+    def sleep(seconds):
+        looks.append(len(written))
+        if len(looks) == 2:
+            record.write_text(kept)
+        if len(looks) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(watching.time, "sleep", sleep)
+    with pytest.raises(KeyboardInterrupt):
+        watch(folder, Console(file=io.StringIO()), page=PageWriter(folder, written.append))
+    assert looks == [0, 0, 1, 1]
+
+
+def test_the_last_page_waits_for_no_table_that_is_gone(folder, monkeypatch):
+    monkeypatch.setattr(watching.time, "sleep", lambda seconds: None)
+    writer = PageWriter(folder, lambda folder: None)
+    writer.look()
+    (folder / "runs.csv").unlink()
+    writer.finish()
+
+
 def test_no_plan_there(tmp_path):
     with pytest.raises(ResultsError, match="is no results folder"):
         Watcher(tmp_path)

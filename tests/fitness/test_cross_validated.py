@@ -21,11 +21,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from vaega.core.errors import InputError
+from vaega.core.trust import VARIABLE, trusted_packages
 from vaega.fitness._cross_validated import (
     _PROBE,
     CrossValidatedFitness,
     augment,
     count_by_class,
+    for_workers,
     in_workers,
     make_parallel,
     prepare_folds,
@@ -439,6 +441,13 @@ def test_what_a_killed_worker_computed_is_computed_again(folds, masks, tmp_path)
         scores = fitness(masks)
     assert list(tmp_path.iterdir()) == [tmp_path / "0"]
     np.testing.assert_array_equal(scores, expected)
+
+
+def test_workers_trust_what_is_trusted_here(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "mine")
+    function = for_workers(trusted_packages, make_parallel(1))
+    monkeypatch.setenv(VARIABLE, "")  # as in a worker that was started before
+    assert function() == ("mine",)
 
 
 def deadly_once(number, flag):

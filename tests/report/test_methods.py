@@ -177,7 +177,10 @@ def test_protocols(results, protocol, expected):
     ("search", "expected"),
     [
         ({"n_searches": 10}, "had 10 such searches, each on a random, stratified 80 %"),
-        ({"n_searches": 10, "consensus_size": 30}, "The 30 features with the most votes were"),
+        (
+            {"n_searches": 10, "consensus_size": 30},
+            "first 30 features of the ranking that led were",
+        ),
         ({"consensus_size": "error_control"}, "complementary pairs of halves"),
         ({"confirm": 10}, "The 10 best masks were scored again on 3 fresh partitions"),
         ({"patience": 4, "target": 0.9}, "after 4 generations without a better mask or an"),
@@ -197,7 +200,7 @@ def test_statistics_of_what_was_computed(results):
     text = said(more)
     assert "Student's with a variance that is corrected" in text
     assert "the corrected resampled t-test [@nadeau2003; @bouckaert2004]" in text
-    assert "with 2 permutations of the labels" in text
+    assert "with 2 permutations of the labels of all rows, test rows too" in text
     assert "2 seeds each" in text
     official = said(more, protocol={"outer": "official"})
     assert "resampling both the test rows and the seeds" in official

@@ -1,5 +1,7 @@
 """Effects: what they are, whether intervals cover, and whether q values keep their promise."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -155,3 +157,12 @@ def test_very_few_rows(rows):
     assert effects["low"].isna().all()  # a class of one row has no spread
     q_values, _ = stability_q_values(X, y, seed=0)
     assert ((q_values >= 0.0) & (q_values <= 1.0)).all()
+
+
+@pytest.mark.parametrize("sizes", [(3, 3), (6, 2), (1, 4)])
+def test_where_classes_have_no_spread_p_is_that_of_all_orders(sizes):
+    y = np.repeat([0, 1], sizes)
+    (found,) = class_effects(y[:, None] * 2.0, y)["p_value"]
+    orders = [np.isin(np.arange(len(y)), ones) for ones in combinations(range(len(y)), sizes[1])]
+    differences = [abs(2.0 * y[order].mean() - 2.0 * y[~order].mean()) for order in orders]
+    assert found == pytest.approx(np.mean(np.array(differences) > 2.0 - 1e-9))

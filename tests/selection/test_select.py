@@ -87,6 +87,31 @@ def test_parameters_of_the_selector_and_of_the_reader(table):
     assert "patient" not in found.dataset.feature_names
 
 
+def test_words_of_a_text_column_are_columns_of_new_rows_too(table):
+    sex = np.where(np.arange(60) % 2, "f", "m")
+    texts = table.assign(sex=sex)
+    spread = select(texts, "response", categorical="one_hot", pinned=["sex=f"], **QUICK)
+    assert "sex=f" in spread.features
+    rows = spread.transform(texts)
+    assert rows["sex=f"].tolist() == (sex == "f").tolist()
+    with pytest.raises(InputError, match="got none called 'sex=f', 'sex=m'"):
+        spread.transform(table)
+
+
+def test_a_name_that_is_not_there_is_refused(table):
+    with pytest.raises(InputError, match=r"forbidden must name features .* did you mean 'gene_1'"):
+        select(table, "response", forbidden=["gene 1"], **QUICK)
+
+
+def test_a_frame_of_polars_is_one_of_pandas(table, found):
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame(table.to_dict("list"))
+    same = select(frame, "response", **QUICK)
+    assert same.features == found.features
+    assert select(frame.drop("response"), frame["response"], **QUICK).features == found.features
+    np.testing.assert_array_equal(same.transform(frame), found.transform(table))
+
+
 def test_several_classes_are_scored_by_balanced_accuracy():
     found = select(vaega.load_dataset("sklearn:wine"), **QUICK)
     assert found.selector.scoring == "balanced_accuracy"

@@ -190,6 +190,8 @@ def test_warnings_of_the_classifier_become_one(two_clouds):
         ("false_selections", -1.0, "false_selections must be a number above 0"),
         ("guide", [1.0, 2.0], r"weights must hold one value a feature, shape \(12,\)"),
         ("pinned", (12,), "pinned must hold positions below 12, the number of features, got 12"),
+        ("pinned", 3, "pinned must be a sequence, got 3"),
+        ("forbidden", None, "forbidden must be a sequence, got None"),
         ("pinned", ("gene",), "each of pinned must be in X, which has no column names, got 'gene'"),
         ("forbidden", (-1,), "each of forbidden must be a whole number, at least 0, got -1"),
         ("confirm", -1, "confirm must be a whole number, at least 0, got -1"),

@@ -1,5 +1,6 @@
 """The command that holds all others: its options, its exit codes, and how errors are said."""
 
+import errno
 import shlex
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -68,6 +69,9 @@ class Group(click.Group):
                 raise
             if isinstance(error, InputError):
                 raise click.ClickException(str(error)) from error
+            if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+                said = f"{str(error.filename)[:40]}... is too long for a path."
+                raise click.ClickException(said) from error
             kind = type(error).__name__
             raise Unexpected(f"unexpected {kind}: {error} (--debug shows where)") from error
 

@@ -440,7 +440,10 @@ def _hundredths(number: re.Match[str]) -> str:
     return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
 
 
-def _fewer_points(path: str, tolerance: float = 0.05) -> str:
+_ASIDE = 0.05  # points of a page, by which a line may be off
+
+
+def _fewer_points(path: str) -> str:
     """Return one line or area without the points that lie on the way from one to a later one."""
     points = re.findall(r"[ML] (\S+) (\S+)", path)
     if len(points) < 4 or path.count("M") != 1 or re.search("[QCS]", path):
@@ -452,7 +455,7 @@ def _fewer_points(path: str, tolerance: float = 0.05) -> str:
         length = np.hypot(*way) or 1.0
         aside = np.abs(way[0] * offsets[:, 1] - way[1] * offsets[:, 0]) / length
         along = offsets @ way / length
-        if aside.max() > tolerance or along.min() < 0.0 or along.max() > length:
+        if aside.max() > _ASIDE or along.min() < 0.0 or along.max() > length:
             kept.append(end - 1)
     kept.append(len(at) - 1)
     lines = " L ".join(f"{x:.2f} {y:.2f}" for x, y in at[kept])

@@ -127,6 +127,31 @@ def path_inside(folder: Path, name: str) -> Path:
     return folder / name
 
 
+def is_too_long(path: str) -> bool:
+    """Return whether no file can have this path, on the systems that vaega runs on."""
+    return len(path) > 4096 or any(
+        len(part.encode(errors="replace")) > 255 for part in Path(path).parts
+    )
+
+
+def path_beside(path: str, folder: Path) -> str:
+    """Return a path as it is, unless only a folder has a file of this name."""
+    if is_too_long(path):
+        return path
+    is_beside = not Path(path).exists() and (folder / path).is_file()
+    return str(folder / path) if is_beside else path
+
+
+def relative_path(path: Path, folder: Path) -> str:
+    """Return a path as it is seen from a folder; the whole one where that is on another drive."""
+    # Links are followed in the folders alone: the system reads ".." behind them.
+    path = path.parent.resolve() / path.name
+    try:
+        return Path(os.path.relpath(path, folder.resolve())).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
 def check_within(path: Path, folder: Path) -> Path:
     """Return a path in a folder, unless it is a link that leads out of it."""
     if path.is_symlink():

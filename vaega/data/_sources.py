@@ -15,7 +15,7 @@ from typing import Any
 
 from vaega.core.checks import check_choice, check_flag
 from vaega.core.errors import DataError, InputError, one_line
-from vaega.core.files import path_inside
+from vaega.core.files import is_too_long, path_inside
 from vaega.core.yaml import read_yaml
 from vaega.data._columns import Progress, silent
 from vaega.data._dataset import Dataset, quoted
@@ -148,6 +148,7 @@ def load_dataset(
         check_flag(transpose, "transpose", owner=_OWNER)
     where = None if labels is None else LabelFile.of(labels, owner=_OWNER)
     text = os.fspath(source)
+    _check_length(text)
     columns: dict[str, Any] = {
         "target": _as_name(target, "target"),
         "groups": _as_name(groups, "groups"),
@@ -168,6 +169,11 @@ def load_dataset(
     if isinstance(source, os.PathLike) or _is_path(text):
         return _load_file(Path(text).expanduser(), **options)
     return _load_name(text, **options)
+
+
+def _check_length(text: str) -> None:
+    if is_too_long(text):
+        raise DataError(f"{text[:40]}... is too long for a name or a path.")
 
 
 def _as_name(column: Any, role: str) -> str | None:
@@ -497,6 +503,7 @@ def needs_network(source: str) -> bool:
 
 def read_columns(source: str, *, target: str | None = None) -> Table | None:
     """Return the columns of a file, before any of them is the target; None for what is no table."""
+    _check_length(source)
     if ":" in source and not _is_path(source):
         return None
     path = Path(source).expanduser() if _is_path(source) else find_file(source)

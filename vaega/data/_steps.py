@@ -43,10 +43,10 @@ def _plain_name(step: str) -> str:
 
 
 def step_name(step: Any) -> str:
-    """Return how messages call a step."""
+    """Return how messages call a step; one name for all spellings of a formula."""
     if isinstance(step, dict):
         return str(step["class"]).rpartition(".")[2] if "class" in step else next(iter(step))
-    return str(step)
+    return _plain_name(str(step))
 
 
 class _Columnwise(ABC):

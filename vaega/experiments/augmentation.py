@@ -20,8 +20,7 @@ from vaega.experiments.config import ArmConfig, ExperimentConfig, GeneratorConfi
 from vaega.experiments.protocols import Trial, TrialOptions
 from vaega.experiments.registry import classifier_of, make_sampler
 from vaega.fitness._cross_validated import (
-    WithoutNestedParallelism,
-    client_of,
+    for_workers,
     in_workers,
     make_parallel,
     prepare_fold,
@@ -165,7 +164,7 @@ class _CandidateValidation:
                 tasks.append((*split, derive_seed(seed, index)))
         # Without a generator to train, starting processes costs more than the fits.
         processes = make_parallel(1 if sampler is None else n_jobs)
-        fold = self._fold if client_of(processes) is None else WithoutNestedParallelism(self._fold)
+        fold = for_workers(self._fold, processes)
         parts = in_workers(processes, [delayed(fold)(sampler, *task) for task in tasks])
         losses = np.zeros((len(EFFECTS), n_rows))
         for (_, validate, _), part in zip(tasks, parts, strict=True):
@@ -174,22 +173,27 @@ class _CandidateValidation:
 
     def _fold(self, sampler: Any, fit: np.ndarray, validate: np.ndarray, seed: int) -> np.ndarray:
         with one_thread(), captured_warnings():
-            fold = prepare_fold(
-                self.trial.X,
-                self.trial.y,
-                fit,
-                validate,
-                preparation=Preprocessor(list(self.config.preprocess)),
-                sampler=sampler,
-                seed=seed,
-                groups=self.trial.groups,
-                class_names=self.trial.split.class_names,
-            )
-            both, real = (fold.X_fit, fold.y_fit), (fold.X_fit[: len(fit)], fold.y_fit[: len(fit)])
+            fold = self._prepared(None, fit, validate, seed)
+            real = fold.X_fit, fold.y_fit
             if sampler is None:
                 return np.tile(self._losses_on(fold, real, real, seed), (len(EFFECTS), 1))
+            fold = self._prepared(sampler, fit, validate, seed)
+            both = fold.X_fit, fold.y_fit
             cells = ((both, real), (real, both), (both, both))
             return np.array([self._losses_on(fold, *cell, seed) for cell in cells])
+
+    def _prepared(self, sampler: Any, fit: np.ndarray, validate: np.ndarray, seed: int) -> Fold:
+        return prepare_fold(
+            self.trial.X,
+            self.trial.y,
+            fit,
+            validate,
+            preparation=Preprocessor(list(self.config.preprocess)),
+            sampler=sampler,
+            seed=seed,
+            groups=self.trial.groups,
+            class_names=self.trial.split.class_names,
+        )
 
     def _losses_on(self, fold: Fold, ranked: Rows, fitted: Rows, seed: int) -> np.ndarray:
         """Return the losses with features ranked on some rows and the classifier fitted on some."""

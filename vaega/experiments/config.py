@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from vaega.core.checks import check_count, check_most, check_number
 from vaega.core.errors import ConfigError, InputError
-from vaega.core.files import plain
+from vaega.core.files import is_too_long, path_beside, plain
 from vaega.core.yaml import MOST_DEPTH, parse_yaml, read_yaml
 from vaega.data._columns import Progress, silent
 from vaega.data._dataset import Dataset
@@ -79,6 +79,10 @@ def _count_or_auto(value: Any) -> Any:
     return value
 
 
+def _count_or_name(value: Any) -> Any:
+    return value if isinstance(value, str) else _count_or_auto(value)
+
+
 def _name_or_position(value: Any) -> Any:
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
@@ -94,6 +98,7 @@ _MOST_COUNT, _MOST_ROWS, _MOST_RUNS = 1_000_000, 10_000_000, 200_000
 Count = Annotated[int, Field(strict=True, ge=1, le=_MOST_COUNT)]
 FoldCount = Annotated[int, Field(strict=True, ge=2, le=_MOST_COUNT)]
 CountOrAuto = Annotated[Any, BeforeValidator(_count_or_auto)]
+CountOrName = Annotated[Any, BeforeValidator(_count_or_name)]
 Number = Annotated[float, BeforeValidator(plain_number), Field(allow_inf_nan=False)]
 Fraction = Annotated[Number, Field(gt=0.0, lt=1.0)]
 NumberOrAuto = Annotated[Any, BeforeValidator(_number_or_auto)]
@@ -175,7 +180,7 @@ class SelectorConfig(Section):
     """A classical selection in place of the search."""
 
     kind: str
-    size: Count | str = "auto"
+    size: CountOrName = "auto"
     n_masks: Count | None = None
 
     @field_validator("kind")
@@ -297,10 +302,9 @@ class DatasetConfig(Section):
 
     @staticmethod
     def _found(key: str, path: str, beside: Path) -> str:
-        if len(path) > 1000:  # longer than any system's paths
+        if is_too_long(path):
             raise ConfigError(f"dataset.{key}: {path[:40]}... is too long for a name or a path.")
-        is_beside = not Path(path).exists() and (beside / path).is_file()
-        return str(beside / path) if is_beside else path
+        return path_beside(path, beside)
 
 
 class ProtocolConfig(Section):
@@ -518,10 +522,24 @@ class RangeConfig(Section):
     def ends(self) -> tuple[float, float]:
         """Return low and high, as int where both are whole numbers."""
         low, high = (
-            check_number(as_number(v), "an end", owner="it") for v in (self.low, self.high)
+            check_number(as_number(v), "an end", owner="tune") for v in (self.low, self.high)
         )
         whole = isinstance(self.low, int) and isinstance(self.high, int)
         return (int(low), int(high)) if whole else (low, high)
+
+
+def _range_or_choices(value: Any) -> Any:
+    # One type rather than a union of two, as above.
+    if isinstance(value, RangeConfig):
+        return value
+    if isinstance(value, dict):
+        return RangeConfig.model_validate(value)
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError(f"must be a list of values, or low and high, got {value!r}")
+    return tuple(value)
+
+
+RangeOrChoices = Annotated[Any, BeforeValidator(_range_or_choices)]
 
 
 class TuneConfig(Section):
@@ -532,19 +550,11 @@ class TuneConfig(Section):
     sampler: Literal["tpe", "grid"] = "tpe"
     objective: Literal["elbo", "score"] = "elbo"
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
-    space: dict[str, RangeConfig | Annotated[tuple[Any, ...], Field(min_length=1)]] | None = None
-
-    @field_validator("space", mode="before")
-    @classmethod
-    def _ranges_and_choices(cls, space: Any) -> Any:
-        for key, value in space.items() if isinstance(space, dict) else ():
-            if not isinstance(value, dict | list | tuple | RangeConfig):
-                raise ValueError(f"{key} must be a list of values, or low and high, got {value!r}")
-        return space
+    space: dict[str, RangeOrChoices] | None = None
 
 
 class PermutationsConfig(Section):
-    """How often training rows get each other's labels; a number alone is the first key."""
+    """How often rows get each other's labels; a number alone is the first key."""
 
     number: Count
     # The first so many seeds run each permutation; their mean is compared with that of the same
@@ -557,7 +567,7 @@ class PlannedRun(NamedTuple):
 
     arm: str
     seed: int
-    permutation: int | None = None  # Of the labels of the training rows
+    permutation: int | None = None  # Of the labels
     final: bool = False  # Whether it is on all rows, and has no score of its own
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from vaega.core.checks import did_you_mean
 from vaega.core.errors import ConfigError, DataError, InputError
+from vaega.core.files import path_beside
 from vaega.data._dataset import Dataset, quoted
 from vaega.data._preprocess import Preprocessor
 from vaega.data._sources import read_columns
@@ -131,7 +132,7 @@ def _absent_columns(section: "DatasetConfig", beside: Path) -> list[InputError]:
     if getattr(section, "labels", None) is not None or getattr(section, "transpose", None):
         return []  # columns are not what they are in the file
     try:
-        table = read_columns(place_of(section.source, beside), target=section.target)
+        table = read_columns(path_beside(section.source, beside), target=section.target)
     except InputError:
         return []
     if table is None:
@@ -152,9 +153,3 @@ def _absent_columns(section: "DatasetConfig", beside: Path) -> list[InputError]:
 
 def _meant(column: str, names: Sequence[str]) -> str:
     return did_you_mean(column, names) or f"; the columns are {quoted(names)}."
-
-
-def place_of(source: str, beside: Path) -> str:
-    """Return where a source is: a path as it is, or one from the folder `beside`."""
-    is_beside = not Path(source).exists() and (beside / source).is_file()
-    return str(beside / source) if is_beside else source

@@ -443,7 +443,9 @@ class LiveObserver(PlainObserver):
         """Move the bars to where the runs have come; figures are for a single one."""
         with self._lock:
             for index, (run_id, bar) in enumerate(self._bars.items()):
-                run, folder = self._under_way[run_id]
+                run, folder = self._under_way.get(run_id, (None, None))
+                if run is None or folder is None:  # it was left a moment ago, and its bar goes
+                    continue
                 heartbeat = read_heartbeat(folder) or Heartbeat(0, 0)
                 self._move(bar, heartbeat, self._length_of(run))
                 figures = heartbeat.figures or ("" if heartbeat.n_searches else _PREPARING)

@@ -1,6 +1,5 @@
 """The plan of a results folder: its configuration, its runs, and from where it was started."""
 
-import os
 from collections.abc import Sequence
 from contextlib import chdir
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from vaega.core.errors import ResultsError
 from vaega.core.files import (
     check_links,
     plain,
+    relative_path,
     write_json,
     write_text,
 )
@@ -75,8 +75,8 @@ def write_plan(folder: Path, config: ExperimentConfig, runs: Sequence[Run], orig
     content = {
         "runs": [run.id for run in runs],
         "dataset": runs[0].dataset,
-        "beside": _relative(origin.beside, folder),
-        "started_in": _relative(origin.started_in, folder),
+        "beside": relative_path(origin.beside, folder),
+        "started_in": relative_path(origin.started_in, folder),
         "command": origin.command,
         "files": digests_of(folder, ("config.json", "experiment.yaml")),
     }
@@ -150,10 +150,3 @@ def _check_as_written(folder: Path, origin: Origin) -> None:
     if read_record(folder / "plan.json").get("files", {}).get(path.name) != file_digest(path):
         what = "is not as it was written with the plan" if path.exists() else "cannot be read"
         raise ResultsError(f"{path}: {what}; begin the experiment anew with: {origin.command}")
-
-
-def _relative(path: Path, folder: Path) -> str:
-    try:
-        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-    except ValueError:  # another drive
-        return path.resolve().as_posix()

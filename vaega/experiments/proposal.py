@@ -1,6 +1,5 @@
 """A first configuration for a file, proposed from what is in it; ``vaega init`` writes it."""
 
-import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ import numpy as np
 import yaml
 
 from vaega.core.errors import InputError
+from vaega.core.files import relative_path
 from vaega.core.yaml import parse_yaml
 from vaega.data._dataset import Dataset, quoted
 from vaega.data._leakage import no_measurements
@@ -23,8 +23,7 @@ from vaega.experiments.protocols import HonestProtocol
 
 OWNER = "init"
 
-# Columns whose name and values say that they name a row, or what several rows come from.
-_IDENTIFIER = re.compile(r"(^|[\W_])(id|ids|nr|no|number|index|barcode|accession|mrn)$", re.I)
+# Columns whose name and values say what several rows come from.
 _SUBJECT = re.compile(r"patient|subject|donor|individual|animal|mouse|person|participant", re.I)
 _MOST_CATEGORIES = 20  # text of more different values is a name or a remark
 
@@ -117,9 +116,9 @@ def _load(section: Mapping[str, Any], columns: Columns) -> Dataset:
 
 def _as_written(section: Mapping[str, Any], columns: Columns, out: Path) -> dict[str, Any]:
     """Return the section ``dataset`` as it stands in the file `out`."""
-    written = {**section, "source": _relative(Path(section["source"]), out.parent)}
+    written = {**section, "source": _seen_from(Path(section["source"]), out.parent)}
     if "labels" in section:
-        file = _relative(Path(section["labels"]["file"]), out.parent)
+        file = _seen_from(Path(section["labels"]["file"]), out.parent)
         written["labels"] = {**section["labels"], "file": file}
     if columns.ignore:
         written["ignore"] = list(columns.ignore)
@@ -128,14 +127,9 @@ def _as_written(section: Mapping[str, Any], columns: Columns, out: Path) -> dict
     return written
 
 
-def _relative(path: Path, folder: Path) -> str:
+def _seen_from(path: Path, folder: Path) -> str:
     """Return a path as a configuration in `folder` finds it; a bare name stays what it is."""
-    if not path.exists():
-        return str(path)
-    try:
-        return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:  # another drive of Windows
-        return str(path.resolve())
+    return relative_path(path, folder) if path.exists() else str(path)
 
 
 def _look_at_text(section: Mapping[str, Any], columns: Columns) -> Columns:

@@ -58,7 +58,8 @@ _FROM_PROBABILITIES = ("neg_log_loss", "roc_auc_ovo", "roc_auc_ovr")
 def check_metric(name: str) -> None:
     """Refuse a metric that is no classification score of ours."""
     if name not in METRICS:
-        raise InputError(f"metric must be one of {', '.join(METRICS)}{did_you_mean(name, METRICS)}")
+        hint = did_you_mean(name, METRICS)
+        raise InputError(f"must be one of {', '.join(METRICS)}, got {name!r}{hint}")
 
 
 def check_classifier(
@@ -79,8 +80,8 @@ def classifier_of(fitness: "FitnessConfig") -> Any:
 def make_classifier(name: str | None, path: str | None, parameters: dict[str, Any]) -> Any:
     """Return an unfitted classifier."""
     if name is not None and name not in CLASSIFIERS:
-        known = ", ".join(sorted(CLASSIFIERS))
-        raise InputError(f"classifier must be one of {known}{did_you_mean(name, CLASSIFIERS)}")
+        known, hint = ", ".join(sorted(CLASSIFIERS)), did_you_mean(name, CLASSIFIERS)
+        raise InputError(f"classifier must be one of {known}, got {name!r}{hint}")
     kind = CLASSIFIERS[name] if name is not None else _import_classifier(path)
     refuse_places(parameters, owner="fitness")
     classifier = _made(kind, str(path))
@@ -290,7 +291,9 @@ def make_sampler(arm: "ArmConfig", n_classes: int, *, device: str, cache: Any) -
             find_smote()
         return make_plain_sampler(generator.name, generator.parameters(), n_per_class=added)
     if generator.class_ is not None and not MODELS.accepts(_import_generator(generator)):
-        return _with_amounts(_import_generator(generator)(**generator.parameters()), added)
+        return _with_amounts(
+            _import_generator(generator)(**_as_python(generator.parameters())), added
+        )
     from vaega.core.devices import pick_device
     from vaega.generative._samplers import GenerativeSampler
 

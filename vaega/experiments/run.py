@@ -180,8 +180,9 @@ class ExperimentWorker(Worker):
         trials = protocol.trials(self.dataset, run.seed, run.permutation)
         if run.final:
             trials = [protocol.final_trial(self.dataset, run.seed)]
-        results = []
+        results, is_pooled = [], False
         for index, trial in enumerate(trials):
+            is_pooled = getattr(trial, "is_pooled", False)
             checkpoint = None if folder is None else folder / f"trial-{index}"
             result = protocol.run_trial(
                 config,
@@ -193,7 +194,7 @@ class ExperimentWorker(Worker):
                 describe=self.describe and first and index == 0,
             )
             results.append(result)
-        if getattr(trial, "is_pooled", False):
+        if is_pooled:
             return pool_trials(results, self.config.fitness.metric)
         return results
 

@@ -66,11 +66,11 @@ def read_status(folder: Path) -> ExperimentStatus:
 
 
 def clean_results(
-    status: ExperimentStatus, *, leftovers: bool = True, failed: bool = False, dry: bool = False
+    status: ExperimentStatus, *, failed: bool = False, dry: bool = False
 ) -> tuple[list[Path], int]:
     """Remove folders of runs that nobody needs; what a process holds is left."""
     store = Store(status.folder)
-    unneeded = list(status.leftovers) if leftovers else []
+    unneeded = list(status.leftovers)
     if failed:
         unneeded += [store.run_folder(run.id) for run in status.runs if run.state == "failed"]
     removed, n_bytes = [], 0

@@ -361,26 +361,24 @@ class Store:
         except OSError as error:
             raise ResultsError(f"{places}: cannot be written: {error.strerror}.") from error
         try:
-            for path in places.iterdir():
-                if path.suffix == ".holder":
+            for path in [one for one in places.iterdir() if one.suffix != ".holder"]:
+                other = HeldLock(path, "a plan")
+                if path.name.startswith(plan):
+                    # Whoever is on the same plan may be; one whose process is not seen here, as of
+                    # another container, may live all the same, and holds the lock then.
+                    holder = read_holder(path)
+                    if holder is not None and holder.has_died and other.acquire(0.0):
+                        other.remove()
                     continue
-                if not path.name.startswith(plan) or (
-                    (holder := read_holder(path)) is not None and holder.has_died
-                ):
-                    self._check_left(path)
+                if not other.acquire(0.0):
+                    raise ResultsError(
+                        f"{self.folder}: {other.holder()} is at work here on another configuration "
+                        "of this name; wait for its end, or give this one another name."
+                    )
+                other.remove()
             yield
         finally:
             own.remove()
-
-    def _check_left(self, path: Path) -> None:
-        """Remove the mark of a process that is gone; refuse beside one that is at work."""
-        other = HeldLock(path, "a plan")
-        if not other.acquire(0.0):
-            raise ResultsError(
-                f"{self.folder}: {other.holder()} is at work here on another configuration of this "
-                "name; wait for its end, or give this one another name."
-            )
-        other.remove()
 
     def environment_under_way(self, run_id: str) -> dict[str, Any] | None:
         """Return the environment in which a run was begun; None where there is no state of it.
@@ -723,12 +721,12 @@ def summarise(
     return summary[[*SUMMARY_COLUMNS, *NULL_FIGURES, *further]]
 
 
-def mean_interval(values: np.ndarray, *, confidence: float = 0.95) -> tuple[float, float, float]:
+def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
     """Return the mean and Student's interval of it, of values that are independent draws."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, float("nan"), float("nan")
-    half = scipy.stats.t.ppf(0.5 + confidence / 2.0, len(values) - 1) * scipy.stats.sem(values)
+    half = scipy.stats.t.ppf(0.975, len(values) - 1) * scipy.stats.sem(values)
     return mean, float(mean - half), float(mean + half)
 
 
@@ -774,10 +772,16 @@ NULL_FIGURES = (
 )  # fmt: skip
 
 
+_DIGITS = 12  # to which means are told apart
+
+
 def p_value(score: float, null_scores: np.ndarray) -> float:
-    """Return how often labels without meaning score as well, the actual ones counted among them."""
-    null_scores = np.asarray(null_scores, dtype=float)
-    return (int((null_scores >= score).sum()) + 1) / (len(null_scores) + 1)
+    """Return how often labels without meaning score as well, the actual ones counted among them.
+
+    Means of the same scores in another order are equal, whatever their last digits say.
+    """
+    as_well = np.round(null_scores, _DIGITS) >= np.round(score, _DIGITS)
+    return (int(as_well.sum()) + 1) / (len(as_well) + 1)
 
 
 def null_figures(

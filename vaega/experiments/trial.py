@@ -93,7 +93,7 @@ class TrialResult:
     candidates: pd.DataFrame = field(default_factory=pd.DataFrame)
     # What was chosen where generator or amount is "auto", see `vaega.experiments.augmentation`
     gate: dict[str, Any] | None = None
-    # How good the synthetic rows are, see `vaega.experiments.trial`
+    # How good the synthetic rows are, see `describe_generator`
     generator: dict[str, Any] | None = None
     # Of a final run: its model, and the rank of each feature by each ranking
     model: FittedModel | None = None
@@ -107,10 +107,10 @@ class FinalModel:
     score: float  # Metric on the test rows; NaN where there are none
     selected: np.ndarray  # Features it was fitted on: those of the mask that its preparation kept
     warnings: Counter[str]  # How often its classifier warned of what
-    # See `vaega.experiments.trial.class_figures`
+    # See `class_figures`
     classes: list[dict[str, Any]] = field(default_factory=list)
-    brier: float | None = None  # See `vaega.experiments.trial.brier_score`
-    # See `vaega.experiments.trial.predictions_of`
+    brier: float | None = None  # See `brier_score`
+    # See `predictions_of`
     predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
     predictions_real: pd.DataFrame | None = (
         None  # Of the second model, where predictions are pooled

@@ -6,7 +6,6 @@ A study is kept in a file, trial by trial, and can be stopped and continued.
 import json
 import logging
 import math
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
-from joblib import Parallel, delayed
+from joblib import delayed
 from sklearn.metrics import get_scorer
 
 from vaega.core.errors import ConfigError, InputError, MissingExtraError, ResultsError, first_line
@@ -28,15 +27,15 @@ from vaega.core.files import (
     check_links,
     check_within,
     fingerprint,
+    path_beside,
     plain,
+    relative_path,
     write_text,
 )
 from vaega.core.locks import HeldLock
-from vaega.core.processes import OfParent
 from vaega.core.randomness import derive_seed, global_seed, seed_unset
 from vaega.core.tables import csv_text
 from vaega.core.threads import captured_warnings, one_thread
-from vaega.core.trust import WithTrust
 from vaega.core.yaml import parse_yaml
 from vaega.data._dataset import Dataset
 from vaega.data._preprocess import Preprocessor
@@ -59,7 +58,8 @@ from vaega.experiments.registry import (
     make_arm_model,
     make_sampler,
 )
-from vaega.fitness._cross_validated import in_workers, prepare_fold
+from vaega.fitness._cross_validated import for_workers, in_workers, make_parallel, prepare_fold
+from vaega.generative._registry import fit_model
 
 # A plain autoencoder has no prior, and the samplers without a model know no density at all.
 DENSITIES = tuple(kind for kind in MODELS if kind != "autoencoder")
@@ -100,11 +100,10 @@ class Objective:
     def measure(self, arm: ArmConfig) -> Measured:
         """Return what the inner folds say about the generator of `arm`."""
         started = time.perf_counter()
-        tasks = [
-            delayed(OfParent(WithTrust(self._fold)))(arm, index)
-            for index in range(len(self.trial.inner))
-        ]
-        results = in_workers(Parallel(n_jobs=self.n_jobs), tasks)
+        processes = make_parallel(self.n_jobs)
+        fold = for_workers(self._fold, processes)
+        tasks = [delayed(fold)(arm, index) for index in range(len(self.trial.inner))]
+        results = in_workers(processes, tasks)
         values = tuple(value for value, _ in results)
         if not all(math.isfinite(value) for value in values):
             raise InputError(f"tune: a fold's value must be a number, got {list(values)}.")
@@ -123,8 +122,9 @@ class Objective:
     def _density(self, arm: ArmConfig, split: Any, seed: int) -> float:
         fold = self._prepared(None, split, seed)
         model = seed_unset(make_arm_model(arm, device=self.device), derive_seed(seed, "model"))
+        groups = None if self.trial.groups is None else self.trial.groups[split.train]
         with global_seed(seed, model):
-            model.fit(fold.X_fit, fold.y_fit)
+            fit_model(model, fold.X_fit, fold.y_fit, cache=None, groups=groups)
             return float(model.score(fold.X_validate, fold.y_validate))
 
     def _score(self, arm: ArmConfig, split: Any, seed: int) -> float:
@@ -146,6 +146,8 @@ class Objective:
             preparation=Preprocessor(list(self.config.preprocess)),
             sampler=sampler,
             seed=seed,
+            groups=self.trial.groups,
+            class_names=self.trial.split.class_names,
         )
 
 
@@ -453,13 +455,19 @@ def tuned_config(
     content = plain(config.model_dump(by_alias=True, exclude_unset=True))
     content["name"] = f"{config.name}-tuned"[:100]
     content["arms"][arm_name]["generator"].update(plain(best))
-    source = Path(config.dataset.source)
-    if not source.exists() and (beside / source).is_file():
-        moved = os.path.relpath((beside / source).resolve(), out.resolve())
-        content["dataset"]["source"] = Path(moved).as_posix()
+    data = content["dataset"]
+    data["source"] = _moved(data["source"], beside, out)
+    if data.get("labels"):
+        data["labels"]["file"] = _moved(data["labels"]["file"], beside, out)
     text = yaml.safe_dump(content, sort_keys=False)
     make_config(parse_yaml(text, origin="tuned configuration"), origin="tuned configuration")
     return "".join(f"# {line}\n" for line in STATEMENT.split(". ")) + text
+
+
+def _moved(path: str, beside: Path, out: Path) -> str:
+    """Return a path beside a configuration as it is seen from one in `out`."""
+    found = path_beside(path, beside)
+    return path if found == path else relative_path(Path(found), out)
 
 
 def write_study(result: StudyResult, folder: Path) -> None:

@@ -74,6 +74,11 @@ class Snapshot:
         return all(state in ("done", "failed") for state in self.states.values())
 
     @property
+    def has_ended_runs(self) -> bool:
+        """Whether a run has ended, so that there is something to report."""
+        return any(state in ("done", "failed") for state in self.states.values())
+
+    @property
     def sentence(self) -> str:
         """How many runs are in which state, and what is left."""
         total = Counter(self.states.values())
@@ -312,7 +317,7 @@ class PageWriter:
 
     def look(self) -> None:
         """Write the page if it is due."""
-        stamp = _stamp(self.folder / "runs.csv")  # written behind each run that ends
+        stamp = _stamp(self.folder / "runs.csv")  # written anew behind runs that end
         if stamp is None or stamp == self._shown:
             return
         if time.monotonic() - self._written >= self.seconds:
@@ -323,7 +328,7 @@ class PageWriter:
         """Write the last page, once the tables have the last run."""
         self.seconds = 0.0
         time.sleep(_SETTLE)
-        while _stamp(self.folder / "runs.csv") != self._shown:
+        while _stamp(self.folder / "runs.csv") not in (None, self._shown):
             self.look()
 
 
@@ -351,7 +356,7 @@ def watch(
                     console.print(shown, markup=False, emoji=False, highlight=False, soft_wrap=True)
             if now.is_over:
                 break
-            if page is not None:
+            if page is not None and now.has_ended_runs:  # without one there is nothing to show
                 page.look()
             before = now
             time.sleep(seconds)

@@ -314,8 +314,7 @@ def prepare_folds(
     [(14, 4, 2), (14, 4, 2), (14, 4, 2)]
     """
     parallel = make_parallel(n_jobs, getattr(sampler, "joblib_prefer", None))
-    kind = OfParent if client_of(parallel) is None else WithoutNestedParallelism
-    prepare = kind(WithTrust(prepare_fold))
+    prepare = for_workers(prepare_fold, parallel)
     tasks = [
         delayed(prepare)(
             X,
@@ -545,6 +544,16 @@ class WithoutNestedParallelism:
         check_same_software(describe_software(), self.software)
         with parallel_config(backend="sequential"):
             return self.function(*arguments, **keywords)
+
+
+def for_workers(function: Callable[..., Any], parallel: Parallel) -> Callable[..., Any]:
+    """Return a function for the workers of a `Parallel`.
+
+    They trust what is trusted here. Those of this machine end with this process; those of a
+    cluster have the same software, and give nothing to workers of their own.
+    """
+    kind = OfParent if client_of(parallel) is None else WithoutNestedParallelism
+    return kind(WithTrust(function))
 
 
 # Scores of masks ----------------------------------------------------------------------------------

@@ -393,7 +393,7 @@ class FitnessMemory:
         tried = np.unique(np.linspace(0, self.n_features - 1, _TRIED_ALONE).astype(int))
         masks = np.zeros((len(tried), self.n_features), dtype=bool)
         masks[np.arange(len(tried)), tried] = True
-        means = self.fitness(masks).reshape(len(tried), -1).mean(axis=1)
+        means = np.asarray(self.fitness(masks), dtype=float).reshape(len(tried), -1).mean(axis=1)
         if np.isnan(means).all():
             raise InputError(self._all_failed(len(self._means)))
         self._lowest = float(np.nanmin(means))

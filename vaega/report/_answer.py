@@ -182,7 +182,8 @@ def _leader(results: Results, arm: str) -> str:
     leaders = table.loc[table["leads"], "candidate"]
     n, n_led = len(leaders), int(leaders.isin([VOTES, TOGETHER]).sum())
     if not n:
-        return f"{arm}: error control selected, by the votes of the searches."
+        by = "searches find" if results.config["search"]["guide"] == "none" else "the guide ranks"
+        return f"{arm}: error control selected, by what {by} first on halves of the rows."
     trials = counted(n, "trial")
     if n_led == 0:
         return f"{arm}: the filter, in all of {trials}; the searches added nothing to it."

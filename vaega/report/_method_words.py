@@ -7,6 +7,8 @@ Every name of a registry has its words here. A source stands behind them as pand
 from collections.abc import Mapping
 from typing import Any
 
+from vaega.data._steps import step_name
+
 CLASSIFIERS = {
     "decision_tree": "a decision tree [@breiman1984]",
     "extra_trees": "extremely randomised trees [@geurts2006]",
@@ -129,7 +131,7 @@ def step_words(step: Any) -> str:
     ('raising of values below 20 to 20', 'the logarithm to base 2 of one more than the value')
     """
     if isinstance(step, str):
-        return named(STEPS, "log2p1" if "".join(step.split()) == "log2(x+1)" else step)
+        return named(STEPS, step_name(step))
     if "class" in step:
         return f"the transformer {step['class']}"
     key, value = next(iter(step.items()))

@@ -304,7 +304,7 @@ def _permutations(results: Results) -> str:
     n_seeds = results.null["seed"].nunique()
     return (
         "Whether an arm did better than chance was tested with "
-        f"{counted(n_permutations, 'permutation')} of the labels of the training rows "
+        f"{counted(n_permutations, 'permutation')} of the labels of all rows, test rows too "
         f"[@ojala2010], on which the whole procedure was repeated with {counted(n_seeds, 'seed')} "
         "each; p is the share of permutations, the labels as given counted among them, with at "
         "least the mean held-out score of the same seeds."

@@ -337,7 +337,7 @@ def effect_section(results: Results) -> Section:
 
 
 def null_section(results: Results) -> Section:
-    """Return what the whole procedure scores when training labels are permuted."""
+    """Return what the whole procedure scores when labels are permuted."""
     rows, sentences = [], []
     summary, metric = results.summary, results.facts.metric.name
     has_null = "p_value" in summary
@@ -363,11 +363,11 @@ def null_section(results: Results) -> Section:
         options["constant"] = results.constant
         charts = [scores_chart("null", caption, done, **options)]
     note = (
-        "The training rows get each other's labels and everything is done again, selection and "
-        "final model; the test rows keep theirs (Ojala and Garriga 2010). p is (r + 1) / (n + 1), "
-        "where r of n permutations have at least the mean that the arm has over the same seeds; it "
-        "cannot be below 1 / (n + 1). Inner score and stability on labels without meaning are what "
-        "the procedure makes of chance; the latter is over the seeds of each permutation."
+        "All rows get each other's labels, test rows too, and everything is done again, selection "
+        "and final model (Ojala and Garriga 2010). p is (r + 1) / (n + 1), where r of n "
+        "permutations have at least the mean that the arm has over the same seeds; it cannot be "
+        "below 1 / (n + 1). Inner score and stability on labels without meaning are what the "
+        "procedure makes of chance; the latter is over the seeds of each permutation."
     )
     columns = (
         "arm", "permutations x seeds", "held-out", "permuted, held-out", "permuted, inner",

@@ -200,8 +200,8 @@ def _confusion_charts(results: Results) -> list[Chart]:
     return [make_chart("confusion", caption, figure.axes[0], tips)]
 
 
-def _taken_as(shares: np.ndarray, names: Sequence[str], most: int = 3) -> str:
-    first = [i for i in np.argsort(-np.nan_to_num(shares), kind="stable")[:most] if shares[i] > 0]
+def _taken_as(shares: np.ndarray, names: Sequence[str]) -> str:
+    first = [i for i in np.argsort(-np.nan_to_num(shares), kind="stable")[:3] if shares[i] > 0]
     return ", ".join(f"{names[i]} {100 * shares[i]:.0f} %" for i in first) or "nothing"
 
 

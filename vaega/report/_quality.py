@@ -73,6 +73,7 @@ def measure_arms(
             X_test=X_test,
             y_test=class_names[y_test],
             n_synthetic=max(arm.n_synthetic or 0, 2 * dataset.n_classes),
+            groups=trial.groups,
             seed=derive_seed(trial.seed, "quality"),
         )
         report = measure_drawn(drawn, seed=derive_seed(trial.seed, "measurement"))

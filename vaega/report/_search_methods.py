@@ -202,16 +202,15 @@ def _vote(settings: SearchSettings) -> Iterator[str]:
         f"Each trial had {settings.n_searches} such searches, each on a random, stratified "
         f"{100.0 * settings.subsample:g} % of the training rows, whose final masks voted."
     )
-    if isinstance(settings.consensus_size, int):
-        size = counted(settings.consensus_size, "feature")
-        yield f"The {size} with the most votes {was(settings.consensus_size)} selected."
-        return
     yield (
         "The rankings of the features by votes, by each ranking of the guide, and by votes and "
         "guide together were compared, each at several sizes, on the training rows that a search "
         "had not seen; the first ranking led unless another was better by more than one standard "
         "error [@breiman1984], which counts the overlap of the subsamples [@nadeau2003]."
     )
+    if isinstance(settings.consensus_size, int):
+        size = counted(settings.consensus_size, "feature")
+        yield f"The first {size} of the ranking that led {was(settings.consensus_size)} selected."
 
 
 def _error_control(settings: SearchSettings, features: str) -> Iterator[str]:

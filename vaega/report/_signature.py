@@ -38,7 +38,7 @@ _SHORT_NAME = 12  # letters of a title above one of three panels
 _MOST_POINTS = 120  # rows that are drawn one by one; more are a box
 _REACH = 2.5  # standard deviations, beyond which a heatmap's colour stays
 # Steps that change each value by itself: of what they give, a picture can say the unit.
-_ALONE = ("clip", "log2", "log1p", "log2p1", "log2(x + 1)", "log2(x+1)")
+_ALONE = ("clip", "log2", "log1p", "log2p1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,11 +147,11 @@ def _draw_class_bar(ax: Axes, labels: np.ndarray, names: Sequence[str]) -> None:
 
 
 @figure_style()
-def draw_strips(rows: SignatureRows, *, n_most: int = MOST_STRIPS) -> Figure:
+def draw_strips(rows: SignatureRows) -> Figure:
     """Draw the values of the first features by class: quartiles and, of few rows, each of them."""
     codes = np.unique(rows.labels)
     names = [rows.classes[code] for code in codes]
-    features = list(rows.values.columns[:n_most])
+    features = list(rows.values.columns[:MOST_STRIPS])
     short = max(len(str(feature)) for feature in features) <= _SHORT_NAME
     n_columns = 3 if short and len(codes) <= 4 else 2 if len(codes) <= 8 else 1
     n_rows = -(-len(features) // n_columns)

@@ -121,6 +121,8 @@ def _all_rows(inner: InnerValidation) -> Fold:
         preparation=inner.preparation,
         sampler=inner.sampler,
         seed=derive_seed(inner.seed, "all rows"),
+        groups=inner.groups,
+        class_names=inner.class_names,
     )
 
 

@@ -102,9 +102,10 @@ def _compare(first: np.ndarray, second: np.ndarray, tails: float) -> pd.DataFram
         d, scale = difference / np.sqrt((squares + other_squares) / df), np.sqrt(1.0 / n + 1.0 / m)
     few = 1.0 - 3.0 / (4.0 * df - 1.0)  # Hedges (1981), the approximation that is in use
     spreadless = (squares + other_squares == 0.0) & (n > 0) & (m > 0)
-    by_chance = np.where(
-        difference == 0.0, 1.0, np.minimum(2.0 / scipy.special.binom(n + m, n), 1.0)
-    )
+    # Only the given labels reach such a difference, and their exchange where classes are alike in
+    # size.
+    of_orders = np.where(n == m, 2.0, 1.0) / scipy.special.binom(n + m, n)
+    by_chance = np.where(difference == 0.0, 1.0, of_orders)
     table = pd.DataFrame({"low": difference - half, "high": difference + half, "g": few * d})
     table["t"] = d / scale
     table[spreadless | (n < 2) | (m < 2)] = np.nan

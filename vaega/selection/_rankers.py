@@ -8,7 +8,7 @@ ranks are worth. What a ranker fits, it imports when it is called: a command tha
 ``vaega status``, starts in half the time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -133,7 +133,7 @@ def rank_views(X: np.ndarray, y: np.ndarray, guide: Any, *, seed: int = 0) -> Vi
     return Views(tuple(rankers), np.array(scores))
 
 
-def named_rankers(guide: Any, *, n_classes: int = 3, owner: str = "search") -> dict[str, Any]:
+def named_rankers(guide: Any, *, n_classes: int) -> dict[str, Any]:
     """Return the rankers of a guide by name."""
     if isinstance(guide, str) and guide == "auto":
         # With two classes one against the rest is the F test again.
@@ -141,7 +141,7 @@ def named_rankers(guide: Any, *, n_classes: int = 3, owner: str = "search") -> d
     given = list(guide) if isinstance(guide, list | tuple) else [guide]
     rankers = {}
     for ranker in given:
-        resolved = RANKERS.resolve(ranker, "guide", owner=owner)
+        resolved = RANKERS.resolve(ranker, "guide", owner="search")
         rankers[ranker if isinstance(ranker, str) else _name_of(resolved)] = resolved
     return rankers
 
@@ -562,8 +562,6 @@ def _scores_of_order(order: Sequence[int] | np.ndarray) -> np.ndarray:
     scores[order] = 1.0 / np.arange(1.0, len(order) + 1.0)
     return scores
 
-
-Ranker = Callable[..., np.ndarray]
 
 RANKERS = Registry(
     expected="a function (X, y) that returns one score a feature, an estimator that has "

@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from vaega.core.checks import did_you_mean
 from vaega.core.errors import DataError, InputError
 from vaega.core.randomness import RandomState
 from vaega.data._dataset import Dataset, quoted
@@ -95,10 +96,12 @@ def select(
     if estimator is None:
         estimator = make_pipeline(StandardScaler(), RidgeClassifier())
     settings.setdefault("scoring", suggest_metric(dataset.y))
+    names = np.asarray(dataset.feature_names, dtype=object)[preparation.columns_]
+    for key in {"pinned", "forbidden"} & settings.keys():
+        settings[key] = _positions(settings[key], names.tolist(), key)
     selector = GeneticSelector(estimator, random_state=random_state, **settings)
     grouped = {} if dataset.groups is None else {"groups": dataset.groups}
     selector.fit(prepared, dataset.labels, **grouped)
-    names = np.asarray(dataset.feature_names, dtype=object)[preparation.columns_]
     features = tuple(names[selector.support_].tolist())
     return Selection(features, selector, preparation, dataset)
 
@@ -188,18 +191,32 @@ class Selection:
 
         index = None
         if hasattr(X, "columns"):
-            index, X = X.index, self._columns_of(X)
+            frame = _as_pandas(X)
+            index, X = frame.index, self._columns_of(frame)
         values = self.pipeline.transform(np.asarray(X))
         return pd.DataFrame(values, columns=list(self.features), index=index)
 
-    def _columns_of(self, frame: Any) -> Any:
-        absent = [name for name in self.dataset.feature_names if name not in frame.columns]
+    def _columns_of(self, frame: "pd.DataFrame") -> "pd.DataFrame":
+        """Return the columns that took part, words of a text column as 0 and 1 as they did."""
+        import pandas as pd
+
+        names = list(self.dataset.feature_names)
+        spread, absent = {}, []
+        for name in [name for name in names if name not in frame.columns]:
+            column = next((one for one in frame.columns if name.startswith(f"{one}=")), None)
+            if column is None:
+                absent.append(name)
+            else:
+                word = name.removeprefix(f"{column}=")
+                spread[name] = [float(str(value).strip() == word) for value in frame[column]]
         if absent:
             raise DataError(
                 f"Selection: rows must have the columns that took part, got none called "
                 f"{quoted(absent)}."
             )
-        return frame.loc[:, list(self.dataset.feature_names)]
+        if spread:
+            frame = pd.concat([frame, pd.DataFrame(spread, index=frame.index)], axis=1)
+        return frame.loc[:, names]
 
     def __repr__(self) -> str:
         data, shown = self.dataset, self.summary()["name"].tolist()
@@ -216,6 +233,18 @@ class Selection:
         )
 
 
+def _positions(features: Any, names: Sequence[str], key: str) -> Any:
+    """Return where features that are given by name stand among the prepared columns."""
+    if isinstance(features, str) or not isinstance(features, Iterable):
+        return features  # which the selector refuses
+    given = list(features)
+    for name in given:
+        if isinstance(name, str) and name not in names:
+            hint = did_you_mean(name, names)
+            raise InputError(f"{_OWNER}: {key} must name features of the table, got {name!r}{hint}")
+    return [names.index(one) if isinstance(one, str) else one for one in given]
+
+
 def _dataset_of(data: Any, target: Any, reading: Mapping[str, Any]) -> Dataset:
     """Return the data as a dataset, whatever it came as."""
     if isinstance(data, str | os.PathLike):
@@ -228,7 +257,7 @@ def _dataset_of(data: Any, target: Any, reading: Mapping[str, Any]) -> Dataset:
             raise InputError.of(_OWNER, "target", "is known of a Dataset; remove it", target)
         return data
     if hasattr(data, "columns"):
-        return _dataset_of_frame(data, target, reading)
+        return _dataset_of_frame(_as_pandas(data), target, reading)
     _refuse({key: value for key, value in reading.items() if key != "groups"}, "an array")
     if target is None or isinstance(target, str):
         raise InputError.of(_OWNER, "target", "must hold the labels of the rows", target)
@@ -244,6 +273,15 @@ def _dataset_of_frame(frame: Any, target: Any, reading: Mapping[str, Any]) -> Da
         frame, names, target = pd.concat([frame, labels], axis=1), (*names, _GIVEN), _GIVEN
     table = Table(frame, names)
     return dataset_from_table(table, target=target, name="the table", owner=_OWNER, **reading)
+
+
+def _as_pandas(table: Any) -> "pd.DataFrame":
+    """Return a data frame of pandas, also of one of polars."""
+    import pandas as pd
+
+    if isinstance(table, pd.DataFrame):
+        return table
+    return pd.DataFrame({name: np.asarray(table[name]) for name in table.columns})
 
 
 def _refuse(reading: Mapping[str, Any], kind: str) -> None:

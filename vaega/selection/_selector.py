@@ -688,12 +688,10 @@ default="one_standard_error"
     def _settings(self, *, named: bool) -> SearchSettings:
         values = {name: getattr(self, name) for name in SearchSettings.__dataclass_fields__}
         for name in ("pinned", "forbidden"):
-            features = values[name]
-            values[name] = (
-                self._indices(features, name)
-                if named
-                else [feature for feature in features if not isinstance(feature, str)]
-            )
+            if named:
+                values[name] = self._indices(values[name], name)
+            elif isinstance(values[name], Iterable):  # what is none, the settings refuse
+                values[name] = [one for one in values[name] if not isinstance(one, str)]
         return SearchSettings(**values)
 
     def _set_fitted(self, result: SearchResult) -> None:

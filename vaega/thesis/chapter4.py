@@ -539,14 +539,17 @@ def _ends_over_rows(runs: GroupRuns, key: Key, effect: str) -> Interval:
     return difference_ends(first.astype(float) - second)
 
 
-def difference_ends(differences: np.ndarray, *, n_draws: int = 400) -> Interval:
+_N_DRAWS = 400
+
+
+def difference_ends(differences: np.ndarray) -> Interval:
     """Return the interval of a mean of differences (n_seeds, n_rows), by drawing seeds and rows."""
     n_seeds, n_rows = differences.shape
     if n_seeds < LEAST_RUNS:
         return NONE
     rng = derive_rng(0, "differences")
     draws = []
-    for _ in range(n_draws):
+    for _ in range(_N_DRAWS):
         seeds, rows = rng.integers(n_seeds, size=n_seeds), rng.integers(n_rows, size=n_rows)
         draws.append(differences[seeds][:, rows].mean())
     error = float(np.std(draws, ddof=1))
