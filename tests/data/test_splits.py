@@ -1,4 +1,5 @@
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -242,3 +243,29 @@ def test_one_is_left_out_at_a_time(groups):
 def test_what_cannot_be_left_out_is_refused(y, groups, sentence):
     with pytest.raises(DataError, match=f"^leave-one-out: .*{sentence}"):
         leave_one_out_splits(y, groups=groups)
+
+
+@pytest.mark.parametrize("n_groups", [3, 4, 6, 10])
+def test_seeds_hold_out_different_groups(n_groups):
+    y, groups = np.arange(60) % 2, np.arange(60) % n_groups
+    groups = np.random.default_rng(1).permutation(groups)
+    held, sizes = Counter(), []
+    for seed in range(60):
+        split = holdout_split(y, test_size=0.3, seed=seed, groups=groups)
+        held.update(np.unique(groups[split.test]).tolist())
+        sizes.append(len(split.test) / 60)
+    assert set(held) == set(range(n_groups))  # each group is held out by some seed
+    assert max(held.values()) < 4 * min(held.values())
+    assert min(sizes) >= 0.15
+    assert max(sizes) <= 0.45
+
+
+def test_a_class_keeps_two_groups_for_inner_folds():
+    sizes = np.random.default_rng(2).integers(4, 12, size=8)
+    groups = np.repeat(np.arange(8), sizes)  # each of one class
+    y = groups % 2
+    for seed in range(60):
+        train = holdout_split(y, test_size=0.3, seed=seed, groups=groups).train
+        assert [len(np.unique(groups[train][y[train] == label])) >= 2 for label in (0, 1)] == [1, 1]
+        for split in kfold_splits(y[train], n_splits=2, seed=seed, groups=groups[train]):
+            assert set(y[train][split.test]) == {0, 1}

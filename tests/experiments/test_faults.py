@@ -6,7 +6,7 @@ import pytest
 
 from vaega import Dataset, load_dataset
 from vaega.experiments.config import DatasetConfig, make_config
-from vaega.experiments.faults import find_faults, load_with_faults
+from vaega.experiments.faults import find_faults, load_with_faults, repeated_parts
 
 
 def config(**sections):
@@ -19,7 +19,7 @@ def config(**sections):
 
 
 def faults(dataset, **sections):
-    return [str(error) for error in find_faults(config(**sections), dataset, seed=0)]
+    return [str(error) for error in find_faults(config(**sections), dataset, seeds=[0, 1])]
 
 
 def rows(n=60, p=5, **more):
@@ -111,3 +111,28 @@ def test_an_absent_file_is_one_fault(table):
     assert dataset is None
     assert len(found) == 1
     assert "no such file" in found[0]
+
+
+def test_groups_that_one_seed_parts_well_and_another_does_not():
+    # Five patients of each class, one of whom brings more rows than all others.
+    y = np.repeat(np.arange(10) % 2, [40, 4, 4, 4, 4, 4, 4, 4, 4, 4])
+    groups = np.repeat(np.arange(10), [40, 4, 4, 4, 4, 4, 4, 4, 4, 4])
+    data = Dataset.from_arrays(np.random.default_rng(0).normal(size=(76, 5)), y, groups=groups)
+    binary = {"classifier": "gaussian_nb", "metric": "roc_auc"}
+    asked = {"fitness": binary, "protocol": {"outer": "holdout", "inner_folds": 5}}
+    (found,) = faults(data, **asked)
+    assert found.startswith("protocol.inner_folds: an inner fold of whole groups has no row of")
+    assert found.endswith("roc_auc needs rows of each class; take fewer folds, or another metric.")
+    asked["protocol"]["inner_folds"] = 2
+    assert faults(data, **asked) == []
+    assert faults(data, fitness={"classifier": "gaussian_nb"}, protocol={"outer": "holdout"}) == []
+
+
+def test_seeds_that_hold_out_the_same_groups_are_counted():
+    X, y, _ = rows(60)
+    data = Dataset.from_arrays(X, y, groups=np.arange(60) // 20)
+    holdout = config(protocol={"outer": "holdout"}, seeds=10)
+    said = repeated_parts(holdout, data)
+    assert said.startswith("3 different test parts of 3 groups in 10 seeds; ")
+    assert repeated_parts(holdout, Dataset.from_arrays(X, y)) == ""
+    assert repeated_parts(config(protocol={"outer": "kfold"}, seeds=10), data) == ""

@@ -301,12 +301,17 @@ def test_on_the_command_line(tmp_path, monkeypatch, capsys):
     assert main(["resume", "results/wine"]) == 0
     said = capsys.readouterr()
     assert "[2/2] original, final: " in said.err
-    (line,) = [line for line in said.out.splitlines() if line.startswith("final signature")]
-    assert "features on all 178 rows, no score of its own: results/wine/runs/" in line
-    selected = pd.read_csv(line.rpartition(" ")[2])
-    assert line.startswith(f"final signature of original: {len(selected)} features")
+    _, _, block = said.out.partition("\nfinal signature of original: ")
+    sentence, _, rest = block.partition("\n  results/wine/runs/")
+    selected = pd.read_csv("results/wine/runs/" + rest.splitlines()[0])
+    found, _, names = " ".join(sentence.split()).rstrip(".").partition(" own: ")
+    assert found == f"{len(selected)} features on all 178 rows, no score of its"
+    shown = names.split(", ")
+    assert set(shown[:10]) <= set(selected["name"])
+    assert len(shown) == min(len(selected), 10) or shown[10] == f"and {len(selected) - 10} more"
+    assert max(map(len, said.out.splitlines())) <= 80
     assert main(["report", "results/wine"]) == 0
-    assert line in capsys.readouterr().out.splitlines()
+    assert sentence in capsys.readouterr().out
     assert main(["run", "wine.yaml", "--set", "protocol.final=false"]) == 0
     assert "final signature" not in capsys.readouterr().out
 

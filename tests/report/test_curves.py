@@ -124,9 +124,15 @@ def test_predictions_alone_have_no_curve(runs):
 
 def test_rows_that_are_left_out_alone_are_pooled(rng):
     alone = predicted(rng).assign(trial=np.arange(60))
-    assert [len(trial) for trial in trials_of([alone])] == [60]
+    assert [len(trial) for trial in trials_of([alone], pooled=False)] == [60]
     folds = predicted(rng).assign(trial=np.arange(60) // 30)
-    assert [len(trial) for trial in trials_of([folds])] == [30, 30]
+    assert [len(trial) for trial in trials_of([folds], pooled=False)] == [30, 30]
+    # Groups that were left out alone may have both classes, and sizes of their own.
+    groups = predicted(rng).assign(trial=np.repeat(np.arange(6), [5, 6, 9, 10, 14, 16]))
+    assert [len(trial) for trial in trials_of([groups], pooled=True)] == [60]
+    curve = mean_curve([groups] * 6, ROC, test_share=None, pooled=True)
+    assert curve.area == pytest.approx(roc_auc_score(groups["label"], groups["probability_1"]))
+    assert np.isnan(curve.low).all()
 
 
 def test_calibration_compares_what_was_claimed_with_what_came(rng):

@@ -179,16 +179,16 @@ def test_too_few_runs_for_an_interval_are_said(runs):
     assert few_runs_sentences(summarise(runs).assign(n_runs=5)) == []
 
 
-def test_failures_and_pooled_scores_are_said():
+def test_failures_and_pooled_scores_are_said(results):
     failed = {"masks on which the classifier failed, the first time: no rank.": 7, "W: slow": 3}
     metrics = {"plain": [{"warnings": {"W: slow": 1}}], "qda": [{"warnings": failed}] * 2}
     assert failure_sentences(SimpleNamespace(metrics=metrics)) == [
         "qda: the classifier failed on 14 masks, which count as the worst; metrics.json of a run "
         "says why."
     ]
-    assert pooled_sentences(SimpleNamespace(metrics=metrics)) == []
+    assert pooled_sentences(replace(results, metrics=metrics)) == []
     metrics["plain"][0]["pooled"] = True
-    assert pooled_sentences(SimpleNamespace(metrics=metrics)) == [POOLED_NOTE]
+    assert pooled_sentences(replace(results, metrics=metrics)) == [POOLED_NOTE]
 
 
 def test_markdown(runs):

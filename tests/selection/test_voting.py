@@ -227,3 +227,13 @@ def test_groups_stay_together_and_every_class_stays(rng):
         chosen = np.unique(groups[rows])
         assert np.isin(groups, chosen).sum() == len(rows)
         assert set(y[rows]) == {0, 1}
+
+
+@pytest.mark.parametrize("n_groups", [2, 3, 4, 8])
+def test_a_subsample_keeps_two_groups_of_each_class(n_groups):
+    groups = np.repeat(np.arange(2 * n_groups), 5)  # each of one class
+    y = groups % 2
+    rng = np.random.default_rng(0)
+    for rows in deal_subsamples(y, 0.8, 10, rng=rng, groups=groups):
+        assert [len(np.unique(groups[rows][y[rows] == label])) for label in (0, 1)] >= [2, 2]
+        assert len(rows) < len(y) or n_groups == 2

@@ -97,7 +97,8 @@ def print_effects(effects: Any) -> None:
     """Print what generated rows do to selection and final model, where an arm adds some."""
     if effects.rows:
         print_table(effects)
-        say("\n".join([*effects.notes, ""]))
+        print_wrapped(effects.notes)
+        say("")
 
 
 _MEANS = "Means over seeds, one run a seed; masks: different masks that a run scored."
@@ -118,11 +119,13 @@ def print_summary(results: Any) -> None:
     print_table(summary_table(results.summary, metric=metric, title=title))
     print_wrapped(facts.sentences(results.constant))
     print_notes(results.notes)
-    say("\n".join([_MEANS, *notes_of_summary(results)]))
+    print_wrapped([_MEANS, *notes_of_summary(results)])
     print_effects(results.effects)
-    finals = final_sentences(results)
-    said = [*lead_sentences(results.metrics), *finals, statement_of(results.config)]
-    say("\n".join(said))
+    print_wrapped(lead_sentences(results.metrics))
+    for sentence, where in final_sentences(results):
+        print_wrapped([sentence])
+        say(f"  {where}")
+    print_wrapped([statement_of(results.config)])
 
 
 @vaega.command()
@@ -183,6 +186,7 @@ def _print_comparison(comparison: Any) -> None:
     for one in comparison.datasets:
         print_table(arm_table(one, title=one.title))
         print_table(pair_table(one))
-        say("\n".join([*one.notes, ""]))
+        print_wrapped(one.notes)
+        say("")
         print_effects(one.effects)
     say("\n".join(comparison.sentences))

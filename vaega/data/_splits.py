@@ -296,15 +296,28 @@ def _shares(counts: np.ndarray, test_size: float) -> np.ndarray:
 
 
 def _grouped_test(rows: _Rows, test_size: float, rng: np.random.Generator) -> np.ndarray:
+    """Return the first random part that will do, and of those that will not the nearest to it.
+
+    The best of many would be the same for every seed where groups are few. A part will do when it
+    has half to one and a half times the rows that were asked for, and leaves two groups of each
+    class, or all but one, for inner folds.
+    """
     table = rows.group_table()
-    target = rows.counts * test_size
-    best, best_distance = None, np.inf
+    target, n_groups = rows.counts * test_size, (table > 0).sum(axis=0)
+    best, best_distance = None, (np.inf, np.inf)
     for _ in range(_N_GROUP_DRAWS):
         chosen = _fill(table, rows.counts, target, rng.permutation(len(table)))
         held = table[chosen].sum(axis=0)
-        distance = float(((held - target) ** 2).sum())
-        if distance < best_distance and (held > 0).all() and (held < rows.counts).all():
+        if not ((held > 0).all() and (held < rows.counts).all()):
+            continue
+        left = (table[~chosen] > 0).sum(axis=0)
+        too_few = np.maximum(np.minimum(2, n_groups - 1) - left, 0).sum()
+        distance = float(too_few), float(((held - target) ** 2).sum())
+        if distance < best_distance:
             best, best_distance = chosen, distance
+        if not too_few and 0.5 <= held.sum() / target.sum() <= 1.5:
+            best = chosen
+            break
     if best is None:
         raise DataError(
             f"{rows.owner}: the {len(table)} groups cannot be parted so that every class is on "
@@ -343,6 +356,7 @@ def _plain_folds(rows: _Rows, n_splits: int, seed: int) -> np.ndarray:
 def _grouped_folds(rows: _Rows, n_splits: int, seed: int) -> np.ndarray:
     from sklearn.model_selection import StratifiedGroupKFold
 
+    kept = None
     for attempt in range(_N_GROUP_DRAWS):
         splitter = StratifiedGroupKFold(
             n_splits, shuffle=True, random_state=derive_seed(seed, attempt)
@@ -351,12 +365,16 @@ def _grouped_folds(rows: _Rows, n_splits: int, seed: int) -> np.ndarray:
         fold = _fold_numbers(parts, len(rows.codes))
         held = np.zeros((n_splits, len(rows.counts)), dtype=int)  # rows of each class in each fold
         np.add.at(held, (fold, rows.codes), 1)
-        if held.sum(axis=1).all() and (held < rows.counts).all():
+        if held.all():  # each class can be scored in each fold
             return fold
-    raise DataError(
-        f"{rows.owner}: the groups cannot be cut into {n_splits} folds so that every class stays "
-        "in every training part; take fewer folds."
-    )
+        if kept is None and held.sum(axis=1).all() and (held < rows.counts).all():
+            kept = fold
+    if kept is None:
+        raise DataError(
+            f"{rows.owner}: the groups cannot be cut into {n_splits} folds so that every class "
+            "stays in every training part; take fewer folds."
+        )
+    return kept
 
 
 def _fold_numbers(parts: Iterator[tuple[np.ndarray, np.ndarray]], n_rows: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from vaega.experiments.config import (
     read_content,
 )
 from vaega.experiments.facts import Facts
-from vaega.experiments.faults import find_faults, load_with_faults
+from vaega.experiments.faults import find_faults, load_with_faults, repeated_parts
 from vaega.experiments.workload import Workload, measure_workload
 
 
@@ -49,7 +49,8 @@ class CheckedFile:
         lines = [f"{self.file}: valid, {counts} on {source}"]
         if self.dataset is not None:
             lines.append(f"  data  {Facts.of(config, self.dataset).data_sentence}")
-            lines += [f"  note  {note}" for note in self.dataset.notes]
+            notes = [*self.dataset.notes, repeated_parts(config, self.dataset)]
+            lines += [f"  note  {note}" for note in notes if note]
         if self.workload is not None:
             first, *others = self.workload.sentences
             lines += [f"  work  {first}", *(f"        {line}" for line in others)]
@@ -103,7 +104,7 @@ def _faults_of_both(config: ExperimentConfig, dataset: Dataset) -> list[InputErr
     """Return what is wrong with the data for this configuration; one partition stands for all."""
     protocol = config.protocol.model_copy(update={"n_repeats": 1})
     once = config.model_copy(update={"protocol": protocol})
-    return list(find_faults(once, dataset, seed=config.seed_list()[0]))
+    return list(find_faults(once, dataset, seeds=config.seed_list()))
 
 
 def _dataset_section(content: dict[str, Any]) -> DatasetConfig | None:

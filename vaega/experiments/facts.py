@@ -192,7 +192,8 @@ class Facts:
             return f"{runs}, one seed each, all tested on the official part{rows}"
         if outer == "holdout":
             share = decimals(100.0 * protocol["test_size"], 0)
-            return f"{runs}, one seed each, that hold out {share} % of the rows, others each time"
+            how = "in whole groups, drawn anew" if self.data.get("n_groups") else "others each time"
+            return f"{runs}, one seed each, that hold out {share} % of the rows, {how}"
         if outer == "kfold":
             n_trials = counted(protocol["n_splits"] * protocol.get("n_repeats", 1), "trial")
             return f"{runs}, one seed each, in {n_trials} of {protocol['n_splits']} folds"

@@ -14,25 +14,33 @@ import numpy as np
 from vaega.core.checks import did_you_mean
 from vaega.core.errors import ConfigError, DataError, InputError
 from vaega.core.files import path_beside
+from vaega.core.wording import counted
 from vaega.data._dataset import Dataset, quoted
 from vaega.data._preprocess import Preprocessor
 from vaega.data._sources import read_columns
 from vaega.experiments.augmentation import candidate_arms
-from vaega.experiments.protocols import Trial, make_protocol
-from vaega.experiments.registry import make_sampler
+from vaega.experiments.protocols import Trial, make_protocol, outer_splits
+from vaega.experiments.registry import OF_ALL_CLASSES, make_sampler
 from vaega.selection._rankers import find_boruta
 
 if TYPE_CHECKING:
     from vaega.experiments.config import DatasetConfig, ExperimentConfig
 
+_MOST_SEEDS = 100  # whose splits are tried
+
 
 def find_faults(
-    config: "ExperimentConfig", dataset: Dataset, *, seed: int, device: str = "cpu"
+    config: "ExperimentConfig", dataset: Dataset, *, seeds: Sequence[int], device: str = "cpu"
 ) -> Iterator[InputError]:
-    """Yield what is wrong, one error a fault; the splits of one seed stand for those of all."""
+    """Yield what is wrong, one error a fault.
+
+    The splits of one seed stand for those of all, but where rows belong together: few groups may
+    be parted well by one seed and not by another.
+    """
     yield from _raised(partial(_check_metric, config, dataset))
     yield from _raised(partial(_check_search, config, dataset))
-    yield from _split_faults(config, dataset, seed)
+    n_seeds = 1 if dataset.groups is None else _MOST_SEEDS
+    yield from _split_faults(config, dataset, seeds[:n_seeds])
     for arm in config.arms.values():
         yield from _raised(partial(_check_arm, arm, dataset, device))
 
@@ -58,16 +66,56 @@ def _check_search(config: "ExperimentConfig", dataset: Dataset) -> None:
         named.search.settings().check_fits(dataset.n_features, owner="search")
 
 
-def _split_faults(config: "ExperimentConfig", dataset: Dataset, seed: int) -> Iterator[InputError]:
-    trials = make_protocol(config.protocol).trials(dataset, seed)
+def _split_faults(
+    config: "ExperimentConfig", dataset: Dataset, seeds: Sequence[int]
+) -> Iterator[InputError]:
+    protocol, rows, first = make_protocol(config.protocol), dataset.pooled(), None
     try:
-        first = next(trials)
+        for trial in chain.from_iterable(protocol.trials(dataset, seed) for seed in seeds):
+            first = trial if first is None else first  # making each further one is its check
+            if isinstance(trial, Trial):
+                check_classes(trial, rows, config.fitness.metric)
     except InputError as error:
         yield error
+    if first is not None:
+        yield from _preparation_faults(config.preprocess, first, rows)
+
+
+def check_classes(trial: Trial, rows: Dataset, metric: str) -> None:
+    """Refuse folds of groups in which a class is missing that the metric needs."""
+    if metric not in OF_ALL_CLASSES:
         return
-    # Making each further split is the check of it.
-    yield from _raised(partial(list, trials))
-    yield from _preparation_faults(config.preprocess, first, dataset.pooled())
+    parts = [(trial.y[split.test], "an inner fold", "inner_folds") for split in trial.inner]
+    if not trial.is_pooled and trial.test.indices is not None:
+        parts.append((rows.y[trial.test.indices], "a test part", "n_splits"))
+    for y, part, key in parts:
+        absent = np.setdiff1d(np.arange(rows.n_classes), y)
+        if absent.size:
+            raise ConfigError(
+                f"protocol.{key}: {part} of whole groups has no row of class "
+                f"{rows.class_names[absent[0]]!r}, and {metric} needs rows of each class; take "
+                "fewer folds, or another metric."
+            )
+
+
+def repeated_parts(config: "ExperimentConfig", dataset: Dataset) -> str:
+    """Return a sentence where seeds hold out the same few groups; else nothing."""
+    seeds = config.seed_list()[:_MOST_SEEDS]
+    rows = dataset.pooled()
+    if rows.groups is None or config.protocol.outer != "holdout" or len(seeds) < 2:
+        return ""
+    parts = {
+        split.test.tobytes()
+        for seed in seeds
+        for split in outer_splits(config.protocol, dataset, rows, seed)
+    }
+    if len(parts) == len(seeds):
+        return ""
+    n_groups = len(np.unique(rows.groups))
+    return (
+        f"{counted(len(parts), 'different test part')} of {n_groups} groups in {len(seeds)} seeds; "
+        "outer: leave-one-group-out tests each group once"
+    )
 
 
 def _preparation_faults(steps: Any, trial: Any, rows: Dataset) -> Iterator[InputError]:

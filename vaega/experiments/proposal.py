@@ -19,6 +19,7 @@ from vaega.data._sources import read_columns
 from vaega.data._suggestions import SuggestedStep, suggest_metric, suggest_steps
 from vaega.data._tables import TARGET_NAMES, Table
 from vaega.experiments.config import ProtocolConfig, make_config, make_dataset_section
+from vaega.experiments.faults import check_classes
 from vaega.experiments.protocols import HonestProtocol
 
 OWNER = "init"
@@ -33,6 +34,7 @@ _MOST_CATEGORIES = 20  # text of more different values is a name or a remark
 _BUDGETS = ((300_000, 10, 3), (1_500_000, 10, 1), (6_000_000, 5, 1), (np.inf, 3, 0))
 _PERMUTATIONS = 20  # 19 are the fewest that can give p = 0.05
 _FOLDS = 5
+_SEEDS_TRIED = 10
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,10 @@ def _inner_folds(dataset: Dataset) -> int:
     for n_folds in range(_FOLDS, 1, -1):
         section = ProtocolConfig.model_validate({"outer": outer, "inner_folds": n_folds})
         try:
-            next(iter(HonestProtocol(section).trials(dataset, 0)))
+            # Few groups may allow a number of folds with one seed and not with another.
+            for seed in range(1 if dataset.groups is None else _SEEDS_TRIED):
+                trial = next(iter(HonestProtocol(section).trials(dataset, seed)))
+                check_classes(trial, dataset.pooled(), suggest_metric(dataset.y))
             return n_folds
         except InputError as error:
             refusal = error

@@ -53,6 +53,7 @@ METRICS = (
     "roc_auc", "roc_auc_ovo", "roc_auc_ovr",
 )  # fmt: skip
 _FROM_PROBABILITIES = ("neg_log_loss", "roc_auc_ovo", "roc_auc_ovr")
+OF_ALL_CLASSES = ("roc_auc", *_FROM_PROBABILITIES)  # no score where rows of a class are missing
 
 
 def check_metric(name: str) -> None:

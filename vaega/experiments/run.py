@@ -109,7 +109,8 @@ def complete_runs(
     budget, store, runs = options.budget(), Store(folder), plan_runs(config, dataset)
     pending = [run for run in runs if not store.is_done(run.id)]
     if pending:
-        for fault in find_faults(config, dataset, seed=pending[0].seed, device=options.device):
+        seeds = list(dict.fromkeys(run.seed for run in pending))
+        for fault in find_faults(config, dataset, seeds=seeds, device=options.device):
             raise fault
     origin = origin or Origin(beside=Path.cwd(), started_in=Path.cwd())
     with store.at_work(runs), ScoreStore(folder / "memory.sqlite3") as memory:

@@ -99,11 +99,13 @@ PRECISION_RECALL = CurveKind(
 )
 
 
-def trials_of(predictions: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Return the predictions of each trial of some runs, pooled in a run whose trials lack classes.
+def trials_of(predictions: Sequence[pd.DataFrame], *, pooled: bool) -> list[pd.DataFrame]:
+    """Return the predictions of each trial of some runs, or of each run where these are `pooled`.
 
-    A row that is left out alone has one class; a curve needs two.
+    So they are as well where a trial lacks a class: a curve needs all.
     """
+    if pooled:
+        return list(predictions)
     trials = []
     for table in predictions:
         parts = [part for _, part in table.groupby("trial", sort=False)]
@@ -130,7 +132,11 @@ def scored_classes(trial: pd.DataFrame) -> list[Scored]:
 
 
 def mean_curve(
-    predictions: Sequence[pd.DataFrame], kind: CurveKind, *, test_share: float | None
+    predictions: Sequence[pd.DataFrame],
+    kind: CurveKind,
+    *,
+    test_share: float | None,
+    pooled: bool = False,
 ) -> Curve | None:
     """Return the mean curve of an arm's final models; None without scores of the classes.
 
@@ -142,15 +148,17 @@ def mean_curve(
         `ROC` or `PRECISION_RECALL`.
     test_share : float or None
         As `vaega.experiments.intervals.overlap_share` gives it.
+    pooled : bool, default=False
+        Whether the predictions of a run's trials belong together; there is no band then.
     """
-    trials = [scored_classes(trial) for trial in trials_of(predictions)]
+    trials = [scored_classes(trial) for trial in trials_of(predictions, pooled=pooled)]
     if not trials or not all(trials):
         return None
     curves = np.array([_mean_over(classes, kind.of) for classes in trials])
     areas = [_mean_over(classes, kind.area) for classes in trials]
     shares = [np.mean([truth.mean() for truth, _ in classes]) for classes in trials]
     low = high = np.full(len(GRID), np.nan)
-    if len(curves) >= LEAST_RUNS:
+    if len(curves) >= LEAST_RUNS and not pooled:
         low, high = _band_of_rows(trials, kind) if test_share is None else _band(curves, test_share)
     mean = curves.mean(axis=0)
     return Curve(mean, low, high, float(np.mean(areas)), float(np.mean(shares)))

@@ -200,7 +200,8 @@ def _outer(results: Results, runs: str) -> str:
     whole = "Performance was measured on rows that were held out"
     if outer == "holdout":
         share = decimals(100.0 * protocol["test_size"], 0)
-        return f"{whole}: {share} % of all, drawn at random within classes anew in each of {runs}."
+        how = "in whole groups" if facts.get("n_groups") else "within classes"
+        return f"{whole}: {share} % of all, drawn at random {how} anew in each of {runs}."
     if outer == "kfold":
         n_repeats = protocol.get("n_repeats", 1)
         repeated = f", repeated {n_repeats} times," if n_repeats > 1 else ""

@@ -37,16 +37,21 @@ _COLUMNS = ("arm", "accuracy", "balanced accuracy", "ROC AUC", "average precisio
 def prediction_section(results: Results) -> Section:
     """Return curves of what models predicted of the test rows, calibration, confusion."""
     curves = {kind: curves_of(results, kind) for kind in (ROC, PRECISION_RECALL)}
+    pooled = results.is_pooled
     rows = [
-        [arm, *_rates(tables), *(_area(by_arm.get(arm)) for by_arm in curves.values())]
+        [arm, *_rates(tables, pooled=pooled), *(_area(of.get(arm)) for of in curves.values())]
         for arm, tables in results.predictions.items()
         if tables
     ]
     known = [i for i in range(len(_COLUMNS)) if any(row[i] for row in rows)]
-    note = (
+    of_trials = (
         "Means over trials, of rows that the models did not see. Bands hold 95 % at each point and "
-        "count what trials share; fewer than five trials have none. Beside an arm's name: the "
-        "area, and of precision and recall the average precision. Dotted: scores without meaning."
+        "count what trials share; fewer than five trials have none."
+    )
+    of_all = "Means over runs, of the predictions of all trials together."
+    note = (
+        f"{of_all if pooled else of_trials} Beside an arm's name: the area, and of precision and "
+        "recall the average precision. Dotted: scores without meaning."
     )
     table = TextTable(
         [_COLUMNS[i] for i in known], [[row[i] for i in known] for row in rows], notes=[note]
@@ -82,15 +87,15 @@ def curves_of(results: Results, kind: CurveKind) -> dict[str, Curve]:
     """Return the mean curve of each arm whose classifier scores the classes."""
     share = overlap_share(results.config["protocol"])
     curves = {
-        arm: mean_curve(tables, kind, test_share=share)
+        arm: mean_curve(tables, kind, test_share=share, pooled=results.is_pooled)
         for arm, tables in results.predictions.items()
     }
     return {arm: curve for arm, curve in curves.items() if curve is not None}
 
 
-def _rates(tables: Sequence[pd.DataFrame]) -> list[str]:
+def _rates(tables: Sequence[pd.DataFrame], *, pooled: bool) -> list[str]:
     """Return accuracy and balanced accuracy, means over trials."""
-    trials = trials_of(tables)
+    trials = trials_of(tables, pooled=pooled)
     right = [float((one["label"] == one["prediction"]).mean()) for one in trials]
     balanced = [float(np.mean(recalls_of(one))) for one in trials]
     return [f"{np.mean(right):.3f}", f"{np.mean(balanced):.3f}"]
@@ -117,7 +122,8 @@ def _without_scores(results: Results, curves: Mapping[str, Curve]) -> list[str]:
 
 def _curve_chart(results: Results, kind: CurveKind, curves: Mapping[str, Curve]) -> Chart:
     ax = plot_curves(curves, kind, styles=styles_of(results.config["arms"]))
-    caption = f"{kind.name} curve of {_meant(results)}, mean over trials"
+    of = "of the predictions of all trials" if results.is_pooled else "mean over trials"
+    caption = f"{kind.name} curve of {_meant(results)}, {of}"
     return make_chart(kind.name, caption, ax, _curve_tips(ax, kind, curves))
 
 

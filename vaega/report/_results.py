@@ -62,7 +62,7 @@ class Results:
     notes: Sequence[str] = ()  # On the data, as on its card
     # In what runs differ that computed them; see `vaega.report._environments`
     differences: Sequence[str] = ()
-    # By arm that adds rows, how good they are; see `vaega.experiments.trial`
+    # By arm that adds rows, how good they are; see `describe_generator`
     generators: dict[str, dict[str, Any]] = field(default_factory=dict)
     # By arm the final run, on all rows; without those that are not planned or not done
     finals: dict[str, RunRecord] = field(default_factory=dict)
@@ -76,6 +76,11 @@ class Results:
         if "dataset" in self.runs and len(self.runs):
             known["name"] = str(self.runs["dataset"].iloc[0])
         return Facts(self.config, {**known, **run.get("data", {})})
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether scores are of the predictions of all trials of a run together."""
+        return any(run.get("pooled") for runs in self.metrics.values() for run in runs)
 
     @property
     def searching(self) -> list[str]:
@@ -266,8 +271,7 @@ def few_runs_sentences(summary: pd.DataFrame) -> list[str]:
 
 def pooled_sentences(results: Results) -> list[str]:
     """Say that scores are of the predictions of all trials together, where they are."""
-    runs = [run for runs in results.metrics.values() for run in runs]
-    return [POOLED_NOTE] if any(run.get("pooled") for run in runs) else []
+    return [POOLED_NOTE] if results.is_pooled else []
 
 
 def interval_sentences(results: Results) -> list[str]:
@@ -303,14 +307,25 @@ def notes_of_summary(results: Results) -> list[str]:
     return [*note, *said]
 
 
-def final_sentences(results: Results) -> list[str]:
-    """Say of each arm what its final run selected, and where that stands."""
-    said = []
+_NAMED = 10  # features of a signature in a sentence
+
+
+def final_sentences(results: Results) -> list[tuple[str, Path]]:
+    """Say of each arm what its final run selected, by votes, and where that stands."""
+    said, known = [], results.summary.set_index("arm").get("p_value", pd.Series(dtype=float))
     for arm, record in results.finals.items():
-        metrics, where = record.metrics or {}, record.folder / "selected.csv"
-        said.append(f"final signature of {arm}: {describe_final(metrics)}: {where}")
+        metrics, p = record.metrics or {}, known.get(arm, float("nan"))
+        sentence = f"final signature of {arm}: {describe_final(metrics)}"
+        if p > LEVEL:  # names of what chance found would be taken for findings
+            sentence += f"; no signal is shown (p = {format_p_value(p)}), so that none is named."
+        else:
+            names = list(map(str, record.rows().columns[2:]))
+            more = int(metrics["n_features"]) - len(names[:_NAMED])
+            shown = [*names[:_NAMED], *([f"and {more:,} more"] if names and more else [])]
+            sentence += f": {', '.join(shown)}." if shown else "."
         if "no_model" in metrics:
-            said.append(f"{arm} has a signature and no model file: {metrics['no_model']}")
+            sentence += f" It has no model file: {metrics['no_model']}"
+        said.append((sentence, record.folder / "selected.csv"))
     return said
 
 

@@ -296,8 +296,8 @@ def deal_subsamples(
 
     In rounds, see `n_of_round`: what the subsamples of a round leave out is disjoint, as the folds
     of a cross-validation are, but for classes (or groups) fewer than a round has subsamples. Each
-    class keeps two rows at least where it has them, and leaves one out where it has three or more;
-    with groups, each class keeps one group at least.
+    class keeps two rows, or two groups, at least where it has them, and leaves one out where it has
+    three or more.
     """
     size, dealt = n_of_round(share), []
     for start in range(0, n_subsamples, size):
@@ -327,12 +327,14 @@ def _deal_groups(
     y: np.ndarray, groups: np.ndarray, share: float, n: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
     dealt = []
-    for names in _parts_left_out(np.unique(groups), share, keep=1, rng=rng)[:n]:
+    for names in _parts_left_out(np.unique(groups), share, keep=2, rng=rng)[:n]:
         out = names
         for label in np.unique(y):
             holders = np.unique(groups[y == label])
-            if np.isin(holders, out).all():  # the class keeps the last that would leave
-                out = out[out != [name for name in out if name in holders][-1]]
+            leaving = [name for name in out if name in holders]
+            n_staying = len(holders) - len(leaving)
+            staying = leaving[len(leaving) - max(min(2, len(holders)) - n_staying, 0) :]
+            out = out[~np.isin(out, staying)]  # the class keeps the last that would leave
         dealt.append(np.flatnonzero(~np.isin(groups, out)))
     return dealt
 
