@@ -79,7 +79,11 @@ def test_clean_asks_and_removes(folder, capsys, monkeypatch):
     old = leftover(folder)
     assert main(["clean", str(folder), "--dry-run"]) == 0
     assert "1 folder would be removed" in capsys.readouterr().out
-    assert main(["clean", str(folder)]) == 130
+    assert main(["clean", str(folder)]) == 0
+    assert "Nothing was removed." in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert main(["clean", str(folder)]) == 2
+    assert "clean: nobody answers here; give --yes" in capsys.readouterr().err
     assert old.exists()
     assert main(["clean", str(folder), "--yes"]) == 0
     assert not old.exists()

@@ -240,3 +240,9 @@ def test_words_go_before_row_numbers_that_match_by_chance(files):
     )
     data = load_dataset("genes.csv", labels="clinic.csv", target="class")
     assert data.labels.tolist() == ["b", "c", "a"]
+
+
+def test_a_sample_in_the_place_of_the_names_of_the_genes_is_refused(files):
+    files(genes="S1\tS2\tS3\tS4\n7.1\t1\t2\t3\n8.2\t5\t6\t7\n")  # written without the index
+    with pytest.raises(DataError, match=r"begin with the name of its gene, got .* sample 'S1'"):
+        load_dataset("genes.csv", labels="clinic.csv", target="response")

@@ -301,3 +301,15 @@ def test_a_section_that_cannot_be_read_names_the_key(study, dataset, words):
     for word in words:
         assert word in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_no_permutations_are_none():
+    from vaega.experiments.config import make_config
+
+    content = {
+        "name": "x",
+        "dataset": {"source": "sklearn:wine"},
+        "fitness": {"classifier": "gaussian_nb"},
+        "permutations": 0,
+    }
+    assert make_config(content).permutations is None

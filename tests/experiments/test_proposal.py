@@ -179,3 +179,45 @@ def test_what_cannot_be_read_is_refused_in_the_reader_s_words(tmp_path):
     cohort().to_csv(tmp_path / "cohort.csv", index=False)
     with pytest.raises(InputError, match="give target"):
         propose(tmp_path / "cohort.csv", tmp_path / "cohort.yaml")
+
+
+def test_a_measurement_with_a_few_words_is_never_left_out(tmp_path):
+    table = cohort(batch=np.where(np.arange(N) % 2, "B1", "B2"))
+    table["gene_3"] = table["gene_3"].astype(object)
+    table.loc[4, "gene_3"] = "<0.5"
+    with pytest.raises(InputError, match=r"'gene_3' has cells below a limit .* below_limit"):
+        written(table, tmp_path)
+    _, content, _ = written(table, tmp_path, below_limit="half")
+    assert content["dataset"]["ignore"] == ["batch"]
+    assert content["dataset"]["below_limit"] == "half"
+    table.loc[4, "gene_3"] = "failed"
+    with pytest.raises(InputError, match="'gene_3' has numbers but for 'failed'"):
+        written(table, tmp_path)
+
+
+def test_batches_are_no_features(tmp_path):
+    _, content, text = written(cohort(Site=list("abcd") * (N // 4)), tmp_path)
+    assert content["dataset"]["ignore"] == ["Site"]
+    assert "'Site' may name batches" in text
+
+
+def test_a_target_that_is_not_there_is_met_first(tmp_path):
+    cohort().to_csv(tmp_path / "cohort.csv", index=False)
+    with pytest.raises(InputError, match="did you mean 'response'"):
+        propose(tmp_path / "cohort.csv", tmp_path / "cohort.yaml", target="respons")
+    genes = cohort().drop(columns="response").T.add_prefix("S").rename_axis("gene").reset_index()
+    genes.loc[len(genes)] = ["response", *["x", "y"] * (N // 2)]
+    genes.to_csv(tmp_path / "genes.csv", index=False)
+    with pytest.raises(InputError, match="set transpose to true"):
+        propose(tmp_path / "genes.csv", tmp_path / "genes.yaml", target="response")
+
+
+def test_few_patients_have_folds_of_all_classes_with_each_seed(tmp_path):
+    sizes = np.random.default_rng(2).integers(5, 11, size=8)
+    patient = np.repeat(np.arange(8), sizes)
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(len(patient), 20))).add_prefix("gene_")
+    table = table.assign(patient=patient, response=np.where(patient % 2, "yes", "no"))
+    out, content, _ = written(table, tmp_path, groups="patient")
+    assert content["protocol"]["inner_folds"] == 2
+    assert check_file(out).faults == []

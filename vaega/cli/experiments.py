@@ -283,9 +283,19 @@ def clean(folder: Path, failed: bool, dry_run: bool, yes: bool) -> None:
     if dry_run or not unneeded:
         say(_removal("would be removed" if unneeded else "to remove", unneeded, n_bytes))
         return
-    if not yes:
-        click.confirm(_removal("to remove", unneeded, n_bytes) + " Go on?", abort=True)
+    if not yes and not _confirmed(_removal("to remove", unneeded, n_bytes) + " Go on?"):
+        say("Nothing was removed.")
+        return
     say(_removal("removed", *clean_results(experiment, failed=failed)))
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return click.confirm(question)
+    except click.Abort as error:
+        if not isinstance(error.__context__, EOFError):
+            raise
+        raise InputError("clean: nobody answers here; give --yes to be asked nothing.") from error
 
 
 def _removal(what: str, folders: Sequence[Path], n_bytes: int) -> str:

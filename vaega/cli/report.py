@@ -59,7 +59,6 @@ def report(folder: Path, kind: str, out: Path | None, methods: bool, as_json: bo
     from vaega.report._results import read_results, summary_text
 
     results = read_results(folder)
-    page = write_report(folder)
     if as_json:
         print_record(folder)
     elif kind == "terminal":
@@ -67,6 +66,7 @@ def report(folder: Path, kind: str, out: Path | None, methods: bool, as_json: bo
     else:
         say(summary_text(results, kind).removesuffix("\n"))
     to_stderr = as_json or kind != "terminal"
+    page = write_report(folder)  # behind what is printed, since it may not be allowed
     if out is not None:
         write_experiment(results, out, command=this_command())
         say(f"tables and figures  {out}", to_stderr=to_stderr)

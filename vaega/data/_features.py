@@ -114,6 +114,12 @@ class _TextColumn:
         return units.pop() if len(units) == 1 and 2 * len(self.words) > len(self.present) else ""
 
 
+def number_hint(name: str, texts: Sequence[str], *, decimal: str = ".") -> str:
+    """Return what keeps a text column from being one of numbers; empty where it looks like none."""
+    words = [one for one in texts if column_numbers([one], missing=(), decimal=decimal) is None]
+    return _TextColumn(name, list(texts), words).hint
+
+
 @dataclass(frozen=True, eq=False)
 class _Reading:
     """Columns of a table on their way to numbers, and what is said of those that are none."""

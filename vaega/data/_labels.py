@@ -142,6 +142,11 @@ def join_labels(
             f"{where.file}: the first line must hold column names, got a sample "
             f"({quoted(headings)}); write a line of names above it."
         )
+    if way == _COLUMNS and table.rows is None and table.names[0] in theirs:
+        raise DataError(
+            f"{owner}: each row must begin with the name of its gene, got the values of the sample "
+            f"{table.names[0]!r} in the first column; write the names before them."
+        )
     repeated = [name for name, n in Counter(theirs).items() if n > 1 and name in ours]
     if repeated:
         raise DataError(

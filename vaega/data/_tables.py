@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vaega.core.checks import check_choice
+from vaega.core.checks import check_choice, did_you_mean
 from vaega.core.errors import DataError
 from vaega.data._columns import (
     MISSING,
@@ -303,7 +303,8 @@ def find_column(table: Table, column: str, role: str, *, owner: str) -> Location
             break
     problem = f"occurs {len(matches)} times" if matches else "is not there"
     names = table.names if table.annotations is None else table.annotations.names
+    hint = "" if matches else did_you_mean(column, names)
     raise DataError(
-        f"{owner}: {role} must name exactly one column, but {column!r} {problem}; "
-        f"the columns are {quoted(names)}{_hint_of_layout(table)}."
+        f"{owner}: {role} must name exactly one column, but {column!r} {problem}"
+        f"{hint or f'; the columns are {quoted(names)}{_hint_of_layout(table)}.'}"
     )

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from vaega.core.errors import ConfigError, InputError
-from vaega.data._dataset import Dataset
+from vaega.core.wording import counted
+from vaega.data._dataset import Dataset, constant_columns
 from vaega.data._sources import needs_network
 from vaega.experiments.config import (
     DatasetConfig,
@@ -49,7 +50,8 @@ class CheckedFile:
         lines = [f"{self.file}: valid, {counts} on {source}"]
         if self.dataset is not None:
             lines.append(f"  data  {Facts.of(config, self.dataset).data_sentence}")
-            notes = [*self.dataset.notes, repeated_parts(config, self.dataset)]
+            notes = [*self.dataset.notes, _dull_columns(self.dataset)]
+            notes.append(repeated_parts(config, self.dataset))
             lines += [f"  note  {note}" for note in notes if note]
         if self.workload is not None:
             first, *others = self.workload.sentences
@@ -105,6 +107,13 @@ def _faults_of_both(config: ExperimentConfig, dataset: Dataset) -> list[InputErr
     protocol = config.protocol.model_copy(update={"n_repeats": 1})
     once = config.model_copy(update={"protocol": protocol})
     return list(find_faults(once, dataset, seeds=config.seed_list()))
+
+
+def _dull_columns(dataset: Dataset) -> str:
+    """Say how many columns tell nothing, if any do."""
+    n_dull = int(constant_columns(dataset.pooled().X).sum())
+    what = f"{counted(n_dull, 'column')} of {dataset.n_features:,}"
+    return f"{what} {'is' if n_dull == 1 else 'are'} constant or empty." if n_dull else ""
 
 
 def _dataset_section(content: dict[str, Any]) -> DatasetConfig | None:

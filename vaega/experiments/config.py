@@ -598,6 +598,8 @@ class _Runs(Section):
     def _number_alone(cls, permutations: Any) -> Any:
         if permutations is None or isinstance(permutations, PermutationsConfig):
             return permutations
+        if permutations == 0 and not isinstance(permutations, bool):
+            return None
         if isinstance(permutations, Mapping):
             return with_new_names(permutations, {"permutations": "number"})
         number = check_count(permutations, "it", owner="permutations")

@@ -14,6 +14,7 @@ from vaega.core.errors import InputError
 from vaega.core.files import relative_path
 from vaega.core.yaml import parse_yaml
 from vaega.data._dataset import Dataset, quoted
+from vaega.data._features import number_hint
 from vaega.data._leakage import no_measurements
 from vaega.data._sources import read_columns
 from vaega.data._suggestions import SuggestedStep, suggest_metric, suggest_steps
@@ -26,6 +27,7 @@ OWNER = "init"
 
 # Columns whose name and values say what several rows come from.
 _SUBJECT = re.compile(r"patient|subject|donor|individual|animal|mouse|person|participant", re.I)
+_BATCH = re.compile(r"(^|[\W_])(batch|plate|site|centre|center|scanner|lane)([\W_]|$)", re.I)
 _MOST_CATEGORIES = 20  # text of more different values is a name or a remark
 
 # By the cells of the table (rows times columns) up to which they hold: seeds, and how many seeds
@@ -139,10 +141,14 @@ def _look_at_text(section: Mapping[str, Any], columns: Columns) -> Columns:
     table = read_columns(section["source"], target=section.get("target"))
     if table is None:
         return columns
-    taken = {section.get("target"), section.get("groups"), *columns.ignore}
-    if section.get("target") is None:
+    target = section.get("target")
+    described = () if table.annotations is None else table.annotations.names
+    if target is not None and target not in (*table.names, *described):
+        return columns  # which is refused with what may be meant
+    taken = {target, section.get("groups"), *columns.ignore}
+    if target is None:
         taken |= {name for name in table.names if name.strip().lower() in TARGET_NAMES}
-    spread = []
+    spread, mistaken = [], False
     for name, values in _text_columns(table):
         if name in taken:
             continue
@@ -151,11 +157,17 @@ def _look_at_text(section: Mapping[str, Any], columns: Columns) -> Columns:
         if _SUBJECT.search(name) and 1 < n_values < len(present) and columns.subject is None:
             columns = columns.without([name], "may name what several rows come from, see groups")
             columns = replace(columns, subject=name)
+        elif _BATCH.search(name):
+            columns = columns.without([name], "may name batches, which are no features")
         elif n_values == len(present) or n_values > _MOST_CATEGORIES:
+            if number_hint(name, present, decimal=table.decimal):
+                mistaken = True  # a measurement, which is read or refused with its remedy
+                continue
             columns = columns.without([name], f"is text with {n_values} different values")
         else:
             spread.append(name)
-    if not spread or columns.categorical != "error":
+    below = section.get("below_limit", "error") != "error"
+    if not spread or columns.categorical != "error" or (mistaken and not below):
         return columns
     reason = f"one_hot: categories become 0/1 columns ({quoted(spread)})"
     return replace(columns, categorical="one_hot", reasons=(*columns.reasons, reason))

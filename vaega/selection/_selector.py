@@ -83,7 +83,7 @@ class MaskSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         if len(np.unique(y)) < 2:
             raise InputError(
                 f"{type(self).__name__}: y must hold at least two classes, got one class, "
-                f"{y[0]!r}, in {len(y)} rows."
+                f"{y.tolist()[0]!r}, in {len(y)} rows."
             )
         if sparse.issparse(X):
             size = X.shape[0] * X.shape[1] * X.dtype.itemsize / 2**20

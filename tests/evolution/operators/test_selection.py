@@ -130,7 +130,10 @@ def test_universal_sampling_rounds_the_expectation_up_or_down(scores, k, seed):
 
 @pytest.mark.parametrize("pointer", [0.0, np.nextafter(1.0, 0.0)])
 def test_the_ends_of_the_wheel_belong_to_those_with_a_share(pointer):
-    class Stuck:
+    class Stuck(np.random.Generator):
+        def __init__(self):
+            super().__init__(np.random.PCG64(0))
+
         def random(self, size):
             return np.full(size, pointer)
 
@@ -139,7 +142,10 @@ def test_the_ends_of_the_wheel_belong_to_those_with_a_share(pointer):
 
 
 def test_a_last_pointer_that_rounds_to_the_end_stays_on_the_wheel():
-    class Stuck:
+    class Stuck(np.random.Generator):
+        def __init__(self):
+            super().__init__(np.random.PCG64(0))
+
         def random(self):
             return np.nextafter(1.0, 0.0)
 

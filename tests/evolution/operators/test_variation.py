@@ -714,3 +714,18 @@ CHANGING = [(crossover, 2, {}) for crossover in CROSSOVERS] + [
 def test_what_cannot_be_changed_is_refused(operator, n, settings, wrong, rng):
     with pytest.raises(InputError, match=f"^{operator.__name__}: individual must be .*got a"):
         operator(*[wrong] * n, rng=rng, **settings)
+
+
+@pytest.mark.parametrize("rng", [0, random.Random(0), None, np.random.RandomState(0)])
+@pytest.mark.parametrize(
+    "operator",
+    [
+        lambda rng: operators.crossover_uniform([0, 1], [1, 0], rng=rng),
+        lambda rng: operators.mutate_bitflip([0, 1], flip_probability=0.5, rng=rng),
+        lambda rng: operators.init_bernoulli(5, fraction=0.5, rng=rng),
+        lambda rng: operators.select_roulette([], 1, rng=rng),
+    ],
+)
+def test_what_is_no_generator_is_refused(operator, rng):
+    with pytest.raises(InputError, match=r"rng must be a generator, numpy.random.default_rng"):
+        operator(rng)

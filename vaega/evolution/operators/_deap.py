@@ -1,7 +1,8 @@
 """What DEAP expects of an operator: that it knows its keywords and takes any mutable sequence.
 
 `deap_operator` frames the operators of this package. A keyword of DEAP's, ``indpb`` say, goes on by
-the name that the operator has for it; what is no list, array or the like of genes is refused.
+the name that the operator has for it; what is no list, array or the like of genes is refused, and
+so is what is no generator of NumPy.
 """
 
 from collections.abc import Callable, Mapping, MutableSequence
@@ -28,6 +29,9 @@ def deap_operator(n_individuals: int, **aliases: str) -> Callable[[Operator], Op
                 _check_individual(individual, owner=operator.__name__)
             if not aliases.keys().isdisjoint(kwargs):
                 kwargs = resolve_aliases(framed, kwargs)
+            if "rng" in kwargs and not isinstance(kwargs["rng"], np.random.Generator):
+                rule = "must be a generator, numpy.random.default_rng(seed)"
+                raise InputError.of(operator.__name__, "rng", rule, kwargs["rng"])
             return operator(*args, **kwargs)
 
         framed.aliases = aliases  # type: ignore[attr-defined]

@@ -73,6 +73,7 @@ def select_tournament(
     return [individuals[winner] for winner in winners.tolist()]
 
 
+@deap_operator(0)
 def select_roulette(
     individuals: Sequence[Any], k: int, *, rng: np.random.Generator, fit_attr: str = "fitness"
 ) -> list[Any]:
@@ -114,6 +115,7 @@ def select_roulette(
     return [individuals[winner] for winner in winners.tolist()]
 
 
+@deap_operator(0)
 def select_stochastic_universal(
     individuals: Sequence[Any], k: int, *, rng: np.random.Generator, fit_attr: str = "fitness"
 ) -> list[Any]:
@@ -156,6 +158,7 @@ def select_stochastic_universal(
     return [individuals[winner] for winner in winners.tolist()]
 
 
+@deap_operator(0)
 def select_rank(
     individuals: Sequence[Any],
     k: int,
@@ -204,6 +207,7 @@ def select_rank(
     return [individuals[winner] for winner in winners.tolist()]
 
 
+@deap_operator(0)
 def select_window(
     individuals: Sequence[Any],
     k: int,

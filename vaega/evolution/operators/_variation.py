@@ -366,6 +366,7 @@ def mutate_filter_guided(
     return (individual,)
 
 
+@deap_operator(0)
 def init_bernoulli(
     n_features: int, *, fraction: float, min_features: int = 1, rng: np.random.Generator
 ) -> np.ndarray:
@@ -408,6 +409,7 @@ def init_bernoulli(
     return mask
 
 
+@deap_operator(0)
 def init_fixed_size(n_features: int, *, size: int, rng: np.random.Generator) -> np.ndarray:
     """Select exactly `size` features, each set with the same probability.
 
@@ -439,6 +441,7 @@ def init_fixed_size(n_features: int, *, size: int, rng: np.random.Generator) -> 
     return mask
 
 
+@deap_operator(0)
 def init_filter_guided(
     n_features: int, *, weights: ArrayLike, size: int, rng: np.random.Generator
 ) -> np.ndarray:
@@ -545,6 +548,7 @@ def repair_bounds(
     return (individual,)
 
 
+@deap_operator(1)
 def repair_size(
     individual: Mask, *, min_features: int, max_features: int | None, rng: np.random.Generator
 ) -> tuple[Mask]:
