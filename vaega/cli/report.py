@@ -189,4 +189,4 @@ def _print_comparison(comparison: Any) -> None:
         print_wrapped(one.notes)
         say("")
         print_effects(one.effects)
-    say("\n".join(comparison.sentences))
+    print_wrapped(comparison.sentences)
