@@ -78,6 +78,17 @@ def test_a_pipe_gets_csv_and_notes_go_elsewhere(place, finished, capsys):
     assert "of 20 predictions agree with them" in said.err
 
 
+def test_values_in_other_units_are_noticed(place, finished, capsys):
+    numbers = place.select_dtypes("number").columns
+    place.assign(**{name: 1000.0 * place[name] for name in numbers}).to_csv("raw.csv", index=False)
+    assert main(["predict", str(finished), "raw.csv", "--arm", "f_test"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "lie far from those that the model was fitted on (gene_" in said
+    assert "are they in the same units?" in said
+    assert main(["predict", str(finished), "new.csv", "--arm", "f_test"]) == 0
+    assert "units" not in capsys.readouterr().err
+
+
 def test_a_terminal_gets_a_table(place, finished, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     pd.concat([place] * 3).assign(patient=range(60)).to_csv("long.csv", index=False)

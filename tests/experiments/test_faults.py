@@ -136,3 +136,9 @@ def test_seeds_that_hold_out_the_same_groups_are_counted():
     assert said.startswith("3 different test parts of 3 groups in 10 seeds; ")
     assert repeated_parts(holdout, Dataset.from_arrays(X, y)) == ""
     assert repeated_parts(config(protocol={"outer": "kfold"}, seeds=10), data) == ""
+
+
+def test_more_features_than_there_are_are_not_selected():
+    arms = {"f_test": {"selector": {"kind": "f_classif", "size": 14}}}
+    (found,) = faults(load_dataset("sklearn:wine"), arms=arms)
+    assert found == "arms.f_test.selector.size: must be at most 13, the number of features, got 14."

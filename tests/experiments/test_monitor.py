@@ -283,6 +283,25 @@ def test_each_run_under_way_has_a_bar(tmp_path, live):
     assert live.progress.tasks[0].completed == 1
 
 
+def test_a_classical_selection_has_a_bar_without_generations(tmp_path, live):
+    run = Run("f-000", "wine", "f", 0, {"arm": {"name": "f", "selector": {"kind": "f_classif"}}})
+    live.on_plan([run], 0)
+    live.on_run_start(run, tmp_path / run.id)
+    (bar,) = bars(live)
+    assert (bar.total, bar.fields["note"]) == (None, "selecting")
+    assert not bar.fields["count"]
+
+
+def test_a_search_that_has_ended_is_not_prepared_again(tmp_path, live):
+    begin(live, tmp_path, 1)
+    come_to(tmp_path, RUNS[0], 3, 9)
+    live.poll()
+    (tmp_path / RUNS[0].id / HEARTBEAT_FILE).unlink()
+    live.poll()
+    (bar,) = bars(live)
+    assert (bar.completed, bar.fields["note"]) == (29, "search 3/3")
+
+
 def test_a_run_that_is_left_while_bars_move_stops_no_bar(tmp_path, live):
     begin(live, tmp_path, 2)
     PlainObserver.on_run_left(live, RUNS[0])  # and its bar goes a moment later

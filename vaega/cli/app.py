@@ -229,7 +229,11 @@ TRUST = click.option(
     "and vaega.",
 )
 JOBS = click.option(
-    "--jobs", type=int, default=1, show_default=True, help="Processes; -1 is all cores."
+    "--jobs",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Processes; -1 is all cores, -2 all but one.",
 )
 JSON = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for a script, and nothing else."

@@ -41,7 +41,8 @@ def find_faults(
     yield from _raised(partial(_check_search, config, dataset))
     n_seeds = 1 if dataset.groups is None else _MOST_SEEDS
     yield from _split_faults(config, dataset, seeds[:n_seeds])
-    for arm in config.arms.values():
+    for name, arm in config.arms.items():
+        yield from _raised(partial(_check_size, name, arm, dataset))
         yield from _raised(partial(_check_arm, arm, dataset, device))
 
 
@@ -137,6 +138,15 @@ def _preparation_faults(steps: Any, trial: Any, rows: Dataset) -> Iterator[Input
 
 def _prepare(steps: Any, X_fit: np.ndarray, y_fit: np.ndarray, X: np.ndarray) -> None:
     Preprocessor(list(steps), random_state=0).fit(X_fit, y_fit).transform(X)
+
+
+def _check_size(name: str, arm: Any, dataset: Dataset) -> None:
+    size = None if arm.selector is None else arm.selector.size
+    if isinstance(size, int) and size > dataset.n_features:
+        raise ConfigError(
+            f"arms.{name}.selector.size: must be at most {dataset.n_features}, the number of "
+            f"features, got {size}."
+        )
 
 
 def _check_arm(arm: Any, dataset: Dataset, device: str) -> None:

@@ -62,12 +62,14 @@ def write_model(
     feature_names: Sequence[str],
     class_names: Sequence[str],
     about: Mapping[str, Any],
+    rows: np.ndarray | None = None,
 ) -> None:
     """Write a final model.
 
     `preparation` was fitted on `columns` of the features, `classifier` on those of its output
     columns that `selected` numbers. `about` says what the model was made of: name of the
-    experiment, arm, run, and the section ``dataset``. What skops cannot write, or does not read
+    experiment, arm, run, and the section ``dataset``; `rows` are those that it was fitted on, with
+    all features, whose least and largest values it keeps. What skops cannot write, or does not read
     back, is an `UnwritableModelError`.
     """
     names = np.asarray(feature_names, dtype=str)
@@ -80,6 +82,7 @@ def write_model(
         "format": _FORMAT,
         **about,
         "columns": needed,
+        "ranges": None if rows is None else _ranges(rows[:, columns], names[columns], needed),
         "categories": _categories(needed, feature_names) if spread else {},
         "class_names": list(class_names),
         "versions": {name: version(name) for name in ("numpy", "scikit-learn", "skops")},
@@ -88,6 +91,16 @@ def write_model(
     card = dict(plain(card))
     write_bytes(folder / _PIPELINE, content)
     write_json(folder / _CARD, card | {"digest": _digest(card)})
+
+
+def _ranges(
+    rows: np.ndarray, names: Sequence[str], needed: Sequence[str]
+) -> list[list[float] | None]:
+    """Return the least and the largest value of each column needed; None where it has none."""
+    place = {name: index for index, name in enumerate(names)}
+    taken = rows[:, [place[name] for name in needed]]
+    ends = np.column_stack([np.fmin.reduce(taken, axis=0), np.fmax.reduce(taken, axis=0)])
+    return [None if np.isnan(pair).any() else pair.tolist() for pair in ends]
 
 
 def _categories(needed: Sequence[str], feature_names: Sequence[str]) -> dict[str, list[str]]:

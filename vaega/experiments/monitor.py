@@ -380,6 +380,10 @@ def _describe_heartbeat(run: Run, heartbeat: Heartbeat | None) -> str:
     return f"{run.title} (search {heartbeat.n_searches}, generation {heartbeat.generation})"
 
 
+def _searches(run: Run) -> bool:
+    return not run.resolved.get("arm", {}).get("selector")
+
+
 class LiveObserver(PlainObserver):
     """A bar of all runs, and one of the generations of each that is under way, wherever it is."""
 
@@ -395,6 +399,7 @@ class LiveObserver(PlainObserver):
         self.all_runs = self.progress.add_task("runs", total=None, **WORDS)
         self._bars: dict[str, TaskID] = {}
         self._begun: dict[TaskID, int] = {}  # generations that a bar began with
+        self._heard: dict[TaskID, Heartbeat] = {}  # the last one: a search that ended leaves none
 
     def __enter__(self) -> "LiveObserver":
         self.progress.start()
@@ -418,7 +423,7 @@ class LiveObserver(PlainObserver):
         self.on_run_left(run)  # one that goes on elsewhere after its process died
         super().on_run_start(run, folder)
         with self._lock:
-            total = self._length_of(run).total
+            total = self._length_of(run).total if _searches(run) else None
             self._bars[run.id] = self.progress.add_task(run.title, total=total, **WORDS)
         self.poll()
 
@@ -446,9 +451,15 @@ class LiveObserver(PlainObserver):
                 run, folder = self._under_way.get(run_id, (None, None))
                 if run is None or folder is None:  # it was left a moment ago, and its bar goes
                     continue
-                heartbeat = read_heartbeat(folder) or Heartbeat(0, 0)
-                self._move(bar, heartbeat, self._length_of(run))
-                figures = heartbeat.figures or ("" if heartbeat.n_searches else _PREPARING)
+                heartbeat = read_heartbeat(folder) or self._heard.get(bar, Heartbeat(0, 0))
+                self._heard[bar] = heartbeat
+                if _searches(run):
+                    self._move(bar, heartbeat, self._length_of(run))
+                else:
+                    note = COMPILING_NOTE if heartbeat.compiling else "selecting"
+                    self.progress.update(bar, note=note)
+                idle = "" if heartbeat.n_searches or not _searches(run) else _PREPARING
+                figures = heartbeat.figures or idle
                 self.progress.update(
                     bar,
                     figures=figures if len(self._bars) == 1 else "",

@@ -1,6 +1,6 @@
 """What a final model predicts of the samples in a file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from vaega.core.errors import DataError, one_line
+from vaega.core.wording import counted
 from vaega.data._cohort import Cohort, NeededColumns, cell_place, read_cohort
 from vaega.data._preprocess import MissingValuesError
 
@@ -40,7 +41,8 @@ def predict_file(
     )
     cohort = read_cohort(path, needed, **reading)
     table = predict_rows(pipeline, cohort, owner=str(path))
-    notes = (*cohort.notes, *_agreement(table, cohort, card["class_names"]))
+    far = _far_from(card.get("ranges"), cohort.X, card["columns"])
+    notes = (*cohort.notes, *far, *_agreement(table, cohort, card["class_names"]))
     return Predictions(table, notes)
 
 
@@ -70,6 +72,32 @@ def predict_rows(pipeline: Pipeline, cohort: Cohort, *, owner: str) -> pd.DataFr
             named = zip(classifier.classes_, decisions.T, strict=True)
             columns |= {f"decision_{c}": values for c, values in named}
     return pd.DataFrame(columns)
+
+
+_FAR = 0.1  # of the columns, from which on something is said
+
+
+def _far_from(
+    ranges: Sequence[Sequence[float] | None] | None, X: np.ndarray, names: Sequence[str]
+) -> tuple[str, ...]:
+    """Say that most values of some columns lie further off than the fitted ones lie apart."""
+    far = []
+    for index, (name, ends) in enumerate(zip(names, ranges or (), strict=False)):
+        values = X[~np.isnan(X[:, index]), index]
+        if ends is None or not len(values):
+            continue
+        low, high = ends
+        margin = max(high - low, abs(high))
+        if np.mean((values < low - margin) | (values > high + margin)) > 0.5:
+            far.append((name, values.min(), values.max(), low, high))
+    if len(far) <= _FAR * len(names):
+        return ()
+    name, low, high, *fitted = far[0]
+    return (
+        f"Most values of {counted(len(far), 'column')} of {len(names)} lie far from those that the "
+        f"model was fitted on ({name}: {low:g} to {high:g}, fitted on {fitted[0]:g} to "
+        f"{fitted[1]:g}): are they in the same units?",
+    )
 
 
 def _agreement(table: pd.DataFrame, cohort: Cohort, class_names: list[str]) -> tuple[str, ...]:

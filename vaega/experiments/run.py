@@ -239,6 +239,7 @@ class ExperimentWorker(Worker):
                 classifier=result.model.classifier,
                 feature_names=self.dataset.feature_names,
                 class_names=self.dataset.class_names,
+                rows=self.dataset.pooled().X,
                 about={
                     "name": self.config.name,
                     "arm": run.arm,
