@@ -78,6 +78,16 @@ def test_a_pipe_gets_csv_and_notes_go_elsewhere(place, finished, capsys):
     assert "of 20 predictions agree with them" in said.err
 
 
+def test_a_text_column_that_is_missing_has_its_own_name(place, finished, capsys):
+    place.drop(columns="site").to_csv("siteless.csv", index=False)
+    model = load_model(finished, arm="original")
+    assert any(name.startswith("site=") for name in model.feature_names_in_)
+    assert main(["predict", str(finished), "siteless.csv", "--arm", "original"]) == 2
+    said = capsys.readouterr().err
+    assert "columns that the model needs is missing ('site')" in said
+    assert "site=" not in said
+
+
 def test_values_in_other_units_are_noticed(place, finished, capsys):
     numbers = place.select_dtypes("number").columns
     place.assign(**{name: 1000.0 * place[name] for name in numbers}).to_csv("raw.csv", index=False)

@@ -38,6 +38,11 @@ class NeededColumns:
     ids: Sequence[str] = ()  # Columns that may name the samples, since they were no features
     below_limit: str = "error"
 
+    def column(self, name: str) -> str:
+        """Return the column that a feature comes of: itself, or the text column with its word."""
+        column = name.partition("=")[0]
+        return column if column in self.categories else name
+
     def place(self, name: str, present: Mapping[str, int]) -> tuple[int, str | None] | None:
         """Return the column of a feature, and which of its words makes it 1, if any does."""
         if name in present:
@@ -141,9 +146,11 @@ class _Reading:
         names, _ = unique_names(table.names)
         present = {name: i for i, name in enumerate(names)}
         places = {name: self.needed.place(name, present) for name in self.needed.names}
-        absent = [name for name, place in places.items() if place is None]
+        absent = [self.needed.column(name) for name, place in places.items() if place is None]
         if absent:
-            raise DataError(f"{self.owner}: {missing_columns(absent, names, len(places))}")
+            n_needed = len(set(map(self.needed.column, places)))
+            absent = list(dict.fromkeys(absent))
+            raise DataError(f"{self.owner}: {missing_columns(absent, names, n_needed)}")
         table = replace(table, names=names)
         X = np.empty((table.n_rows, len(places)))
         plain = {at: place[0] for at, place in enumerate(places.values()) if place and not place[1]}
