@@ -41,7 +41,7 @@ def without_pages():
         yield
 
 
-def _no_page(folder):
+def _no_page(folder, results=None):
     return folder / "report.html"
 
 

@@ -166,12 +166,13 @@ def _run_and_show(
     from vaega.report._results import read_results
 
     summary = _complete(folder, config, dataset, execution, origin)
-    page = write_report(folder) if len(summary) else None
-    if page is not None and not as_json:
-        print_summary(read_results(folder))
-        say(f"results  {folder}\nreport   {page}")
+    results = read_results(folder) if len(summary) or as_json else None
+    page = write_report(folder, results) if len(summary) else None
     if as_json:
-        print_record(folder)
+        print_record(results)
+    elif page is not None:
+        print_summary(results)
+        say(f"results  {folder}\nreport   {page}")
     return _say_what_is_left(folder, to_stderr=as_json)
 
 

@@ -60,13 +60,13 @@ def report(folder: Path, kind: str, out: Path | None, methods: bool, as_json: bo
 
     results = read_results(folder)
     if as_json:
-        print_record(folder)
+        print_record(results)
     elif kind == "terminal":
         print_summary(results)
     else:
         say(summary_text(results, kind).removesuffix("\n"))
     to_stderr = as_json or kind != "terminal"
-    page = write_report(folder)  # behind what is printed, since it may not be allowed
+    page = write_report(folder, results)  # behind what is printed, since it may not be allowed
     if out is not None:
         write_experiment(results, out, command=this_command())
         say(f"tables and figures  {out}", to_stderr=to_stderr)
@@ -86,11 +86,11 @@ def _show_methods(folder: Path, out: Path | None) -> None:
         say(f"methods and references  {out}", to_stderr=True)
 
 
-def print_record(folder: Path) -> None:
+def print_record(results: Any) -> None:
     """Print what a results folder holds as JSON."""
-    from vaega.report._results import read_results, summary_record
+    from vaega.report._results import summary_record
 
-    say(json.dumps(summary_record(read_results(folder)), indent=2))
+    say(json.dumps(summary_record(results), indent=2))
 
 
 def print_effects(effects: Any) -> None:

@@ -57,9 +57,12 @@ from vaega.report._signature import signature_section
 from vaega.report._statistics import format_p_value
 
 
-def write_report(folder: Path) -> Path:
-    """Write the page, ``features.csv`` and ``figures/overview`` from what is in the folder."""
-    results = read_results(folder)
+def write_report(folder: Path, results: Results | None = None) -> Path:
+    """Write the page, ``features.csv`` and ``figures/overview`` from what is in the folder.
+
+    `results` are its own, where these were read already.
+    """
+    results = results or read_results(folder)
     facts, comparison = results.facts, _comparison(folder)
     figure = draw_overview(
         arm_points(results.runs, results.summary),
