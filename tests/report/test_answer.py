@@ -37,6 +37,7 @@ def results_of(p_value=0.01, *, arms=ARMS, kind="honest", led=("stack",) * 6, **
     config = {
         "name": "study",
         "arms": arms,
+        "search": {"guide": "auto"},
         "fitness": {"classifier": "logistic", "metric": "roc_auc"},
         "protocol": {"kind": kind, "outer": "holdout", "test_size": 0.3},
     }
@@ -134,12 +135,20 @@ def test_a_single_arm_hears_which_rival_is_missing():
     [
         (("votes",) * 2, "the searches, in all of 2 trials."),
         (("stack", "votes", "votes and guide"), "the filter in 1 of 3 trials, the searches in 2."),
-        (("",) * 2, "error control selected, by the votes of the searches."),
+        (("",) * 2, "error control selected, by what the guide ranks first on halves of the rows."),
         ((), "the search; no vote was held."),
     ],
 )
 def test_who_led(led, words):
     assert said(answer(results_of(led=led), None))["Who led"] == f"vaega: {words}"
+
+
+def test_without_a_guide_error_control_is_of_searches():
+    results = results_of(led=("",))
+    results.config["search"]["guide"] = "none"
+    assert said(answer(results, None))["Who led"] == (
+        "vaega: error control selected, by what searches find first on halves of the rows."
+    )
 
 
 def test_arms_that_select_without_a_search_answer_where_none_searches():
