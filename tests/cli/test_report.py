@@ -7,7 +7,10 @@ import re
 import pandas as pd
 import pytest
 
+from tests.report.experiments import run_small
 from vaega.cli import main
+from vaega.core.errors import InputError
+from vaega.experiments.protocols import HonestProtocol
 
 
 @pytest.fixture
@@ -137,3 +140,15 @@ def test_a_folder_without_a_finished_run_says_how_to_go_on(folder, tmp_path, cap
 def test_nothing_to_compare_there(tmp_path, capsys):
     assert main(["compare", str(tmp_path)]) == 2
     assert "is no results folder" in capsys.readouterr().err
+
+
+def test_an_experiment_whose_runs_all_failed_has_a_report(tmp_path, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise InputError("no luck.")
+
+    monkeypatch.setattr(HonestProtocol, "run_trial", fail)
+    folder = run_small(tmp_path, seeds=2, arms={"original": {}})
+    assert main(["report", str(folder)]) == 0
+    assert "None: no run has a score." in (folder / "report.html").read_text()
+    assert main(["watch", str(folder), "--report"]) == 1
+    assert "unexpected" not in capsys.readouterr().err

@@ -117,7 +117,7 @@ def undrawn(cache: Path, *, pages: bool = True):
         stack.enter_context(patch("vaega.report._section.inline_svg", lambda *_, **__: "<svg/>"))
         stack.enter_context(patch("vaega.report._page.render", lambda *_, **__: b"<svg/>"))
         if not pages:
-            written = patch("vaega.report._page.write_report", lambda folder: folder)
+            written = patch("vaega.report._page.write_report", lambda folder, *_: folder)
             stack.enter_context(written)
         yield
 

@@ -260,6 +260,24 @@ def test_seeds_hold_out_different_groups(n_groups):
     assert max(sizes) <= 0.45
 
 
+def test_no_seed_holds_out_a_group_of_most_rows():
+    groups = np.repeat(np.arange(12), [60] + [5] * 11)
+    for seed in range(30):
+        test = holdout_split(groups % 2, test_size=0.3, seed=seed, groups=groups).test
+        assert 0.2 <= len(test) / len(groups) <= 0.4
+
+
+@pytest.mark.parametrize("n_groups", [10, 20, 30, 60])
+def test_a_small_class_keeps_its_share_where_groups_are_many(n_groups):
+    rng = np.random.default_rng(3)
+    groups = rng.integers(n_groups, size=6 * n_groups)
+    y = (rng.random(6 * n_groups) < 0.15).astype(int)
+    largest = max(y[groups == group].sum() for group in range(n_groups)) / y.sum()
+    for seed in range(30):
+        share = y[holdout_split(y, test_size=0.3, seed=seed, groups=groups).test].sum() / y.sum()
+        assert abs(share - 0.3) <= max(0.25 * 0.3, 0.5 * largest) + 1e-9
+
+
 def test_a_class_keeps_two_groups_for_inner_folds():
     sizes = np.random.default_rng(2).integers(4, 12, size=8)
     groups = np.repeat(np.arange(8), sizes)  # each of one class

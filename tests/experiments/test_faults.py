@@ -121,7 +121,7 @@ def test_groups_that_one_seed_parts_well_and_another_does_not():
     binary = {"classifier": "gaussian_nb", "metric": "roc_auc"}
     asked = {"fitness": binary, "protocol": {"outer": "holdout", "inner_folds": 5}}
     (found,) = faults(data, **asked)
-    assert found.startswith("protocol.inner_folds: an inner fold of whole groups has no row of")
+    assert found.startswith("protocol.inner_folds: an inner fold has no row of class")
     assert found.endswith("roc_auc needs rows of each class; take fewer folds, or another metric.")
     asked["protocol"]["inner_folds"] = 2
     assert faults(data, **asked) == []

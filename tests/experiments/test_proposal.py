@@ -191,13 +191,22 @@ def test_a_measurement_with_a_few_words_is_never_left_out(tmp_path):
     assert content["dataset"]["ignore"] == ["batch"]
     assert content["dataset"]["below_limit"] == "half"
     table.loc[4, "gene_3"] = "failed"
-    with pytest.raises(InputError, match="'gene_3' has numbers but for 'failed'"):
+    with pytest.raises(InputError, match=r"'gene_3' has numbers but for 'failed' .* \(--ignore\)"):
         written(table, tmp_path)
+    remark = [None] * (N - 3) + ["12", "13", "bad"]
+    _, content, _ = written(cohort(remark=remark), tmp_path)
+    assert content["dataset"]["ignore"] == ["remark"]  # most of which is empty
 
 
 def test_batches_are_no_features(tmp_path):
-    _, content, text = written(cohort(Site=list("abcd") * (N // 4)), tmp_path)
-    assert content["dataset"]["ignore"] == ["Site"]
+    table = cohort(
+        Site=list("abcd") * (N // 4),
+        plate_no=np.arange(N) // 12,
+        primary_site=["p", "q"] * (N // 2),
+    )
+    _, content, text = written(table, tmp_path)
+    assert content["dataset"]["ignore"] == ["Site", "plate_no"]
+    assert content["dataset"]["categorical"] == "one_hot"  # the primary site of a tumour
     assert "'Site' may name batches" in text
 
 

@@ -75,7 +75,7 @@ def read_file(path: Path | str) -> bytes:
             raise OSError(errno.EINVAL, "Not a regular file", str(path))
         if about.st_size > LARGEST:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
-        parts = [os.read(descriptor, about.st_size)]
+        parts = [os.read(descriptor, about.st_size + 1)]
         while parts[-1]:  # a read may return less than it was asked for
             parts.append(os.read(descriptor, 2**16))
         return b"".join(parts)
@@ -129,7 +129,7 @@ def path_inside(folder: Path, name: str) -> Path:
 
 def is_too_long(path: str) -> bool:
     """Return whether no file can have this path, on the systems that vaega runs on."""
-    return len(path) > 4096 or any(
+    return len(path.encode(errors="replace")) > 4095 or any(
         len(part.encode(errors="replace")) > 255 for part in Path(path).parts
     )
 

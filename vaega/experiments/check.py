@@ -103,10 +103,8 @@ def check_file(file: Path, overrides: Sequence[str] = (), *, open_data: bool = T
 
 
 def _faults_of_both(config: ExperimentConfig, dataset: Dataset) -> list[InputError]:
-    """Return what is wrong with the data for this configuration; one partition stands for all."""
-    protocol = config.protocol.model_copy(update={"n_repeats": 1})
-    once = config.model_copy(update={"protocol": protocol})
-    return list(find_faults(once, dataset, seeds=config.seed_list()))
+    """Return what is wrong with the data for this configuration."""
+    return list(find_faults(config, dataset, seeds=config.seed_list()))
 
 
 def _dull_columns(dataset: Dataset) -> str:

@@ -19,6 +19,7 @@ from vaega.data._dataset import Dataset, quoted
 from vaega.data._preprocess import Preprocessor
 from vaega.data._sources import read_columns
 from vaega.experiments.augmentation import candidate_arms
+from vaega.experiments.intervals import LEAVING_OUT
 from vaega.experiments.protocols import Trial, make_protocol, outer_splits
 from vaega.experiments.registry import OF_ALL_CLASSES, make_sampler
 from vaega.selection._rankers import find_boruta
@@ -26,7 +27,7 @@ from vaega.selection._rankers import find_boruta
 if TYPE_CHECKING:
     from vaega.experiments.config import DatasetConfig, ExperimentConfig
 
-_MOST_SEEDS = 100  # whose splits are tried
+_MOST_SEEDS = 10  # whose inner splits are tried
 
 
 def find_faults(
@@ -39,7 +40,8 @@ def find_faults(
     """
     yield from _raised(partial(_check_metric, config, dataset))
     yield from _raised(partial(_check_search, config, dataset))
-    n_seeds = 1 if dataset.groups is None else _MOST_SEEDS
+    is_drawn = dataset.groups is not None and config.protocol.outer not in LEAVING_OUT
+    n_seeds = _MOST_SEEDS if is_drawn else 1
     yield from _split_faults(config, dataset, seeds[:n_seeds])
     for name, arm in config.arms.items():
         yield from _raised(partial(_check_size, name, arm, dataset))
@@ -70,7 +72,8 @@ def _check_search(config: "ExperimentConfig", dataset: Dataset) -> None:
 def _split_faults(
     config: "ExperimentConfig", dataset: Dataset, seeds: Sequence[int]
 ) -> Iterator[InputError]:
-    protocol, rows, first = make_protocol(config.protocol), dataset.pooled(), None
+    once = config.protocol.model_copy(update={"n_repeats": 1})  # which stands for all
+    protocol, rows, first = make_protocol(once), dataset.pooled(), None
     try:
         for trial in chain.from_iterable(protocol.trials(dataset, seed) for seed in seeds):
             first = trial if first is None else first  # making each further one is its check
@@ -83,26 +86,25 @@ def _split_faults(
 
 
 def check_classes(trial: Trial, rows: Dataset, metric: str) -> None:
-    """Refuse folds of groups in which a class is missing that the metric needs."""
+    """Refuse parts in which a class is missing that the metric needs: of groups, or official."""
     if metric not in OF_ALL_CLASSES:
         return
-    parts = [(trial.y[split.test], "an inner fold", "inner_folds") for split in trial.inner]
+    few = "take fewer folds, or another metric"
+    parts = [(trial.y[split.test], "inner_folds: an inner fold", few) for split in trial.inner]
     if not trial.is_pooled and trial.test.indices is not None:
-        parts.append((rows.y[trial.test.indices], "a test part", "n_splits"))
-    for y, part, key in parts:
+        parts.append((rows.y[trial.test.indices], "outer: a test part", "take another metric"))
+    for y, part, remedy in parts:
         absent = np.setdiff1d(np.arange(rows.n_classes), y)
         if absent.size:
             raise ConfigError(
-                f"protocol.{key}: {part} of whole groups has no row of class "
-                f"{rows.class_names[absent[0]]!r}, and {metric} needs rows of each class; take "
-                "fewer folds, or another metric."
+                f"protocol.{part} has no row of class {rows.class_names[absent[0]]!r}, and "
+                f"{metric} needs rows of each class; {remedy}."
             )
 
 
 def repeated_parts(config: "ExperimentConfig", dataset: Dataset) -> str:
     """Return a sentence where seeds hold out the same few groups; else nothing."""
-    seeds = config.seed_list()[:_MOST_SEEDS]
-    rows = dataset.pooled()
+    seeds, rows = config.seed_list(), dataset.pooled()
     if rows.groups is None or config.protocol.outer != "holdout" or len(seeds) < 2:
         return ""
     parts = {

@@ -92,7 +92,7 @@ def interval_around(
 
     None where there is no error to be had: all scores alike say nothing of their spread.
     """
-    if not error > 1e-12 * abs(mean):  # scores that are alike differ by rounding
+    if not error > 1e-12 * max(abs(mean), 1.0):  # scores that are alike differ by rounding
         return NONE
     half = float(scipy.stats.t.ppf(0.5 + confidence / 2.0, n - 1)) * error
     if not bounded or not 0.0 < mean < 1.0:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from vaega.core.errors import InputError
+from vaega.core.errors import DataError, InputError
 from vaega.core.files import relative_path
 from vaega.core.yaml import parse_yaml
 from vaega.data._dataset import Dataset, quoted
@@ -27,7 +27,9 @@ OWNER = "init"
 
 # Columns whose name and values say what several rows come from.
 _SUBJECT = re.compile(r"patient|subject|donor|individual|animal|mouse|person|participant", re.I)
-_BATCH = re.compile(r"(^|[\W_])(batch|plate|site|centre|center|scanner|lane)([\W_]|$)", re.I)
+_BATCH = re.compile(
+    r"(^|[\W_])(batch|plate|scanner|lane)([\W_]|$)|^(site|centre|center)$", re.IGNORECASE
+)
 _MOST_CATEGORIES = 20  # text of more different values is a name or a remark
 
 # By the cells of the table (rows times columns) up to which they hold: seeds, and how many seeds
@@ -47,6 +49,7 @@ class Columns:
     categorical: str = "error"
     reasons: tuple[str, ...] = ()  # Of what is ignored or spread, a line each
     subject: str | None = None  # A column that may say which rows belong together
+    mistaken: bool = False  # Whether there are columns of numbers with a few words among them
 
     def without(self, names: Sequence[str], reason: str) -> "Columns":
         """Return the columns with more of them ignored, for a reason."""
@@ -97,20 +100,43 @@ def propose(source: Path, out: Path, **keys: Any) -> Proposal:
     """
     section = {"source": str(source), **keys}
     columns = Columns(tuple(keys.get("ignore", ())), keys.get("categorical", "error"))
-    if not {"labels", "transpose"} & keys.keys():  # whose columns are rows of the file
+    is_plain = not {"labels", "transpose"} & keys.keys()  # else columns are rows of the file
+    if is_plain:
         columns = _look_at_text(section, columns)
-    dataset = _load(section, columns)
+    try:
+        dataset = _load(section, columns)
+    except DataError as error:
+        if not columns.mistaken:
+            raise
+        remedy = "what is no measurement is left out by ignore (--ignore)"
+        raise DataError(f"{str(error).rstrip('.')}; {remedy}.") from error
     findings = no_measurements(dataset.X, dataset.feature_names)
+    batches = _numbered_batches(dataset) if is_plain else []
+    columns = columns.without(batches, _OF_BATCHES) if batches else columns
     for finding in findings:
         name = dataset.feature_names[finding.column]
         columns = columns.without([name], finding.what)
         if finding.remedy and columns.subject is None:  # it has several rows of one
             columns = replace(columns, subject=name)
-    if findings:
+    if findings or batches:
         dataset = _load(section, columns)
     text = _write(_as_written(section, columns, out), columns, dataset, out)
     make_config(parse_yaml(text, origin=OWNER), origin=OWNER)
     return Proposal(text, dataset, columns.reasons)
+
+
+_OF_BATCHES = "may name batches, which are no features"
+
+
+def _numbered_batches(dataset: Dataset) -> list[str]:
+    """Return the columns of a few whole numbers whose names say that they are of batches."""
+    named = [i for i, name in enumerate(dataset.feature_names) if _BATCH.search(name)]
+    values = {dataset.feature_names[i]: np.unique(dataset.X[:, i]) for i in named}
+    return [
+        name
+        for name, few in values.items()
+        if "=" not in name and len(few) <= _MOST_CATEGORIES and np.array_equal(few, np.round(few))
+    ]
 
 
 def _load(section: Mapping[str, Any], columns: Columns) -> Dataset:
@@ -148,7 +174,7 @@ def _look_at_text(section: Mapping[str, Any], columns: Columns) -> Columns:
     taken = {target, section.get("groups"), *columns.ignore}
     if target is None:
         taken |= {name for name in table.names if name.strip().lower() in TARGET_NAMES}
-    spread, mistaken = [], False
+    spread = []
     for name, values in _text_columns(table):
         if name in taken:
             continue
@@ -158,16 +184,17 @@ def _look_at_text(section: Mapping[str, Any], columns: Columns) -> Columns:
             columns = columns.without([name], "may name what several rows come from, see groups")
             columns = replace(columns, subject=name)
         elif _BATCH.search(name):
-            columns = columns.without([name], "may name batches, which are no features")
+            columns = columns.without([name], _OF_BATCHES)
         elif n_values == len(present) or n_values > _MOST_CATEGORIES:
-            if number_hint(name, present, decimal=table.decimal):
-                mistaken = True  # a measurement, which is read or refused with its remedy
+            is_full = 2 * len(present) > len(values)
+            if is_full and number_hint(name, present, decimal=table.decimal):
+                columns = replace(columns, mistaken=True)
                 continue
             columns = columns.without([name], f"is text with {n_values} different values")
         else:
             spread.append(name)
     below = section.get("below_limit", "error") != "error"
-    if not spread or columns.categorical != "error" or (mistaken and not below):
+    if not spread or columns.categorical != "error" or (columns.mistaken and not below):
         return columns
     reason = f"one_hot: categories become 0/1 columns ({quoted(spread)})"
     return replace(columns, categorical="one_hot", reasons=(*columns.reasons, reason))

@@ -181,7 +181,7 @@ def check_generator_class(path: str, params: Mapping[str, Any]) -> None:
     except InputError as error:
         raise _of_section(error, {"class": path, **params}) from error
     try:
-        known = generator(**_as_python(params)).get_params()
+        known = generator(**_with_exponents(params)).get_params()
     except Exception as error:  # anybody's constructor
         rule = f"do not fit {path}: {first_line(error).rstrip('.')}"
         raise InputError(rule, owner="generator", key="params") from error
@@ -266,6 +266,17 @@ def _as_python(value: Any) -> Any:
     return value
 
 
+_EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+
+
+def _with_exponents(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters of anybody's class as they are, but for 1e-3, which YAML reads as text."""
+    return {
+        key: float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
+        for key, value in params.items()
+    }
+
+
 def make_arm_model(arm: "ArmConfig", *, device: str) -> Any:
     """Return the generative model of an arm, not fitted; None where it has none."""
     generator = arm.generator
@@ -273,7 +284,9 @@ def make_arm_model(arm: "ArmConfig", *, device: str) -> Any:
         return None
     if generator.class_ is not None:
         named = _import_generator(generator)
-        return named(**_as_python(generator.parameters())) if MODELS.accepts(named) else None
+        if not MODELS.accepts(named):
+            return None
+        return named(**_with_exponents(generator.parameters()))
     if generator.kind not in MODELS:
         return None
     return make_model(generator.name, generator.parameters(), device=device)
@@ -293,7 +306,7 @@ def make_sampler(arm: "ArmConfig", n_classes: int, *, device: str, cache: Any) -
         return make_plain_sampler(generator.name, generator.parameters(), n_per_class=added)
     if generator.class_ is not None and not MODELS.accepts(_import_generator(generator)):
         return _with_amounts(
-            _import_generator(generator)(**_as_python(generator.parameters())), added
+            _import_generator(generator)(**_with_exponents(generator.parameters())), added
         )
     from vaega.core.devices import pick_device
     from vaega.generative._samplers import GenerativeSampler

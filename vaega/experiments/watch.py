@@ -25,7 +25,7 @@ from vaega.core.progress import say_clock
 from vaega.experiments.monitor import HEARTBEAT_FILE, Heartbeat, describe_run, read_heartbeat
 from vaega.experiments.plan import read_planned
 from vaega.experiments.protocols import PROTOCOLS
-from vaega.experiments.runs import Run
+from vaega.experiments.runs import Run, is_final
 from vaega.experiments.status import STATES
 from vaega.experiments.store import CLAIM, RECORD, Store
 
@@ -74,9 +74,9 @@ class Snapshot:
         return all(state in ("done", "failed") for state in self.states.values())
 
     @property
-    def has_ended_runs(self) -> bool:
-        """Whether a run has ended, so that there is something to report."""
-        return any(state in ("done", "failed") for state in self.states.values())
+    def has_scores(self) -> bool:
+        """Whether a run has a score, so that there is something to report."""
+        return any(state == "done" and not is_final(one) for one, state in self.states.items())
 
     @property
     def sentence(self) -> str:
@@ -356,10 +356,10 @@ def watch(
                     console.print(shown, markup=False, emoji=False, highlight=False, soft_wrap=True)
             if now.is_over:
                 break
-            if page is not None and now.has_ended_runs:  # without one there is nothing to show
+            if page is not None and now.has_scores:  # without one there is nothing to show
                 page.look()
             before = now
             time.sleep(seconds)
-    if page is not None:
+    if page is not None and now.has_scores:
         page.finish()
     return now

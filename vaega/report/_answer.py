@@ -133,6 +133,9 @@ def _named(names: list[str]) -> str:
 
 def _rivals(rows: Rows, arms: list[str], comparison: DatasetComparison | None) -> Iterator[str]:
     rivals = [arm for arm in rows if arm not in arms]
+    if not rivals and not arms:
+        yield "None: no run has a score."
+        return
     if not rivals:
         yield (
             "None was run: an arm with a filter of the same size (selector: {kind: f_classif, "

@@ -316,7 +316,7 @@ def final_sentences(results: Results) -> list[tuple[str, Path]]:
     for arm, record in results.finals.items():
         metrics, p = record.metrics or {}, known.get(arm, float("nan"))
         sentence = f"final signature of {arm}: {describe_final(metrics)}"
-        if p > LEVEL:  # names of what chance found would be taken for findings
+        if p >= LEVEL:  # names of what chance found would be taken for findings
             sentence += f"; no signal is shown (p = {format_p_value(p)}), so that none is named."
         else:
             names = list(map(str, record.rows().columns[2:]))

@@ -203,7 +203,8 @@ class Selection:
         names = list(self.dataset.feature_names)
         spread, absent = {}, []
         for name in [name for name in names if name not in frame.columns]:
-            column = next((one for one in frame.columns if name.startswith(f"{one}=")), None)
+            columns = [one for one in frame.columns if name.startswith(f"{one}=")]
+            column = max(columns, key=lambda one: len(str(one)), default=None)
             if column is None:
                 absent.append(name)
             else:
@@ -237,12 +238,13 @@ def _positions(features: Any, names: Sequence[str], key: str) -> Any:
     """Return where features that are given by name stand among the prepared columns."""
     if isinstance(features, str) or not isinstance(features, Iterable):
         return features  # which the selector refuses
-    given = list(features)
+    given, place = list(features), {name: index for index, name in enumerate(names)}
     for name in given:
-        if isinstance(name, str) and name not in names:
+        if isinstance(name, str) and name not in place:
             hint = did_you_mean(name, names)
-            raise InputError(f"{_OWNER}: {key} must name features of the table, got {name!r}{hint}")
-    return [names.index(one) if isinstance(one, str) else one for one in given]
+            rule = "must name features of the table that are not constant"
+            raise InputError(f"{_OWNER}: {key} {rule}, got {name!r}{hint}")
+    return [place[one] if isinstance(one, str) else one for one in given]
 
 
 def _dataset_of(data: Any, target: Any, reading: Mapping[str, Any]) -> Dataset:
