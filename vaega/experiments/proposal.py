@@ -12,6 +12,7 @@ import yaml
 
 from vaega.core.errors import DataError, InputError
 from vaega.core.files import relative_path
+from vaega.core.wording import counted
 from vaega.core.yaml import parse_yaml
 from vaega.data._dataset import Dataset, quoted
 from vaega.data._features import number_hint
@@ -39,6 +40,7 @@ _BUDGETS = ((300_000, 10, 3), (1_500_000, 10, 1), (6_000_000, 5, 1), (np.inf, 3,
 _PERMUTATIONS = 20  # 19 are the fewest that can give p = 0.05
 _FOLDS = 5
 _SEEDS_TRIED = 10
+_LEAST_ROWS = 3  # of a class
 
 
 @dataclass(frozen=True)
@@ -299,6 +301,14 @@ def _inner_folds(dataset: Dataset) -> int:
             return n_folds
         except InputError as error:
             refusal = error
+    counts = np.bincount(dataset.y, minlength=dataset.n_classes)
+    is_held_out = dataset.groups is None and dataset.X_test is None
+    if is_held_out and counts.min() < _LEAST_ROWS:
+        raise DataError(
+            f"{OWNER}: class {dataset.class_names[int(counts.argmin())]!r} has "
+            f"{counted(int(counts.min()), 'row')}; at least {_LEAST_ROWS} are needed, one to be "
+            "held out and two to be searched on."
+        ) from refusal
     raise refusal
 
 
