@@ -361,7 +361,11 @@ class PlainObserver(Observer):
     def on_run_left(self, run: Run) -> None:
         """Forget the run."""
         with self._lock:
-            self._under_way.pop(run.id, None)
+            self._forget(run)
+
+    def _forget(self, run: Run) -> None:
+        """Drop all that is kept of a run; the lock is held."""
+        self._under_way.pop(run.id, None)
 
     def on_run_end(self, run: Run, metrics: dict[str, Any]) -> None:
         """Say how the run ended."""
@@ -427,13 +431,12 @@ class LiveObserver(PlainObserver):
             self._bars[run.id] = self.progress.add_task(run.title, total=total, **WORDS)
         self.poll()
 
-    def on_run_left(self, run: Run) -> None:
-        """Take its bar away."""
-        super().on_run_left(run)
-        with self._lock:
-            bar = self._bars.pop(run.id, None)
-            if bar is not None:
-                self.progress.remove_task(bar)
+    def _forget(self, run: Run) -> None:
+        # Its bar goes in the same moment: one without a run could not be moved.
+        super()._forget(run)
+        bar = self._bars.pop(run.id, None)
+        if bar is not None:
+            self.progress.remove_task(bar)
 
     def on_run_end(self, run: Run, metrics: dict[str, Any]) -> None:
         """Say how the run ended, and move on."""
@@ -448,9 +451,7 @@ class LiveObserver(PlainObserver):
         """Move the bars to where the runs have come; figures are for a single one."""
         with self._lock:
             for index, (run_id, bar) in enumerate(self._bars.items()):
-                run, folder = self._under_way.get(run_id, (None, None))
-                if run is None or folder is None:  # it was left a moment ago, and its bar goes
-                    continue
+                run, folder = self._under_way[run_id]
                 heartbeat = read_heartbeat(folder) or self._heard.get(bar, Heartbeat(0, 0))
                 self._heard[bar] = heartbeat
                 if _searches(run):
